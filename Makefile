@@ -1,0 +1,47 @@
+# Everything a newcomer needs, on a machine that has Python 3.11 or later and make.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check lint types format lock audit clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(STAMP) ## Replay real dialogues through a real Redis, and show that nothing was lost
+	@$(RUN)motorhead demo
+
+test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
+	@$(RUN)python -m pytest
+
+check: lint types test ## Lint, format, types and tests: what CI runs
+
+lint: $(STAMP) ## Check style and format
+	@$(RUN)ruff check .
+	@$(RUN)ruff format --check .
+
+types: $(STAMP) ## Check types
+	@$(RUN)mypy
+
+format: $(STAMP) ## Put the code into its format
+	@$(RUN)ruff check --fix .
+	@$(RUN)ruff format .
+
+lock: $(STAMP) ## Choose the newest versions of everything, for requirements.lock
+	@$(RUN)python -m pip install --quiet uv
+	@$(RUN)uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes --all-extras --group dev \
+	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## Remove what make made
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The lock pins what the package is developed and tested with; its users are bound by pyproject.toml alone.
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV) ..."
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,100 @@
+"""Chat memory for LangChain and LangGraph on Redis: a bounded window, a running summary, and nothing lost between them.
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_motorhead.client import Motorhead, Options
+    from langchain_motorhead.compaction import CompactionReport
+    from langchain_motorhead.exceptions import (
+        ClosedError,
+        EmbeddedRedisError,
+        InvalidInputError,
+        InvalidMessageError,
+        MotorheadError,
+        RecallNotConfiguredError,
+        StoreError,
+        StoreUnavailableError,
+        SummarizationError,
+        WrongKeyTypeError,
+    )
+    from langchain_motorhead.extractive import ExtractiveSummarizer
+    from langchain_motorhead.flows import SummaryInput
+    from langchain_motorhead.history import MotorheadChatMessageHistory
+    from langchain_motorhead.loading import Memory
+    from langchain_motorhead.memory import MotorheadMemory
+    from langchain_motorhead.session import Session
+    from langchain_motorhead.summarization import Summarizer, create_summarizer
+    from langchain_motorhead.tokens import TiktokenCounter, TokenCounter
+    from langchain_motorhead.window import Window
+
+_HOMES = {
+    "client": ("Motorhead", "Options"),
+    "compaction": ("CompactionReport",),
+    "exceptions": (
+        "ClosedError",
+        "EmbeddedRedisError",
+        "InvalidInputError",
+        "InvalidMessageError",
+        "MotorheadError",
+        "RecallNotConfiguredError",
+        "StoreError",
+        "StoreUnavailableError",
+        "SummarizationError",
+        "WrongKeyTypeError",
+    ),
+    "extractive": ("ExtractiveSummarizer",),
+    "flows": ("SummaryInput",),
+    "history": ("MotorheadChatMessageHistory",),
+    "loading": ("Memory",),
+    "memory": ("MotorheadMemory",),
+    "session": ("Session",),
+    "summarization": ("Summarizer", "create_summarizer"),
+    "tokens": ("TiktokenCounter", "TokenCounter"),
+    "window": ("Window",),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ClosedError",
+    "CompactionReport",
+    "EmbeddedRedisError",
+    "ExtractiveSummarizer",
+    "InvalidInputError",
+    "InvalidMessageError",
+    "Memory",
+    "Motorhead",
+    "MotorheadChatMessageHistory",
+    "MotorheadError",
+    "MotorheadMemory",
+    "Options",
+    "RecallNotConfiguredError",
+    "Session",
+    "StoreError",
+    "StoreUnavailableError",
+    "SummarizationError",
+    "Summarizer",
+    "SummaryInput",
+    "TiktokenCounter",
+    "TokenCounter",
+    "Window",
+    "WrongKeyTypeError",
+    "create_summarizer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

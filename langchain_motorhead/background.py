@@ -1,0 +1,170 @@
+"""Work beside the caller: in daemon threads, or in tasks of the running loop, one job at a time for a key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, wait
+from contextvars import Context
+from dataclasses import dataclass, field
+
+from langchain_motorhead.exceptions import ClosedError, MotorheadError
+
+logger = logging.getLogger(__name__)
+
+_THREADS = 4
+# Seconds without work after which a thread ends: a handle that is never closed keeps none.
+_IDLE = 2.0
+_FAILED = "background work failed; nothing was lost, and the next message tries again"
+
+
+@dataclass(slots=True)
+class _Job:
+    loop: asyncio.AbstractEventLoop | None
+    again: bool = False
+    done: Future[None] = field(default_factory=Future)
+
+
+class Background:
+    """Runs jobs by key. A job asked for while it is at work runs once more after that."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._jobs: dict[str, _Job] = {}
+        self._queue: deque[tuple[str, Callable[[], object]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._threads = 0
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, key: str, work: Callable[[], object]) -> None:
+        """Run a job in a thread."""
+        with self._changed:
+            if not self._admit(key, None):
+                return
+            self._queue.append((key, work))
+            if self._idle < len(self._queue) and self._threads < _THREADS:
+                self._threads += 1
+                threading.Thread(target=self._serve, name="motorhead-background", daemon=True).start()
+            self._changed.notify_all()
+
+    def spawn(self, key: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Run a job as a task of the running loop, with nothing of the caller's context."""
+        loop = asyncio.get_running_loop()
+        with self._changed:
+            if not self._admit(key, loop):
+                return
+            job = self._jobs[key]
+        task = loop.create_task(self._attend(key, work), context=Context())
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._drop(key, job)  # where it was cancelled
+
+        task.add_done_callback(ended)
+
+    def flush(self) -> None:
+        """Wait until nothing is left to do.
+
+        Raises:
+            MotorheadError: It was called on an event loop that has work to do itself.
+        """
+        while jobs := self._pending():
+            if any(job.loop is not None and job.loop is _current_loop() for job in jobs):
+                raise MotorheadError("work is under way on this event loop, which flush() would block. Await aflush()")
+            wait([job.done for job in jobs])
+
+    async def aflush(self) -> None:
+        """Wait until nothing is left to do."""
+        while jobs := self._pending():
+            await asyncio.wait([asyncio.wrap_future(job.done) for job in jobs])
+
+    def close(self) -> None:
+        """Accept no more jobs, and wait for those there are. A task of the running loop is left to end by itself."""
+        with self._changed:
+            self._closed = True
+        here = _current_loop()
+        while jobs := [job for job in self._pending() if job.loop is None or job.loop is not here]:
+            wait([job.done for job in jobs])
+
+    async def aclose(self) -> None:
+        """Accept no more jobs, and wait for those there are."""
+        with self._changed:
+            self._closed = True
+        await self.aflush()
+
+    def _admit(self, key: str, loop: asyncio.AbstractEventLoop | None) -> bool:
+        if self._closed:
+            raise ClosedError("this handle was closed; nothing is done in the background any more")
+        self._forget_dead_loops()
+        if (job := self._jobs.get(key)) is not None:
+            job.again = True
+            return False
+        self._jobs[key] = _Job(loop)
+        return True
+
+    def _pending(self) -> list[_Job]:
+        with self._changed:
+            self._forget_dead_loops()
+            return list(self._jobs.values())
+
+    def _forget_dead_loops(self) -> None:
+        for key, job in list(self._jobs.items()):
+            if job.loop is not None and job.loop.is_closed():
+                self._drop(key, job)
+
+    def _drop(self, key: str, job: _Job) -> None:
+        with self._changed:
+            if self._jobs.get(key) is job:
+                del self._jobs[key]
+                job.done.set_result(None)
+
+    def _finished(self, key: str) -> bool:
+        """Say whether a job may end, and end it."""
+        with self._changed:
+            job = self._jobs.get(key)
+            if job is not None and job.again:
+                job.again = False
+                return False
+            self._jobs.pop(key, None)
+        if job is not None:
+            job.done.set_result(None)
+        return True
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                there = self._changed.wait_for(lambda: self._queue, _IDLE)
+                self._idle -= 1
+                if not there:
+                    self._threads -= 1
+                    return
+                key, work = self._queue.popleft()
+            while True:
+                try:
+                    Context().run(work)
+                except Exception:
+                    logger.warning(_FAILED, exc_info=True)
+                if self._finished(key):
+                    break
+
+    async def _attend(self, key: str, work: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                logger.warning(_FAILED, exc_info=True)
+            if self._finished(key):
+                break
+
+
+def _current_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,135 @@
+"""One configuration at work: executes, compacts, and keeps the background. What `Motorhead` and its faces share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from langchain_motorhead import compaction
+from langchain_motorhead.background import Background
+from langchain_motorhead.compaction import CompactionReport, Compactor
+from langchain_motorhead.drivers import Driver
+from langchain_motorhead.exceptions import ClosedError, StoreError
+from langchain_motorhead.flows import Flow
+from langchain_motorhead.keys import SessionKeys
+from langchain_motorhead.operations import Appended, Operation
+from langchain_motorhead.window import Window
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+_FAILED = "session %r: compaction failed; nothing was lost, and the next message tries again"
+
+
+@dataclass(slots=True)
+class Engine:
+    """One configuration at work.
+
+    Attributes:
+        driver: Runs flows.
+        compactor: How sessions are compacted.
+        namespace: Of every session.
+        mode: When sessions are compacted: `"background"`, `"inline"` or `"manual"`.
+        ttl: Milliseconds until a session expires unless written to, or 0.
+    """
+
+    driver: Driver
+    compactor: Compactor
+    namespace: str
+    mode: str
+    ttl: int
+    background: Background = field(default_factory=Background)
+    closed: bool = False
+
+    @property
+    def window(self) -> Window:
+        """Bounds of every session."""
+        return self.compactor.window
+
+    @property
+    def one_slot(self) -> bool:
+        """Whether one script may touch keys of a session and registries alike."""
+        return not self.driver.store.connection.clustered
+
+    def execute(self, operation: Operation[T]) -> T:
+        """Execute one operation."""
+        self.check_open()
+        return self.driver.store.run(operation)
+
+    async def aexecute(self, operation: Operation[T]) -> T:
+        """Execute one operation."""
+        self.check_open()
+        return await self.driver.store.arun(operation)
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow."""
+        self.check_open()
+        return self.driver.run(flow)
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Run a flow."""
+        self.check_open()
+        return await self.driver.arun(flow)
+
+    def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
+        """Compact a session in this thread."""
+        return self._logged(keys, time.monotonic(), self.driver.run(self._flow(keys, explicit=explicit)))
+
+    async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
+        """Compact a session on this loop."""
+        count: Any = self.compactor.count
+        if not getattr(count, "ready", True):
+            await asyncio.to_thread(count.prepare)
+        started = time.monotonic()
+        return self._logged(keys, started, await self.driver.arun(self._flow(keys, explicit=explicit)))
+
+    def after_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
+        """Compact a session that an append left due, when and where the mode says."""
+        if not self._is_due(left, added, tokens):
+            return
+        if self.mode == "background":
+            self.background.submit(keys.state, lambda: self.compact(keys, explicit=False))
+            return
+        try:
+            self.compact(keys, explicit=False)
+        except StoreError:
+            logger.warning(_FAILED, keys.session_id, exc_info=True)
+
+    async def aafter_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
+        """Compact a session that an append left due, when and where the mode says."""
+        if not self._is_due(left, added, tokens):
+            return
+        if self.mode == "background":
+            self.background.spawn(keys.state, lambda: self.acompact(keys, explicit=False))
+            return
+        try:
+            await self.acompact(keys, explicit=False)
+        except StoreError:
+            logger.warning(_FAILED, keys.session_id, exc_info=True)
+
+    def _is_due(self, left: Appended, added: int, tokens: int | None) -> bool:
+        if self.mode == "manual":
+            return False
+        # Where the count of tokens begins with this append, there may be more before it: the plan will count.
+        uncounted = tokens is not None and left.size == tokens and left.length > added
+        return uncounted or self.window.is_due(left.length, left.size)
+
+    def _flow(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
+        return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
+
+    def _logged(self, keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
+        if report.folded:
+            logger.info(
+                "session %r: folded %d messages into the summary, in %d batches, for %d tokens, in %.2f s",
+                keys.session_id, report.folded, report.batches, report.tokens, time.monotonic() - started,
+            )  # fmt: skip
+        return report
+
+    def check_open(self) -> None:
+        """Raise `ClosedError` if the handle was closed."""
+        if self.closed:
+            raise ClosedError("this Motorhead was closed. Make another, or close it later")

@@ -1,0 +1,57 @@
+"""Every error this package raises on purpose, and nothing else.
+
+```text
+MotorheadError
+├── InvalidInputError            also a ValueError: an argument cannot be used
+│   └── InvalidMessageError      a message cannot be stored as it is
+├── ClosedError                  the handle was closed
+├── StoreError                   Redis answered, but not with what was asked for
+│   ├── StoreUnavailableError    Redis could not be reached, or did not answer in time
+│   └── WrongKeyTypeError        a key of ours holds something else
+├── SummarizationError           the summarizer failed; no message was removed
+├── RecallNotConfiguredError     recall was asked for, and there are no embeddings
+└── EmbeddedRedisError           no server could be started from the wheels
+```
+
+An error that stems from a library keeps that library's error as its `__cause__`.
+"""
+
+
+class MotorheadError(Exception):
+    """Base of all errors of this package."""
+
+
+class InvalidInputError(MotorheadError, ValueError):
+    """An argument cannot be used; the message says what to give instead."""
+
+
+class InvalidMessageError(InvalidInputError):
+    """A message cannot be stored as it is; none of its call was stored."""
+
+
+class ClosedError(MotorheadError):
+    """The handle was closed. Make another one."""
+
+
+class StoreError(MotorheadError):
+    """Redis refused a command."""
+
+
+class StoreUnavailableError(StoreError):
+    """Redis could not be reached, or did not answer in time."""
+
+
+class WrongKeyTypeError(StoreError):
+    """A key of a session exists already and is not of this package."""
+
+
+class SummarizationError(MotorheadError):
+    """The summarizer raised, took too long, or answered nothing. No message was removed."""
+
+
+class RecallNotConfiguredError(MotorheadError):
+    """Recall was asked for without an embedding model."""
+
+
+class EmbeddedRedisError(MotorheadError):
+    """The embedded server could not be started."""

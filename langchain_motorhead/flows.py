@@ -1,0 +1,66 @@
+"""What a flow is: a generator that asks for one thing at a time, and is told what came of it.
+
+A flow decides; it does no I/O, and never knows whether a sync or an async driver (`drivers.py`) runs it. It yields an
+`Operation` (answered with its result), a `Summarize` (answered with the text, or a `SummarizationError` thrown in) or a
+`Pause` (answered with None).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypedDict, TypeVar
+
+from langchain_core.messages import BaseMessage
+
+from langchain_motorhead.operations import Operation
+
+T = TypeVar("T")
+
+
+class SummaryInput(TypedDict):
+    """What a summarizer is given.
+
+    Attributes:
+        summary: Summary so far, if any.
+        messages: Messages to fold into it, oldest first.
+    """
+
+    summary: str | None
+    messages: Sequence[BaseMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a summarizer gave: its text as it came, and the tokens it spent."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summarize:
+    """A request for a summary.
+
+    Attributes:
+        given: What to summarize.
+        fallback: Whether to ask the fallback summarizer.
+        heartbeat: To be executed every few seconds while it takes.
+        metadata: For the trace.
+    """
+
+    given: SummaryInput
+    fallback: bool
+    heartbeat: Operation[None]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A request to wait, in seconds."""
+
+    seconds: float
+
+
+Request: TypeAlias = Operation[Any] | Summarize | Pause
+Flow: TypeAlias = Generator[Request, Any, T]

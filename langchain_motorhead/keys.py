@@ -1,0 +1,85 @@
+"""Names of the Redis keys, and nothing about what they hold.
+
+Ids are percent-encoded, so that no id can break out of its key or its hash tag, and two ids never share a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from langchain_motorhead.exceptions import InvalidInputError
+
+PREFIX = "motorhead"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKeys:
+    """Where one session lives.
+
+    Attributes:
+        session_id: Id as the user gave it.
+        namespace: Namespace as the user gave it.
+        user_id: User as given, if any.
+        messages: Key of the list of messages.
+        state: Key of the hash of everything else. In one cluster slot with `messages` and `lease`.
+        lease: Key that says who is compacting.
+        registries: Keys of the sorted sets that list this session: the namespace's, and the user's if there is one.
+    """
+
+    session_id: str
+    namespace: str
+    user_id: str | None
+    messages: str
+    state: str
+    lease: str
+    registries: tuple[str, ...]
+
+
+def session_keys(namespace: str, session_id: str, user_id: str | None = None) -> SessionKeys:
+    """Name the keys of a session.
+
+    Raises:
+        InvalidInputError: An id is not a string, or empty.
+    """
+    tag = f"{_encoded('namespace', namespace)}/{_encoded('session_id', session_id)}"
+    registries = [registry_key(namespace)]
+    if user_id is not None:
+        registries.append(registry_key(namespace, user_id))
+    return SessionKeys(
+        session_id=session_id,
+        namespace=namespace,
+        user_id=user_id,
+        messages=f"{PREFIX}:{{{tag}}}:messages",
+        state=f"{PREFIX}:{{{tag}}}:state",
+        lease=f"{PREFIX}:{{{tag}}}:lease",
+        registries=tuple(registries),
+    )
+
+
+def registry_key(namespace: str, user_id: str | None = None) -> str:
+    """Name the sorted set of a namespace's sessions, or of one user's in it.
+
+    Raises:
+        InvalidInputError: An id is not a string, or empty.
+    """
+    key = f"{PREFIX}:sessions:{_encoded('namespace', namespace)}"
+    return key if user_id is None else f"{key}:{_encoded('user_id', user_id)}"
+
+
+def to_member(text: str) -> bytes:
+    """Encode an id as a member of a sorted set or a field of a hash; any string has an encoding."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def from_member(data: bytes | str) -> str:
+    """Undo `to_member`, also where a client has decoded the reply already."""
+    return data.decode("utf-8", "surrogatepass") if isinstance(data, bytes) else data
+
+
+def _encoded(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{name} must be a string, not {type(value).__name__}. Convert it: str(...)")
+    if not value:
+        raise InvalidInputError(f"{name} is empty. Give any non-empty string")
+    return quote(value, safe="", errors="surrogatepass")

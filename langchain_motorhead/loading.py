@@ -1,0 +1,120 @@
+"""From what a read found to what a prompt is made of. A flow, and pure functions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from langchain_core.messages import BaseMessage, SystemMessage
+
+from langchain_motorhead import operations
+from langchain_motorhead.codec import decode
+from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError
+from langchain_motorhead.flows import Flow
+from langchain_motorhead.keys import SessionKeys
+from langchain_motorhead.operations import Reading
+from langchain_motorhead.window import Window, visible
+
+logger = logging.getLogger(__name__)
+
+SUMMARY_PREFIX = "Summary of the conversation so far:\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A session as a prompt needs it, all of one instant.
+
+    Attributes:
+        summary: Text that covers every message older than the list, or None.
+        messages: The newest messages, oldest first: all that are not in the summary, up to the window's hard limit.
+        backlog: Messages beyond the window that wait to be summarized.
+        tokens: Tokens that summaries have cost so far.
+        total: Messages ever accepted: summarized, or still in the list.
+        summarized: How many of them the summary covers.
+        failures: Summarizations that failed in a row; 0 when all is well.
+        epoch: Identity of the session, from its first message to its deletion; None where there is none.
+    """
+
+    summary: str | None = None
+    messages: list[BaseMessage] = field(default_factory=list)
+    backlog: int = 0
+    tokens: int = 0
+    total: int = 0
+    summarized: int = 0
+    failures: int = 0
+    epoch: str | None = None
+
+    def as_messages(self) -> list[BaseMessage]:
+        """Give the summary, as a system message, and the messages after it."""
+        if self.summary is None:
+            return self.messages
+        return [SystemMessage(SUMMARY_PREFIX + self.summary, id=f"{_id_prefix(self.epoch)}summary"), *self.messages]
+
+
+def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
+    """Read a session in one round trip; in two where its newest messages are one oversized group of tool results.
+
+    Raises:
+        InvalidInputError: The session is another user's than `keys` say.
+    """
+    reading: Reading = yield operations.read(keys, -window.read_limit)
+    if keys.user_id is not None and reading.user is not None and reading.user != keys.user_id:
+        raise InvalidInputError(
+            f"session {keys.session_id!r} is another user's than {keys.user_id!r}. "
+            "Give the user_id that it was made with, or another session_id"
+        )
+    messages = shown(reading, keys)
+    if reading.records and not messages and reading.length > len(reading.records):
+        reading = yield operations.read(keys, 0)
+        messages = _newest_group(shown(reading, keys), window.read_limit)
+    return Memory(
+        summary=reading.summary,
+        messages=messages,
+        backlog=max(0, reading.length - window.max_messages),
+        tokens=reading.tokens,
+        total=reading.first + reading.length,
+        summarized=reading.first,
+        failures=reading.failures,
+        epoch=reading.epoch,
+    )
+
+
+def decode_all(reading: Reading, keys: SessionKeys, position: int) -> list[BaseMessage | None]:
+    """Decode the records of a reading, giving a message without an id one that never changes.
+
+    Args:
+        reading: What was read.
+        keys: Keys of the session, for the report.
+        position: Sequence number of the first record.
+
+    Returns:
+        A message each, or None where a record is not one, which is reported in the log.
+    """
+    prefix = _id_prefix(reading.epoch)
+    messages: list[BaseMessage | None] = []
+    for at, record in enumerate(reading.records, position):
+        try:
+            messages.append(decode(record, f"{prefix}{at}"))
+        except InvalidMessageError as error:
+            messages.append(None)
+            logger.warning("session %r: record %d is skipped: %s", keys.session_id, at, error)
+    return messages
+
+
+def shown(reading: Reading, keys: SessionKeys) -> list[BaseMessage]:
+    """Give the readable messages of a reading that ends with the newest, without tool results cut from their calls."""
+    position = reading.first + reading.length - len(reading.records)
+    messages = [message for message in decode_all(reading, keys, position) if message is not None]
+    return visible(messages) if position else messages
+
+
+def _newest_group(messages: Sequence[BaseMessage], limit: int) -> list[BaseMessage]:
+    start = max(0, len(messages) - limit)
+    while start and len(visible(messages[start:])) < len(messages) - start:
+        start -= 1
+    return list(messages[start:])
+
+
+def _id_prefix(epoch: str | None) -> str:
+    return f"motorhead-{epoch}-"

@@ -1,0 +1,317 @@
+"""Every Redis command of this package, each as data: what to send, and how to read the replies.
+
+Imports no Redis client, and does no I/O; `store.py` executes what is described here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from langchain_motorhead.exceptions import InvalidInputError, StoreError
+from langchain_motorhead.keys import SessionKeys, from_member, to_member
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Value: TypeAlias = str | bytes | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script, which Redis knows by its hash once it has seen its source."""
+
+    source: str
+    sha: str
+
+
+class Command(NamedTuple):
+    """One command: its name or script, the keys it touches, and what follows or precedes them."""
+
+    name: str | Script
+    keys: tuple[str, ...]
+    args: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T_co]):
+    """One round trip.
+
+    Attributes:
+        commands: Sent together. Not a transaction: what must be atomic is one script.
+        read: Makes the result of the raw replies, one for each command.
+    """
+
+    commands: tuple[Command, ...]
+    read: Callable[[list[Any]], T_co]
+
+
+class Reading(NamedTuple):
+    """A session as it was at one instant.
+
+    Attributes:
+        epoch: Random, made with the session; None if there is no such session.
+        first: Sequence number of the list's first message: how many were folded.
+        summary: Text that covers the messages before `first`, if any.
+        tokens: Spent by the summarizer so far.
+        failures: Summarizations that failed since the last that did not.
+        user: Whose session it is, if known.
+        size: Tokens of the list, where they are counted.
+        length: Messages in the list.
+        records: Those of them that were asked for, as stored.
+    """
+
+    epoch: str | None
+    first: int
+    summary: str | None
+    tokens: int
+    failures: int
+    user: str | None
+    size: int | None
+    length: int
+    records: list[bytes | str]
+
+
+class Refusal(Enum):
+    """Why a compaction did not get the lease."""
+
+    BUSY = 0
+    NO_SESSION = 1
+    PAUSED = 3
+
+
+_TAKEN = 2
+
+
+class Appended(NamedTuple):
+    """What an append left: messages in the list, and their tokens where they are counted."""
+
+    length: int
+    size: int | None
+
+
+@cache
+def script(name: str) -> Script:
+    """Load a script of the `scripts` folder."""
+    source = (files(__package__) / "scripts" / f"{name}.lua").read_text("utf-8")
+    return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def append(
+    keys: SessionKeys, records: Sequence[bytes], *, now: int, epoch: str, ttl: int, tokens: int | None, one_slot: bool
+) -> Operation[Appended]:
+    """Append messages to a session, making it if it is not there. Atomic.
+
+    Args:
+        keys: Keys of the session.
+        records: Encoded messages, one at least.
+        now: Microseconds since 1970.
+        epoch: Epoch for the session if it is new.
+        ttl: Milliseconds until the session expires unless written to, or 0.
+        tokens: Tokens of the messages, where the window is bounded in tokens.
+        one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
+
+    Raises:
+        InvalidInputError: From `read`: the session is another user's.
+    """
+    member = to_member(keys.session_id)
+    user = b"" if keys.user_id is None else to_member(keys.user_id)
+    args = (member, now, epoch, user, ttl, "" if tokens is None else tokens, *records)
+    session = (keys.messages, keys.state)
+    if one_slot:
+        commands: tuple[Command, ...] = (Command(script("append"), session + keys.registries, args),)
+    else:
+        # In this order, a session that exists gets listed whatever deletion is at work beside it.
+        listing = (Command("ZADD", (registry,), (now, member)) for registry in keys.registries)
+        commands = (Command(script("append"), session, args), *listing)
+
+    def read(replies: list[Any]) -> Appended:
+        reply = replies[0]
+        if reply[0] == 0:
+            raise InvalidInputError(
+                f"session {keys.session_id!r} is another user's than {keys.user_id!r}. "
+                "Give the user_id that it was made with, or another session_id"
+            )
+        return Appended(reply[1], reply[2] if len(reply) > 2 else None)
+
+    return Operation(commands, read)
+
+
+def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[Reading]:
+    """Read the summary, the counts, and messages of the list from `start` to `stop`, as LRANGE takes them. Atomic."""
+    command = Command(script("read"), (keys.messages, keys.state), (start, stop))
+    return Operation((command,), lambda replies: _reading(replies[0]))
+
+
+def begin(keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool) -> Operation[Reading | Refusal]:
+    """Take the lease for a compaction and read the oldest `limit` messages. Atomic.
+
+    Whoever holds the lease already is told to look again before giving it back, so that no request for a compaction is
+    forgotten between two workers.
+
+    Args:
+        keys: Keys of the session.
+        token: Random, made for this compaction.
+        lease: Milliseconds after which others may take over.
+        limit: How many messages to read.
+        force: Whether to ignore the pause after a failure.
+
+    Returns:
+        A reading, or why there is none.
+    """
+    command = Command(script("begin"), (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force)))
+
+    def parse(replies: list[Any]) -> Reading | Refusal:
+        status, *reading = replies[0]
+        return _reading(reading) if status == _TAKEN else Refusal(status)
+
+    return Operation((command,), parse)
+
+
+def commit_summary(
+    keys: SessionKeys,
+    token: str,
+    seen: Reading,
+    *,
+    lease: int,
+    summary: str | None,
+    dropped: int,
+    spent: int,
+    size: int | None,
+) -> Operation[bool]:
+    """Store a summary and drop the messages that it now covers, or do nothing if the session moved on.
+
+    Atomic. Messages appended since the snapshot are kept.
+
+    Args:
+        keys: Keys of the session being compacted.
+        token: Token that the lease was taken with.
+        seen: The snapshot; its epoch and `first` must still hold.
+        lease: Milliseconds to hold the lease for longer.
+        summary: Text covering everything up to the last dropped message, or None to keep the stored one.
+        dropped: How many of the oldest messages it covers.
+        spent: Tokens that the summarizer spent on it.
+        size: Change of the list's count of tokens, where they are counted.
+
+    Returns:
+        Whether the commit took place.
+    """
+    stored = (0,) if summary is None else (1, to_member(summary))
+    args = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size, *stored)
+    command = Command(script("commit"), (keys.messages, keys.state, keys.lease), args)
+    return Operation((command,), lambda replies: bool(replies[0]))
+
+
+def renew(keys: SessionKeys, token: str, lease: int) -> Operation[None]:
+    """Hold the lease for `lease` milliseconds from now, if it is still ours."""
+    return Operation((Command(script("renew"), (keys.lease,), (token, lease)),), _nothing)
+
+
+def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) -> Operation[bool]:
+    """Give the lease back, and correct the list's count of tokens by `size`.
+
+    Returns:
+        Whether the lease was kept, since somebody asked for a compaction in the meantime.
+    """
+    args = (token, epoch, "" if size is None else size)
+    return Operation((Command(script("release"), (keys.state, keys.lease), args),), lambda replies: bool(replies[0]))
+
+
+def fail(
+    keys: SessionKeys, token: str, epoch: str, *, first_pause: int, longest_pause: int
+) -> Operation[tuple[int, int]]:
+    """Count a failed summarization, and turn the lease into a pause that doubles with each failure.
+
+    Returns:
+        Failures in a row, and the pause in milliseconds.
+    """
+    command = Command(script("fail"), (keys.state, keys.lease), (token, epoch, first_pause, longest_pause))
+    return Operation((command,), lambda replies: (replies[0][0], replies[0][1]))
+
+
+def owner(keys: SessionKeys) -> Operation[str | None]:
+    """Read whose session it is."""
+    return Operation((Command("HGET", (keys.state,), ("user",)),), lambda replies: _text(replies[0]))
+
+
+def delete(keys: SessionKeys, *, one_slot: bool) -> Operation[int]:
+    """Delete every key of the session, and take it off its registries.
+
+    Args:
+        keys: Keys of the session, with the user that it has.
+        one_slot: Whether one script may touch the session and the registries.
+
+    Returns:
+        How many keys there were; negative, and nothing done, if the session has another user than `keys` say.
+    """
+    member = to_member(keys.session_id)
+    args = (member, b"" if keys.user_id is None else to_member(keys.user_id))
+    session = (keys.messages, keys.state, keys.lease)
+    if one_slot:
+        return Operation(
+            (Command(script("delete"), session + keys.registries, args),), lambda replies: int(replies[-1])
+        )
+    unlist = tuple(Command("ZREM", (registry,), (member,)) for registry in keys.registries)
+    return Operation((*unlist, Command(script("delete"), session, args)), lambda replies: int(replies[-1]))
+
+
+def unlist(registry: str, session_id: str) -> Operation[None]:
+    """Take a session off a registry."""
+    return Operation((Command("ZREM", (registry,), (to_member(session_id),)),), _nothing)
+
+
+def listed(registry: str, start: int, stop: int, *, newest_first: bool) -> Operation[list[tuple[str, float]]]:
+    """Read ids and times of last activity from a registry, by position."""
+    command = Command("ZREVRANGE" if newest_first else "ZRANGE", (registry,), (start, stop, "WITHSCORES"))
+    return Operation((command,), lambda replies: _scored(replies[0]))
+
+
+def existing(keys: Sequence[SessionKeys]) -> Operation[list[bool]]:
+    """Ask which sessions are there."""
+    return Operation(
+        tuple(Command("EXISTS", (session.state,)) for session in keys),
+        lambda replies: [bool(reply) for reply in replies],
+    )
+
+
+def prune(registry: str, gone: Sequence[tuple[str, float]]) -> Operation[None]:
+    """Drop sessions from a registry, unless they were written to after the given time."""
+    args: list[Value] = []
+    for session_id, score in gone:
+        args += (to_member(session_id), repr(score))
+    return Operation((Command(script("prune"), (registry,), tuple(args)),), _nothing)
+
+
+def _reading(reply: Sequence[Any]) -> Reading:
+    epoch, first, summary, tokens, failures, user, size, length, records = reply
+    return Reading(
+        epoch=_text(epoch),
+        first=int(first or 0),
+        summary=_text(summary),
+        tokens=int(tokens or 0),
+        failures=int(failures or 0),
+        user=_text(user),
+        size=None if size is None else int(size),
+        length=length,
+        records=records,
+    )
+
+
+def _scored(reply: Sequence[Any]) -> list[tuple[str, float]]:
+    if reply and isinstance(reply[0], list | tuple):  # RESP3
+        return [(from_member(member), float(score)) for member, score in reply]
+    if len(reply) % 2:
+        raise StoreError("Redis gave members without scores")
+    return [(from_member(reply[at]), float(reply[at + 1])) for at in range(0, len(reply), 2)]
+
+
+def _text(value: bytes | str | None) -> str | None:
+    return None if value is None else from_member(value)
+
+
+def _nothing(_: list[Any]) -> None:
+    return None

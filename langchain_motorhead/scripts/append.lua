@@ -1,0 +1,38 @@
+-- Append messages, together with everything that must agree with them. Nothing is written if anything is refused.
+--
+-- KEYS  messages, state, and the registries that list the session (none where they are in another cluster slot)
+-- ARGV  session id, now in µs, epoch if the session is new, user or '', TTL in ms or 0, tokens of the messages or '',
+--       and the messages
+-- Returns {0} if the session is another user's, else {1, length, tokens of the list or nil}.
+local messages, state = KEYS[1], KEYS[2]
+local id, now, epoch, user, ttl, tokens = unpack(ARGV, 1, 6)
+local known = redis.call('HMGET', state, 'epoch', 'user')
+if user ~= '' and known[2] and known[2] ~= user then
+  return {0}
+end
+
+-- Lua's stack holds some 8,000 values.
+local length = 0
+for from = 7, #ARGV, 4000 do
+  length = redis.call('RPUSH', messages, unpack(ARGV, from, math.min(from + 3999, #ARGV)))
+end
+if known[1] then
+  redis.call('HSET', state, 'updated', now)
+else
+  redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'format', 1)
+end
+if user ~= '' and not known[2] then
+  redis.call('HSET', state, 'user', user)
+end
+local size = false
+if tokens ~= '' then
+  size = redis.call('HINCRBY', state, 'size', tokens)
+end
+if ttl ~= '0' then
+  redis.call('PEXPIRE', messages, ttl)
+  redis.call('PEXPIRE', state, ttl)
+end
+for at = 3, #KEYS do
+  redis.call('ZADD', KEYS[at], now, id)
+end
+return {1, length, size}

@@ -1,0 +1,162 @@
+"""One session: append, load, compact, delete, each sync and async."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from langchain_core.messages import BaseMessage
+
+from langchain_motorhead import operations, sessions
+from langchain_motorhead.codec import decode, encode
+from langchain_motorhead.compaction import CompactionReport
+from langchain_motorhead.engine import Engine
+from langchain_motorhead.exceptions import InvalidMessageError, RecallNotConfiguredError
+from langchain_motorhead.keys import session_keys
+from langchain_motorhead.loading import Memory
+from langchain_motorhead.loading import load as load_flow
+from langchain_motorhead.operations import Appended, Operation
+
+MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
+
+
+class Session:
+    """One conversation. Made by `Motorhead.session`, without any I/O.
+
+    Attributes:
+        session_id: Its id.
+        user_id: Whose it is, as given.
+        namespace: The namespace that it is in.
+    """
+
+    def __init__(self, engine: Engine, session_id: str, user_id: str | None = None) -> None:
+        self._engine = engine
+        self._keys = session_keys(engine.namespace, session_id, user_id)
+
+    @property
+    def session_id(self) -> str:
+        """Id of the session."""
+        return self._keys.session_id
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose session it is, as given."""
+        return self._keys.user_id
+
+    @property
+    def namespace(self) -> str:
+        """Namespace that the session is in."""
+        return self._keys.namespace
+
+    def append(self, messages: Sequence[MessageLike] | MessageLike) -> None:
+        """Store messages, in one round trip, all or none of them.
+
+        Args:
+            messages: LangChain messages, or the wire's objects with `role` and `content`. One alone need not be in a
+                list.
+
+        Raises:
+            InvalidMessageError: One of them is not a message, or cannot be stored. None was.
+            StoreError: Redis refused, or could not be reached.
+        """
+        if turn := self._turn(messages):
+            operation, added, tokens = turn
+            self._engine.after_append(self._keys, self._engine.execute(operation), added, tokens)
+
+    async def aappend(self, messages: Sequence[MessageLike] | MessageLike) -> None:
+        """Store messages. See `append`."""
+        if turn := self._turn(messages):
+            operation, added, tokens = turn
+            await self._engine.aafter_append(self._keys, await self._engine.aexecute(operation), added, tokens)
+
+    def load(self) -> Memory:
+        """Read the summary and the messages after it, in one round trip.
+
+        Raises:
+            InvalidInputError: The session is of another user than was given.
+            StoreError: Redis refused, or could not be reached.
+        """
+        return self._engine.run(load_flow(self._keys, self._engine.window))
+
+    async def aload(self) -> Memory:
+        """Read the summary and the messages after it. See `load`."""
+        return await self._engine.arun(load_flow(self._keys, self._engine.window))
+
+    def compact(self) -> CompactionReport:
+        """Fold the oldest messages into the summary, until nothing is due.
+
+        Waits for another worker that is at it, but not for the end of a pause after a failure.
+
+        Returns:
+            What was done.
+
+        Raises:
+            SummarizationError: The summarizer failed. What was not folded stays in the list.
+            StoreError: Redis refused, or could not be reached.
+        """
+        self._engine.check_open()
+        return _or_raise(self._engine.compact(self._keys, explicit=True))
+
+    async def acompact(self) -> CompactionReport:
+        """Fold the oldest messages into the summary. See `compact`."""
+        self._engine.check_open()
+        return _or_raise(await self._engine.acompact(self._keys, explicit=True))
+
+    def delete(self) -> bool:
+        """Delete the session and everything of it.
+
+        Returns:
+            Whether there was one.
+        """
+        return self._engine.run(sessions.delete_session(self._keys, one_slot=self._engine.one_slot))
+
+    async def adelete(self) -> bool:
+        """Delete the session and everything of it. See `delete`."""
+        return await self._engine.arun(sessions.delete_session(self._keys, one_slot=self._engine.one_slot))
+
+    def search(self, text: str, k: int = 4) -> list[BaseMessage]:
+        """Search what was said. This version has no recall yet.
+
+        Raises:
+            RecallNotConfiguredError: Always.
+        """
+        raise RecallNotConfiguredError(NO_RECALL)
+
+    def _turn(
+        self, messages: Sequence[MessageLike] | MessageLike
+    ) -> tuple[Operation[Appended], int, int | None] | None:
+        """Describe an append: the operation, how many messages, and their tokens where the window counts them."""
+        if isinstance(messages, BaseMessage | Mapping):
+            messages = [messages]
+        elif isinstance(messages, str | bytes) or not hasattr(messages, "__iter__"):
+            raise InvalidMessageError(
+                f"append takes messages, not {type(messages).__name__}. Give a list such as [HumanMessage(...)]"
+            )
+        records = [encode(message) for message in messages]
+        if not records:
+            return None
+        engine = self._engine
+        tokens = None
+        if engine.window.max_tokens is not None:
+            tokens = sum(engine.compactor.count([decode(record)]) for record in records)
+        operation = operations.append(
+            self._keys,
+            records,
+            now=time.time_ns() // 1_000,
+            epoch=secrets.token_hex(8),
+            ttl=engine.ttl,
+            tokens=tokens,
+            one_slot=engine.one_slot,
+        )
+        return operation, len(records), tokens
+
+
+NO_RECALL = "recall needs an embedding model: Motorhead.from_url(..., embeddings=...). Messages and summaries need none"
+
+
+def _or_raise(report: CompactionReport) -> CompactionReport:
+    if report.error is not None:
+        raise report.error
+    return report

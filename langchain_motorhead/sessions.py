@@ -1,0 +1,82 @@
+"""Listing and deleting sessions, as flows."""
+
+from __future__ import annotations
+
+from langchain_motorhead import operations
+from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.flows import Flow
+from langchain_motorhead.keys import SessionKeys, registry_key, session_keys
+
+# Ids read at once: bounds the size of a reply.
+_PAGE = 1_000
+
+
+def list_sessions(
+    namespace: str, user_id: str | None, *, page: int, size: int | None, newest_first: bool
+) -> Flow[list[str]]:
+    """List sessions by their last activity.
+
+    A session that expired is dropped from the registry as it is met.
+
+    Args:
+        namespace: Whose sessions.
+        user_id: Of one user alone, if given.
+        page: Page to give, from 1.
+        size: Sessions on a page, or None for all on one.
+        newest_first: Whether the one that was active last comes first.
+
+    Raises:
+        InvalidInputError: A page or size below 1.
+    """
+    if not isinstance(page, int) or page < 1 or not (size is None or (isinstance(size, int) and size >= 1)):
+        raise InvalidInputError("page and size are whole numbers from 1; leave size out for all sessions at once")
+    registry = registry_key(namespace, user_id)
+    start = 0 if size is None else (page - 1) * size
+    ids: list[str] = []
+    if size is None and page > 1:
+        return ids
+    while True:
+        wanted = _PAGE if size is None else min(_PAGE, size - len(ids))
+        if not wanted:
+            return ids
+        at = start + len(ids)
+        found = yield operations.listed(registry, at, at + wanted - 1, newest_first=newest_first)
+        if not found:
+            return ids
+        there = yield operations.existing([session_keys(namespace, session_id) for session_id, _ in found])
+        gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
+        if gone:  # dropping them moves the rest up: look at the same place again
+            yield operations.prune(registry, gone)
+            continue
+        ids += [session_id for session_id, _ in found]
+
+
+def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
+    """Delete a session whoever's it is.
+
+    Returns:
+        Whether there was one.
+    """
+    while True:
+        user = yield operations.owner(keys)
+        deleted = yield operations.delete(session_keys(keys.namespace, keys.session_id, user), one_slot=one_slot)
+        if deleted >= 0:
+            return bool(deleted)
+
+
+def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
+    """Delete every session of a user.
+
+    Returns:
+        How many there were.
+    """
+    registry = registry_key(namespace, user_id)
+    count = 0
+    while found := (yield operations.listed(registry, 0, _PAGE - 1, newest_first=False)):
+        for session_id, _ in found:
+            keys = session_keys(namespace, session_id, user_id)
+            deleted = yield operations.delete(keys, one_slot=one_slot)
+            if deleted <= 0:  # it expired, or the id is another user's by now
+                yield operations.unlist(registry, session_id)
+            count += deleted > 0
+    return count

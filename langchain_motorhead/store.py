@@ -1,0 +1,144 @@
+"""Executes operations with a sync or an async client, and maps Redis' errors to ours. The one place for either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from langchain_motorhead.connection import Connection
+from langchain_motorhead.exceptions import MotorheadError, StoreError, StoreUnavailableError, WrongKeyTypeError
+from langchain_motorhead.operations import Command, Operation, Script
+
+T = TypeVar("T")
+
+# Stored records are bytes, whatever the user's client does with its other replies.
+_RAW: Any = {"NEVER_DECODE": True}
+
+
+class Store:
+    """Executes operations, each in one round trip.
+
+    Args:
+        connection: Where to.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._known: set[str] = set()
+
+    def run(self, operation: Operation[T]) -> T:
+        """Execute an operation.
+
+        Raises:
+            StoreError: Redis refused, or could not be reached.
+        """
+        replies = self._send(operation.commands)
+        if forgotten := self._forgotten(operation, replies):
+            replies = _filled(replies, self._send(forgotten))
+        return self._result(operation, replies)
+
+    async def arun(self, operation: Operation[T]) -> T:
+        """Execute an operation.
+
+        Raises:
+            StoreError: Redis refused, or could not be reached.
+        """
+        replies = await self._asend(operation.commands)
+        if forgotten := self._forgotten(operation, replies):
+            replies = _filled(replies, await self._asend(forgotten))
+        return self._result(operation, replies)
+
+    def _send(self, commands: Sequence[Command]) -> list[Any]:
+        try:
+            client = self.connection.sync_client
+            if len(commands) == 1:
+                return [client.execute_command(*self._packed(commands[0]), **_RAW)]
+            with client.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*self._packed(command), **_RAW)
+                return list(pipeline.execute(raise_on_error=False))
+        except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
+            return _failed(error, commands)
+
+    async def _asend(self, commands: Sequence[Command]) -> list[Any]:
+        try:
+            client = self.connection.async_client
+            if len(commands) == 1:
+                return [await client.execute_command(*self._packed(commands[0]), **_RAW)]
+            async with client.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*self._packed(command), **_RAW)
+                return list(await pipeline.execute(raise_on_error=False))
+        except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
+            return _failed(error, commands)
+
+    def _packed(self, command: Command) -> tuple[Any, ...]:
+        name, keys, args = command
+        if not isinstance(name, Script):
+            return (name, *keys, *args)
+        if name.sha in self._known:
+            return ("EVALSHA", name.sha, len(keys), *keys, *args)
+        # Makes the script known to the server, in the round trip that is made anyway.
+        return ("EVAL", name.source, len(keys), *keys, *args)
+
+    def _forgotten(self, operation: Operation[Any], replies: Sequence[Any]) -> list[Command]:
+        """List the commands whose script the server had forgotten, and forget that it knew any."""
+        commands = [
+            command
+            for command, reply in zip(operation.commands, replies, strict=True)
+            if isinstance(reply, Exception) and _is_no_script(reply)
+        ]
+        if commands:
+            self._known.clear()
+        return commands
+
+    def _result(self, operation: Operation[T], replies: list[Any]) -> T:
+        for command, reply in zip(operation.commands, replies, strict=True):
+            if isinstance(reply, Exception):
+                raise _mapped(reply, command) from reply
+            if isinstance(command.name, Script):
+                self._known.add(command.name.sha)
+        return operation.read(replies)
+
+
+def _filled(replies: Sequence[Any], later: Sequence[Any]) -> list[Any]:
+    rest = iter(later)
+    return [next(rest) if isinstance(reply, Exception) and _is_no_script(reply) else reply for reply in replies]
+
+
+def _failed(error: Exception, commands: Sequence[Command]) -> list[Any]:
+    """Give the error in the place of each reply; what is no error of Redis or the network is raised."""
+    from redis.exceptions import RedisClusterException, RedisError
+
+    if isinstance(error, MotorheadError) or not isinstance(error, RedisError | RedisClusterException | OSError):
+        raise error
+    return [error] * len(commands)
+
+
+def _is_no_script(error: Exception) -> bool:
+    from redis.exceptions import NoScriptError
+
+    return isinstance(error, NoScriptError)
+
+
+def _mapped(error: Exception, command: Command) -> StoreError:
+    from redis import exceptions
+
+    text = str(error)
+    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
+        return StoreError(f"Redis does not let this user in, or not do this: {text}")
+    if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
+        return StoreUnavailableError(f"Redis cannot be reached: {text}. Check the URL, and that the server is up")
+    # A server before 7 wraps the error of a script's command in its own.
+    if "WRONGTYPE" in text:
+        return WrongKeyTypeError(
+            f"one of the keys {', '.join(command.keys)} holds something that is not of this package. "
+            "Give another namespace or session_id, or move that key"
+        )
+    if "OOM command not allowed" in text:
+        return StoreError("Redis is at its maxmemory and takes no more. Nothing was written. Give it more memory")
+    if "READONLY" in text:
+        return StoreError(
+            "Redis is a read-only replica. Connect to the primary, or through Sentinel or a cluster client"
+        )
+    return StoreError(f"Redis refused: {text}")

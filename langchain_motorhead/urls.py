@@ -1,0 +1,101 @@
+"""Redis clients from a URL. Makes them, and does not connect: no I/O but a cluster client's own first look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from langchain_motorhead.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+FORMS = (
+    "redis://[user:password@]host:6379/0, rediss:// for TLS, unix:///path/to/socket, "
+    "redis+cluster://host:port, redis+sentinel://host:26379[,host:26379]/service[/db] "
+    "(rediss+cluster, rediss+sentinel for TLS), embedded:// or embedded:///some/folder"
+)
+_PLAIN = frozenset({"redis", "rediss", "unix"})
+_MANY = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
+# Without them a lost network would hang a caller. A URL's own parameters come first.
+_TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
+
+
+def scheme_of(url: object) -> str:
+    """Give the scheme of a URL that this package can connect to.
+
+    Raises:
+        InvalidInputError: It is not a string, or has another scheme. The message does not repeat the URL, which may
+            hold a password.
+    """
+    if not isinstance(url, str):
+        raise InvalidInputError(f"a Redis URL is a string, not {type(url).__name__}. Forms: {FORMS}")
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
+    if scheme not in _PLAIN and scheme not in _MANY and scheme != "embedded":
+        shown = f"the scheme {scheme!r}" if scheme else "a URL without a scheme"
+        raise InvalidInputError(f"{shown} is not one of Redis. Forms: {FORMS}")
+    return scheme
+
+
+def is_cluster(url: str) -> bool:
+    """Say whether a URL is of a cluster."""
+    return scheme_of(url).endswith("+cluster") or dict(parse_qsl(urlsplit(url).query)).get("cluster", "") in (
+        "true",
+        "1",
+    )
+
+
+def make_client(url: str, redis: ModuleType) -> Any:
+    """Make a client for a URL.
+
+    Args:
+        url: In one of the forms of this module's `FORMS`, but for `embedded`.
+        redis: The module `redis`, or `redis.asyncio`.
+
+    Raises:
+        InvalidInputError: The URL cannot be understood.
+    """
+    try:
+        if scheme_of(url).endswith("+sentinel"):
+            return _from_sentinel(url, redis)
+        if is_cluster(url):
+            return redis.RedisCluster.from_url(_without_cluster(url), **_TIMEOUTS)
+        return redis.Redis.from_url(url, retry=_never(redis), **_TIMEOUTS)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise InvalidInputError(f"the Redis URL cannot be understood. Forms: {FORMS}") from error
+
+
+def _from_sentinel(url: str, redis: ModuleType) -> Any:
+    from importlib import import_module
+
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    sentinels = []
+    for host in hosts.split(","):
+        name, _, port = host.rpartition(":") if ":" in host else (host, "", "26379")
+        sentinels.append((name.strip("[]"), int(port)))
+    service, _, db = parts.path.strip("/").partition("/")
+    options: dict[str, Any] = {**_TIMEOUTS, "db": int(db or 0), "ssl": parts.scheme.startswith("rediss")}
+    if credentials:
+        options |= {"username": unquote(user) or None, "password": unquote(password) or None}
+    access = {key: value for key, value in options.items() if key != "db"}
+    sentinel = import_module(f"{redis.__name__}.sentinel").Sentinel(sentinels, sentinel_kwargs=access, **options)
+    return sentinel.master_for(unquote(service) or "mymaster", retry=_never(redis))
+
+
+def _without_cluster(url: str) -> str:
+    parts = urlsplit(url)
+    query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key != "cluster"])
+    return urlunsplit(parts._replace(scheme=parts.scheme.removesuffix("+cluster"), query=query))
+
+
+def _never(redis: ModuleType) -> Any:
+    """Give redis-py's policy of not sending again: an append whose answer was lost may have been carried out."""
+    from importlib import import_module
+
+    from redis.backoff import NoBackoff
+
+    return import_module(f"{redis.__name__}.retry").Retry(NoBackoff(), 0)

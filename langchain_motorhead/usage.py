@@ -1,0 +1,45 @@
+"""How many tokens a summarization cost, whatever runnable made it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGeneration, LLMResult
+
+
+class UsageHandler(BaseCallbackHandler):
+    """Adds up the tokens of every model call below it: as reported by the model, else approximately."""
+
+    run_inline = True  # it is quick, and an executor's thread would outlive it
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self._lock = threading.Lock()
+        self._prompts: dict[UUID, int] = {}
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        """Remember what was asked, for a model that does not report what it cost."""
+        with self._lock:
+            self._prompts[run_id] = sum(count_tokens_approximately(prompt) for prompt in messages)
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        """Add what a call cost."""
+        answers = [generation for row in response.generations for generation in row]
+        reported = sum(_reported(generation) for generation in answers)
+        counted = count_tokens_approximately([AIMessage(generation.text) for generation in answers])
+        with self._lock:
+            prompt = self._prompts.pop(run_id, 0)
+            self.tokens += reported or prompt + counted
+
+
+def _reported(generation: object) -> int:
+    message = generation.message if isinstance(generation, ChatGeneration) else None
+    usage = message.usage_metadata if isinstance(message, AIMessage) else None
+    return usage["total_tokens"] if usage else 0
