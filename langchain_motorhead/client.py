@@ -247,12 +247,13 @@ def _engine(
     count = token_counter or count_tokens
     summarizer = _extractive(count) if llm is None else resolve_summarizer(llm, "llm", count)
     other = None if fallback is None else resolve_summarizer(fallback, "fallback", count)
+    # A quarter is left for the summary so far.
     budget = budget_of(summarizer) if other is None else min(budget_of(summarizer), budget_of(other))
     return Engine(
         driver=Driver(
             Store(connection), SummarizerCalls(summarizer, other, _seconds("summary_timeout", summary_timeout))
         ),
-        compactor=Compactor(window or Window(), budget, count, has_fallback=other is not None),
+        compactor=Compactor(window or Window(), budget * 3 // 4, count, has_fallback=other is not None),
         namespace=namespace,
         mode=compaction,
         ttl=0 if ttl is None else max(1, round(_seconds("ttl", ttl) * 1000)),

@@ -99,7 +99,7 @@ def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
     role, content = record.get("role"), record.get("content")
     if len(record) == 2 and type(content) is str and (simple := _SIMPLE.get(role)) is not None:
         return _bare(simple, content, fallback_id)
-    if not isinstance(role, str) or not (content is None or isinstance(content, str | list)):
+    if not isinstance(role, str) or "content" not in record or not isinstance(content, str | list | None):
         raise InvalidMessageError("a message has a role, and a content that is a string or a list of blocks")
     return _full(record, role, fallback_id)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from langchain_motorhead import compaction
+from langchain_motorhead import compaction, operations
 from langchain_motorhead.background import Background
 from langchain_motorhead.compaction import CompactionReport, Compactor
 from langchain_motorhead.drivers import Driver
-from langchain_motorhead.exceptions import ClosedError, StoreError
+from langchain_motorhead.exceptions import ClosedError, MotorheadError, StoreError
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.keys import SessionKeys
 from langchain_motorhead.operations import Appended, Operation
@@ -77,7 +78,9 @@ class Engine:
 
     def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session in this thread."""
-        return self._logged(keys, time.monotonic(), self.driver.run(self._flow(keys, explicit=explicit)))
+        started = time.monotonic()
+        flow = compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
+        return self._logged(keys, started, self.driver.run(flow))
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this loop."""
@@ -85,7 +88,15 @@ class Engine:
         if not getattr(count, "ready", True):
             await asyncio.to_thread(count.prepare)
         started = time.monotonic()
-        return self._logged(keys, started, await self.driver.arun(self._flow(keys, explicit=explicit)))
+        token = secrets.token_hex(8)
+        flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
+        try:
+            return self._logged(keys, started, await self.driver.arun(flow))
+        except asyncio.CancelledError:
+            # As when the loop ends: the next worker need not wait for the lease to run out.
+            with contextlib.suppress(MotorheadError, asyncio.TimeoutError):
+                await asyncio.wait_for(self.driver.store.arun(operations.release(keys, token, "")), 1)
+            raise
 
     def after_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
         """Compact a session that an append left due, when and where the mode says."""
@@ -117,9 +128,6 @@ class Engine:
         # Where the count of tokens begins with this append, there may be more before it: the plan will count.
         uncounted = tokens is not None and left.size == tokens and left.length > added
         return uncounted or self.window.is_due(left.length, left.size)
-
-    def _flow(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
-        return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
 
     def _logged(self, keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
         if report.folded:

@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_classic.base_memory import BaseMemory
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, get_buffer_string
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import ConfigDict, PrivateAttr, StrictStr, ValidationError
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.faces import motorhead_of
@@ -50,8 +50,8 @@ class MotorheadMemory(BaseMemory):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    session_id: str
-    user_id: str | None = None
+    session_id: StrictStr
+    user_id: StrictStr | None = None
     motorhead: Any = None
     url: str | None = None
     client: Any = None
@@ -72,8 +72,12 @@ class MotorheadMemory(BaseMemory):
     _history: MotorheadChatMessageHistory = PrivateAttr()
     _context: str | None = PrivateAttr(default=None)
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Find the configuration to work with."""
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+            raise InvalidInputError(f"MotorheadMemory cannot be made: {problems}") from error
         options: Any = {name: getattr(self, name) for name in _OPTIONS & self.model_fields_set}
         motorhead = motorhead_of(self.motorhead, self.url, self.client, **options)
         self._history = MotorheadChatMessageHistory(self.session_id, user_id=self.user_id, motorhead=motorhead)

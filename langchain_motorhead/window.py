@@ -11,6 +11,9 @@ from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.tokens import TokenCounter
 from langchain_motorhead.transcript import split_message
 
+# Later messages that a call without a result is waited for at least, however small the window.
+_LEAST_PATIENCE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -85,7 +88,7 @@ def plan(
     wanted = total - window.max_messages // 2 if total > window.max_messages else 0
     if whole and window.max_tokens is not None and sum(sizes) > window.max_tokens:
         wanted = max(wanted, _fold_to(sizes, window.max_tokens // 2))
-    cuts = safe_cuts(messages, window.max_messages)
+    cuts = safe_cuts(messages, max(window.max_messages, _LEAST_PATIENCE))
     cut = _choose(cuts, wanted, lambda at: window.is_due(total - at, sum(sizes[at:]) if whole else None))
     return _batches(messages, sizes, [at for at in cuts if at <= cut], budget, count)
 

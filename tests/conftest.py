@@ -1,0 +1,66 @@
+"""A real server for the tests, from wheels, and a namespace of its own for each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from langchain_motorhead import Motorhead
+from langchain_motorhead.embedded import acquire
+
+MakeMotorhead = Callable[..., Motorhead]
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """URL of a server without persistence."""
+    server = acquire("embedded://")
+    yield server.url
+    server.release()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[redis.Redis]:
+    """A plain client of the server, for looking at what is stored."""
+    with redis.Redis.from_url(url) as client:
+        yield client
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test has."""
+    return f"test {uuid.uuid4()}"
+
+
+@pytest.fixture
+def make(url: str, namespace: str) -> Iterator[MakeMotorhead]:
+    """Makes handles on the server and the namespace, closed after the test."""
+    made: list[Motorhead] = []
+
+    def make(**options: Any) -> Motorhead:
+        motorhead = Motorhead.from_url(url, **{"namespace": namespace, **options})
+        made.append(motorhead)
+        return motorhead
+
+    yield make
+    for motorhead in made:
+        motorhead.close()
+
+
+@pytest.fixture
+async def amake(url: str, namespace: str) -> AsyncIterator[MakeMotorhead]:
+    """The same for async tests: closed on their loop."""
+    made: list[Motorhead] = []
+
+    def make(**options: Any) -> Motorhead:
+        motorhead = Motorhead.from_url(url, **{"namespace": namespace, **options})
+        made.append(motorhead)
+        return motorhead
+
+    yield make
+    for motorhead in made:
+        await motorhead.aclose()
