@@ -33,7 +33,8 @@ class Connection:
         self._async: Any = next((client for client in given if twins.is_async(client)), None)
         self._given = given
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
-        self._embedded: Any = None
+        self._start: Callable[[], object] | None = None
+        self._stop: Callable[[], object] | None = None
 
     @property
     def sync_client(self) -> Any:
@@ -50,12 +51,13 @@ class Connection:
             if self._sync is None:
                 import redis
 
+                if self._start is not None:
+                    self._start()
                 self._sync = self._make(redis)
             return self._sync
 
-    @property
-    def async_client(self) -> Any:
-        """The async client of the running event loop.
+    async def async_client(self) -> Any:
+        """Give the async client of the running event loop.
 
         Raises:
             ClosedError: Every handle was closed.
@@ -66,10 +68,13 @@ class Connection:
         loop = asyncio.get_running_loop()
         client = self._loops.get(loop)
         if client is None:
-            with self._lock:
-                self._check_open()
-                import redis.asyncio
+            self._check_open()
+            import redis.asyncio
 
+            if self._start is not None:
+                await asyncio.to_thread(self._start)
+            client = self._loops.get(loop)  # another task may have been quicker
+            if client is None:
                 client = self._loops[loop] = self._make(redis.asyncio)
         return client
 
@@ -84,7 +89,8 @@ class Connection:
         """Count one handle less, and close the sync client with the last. An async client is `aclose`'s to close."""
         if self._leave():
             self._close_sync()
-            self._finish()
+            if self._stop is not None:
+                self._stop()
 
     async def aclose(self) -> None:
         """Count one handle less, and close both clients with the last: the async one of the running loop."""
@@ -92,22 +98,21 @@ class Connection:
             return
         client = self._loops.pop(asyncio.get_running_loop(), None)
         if client is not None:
-            await client.aclose()
+            for each in (client, *twins.sentinels_of(client)):
+                await each.aclose()
         self._close_sync()
-        self._finish()
+        if self._stop is not None:
+            await asyncio.to_thread(self._stop)
 
     def _close_sync(self) -> None:
         if self._sync is not None and not any(self._sync is client for client in self._given):
-            self._sync.close()
+            for each in (self._sync, *twins.sentinels_of(self._sync)):
+                each.close()
 
     def _leave(self) -> bool:
         with self._lock:
             self._users -= 1
             return self._users == 0
-
-    def _finish(self) -> None:
-        if self._embedded is not None:
-            self._embedded()
 
     def _check_open(self) -> None:
         if not self._users:
@@ -119,21 +124,22 @@ class Connection:
         server: list[Any] = []
         lock = threading.Lock()
 
-        def make(redis: Any) -> Any:
+        def start() -> None:
             from langchain_motorhead.embedded import acquire
 
             with lock:
                 if not server:
                     server.append(acquire(url))
-            return urls.make_client(server[0].url, redis)
 
         def stop() -> None:
-            while server:
-                server.pop().release()
+            with lock:
+                while server:
+                    server.pop().release()
 
-        connection = cls(make, clustered=False)
+        connection = cls(lambda redis: urls.make_client(server[0].url, redis), clustered=False)
+        connection._start = start
         # Also where a handle is dropped without having been closed.
-        connection._embedded = finalize(connection, stop)
+        connection._stop = finalize(connection, stop)
         return connection
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypedDict, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.messages import BaseMessage
+from typing_extensions import TypedDict  # pydantic makes a schema of no other before Python 3.12
 
 from langchain_motorhead.operations import Operation
 

@@ -62,7 +62,7 @@ class Store:
 
     async def _asend(self, commands: Sequence[Command]) -> list[Any]:
         try:
-            client = self.connection.async_client
+            client = await self.connection.async_client()
             if len(commands) == 1:
                 return [await client.execute_command(*self._packed(commands[0]), **_RAW)]
             async with client.pipeline(transaction=False) as pipeline:

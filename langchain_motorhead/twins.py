@@ -35,6 +35,12 @@ def is_clustered(client: object) -> bool:
     return hasattr(client, "nodes_manager")
 
 
+def sentinels_of(client: Any) -> list[Any]:
+    """List the clients through which a client finds its primary; redis-py leaves them open when it is closed."""
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    return list(manager.sentinels) if manager is not None else []
+
+
 def make_twin(client: Any) -> Any:
     """Make the other client of a user's: an async one beside a sync one, or a sync one beside an async one.
 
@@ -52,7 +58,8 @@ def make_twin(client: Any) -> Any:
         other = "client" if is_async(client) else "async_client"
         raise InvalidInputError(f"a client with {kind} has no twin. Give both clients: {other}=... beside this one")
     module = import_module(f"{name}.connection")
-    twin_pool = module.ConnectionPool(
+    pool_class = getattr(module, type(pool).__name__, module.ConnectionPool)
+    twin_pool = pool_class(
         connection_class=getattr(module, kind), max_connections=pool.max_connections, **_shared(pool.connection_kwargs)
     )
     return import_module(name).Redis.from_pool(twin_pool)

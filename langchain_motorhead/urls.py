@@ -19,6 +19,9 @@ _PLAIN = frozenset({"redis", "rediss", "unix"})
 _MANY = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
 # Without them a lost network would hang a caller. A URL's own parameters come first.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
+# Above so many connections, callers wait for one, for so many seconds. Pools that cannot wait are given more.
+_CONNECTIONS, _PATIENCE = 64, 20.0
+_MANY_CONNECTIONS = 1_024
 
 
 def scheme_of(url: object) -> str:
@@ -59,8 +62,11 @@ def make_client(url: str, redis: ModuleType) -> Any:
         if scheme_of(url).endswith("+sentinel"):
             return _from_sentinel(url, redis)
         if is_cluster(url):
-            return redis.RedisCluster.from_url(_without_cluster(url), **_TIMEOUTS)
-        return redis.Redis.from_url(url, retry=_never(redis), **_TIMEOUTS)
+            return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MANY_CONNECTIONS, **_TIMEOUTS)
+        pool = redis.BlockingConnectionPool.from_url(
+            url, retry=_never(redis), **{"max_connections": _CONNECTIONS, "timeout": _PATIENCE, **_TIMEOUTS}
+        )
+        return redis.Redis.from_pool(pool)
     except (ValueError, TypeError) as error:
         if isinstance(error, InvalidInputError):
             raise
@@ -83,7 +89,7 @@ def _from_sentinel(url: str, redis: ModuleType) -> Any:
         options |= {"username": unquote(user) or None, "password": unquote(password) or None}
     access = {key: value for key, value in options.items() if key != "db"}
     sentinel = import_module(f"{redis.__name__}.sentinel").Sentinel(sentinels, sentinel_kwargs=access, **options)
-    return sentinel.master_for(unquote(service) or "mymaster", retry=_never(redis))
+    return sentinel.master_for(unquote(service) or "mymaster", retry=_never(redis), max_connections=_MANY_CONNECTIONS)
 
 
 def _without_cluster(url: str) -> str:

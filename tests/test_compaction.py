@@ -52,7 +52,9 @@ def test_every_mode_folds_the_same(make: MakeMotorhead, mode: Any) -> None:
     motorhead.flush()
     memory = session.load()
     assert remembered(memory) == [f"m{at}" for at in range(40)]
-    assert contents([m for call in ledger.calls for m in call["messages"]]) == [f"m{at}" for at in range(memory.summarized)]
+    assert contents([m for call in ledger.calls for m in call["messages"]]) == [
+        f"m{at}" for at in range(memory.summarized)
+    ]
     assert 2 <= len(memory.messages) <= 4
     assert (memory.backlog, memory.failures) == (0, 0)
 
@@ -138,9 +140,11 @@ def number(given: SummaryInput) -> Any:
     return 42
 
 
-@pytest.mark.parametrize(("broken", "why"), [(fail, "ConnectionError"), (empty, "nothing"), (hang, "longer"), (number, "int")])
+@pytest.mark.parametrize(
+    ("broken", "why"), [(fail, "ConnectionError"), (empty, "nothing"), (hang, "longer"), (number, "int")]
+)
 def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why: str) -> None:
-    """A summarizer that raises, hangs or gives nothing of use changes nothing; the error says so and keeps its cause."""
+    """A summarizer that raises, hangs or gives nothing of use changes nothing; the error says why and has its cause."""
     session = make(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=0.3).session("s")
     session.append(numbered(8))
     with pytest.raises(SummarizationError, match=why) as caught:
@@ -253,7 +257,7 @@ def test_a_message_larger_than_the_budget_is_summarized_in_pieces(make: MakeMoto
 
 def test_a_token_bound_folds_too(make: MakeMotorhead) -> None:
     """A window bounded in tokens is compacted by their number, from the count that the session keeps."""
-    count = lambda messages: sum(len(str(m.content)) for m in messages)  # noqa: E731
+    count = lambda messages: sum(len(str(m.content)) for m in messages)
     window = Window(max_messages=100, max_tokens=100)
     ledger = Ledger()
     motorhead = make(llm=ledger, window=window, compaction="inline", token_counter=count)
@@ -269,9 +273,11 @@ def test_a_token_bound_folds_too(make: MakeMotorhead) -> None:
 
 def test_a_token_bound_is_kept_over_messages_that_were_not_counted(make: MakeMotorhead) -> None:
     """A session begun without a bound in tokens gets its count right with the first append under one."""
-    count = lambda messages: sum(len(str(m.content)) for m in messages)  # noqa: E731
+    count = lambda messages: sum(len(str(m.content)) for m in messages)
     make(compaction="manual").session("s").append([HumanMessage("x" * 60) for _ in range(5)])
-    bounded = make(llm=Ledger(), window=Window(max_messages=100, max_tokens=100), compaction="inline", token_counter=count)
+    bounded = make(
+        llm=Ledger(), window=Window(max_messages=100, max_tokens=100), compaction="inline", token_counter=count
+    )
     bounded.session("s").append(HumanMessage("y" * 40))
     assert count(bounded.session("s").load().messages) <= 50
     for _ in range(3):
@@ -281,7 +287,7 @@ def test_a_token_bound_is_kept_over_messages_that_were_not_counted(make: MakeMot
 
 def test_a_single_message_over_the_token_bound_stays_until_the_next(make: MakeMotorhead) -> None:
     """The newest message is always shown, however large, and is folded once there is a newer one."""
-    count = lambda messages: sum(len(str(m.content)) for m in messages)  # noqa: E731
+    count = lambda messages: sum(len(str(m.content)) for m in messages)
     window = Window(max_messages=100, max_tokens=100)
     session = make(llm=Ledger(), window=window, compaction="inline", token_counter=count).session("s")
     session.append(HumanMessage("x" * 500))
@@ -367,7 +373,9 @@ def test_a_long_summary_keeps_its_lease(make: MakeMotorhead, monkeypatch: pytest
     assert len(ledger.calls) == 1
 
 
-def test_a_dead_workers_lease_runs_out(make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_workers_lease_runs_out(
+    make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A lease whose holder died holds an explicit compaction up for its rest, and no longer."""
     monkeypatch.setattr(compaction_module, "LEASE", 300)
     session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
@@ -403,7 +411,9 @@ class Chatty(BaseChatModel):
     def _llm_type(self) -> str:
         return "chatty"
 
-    def _generate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         self.configs.append((set(run_manager.tags), run_manager.parent_run_id, run_manager.handlers))
         usage = {"input_tokens": 30, "output_tokens": 12, "total_tokens": 42}
         return ChatResult(generations=[ChatGeneration(message=AIMessage("Summed up.", usage_metadata=usage))])
@@ -526,7 +536,7 @@ def write(url: str, namespace: str, writer: int, count: int) -> None:
 
 
 def test_writers_in_several_processes_lose_nothing(url: str, namespace: str, make: MakeMotorhead) -> None:
-    """Processes that write to one session at once, each compacting, lose and double nothing, and keep each their order."""
+    """Processes that write to one session at once, each compacting, lose and double nothing, and keep their order."""
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=write, args=(url, namespace, writer, 60)) for writer in range(4)]
     for process in writers:

@@ -40,7 +40,13 @@ def test_an_unreachable_redis(nobody: str) -> None:
     """Every call says that Redis cannot be reached, keeps the cause, and does not tell the password."""
     with Motorhead.from_url(nobody) as motorhead:
         session = motorhead.session("s")
-        for call in (lambda: session.append(numbered(2)), session.load, session.compact, session.delete, motorhead.sessions):
+        for call in (
+            lambda: session.append(numbered(2)),
+            session.load,
+            session.compact,
+            session.delete,
+            motorhead.sessions,
+        ):
             with pytest.raises(StoreUnavailableError, match="cannot be reached") as caught:
                 call()
             assert isinstance(caught.value.__cause__, redis.exceptions.ConnectionError)
@@ -103,9 +109,11 @@ def test_a_user_without_rights(url: str, client: redis.Redis, namespace: str) ->
     client.acl_deluser("reader")
 
 
-@pytest.mark.parametrize("wrong", ["", "localhost:6379", "http://localhost", "mysql://x", None, 5, b"redis://x", "redis://h:port"])
+@pytest.mark.parametrize(
+    "wrong", ["", "localhost:6379", "http://localhost", "mysql://x", None, 5, b"redis://x", "redis://h:port"]
+)
 def test_a_url_that_is_not_of_redis(wrong: Any) -> None:
-    """A URL of another scheme is refused with the list of those that work, and not repeated, as it may hold a password."""
+    """A URL of another scheme is refused with the list of those that work."""
     for make in (
         lambda: Motorhead.from_url(wrong).session("s").load(),
         lambda: MotorheadChatMessageHistory("s", url=wrong).messages,
@@ -176,7 +184,7 @@ def test_a_face_needs_one_way_to_redis(make: MakeMotorhead, url: str) -> None:
     motorhead = make()
     for wrong in ({}, {"url": url, "motorhead": motorhead}, {"motorhead": url}, {"motorhead": motorhead, "ttl": 5}):
         with pytest.raises(InvalidInputError):
-            MotorheadChatMessageHistory("s", **wrong)  # type: ignore[arg-type]
+            MotorheadChatMessageHistory("s", **wrong)
         with pytest.raises(InvalidInputError):
             MotorheadMemory(session_id="s", **wrong)
     with pytest.raises(InvalidInputError, match="memory_keys"):
