@@ -144,11 +144,6 @@ def test_a_wrong_id_is_refused(make: MakeMotorhead, wrong: Any) -> None:
     motorhead = make()
     as_user = lambda id_: motorhead.session("s", user_id=id_)
     makers: list[Any] = [motorhead.session, motorhead.history, motorhead.memory, as_user]
-        motorhead.session,
-        motorhead.history,
-        motorhead.memory,
-        lambda id_: motorhead.session("s", user_id=id_),
-    ]
     for maker in makers if wrong is not None else makers[:3]:
         with pytest.raises(InvalidInputError):
             maker(wrong)
