@@ -8,13 +8,12 @@ tagged by `plain.py`. Nothing stored names a class to import: a role, or a `type
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 from langchain_core.messages import (
     AIMessage,
-    AIMessageChunk,
     BaseMessage,
     BaseMessageChunk,
     ChatMessage,
@@ -25,9 +24,10 @@ from langchain_core.messages import (
     ToolMessage,
     message_chunk_to_message,
 )
+from pydantic import BaseModel
 
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.plain import from_plain, to_plain
+from langchain_motorhead.plain import from_plain, is_json, to_plain
 
 # A role that any client may write, and the class that it is read as. Any other role is a ChatMessage.
 ROLES: Mapping[str, type[BaseMessage]] = {
@@ -42,23 +42,31 @@ ROLES: Mapping[str, type[BaseMessage]] = {
 }
 # A class whose role alone would be read as another class says so in `type`.
 _TYPES: Mapping[str, type[BaseMessage]] = {"chat": ChatMessage, "function": FunctionMessage, "remove": RemoveMessage}
-_WRITTEN: tuple[tuple[type[BaseMessage], str, tuple[str, ...]], ...] = (
-    (HumanMessage, "Human", ()),
-    (AIMessage, "AI", ("tool_calls", "invalid_tool_calls", "usage_metadata")),
-    (ToolMessage, "tool", ("tool_call_id", "artifact", "status")),
-    (SystemMessage, "system", ()),
-    (ChatMessage, "", ()),
-    (FunctionMessage, "function", ()),
-    (RemoveMessage, "remove", ()),
-)
-_COMMON = ("id", "name", "additional_kwargs", "response_metadata")
-_DEFAULTS: Mapping[str, object] = {
-    "id": None, "name": None, "additional_kwargs": {}, "response_metadata": {}, "tool_calls": [],
-    "invalid_tool_calls": [], "usage_metadata": None, "artifact": None, "status": "success",
+_WRITTEN: Mapping[type[BaseMessage], str] = {
+    HumanMessage: "Human",
+    AIMessage: "AI",
+    ToolMessage: "tool",
+    SystemMessage: "system",
+    ChatMessage: "",
+    FunctionMessage: "function",
+    RemoveMessage: "remove",
+}
+_EVERYWHERE = frozenset({"role", "content", "type"})
+# Fields of each class with their defaults, which need not be stored.
+_FIELDS: Mapping[type[BaseMessage], Mapping[str, Any]] = {
+    cls: {
+        name: field.get_default(call_default_factory=True)
+        for name, field in cls.model_fields.items()
+        if name not in _EVERYWHERE
+    }
+    for cls in _WRITTEN
+}
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "id": (str,), "name": (str,), "additional_kwargs": (dict,), "response_metadata": (dict,), "tool_calls": (list,),
+    "invalid_tool_calls": (list,), "usage_metadata": (dict,), "tool_call_id": (str,), "status": (str,),
 }  # fmt: skip
-_KNOWN = frozenset({"content", "type", "role", "example", *_COMMON, *(f for _, _, own in _WRITTEN for f in own)})
-# Fields of a chunk that its merged message has no use for.
-_CHUNK_ONLY = frozenset({"tool_call_chunks", "chunk_position"})
+_SIMPLE_ROLES: Mapping[type, str] = {HumanMessage: "Human", AIMessage: "AI", SystemMessage: "system"}
+_NONE_OR_EMPTY = ("additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls", "usage_metadata")
 
 
 def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
@@ -72,9 +80,17 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
         InvalidMessageError: It is neither, or holds something that cannot be kept as data.
     """
     if isinstance(message, BaseMessage):
+        role = _SIMPLE_ROLES.get(type(message))
+        if role is not None and _is_bare(message):
+            return _dumps({"role": role, "content": message.content})
         return _dumps(_record(message))
     if isinstance(message, Mapping):
-        data = _dumps(dict(message))
+        data = _dumps(
+            {
+                key: value if is_json(value) else to_plain(value, f"the message's {key}")
+                for key, value in message.items()
+            }
+        )
         decode(data)
         return data
     raise InvalidMessageError(
@@ -97,55 +113,63 @@ def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
     if type(record) is not dict:
         raise InvalidMessageError("a stored message is a JSON object")
     role, content = record.get("role"), record.get("content")
-    if len(record) == 2 and type(content) is str and (simple := _SIMPLE.get(role)) is not None:
-        return _bare(simple, content, fallback_id)
     if not isinstance(role, str) or "content" not in record or not isinstance(content, str | list | None):
         raise InvalidMessageError("a message has a role, and a content that is a string or a list of blocks")
-    return _full(record, role, fallback_id)
+    if len(record) == 2 and type(content) is str and (simple := _SIMPLE.get(role)) is not None:
+        return _bare(simple, content, fallback_id)
+    try:
+        return _full(record, role, fallback_id)
+    except (TypeError, ValueError, RecursionError) as error:  # pydantic's ValidationError is a ValueError
+        raise InvalidMessageError(f"a stored {role!r:.40} message has fields that do not fit it") from error
+
+
+def _is_bare(message: BaseMessage) -> bool:
+    """Say whether a message is no more than a role and a text, as most are."""
+    values = message.__dict__
+    if values.get("id") is not None or values.get("name") is not None or type(values.get("content")) is not str:
+        return False
+    for name in _NONE_OR_EMPTY:
+        if values.get(name):
+            return False
+    return not message.__pydantic_extra__
 
 
 def _record(message: BaseMessage) -> dict[str, Any]:
     if isinstance(message, BaseMessageChunk):
-        message = _merged(message)
-    role, own = _written(message)
-    record: dict[str, Any] = {"role": role, "content": message.content}
+        message = message_chunk_to_message(message)
+    cls = next((cls for cls in _WRITTEN if isinstance(message, cls)), None)
+    if cls is None:
+        raise InvalidMessageError(
+            f"{type(message).__name__} is not one of LangChain's message classes. Store it as a ChatMessage"
+        )
+    if not isinstance(message.content, str | list):
+        raise InvalidMessageError(f"a message's content is a string or a list of blocks, not {message.content!r:.40}")
+    record: dict[str, Any] = {"role": _WRITTEN[cls], "content": message.content}
     if isinstance(message, ChatMessage):
         record["role"] = message.role
         if message.role in ROLES:
             record["type"] = "chat"
-    elif role in _TYPES:
-        record["type"] = role
-    simple = len(record) == 2 and type(message.content) is str
-    values = message.__dict__
-    for name in _COMMON + own:
-        value = values.get(name)
-        if name not in _DEFAULTS or value != _DEFAULTS[name]:
-            record[name] = value
-    if extra := {key: value for key, value in {**values, **(message.model_extra or {})}.items() if key not in _KNOWN}:
+    elif record["role"] in _TYPES:
+        record["type"] = record["role"]
+    record.update(_set_fields_of(message, cls))
+    extra = {
+        key: value
+        for key, value in {**message.__dict__, **(message.model_extra or {})}.items()
+        if key not in cls.model_fields
+    }
+    if extra:
         record["extra"] = extra
-    if simple and len(record) == 2:
-        return record
-    try:
-        return {key: to_plain(value, f"{type(message).__name__}.{key}") for key, value in record.items()}
-    except RecursionError as error:
-        raise InvalidMessageError("a message is nested too deeply to be stored") from error
+    return {key: to_plain(value, f"{type(message).__name__}.{key}") for key, value in record.items()}
 
 
-def _written(message: BaseMessage) -> tuple[str, tuple[str, ...]]:
-    for cls, role, own in _WRITTEN:
-        if isinstance(message, cls):
-            return role, own
-    raise InvalidMessageError(
-        f"{type(message).__name__} is not one of LangChain's message classes. Store it as a ChatMessage"
-    )
-
-
-def _merged(message: BaseMessageChunk) -> BaseMessage:
-    merged = message_chunk_to_message(message)
-    if isinstance(message, AIMessageChunk):
-        for name in _CHUNK_ONLY:
-            merged.__dict__.pop(name, None)
-    return merged
+def _set_fields_of(message: BaseMessage, cls: type[BaseMessage]) -> Iterator[tuple[str, Any]]:
+    for name, default in _FIELDS[cls].items():
+        value = message.__dict__.get(name)
+        if value is None or (type(value) is type(default) and value == default):
+            continue
+        if not isinstance(value, _KINDS.get(name, object)):
+            raise InvalidMessageError(f"{type(message).__name__}.{name} cannot be {value!r:.40}")
+        yield name, value
 
 
 def _dumps(record: dict[str, Any]) -> bytes:
@@ -154,7 +178,7 @@ def _dumps(record: dict[str, Any]) -> bytes:
     except TypeError:  # a lone surrogate, which JSON can only carry escaped, or a wire object with odd values
         try:
             return json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
-        except (TypeError, ValueError, RecursionError) as error:
+        except (TypeError, ValueError) as error:
             raise InvalidMessageError(f"a message cannot be written as JSON: {error}") from error
 
 
@@ -169,23 +193,24 @@ def _loads(data: bytes | str) -> Any:
 
 
 def _full(record: dict[str, Any], role: str, fallback_id: str | None) -> BaseMessage:
-    values = {key: from_plain(value) for key, value in record.items() if key in _KNOWN and key not in ("role", "type")}
-    extra = record.get("extra")
-    if isinstance(extra, dict):
-        values.update((key, from_plain(value)) for key, value in extra.items() if key not in _KNOWN)
-    if values.get("content") is None:
-        values["content"] = ""
+    type_ = record.get("type")
+    cls = (_TYPES.get(type_) if isinstance(type_, str) else None) or ROLES.get(role, ChatMessage)
+    values = {name: from_plain(record[name]) for name in _FIELDS[cls] if name in record}
+    values["content"] = "" if record["content"] is None else from_plain(record["content"])
     if values.get("id") is None:
         values["id"] = fallback_id
-    cls = _TYPES.get(record.get("type", "")) or ROLES.get(role, ChatMessage)
     if cls is ChatMessage:
         values["role"] = role
     elif cls is ToolMessage:
         values.setdefault("tool_call_id", "")
-    try:
-        return cls(**values)
-    except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
-        raise InvalidMessageError(f"a stored {role!r} message has fields that do not fit it") from error
+    message = cls(**values)
+    extra = from_plain(record.get("extra"))
+    if isinstance(extra, dict):
+        # Not through the constructor, to which some names mean something.
+        kept = {key: value for key, value in extra.items() if isinstance(key, str) and key not in cls.model_fields}
+        _set_extra(message, kept)
+        message.__pydantic_fields_set__.update(kept)
+    return message
 
 
 # The constructor costs five times what the rest of decoding does; a message of a role and a text needs none of its
@@ -197,9 +222,15 @@ _SIMPLE: Mapping[Any, tuple[type[BaseMessage], str, bool]] = {
 }
 
 
+_set_fields: Any = BaseModel.__dict__["__dict__"].__set__
+_set_given: Any = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra: Any = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private: Any = BaseModel.__dict__["__pydantic_private__"].__set__
+
+
 def _bare(simple: tuple[type[BaseMessage], str, bool], content: str, id_: str | None) -> BaseMessage:
     cls, type_, is_ai = simple
-    message = cls.__new__(cls)
+    message: BaseMessage = object.__new__(cls)
     fields: dict[str, Any] = {
         "content": content, "additional_kwargs": {}, "response_metadata": {}, "type": type_, "name": None, "id": id_,
     }  # fmt: skip
@@ -207,9 +238,8 @@ def _bare(simple: tuple[type[BaseMessage], str, bool], content: str, id_: str | 
         fields["tool_calls"] = []
         fields["invalid_tool_calls"] = []
         fields["usage_metadata"] = None
-    set_ = object.__setattr__
-    set_(message, "__dict__", fields)
-    set_(message, "__pydantic_fields_set__", {"content", "id"})
-    set_(message, "__pydantic_extra__", {})
-    set_(message, "__pydantic_private__", None)
+    _set_fields(message, fields)
+    _set_given(message, {"content", "id"})
+    _set_extra(message, {})
+    _set_private(message, None)
     return message

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 SUMMARY_PREFIX = "Summary of the conversation so far:\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Memory:
     """A session as a prompt needs it, all of one instant.
 

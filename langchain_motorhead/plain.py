@@ -16,10 +16,13 @@ from langchain_core.documents import Document
 from langchain_motorhead.exceptions import InvalidMessageError
 
 _TAG = "$type"
-_SAFE_INTEGER = 2**63
+# What orjson takes for an integer.
+_LEAST, _MOST = -(2**63), 2**64 - 1
+# Half of what the parsers and pydantic take, whatever is on the stack already.
+_DEEPEST = 100
 
 
-def to_plain(value: Any, where: str) -> Any:
+def to_plain(value: Any, where: str, depth: int = 0) -> Any:
     """Turn a value into what JSON can hold, tagging what it lacks.
 
     Strings, numbers, bytes, lists, dicts with any keys, and LangChain documents come back as they were. Tuples, sets,
@@ -28,27 +31,50 @@ def to_plain(value: Any, where: str) -> Any:
     Args:
         value: Any value.
         where: Name of the field that holds it, for the error.
+        depth: How deep in the field the value is.
 
     Raises:
-        InvalidMessageError: A value in it is not data.
+        InvalidMessageError: A value in it is not data, or is nested too deeply to be sure to be read back.
     """
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
     if kind is int:
-        return value if -_SAFE_INTEGER <= value < _SAFE_INTEGER else {_TAG: "int", "value": hex(value)}
+        return value if _LEAST <= value <= _MOST else {_TAG: "int", "value": hex(value)}
     if kind is float:
         return value if math.isfinite(value) else {_TAG: "float", "value": str(value)}
+    if depth > _DEEPEST:
+        raise InvalidMessageError(f"{where} is nested deeper than {_DEEPEST} levels. Flatten it, or store it as text")
+    depth += 1
     if kind is list or kind is tuple:
-        return [to_plain(item, where) for item in value]
+        return [to_plain(item, where, depth) for item in value]
     if kind is dict:
-        return _dict_to_plain(value, where)
+        if _TAG not in value and all(type(key) is str for key in value):
+            return {key: to_plain(item, where, depth) for key, item in value.items()}
+        pairs = [[to_plain(key, where, depth), to_plain(item, where, depth)] for key, item in value.items()]
+        return {_TAG: "map", "value": pairs}
     if isinstance(value, bytes | bytearray | memoryview):
         return {_TAG: "bytes", "value": base64.b64encode(value).decode("ascii")}
     if isinstance(value, Document):
         fields = {"page_content": value.page_content, "metadata": value.metadata, "id": value.id}
-        return {_TAG: "document", "value": to_plain(fields, where)}
-    return to_plain(_by_pydantic(value, where), where)
+        return {_TAG: "document", "value": to_plain(fields, where, depth)}
+    return to_plain(_by_pydantic(value, where), where, depth)
+
+
+def is_json(value: Any, depth: int = 0) -> bool:
+    """Say whether a value is what a JSON parser gives, of a depth that is sure to be read back."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return bool(_LEAST <= value <= _MOST)
+    if kind is float:
+        return math.isfinite(value)
+    if depth > _DEEPEST:
+        return False
+    if kind is list:
+        return all(is_json(item, depth + 1) for item in value)
+    return kind is dict and all(type(key) is str and is_json(item, depth + 1) for key, item in value.items())
 
 
 def from_plain(value: Any) -> Any:
@@ -65,12 +91,6 @@ def from_plain(value: Any) -> Any:
             except (TypeError, ValueError, AttributeError):  # written by somebody else
                 return value
     return {key: from_plain(item) for key, item in value.items()}
-
-
-def _dict_to_plain(value: dict[Any, Any], where: str) -> dict[str, Any]:
-    if _TAG not in value and all(type(key) is str for key in value):
-        return {key: to_plain(item, where) for key, item in value.items()}
-    return {_TAG: "map", "value": [[to_plain(key, where), to_plain(item, where)] for key, item in value.items()]}
 
 
 def _by_pydantic(value: Any, where: str) -> Any:
@@ -96,6 +116,10 @@ def _by_pydantic(value: Any, where: str) -> Any:
         ) from error
 
 
+def _key(value: Any) -> Any:
+    return tuple(map(_key, value)) if isinstance(value, list) else value
+
+
 def _document(fields: dict[str, Any]) -> Document:
     return Document(**from_plain(fields))
 
@@ -104,6 +128,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "int": lambda text: int(text, 16),
     "float": float,
     "bytes": lambda text: base64.b64decode(text, validate=True),
-    "map": lambda pairs: {from_plain(key): from_plain(item) for key, item in pairs},
+    "map": lambda pairs: {_key(from_plain(key)): from_plain(item) for key, item in pairs},
     "document": _document,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -145,7 +145,7 @@ class Session:
             self._keys,
             records,
             now=time.time_ns() // 1_000,
-            epoch=secrets.token_hex(8),
+            epoch=os.urandom(8).hex(),
             ttl=engine.ttl,
             tokens=tokens,
             one_slot=engine.one_slot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -33,9 +34,10 @@ class Store:
             StoreError: Redis refused, or could not be reached.
         """
         replies = self._send(operation.commands)
-        if forgotten := self._forgotten(operation, replies):
+        if forgotten := self._forgotten(operation.commands, replies):
             replies = _filled(replies, self._send(forgotten))
-        return self._result(operation, replies)
+            self._forgotten(operation.commands, replies)
+        return operation.read(replies)
 
     async def arun(self, operation: Operation[T]) -> T:
         """Execute an operation.
@@ -44,9 +46,10 @@ class Store:
             StoreError: Redis refused, or could not be reached.
         """
         replies = await self._asend(operation.commands)
-        if forgotten := self._forgotten(operation, replies):
+        if forgotten := self._forgotten(operation.commands, replies):
             replies = _filled(replies, await self._asend(forgotten))
-        return self._result(operation, replies)
+            self._forgotten(operation.commands, replies)
+        return operation.read(replies)
 
     def _send(self, commands: Sequence[Command]) -> list[Any]:
         try:
@@ -61,49 +64,53 @@ class Store:
             return _failed(error, commands)
 
     async def _asend(self, commands: Sequence[Command]) -> list[Any]:
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
         try:
             client = await self.connection.async_client()
             if len(commands) == 1:
-                return [await client.execute_command(*self._packed(commands[0]), **_RAW)]
-            async with client.pipeline(transaction=False) as pipeline:
-                for command in commands:
-                    pipeline.execute_command(*self._packed(command), **_RAW)
-                return list(await pipeline.execute(raise_on_error=False))
+                replies = [await client.execute_command(*self._packed(commands[0]), **_RAW)]
+            else:
+                async with client.pipeline(transaction=False) as pipeline:
+                    for command in commands:
+                        pipeline.execute_command(*self._packed(command), **_RAW)
+                    replies = list(await pipeline.execute(raise_on_error=False))
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
-            return _failed(error, commands)
+            replies = _failed(error, commands)
+        if task and task.cancelling() > cancelled:
+            # redis-py waits with `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
+            raise asyncio.CancelledError
+        return replies
 
     def _packed(self, command: Command) -> tuple[Any, ...]:
         name, keys, args = command
-        if not isinstance(name, Script):
+        if isinstance(name, str):
             return (name, *keys, *args)
         if name.sha in self._known:
             return ("EVALSHA", name.sha, len(keys), *keys, *args)
         # Makes the script known to the server, in the round trip that is made anyway.
+        self._known.add(name.sha)
         return ("EVAL", name.source, len(keys), *keys, *args)
 
-    def _forgotten(self, operation: Operation[Any], replies: Sequence[Any]) -> list[Command]:
-        """List the commands whose script the server had forgotten, and forget that it knew any."""
-        commands = [
-            command
-            for command, reply in zip(operation.commands, replies, strict=True)
-            if isinstance(reply, Exception) and _is_no_script(reply)
-        ]
-        if commands:
-            self._known.clear()
-        return commands
+    def _forgotten(self, commands: Sequence[Command], replies: Sequence[Any]) -> list[Command]:
+        """List the commands whose script the server does not know, or no longer, and have their source sent.
 
-    def _result(self, operation: Operation[T], replies: list[Any]) -> T:
-        for command, reply in zip(operation.commands, replies, strict=True):
+        Raises:
+            StoreError: A command failed for another reason.
+        """
+        forgotten = []
+        for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, Exception):
-                raise _mapped(reply, command) from reply
-            if isinstance(command.name, Script):
-                self._known.add(command.name.sha)
-        return operation.read(replies)
+                if not (_is_no_script(reply) and isinstance(command.name, Script)):
+                    raise _mapped(reply, command) from reply
+                self._known.discard(command.name.sha)
+                forgotten.append(command)
+        return forgotten
 
 
 def _filled(replies: Sequence[Any], later: Sequence[Any]) -> list[Any]:
     rest = iter(later)
-    return [next(rest) if isinstance(reply, Exception) and _is_no_script(reply) else reply for reply in replies]
+    return [next(rest) if isinstance(reply, Exception) else reply for reply in replies]
 
 
 def _failed(error: Exception, commands: Sequence[Command]) -> list[Any]:
@@ -124,7 +131,7 @@ def _is_no_script(error: Exception) -> bool:
 def _mapped(error: Exception, command: Command) -> StoreError:
     from redis import exceptions
 
-    text = str(error)
+    text = str(error).rstrip(".")
     if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
         return StoreError(f"Redis does not let this user in, or not do this: {text}")
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):

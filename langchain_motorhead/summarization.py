@@ -179,8 +179,9 @@ def resolve_summarizer(llm: object, option: str, count: TokenCounter) -> Runnabl
         except InvalidInputError:
             raise
         except Exception as error:
+            why = " ".join(str(error).split())
             raise InvalidInputError(
-                f"{option}={llm!r} cannot be made into a chat model ({error}). Name it as init_chat_model takes it, "
+                f"{option}={llm!r} cannot be made into a chat model ({why}). Name it as init_chat_model takes it, "
                 'such as "openai:gpt-4o-mini", with its package installed and its key set; or give the model itself'
             ) from error
     if not isinstance(llm, Runnable):

@@ -1,0 +1,1 @@
+"""The demo: real dialogues replayed as concurrent sessions, with the balance of their messages."""
