@@ -25,6 +25,8 @@ class SessionKeys:
         state: Key of the hash of everything else. In one cluster slot with `messages` and `lease`.
         lease: Key that says who is compacting.
         registries: Keys of the sorted sets that list this session: the namespace's, and the user's if there is one.
+        member: The session's id as a member of those.
+        user: The user's id as a field of `state`, or empty.
     """
 
     session_id: str
@@ -34,6 +36,8 @@ class SessionKeys:
     state: str
     lease: str
     registries: tuple[str, ...]
+    member: bytes
+    user: bytes
 
 
 def session_keys(namespace: str, session_id: str, user_id: str | None = None) -> SessionKeys:
@@ -54,6 +58,8 @@ def session_keys(namespace: str, session_id: str, user_id: str | None = None) ->
         state=f"{PREFIX}:{{{tag}}}:state",
         lease=f"{PREFIX}:{{{tag}}}:lease",
         registries=tuple(registries),
+        member=to_member(session_id),
+        user=b"" if user_id is None else to_member(user_id),
     )
 
 

@@ -118,15 +118,13 @@ def append(
     Raises:
         InvalidInputError: From `read`: the session is another user's.
     """
-    member = to_member(keys.session_id)
-    user = b"" if keys.user_id is None else to_member(keys.user_id)
-    args = (member, now, epoch, user, ttl, "" if tokens is None else tokens, *records)
+    args = (keys.member, now, epoch, keys.user, ttl, "" if tokens is None else tokens, *records)
     session = (keys.messages, keys.state)
     if one_slot:
         commands: tuple[Command, ...] = (Command(script("append"), session + keys.registries, args),)
     else:
         # In this order, a session that exists gets listed whatever deletion is at work beside it.
-        listing = (Command("ZADD", (registry,), (now, member)) for registry in keys.registries)
+        listing = (Command("ZADD", (registry,), (now, keys.member)) for registry in keys.registries)
         commands = (Command(script("append"), session, args), *listing)
 
     def read(replies: list[Any]) -> Appended:
@@ -248,14 +246,13 @@ def delete(keys: SessionKeys, *, one_slot: bool) -> Operation[int]:
     Returns:
         How many keys there were; negative, and nothing done, if the session has another user than `keys` say.
     """
-    member = to_member(keys.session_id)
-    args = (member, b"" if keys.user_id is None else to_member(keys.user_id))
+    args = (keys.member, keys.user)
     session = (keys.messages, keys.state, keys.lease)
     if one_slot:
         return Operation(
             (Command(script("delete"), session + keys.registries, args),), lambda replies: int(replies[-1])
         )
-    unlist = tuple(Command("ZREM", (registry,), (member,)) for registry in keys.registries)
+    unlist = tuple(Command("ZREM", (registry,), (keys.member,)) for registry in keys.registries)
     return Operation((*unlist, Command(script("delete"), session, args)), lambda replies: int(replies[-1]))
 
 

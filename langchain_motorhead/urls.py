@@ -19,7 +19,7 @@ _PLAIN = frozenset({"redis", "rediss", "unix"})
 _MANY = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
 # Without them a lost network would hang a caller. A URL's own parameters come first.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
-# Above so many connections, callers wait for one, for so many seconds. Pools that cannot wait are given more.
+# Tasks are many: above so many connections they wait for one, for so many seconds. Pools that cannot wait get more.
 _CONNECTIONS, _PATIENCE = 64, 20.0
 _MANY_CONNECTIONS = 1_024
 
@@ -63,8 +63,10 @@ def make_client(url: str, redis: ModuleType) -> Any:
             return _from_sentinel(url, redis)
         if is_cluster(url):
             return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MANY_CONNECTIONS, **_TIMEOUTS)
+        if redis.__name__ == "redis":
+            return redis.Redis.from_url(url, retry=_never(redis), max_connections=_MANY_CONNECTIONS, **_TIMEOUTS)
         pool = redis.BlockingConnectionPool.from_url(
-            url, retry=_never(redis), **{"max_connections": _CONNECTIONS, "timeout": _PATIENCE, **_TIMEOUTS}
+            url, retry=_never(redis), max_connections=_CONNECTIONS, timeout=_PATIENCE, **_TIMEOUTS
         )
         return redis.Redis.from_pool(pool)
     except (ValueError, TypeError) as error:
