@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.language_models import BaseLanguageModel
@@ -13,8 +13,9 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_motorhead.compaction import merge_summary
 from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
 from langchain_motorhead.flows import SummaryInput
+from langchain_motorhead.summarizing import model_below
 from langchain_motorhead.tokens import TokenCounter, count_tokens
-from langchain_motorhead.transcript import transcript
+from langchain_motorhead.transcript import sayable, transcript
 from langchain_motorhead.window import chunk
 
 PROMPT = """\
@@ -29,6 +30,11 @@ new messages add nothing to it, answer NONE."""
 DEFAULT_BUDGET = 8_000
 """Tokens that a summarizer is given at once where nothing says otherwise."""
 _LEAST_BUDGET = 64
+
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[list[BaseMessage], Any, T]
+"""Yields prompts, is sent the answers."""
 
 
 class Summarizer(Runnable[SummaryInput, str]):
@@ -62,12 +68,10 @@ class Summarizer(Runnable[SummaryInput, str]):
 
         def run(given: SummaryInput, run_manager: CallbackManagerForChainRun, config: RunnableConfig) -> str:  # noqa: ARG001
             steps = self._steps(given)
-            answer = None
-            try:
-                while True:
-                    answer = self.model.invoke(steps.send(answer), config, **kwargs)
-            except StopIteration as end:
-                return str(end.value)
+            prompt, summary = _advance(steps, None)
+            while prompt is not None:
+                prompt, summary = _advance(steps, self.model.invoke(prompt, config, **kwargs))
+            return summary
 
         return self._call_with_config(run, input, config)
 
@@ -80,43 +84,59 @@ class Summarizer(Runnable[SummaryInput, str]):
             config: RunnableConfig,
         ) -> str:
             steps = self._steps(given)
-            answer = None
-            try:
-                while True:
-                    answer = await self.model.ainvoke(steps.send(answer), config, **kwargs)
-            except StopIteration as end:
-                return str(end.value)
+            prompt, summary = _advance(steps, None)
+            while prompt is not None:
+                prompt, summary = _advance(steps, await self.model.ainvoke(prompt, config, **kwargs))
+            return summary
 
         return await self._acall_with_config(run, input, config)
 
-    def _steps(self, given: SummaryInput) -> Generator[list[BaseMessage], Any, str]:
+    def _steps(self, given: SummaryInput) -> Steps[str]:
         """Ask once for each group of messages that fits beside the summary so far."""
         summary: str | None = given["summary"] or None
         messages = list(given["messages"])
-        if summary is not None and self._size(summary) > self.max_input_tokens // 2:
-            # It would leave no room for anything else: it is condensed like any other text.
-            messages.insert(0, SystemMessage(summary))
-            summary = None
+        condensed = False
         while messages:
+            if summary is not None and not condensed and self._size(summary) > self.max_input_tokens // 2:
+                # It would leave no room for anything else. Once: a model that is always too long comes to an end.
+                summary, condensed = (yield from self._fold(None, [SystemMessage(summary)])) or summary, True
             room = max(self.max_input_tokens - self._size(summary or ""), self.max_input_tokens // 4)
             group, *rest = chunk(messages, room, self._count)
+            summary = yield from self._fold(summary, group)
+            messages = [message for later in rest for message in later]
+        return summary or given["summary"] or "NONE"
+
+    def _fold(self, summary: str | None, messages: Sequence[BaseMessage]) -> Steps[str | None]:
+        for group in chunk(messages, self.max_input_tokens, self._count):
             answer = yield self._ask(summary, group)
             text = str(answer.text) if isinstance(answer, BaseMessage) else str(answer)
             if not text.strip():
                 raise SummarizationError("the model answered nothing")
             summary = merge_summary(summary, text)
-            messages = [message for later in rest for message in later]
-        return summary or given["summary"] or "NONE"
+        return summary
 
     def _size(self, text: str) -> int:
         return self._count([HumanMessage(text)])
 
     def _ask(self, summary: str | None, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        parts = {"{summary}": summary or "(none yet)", "{messages}": transcript(messages)}
-        if not any(part in self._prompt for part in parts):
-            said = f"Summary so far:\n{parts['{summary}']}\n\nNew messages:\n{parts['{messages}']}\n\nNew summary:"
-            return [SystemMessage(self._prompt), HumanMessage(said)]
-        return [HumanMessage(_replaced(self._prompt, parts))]
+        parts = {"{summary}": sayable(summary or "(none yet)"), "{messages}": transcript(messages)}
+        missing = [part for part in parts if part not in self._prompt]
+        prompt = _replaced(self._prompt, parts)
+        if not missing:
+            return [HumanMessage(prompt)]
+        said = "\n\n".join(f"{_HEADINGS[part]}\n{parts[part]}" for part in missing)
+        return [SystemMessage(prompt), HumanMessage(f"{said}\n\nNew summary:")]
+
+
+_HEADINGS = {"{summary}": "Summary so far:", "{messages}": "New messages:"}
+
+
+def _advance(steps: Steps[str], answer: Any) -> tuple[list[BaseMessage] | None, str]:
+    """Tell the steps what was answered. Returns the next prompt, or None and the summary at their end."""
+    try:
+        return steps.send(answer), ""
+    except StopIteration as end:
+        return None, end.value
 
 
 def create_summarizer(
@@ -171,7 +191,7 @@ def resolve_summarizer(llm: object, option: str, count: TokenCounter) -> Runnabl
     Raises:
         InvalidInputError: It is none of those, or the named model cannot be made.
     """
-    if isinstance(llm, str):
+    if isinstance(llm, str) and llm.strip():
         from langchain_classic.chat_models import init_chat_model
 
         try:
@@ -186,9 +206,10 @@ def resolve_summarizer(llm: object, option: str, count: TokenCounter) -> Runnabl
             ) from error
     if not isinstance(llm, Runnable):
         raise InvalidInputError(
-            f"{option} must be a chat model, the name of one, or a summarizer runnable, not {type(llm).__name__}"
+            f"{option} must be a chat model, its name as init_chat_model takes it, or a runnable that summarizes: "
+            f"{option}={llm!r:.40} is none of them"
         )
-    return create_summarizer(llm, token_counter=count) if _is_model(llm) else llm
+    return llm if model_below(llm) is None else create_summarizer(llm, token_counter=count)
 
 
 def budget_of(summarizer: Runnable[SummaryInput, Any]) -> int:
@@ -197,16 +218,8 @@ def budget_of(summarizer: Runnable[SummaryInput, Any]) -> int:
     return budget if isinstance(budget, int) and budget >= _LEAST_BUDGET else DEFAULT_BUDGET
 
 
-def _is_model(runnable: object) -> bool:
-    """Say whether a runnable is a model, also below `with_retry`, `with_fallbacks`, `bind` and the like."""
-    if isinstance(runnable, BaseLanguageModel):
-        return True
-    below = getattr(runnable, "bound", None) or getattr(runnable, "runnable", None)
-    return below is not None and _is_model(below)
-
-
-def _budget_of(llm: object) -> int:
-    profile = getattr(llm, "profile", None) or {}
+def _budget_of(llm: Runnable[Any, Any]) -> int:
+    profile = getattr(model_below(llm), "profile", None)
     limit = profile.get("max_input_tokens") if isinstance(profile, dict) else None
     # A quarter is left for the prompt, and for counting that is not the model's own.
     return max(_LEAST_BUDGET, min(DEFAULT_BUDGET, limit * 3 // 4)) if isinstance(limit, int) else DEFAULT_BUDGET

@@ -15,9 +15,9 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableLambda, RunnableSequence
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
 
 from langchain_motorhead.compaction import HEARTBEAT
 from langchain_motorhead.exceptions import SummarizationError
@@ -100,22 +100,32 @@ class SummarizerCalls:
         return SummarizationError(f"the summarizer took longer than {self.timeout:g} s")
 
 
-def is_async(runnable: Runnable[Any, Any]) -> bool:
+def model_below(runnable: Any) -> BaseLanguageModel[Any] | None:
+    """Give the model that a runnable is, or that it wraps, as by `with_retry`, `with_fallbacks` or `bind`."""
+    if isinstance(runnable, BaseLanguageModel):
+        return runnable
+    below = _wrapped(runnable)
+    return None if below is None else model_below(below)
+
+
+def is_async(runnable: Any) -> bool:
     """Say whether `ainvoke` of a runnable is more than `invoke` in a thread of the event loop's own pool."""
     if isinstance(runnable, BaseChatModel):
-        return type(runnable)._agenerate is not BaseChatModel._agenerate or (
-            type(runnable)._astream is not BaseChatModel._astream
-        )
+        return _overrides(runnable, BaseChatModel, "_agenerate") or _overrides(runnable, BaseChatModel, "_astream")
     if isinstance(runnable, RunnableLambda):
         return hasattr(runnable, "afunc")
-    if isinstance(runnable, RunnableBinding):
-        return is_async(runnable.bound)
     if isinstance(runnable, RunnableSequence):
         return all(is_async(step) for step in runnable.steps)
-    own = getattr(runnable, "model", None)  # a Summarizer is as async as its model
-    if isinstance(own, Runnable):
-        return is_async(own)
-    return type(runnable).ainvoke is not Runnable.ainvoke
+    below = _wrapped(runnable) or getattr(runnable, "model", None)  # a Summarizer is as async as its model
+    return is_async(below) if isinstance(below, Runnable) else _overrides(runnable, Runnable, "ainvoke")
+
+
+def _wrapped(runnable: Any) -> Any:
+    return next((below for name in ("bound", "runnable", "default") if (below := getattr(runnable, name, None))), None)
+
+
+def _overrides(thing: object, base: type, method: str) -> bool:
+    return getattr(type(thing), method) is not getattr(base, method)
 
 
 async def _awaited(runnable: Runnable[SummaryInput, Any], request: Summarize, config: RunnableConfig) -> Any:

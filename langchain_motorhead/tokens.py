@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.transcript import message_text, text_runs
+from langchain_motorhead.transcript import message_text, sayable, text_runs
 
 logger = logging.getLogger(__name__)
 
@@ -89,12 +89,7 @@ class TiktokenCounter:
 
 
 def _length(encode: Callable[[str], list[int]], message: BaseMessage) -> int:
-    return sum(len(encode(_sayable(run))) for run in text_runs(message_text(message)))
-
-
-def _sayable(text: str) -> str:
-    """Give a text that tiktoken takes: it refuses lone surrogates."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return sum(len(encode(sayable(run))) for run in text_runs(message_text(message)))
 
 
 count_tokens = TiktokenCounter()

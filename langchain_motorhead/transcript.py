@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
 
 _SPEAKERS = {"human": "Human", "ai": "AI", "system": "System", "function": "Function"}
+# They stand in `tool_calls` as well.
+_CALL_BLOCKS = frozenset({"tool_use", "tool_call", "function_call", "invalid_tool_call", "input_json_delta"})
 # At worst a tokenizer takes quadratic time in a run without spaces, and it need not see more than this at once.
 _PIECE = 4096
 
@@ -24,18 +26,18 @@ def speaker(message: BaseMessage) -> str:
 
 def message_text(message: BaseMessage) -> str:
     """Give all that a message says: its text, what other blocks it has by their type, and its tool calls."""
-    parts = [message.content] if isinstance(message.content, str) else list(_blocks(message.content))
+    calls = isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
+    blocks = [message.content] if isinstance(message.content, str) else message.content
+    parts = [_block_text(block, calls_follow=calls) for block in blocks]
     if isinstance(message, AIMessage):
-        for call in message.tool_calls:
-            parts.append(f"[calls {call['name']}({_json(call['args'])})]")
-        for invalid in message.invalid_tool_calls:
-            parts.append(f"[calls {invalid['name']}({invalid['args']})]")
+        parts += [f"[calls {call['name']}({_json(call['args'])})]" for call in message.tool_calls]
+        parts += [f"[calls {call['name']}({call['args']})]" for call in message.invalid_tool_calls]
     return "\n".join(part for part in parts if part)
 
 
 def transcript(messages: Sequence[BaseMessage]) -> str:
     """Write messages one after the other, each with its speaker."""
-    return "\n".join(f"{speaker(message)}: {message_text(message)}" for message in messages)
+    return sayable("\n".join(f"{speaker(message)}: {message_text(message)}" for message in messages))
 
 
 def split_message(
@@ -65,7 +67,12 @@ def split_message(
             continue
         pieces.append(piece)
         text = text[len(head) :]
-    return pieces
+    return pieces or [message]
+
+
+def sayable(text: str) -> str:
+    """Give a text that can be encoded: without lone surrogates, which neither a tokenizer nor HTTP takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def text_runs(text: str) -> Iterator[str]:
@@ -88,17 +95,13 @@ def _piece(message: BaseMessage, text: str) -> BaseMessage:
     return ChatMessage(content=text, role=speaker(message))
 
 
-def _blocks(blocks: Sequence[object]) -> Iterator[str]:
-    for block in blocks:
-        if isinstance(block, str):
-            yield block
-        elif isinstance(block, dict):
-            text = block.get("text")
-            kind = block.get("type")
-            if isinstance(text, str):
-                yield text
-            elif kind not in ("tool_use", "tool_call", "function_call"):  # those stand in tool_calls
-                yield f"[{kind}]"
+def _block_text(block: object, *, calls_follow: bool) -> str:
+    if not isinstance(block, dict):
+        return str(block)
+    text, kind = block.get("text"), block.get("type")
+    if isinstance(text, str):
+        return text
+    return "" if calls_follow and kind in _CALL_BLOCKS else f"[{kind}]"
 
 
 def _json(value: object) -> str:

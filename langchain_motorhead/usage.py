@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, LLMResult
 
@@ -28,6 +28,11 @@ class UsageHandler(BaseCallbackHandler):
         """Remember what was asked, for a model that does not report what it cost."""
         with self._lock:
             self._prompts[run_id] = sum(count_tokens_approximately(prompt) for prompt in messages)
+
+    def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
+        """Remember what was asked, for a completion model."""
+        with self._lock:
+            self._prompts[run_id] = count_tokens_approximately([HumanMessage(prompt) for prompt in prompts])
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Add what a call cost."""

@@ -103,7 +103,7 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
     calls: dict[str, int] = {}
     for at, message in enumerate(messages):
         if isinstance(message, AIMessage):
-            calls.update((call["id"], at) for call in message.tool_calls if call["id"])
+            calls.update((id_, at) for id_ in _call_ids(message))
         elif isinstance(message, ToolMessage | FunctionMessage):
             blocked[at] = True
             made = calls.get(getattr(message, "tool_call_id", ""))
@@ -121,7 +121,7 @@ def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     shown: list[BaseMessage] = []
     for message in messages:
         if isinstance(message, AIMessage):
-            calls.update(call["id"] for call in message.tool_calls)
+            calls.update(_call_ids(message))
         if isinstance(message, ToolMessage) and message.tool_call_id not in calls:
             continue
         if isinstance(message, FunctionMessage) and not shown:
@@ -145,11 +145,15 @@ def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> 
     return [tuple(group) for group in chunks]
 
 
+def _call_ids(message: AIMessage) -> list[str]:
+    return [id_ for call in (*message.tool_calls, *message.invalid_tool_calls) if (id_ := call.get("id"))]
+
+
 def _unanswered(messages: Sequence[BaseMessage | None]) -> set[int]:
     open_calls: dict[str, int] = {}
     for at, message in enumerate(messages):
         if isinstance(message, AIMessage):
-            open_calls.update((call["id"], at) for call in message.tool_calls if call["id"])
+            open_calls.update((id_, at) for id_ in _call_ids(message))
         elif isinstance(message, ToolMessage):
             open_calls.pop(message.tool_call_id, None)
     return set(open_calls.values())

@@ -45,6 +45,23 @@ def test_keys_are_one_to_one(first: tuple[str, str, str | None], second: tuple[s
             assert (key == other_key) == (one == other)
 
 
+@pytest.mark.parametrize(
+    "mark", ["/", ":", "{", "}", "}:", "}/{", "%", "%2F", "%3A", "|", "*", "\0", "\n", "sessions:"]
+)
+def test_marks_in_ids(mark: str) -> None:
+    """A character that separates ids in a key separates nothing when it stands in an id."""
+    triples = [
+        (f"a{mark}b", "c", "d"),
+        ("a", f"b{mark}c", "d"),
+        ("a", "b", f"c{mark}d"),
+        (f"a{mark}", "c", f"{mark}d"),
+        ("a", f"{mark}c", f"d{mark}"),
+        *(("a", "c", "d"), (f"a{mark}d", "c", None), (mark, mark, mark), (f"{mark}a", "c", "a")),
+    ]
+    names = [name for triple in triples for name in named(*triple).items()]
+    assert len({key for _, key in names}) == len({meaning for meaning, _ in names})
+
+
 @given(IDS, IDS, IDS)
 def test_one_slot_a_session(namespace: str, session: str, user: str) -> None:
     """The keys of a session have one hash tag between them, and another session has another."""
