@@ -14,6 +14,7 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import orjson
 import redis
@@ -48,7 +49,7 @@ def main() -> None:
             for _ in range(size // 2):
                 ours.append(TURN)
                 raw.append(TURN)
-            report(f"append a turn to {size}", lambda: raw.append(TURN), lambda: ours.append(TURN), options.rounds)
+            report(f"append a turn to {size}", partial(raw.append, TURN), partial(ours.append, TURN), options.rounds)
             raw.delete()
         for session_id in motorhead.sessions():
             motorhead.session(session_id).delete()

@@ -1,0 +1,71 @@
+"""The README's snippets run, and its tables are complete."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.prompts import PromptTemplate
+
+import langchain_motorhead
+from langchain_motorhead import Options, exceptions
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainDeprecationWarning")
+async def test_snippets_run(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python snippet of the README runs, one after the other, with a scripted model and the tests' server."""
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of LangChain's classic chains
+        from langchain_classic.chains import LLMChain
+
+        template = "{chat_history}\nHuman: {human_input}\nAI:"
+        prompt = PromptTemplate(input_variables=["chat_history", "human_input"], template=template)
+        model = FakeListChatModel(responses=["Hello Bob!", "Your name is Bob."])
+        names: dict[str, Any] = {"LLMChain": LLMChain, "llm": model, "model": model, "prompt": prompt}
+        assert len(SNIPPETS) >= 5
+        for snippet in SNIPPETS:
+            code = compile(
+                snippet.replace("redis://localhost:6379", url),
+                "README.md",
+                "exec",
+                flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            )
+            result = eval(code, names)
+            if inspect.iscoroutine(result):
+                await result
+    memory = names["memory"]
+    assert "whats my name?" in str(await asyncio.to_thread(lambda: memory.chat_memory.messages))
+    for session_id in ("testing-1", "session-1", "session-2"):
+        await memory.chat_memory.motorhead.session(session_id).adelete()
+    await memory.chat_memory.motorhead.aclose()
+
+
+def test_every_option_is_in_the_table() -> None:
+    """Each option, and each error, is named in the README."""
+    for name in {*Options.__annotations__} - {"embeddings"}:
+        assert f"\n| `{name}` |" in README
+    for name, value in vars(exceptions).items():
+        if isinstance(value, type):
+            assert f"`{name}`" in README
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    """What can be imported from the package says what it promises, and so do its public methods."""
+    for name in langchain_motorhead.__all__:
+        value = getattr(langchain_motorhead, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert value.__doc__, name
+            for attribute, method in vars(value).items():
+                if inspect.isfunction(method) and not attribute.startswith("_"):
+                    assert method.__doc__, f"{name}.{attribute}"
