@@ -51,6 +51,7 @@ _WRITTEN: Mapping[type[BaseMessage], str] = {
     FunctionMessage: "function",
     RemoveMessage: "remove",
 }
+_CONTENT = (str, list, type(None))
 _EVERYWHERE = frozenset({"role", "content", "type"})
 # Fields of each class with their defaults, which need not be stored.
 _FIELDS: Mapping[type[BaseMessage], Mapping[str, Any]] = {
@@ -113,7 +114,7 @@ def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
     if type(record) is not dict:
         raise InvalidMessageError("a stored message is a JSON object")
     role, content = record.get("role"), record.get("content")
-    if not isinstance(role, str) or "content" not in record or not isinstance(content, str | list | None):
+    if not isinstance(role, str) or "content" not in record or not isinstance(content, _CONTENT):
         raise InvalidMessageError("a message has a role, and a content that is a string or a list of blocks")
     if len(record) == 2 and type(content) is str and (simple := _SIMPLE.get(role)) is not None:
         return _bare(simple, content, fallback_id)

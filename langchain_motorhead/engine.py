@@ -7,10 +7,11 @@ import contextlib
 import logging
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from langchain_motorhead import compaction, operations
+from langchain_motorhead import compaction, operations, sessions
 from langchain_motorhead.background import Background
 from langchain_motorhead.compaction import CompactionReport, Compactor
 from langchain_motorhead.drivers import Driver
@@ -24,6 +25,12 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _FAILED = "session %r: compaction failed; nothing was lost, and the next message tries again"
+
+
+class _Work(NamedTuple):
+    key: str
+    run: Callable[[], object]
+    arun: Callable[[], Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -99,32 +106,44 @@ class Engine:
             raise
 
     def after_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
-        """Compact a session that an append left due, when and where the mode says."""
-        if not self._is_due(left, added, tokens):
-            return
-        if self.mode == "background":
-            self.background.submit(keys.state, lambda: self.compact(keys, explicit=False))
-            return
-        try:
-            self.compact(keys, explicit=False)
-        except StoreError:
-            logger.warning(_FAILED, keys.session_id, exc_info=True)
+        """Do what an append left to do, when and where the mode says."""
+        for work in self._due(keys, left, added, tokens):
+            if self.mode == "background":
+                self.background.submit(work.key, work.run)
+                continue
+            try:
+                work.run()
+            except StoreError:
+                logger.warning(_FAILED, keys.session_id, exc_info=True)
 
     async def aafter_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
-        """Compact a session that an append left due, when and where the mode says."""
-        if not self._is_due(left, added, tokens):
+        """Do what an append left to do, when and where the mode says."""
+        for work in self._due(keys, left, added, tokens):
+            if self.mode == "background":
+                self.background.spawn(work.key, work.arun)
+                continue
+            try:
+                await work.arun()
+            except StoreError:
+                logger.warning(_FAILED, keys.session_id, exc_info=True)
+
+    def _due(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> Iterator[_Work]:
+        if self.mode == "manual":
             return
-        if self.mode == "background":
-            self.background.spawn(keys.state, lambda: self.acompact(keys, explicit=False))
-            return
-        try:
-            await self.acompact(keys, explicit=False)
-        except StoreError:
-            logger.warning(_FAILED, keys.session_id, exc_info=True)
+        if self._is_due(left, added, tokens):
+            yield _Work(
+                keys.state,
+                lambda: self.compact(keys, explicit=False),
+                lambda: self.acompact(keys, explicit=False),
+            )
+        if self.ttl and left.length == added:  # a new session, for which an old one may be gone
+            yield _Work(
+                keys.registries[-1],
+                lambda: self.driver.run(sessions.prune_registries(keys)),
+                lambda: self.driver.arun(sessions.prune_registries(keys)),
+            )
 
     def _is_due(self, left: Appended, added: int, tokens: int | None) -> bool:
-        if self.mode == "manual":
-            return False
         # Where the count of tokens begins with this append, there may be more before it: the plan will count.
         uncounted = tokens is not None and left.size == tokens and left.length > added
         return uncounted or self.window.is_due(left.length, left.size)

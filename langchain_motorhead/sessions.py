@@ -9,6 +9,8 @@ from langchain_motorhead.keys import SessionKeys, registry_key, session_keys
 
 # Ids read at once: bounds the size of a reply.
 _PAGE = 1_000
+# Looked at for each new session: more than one, so that registries shrink when fewer sessions come than went.
+_SOME = 10
 
 
 def list_sessions(
@@ -49,6 +51,16 @@ def list_sessions(
             yield operations.prune(registry, gone)
             continue
         ids += [session_id for session_id, _ in found]
+
+
+def prune_registries(keys: SessionKeys) -> Flow[None]:
+    """Drop what is gone among the longest idle sessions of a session's registries: expiry leaves nothing behind."""
+    for registry in keys.registries:
+        found = yield operations.listed(registry, 0, _SOME - 1, newest_first=False)
+        there = yield operations.existing([session_keys(keys.namespace, session_id) for session_id, _ in found])
+        gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
+        if gone:
+            yield operations.prune(registry, gone)
 
 
 def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:

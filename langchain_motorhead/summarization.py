@@ -99,21 +99,24 @@ class Summarizer(Runnable[SummaryInput, str]):
         while messages:
             if summary is not None and not condensed and self._size(summary) > self.max_input_tokens // 2:
                 # It would leave no room for anything else. Once: a model that is always too long comes to an end.
-                summary, condensed = (yield from self._fold(None, [SystemMessage(summary)])) or summary, True
-            room = max(self.max_input_tokens - self._size(summary or ""), self.max_input_tokens // 4)
-            group, *rest = chunk(messages, room, self._count)
-            summary = yield from self._fold(summary, group)
-            messages = [message for later in rest for message in later]
+                shorter, pieces, condensed = None, list[BaseMessage]([SystemMessage(summary)]), True
+                while pieces:
+                    shorter, pieces = yield from self._fold(shorter, pieces)
+                summary = shorter or summary
+            summary, messages = yield from self._fold(summary, messages)
         return summary or given["summary"] or "NONE"
 
-    def _fold(self, summary: str | None, messages: Sequence[BaseMessage]) -> Steps[str | None]:
-        for group in chunk(messages, self.max_input_tokens, self._count):
-            answer = yield self._ask(summary, group)
-            text = str(answer.text) if isinstance(answer, BaseMessage) else str(answer)
-            if not text.strip():
-                raise SummarizationError("the model answered nothing")
-            summary = merge_summary(summary, text)
-        return summary
+    def _fold(
+        self, summary: str | None, messages: Sequence[BaseMessage]
+    ) -> Steps[tuple[str | None, list[BaseMessage]]]:
+        """Ask once, for as many messages as fit. Returns the summary, and the messages that it does not cover yet."""
+        room = max(self.max_input_tokens - self._size(summary or ""), self.max_input_tokens // 4)
+        group, *rest = chunk(messages, room, self._count)
+        answer = yield self._ask(summary, group)
+        text = str(answer.text) if isinstance(answer, BaseMessage) else str(answer)
+        if not text.strip():
+            raise SummarizationError("the model answered nothing")
+        return merge_summary(summary, text), [message for later in rest for message in later]
 
     def _size(self, text: str) -> int:
         return self._count([HumanMessage(text)])

@@ -104,7 +104,7 @@ def model_below(runnable: Any) -> BaseLanguageModel[Any] | None:
     """Give the model that a runnable is, or that it wraps, as by `with_retry`, `with_fallbacks` or `bind`."""
     if isinstance(runnable, BaseLanguageModel):
         return runnable
-    below = _wrapped(runnable)
+    below = runnable.first if isinstance(runnable, RunnableSequence) else _wrapped(runnable)
     return None if below is None else model_below(below)
 
 

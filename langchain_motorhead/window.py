@@ -153,7 +153,7 @@ def _unanswered(messages: Sequence[BaseMessage | None]) -> set[int]:
     open_calls: dict[str, int] = {}
     for at, message in enumerate(messages):
         if isinstance(message, AIMessage):
-            open_calls.update((id_, at) for id_ in _call_ids(message))
+            open_calls.update((call["id"], at) for call in message.tool_calls if call["id"])
         elif isinstance(message, ToolMessage):
             open_calls.pop(message.tool_call_id, None)
     return set(open_calls.values())

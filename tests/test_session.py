@@ -223,6 +223,21 @@ def test_a_ttl_covers_every_key_and_is_renewed(make: MakeMotorhead, client: redi
     assert client.exists(session._keys.messages, session._keys.state, session._keys.lease) == 0
 
 
+def test_sessions_that_expired_leave_nothing_behind(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
+    """Where sessions come and expire and nobody lists them, the registries do not grow."""
+    motorhead = make(ttl=0.2)
+    for at in range(30):
+        motorhead.session(f"s{at}", user_id="u").append(HumanMessage("x"))
+    motorhead.flush()
+    registries = motorhead.session("s", user_id="u")._keys.registries
+    assert [client.zcard(registry) for registry in registries] == [30, 30]
+    time.sleep(0.3)
+    for at in range(4):
+        motorhead.session(f"t{at}", user_id="u").append(HumanMessage("x"))
+        motorhead.flush()
+    assert [client.zcard(registry) for registry in registries] == [4, 4]
+
+
 @pytest.mark.parametrize("wrong", [0, -1, "1", True, float("nan"), float("inf")])
 def test_a_wrong_ttl_is_refused(make: MakeMotorhead, wrong: Any) -> None:
     """A TTL is a time above zero."""

@@ -254,6 +254,14 @@ async def test_answer_beyond_the_budget(fold: Fold) -> None:
     assert all(words([HumanMessage(prompt)]) <= 110 for prompt in model.prompts)
 
 
+async def test_condensing_keeps_to_the_budget(fold: Fold) -> None:
+    """A long summary is condensed in pieces that leave room for what became of those before."""
+    model = Scripted(answers=[numbered(40, "short")])
+    summarizer = create_summarizer(model, prompt=BOTH, max_input_tokens=100, token_counter=words)
+    await fold(summarizer, MESSAGES[:1], numbered(400, "s"))
+    assert all(words([HumanMessage(prompt)]) <= 110 for prompt in model.prompts)
+
+
 async def test_verbose_models_come_to_an_end(fold: Fold) -> None:
     """A model whose answers are always too long is asked a bounded number of times, and still sees every message."""
     model = Scripted(answers=[numbered(150, "long")])
