@@ -67,7 +67,7 @@ def test_nothing_is_summarized_that_is_not_due() -> None:
 
 @pytest.mark.parametrize("refusal", list(Refusal))
 def test_what_is_refused_is_left_alone(refusal: Refusal) -> None:
-    """In the background, nothing is done where somebody else is at work, a pause is not over, or there is no session."""
+    """In the background, nothing is done where others are at work, a pause is not over, or there is no session."""
     requests, report = play(compact(KEYS, "t", COMPACTOR, explicit=False), [refusal])
     assert [name(request) for request in requests] == ["begin"]
     assert report == CompactionReport()
