@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -32,16 +33,21 @@ class Background:
     """Runs jobs by key. A job asked for while it is at work runs once more after that."""
 
     def __init__(self) -> None:
+        self._reset()
+        self._closed = False
+
+    def _reset(self) -> None:
+        self._process = os.getpid()
         self._changed = threading.Condition()
         self._jobs: dict[str, _Job] = {}
         self._queue: deque[tuple[str, Callable[[], object]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = 0
         self._idle = 0
-        self._closed = False
 
     def submit(self, key: str, work: Callable[[], object]) -> None:
         """Run a job in a thread."""
+        self._heed_fork()
         with self._changed:
             if not self._admit(key, None):
                 return
@@ -53,6 +59,7 @@ class Background:
 
     def spawn(self, key: str, work: Callable[[], Awaitable[object]]) -> None:
         """Run a job as a task of the running loop, with nothing of the caller's context."""
+        self._heed_fork()
         loop = asyncio.get_running_loop()
         with self._changed:
             if not self._admit(key, loop):
@@ -85,17 +92,19 @@ class Background:
 
     def close(self) -> None:
         """Accept no more jobs, and wait for those there are. A task of the running loop is left to end by itself."""
-        with self._changed:
-            self._closed = True
+        self._closed = True
         here = _current_loop()
         while jobs := [job for job in self._pending() if job.loop is None or job.loop is not here]:
             wait([job.done for job in jobs])
 
     async def aclose(self) -> None:
         """Accept no more jobs, and wait for those there are."""
-        with self._changed:
-            self._closed = True
+        self._closed = True
         await self.aflush()
+
+    def _heed_fork(self) -> None:
+        if self._process != os.getpid():  # threads, tasks and their jobs stayed with the parent
+            self._reset()
 
     def _admit(self, key: str, loop: asyncio.AbstractEventLoop | None) -> bool:
         if self._closed:
@@ -108,6 +117,7 @@ class Background:
         return True
 
     def _pending(self) -> list[_Job]:
+        self._heed_fork()
         with self._changed:
             self._forget_dead_loops()
             return list(self._jobs.values())

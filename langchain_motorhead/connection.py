@@ -69,12 +69,13 @@ class Connection:
         client = self._loops.get(loop)
         if client is None:
             self._check_open()
-            import redis.asyncio
-
+            await asyncio.to_thread(urls.prepare)
             if self._start is not None:
                 await asyncio.to_thread(self._start)
             client = self._loops.get(loop)  # another task may have been quicker
             if client is None:
+                import redis.asyncio
+
                 client = self._loops[loop] = self._make(redis.asyncio)
         return client
 

@@ -91,9 +91,7 @@ class Engine:
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this loop."""
-        count: Any = self.compactor.count
-        if not getattr(count, "ready", True):
-            await asyncio.to_thread(count.prepare)
+        await self.prepare_counting()
         started = time.monotonic()
         token = secrets.token_hex(8)
         flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
@@ -104,6 +102,12 @@ class Engine:
             with contextlib.suppress(MotorheadError, asyncio.TimeoutError):
                 await asyncio.wait_for(self.driver.store.arun(operations.release(keys, token, "")), 1)
             raise
+
+    async def prepare_counting(self) -> None:
+        """Have what counts tokens get ready off the event loop, where it takes time to."""
+        count: Any = self.compactor.count
+        if not getattr(count, "ready", True):
+            await asyncio.to_thread(count.prepare)
 
     def after_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
         """Do what an append left to do, when and where the mode says."""

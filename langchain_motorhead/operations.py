@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -94,11 +93,16 @@ class Appended(NamedTuple):
     size: int | None
 
 
-@cache
-def script(name: str) -> Script:
-    """Load a script of the `scripts` folder."""
+def _loaded(name: str) -> Script:
     source = (files(__package__) / "scripts" / f"{name}.lua").read_text("utf-8")
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+# Read with the module, and not from within an event loop when first used.
+SCRIPTS = {
+    name: _loaded(name)
+    for name in ("append", "read", "begin", "commit", "renew", "release", "fail", "delete", "prune")
+}  # fmt: skip
 
 
 def append(
@@ -121,11 +125,11 @@ def append(
     args = (keys.member, now, epoch, keys.user, ttl, "" if tokens is None else tokens, *records)
     session = (keys.messages, keys.state)
     if one_slot:
-        commands: tuple[Command, ...] = (Command(script("append"), session + keys.registries, args),)
+        commands: tuple[Command, ...] = (Command(SCRIPTS["append"], session + keys.registries, args),)
     else:
         # In this order, a session that exists gets listed whatever deletion is at work beside it.
         listing = (Command("ZADD", (registry,), (now, keys.member)) for registry in keys.registries)
-        commands = (Command(script("append"), session, args), *listing)
+        commands = (Command(SCRIPTS["append"], session, args), *listing)
 
     def read(replies: list[Any]) -> Appended:
         reply = replies[0]
@@ -141,7 +145,7 @@ def append(
 
 def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[Reading]:
     """Read the summary, the counts, and messages of the list from `start` to `stop`, as LRANGE takes them. Atomic."""
-    command = Command(script("read"), (keys.messages, keys.state), (start, stop))
+    command = Command(SCRIPTS["read"], (keys.messages, keys.state), (start, stop))
     return Operation((command,), lambda replies: _reading(replies[0]))
 
 
@@ -161,7 +165,7 @@ def begin(keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool)
     Returns:
         A reading, or why there is none.
     """
-    command = Command(script("begin"), (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force)))
+    command = Command(SCRIPTS["begin"], (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force)))
 
     def parse(replies: list[Any]) -> Reading | Refusal:
         status, *reading = replies[0]
@@ -200,13 +204,13 @@ def commit_summary(
     """
     stored = (0,) if summary is None else (1, to_member(summary))
     args = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size, *stored)
-    command = Command(script("commit"), (keys.messages, keys.state, keys.lease), args)
+    command = Command(SCRIPTS["commit"], (keys.messages, keys.state, keys.lease), args)
     return Operation((command,), lambda replies: bool(replies[0]))
 
 
 def renew(keys: SessionKeys, token: str, lease: int) -> Operation[None]:
     """Hold the lease for `lease` milliseconds from now, if it is still ours."""
-    return Operation((Command(script("renew"), (keys.lease,), (token, lease)),), _nothing)
+    return Operation((Command(SCRIPTS["renew"], (keys.lease,), (token, lease)),), _nothing)
 
 
 def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) -> Operation[bool]:
@@ -216,7 +220,7 @@ def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) 
         Whether the lease was kept, since somebody asked for a compaction in the meantime.
     """
     args = (token, epoch, "" if size is None else size)
-    return Operation((Command(script("release"), (keys.state, keys.lease), args),), lambda replies: bool(replies[0]))
+    return Operation((Command(SCRIPTS["release"], (keys.state, keys.lease), args),), lambda replies: bool(replies[0]))
 
 
 def fail(
@@ -227,7 +231,7 @@ def fail(
     Returns:
         Failures in a row, and the pause in milliseconds.
     """
-    command = Command(script("fail"), (keys.state, keys.lease), (token, epoch, first_pause, longest_pause))
+    command = Command(SCRIPTS["fail"], (keys.state, keys.lease), (token, epoch, first_pause, longest_pause))
     return Operation((command,), lambda replies: (replies[0][0], replies[0][1]))
 
 
@@ -250,10 +254,10 @@ def delete(keys: SessionKeys, *, one_slot: bool) -> Operation[int]:
     session = (keys.messages, keys.state, keys.lease)
     if one_slot:
         return Operation(
-            (Command(script("delete"), session + keys.registries, args),), lambda replies: int(replies[-1])
+            (Command(SCRIPTS["delete"], session + keys.registries, args),), lambda replies: int(replies[-1])
         )
     unlist = tuple(Command("ZREM", (registry,), (keys.member,)) for registry in keys.registries)
-    return Operation((*unlist, Command(script("delete"), session, args)), lambda replies: int(replies[-1]))
+    return Operation((*unlist, Command(SCRIPTS["delete"], session, args)), lambda replies: int(replies[-1]))
 
 
 def unlist(registry: str, session_id: str) -> Operation[None]:
@@ -280,7 +284,7 @@ def prune(registry: str, gone: Sequence[tuple[str, float]]) -> Operation[None]:
     args: list[Value] = []
     for session_id, score in gone:
         args += (to_member(session_id), repr(score))
-    return Operation((Command(script("prune"), (registry,), tuple(args)),), _nothing)
+    return Operation((Command(SCRIPTS["prune"], (registry,), tuple(args)),), _nothing)
 
 
 def _reading(reply: Sequence[Any]) -> Reading:

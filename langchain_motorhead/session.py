@@ -67,6 +67,8 @@ class Session:
 
     async def aappend(self, messages: Sequence[MessageLike] | MessageLike) -> None:
         """Store messages. See `append`."""
+        if self._engine.window.max_tokens is not None:
+            await self._engine.prepare_counting()
         if turn := self._turn(messages):
             operation, added, tokens = turn
             await self._engine.aafter_append(self._keys, await self._engine.aexecute(operation), added, tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
@@ -62,17 +63,35 @@ def make_client(url: str, redis: ModuleType) -> Any:
         if scheme_of(url).endswith("+sentinel"):
             return _from_sentinel(url, redis)
         if is_cluster(url):
-            return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MANY_CONNECTIONS, **_TIMEOUTS)
+            return redis.RedisCluster.from_url(
+                _without_cluster(url), max_connections=_MANY_CONNECTIONS, **_identity(), **_TIMEOUTS
+            )
+        options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}
         if redis.__name__ == "redis":
-            return redis.Redis.from_url(url, retry=_never(redis), max_connections=_MANY_CONNECTIONS, **_TIMEOUTS)
-        pool = redis.BlockingConnectionPool.from_url(
-            url, retry=_never(redis), max_connections=_CONNECTIONS, timeout=_PATIENCE, **_TIMEOUTS
-        )
+            return redis.Redis.from_url(url, max_connections=_MANY_CONNECTIONS, **options)
+        pool = redis.BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, timeout=_PATIENCE, **options)
         return redis.Redis.from_pool(pool)
     except (ValueError, TypeError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(f"the Redis URL cannot be understood. Forms: {FORMS}") from error
+
+
+def prepare() -> None:
+    """Import what an async client needs, and read what it says of itself: work that reads files."""
+    import redis.asyncio.sentinel  # noqa: F401
+
+    _identity()
+
+
+@cache
+def _identity() -> dict[str, Any]:
+    """Give what a client tells the server of itself; without it, redis-py reads files for each new connection."""
+    try:
+        from redis.driver_info import DriverInfo
+    except ImportError:  # before redis-py 7.2, which reads them when imported
+        return {}
+    return {"driver_info": DriverInfo()}
 
 
 def _from_sentinel(url: str, redis: ModuleType) -> Any:
@@ -86,7 +105,7 @@ def _from_sentinel(url: str, redis: ModuleType) -> Any:
         name, _, port = host.rpartition(":") if ":" in host else (host, "", "26379")
         sentinels.append((name.strip("[]"), int(port)))
     service, _, db = parts.path.strip("/").partition("/")
-    options: dict[str, Any] = {**_TIMEOUTS, "db": int(db or 0), "ssl": parts.scheme.startswith("rediss")}
+    options: dict[str, Any] = {**_TIMEOUTS, **_identity(), "db": int(db or 0), "ssl": parts.scheme.startswith("rediss")}
     if credentials:
         options |= {"username": unquote(user) or None, "password": unquote(password) or None}
     access = {key: value for key, value in options.items() if key != "db"}

@@ -12,7 +12,7 @@ from langchain_motorhead.codec import encode
 from langchain_motorhead.compaction import CompactionReport, Compactor, compact
 from langchain_motorhead.flows import Flow, Pause, Request, Summarize, Summary
 from langchain_motorhead.keys import session_keys
-from langchain_motorhead.operations import Operation, Reading, Refusal, Script, script
+from langchain_motorhead.operations import SCRIPTS, Operation, Reading, Refusal, Script
 
 KEYS = session_keys("ns", "s")
 COMPACTOR = Compactor(window=Window(max_messages=4), budget=1_000, count=lambda messages: len(messages))
@@ -23,8 +23,7 @@ def name(request: Request) -> str:
     if not isinstance(request, Operation):
         return type(request).__name__
     called = request.commands[0].name
-    scripts = {script(each): each for each in ("begin", "commit", "release", "fail", "renew")}
-    return scripts[called] if isinstance(called, Script) else called
+    return next(each for each in SCRIPTS if SCRIPTS[each] is called) if isinstance(called, Script) else called
 
 
 def seen(count: int, first: int = 0, summary: str | None = None) -> Reading:

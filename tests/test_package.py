@@ -125,5 +125,5 @@ def test_scripts_are_all_used() -> None:
     """Every Lua script is an operation's, and says what its keys and arguments are."""
     operations = (ROOT / "operations.py").read_text()
     for path in (ROOT / "scripts").glob("*.lua"):
-        assert f'script("{path.stem}")' in operations
+        assert f'SCRIPTS["{path.stem}"]' in operations
         assert path.read_text().count("-- KEYS") == path.read_text().count("-- ARGV") == 1
