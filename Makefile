@@ -31,7 +31,7 @@ format: $(STAMP) ## Put the code into its format
 
 lock: $(STAMP) ## Choose the newest versions of everything, for requirements.lock
 	@$(RUN)python -m pip install --quiet uv
-	@$(RUN)uv pip compile pyproject.toml --quiet --upgrade --universal --generate-hashes --all-extras --group dev \
+	@$(RUN)uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras --group dev \
 	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## Remove what make made

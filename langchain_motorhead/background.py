@@ -28,6 +28,10 @@ class _Job:
     again: bool = False
     done: Future[None] = field(default_factory=Future)
 
+    def is_stuck(self) -> bool:
+        """Say whether waiting for it in this thread would be for ever: its loop is this thread's, or does not run."""
+        return self.loop is not None and (self.loop is _current_loop() or not self.loop.is_running())
+
 
 class Background:
     """Runs jobs by key. A job asked for while it is at work runs once more after that."""
@@ -81,8 +85,10 @@ class Background:
             MotorheadError: It was called on an event loop that has work to do itself.
         """
         while jobs := self._pending():
-            if any(job.loop is not None and job.loop is _current_loop() for job in jobs):
-                raise MotorheadError("work is under way on this event loop, which flush() would block. Await aflush()")
+            if any(job.is_stuck() for job in jobs):
+                raise MotorheadError(
+                    "work is under way on an event loop that flush() keeps from running. Await aflush()"
+                )
             wait([job.done for job in jobs])
 
     async def aflush(self) -> None:
@@ -93,8 +99,7 @@ class Background:
     def close(self) -> None:
         """Accept no more jobs, and wait for those there are. A task of the running loop is left to end by itself."""
         self._closed = True
-        here = _current_loop()
-        while jobs := [job for job in self._pending() if job.loop is None or job.loop is not here]:
+        while jobs := [job for job in self._pending() if not job.is_stuck()]:
             wait([job.done for job in jobs])
 
     async def aclose(self) -> None:

@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead import operations
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows import Flow, Pause, Summarize, Summary, SummaryInput
-from langchain_motorhead.keys import SessionKeys
+from langchain_motorhead.keys import SessionKeys, check_user
 from langchain_motorhead.loading import decode_all
 from langchain_motorhead.operations import Reading, Refusal
 from langchain_motorhead.tokens import TokenCounter
@@ -85,6 +85,9 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
             continue
         if isinstance(seen, Refusal):
             return report
+        if keys.user_id is not None and seen.user not in (None, keys.user_id):
+            yield operations.release(keys, token, seen.epoch or "")
+            check_user(keys, seen.user)
         messages = decode_all(seen, keys, seen.first)
         batches = plan(messages, seen.length, compactor.window, compactor.budget, compactor.count)
         if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, None):

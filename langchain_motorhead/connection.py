@@ -77,6 +77,9 @@ class Connection:
                 import redis.asyncio
 
                 client = self._loops[loop] = self._make(redis.asyncio)
+                # A client holds on to its loop, which would never leave the dictionary by itself.
+                for ended in [each for each in self._loops if each.is_closed()]:
+                    del self._loops[ended]
         return client
 
     def share(self) -> bool:
@@ -106,6 +109,7 @@ class Connection:
             await asyncio.to_thread(self._stop)
 
     def _close_sync(self) -> None:
+        self._loops.clear()
         if self._sync is not None and not any(self._sync is client for client in self._given):
             for each in (self._sync, *twins.sentinels_of(self._sync)):
                 each.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from langchain_motorhead.flows import Flow, Pause, Request
+from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.flows import Flow, Pause, Request, Summarize
 from langchain_motorhead.operations import Operation
 from langchain_motorhead.store import Store
 from langchain_motorhead.summarizing import SummarizerCalls
@@ -60,14 +62,24 @@ class Driver:
             return self.store.run(request)
         if isinstance(request, Pause):
             return time.sleep(request.seconds)
-        return self.summaries.call(request, lambda: self.store.run(request.heartbeat))
+        return self.summaries.call(request, lambda: self._beat(request))
 
     async def _ado(self, request: Request) -> Any:
         if isinstance(request, Operation):
             return await self.store.arun(request)
         if isinstance(request, Pause):
             return await asyncio.sleep(request.seconds)
-        return await self.summaries.acall(request, lambda: self.store.arun(request.heartbeat))
+        return await self.summaries.acall(request, lambda: self._abeat(request))
+
+    # A summary is not given up for a heartbeat that was lost: correctness does not rest on the lease.
+
+    def _beat(self, request: Summarize) -> None:
+        with contextlib.suppress(StoreError):
+            self.store.run(request.heartbeat)
+
+    async def _abeat(self, request: Summarize) -> None:
+        with contextlib.suppress(StoreError):
+            await self.store.arun(request.heartbeat)
 
 
 class _Progress(Generic[T]):

@@ -15,7 +15,7 @@ from langchain_motorhead import compaction, operations, sessions
 from langchain_motorhead.background import Background
 from langchain_motorhead.compaction import CompactionReport, Compactor
 from langchain_motorhead.drivers import Driver
-from langchain_motorhead.exceptions import ClosedError, MotorheadError, StoreError
+from langchain_motorhead.exceptions import ClosedError, MotorheadError
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.keys import SessionKeys
 from langchain_motorhead.operations import Appended, Operation
@@ -86,8 +86,15 @@ class Engine:
     def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session in this thread."""
         started = time.monotonic()
-        flow = compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
-        return self._logged(keys, started, self.driver.run(flow))
+        token = secrets.token_hex(8)
+        flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
+        try:
+            return self._logged(keys, started, self.driver.run(flow))
+        except BaseException:
+            # The next worker need not wait for the lease to run out.
+            with contextlib.suppress(MotorheadError):
+                self.driver.store.run(operations.release(keys, token, ""))
+            raise
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this loop."""
@@ -97,8 +104,8 @@ class Engine:
         flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
         try:
             return self._logged(keys, started, await self.driver.arun(flow))
-        except asyncio.CancelledError:
-            # As when the loop ends: the next worker need not wait for the lease to run out.
+        except BaseException:
+            # As when the loop ends, and its tasks are cancelled.
             with contextlib.suppress(MotorheadError, asyncio.TimeoutError):
                 await asyncio.wait_for(self.driver.store.arun(operations.release(keys, token, "")), 1)
             raise
@@ -117,7 +124,7 @@ class Engine:
                 continue
             try:
                 work.run()
-            except StoreError:
+            except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
     async def aafter_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
@@ -128,7 +135,7 @@ class Engine:
                 continue
             try:
                 await work.arun()
-            except StoreError:
+            except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
     def _due(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> Iterator[_Work]:

@@ -92,11 +92,11 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
     def _summarize(self, given: SummaryInput) -> str:
         summary = (given["summary"] or "").strip()
         summary = "" if summary == "NONE" else summary
-        if summary and not given["messages"] and self._count(summary) <= self.max_tokens:
-            return summary
         candidates = _candidates(read_summary(summary), read_messages(given["messages"]))
         if not candidates:
             return ""
+        if summary and not given["messages"] and self._count(summary) <= self.max_tokens:
+            return summary
         prices = self._prices(candidates)
         budget = max(self.max_tokens - prices.overhead, 1.0)
         _bound(candidates, budget, prices)

@@ -63,6 +63,19 @@ def session_keys(namespace: str, session_id: str, user_id: str | None = None) ->
     )
 
 
+def check_user(keys: SessionKeys, owner: str | None) -> None:
+    """Refuse a session to a user whose it is not.
+
+    Raises:
+        InvalidInputError: The session is of another user than `keys` say.
+    """
+    if keys.user_id is not None and owner is not None and keys.user_id != owner:
+        raise InvalidInputError(
+            f"session {keys.session_id!r} is another user's than {keys.user_id!r}. "
+            "Give the user_id that it was made with, or another session_id"
+        )
+
+
 def registry_key(namespace: str, user_id: str | None = None) -> str:
     """Name the sorted set of a namespace's sessions, or of one user's in it.
 

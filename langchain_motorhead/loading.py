@@ -10,9 +10,9 @@ from langchain_core.messages import BaseMessage, SystemMessage
 
 from langchain_motorhead import operations
 from langchain_motorhead.codec import decode
-from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError
+from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.flows import Flow
-from langchain_motorhead.keys import SessionKeys
+from langchain_motorhead.keys import SessionKeys, check_user
 from langchain_motorhead.operations import Reading
 from langchain_motorhead.window import Window, visible
 
@@ -48,7 +48,7 @@ class Memory:
     def as_messages(self) -> list[BaseMessage]:
         """Give the summary, as a system message, and the messages after it."""
         if self.summary is None:
-            return self.messages
+            return list(self.messages)
         return [SystemMessage(SUMMARY_PREFIX + self.summary, id=f"{_id_prefix(self.epoch)}summary"), *self.messages]
 
 
@@ -59,11 +59,7 @@ def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
         InvalidInputError: The session is another user's than `keys` say.
     """
     reading: Reading = yield operations.read(keys, -window.read_limit)
-    if keys.user_id is not None and reading.user is not None and reading.user != keys.user_id:
-        raise InvalidInputError(
-            f"session {keys.session_id!r} is another user's than {keys.user_id!r}. "
-            "Give the user_id that it was made with, or another session_id"
-        )
+    check_user(keys, reading.user)
     messages = shown(reading, keys)
     if reading.records and not messages and reading.length > len(reading.records):
         reading = yield operations.read(keys, 0)

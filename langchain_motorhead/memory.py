@@ -14,7 +14,9 @@ from langchain_motorhead.history import MotorheadChatMessageHistory
 from langchain_motorhead.loading import Memory
 
 # Fields that are the Motorhead's options, where the memory makes its own.
-_OPTIONS = frozenset({"llm", "window", "namespace", "compaction", "ttl", "fallback"})
+_OPTIONS = frozenset(
+    {"llm", "window", "namespace", "compaction", "ttl", "fallback", "token_counter", "summary_timeout"}
+)
 
 
 class MotorheadMemory(BaseMemory):
@@ -26,12 +28,14 @@ class MotorheadMemory(BaseMemory):
         motorhead: The configuration to work with; or give `url` or `client`.
         url: A Redis URL, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        llm: With `url` or `client`, this and the next five: see `Options`.
+        llm: With `url` or `client`, this and the next seven: see `Options`.
         window: See `Options`.
         namespace: See `Options`.
         compaction: See `Options`.
         ttl: See `Options`.
         fallback: See `Options`.
+        token_counter: See `Options`.
+        summary_timeout: See `Options`.
         memory_key: Variable of the prompt that gets the conversation.
         summary_key: Variable that gets the summary. By default it is in the conversation, as its first message.
         input_key: Input of the chain to store. By default the only one that is no variable of ours.
@@ -61,6 +65,8 @@ class MotorheadMemory(BaseMemory):
     compaction: str = "background"
     ttl: Any = None
     fallback: Any = None
+    token_counter: Any = None
+    summary_timeout: float = 60.0
     memory_key: str = "history"
     summary_key: str | None = None
     input_key: str | None = None

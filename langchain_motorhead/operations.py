@@ -12,8 +12,8 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from langchain_motorhead.exceptions import InvalidInputError, StoreError
-from langchain_motorhead.keys import SessionKeys, from_member, to_member
+from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.keys import SessionKeys, check_user, from_member, to_member
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -114,7 +114,8 @@ def append(
         keys: Keys of the session.
         records: Encoded messages, one at least.
         now: Microseconds since 1970.
-        epoch: Epoch for the session if it is new.
+        epoch: Random, made for this append: the session's epoch if it is new, and by which the same append, sent again
+            because its answer was lost, is recognised.
         ttl: Milliseconds until the session expires unless written to, or 0.
         tokens: Tokens of the messages, where the window is bounded in tokens.
         one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
@@ -134,10 +135,7 @@ def append(
     def read(replies: list[Any]) -> Appended:
         reply = replies[0]
         if reply[0] == 0:
-            raise InvalidInputError(
-                f"session {keys.session_id!r} is another user's than {keys.user_id!r}. "
-                "Give the user_id that it was made with, or another session_id"
-            )
+            check_user(keys, from_member(reply[1]))
         return Appended(reply[1], reply[2] if len(reply) > 2 else None)
 
     return Operation(commands, read)

@@ -111,6 +111,9 @@ class Session:
 
         Returns:
             Whether there was one.
+
+        Raises:
+            InvalidInputError: The session is of another user than was given.
         """
         return self._engine.run(sessions.delete_session(self._keys, one_slot=self._engine.one_slot))
 
@@ -155,7 +158,7 @@ class Session:
         return operation, len(records), tokens
 
 
-NO_RECALL = "recall needs an embedding model: Motorhead.from_url(..., embeddings=...). Messages and summaries need none"
+NO_RECALL = "recall needs an embedding model, and this version cannot take one yet. Messages and summaries need none"
 
 
 def _or_raise(report: CompactionReport) -> CompactionReport:

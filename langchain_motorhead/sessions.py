@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_motorhead import operations
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows import Flow
-from langchain_motorhead.keys import SessionKeys, registry_key, session_keys
+from langchain_motorhead.keys import SessionKeys, check_user, registry_key, session_keys
 
 # Ids read at once: bounds the size of a reply.
 _PAGE = 1_000
@@ -64,13 +64,17 @@ def prune_registries(keys: SessionKeys) -> Flow[None]:
 
 
 def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
-    """Delete a session whoever's it is.
+    """Delete a session.
 
     Returns:
         Whether there was one.
+
+    Raises:
+        InvalidInputError: It is of another user than `keys` say.
     """
     while True:
         user = yield operations.owner(keys)
+        check_user(keys, user)
         deleted = yield operations.delete(session_keys(keys.namespace, keys.session_id, user), one_slot=one_slot)
         if deleted >= 0:
             return bool(deleted)
@@ -81,7 +85,12 @@ def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
 
     Returns:
         How many there were.
+
+    Raises:
+        InvalidInputError: The user is no string, or empty.
     """
+    if user_id is None:  # without one, the registry is the whole namespace's
+        raise InvalidInputError("user_id is None. Give the user whose sessions are to be deleted")
     registry = registry_key(namespace, user_id)
     count = 0
     while found := (yield operations.listed(registry, 0, _PAGE - 1, newest_first=False)):

@@ -35,7 +35,7 @@ class Store:
         """
         replies = self._send(operation.commands)
         if forgotten := self._forgotten(operation.commands, replies):
-            replies = _filled(replies, self._send(forgotten))
+            replies = _filled(replies, self._send(forgotten, with_source=True))
             self._forgotten(operation.commands, replies)
         return operation.read(replies)
 
@@ -47,33 +47,33 @@ class Store:
         """
         replies = await self._asend(operation.commands)
         if forgotten := self._forgotten(operation.commands, replies):
-            replies = _filled(replies, await self._asend(forgotten))
+            replies = _filled(replies, await self._asend(forgotten, with_source=True))
             self._forgotten(operation.commands, replies)
         return operation.read(replies)
 
-    def _send(self, commands: Sequence[Command]) -> list[Any]:
+    def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
             client = self.connection.sync_client
             if len(commands) == 1:
-                return [client.execute_command(*self._packed(commands[0]), **_RAW)]
+                return [client.execute_command(*self._packed(commands[0], with_source), **_RAW)]
             with client.pipeline(transaction=False) as pipeline:
                 for command in commands:
-                    pipeline.execute_command(*self._packed(command), **_RAW)
+                    pipeline.execute_command(*self._packed(command, with_source), **_RAW)
                 return list(pipeline.execute(raise_on_error=False))
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
             return _failed(error, commands)
 
-    async def _asend(self, commands: Sequence[Command]) -> list[Any]:
+    async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         try:
             client = await self.connection.async_client()
             if len(commands) == 1:
-                replies = [await client.execute_command(*self._packed(commands[0]), **_RAW)]
+                replies = [await client.execute_command(*self._packed(commands[0], with_source), **_RAW)]
             else:
                 async with client.pipeline(transaction=False) as pipeline:
                     for command in commands:
-                        pipeline.execute_command(*self._packed(command), **_RAW)
+                        pipeline.execute_command(*self._packed(command, with_source), **_RAW)
                     replies = list(await pipeline.execute(raise_on_error=False))
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
             replies = _failed(error, commands)
@@ -82,11 +82,11 @@ class Store:
             raise asyncio.CancelledError
         return replies
 
-    def _packed(self, command: Command) -> tuple[Any, ...]:
+    def _packed(self, command: Command, with_source: bool) -> tuple[Any, ...]:  # noqa: FBT001 - on the hot path
         name, keys, args = command
         if isinstance(name, str):
             return (name, *keys, *args)
-        if name.sha in self._known:
+        if name.sha in self._known and not with_source:
             return ("EVALSHA", name.sha, len(keys), *keys, *args)
         # Makes the script known to the server, in the round trip that is made anyway.
         self._known.add(name.sha)
@@ -103,7 +103,6 @@ class Store:
             if isinstance(reply, Exception):
                 if not (_is_no_script(reply) and isinstance(command.name, Script)):
                     raise _mapped(reply, command) from reply
-                self._known.discard(command.name.sha)
                 forgotten.append(command)
         return forgotten
 
@@ -142,6 +141,12 @@ def _mapped(error: Exception, command: Command) -> StoreError:
             f"one of the keys {', '.join(command.keys)} holds something that is not of this package. "
             "Give another namespace or session_id, or move that key"
         )
+    if isinstance(error, exceptions.RedisClusterException):
+        return StoreUnavailableError(
+            f"the Redis cluster cannot be reached: {text}. Check the URL, and that its nodes are up"
+        )
+    if isinstance(error, exceptions.MovedError | exceptions.AskError) or "don't hash to the same slot" in text:
+        return StoreError("this Redis is a node of a cluster. Connect with redis+cluster://, or with ?cluster=true")
     if "OOM command not allowed" in text:
         return StoreError("Redis is at its maxmemory and takes no more. Nothing was written. Give it more memory")
     if "READONLY" in text:

@@ -152,7 +152,7 @@ def _summary(future: Future[Any] | asyncio.Future[Any], usage: UsageHandler) -> 
         raise SummarizationError("the summarizer cancelled itself") from error
     except SummarizationError:
         raise
-    except Exception as error:
+    except BaseException as error:  # it ends the call, and not the thread that waits for it
         raise SummarizationError(f"the summarizer raised {type(error).__name__}: {str(error)[:200]}") from error
     if isinstance(answer, BaseMessage):
         answer = str(answer.text)

@@ -42,11 +42,17 @@ def scheme_of(url: object) -> str:
 
 
 def is_cluster(url: str) -> bool:
-    """Say whether a URL is of a cluster."""
-    return scheme_of(url).endswith("+cluster") or dict(parse_qsl(urlsplit(url).query)).get("cluster", "") in (
-        "true",
-        "1",
-    )
+    """Say whether a URL is of a cluster.
+
+    Raises:
+        InvalidInputError: The URL cannot be understood.
+    """
+    scheme = scheme_of(url)
+    try:
+        query = dict(parse_qsl(urlsplit(url).query))
+    except ValueError as error:
+        raise InvalidInputError(f"the Redis URL cannot be understood. Forms: {FORMS}") from error
+    return scheme.endswith("+cluster") or query.get("cluster", "") in ("true", "1")
 
 
 def make_client(url: str, redis: ModuleType) -> Any:
@@ -66,12 +72,14 @@ def make_client(url: str, redis: ModuleType) -> Any:
             return redis.RedisCluster.from_url(
                 _without_cluster(url), max_connections=_MANY_CONNECTIONS, **_identity(), **_TIMEOUTS
             )
+        if "cluster=" in url:
+            url = _without_cluster(url)
         options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}
         if redis.__name__ == "redis":
             return redis.Redis.from_url(url, max_connections=_MANY_CONNECTIONS, **options)
         pool = redis.BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, timeout=_PATIENCE, **options)
         return redis.Redis.from_pool(pool)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(f"the Redis URL cannot be understood. Forms: {FORMS}") from error

@@ -14,7 +14,7 @@ import redis.sentinel
 from servers import HOST, cluster, watched_by_sentinel
 from support import AsyncLedger, contents, numbered, remembered
 
-from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, MotorheadMemory, Window
+from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, MotorheadMemory, StoreError, Window
 from langchain_motorhead.connection import connect
 from langchain_motorhead.twins import sentinels_of
 
@@ -123,6 +123,15 @@ def test_handles_of_one_url_share_a_connection(url: str, namespace: str) -> None
         connection = connect(url)
         assert connection.sync_client is not None
         connection.close()
+
+
+def test_a_node_of_a_cluster_by_a_plain_url(nodes: list[int], namespace: str) -> None:
+    """A cluster that is taken for one server says how to connect to it."""
+    with (
+        Motorhead.from_url(f"redis://{HOST}:{nodes[0]}", namespace=namespace) as motorhead,
+        pytest.raises(StoreError, match=r"redis\+cluster"),
+    ):
+        motorhead.session("s").append(numbered(1))
 
 
 async def test_sixty_four_sessions_at_once(url: str, namespace: str) -> None:

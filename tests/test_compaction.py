@@ -24,11 +24,13 @@ from langchain_motorhead import (
     ExtractiveSummarizer,
     InvalidInputError,
     Motorhead,
+    StoreUnavailableError,
     SummarizationError,
     SummaryInput,
     Window,
 )
 from langchain_motorhead import compaction as compaction_module
+from langchain_motorhead.operations import SCRIPTS
 
 SMALL = Window(max_messages=4)
 
@@ -317,6 +319,49 @@ def test_deletion_during_a_summary_is_final(make: MakeMotorhead, client: redis.R
     memory = session.load()
     assert (memory.summary, memory.summarized, contents(memory.messages)) == (None, 0, ["new"] if again else [])
     assert client.exists(session._keys.messages, session._keys.state, session._keys.lease) == (2 if again else 0)
+
+
+def test_a_summarizer_that_wants_to_exit(make: MakeMotorhead) -> None:
+    """A summarizer that raises SystemExit ends neither the background nor the caller."""
+
+    def leave(given: SummaryInput) -> None:
+        raise SystemExit
+
+    motorhead = make(llm=Ledger(leave), window=SMALL)
+    motorhead.session("s").append(numbered(6))
+    motorhead.flush()
+    assert motorhead.session("s").load().failures == 1
+
+
+def test_a_loop_that_stands_still_holds_up_nobody(url: str, namespace: str) -> None:
+    """Closing does not wait for work of an event loop that has stopped without being closed."""
+    loop = asyncio.new_event_loop()
+    motorhead = Motorhead.from_url(url, namespace=namespace, llm=AsyncLedger(), window=SMALL)
+    loop.run_until_complete(motorhead.session("s").aappend(numbered(6)))
+    with pytest.raises(Exception, match="aflush"):
+        motorhead.flush()
+    loop.run_until_complete(motorhead.aflush())
+    loop.run_until_complete(motorhead.session("t").aappend(numbered(6)))
+    motorhead._engine.background.close()
+    loop.run_until_complete(motorhead.aclose())
+    loop.close()
+
+
+def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A summary that was paid for is committed though its lease could not be renewed."""
+    monkeypatch.setattr("langchain_motorhead.summarizing.HEARTBEAT", 0.05)
+    session = make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL, compaction="manual").session("s")
+    session.append(numbered(6))
+    store = session._engine.driver.store
+    run = store.run
+
+    def lossy(operation: Any) -> Any:
+        if operation.commands[0].name is SCRIPTS["renew"]:
+            raise StoreUnavailableError("lost")
+        return run(operation)
+
+    monkeypatch.setattr(store, "run", lossy)
+    assert session.compact().folded == 4
 
 
 def test_two_handles_pay_once(make: MakeMotorhead) -> None:

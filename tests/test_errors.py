@@ -110,7 +110,18 @@ def test_a_user_without_rights(url: str, client: redis.Redis, namespace: str) ->
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "localhost:6379", "http://localhost", "mysql://x", None, 5, b"redis://x", "redis://h:port"]
+    "wrong",
+    [
+        "",
+        "localhost:6379",
+        "http://localhost",
+        "mysql://x",
+        None,
+        5,
+        b"redis://x",
+        "redis://h:port",
+        "redis://[::1",
+    ],
 )
 def test_a_url_that_is_not_of_redis(wrong: Any) -> None:
     """A URL of another scheme is refused with the list of those that work."""

@@ -15,7 +15,8 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
 from support import Ledger, contents, numbered
 
-from langchain_motorhead import InvalidInputError, MotorheadMemory, Window
+from langchain_motorhead import InvalidInputError, MotorheadMemory, Options, Window
+from langchain_motorhead import memory as memory_module
 
 SMALL = Window(max_messages=4)
 
@@ -133,6 +134,11 @@ def test_which_input_and_output_are_stored(make: MakeMotorhead) -> None:
     assert chosen.chat_memory.messages[0].id == "3"
     with pytest.raises(InvalidInputError, match="input_key='q'"):
         chosen.save_context({"r": "x"}, {"a": "y"})
+
+
+def test_options_are_the_motorheads() -> None:
+    """A memory made alone takes every option of a Motorhead."""
+    assert set(MotorheadMemory.model_fields) >= {*Options.__annotations__} - {"embeddings"} == memory_module._OPTIONS
 
 
 def test_clearing_forgets_the_session(make: MakeMotorhead) -> None:

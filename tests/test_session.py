@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from support import Ledger, contents, numbered, orphans, with_tools
 
-from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window
+from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window, WrongKeyTypeError
 
 MANUAL: dict[str, Any] = {"compaction": "manual"}
 
@@ -193,8 +193,42 @@ def test_a_session_belongs_to_its_user(make: MakeMotorhead) -> None:
         stranger.append(HumanMessage("yours"))
     with pytest.raises(InvalidInputError, match="another user"):
         stranger.load()
+    for change in (stranger.delete, stranger.compact):
+        with pytest.raises(InvalidInputError, match="another user"):
+            change()
     assert motorhead.delete_user("bob") == 0
     assert contents(motorhead.session("s").load().messages) == ["mine"]
+
+
+def test_deleting_nobody_deletes_nothing(make: MakeMotorhead) -> None:
+    """A user id that is missing is refused, and does not stand for everybody."""
+    motorhead = make(compaction="manual")
+    motorhead.session("s").append(HumanMessage("x"))
+    for wrong in (None, "", 3):
+        with pytest.raises(InvalidInputError, match="user_id"):
+            motorhead.delete_user(wrong)  # type: ignore[arg-type]
+    assert motorhead.sessions() == ["s"]
+
+
+def test_an_append_that_is_sent_again_is_stored_once(make: MakeMotorhead) -> None:
+    """An append that a client sends again, as its answer was lost, is recognised; the same messages anew are not."""
+    session = make(compaction="manual").session("s", user_id="u")
+    turn = session._turn(numbered(2))
+    assert turn is not None
+    assert session._engine.execute(turn[0]) == session._engine.execute(turn[0])
+    assert contents(session.load().messages) == ["m0", "m1"]
+    session.append(numbered(2))
+    assert session.load().total == 4
+
+
+def test_a_foreign_key_in_the_place_of_a_registry(make: MakeMotorhead, client: redis.Redis) -> None:
+    """Where the session cannot be listed, nothing of it is stored."""
+    session = make(compaction="manual").session("s")
+    client.set(session._keys.registries[0], "somebody's")
+    with pytest.raises(WrongKeyTypeError):
+        session.append(numbered(2))
+    assert session.load().total == 0
+    client.delete(session._keys.registries[0])
 
 
 def test_a_session_gets_its_user_later(make: MakeMotorhead) -> None:

@@ -1,14 +1,21 @@
 -- Append messages, together with everything that must agree with them. Nothing is written if anything is refused.
 --
 -- KEYS  messages, state, and the registries that list the session (none where they are in another cluster slot)
--- ARGV  session id, now in µs, epoch if the session is new, user or '', TTL in ms or 0, tokens of the messages or '',
---       and the messages
--- Returns {0} if the session is another user's, else {1, length, tokens of the list or nil}.
+-- ARGV  session id, now in µs, token of this append (and epoch if the session is new), user or '', TTL in ms or 0,
+--       tokens of the messages or '', and the messages
+-- Returns {0, user} if the session is another user's, else {1, length, tokens of the list or nil}.
 local messages, state = KEYS[1], KEYS[2]
 local id, now, epoch, user, ttl, tokens = unpack(ARGV, 1, 6)
-local known = redis.call('HMGET', state, 'epoch', 'user')
+local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size')
 if user ~= '' and known[2] and known[2] ~= user then
-  return {0}
+  return {0, known[2]}
+end
+if known[3] == epoch then
+  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false} -- sent again, as its answer was lost
+end
+-- First, so that a foreign key in the place of a registry is found before anything is stored.
+for at = 3, #KEYS do
+  redis.call('ZADD', KEYS[at], now, id)
 end
 
 -- Lua's stack holds some 8,000 values.
@@ -17,9 +24,9 @@ for from = 7, #ARGV, 4000 do
   length = redis.call('RPUSH', messages, unpack(ARGV, from, math.min(from + 3999, #ARGV)))
 end
 if known[1] then
-  redis.call('HSET', state, 'updated', now)
+  redis.call('HSET', state, 'updated', now, 'last', epoch)
 else
-  redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'format', 1)
+  redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'last', epoch, 'format', 1)
 end
 if user ~= '' and not known[2] then
   redis.call('HSET', state, 'user', user)
@@ -31,8 +38,5 @@ end
 if ttl ~= '0' then
   redis.call('PEXPIRE', messages, ttl)
   redis.call('PEXPIRE', state, ttl)
-end
-for at = 3, #KEYS do
-  redis.call('ZADD', KEYS[at], now, id)
 end
 return {1, length, size}
