@@ -12,7 +12,7 @@ from concurrent.futures import Future, wait
 from contextvars import Context
 from dataclasses import dataclass, field
 
-from langchain_motorhead.exceptions import ClosedError, MotorheadError
+from langchain_motorhead.exceptions import MotorheadError
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +112,8 @@ class Background:
             self._reset()
 
     def _admit(self, key: str, loop: asyncio.AbstractEventLoop | None) -> bool:
-        if self._closed:
-            raise ClosedError("this handle was closed; nothing is done in the background any more")
+        if self._closed:  # what it would have done stays due, for whoever comes next
+            return False
         self._forget_dead_loops()
         if (job := self._jobs.get(key)) is not None:
             job.again = True

@@ -182,7 +182,8 @@ def _in_thread(call: Callable[[], Any]) -> Future[Any]:
         try:
             future.set_result(Context().run(call))
         except BaseException as error:  # noqa: BLE001 - it is the waiting thread's
-            future.set_exception(error)
+            # A future of asyncio takes no StopIteration.
+            future.set_exception(RuntimeError("StopIteration") if isinstance(error, StopIteration) else error)
 
     threading.Thread(target=work, name="motorhead-summarizer", daemon=True).start()
     return future

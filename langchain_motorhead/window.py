@@ -97,7 +97,7 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
     """List the positions before which everything may leave, in ascending order.
 
     A cut never leaves a tool result at the head, nor a call on one side and its result on the other. A call that has no
-    result yet is waited for until `patience` later messages have come.
+    result yet is waited for until `patience` messages have come since its last result, or since it was made.
     """
     blocked = [False] * (len(messages) + 1)
     calls: dict[str, int] = {}
@@ -109,8 +109,8 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
             made = calls.get(getattr(message, "tool_call_id", ""))
             for between in range(made + 1 if made is not None else at, at + 1):
                 blocked[between] = True
-    for at in _unanswered(messages):
-        if at >= len(messages) - patience:
+    for at, heard in _unanswered(messages):
+        if heard >= len(messages) - patience:
             blocked[at + 1 :] = [True] * (len(messages) - at)
     return [at for at in range(1, len(messages)) if not blocked[at]]
 
@@ -149,14 +149,22 @@ def _call_ids(message: AIMessage) -> list[str]:
     return [id_ for call in (*message.tool_calls, *message.invalid_tool_calls) if (id_ := call.get("id"))]
 
 
-def _unanswered(messages: Sequence[BaseMessage | None]) -> set[int]:
+def _unanswered(messages: Sequence[BaseMessage | None]) -> list[tuple[int, int]]:
+    """List the messages with a call that has no result yet, and where they were last heard of: the newest result."""
     open_calls: dict[str, int] = {}
+    made: dict[str, int] = {}
+    heard: dict[int, int] = {}
     for at, message in enumerate(messages):
         if isinstance(message, AIMessage):
-            open_calls.update((call["id"], at) for call in message.tool_calls if call["id"])
+            calls = {call["id"]: at for call in message.tool_calls if call["id"]}
+            open_calls.update(calls)
+            made.update(calls)
+            heard[at] = at
         elif isinstance(message, ToolMessage):
             open_calls.pop(message.tool_call_id, None)
-    return set(open_calls.values())
+            if message.tool_call_id in made:
+                heard[made[message.tool_call_id]] = at
+    return [(at, heard[at]) for at in sorted(set(open_calls.values()))]
 
 
 def _fold_to(sizes: Sequence[int], tokens: int) -> int:

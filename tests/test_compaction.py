@@ -106,6 +106,18 @@ def test_tool_pairs_stay_together(make: MakeMotorhead) -> None:
             assert orphans(call["messages"]) == []
 
 
+@pytest.mark.parametrize("calls", [10, 40])
+def test_results_that_come_one_by_one_stay_with_their_call(make: MakeMotorhead, calls: int) -> None:
+    """However many results a call has and however late they come, none is separated from it while they keep coming."""
+    ledger = Ledger()
+    session = make(llm=ledger, window=Window(max_messages=8), compaction="inline").session("s")
+    for message in [*numbered(4), *with_tools("t", calls=calls), *numbered(4, start=4)]:
+        session.append(message)
+    for call in ledger.calls:
+        assert orphans(call["messages"]) == []
+    assert orphans(session.load().messages) == []
+
+
 def test_messages_appended_while_a_summary_is_made_stay(make: MakeMotorhead) -> None:
     """Appends do not wait for a slow summarizer, and what they bring is neither lost nor folded unseen."""
     asked, go_on = threading.Event(), threading.Event()
@@ -345,6 +357,26 @@ def test_a_loop_that_stands_still_holds_up_nobody(url: str, namespace: str) -> N
     motorhead._engine.background.close()
     loop.run_until_complete(motorhead.aclose())
     loop.close()
+
+
+async def test_a_summarizer_that_stops_iterating(amake: MakeMotorhead) -> None:
+    """A StopIteration, which no future of asyncio takes, is a failure like any other."""
+
+    def run_out(given: SummaryInput) -> None:
+        next(iter(()))
+
+    session = amake(llm=Ledger(run_out), window=SMALL, compaction="manual", summary_timeout=5).session("s")
+    await session.aappend(numbered(6))
+    with pytest.raises(SummarizationError, match="StopIteration"):
+        await session.acompact()
+
+
+def test_an_append_during_a_close_does_not_fail_once_stored(make: MakeMotorhead) -> None:
+    """A handle that closes between an append and its compaction leaves the session due, and raises nothing."""
+    motorhead = make(llm=Ledger(), window=SMALL)
+    motorhead._engine.background.close()
+    motorhead.session("s").append(numbered(6))
+    assert motorhead.session("s").load().total == 6
 
 
 def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,9 @@
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, force = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local holder = redis.call('GET', lease)
+if holder and redis.call('PTTL', lease) < 0 then
+  holder = false -- no lease of ours is without an end
+end
 if holder == 'pause' and force ~= '1' then
   return {3}
 end
