@@ -93,19 +93,24 @@ class Background:
 
     async def aflush(self) -> None:
         """Wait until nothing is left to do."""
-        while jobs := self._pending():
+        while jobs := [job for job in self._pending() if job.loop is None or job.loop.is_running()]:
             await asyncio.wait([asyncio.wrap_future(job.done) for job in jobs])
 
     def close(self) -> None:
         """Accept no more jobs, and wait for those there are. A task of the running loop is left to end by itself."""
-        self._closed = True
+        self._end()
         while jobs := [job for job in self._pending() if not job.is_stuck()]:
             wait([job.done for job in jobs])
 
     async def aclose(self) -> None:
         """Accept no more jobs, and wait for those there are."""
-        self._closed = True
+        self._end()
         await self.aflush()
+
+    def _end(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def _heed_fork(self) -> None:
         if self._process != os.getpid():  # threads, tasks and their jobs stayed with the parent
@@ -154,9 +159,9 @@ class Background:
         while True:
             with self._changed:
                 self._idle += 1
-                there = self._changed.wait_for(lambda: self._queue, _IDLE)
+                there = self._changed.wait_for(lambda: self._queue or self._closed, _IDLE)
                 self._idle -= 1
-                if not there:
+                if not there or not self._queue:
                     self._threads -= 1
                     return
                 key, work = self._queue.popleft()

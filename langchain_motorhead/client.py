@@ -260,6 +260,9 @@ def _engine(
     )
 
 
+_LONGEST = 100 * 366 * 86_400
+
+
 def _extractive(count: TokenCounter) -> Any:
     from langchain_motorhead.extractive import ExtractiveSummarizer
 
@@ -270,4 +273,6 @@ def _seconds(name: str, value: object) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
         raise InvalidInputError(f"{name} must be a number of seconds above 0, not {value!r}")
+    if seconds > _LONGEST:
+        raise InvalidInputError(f"{name} of {value!r} is longer than a century. Leave it out for none")
     return float(seconds)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead, Options
     from langchain_motorhead.session import Session
 
-# Ids of messages that were handed to runs which have not ended yet, at most.
-_MOST_REMEMBERED = 8_192
+# Runs under way whose history is remembered, at most.
+_MOST_RUNS = 256
 
 
 class MotorheadChatMessageHistory(BaseChatMessageHistory):
@@ -59,30 +59,27 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         super().__init__()
         self.motorhead = motorhead_of(motorhead, url, client, **options)
         self.session: Session = self.motorhead.session(session_id, user_id)
-        self._handed_out: dict[str, None] = {}
+        self._handed_out: list[tuple[str | None, ...]] = []
+        self._ending: set[int] = set()
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]
         """The summary, as a system message, and the messages after it; read in one round trip."""
-        hook = _hook(sys._getframe(1))
-        if hook == _EXIT:
-            return []
-        return self._noted(hook, self.session.load().as_messages())
+        caller = sys._getframe(1)
+        return [] if self._is_end(caller) else self._noted(caller, self.session.load().as_messages())
 
     async def aget_messages(self) -> list[BaseMessage]:
         """Read the summary, as a system message, and the messages after it, in one round trip."""
-        hook = _hook(sys._getframe(1))
-        if hook == _EXIT:
-            return []
-        return self._noted(hook, (await self.session.aload()).as_messages())
+        caller = sys._getframe(1)
+        return [] if self._is_end(caller) else self._noted(caller, (await self.session.aload()).as_messages())
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Store messages, in one round trip, all or none of them."""
-        self.session.append(self._new(_hook(sys._getframe(1)), messages))
+        self.session.append(self._new(sys._getframe(1), messages))
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Store messages, in one round trip, all or none of them."""
-        await self.session.aappend(self._new(_hook(sys._getframe(1)), messages))
+        await self.session.aappend(self._new(sys._getframe(1), messages))
 
     def clear(self) -> None:
         """Delete the session and everything of it."""
@@ -95,22 +92,30 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
     # RunnableWithMessageHistory without `history_messages_key` reads the history again when the run ends, and cuts as
     # many messages off its input as the history has by then. If it got shorter meanwhile (a compaction) it would store
     # old messages again; if it got longer (another writer) it would drop the user's. So the hook that runs at the end
-    # is shown an empty history, hence cuts nothing off, and what it adds is rid of the messages that the hook at the
-    # start was handed, which all have ids. Only its two hooks are treated so, and no other caller.
+    # is shown an empty history, hence cuts nothing off, and what it then adds is rid of the very messages that a hook
+    # at the start was handed, where it begins with them. Only these hooks are treated so, and no other caller.
 
-    def _noted(self, hook: str, messages: list[BaseMessage]) -> list[BaseMessage]:
-        if hook == _ENTER:
-            for message in messages:
-                self._handed_out.pop(message.id or "", None)
-                self._handed_out[message.id or ""] = None
-            for id_ in list(self._handed_out)[: max(0, len(self._handed_out) - _MOST_REMEMBERED)]:
-                del self._handed_out[id_]
+    def _is_end(self, caller: FrameType) -> bool:
+        if _hook(caller) != _EXIT:
+            return False
+        self._ending.add(id(caller))
+        return True
+
+    def _noted(self, caller: FrameType, messages: list[BaseMessage]) -> list[BaseMessage]:
+        if messages and _hook(caller) == _ENTER:
+            self._handed_out.append(tuple(message.id for message in messages))
+            del self._handed_out[:-_MOST_RUNS]
         return messages
 
-    def _new(self, hook: str, messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
-        if hook != _EXIT:
+    def _new(self, caller: FrameType, messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
+        if id(caller) not in self._ending or _hook(caller) != _EXIT:
             return messages
-        return [message for message in messages if not message.id or message.id not in self._handed_out]
+        self._ending.discard(id(caller))
+        ids = tuple(message.id for message in messages)
+        known = max((given for given in self._handed_out if ids[: len(given)] == given), key=len, default=())
+        if known:
+            self._handed_out.remove(known)
+        return messages[len(known) :]
 
 
 _ENTER, _EXIT, _NEITHER = "enter", "exit", ""

@@ -102,7 +102,11 @@ def shown(reading: Reading, keys: SessionKeys) -> list[BaseMessage]:
     """Give the readable messages of a reading that ends with the newest, without tool results cut from their calls."""
     position = reading.first + reading.length - len(reading.records)
     messages = [message for message in decode_all(reading, keys, position) if message is not None]
-    return visible(messages) if position else messages
+    if position:
+        return visible(messages)
+    # Nothing came before: only a prompt that began with a tool result would be refused by a model.
+    start = next((at for at, message in enumerate(messages) if message.type not in ("tool", "function")), 0)
+    return messages[start:]
 
 
 def _newest_group(messages: Sequence[BaseMessage], limit: int) -> list[BaseMessage]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_classic.base_memory import BaseMemory
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, get_buffer_string
-from pydantic import ConfigDict, PrivateAttr, StrictStr, ValidationError
+from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, ValidationError
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.faces import motorhead_of
@@ -57,7 +57,7 @@ class MotorheadMemory(BaseMemory):
     session_id: StrictStr
     user_id: StrictStr | None = None
     motorhead: Any = None
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)  # it may hold a password
     client: Any = None
     llm: Any = None
     window: Any = None

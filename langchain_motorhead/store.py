@@ -56,6 +56,9 @@ class Store:
             client = self.connection.sync_client
             if len(commands) == 1:
                 return [client.execute_command(*self._packed(commands[0], with_source), **_RAW)]
+            if self.connection.clustered:
+                # redis-py's sync cluster pipeline asks the server for a script's keys, and sends again what failed.
+                return [reply for each in commands for reply in self._send([each], with_source=with_source)]
             with client.pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*self._packed(command, with_source), **_RAW)
@@ -147,9 +150,9 @@ def _mapped(error: Exception, command: Command) -> StoreError:
         )
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "don't hash to the same slot" in text:
         return StoreError("this Redis is a node of a cluster. Connect with redis+cluster://, or with ?cluster=true")
-    if "OOM command not allowed" in text:
+    if isinstance(error, exceptions.OutOfMemoryError) or "OOM command not allowed" in text:
         return StoreError("Redis is at its maxmemory and takes no more. Nothing was written. Give it more memory")
-    if "READONLY" in text:
+    if isinstance(error, exceptions.ReadOnlyError) or "READONLY" in text:
         return StoreError(
             "Redis is a read-only replica. Connect to the primary, or through Sentinel or a cluster client"
         )

@@ -69,9 +69,8 @@ def make_client(url: str, redis: ModuleType) -> Any:
         if scheme_of(url).endswith("+sentinel"):
             return _from_sentinel(url, redis)
         if is_cluster(url):
-            return redis.RedisCluster.from_url(
-                _without_cluster(url), max_connections=_MANY_CONNECTIONS, **_identity(), **_TIMEOUTS
-            )
+            options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}
+            return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MANY_CONNECTIONS, **options)
         if "cluster=" in url:
             url = _without_cluster(url)
         options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}

@@ -137,6 +137,19 @@ async def test_nothing_is_lost_or_repeated_under_a_runnable(amake: MakeMotorhead
     assert memory.summary.split("\x1f") + contents(memory.messages) == said
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_ids_that_come_again_are_stored_again(make: MakeMotorhead, form: str) -> None:
+    """A model or a user whose messages have the same id each time loses none of them."""
+    motorhead = make(compaction="manual")
+    keys, make_input = FORMS[form]
+    answer = AIMessage("same", id="same")
+    chain = with_history(RunnableLambda(lambda value: answer), motorhead.history, **keys)
+    for _ in range(4):
+        given = make_input("hi")
+        chain.invoke([HumanMessage("hi", id="fixed")] if form == "list" else given, config("s"))
+    assert contents(motorhead.session("s").load().messages) == ["hi", "same"] * 4
+
+
 def test_streaming_under_a_runnable(make: MakeMotorhead) -> None:
     """A run that streams stores what its parts add up to."""
     motorhead = make(compaction="manual")
