@@ -45,10 +45,9 @@ def list_sessions(
         found = yield operations.listed(registry, at, at + wanted - 1, newest_first=newest_first)
         if not found:
             return ids
-        there = yield operations.existing([session_keys(namespace, session_id) for session_id, _ in found])
-        gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
-        if gone:  # dropping them moves the rest up: look at the same place again
-            yield operations.prune(registry, gone)
+        if (
+            yield from _drop_gone(namespace, registry, found)
+        ):  # dropping them moves the rest up: look at the same place again
             continue
         ids += [session_id for session_id, _ in found]
 
@@ -57,10 +56,16 @@ def prune_registries(keys: SessionKeys) -> Flow[None]:
     """Drop what is gone among the longest idle sessions of a session's registries: expiry leaves nothing behind."""
     for registry in keys.registries:
         found = yield operations.listed(registry, 0, _SOME - 1, newest_first=False)
-        there = yield operations.existing([session_keys(keys.namespace, session_id) for session_id, _ in found])
-        gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
-        if gone:
-            yield operations.prune(registry, gone)
+        yield from _drop_gone(keys.namespace, registry, found)
+
+
+def _drop_gone(namespace: str, registry: str, found: list[tuple[str, float]]) -> Flow[bool]:
+    """Drop those of the sessions found in a registry that are not there. Returns whether there were any."""
+    there = yield operations.existing([session_keys(namespace, session_id) for session_id, _ in found])
+    gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
+    if gone:
+        yield operations.prune(registry, gone)
+    return bool(gone)
 
 
 def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:

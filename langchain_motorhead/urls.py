@@ -68,12 +68,11 @@ def make_client(url: str, redis: ModuleType) -> Any:
     try:
         if scheme_of(url).endswith("+sentinel"):
             return _from_sentinel(url, redis)
+        options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}
         if is_cluster(url):
-            options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}
             return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MANY_CONNECTIONS, **options)
         if "cluster=" in url:
             url = _without_cluster(url)
-        options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}
         if redis.__name__ == "redis":
             return redis.Redis.from_url(url, max_connections=_MANY_CONNECTIONS, **options)
         pool = redis.BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, timeout=_PATIENCE, **options)

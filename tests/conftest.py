@@ -36,17 +36,22 @@ def namespace() -> str:
     return f"test {uuid.uuid4()}"
 
 
-@pytest.fixture
-def make(url: str, namespace: str) -> Iterator[MakeMotorhead]:
-    """Makes handles on the server and the namespace, closed after the test."""
-    made: list[Motorhead] = []
+def maker(url: str, namespace: str, made: list[Motorhead]) -> MakeMotorhead:
+    """Give what makes handles on the server and the namespace, and keeps them in a list."""
 
     def make(**options: Any) -> Motorhead:
         motorhead = Motorhead.from_url(url, **{"namespace": namespace, **options})
         made.append(motorhead)
         return motorhead
 
-    yield make
+    return make
+
+
+@pytest.fixture
+def make(url: str, namespace: str) -> Iterator[MakeMotorhead]:
+    """Makes handles on the server and the namespace, closed after the test."""
+    made: list[Motorhead] = []
+    yield maker(url, namespace, made)
     for motorhead in made:
         motorhead.close()
 
@@ -55,12 +60,6 @@ def make(url: str, namespace: str) -> Iterator[MakeMotorhead]:
 async def amake(url: str, namespace: str) -> AsyncIterator[MakeMotorhead]:
     """The same for async tests: closed on their loop."""
     made: list[Motorhead] = []
-
-    def make(**options: Any) -> Motorhead:
-        motorhead = Motorhead.from_url(url, **{"namespace": namespace, **options})
-        made.append(motorhead)
-        return motorhead
-
-    yield make
+    yield maker(url, namespace, made)
     for motorhead in made:
         await motorhead.aclose()

@@ -1,8 +1,9 @@
 -- Take the lease of a session for a compaction, and read what it needs.
 --
 -- KEYS  messages, state, lease
--- ARGV  token of this compaction, lease in ms, how many of the oldest messages to read, 1 to ignore a pause after a failure
--- Returns {0} if somebody else is at work, who is told to look again when done; {3} in a pause; {1} if there is no such session; else {2} and what read.lua has.
+-- ARGV  token of this compaction, lease in ms, how many of the oldest messages to read, 1 to ignore a failure's pause
+-- Returns {0} if somebody else is at work, who is told to look again when done; {1} if there is no such session;
+--         {3} in a pause; else {2} and what read.lua has.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, force = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local holder = redis.call('GET', lease)
