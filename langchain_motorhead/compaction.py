@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 # Milliseconds. A worker that died holds up the next one for so long; one at work renews it every few seconds.
 LEASE = 10_000
-HEARTBEAT = 3.0
-"""Seconds between two renewals of the lease."""
 _PAUSES = {"first_pause": 1_000, "longest_pause": 300_000}
 _POLL = Pause(0.1)
 # Messages beyond the window to look at in one go: bounds the memory of folding a session of any length.

@@ -21,7 +21,7 @@ FLOORS = [
     ["flows"],
     ["loading", "sessions"],
     ["compaction"],
-    ["embedded", "twins", "urls", "usage", "sentences"],
+    ["calls", "embedded", "twins", "urls", "usage", "sentences"],
     ["connection", "summarizing", "extractive"],
     ["summarization"],
     ["store", "background"],
