@@ -9,15 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from langchain_motorhead.client import Motorhead, Options
+    from langchain_motorhead.client import Motorhead
     from langchain_motorhead.compaction import CompactionReport
     from langchain_motorhead.exceptions import (
         ClosedError,
         EmbeddedRedisError,
+        EmbeddingError,
+        EmbeddingMismatchError,
+        IndexMissingError,
         InvalidInputError,
         InvalidMessageError,
         MotorheadError,
         RecallNotConfiguredError,
+        SearchUnavailableError,
         StoreError,
         StoreUnavailableError,
         SummarizationError,
@@ -25,34 +29,46 @@ if TYPE_CHECKING:
     )
     from langchain_motorhead.extractive import ExtractiveSummarizer
     from langchain_motorhead.flows import SummaryInput
+    from langchain_motorhead.hashing import HashingEmbeddings
     from langchain_motorhead.history import MotorheadChatMessageHistory
     from langchain_motorhead.loading import Memory
     from langchain_motorhead.memory import MotorheadMemory
+    from langchain_motorhead.options import Options
+    from langchain_motorhead.recall import Recall
+    from langchain_motorhead.retriever import MotorheadRetriever
     from langchain_motorhead.session import Session
     from langchain_motorhead.summarization import Summarizer, create_summarizer
     from langchain_motorhead.tokens import TiktokenCounter, TokenCounter
     from langchain_motorhead.window import Window
 
 _HOMES = {
-    "client": ("Motorhead", "Options"),
+    "client": ("Motorhead",),
     "compaction": ("CompactionReport",),
     "exceptions": (
         "ClosedError",
         "EmbeddedRedisError",
+        "EmbeddingError",
+        "EmbeddingMismatchError",
+        "IndexMissingError",
         "InvalidInputError",
         "InvalidMessageError",
         "MotorheadError",
         "RecallNotConfiguredError",
+        "SearchUnavailableError",
         "StoreError",
         "StoreUnavailableError",
         "SummarizationError",
         "WrongKeyTypeError",
     ),
     "extractive": ("ExtractiveSummarizer",),
+    "hashing": ("HashingEmbeddings",),
     "flows": ("SummaryInput",),
     "history": ("MotorheadChatMessageHistory",),
     "loading": ("Memory",),
     "memory": ("MotorheadMemory",),
+    "options": ("Options",),
+    "recall": ("Recall",),
+    "retriever": ("MotorheadRetriever",),
     "session": ("Session",),
     "summarization": ("Summarizer", "create_summarizer"),
     "tokens": ("TiktokenCounter", "TokenCounter"),
@@ -64,7 +80,11 @@ __all__ = [
     "ClosedError",
     "CompactionReport",
     "EmbeddedRedisError",
+    "EmbeddingError",
+    "EmbeddingMismatchError",
     "ExtractiveSummarizer",
+    "HashingEmbeddings",
+    "IndexMissingError",
     "InvalidInputError",
     "InvalidMessageError",
     "Memory",
@@ -72,8 +92,11 @@ __all__ = [
     "MotorheadChatMessageHistory",
     "MotorheadError",
     "MotorheadMemory",
+    "MotorheadRetriever",
     "Options",
+    "Recall",
     "RecallNotConfiguredError",
+    "SearchUnavailableError",
     "Session",
     "StoreError",
     "StoreUnavailableError",

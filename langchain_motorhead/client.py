@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any
 
-from langchain_motorhead import sessions
-from langchain_motorhead.compaction import Compactor
+from langchain_motorhead import indexing, reindexing, searching, sessions
 from langchain_motorhead.connection import Connection, adopt, connect
-from langchain_motorhead.drivers import Driver
-from langchain_motorhead.engine import Engine
-from langchain_motorhead.exceptions import InvalidInputError, RecallNotConfiguredError
-from langchain_motorhead.keys import registry_key
-from langchain_motorhead.session import NO_RECALL, Session
-from langchain_motorhead.store import Store
-from langchain_motorhead.summarization import budget_of, resolve_summarizer
-from langchain_motorhead.summarizing import SummarizerCalls
-from langchain_motorhead.tokens import TokenCounter, count_tokens
+from langchain_motorhead.options import Options, make_engine
+from langchain_motorhead.searching import Hit, Query
+from langchain_motorhead.session import Session
 from langchain_motorhead.window import Window
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from langchain_core.tools import BaseTool
     from typing_extensions import Unpack
 
     from langchain_motorhead.history import MotorheadChatMessageHistory
     from langchain_motorhead.memory import MotorheadMemory
-
-
-class Options(TypedDict, total=False):
-    """What can be configured, by keyword.
-
-    Attributes:
-        llm: What summarizes: a chat model, its name as `init_chat_model` takes it, or a summarizer runnable. None for
-            an `ExtractiveSummarizer`, which needs no model.
-        embeddings: For recall, which this version does not have yet.
-        window: Bounds of what is kept verbatim.
-        namespace: Group of sessions, such as a tenant.
-        compaction: When to summarize: `"background"`, `"inline"` (an append waits for it) or `"manual"`.
-        ttl: Seconds, or a timedelta, until a session expires unless written to. None for never.
-        fallback: What summarizes when `llm` fails, if anything: as `llm`.
-        token_counter: From messages to tokens, as `trim_messages` takes it.
-        summary_timeout: Seconds that a summary may take.
-    """
-
-    llm: object
-    embeddings: object
-    window: Window
-    namespace: str
-    compaction: Literal["background", "inline", "manual"]
-    ttl: float | timedelta | None
-    fallback: object
-    token_counter: TokenCounter | None
-    summary_timeout: float
+    from langchain_motorhead.retriever import MotorheadRetriever
 
 
 class Motorhead:
@@ -82,7 +49,7 @@ class Motorhead:
     def __init__(self, client: Any, *, async_client: Any = None, **options: Unpack[Options]) -> None:
         connection = client if isinstance(client, Connection) else adopt(client, async_client)
         try:
-            self._engine = _engine(connection, **options)
+            self._engine = make_engine(connection, **options)
         except BaseException:
             connection.close()
             raise
@@ -122,7 +89,7 @@ class Motorhead:
         Raises:
             InvalidInputError: An id is not a string, or empty.
         """
-        return Session(self._engine, session_id, user_id)
+        return Session(self, self._engine, session_id, user_id)
 
     def history(self, session_id: str, user_id: str | None = None) -> MotorheadChatMessageHistory:
         """Give a session as LangChain's chat message history."""
@@ -136,13 +103,87 @@ class Motorhead:
 
         return MotorheadMemory(session_id=session_id, user_id=user_id, motorhead=self, **fields)
 
-    def retriever(self, session_id: str | None = None, user_id: str | None = None, k: int = 4) -> Any:
-        """Give a retriever over what was said. This version has no recall yet.
+    def retriever(self, session_id: str | None = None, user_id: str | None = None, **fields: Any) -> MotorheadRetriever:
+        """Give a retriever over what was said: in a session, in a user's sessions, or in the whole namespace.
+
+        Args:
+            session_id: Search this session alone.
+            user_id: Search this user's sessions alone.
+            **fields: Such as `k`: see `MotorheadRetriever`.
 
         Raises:
-            RecallNotConfiguredError: Always.
+            RecallNotConfiguredError: There is no embedding model.
+            InvalidInputError: An argument cannot be used.
         """
-        raise RecallNotConfiguredError(NO_RECALL)
+        from langchain_motorhead.retriever import MotorheadRetriever
+
+        self._engine.recall  # noqa: B018 - raises where there is none
+        return MotorheadRetriever(motorhead=self, session_id=session_id, user_id=user_id, **fields)
+
+    def recall_tool(
+        self,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        *,
+        name: str = "search_memory",
+        description: str = "Search what was said in earlier conversations, for what the user may have told before.",
+        **fields: Any,
+    ) -> BaseTool:
+        """Give a tool by which an agent searches what was said.
+
+        Args:
+            session_id: Search this session alone.
+            user_id: Search this user's sessions alone.
+            name: Name of the tool.
+            description: What the model is told of it.
+            **fields: Such as `k`: see `MotorheadRetriever`.
+
+        Raises:
+            RecallNotConfiguredError: There is no embedding model.
+        """
+        from langchain_motorhead.retriever import recall_tool
+
+        return recall_tool(self.retriever(session_id, user_id, **fields), name, description)
+
+    def setup(self) -> None:
+        """Make the index of recall, unless it is there. The first message indexed does so too.
+
+        Raises:
+            RecallNotConfiguredError: There is no embedding model.
+            SearchUnavailableError: This Redis has no search module.
+            EmbeddingMismatchError: There is an index of another model, or of other settings: see `reindex`.
+        """
+        self._engine.run(indexing.set_up(self._engine.recall))
+
+    async def asetup(self) -> None:
+        """Make the index of recall, unless it is there. See `setup`."""
+        await self._engine.arun(indexing.set_up(self._engine.recall))
+
+    def reindex(self, *, progress: bool = True) -> int:
+        """Make the index anew, with the model and settings of this Motorhead, from the text that is stored.
+
+        Searches go on by the old index until the new one is complete. What was not indexed yet is now. If it is
+        interrupted, call it again: it goes on where it was.
+
+        Args:
+            progress: Whether to show a progress bar, on the standard error stream.
+
+        Returns:
+            How many documents were embedded anew.
+
+        Raises:
+            RecallNotConfiguredError: There is no embedding model.
+            SearchUnavailableError: This Redis has no search module.
+            EmbeddingError: The model failed. The old index is still in place.
+        """
+        with reindexing.progress_bar(show=progress) as report:
+            return self._engine.run(reindexing.reindex(self._engine.recall, report))
+
+    async def areindex(self, *, progress: bool = True) -> int:
+        """Make the index anew. See `reindex`."""
+        await self._engine.prepare_counting()
+        with reindexing.progress_bar(show=progress) as report:
+            return await self._engine.arun(reindexing.reindex(self._engine.recall, report))
 
     def sessions(
         self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True
@@ -184,16 +225,17 @@ class Motorhead:
         Raises:
             MotorheadError: Some of it is the running event loop's, which this would block: await `aflush` there.
         """
-        self._engine.background.flush()
+        self._engine.flush()
 
     async def aflush(self) -> None:
         """Wait until all work in the background is done."""
-        await self._engine.background.aflush()
+        await self._engine.aflush()
 
     def close(self) -> None:
         """Wait for work in the background, and close the connection if no other handle shares it."""
         if not self._engine.closed:
             self._engine.closed = True
+            self._engine.outage.close()
             self._engine.background.close()
             self._connection.close()
 
@@ -201,6 +243,7 @@ class Motorhead:
         """Wait for work in the background, and close the connection if no other handle shares it."""
         if not self._engine.closed:
             self._engine.closed = True
+            self._engine.outage.close()
             await self._engine.background.aclose()
             await self._connection.aclose()
 
@@ -220,59 +263,11 @@ class Motorhead:
     ) -> None:
         await self.aclose()
 
+    def _search(self, query: Query) -> list[Hit]:
+        return self._engine.run(searching.search(query, self._engine.recall))
+
+    async def _asearch(self, query: Query) -> list[Hit]:
+        return await self._engine.arun(searching.search(query, self._engine.recall))
+
     def _listing(self, user_id: str | None, page: int, size: int | None, *, newest_first: bool) -> Any:
         return sessions.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
-
-
-def _engine(
-    connection: Connection,
-    *,
-    llm: object = None,
-    embeddings: object = None,
-    window: Window | None = None,
-    namespace: str = "default",
-    compaction: str = "background",
-    ttl: float | timedelta | None = None,
-    fallback: object = None,
-    token_counter: TokenCounter | None = None,
-    summary_timeout: float = 60.0,
-) -> Engine:
-    if embeddings is not None:
-        raise RecallNotConfiguredError("this version has no recall yet. Leave embeddings out")
-    if compaction not in ("background", "inline", "manual"):
-        raise InvalidInputError(f'compaction must be "background", "inline" or "manual", not {compaction!r}')
-    if window is not None and not isinstance(window, Window):
-        raise InvalidInputError(f"window must be a Window, such as Window(max_messages=12), not {window!r}")
-    registry_key(namespace)  # checks it
-    count = token_counter or count_tokens
-    summarizer = _extractive(count) if llm is None else resolve_summarizer(llm, "llm", count)
-    other = None if fallback is None else resolve_summarizer(fallback, "fallback", count)
-    # A quarter is left for the summary so far.
-    budget = budget_of(summarizer) if other is None else min(budget_of(summarizer), budget_of(other))
-    return Engine(
-        driver=Driver(
-            Store(connection), SummarizerCalls(summarizer, other, _seconds("summary_timeout", summary_timeout))
-        ),
-        compactor=Compactor(window or Window(), budget * 3 // 4, count, has_fallback=other is not None),
-        namespace=namespace,
-        mode=compaction,
-        ttl=0 if ttl is None else max(1, round(_seconds("ttl", ttl) * 1000)),
-    )
-
-
-_LONGEST = 100 * 366 * 86_400
-
-
-def _extractive(count: TokenCounter) -> Any:
-    from langchain_motorhead.extractive import ExtractiveSummarizer
-
-    return ExtractiveSummarizer(token_counter=count)
-
-
-def _seconds(name: str, value: object) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-        raise InvalidInputError(f"{name} must be a number of seconds above 0, not {value!r}")
-    if seconds > _LONGEST:
-        raise InvalidInputError(f"{name} of {value!r} is longer than a century. Leave it out for none")
-    return float(seconds)

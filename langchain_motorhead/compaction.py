@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from langchain_core.messages import BaseMessage
@@ -36,12 +36,14 @@ class Compactor:
         budget: Tokens of messages that the summarizer takes at once.
         count: Counts tokens.
         has_fallback: Whether there is a second summarizer to ask when the first fails.
+        recall: Whether a message has to be indexed before it leaves the list.
     """
 
     window: Window
     budget: int
     count: TokenCounter
     has_fallback: bool = False
+    recall: bool = False
 
 
 @dataclass(slots=True)
@@ -91,6 +93,8 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
         if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, None):
             limit *= 2  # one group of calls and results is larger than what was looked at
             continue
+        if compactor.recall:
+            batches = _indexed(batches, seen, keys)
         drift = _drift(seen, messages, compactor)
         if not batches:
             if (yield operations.release(keys, token, seen.epoch or "", drift or None)):
@@ -129,7 +133,15 @@ def _fold(
         at += batch.count
         size = None if drift is None else drift - _size(leaving, compactor.count)
         committed = yield operations.commit_summary(
-            keys, token, seen, lease=LEASE, summary=summary, dropped=batch.count, spent=spent, size=size
+            keys,
+            token,
+            seen,
+            lease=LEASE,
+            summary=summary,
+            dropped=batch.count,
+            spent=spent,
+            size=size,
+            indexed=compactor.recall,
         )
         if not committed:
             logger.info("session %r: changed while it was summarized; nothing was removed", keys.session_id)
@@ -141,13 +153,25 @@ def _fold(
         report.tokens += spent
 
 
+def _indexed(batches: Sequence[Batch], seen: Reading, keys: SessionKeys) -> list[Batch]:
+    """Give those of the oldest batches whose messages are all indexed: the others wait, and cost no summary yet."""
+    room, ready = max(0, (seen.indexed or 0) - seen.first), list[Batch]()
+    for batch in batches:
+        room -= batch.count
+        if room < 0:
+            logger.info("session %r: messages wait to be indexed before they are summarized", keys.session_id)
+            break
+        ready.append(batch)
+    return ready
+
+
 def _summarize(
     keys: SessionKeys, token: str, compactor: Compactor, summary: str | None, chunk: tuple[BaseMessage, ...]
 ) -> Flow[Summary]:
     request = Summarize(
         given=SummaryInput(summary=summary, messages=chunk),
         fallback=False,
-        heartbeat=operations.renew(keys, token, LEASE),
+        heartbeat=operations.renew(keys.lease, token, LEASE),
         metadata={"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace},
     )
     try:

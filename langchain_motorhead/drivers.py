@@ -8,13 +8,20 @@ import time
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.flows import Flow, Pause, Request, Summarize
+from langchain_motorhead.embedding import EmbeddingCalls
+from langchain_motorhead.exceptions import RecallNotConfiguredError, StoreError
+from langchain_motorhead.flows import Embed, Flow, Pause, Request, Summarize
 from langchain_motorhead.operations import Operation
 from langchain_motorhead.store import Store
 from langchain_motorhead.summarizing import SummarizerCalls
 
 T = TypeVar("T")
+
+
+NO_RECALL = (
+    "recall needs an embedding model: give embeddings=, such as "
+    '"openai:text-embedding-3-small". Messages and summaries need none'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +31,12 @@ class Driver:
     Args:
         store: Executes their operations.
         summaries: Answers their requests for summaries.
+        vectors: Answers their requests for vectors, if there is a model.
     """
 
     store: Store
     summaries: SummarizerCalls
+    vectors: EmbeddingCalls | None = None
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end.
@@ -62,6 +71,8 @@ class Driver:
             return self.store.run(request)
         if isinstance(request, Pause):
             return time.sleep(request.seconds)
+        if isinstance(request, Embed):
+            return self._embedding().call(request, lambda: self._beat(request))
         return self.summaries.call(request, lambda: self._beat(request))
 
     async def _ado(self, request: Request) -> Any:
@@ -69,17 +80,26 @@ class Driver:
             return await self.store.arun(request)
         if isinstance(request, Pause):
             return await asyncio.sleep(request.seconds)
+        if isinstance(request, Embed):
+            return await self._embedding().acall(request, lambda: self._abeat(request))
         return await self.summaries.acall(request, lambda: self._abeat(request))
 
-    # A summary is not given up for a heartbeat that was lost: correctness does not rest on the lease.
+    def _embedding(self) -> EmbeddingCalls:
+        if self.vectors is None:
+            raise RecallNotConfiguredError(NO_RECALL)
+        return self.vectors
 
-    def _beat(self, request: Summarize) -> None:
-        with contextlib.suppress(StoreError):
-            self.store.run(request.heartbeat)
+    # Nothing is given up for a heartbeat that was lost: correctness does not rest on the lease.
 
-    async def _abeat(self, request: Summarize) -> None:
-        with contextlib.suppress(StoreError):
-            await self.store.arun(request.heartbeat)
+    def _beat(self, request: Summarize | Embed) -> None:
+        if request.heartbeat is not None:
+            with contextlib.suppress(StoreError):
+                self.store.run(request.heartbeat)
+
+    async def _abeat(self, request: Summarize | Embed) -> None:
+        if request.heartbeat is not None:
+            with contextlib.suppress(StoreError):
+                await self.store.arun(request.heartbeat)
 
 
 class _Progress(Generic[T]):

@@ -11,14 +11,22 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from langchain_motorhead import compaction, operations, sessions
+from langchain_motorhead import compaction, indexing, operations, sessions
 from langchain_motorhead.background import Background
 from langchain_motorhead.compaction import CompactionReport, Compactor
-from langchain_motorhead.drivers import Driver
-from langchain_motorhead.exceptions import ClosedError, MotorheadError
+from langchain_motorhead.drivers import NO_RECALL, Driver
+from langchain_motorhead.exceptions import (
+    ClosedError,
+    EmbeddingError,
+    EmbeddingMismatchError,
+    MotorheadError,
+    RecallNotConfiguredError,
+)
 from langchain_motorhead.flows import Flow
+from langchain_motorhead.indexing import Indexer
 from langchain_motorhead.keys import SessionKeys
 from langchain_motorhead.operations import Appended, Operation
+from langchain_motorhead.outage import Outage
 from langchain_motorhead.window import Window
 
 T = TypeVar("T")
@@ -43,6 +51,7 @@ class Engine:
         namespace: Of every session.
         mode: When sessions are compacted: `"background"`, `"inline"` or `"manual"`.
         ttl: Milliseconds until a session expires unless written to, or 0.
+        indexer: How sessions are indexed, if they are.
     """
 
     driver: Driver
@@ -50,8 +59,24 @@ class Engine:
     namespace: str
     mode: str
     ttl: int
+    indexer: Indexer | None = None
     background: Background = field(default_factory=Background)
+    outage: Outage = field(init=False)
     closed: bool = False
+
+    def __post_init__(self) -> None:
+        self.outage = Outage(self._index_later)
+
+    @property
+    def recall(self) -> Indexer:
+        """How sessions are indexed.
+
+        Raises:
+            RecallNotConfiguredError: They are not.
+        """
+        if self.indexer is None:
+            raise RecallNotConfiguredError(NO_RECALL)
+        return self.indexer
 
     @property
     def window(self) -> Window:
@@ -84,31 +109,102 @@ class Engine:
         return await self.driver.arun(flow)
 
     def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
-        """Compact a session in this thread."""
-        started = time.monotonic()
-        token = secrets.token_hex(8)
+        """Compact a session in this thread, having indexed it first where it is to be.
+
+        Raises:
+            EmbeddingError: It is explicit, and could not be indexed.
+        """
+        if self.indexer is not None:
+            self.index(keys, explicit=explicit, wait=True)
+        started, token = time.monotonic(), secrets.token_hex(8)
         flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
         try:
             return self._logged(keys, started, self.driver.run(flow))
         except BaseException:
-            # The next worker need not wait for the lease to run out.
-            with contextlib.suppress(MotorheadError):
-                self.driver.store.run(operations.release(keys, token, ""))
+            self._give_back(operations.release(keys, token, ""))
             raise
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
-        """Compact a session on this loop."""
+        """Compact a session on this loop. See `compact`."""
         await self.prepare_counting()
-        started = time.monotonic()
-        token = secrets.token_hex(8)
+        if self.indexer is not None:
+            await self.aindex(keys, explicit=explicit, wait=True)
+        started, token = time.monotonic(), secrets.token_hex(8)
         flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
         try:
             return self._logged(keys, started, await self.driver.arun(flow))
         except BaseException:
-            # As when the loop ends, and its tasks are cancelled.
-            with contextlib.suppress(MotorheadError, asyncio.TimeoutError):
-                await asyncio.wait_for(self.driver.store.arun(operations.release(keys, token, "")), 1)
+            await self._agive_back(operations.release(keys, token, ""))
             raise
+
+    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> None:
+        """Index what is not indexed of a session, in this thread.
+
+        Raises:
+            EmbeddingError: It is explicit, and the model failed. Otherwise it is tried again by and by.
+        """
+        if not explicit and self.outage.holds(keys):
+            return
+        token = secrets.token_hex(8)
+        try:
+            self.driver.run(indexing.index(keys, token, self.recall, wait=wait))
+        except BaseException as error:
+            self._give_back(operations.give_up(keys.indexing, token))
+            if explicit or not self._is_known(keys, error):
+                raise
+        else:
+            self.outage.passed(keys)
+
+    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> None:
+        """Index what is not indexed of a session, on this loop. See `index`."""
+        if not explicit and self.outage.holds(keys):
+            return
+        await self.prepare_counting()
+        token = secrets.token_hex(8)
+        try:
+            await self.driver.arun(indexing.index(keys, token, self.recall, wait=wait))
+        except BaseException as error:
+            await self._agive_back(operations.give_up(keys.indexing, token))
+            if explicit or not self._is_known(keys, error):
+                raise
+        else:
+            self.outage.passed(keys)
+
+    def flush(self) -> None:
+        """Wait for what is under way, and for one more try of what waits for the embedding model."""
+        self.background.flush()
+        self.outage.retry_now()
+        self.background.flush()
+
+    async def aflush(self) -> None:
+        """Await what is under way. See `flush`."""
+        await self.background.aflush()
+        self.outage.retry_now()
+        await self.background.aflush()
+
+    def _is_known(self, keys: SessionKeys, error: BaseException) -> bool:
+        """Report what keeps a session from being indexed, and does no harm to the rest."""
+        if isinstance(error, EmbeddingError):
+            self.outage.failed(keys, error)
+        elif isinstance(error, EmbeddingMismatchError):
+            logger.error("session %r: not indexed; no message was removed: %s", keys.session_id, error)
+        else:
+            return False
+        return True
+
+    def _index_later(self, keys: SessionKeys) -> None:
+        self.background.submit(keys.indexing, lambda: self.index(keys, explicit=False))
+
+    # The next worker need not wait for the lease to run out.
+
+    def _give_back(self, operation: Operation[Any]) -> None:
+        with contextlib.suppress(MotorheadError):
+            self.driver.store.run(operation)
+
+    async def _agive_back(self, operation: Operation[Any]) -> None:
+        # As when the loop ends, and its tasks are cancelled.
+        with contextlib.suppress(MotorheadError, asyncio.TimeoutError):
+            await asyncio.wait_for(self.driver.store.arun(operation), 1)
 
     async def prepare_counting(self) -> None:
         """Have what counts tokens get ready off the event loop, where it takes time to."""
@@ -119,7 +215,7 @@ class Engine:
     def after_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
         """Do what an append left to do, when and where the mode says."""
         for work in self._due(keys, left, added, tokens):
-            if self.mode == "background":
+            if self.mode != "inline":
                 self.background.submit(work.key, work.run)
                 continue
             try:
@@ -130,7 +226,7 @@ class Engine:
     async def aafter_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
         """Do what an append left to do, when and where the mode says."""
         for work in self._due(keys, left, added, tokens):
-            if self.mode == "background":
+            if self.mode != "inline":
                 self.background.spawn(work.key, work.arun)
                 continue
             try:
@@ -139,6 +235,12 @@ class Engine:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
     def _due(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> Iterator[_Work]:
+        if self.indexer is not None and not self.outage.holds(keys):
+            yield _Work(
+                keys.indexing,
+                lambda: self.index(keys, explicit=False),
+                lambda: self.aindex(keys, explicit=False),
+            )
         if self.mode == "manual":
             return
         if self._is_due(left, added, tokens):

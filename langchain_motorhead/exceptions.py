@@ -7,9 +7,13 @@ MotorheadError
 ├── ClosedError                  the handle was closed
 ├── StoreError                   Redis answered, but not with what was asked for
 │   ├── StoreUnavailableError    Redis could not be reached, or did not answer in time
-│   └── WrongKeyTypeError        a key of ours holds something else
+│   ├── WrongKeyTypeError        a key of ours holds something else
+│   ├── SearchUnavailableError   this Redis has no search module
+│   └── IndexMissingError        an index that recall needs was dropped
 ├── SummarizationError           the summarizer failed; no message was removed
+├── EmbeddingError               the embedding model failed; no message was removed
 ├── RecallNotConfiguredError     recall was asked for, and there are no embeddings
+├── EmbeddingMismatchError       the index was made with another embedding model, or otherwise
 └── EmbeddedRedisError           no server could be started from the wheels
 ```
 
@@ -45,12 +49,28 @@ class WrongKeyTypeError(StoreError):
     """A key of a session exists already and is not of this package."""
 
 
+class SearchUnavailableError(StoreError):
+    """This Redis has no search module, which recall needs, and nothing else."""
+
+
+class IndexMissingError(StoreError):
+    """The index is not there. Recall makes it when it is next needed."""
+
+
 class SummarizationError(MotorheadError):
     """The summarizer raised, took too long, or answered nothing. No message was removed."""
 
 
+class EmbeddingError(MotorheadError):
+    """The embedding model raised, took too long, or gave something else than vectors. No message was removed."""
+
+
 class RecallNotConfiguredError(MotorheadError):
     """Recall was asked for without an embedding model."""
+
+
+class EmbeddingMismatchError(MotorheadError):
+    """The index was made with another embedding model, or in another way. `Motorhead.reindex` makes it anew."""
 
 
 class EmbeddedRedisError(MotorheadError):

@@ -9,7 +9,8 @@ from langchain_motorhead.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from langchain_motorhead.client import Motorhead, Options
+    from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.options import Options
 
 
 def motorhead_of(motorhead: Motorhead | None, url: str | None, client: Any, **options: Unpack[Options]) -> Motorhead:

@@ -1,8 +1,8 @@
 """What a flow is: a generator that asks for one thing at a time, and is told what came of it.
 
 A flow decides; it does no I/O, and never knows whether a sync or an async driver (`drivers.py`) runs it. It yields an
-`Operation` (answered with its result), a `Summarize` (answered with the text, or a `SummarizationError` thrown in) or a
-`Pause` (answered with None).
+`Operation` (answered with its result), a `Summarize` (answered with the text, or a `SummarizationError` thrown in), an
+`Embed` (answered with vectors, or an `EmbeddingError` thrown in) or a `Pause` (answered with None).
 """
 
 from __future__ import annotations
@@ -56,6 +56,24 @@ class Summarize:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+Vectors: TypeAlias = list[list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """A request for the vectors of texts.
+
+    Attributes:
+        texts: One at least.
+        query: Whether they are searched for, and not searched in.
+        heartbeat: To be executed every few seconds while it takes.
+    """
+
+    texts: tuple[str, ...]
+    query: bool = False
+    heartbeat: Operation[None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """A request to wait, in seconds."""
@@ -63,5 +81,5 @@ class Pause:
     seconds: float
 
 
-Request: TypeAlias = Operation[Any] | Summarize | Pause
+Request: TypeAlias = Operation[Any] | Summarize | Embed | Pause
 Flow: TypeAlias = Generator[Request, Any, T]

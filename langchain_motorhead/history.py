@@ -15,7 +15,8 @@ from langchain_motorhead.faces import motorhead_of
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from langchain_motorhead.client import Motorhead, Options
+    from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.options import Options
     from langchain_motorhead.session import Session
 
 # Runs under way whose history is remembered, at most.

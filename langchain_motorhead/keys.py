@@ -6,7 +6,7 @@ Ids are percent-encoded, so that no id can break out of its key or its hash tag,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from langchain_motorhead.exceptions import InvalidInputError
 
@@ -24,6 +24,9 @@ class SessionKeys:
         messages: Key of the list of messages.
         state: Key of the hash of everything else. In one cluster slot with `messages` and `lease`.
         lease: Key that says who is compacting.
+        indexing: Key that says who is indexing.
+        stale: Key that says how many documents may be left of a session of this id that expired.
+        documents: What the keys of its documents for recall begin with; a sequence number follows. In the same slot.
         registries: Keys of the sorted sets that list this session: the namespace's, and the user's if there is one.
         member: The session's id as a member of those.
         user: The user's id as a field of `state`, or empty.
@@ -35,6 +38,9 @@ class SessionKeys:
     messages: str
     state: str
     lease: str
+    indexing: str
+    stale: str
+    documents: str
     registries: tuple[str, ...]
     member: bytes
     user: bytes
@@ -57,6 +63,9 @@ def session_keys(namespace: str, session_id: str, user_id: str | None = None) ->
         messages=f"{PREFIX}:{{{tag}}}:messages",
         state=f"{PREFIX}:{{{tag}}}:state",
         lease=f"{PREFIX}:{{{tag}}}:lease",
+        indexing=f"{PREFIX}:{{{tag}}}:indexing",
+        stale=f"{PREFIX}:{{{tag}}}:documents",
+        documents=f"{recall_key(namespace)}:{{{tag}}}:",
         registries=tuple(registries),
         member=to_member(session_id),
         user=b"" if user_id is None else to_member(user_id),
@@ -86,6 +95,21 @@ def registry_key(namespace: str, user_id: str | None = None) -> str:
     return key if user_id is None else f"{key}:{_encoded('user_id', user_id)}"
 
 
+def recall_key(namespace: str) -> str:
+    """Name the hash that describes a namespace's index, and the index. Keys of its documents begin with it and `:`."""
+    return f"{PREFIX}:recall:{_encoded('namespace', namespace)}"
+
+
+def to_tag(text: str) -> str:
+    """Encode an id as a tag of an index, so that it holds nothing that separates, folds or ends one."""
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def from_tag(tag: str) -> str:
+    """Undo `to_tag`."""
+    return unquote(tag, errors="surrogatepass")
+
+
 def to_member(text: str) -> bytes:
     """Encode an id as a member of a sorted set or a field of a hash; any string has an encoding."""
     return text.encode("utf-8", "surrogatepass")
@@ -101,4 +125,4 @@ def _encoded(name: str, value: object) -> str:
         raise InvalidInputError(f"{name} must be a string, not {type(value).__name__}. Convert it: str(...)")
     if not value:
         raise InvalidInputError(f"{name} is empty. Give any non-empty string")
-    return quote(value, safe="", errors="surrogatepass")
+    return to_tag(value)

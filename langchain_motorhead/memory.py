@@ -15,7 +15,18 @@ from langchain_motorhead.loading import Memory
 
 # Fields that are the Motorhead's options, where the memory makes its own.
 _OPTIONS = frozenset(
-    {"llm", "window", "namespace", "compaction", "ttl", "fallback", "token_counter", "summary_timeout"}
+    {
+        "llm",
+        "embeddings",
+        "recall",
+        "window",
+        "namespace",
+        "compaction",
+        "ttl",
+        "fallback",
+        "token_counter",
+        "summary_timeout",
+    }
 )
 
 
@@ -28,7 +39,9 @@ class MotorheadMemory(BaseMemory):
         motorhead: The configuration to work with; or give `url` or `client`.
         url: A Redis URL, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        llm: With `url` or `client`, this and the next seven: see `Options`.
+        llm: With `url` or `client`, this and the next nine: see `Options`.
+        embeddings: See `Options`.
+        recall: See `Options`.
         window: See `Options`.
         namespace: See `Options`.
         compaction: See `Options`.
@@ -60,6 +73,8 @@ class MotorheadMemory(BaseMemory):
     url: str | None = Field(default=None, repr=False)  # it may hold a password
     client: Any = None
     llm: Any = None
+    embeddings: Any = None
+    recall: Any = None
     window: Any = None
     namespace: str = "default"
     compaction: str = "background"

@@ -12,7 +12,6 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.keys import SessionKeys, check_user, from_member, to_member
 
 T = TypeVar("T")
@@ -60,6 +59,7 @@ class Reading(NamedTuple):
         failures: Summarizations that failed since the last that did not.
         user: Whose session it is, if known.
         size: Tokens of the list, where they are counted.
+        indexed: Sequence number of the first message that is not indexed, where recall has begun.
         length: Messages in the list.
         records: Those of them that were asked for, as stored.
     """
@@ -71,6 +71,7 @@ class Reading(NamedTuple):
     failures: int
     user: str | None
     size: int | None
+    indexed: int | None
     length: int
     records: list[bytes | str]
 
@@ -93,20 +94,36 @@ class Appended(NamedTuple):
     size: int | None
 
 
+# What begins with the functions of another file.
+_TOUCHING_DOCUMENTS = ("index", "delete", "texts")
+
+
 def _loaded(name: str) -> Script:
-    source = (files(__package__) / "scripts" / f"{name}.lua").read_text("utf-8")
+    names = ("documents", name) if name in _TOUCHING_DOCUMENTS else (name,)
+    source = "\n".join((files(__package__) / "scripts" / f"{each}.lua").read_text("utf-8") for each in names)
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
 # Read with the module, and not from within an event loop when first used.
 SCRIPTS = {
     name: _loaded(name)
-    for name in ("append", "read", "begin", "commit", "renew", "release", "fail", "delete", "prune")
+    for name in (
+        "append", "read", "begin", "commit", "renew", "release", "fail", "delete", "prune",
+        "unindexed", "index", "establish", "texts", "revise",
+    )
 }  # fmt: skip
 
 
 def append(
-    keys: SessionKeys, records: Sequence[bytes], *, now: int, epoch: str, ttl: int, tokens: int | None, one_slot: bool
+    keys: SessionKeys,
+    records: Sequence[bytes],
+    *,
+    now: int,
+    epoch: str,
+    ttl: int,
+    tokens: int | None,
+    recall: bool,
+    one_slot: bool,
 ) -> Operation[Appended]:
     """Append messages to a session, making it if it is not there. Atomic.
 
@@ -118,12 +135,13 @@ def append(
             because its answer was lost, is recognised.
         ttl: Milliseconds until the session expires unless written to, or 0.
         tokens: Tokens of the messages, where the window is bounded in tokens.
+        recall: Whether the messages are to be indexed.
         one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
 
     Raises:
         InvalidInputError: From `read`: the session is another user's.
     """
-    args = (keys.member, now, epoch, keys.user, ttl, "" if tokens is None else tokens, *records)
+    args = (keys.member, now, epoch, keys.user, ttl, "" if tokens is None else tokens, int(recall), *records)
     session = (keys.messages, keys.state)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["append"], session + keys.registries, args),)
@@ -182,6 +200,7 @@ def commit_summary(
     dropped: int,
     spent: int,
     size: int | None,
+    indexed: bool,
 ) -> Operation[bool]:
     """Store a summary and drop the messages that it now covers, or do nothing if the session moved on.
 
@@ -196,19 +215,25 @@ def commit_summary(
         dropped: How many of the oldest messages it covers.
         spent: Tokens that the summarizer spent on it.
         size: Change of the list's count of tokens, where they are counted.
+        indexed: Whether to drop only what is indexed, and otherwise nothing.
 
     Returns:
         Whether the commit took place.
     """
     stored = (0,) if summary is None else (1, to_member(summary))
-    args = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size, *stored)
-    command = Command(SCRIPTS["commit"], (keys.messages, keys.state, keys.lease), args)
+    args = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
+    command = Command(SCRIPTS["commit"], (keys.messages, keys.state, keys.lease), (*args, int(indexed), *stored))
     return Operation((command,), lambda replies: bool(replies[0]))
 
 
-def renew(keys: SessionKeys, token: str, lease: int) -> Operation[None]:
-    """Hold the lease for `lease` milliseconds from now, if it is still ours."""
-    return Operation((Command(SCRIPTS["renew"], (keys.lease,), (token, lease)),), _nothing)
+def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
+    """Hold a lease for `lease` milliseconds from now, if it is still ours."""
+    return Operation((Command(SCRIPTS["renew"], (lease_key,), (token, lease)),), _nothing)
+
+
+def give_up(lease_key: str, token: str) -> Operation[None]:
+    """Give a lease back, if it is still ours."""
+    return Operation((Command(SCRIPTS["renew"], (lease_key,), (token, 0)),), _nothing)
 
 
 def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) -> Operation[bool]:
@@ -233,60 +258,8 @@ def fail(
     return Operation((command,), lambda replies: (replies[0][0], replies[0][1]))
 
 
-def owner(keys: SessionKeys) -> Operation[str | None]:
-    """Read whose session it is."""
-    return Operation((Command("HGET", (keys.state,), ("user",)),), lambda replies: _text(replies[0]))
-
-
-def delete(keys: SessionKeys, *, one_slot: bool) -> Operation[int]:
-    """Delete every key of the session, and take it off its registries.
-
-    Args:
-        keys: Keys of the session, with the user that it has.
-        one_slot: Whether one script may touch the session and the registries.
-
-    Returns:
-        How many keys there were; negative, and nothing done, if the session has another user than `keys` say.
-    """
-    args = (keys.member, keys.user)
-    session = (keys.messages, keys.state, keys.lease)
-    if one_slot:
-        return Operation(
-            (Command(SCRIPTS["delete"], session + keys.registries, args),), lambda replies: int(replies[-1])
-        )
-    unlist = tuple(Command("ZREM", (registry,), (keys.member,)) for registry in keys.registries)
-    return Operation((*unlist, Command(SCRIPTS["delete"], session, args)), lambda replies: int(replies[-1]))
-
-
-def unlist(registry: str, session_id: str) -> Operation[None]:
-    """Take a session off a registry."""
-    return Operation((Command("ZREM", (registry,), (to_member(session_id),)),), _nothing)
-
-
-def listed(registry: str, start: int, stop: int, *, newest_first: bool) -> Operation[list[tuple[str, float]]]:
-    """Read ids and times of last activity from a registry, by position."""
-    command = Command("ZREVRANGE" if newest_first else "ZRANGE", (registry,), (start, stop, "WITHSCORES"))
-    return Operation((command,), lambda replies: _scored(replies[0]))
-
-
-def existing(keys: Sequence[SessionKeys]) -> Operation[list[bool]]:
-    """Ask which sessions are there."""
-    return Operation(
-        tuple(Command("EXISTS", (session.state,)) for session in keys),
-        lambda replies: [bool(reply) for reply in replies],
-    )
-
-
-def prune(registry: str, gone: Sequence[tuple[str, float]]) -> Operation[None]:
-    """Drop sessions from a registry, unless they were written to after the given time."""
-    args: list[Value] = []
-    for session_id, score in gone:
-        args += (to_member(session_id), repr(score))
-    return Operation((Command(SCRIPTS["prune"], (registry,), tuple(args)),), _nothing)
-
-
 def _reading(reply: Sequence[Any]) -> Reading:
-    epoch, first, summary, tokens, failures, user, size, length, records = reply
+    epoch, first, summary, tokens, failures, user, size, indexed, length, records = reply
     return Reading(
         epoch=_text(epoch),
         first=int(first or 0),
@@ -295,17 +268,10 @@ def _reading(reply: Sequence[Any]) -> Reading:
         failures=int(failures or 0),
         user=_text(user),
         size=None if size is None else int(size),
+        indexed=None if indexed is None else int(indexed),
         length=length,
         records=records,
     )
-
-
-def _scored(reply: Sequence[Any]) -> list[tuple[str, float]]:
-    if reply and isinstance(reply[0], list | tuple):  # RESP3
-        return [(from_member(member), float(score)) for member, score in reply]
-    if len(reply) % 2:
-        raise StoreError("Redis gave members without scores")
-    return [(from_member(reply[at]), float(reply[at + 1])) for at in range(0, len(reply), 2)]
 
 
 def _text(value: bytes | str | None) -> str | None:

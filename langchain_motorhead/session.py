@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead import operations, sessions
 from langchain_motorhead.codec import decode, encode
 from langchain_motorhead.compaction import CompactionReport
 from langchain_motorhead.engine import Engine
-from langchain_motorhead.exceptions import InvalidMessageError, RecallNotConfiguredError
+from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.keys import session_keys
 from langchain_motorhead.loading import Memory
 from langchain_motorhead.loading import load as load_flow
 from langchain_motorhead.operations import Appended, Operation
+
+if TYPE_CHECKING:
+    from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.retriever import MotorheadRetriever
 
 MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 
@@ -31,7 +36,8 @@ class Session:
         namespace: The namespace that it is in.
     """
 
-    def __init__(self, engine: Engine, session_id: str, user_id: str | None = None) -> None:
+    def __init__(self, motorhead: Motorhead, engine: Engine, session_id: str, user_id: str | None = None) -> None:
+        self._motorhead = motorhead
         self._engine = engine
         self._keys = session_keys(engine.namespace, session_id, user_id)
 
@@ -121,13 +127,29 @@ class Session:
         """Delete the session and everything of it. See `delete`."""
         return await self._engine.arun(sessions.delete_session(self._keys, one_slot=self._engine.one_slot))
 
-    def search(self, text: str, k: int = 4) -> list[BaseMessage]:
-        """Search what was said. This version has no recall yet.
+    def search(self, text: str, k: int = 4, **fields: Any) -> list[Document]:
+        """Search what was said in this session, in its window or before.
+
+        Args:
+            text: What to find.
+            k: Documents to return at most.
+            **fields: See `MotorheadRetriever`.
+
+        Returns:
+            Messages as documents, the best first.
 
         Raises:
-            RecallNotConfiguredError: Always.
+            RecallNotConfiguredError: There is no embedding model.
+            StoreError: Redis refused, could not be reached, or has no search module.
         """
-        raise RecallNotConfiguredError(NO_RECALL)
+        return self._retriever(k, fields).invoke(text)
+
+    async def asearch(self, text: str, k: int = 4, **fields: Any) -> list[Document]:
+        """Search what was said in this session. See `search`."""
+        return await self._retriever(k, fields).ainvoke(text)
+
+    def _retriever(self, k: int, fields: dict[str, Any]) -> MotorheadRetriever:
+        return self._motorhead.retriever(self.session_id, self.user_id, k=k, **fields)
 
     def _turn(
         self, messages: Sequence[MessageLike] | MessageLike
@@ -153,12 +175,10 @@ class Session:
             epoch=os.urandom(8).hex(),
             ttl=engine.ttl,
             tokens=tokens,
+            recall=engine.indexer is not None,
             one_slot=engine.one_slot,
         )
         return operation, len(records), tokens
-
-
-NO_RECALL = "recall needs an embedding model, and this version cannot take one yet. Messages and summaries need none"
 
 
 def _or_raise(report: CompactionReport) -> CompactionReport:

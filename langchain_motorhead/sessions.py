@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langchain_motorhead import operations
+from langchain_motorhead import listing
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.keys import SessionKeys, check_user, registry_key, session_keys
@@ -42,7 +42,7 @@ def list_sessions(
         if not wanted:
             return ids
         at = start + len(ids)
-        found = yield operations.listed(registry, at, at + wanted - 1, newest_first=newest_first)
+        found = yield listing.listed(registry, at, at + wanted - 1, newest_first=newest_first)
         if not found:
             return ids
         if (
@@ -55,16 +55,18 @@ def list_sessions(
 def prune_registries(keys: SessionKeys) -> Flow[None]:
     """Drop what is gone among the longest idle sessions of a session's registries: expiry leaves nothing behind."""
     for registry in keys.registries:
-        found = yield operations.listed(registry, 0, _SOME - 1, newest_first=False)
+        found = yield listing.listed(registry, 0, _SOME - 1, newest_first=False)
         yield from _drop_gone(keys.namespace, registry, found)
 
 
 def _drop_gone(namespace: str, registry: str, found: list[tuple[str, float]]) -> Flow[bool]:
     """Drop those of the sessions found in a registry that are not there. Returns whether there were any."""
-    there = yield operations.existing([session_keys(namespace, session_id) for session_id, _ in found])
+    there = yield listing.existing([session_keys(namespace, session_id) for session_id, _ in found])
     gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
     if gone:
-        yield operations.prune(registry, gone)
+        for session_id, _ in gone:  # its documents outlive it a little
+            yield listing.delete(session_keys(namespace, session_id), one_slot=True, expired=True)
+        yield listing.prune(registry, gone)
     return bool(gone)
 
 
@@ -78,9 +80,9 @@ def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
         InvalidInputError: It is of another user than `keys` say.
     """
     while True:
-        user = yield operations.owner(keys)
+        user = yield listing.owner(keys)
         check_user(keys, user)
-        deleted = yield operations.delete(session_keys(keys.namespace, keys.session_id, user), one_slot=one_slot)
+        deleted = yield listing.delete(session_keys(keys.namespace, keys.session_id, user), one_slot=one_slot)
         if deleted >= 0:
             return bool(deleted)
 
@@ -98,11 +100,11 @@ def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
         raise InvalidInputError("user_id is None. Give the user whose sessions are to be deleted")
     registry = registry_key(namespace, user_id)
     count = 0
-    while found := (yield operations.listed(registry, 0, _PAGE - 1, newest_first=False)):
+    while found := (yield listing.listed(registry, 0, _PAGE - 1, newest_first=False)):
         for session_id, _ in found:
             keys = session_keys(namespace, session_id, user_id)
-            deleted = yield operations.delete(keys, one_slot=one_slot)
+            deleted = yield listing.delete(keys, one_slot=one_slot)
             if deleted <= 0:  # it expired, or the id is another user's by now
-                yield operations.unlist(registry, session_id)
+                yield listing.unlist(registry, session_id)
             count += deleted > 0
     return count

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from langchain_motorhead.connection import Connection
-from langchain_motorhead.exceptions import MotorheadError, StoreError, StoreUnavailableError, WrongKeyTypeError
+from langchain_motorhead.exceptions import (
+    IndexMissingError,
+    MotorheadError,
+    SearchUnavailableError,
+    StoreError,
+    StoreUnavailableError,
+    WrongKeyTypeError,
+)
 from langchain_motorhead.operations import Command, Operation, Script
 
 T = TypeVar("T")
@@ -144,6 +152,8 @@ def _mapped(error: Exception, command: Command) -> StoreError:
             f"one of the keys {', '.join(command.keys)} holds something that is not of this package. "
             "Give another namespace or session_id, or move that key"
         )
+    if isinstance(command.name, str) and command.name.startswith("FT.") and (mapped := _of_search(text)) is not None:
+        return mapped
     if isinstance(error, exceptions.RedisClusterException):
         return StoreUnavailableError(
             f"the Redis cluster cannot be reached: {text}. Check the URL, and that its nodes are up"
@@ -157,3 +167,15 @@ def _mapped(error: Exception, command: Command) -> StoreError:
             "Redis is a read-only replica. Connect to the primary, or through Sentinel or a cluster client"
         )
     return StoreError(f"Redis refused: {text}")
+
+
+def _of_search(text: str) -> StoreError | None:
+    """Map what a Redis without the search module, or without the index, says to one of its commands."""
+    if "unknown command" in text.lower():
+        return SearchUnavailableError(
+            "recall needs the search module, which this Redis has not. Use Redis 8 or Redis Stack, such as "
+            "docker run -p 6379:6379 redis:8. Messages and summaries go on without it"
+        )
+    if re.search("no such index|unknown index|index.*not found", text, re.IGNORECASE):
+        return IndexMissingError(f"Redis refused: {text}")
+    return None

@@ -20,7 +20,7 @@ from langchain_motorhead.tokens import count_tokens
 from langchain_motorhead.window import Window
 
 if TYPE_CHECKING:
-    from langchain_motorhead.client import Options
+    from langchain_motorhead.options import Options
 
 IN_MEMORY = "embedded://"
 # To read back all of a session, also where summarizing failed all along.

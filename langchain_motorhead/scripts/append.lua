@@ -2,11 +2,11 @@
 --
 -- KEYS  messages, state, and the registries that list the session (none where they are in another cluster slot)
 -- ARGV  session id, now in µs, token of this append (and epoch if the session is new), user or '', TTL in ms or 0,
---       tokens of the messages or '', and the messages
+--       tokens of the messages or '', 1 to keep the time for recall, and the messages
 -- Returns {0, user} if the session is another user's, else {1, length, tokens of the list or nil}.
 local messages, state = KEYS[1], KEYS[2]
-local id, now, epoch, user, ttl, tokens = unpack(ARGV, 1, 6)
-local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size')
+local id, now, epoch, user, ttl, tokens, recall = unpack(ARGV, 1, 7)
+local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first')
 if user ~= '' and known[2] and known[2] ~= user then
   return {0, known[2]}
 end
@@ -20,13 +20,17 @@ end
 
 -- Lua's stack holds some 8,000 values.
 local length = 0
-for from = 7, #ARGV, 4000 do
+for from = 8, #ARGV, 4000 do
   length = redis.call('RPUSH', messages, unpack(ARGV, from, math.min(from + 3999, #ARGV)))
 end
 if known[1] then
   redis.call('HSET', state, 'updated', now, 'last', epoch)
 else
   redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'last', epoch, 'format', 1)
+end
+if recall == '1' then
+  -- When the messages from this sequence number on were said; forgotten when they are indexed.
+  redis.call('HSET', state, 't:' .. (tonumber(known[5] or 0) + length - (#ARGV - 7)), now)
 end
 if user ~= '' and not known[2] then
   redis.call('HSET', state, 'user', user)

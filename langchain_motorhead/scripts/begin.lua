@@ -19,12 +19,12 @@ if holder and holder ~= 'pause' and holder ~= token and holder ~= token .. '!' t
   end
   return {0}
 end
-local known = redis.call('HMGET', state, 'epoch', 'first', 'summary', 'tokens', 'failures', 'user', 'size')
+local known = redis.call('HMGET', state, 'epoch', 'first', 'summary', 'tokens', 'failures', 'user', 'size', 'indexed')
 if not known[1] then
   return {1}
 end
 redis.call('SET', lease, token, 'PX', duration)
-local reply = {2, unpack(known, 1, 7)}
-reply[9] = redis.call('LLEN', messages)
-reply[10] = redis.call('LRANGE', messages, 0, limit - 1)
+local reply = {2, unpack(known, 1, 8)}
+reply[10] = redis.call('LLEN', messages)
+reply[11] = redis.call('LRANGE', messages, 0, limit - 1)
 return reply

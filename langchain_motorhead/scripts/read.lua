@@ -2,8 +2,8 @@
 --
 -- KEYS  messages, state
 -- ARGV  first and last position of the list to return, as LRANGE takes them
--- Returns {epoch, first, summary, tokens, failures, user, size, length, messages}.
-local reply = redis.call('HMGET', KEYS[2], 'epoch', 'first', 'summary', 'tokens', 'failures', 'user', 'size')
-reply[8] = redis.call('LLEN', KEYS[1])
-reply[9] = redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2])
+-- Returns {epoch, first, summary, tokens, failures, user, size, indexed, length, messages}.
+local reply = redis.call('HMGET', KEYS[2], 'epoch', 'first', 'summary', 'tokens', 'failures', 'user', 'size', 'indexed')
+reply[9] = redis.call('LLEN', KEYS[1])
+reply[10] = redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2])
 return reply

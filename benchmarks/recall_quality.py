@@ -1,0 +1,117 @@
+"""How much of the evidence recall finds: recall@k over questions whose answers are known to stand in certain messages.
+
+    python benchmarks/recall_quality.py FILE [--url URL] [--embeddings hashing | NAME | module:callable] [--k 10]
+
+FILE has a JSON object a line, a conversation: `user_id`; `turns`, in order, each with `id`, `session_id`, `role` (the
+speaker's name) and `text`; `qa`, each with `question`, `category` and `evidence`, ids of turns. A conversation is one user,
+and is searched as a whole. Recall@k is the share of a question's evidence among the first k, averaged over the questions
+of categories 1 to 4 that have evidence.
+
+`--compare` measures other ways to search beside the default one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import ChatMessage
+
+from langchain_motorhead import HashingEmbeddings, Motorhead
+
+CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--url", default="embedded://")
+    parser.add_argument("--embeddings", default="hashing")
+    parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--compare", action="store_true")
+    options = parser.parse_args()
+    conversations = [json.loads(line) for line in options.file.read_text("utf-8").splitlines()]
+    embeddings = resolve(options.embeddings)
+    with Motorhead.from_url(options.url, embeddings=embeddings, namespace=f"quality {uuid.uuid4()}") as motorhead:
+        started = time.perf_counter()
+        for conversation in conversations:
+            store(motorhead, conversation)
+        motorhead.flush()
+        turns = sum(len(conversation["turns"]) for conversation in conversations)
+        print(f"{turns} messages in {time.perf_counter() - started:.1f} s")
+        ways: dict[str, dict[str, Any]] = {"default": {}}
+        if options.compare:
+            ways["similarity"] = {"search_type": "similarity"}
+            ways["mmr"] = {"search_type": "mmr"}
+        names = [str(conversation["user_id"]) for conversation in conversations]
+        print(f"{f'recall@{options.k}, %':16}{'all':>8}" + "".join(f"{name:>12}" for name in [*CATEGORIES.values(), *names]))
+        for name, fields in ways.items():
+            report(name, measure(motorhead, conversations, options.k, fields), names)
+        for conversation in conversations:
+            motorhead.delete_user(conversation["user_id"])
+
+
+def resolve(name: str) -> Any:
+    """Give embeddings by their name: ours, LangChain's, or what `module:callable` makes."""
+    if name == "hashing":
+        return HashingEmbeddings()
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(import_module(module), attribute)()
+    except ImportError:
+        return name
+
+
+def store(motorhead: Motorhead, conversation: dict[str, Any]) -> None:
+    """Append each session's messages, two at a time, as they would come."""
+    for session_id, turns in groupby(conversation["turns"], lambda turn: turn["session_id"]):
+        session = motorhead.session(session_id, conversation["user_id"])
+        messages = [ChatMessage(turn["text"], role=turn["role"], id=turn["id"]) for turn in turns]
+        for at in range(0, len(messages), 2):
+            session.append(messages[at : at + 2])
+
+
+def questions(conversation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give the questions that count."""
+    return (qa for qa in conversation["qa"] if qa["category"] in CATEGORIES and qa["evidence"])
+
+
+def measure(
+    motorhead: Motorhead, conversations: list[dict[str, Any]], k: int, fields: dict[str, Any]
+) -> dict[str, list[float]]:
+    """Give each question's recall, by category and by conversation, and the seconds it took."""
+    found = defaultdict(list)
+    for conversation in conversations:
+        retriever = motorhead.retriever(user_id=conversation["user_id"], k=k, **fields)
+        for qa in questions(conversation):
+            started = time.perf_counter()
+            documents = retriever.invoke(qa["question"])
+            found["seconds"].append(time.perf_counter() - started)
+            ids = {document.metadata["message_id"] for document in documents}
+            share = len(ids & set(qa["evidence"])) / len(set(qa["evidence"]))
+            for group in ("all", CATEGORIES[qa["category"]], str(conversation["user_id"])):
+                found[group].append(share)
+    return found
+
+
+def report(name: str, found: dict[str, list[float]], names: list[str]) -> None:
+    """Print a line of the table."""
+    mean: Callable[[str], float] = lambda group: 100 * sum(found[group]) / len(found[group]) if found[group] else 0.0
+    columns = "".join(f"{mean(group):12.1f}" for group in [*CATEGORIES.values(), *names])
+    seconds = sorted(found["seconds"])
+    print(f"{name:16}{mean('all'):8.1f}{columns}   {1000 * seconds[len(seconds) // 2]:.1f} ms a search")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Calling an embedding model: batched, limited in time, cut off from the user's run, its failures ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+
+from langchain_motorhead.calls import Done, TooManyAbandonedError, TooSlowError, acall, call
+from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
+from langchain_motorhead.flows import Embed, Vectors
+
+# Where LangChain's own classes keep the name of their model.
+_NAMED = ("model", "model_name", "model_id", "deployment", "repo_id", "model_path")
+_WRAPPED = ("underlying_embeddings", "embeddings", "embedding", "bound")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingCalls:
+    """Answers requests for vectors.
+
+    Args:
+        embeddings: The model.
+        timeout: Seconds that a batch may take.
+    """
+
+    embeddings: Embeddings
+    timeout: float
+
+    def call(self, request: Embed, heartbeat: Callable[[], object]) -> Vectors:
+        """Wait for vectors, calling `heartbeat` every few seconds.
+
+        Raises:
+            EmbeddingError: The model failed, took too long, or gave something else.
+        """
+        texts = list(request.texts)
+        if request.query:  # somebody waits for it, in whose run it belongs
+            try:
+                vectors = [self.embeddings.embed_query(text) for text in texts]
+            except Exception as error:
+                raise _failed(error) from error
+            return _checked(texts, vectors)
+        try:
+            done = call(lambda: self.embeddings.embed_documents(texts), self.timeout, heartbeat)
+        except (TooSlowError, TooManyAbandonedError) as error:
+            raise self._gave_up(error) from error
+        return _vectors(texts, done)
+
+    async def acall(self, request: Embed, heartbeat: Callable[[], Awaitable[object]]) -> Vectors:
+        """Wait for vectors, awaiting `heartbeat` every few seconds.
+
+        Raises:
+            EmbeddingError: The model failed, took too long, or gave something else.
+        """
+        texts = list(request.texts)
+        if request.query:
+            try:
+                vectors = [await self.embeddings.aembed_query(text) for text in texts]
+            except Exception as error:
+                raise _failed(error) from error
+            return _checked(texts, vectors)
+        is_async = type(self.embeddings).aembed_documents is not Embeddings.aembed_documents
+        awork = (lambda: _awaited(self.embeddings, texts)) if is_async else None
+        try:
+            done = await acall(lambda: self.embeddings.embed_documents(texts), awork, self.timeout, heartbeat)
+        except (TooSlowError, TooManyAbandonedError) as error:
+            raise self._gave_up(error) from error
+        return _vectors(texts, done)
+
+    def _gave_up(self, error: Exception) -> EmbeddingError:
+        if isinstance(error, TooSlowError):
+            return EmbeddingError(f"the embedding model took longer than {self.timeout:g} s")
+        return EmbeddingError(f"no embedding model was called: {error}")
+
+
+def resolve_embeddings(embeddings: object) -> Embeddings:
+    """Give the embedding model that an option stands for: the model, or its name.
+
+    Raises:
+        InvalidInputError: It is neither, or the named model cannot be made.
+    """
+    if isinstance(embeddings, str) and embeddings.strip():
+        from langchain_classic.embeddings import init_embeddings
+
+        try:
+            embeddings = init_embeddings(embeddings)
+        except Exception as error:
+            why = " ".join(str(error).split())
+            raise InvalidInputError(
+                f"embeddings={embeddings!r} cannot be made into an embedding model ({why}). Name it as init_embeddings "
+                'takes it, such as "openai:text-embedding-3-small", with its package installed and its key set; or '
+                "give the model itself"
+            ) from error
+    # By what it can do, for there are models that do not inherit from LangChain's class.
+    if not all(callable(getattr(embeddings, name, None)) for name in ("embed_documents", "embed_query")):
+        raise InvalidInputError(
+            "embeddings must be a LangChain Embeddings, or its name as init_embeddings takes it: "
+            f"embeddings={embeddings!r:.40} is neither"
+        )
+    return embeddings if isinstance(embeddings, Embeddings) else _Adapted(embeddings)
+
+
+def model_name(embeddings: Any) -> str:
+    """Name an embedding model, so that two models do not pass for one.
+
+    The name is the class and, where the object says, which of the class's models it is.
+    """
+    if isinstance(embeddings, _Adapted):
+        return model_name(embeddings.given)
+    for attribute in _WRAPPED:
+        below = getattr(embeddings, attribute, None)
+        if isinstance(below, Embeddings):
+            return model_name(below)
+    kind = type(embeddings).__name__
+    for attribute in _NAMED:
+        name = getattr(embeddings, attribute, None)
+        if isinstance(name, str) and name:
+            return f"{kind}:{name}"
+    return kind
+
+
+class _Adapted(Embeddings):
+    """A model that has the methods of LangChain's class, and is none."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        vectors: list[list[float]] = self.given.embed_documents(texts)
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        vector: list[float] = self.given.embed_query(text)
+        return vector
+
+
+async def _awaited(embeddings: Embeddings, texts: list[str]) -> list[list[float]]:
+    return await embeddings.aembed_documents(texts)
+
+
+def _vectors(texts: Sequence[str], done: Done) -> Vectors:
+    try:
+        vectors = done.result()
+    except BaseException as error:  # it ends the call, and not the thread that waits for it
+        raise _failed(error) from error
+    return _checked(texts, vectors)
+
+
+def _checked(texts: Sequence[str], vectors: Any) -> Vectors:
+    try:
+        plain = [[float(number) for number in vector] for vector in vectors]
+    except (TypeError, ValueError) as error:
+        raise EmbeddingError("the embedding model gave something else than a list of numbers for each text") from error
+    if len(plain) != len(texts):
+        raise EmbeddingError(f"the embedding model gave {len(plain)} vectors for {len(texts)} texts")
+    if len({len(vector) for vector in plain}) != 1 or not plain[0]:
+        raise EmbeddingError("the embedding model gave vectors of different lengths, or empty ones")
+    if not all(math.isfinite(sum(vector)) for vector in plain):
+        raise EmbeddingError("the embedding model gave a vector that is not all finite numbers")
+    return plain
+
+
+def _failed(error: BaseException) -> EmbeddingError:
+    return EmbeddingError(f"the embedding model raised {type(error).__name__}: {str(error)[:200]}")

@@ -1,0 +1,194 @@
+"""What recall indexes, and of what its documents are made. Pure: knows messages and options, no Redis and no model.
+
+A message becomes one document, a long one several: its text, the words it is found by, and a text to embed that has the
+messages before it, for a message of a dialogue often means little alone. That choice, and how a search weighs what it
+finds (`fusion.py`), was measured: see "Recall" in the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage
+
+from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.terms import LANGUAGES, terms
+from langchain_motorhead.tokens import TokenCounter
+from langchain_motorhead.transcript import sayable, split_message
+
+CONTEXT = 2
+"""Messages before a message that are embedded with it."""
+CONTEXT_REACH = 8
+"""How far back to look for them, past tool results and the like."""
+
+_ALGORITHMS = ("flat", "hnsw")
+_METRICS = ("cosine", "l2", "ip")
+_DATATYPES = ("float32", "float64", "float16", "bfloat16")
+_ROLES = ("human", "ai", "system", "tool", "function", "chat")
+_LABELS = {"human": "Human", "ai": "AI", "system": "System", "tool": "Tool", "function": "Function"}
+# A count of ours may be less than the model's own.
+_CHARACTERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How recall indexes. The defaults suit most; a change of the first four, or of the model, asks for a `reindex`.
+
+    Args:
+        algorithm: `"flat"` compares with every vector in question; `"hnsw"` approximately, for millions of messages.
+        metric: `"cosine"`, `"l2"` or `"ip"`.
+        datatype: Of the stored vectors: `"float32"`, `"float64"`, `"float16"` or `"bfloat16"`.
+        language: What the messages are in, for the words they are found by, such as `"english"` or `"german"`.
+        roles: Which messages are indexed, by LangChain's type. Tool results are not by default: they are long, and what
+            matters of them is in the answer that follows. Messages without a text never are.
+        max_input_tokens: Longer messages are indexed in pieces of so many tokens, and found as one.
+        model: Name of the embedding model that is kept with the index. By default it is taken from the model.
+        timeout: Seconds that a batch of embeddings may take.
+
+    Raises:
+        InvalidInputError: An option cannot be used.
+    """
+
+    algorithm: str = "flat"
+    metric: str = "cosine"
+    datatype: str = "float32"
+    language: str = "english"
+    roles: tuple[str, ...] = ("human", "ai", "chat")
+    max_input_tokens: int = 256
+    model: str | None = None
+    timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name, known in (("algorithm", _ALGORITHMS), ("metric", _METRICS), ("datatype", _DATATYPES)):
+            if getattr(self, name) not in known:
+                raise InvalidInputError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        if self.language not in LANGUAGES:
+            raise InvalidInputError(f"language must be one of {', '.join(sorted(LANGUAGES))}, not {self.language!r}")
+        if isinstance(self.roles, str) or not self.roles or not set(self.roles) <= set(_ROLES):
+            raise InvalidInputError(f"roles must be some of {_ROLES}, not {self.roles!r}")
+        if not isinstance(self.max_input_tokens, int) or self.max_input_tokens < 32:
+            raise InvalidInputError(
+                f"max_input_tokens must be a whole number of at least 32, not {self.max_input_tokens!r}"
+            )
+        if isinstance(self.timeout, bool) or not isinstance(self.timeout, int | float) or not self.timeout > 0:
+            raise InvalidInputError(f"timeout must be a number of seconds above 0, not {self.timeout!r}")
+
+
+class Said(NamedTuple):
+    """A message as recall sees it: who said it, by a name of their own if there is one, and the text."""
+
+    label: str
+    name: str | None
+    text: str
+
+    @property
+    def line(self) -> str:
+        """What a transcript would have."""
+        return f"{self.label}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document to be: one message, or a piece of one.
+
+    Attributes:
+        seq: Sequence number of the message.
+        piece: Which piece of it, from 0.
+        pieces: How many there are.
+        role: LangChain's type of the message, or its role if it is a `ChatMessage`.
+        name: Name of who said it, if it has one.
+        id: Id of the message, if it has one.
+        text: What it says.
+        terms: Words to be found by.
+        embedded: What the model is given.
+    """
+
+    seq: int
+    piece: int
+    pieces: int
+    role: str
+    name: str | None
+    id: str | None
+    text: str
+    terms: str
+    embedded: str
+
+
+def said(message: BaseMessage | None, recall: Recall) -> Said | None:
+    """Give what a message says, or None for one that is not indexed."""
+    if message is None or message.type not in recall.roles:
+        return None
+    text = sayable(str(message.text)).strip()
+    if not text:
+        return None
+    name = message.role if isinstance(message, ChatMessage) else message.name
+    return Said(name or _LABELS.get(message.type, message.type), name, text)
+
+
+def read_said(name: str, role: str, text: str) -> Said:
+    """Give what a document says."""
+    return Said(name or _LABELS.get(role, role), name or None, text)
+
+
+def entries(
+    messages: Sequence[BaseMessage | None], start: int, before: Sequence[Said], recall: Recall, count: TokenCounter
+) -> list[list[Entry]]:
+    """Make the documents of consecutive messages.
+
+    Args:
+        messages: Messages, None where one cannot be read.
+        start: Sequence number of the first.
+        before: What was said before the first, oldest first.
+        recall: How to do it.
+        count: Counts tokens.
+
+    Returns:
+        For each message its documents: none, one, or its pieces.
+    """
+    context = list(before)
+    made = []
+    for seq, message in enumerate(messages, start):
+        this = said(message, recall)
+        made.append([] if message is None or this is None else _pieces(message, this, seq, context, recall, count))
+        if this is not None:
+            context.append(this)
+    return made
+
+
+def embedded(line: str, context: Sequence[Said], recall: Recall, count: TokenCounter) -> str:
+    """Give the text to embed for a line: it, and as much of what was said before it as fits, the latest first."""
+    earlier = "\n".join(each.line for each in reversed(context[-CONTEXT:]))
+    if not earlier:
+        return line
+    room = recall.max_input_tokens * _CHARACTERS - len(line)
+    if len(earlier) > room:  # all of it may fit nevertheless, or less
+        room = (recall.max_input_tokens - count([HumanMessage(line)])) * _CHARACTERS
+        earlier = earlier[: max(0, room)].rpartition(" ")[0] if len(earlier) > room else earlier
+    return f"{line}\n{earlier}" if earlier else line
+
+
+def _pieces(
+    message: BaseMessage, this: Said, seq: int, context: Sequence[Said], recall: Recall, count: TokenCounter
+) -> list[Entry]:
+    texts = [this.text]
+    if len(this.text.encode()) > recall.max_input_tokens:  # no text has more tokens than bytes
+        room = max(16, recall.max_input_tokens - count([HumanMessage(f"{this.label}: ")]))
+        texts = [str(piece.content) for piece in split_message(HumanMessage(this.text), room, count)]
+    role = message.role if isinstance(message, ChatMessage) else message.type
+    name = f"{this.name} " if this.name else ""
+    return [
+        Entry(
+            seq=seq,
+            piece=at,
+            pieces=len(texts),
+            role=role,
+            name=this.name,
+            id=message.id,
+            text=text,
+            terms=" ".join(terms(name + text, recall.language)),
+            embedded=embedded(f"{this.label}: {text}", [] if at else context, recall, count),
+        )
+        for at, text in enumerate(texts)
+    ]

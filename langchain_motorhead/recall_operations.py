@@ -1,0 +1,369 @@
+"""The Redis commands of recall, as data: its index, its documents, its searches. The rest is in `operations.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.keys import SessionKeys, from_member, recall_key, to_tag
+from langchain_motorhead.operations import SCRIPTS, Command, Operation, Value
+
+DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pieces")
+_DESCRIBED = ("model", "dimensions", "settings", "generation")
+_PLANNED = tuple(f"next_{name}" for name in _DESCRIBED)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is known of the index of a namespace.
+
+    Attributes:
+        model: Name of the embedding model.
+        dimensions: Of its vectors.
+        settings: How they are stored and compared, and in what language words are.
+        generation: Counts the rebuilds.
+    """
+
+    model: str
+    dimensions: int
+    settings: str
+    generation: int
+
+
+class Unindexed(NamedTuple):
+    """What of a session is not indexed yet.
+
+    Attributes:
+        epoch: Of the session.
+        user: Whose it is, if known.
+        indexed: Sequence number of the first message that is not indexed.
+        total: Sequence number that the next message will get.
+        start: Sequence number of the first record given; those before `indexed` are context.
+        records: Messages as stored.
+        earlier: Name, role and text of documents before those, the latest first.
+    """
+
+    epoch: str
+    user: str | None
+    indexed: int
+    total: int
+    start: int
+    records: list[bytes | str]
+    earlier: list[tuple[str, str, str]]
+
+
+class Text(NamedTuple):
+    """What a document says: the rest of its key, and whether it has the vector that was asked for."""
+
+    suffix: str
+    name: str
+    role: str
+    text: str
+    done: bool
+
+
+class Match(NamedTuple):
+    """A document that a query found: its key, the score or distance, and what was returned of it."""
+
+    key: str
+    score: float
+    fields: dict[str, str]
+
+
+def describe(namespace: str) -> Operation[Description | None]:
+    """Read what is known of the index."""
+    return Operation((_describing(namespace),), lambda replies: _description(replies[0]))
+
+
+def establish(namespace: str, description: Description) -> Operation[tuple[bool, Description]]:
+    """Describe the index, unless it is described already.
+
+    Returns:
+        Whether it was not, and the description that holds.
+    """
+
+    def read(replies: list[Any]) -> tuple[bool, Description]:
+        new, flat = replies[0]
+        known = dict(zip(map(from_member, flat[::2]), flat[1::2], strict=True))
+        found = _description([known.get(name) for name in _DESCRIBED])
+        if found is None:
+            raise StoreError(f"{recall_key(namespace)} does not describe an index. Delete it, or reindex")
+        return bool(new), found
+
+    return Operation(
+        (Command(SCRIPTS["establish"], (recall_key(namespace),), tuple(_pairs(_DESCRIBED, description))),), read
+    )
+
+
+def switch(namespace: str, description: Description, index: str) -> Operation[None]:
+    """Describe the index anew, and search it from now on."""
+    key = recall_key(namespace)
+    described = Command("HSET", (key,), tuple(_pairs(_DESCRIBED, description)))
+    return Operation(
+        (Command("FT.ALIASUPDATE", (key,), (index,)), described, Command("HDEL", (key,), _PLANNED)), _nothing
+    )
+
+
+def planned(namespace: str) -> Operation[Description | None]:
+    """Read of what kind an index is that was begun."""
+    return Operation((Command("HMGET", (recall_key(namespace),), _PLANNED),), lambda replies: _description(replies[0]))
+
+
+def plan(namespace: str, description: Description) -> Operation[None]:
+    """Keep of what kind an index is that is begun."""
+    return Operation((Command("HSET", (recall_key(namespace),), tuple(_pairs(_PLANNED, description))),), _nothing)
+
+
+def command(name: str, index: str, *args: Value) -> Operation[None]:
+    """Send a command of the search module that is asked for its effect alone."""
+    return Operation((Command(name, (index,), args),), _nothing)
+
+
+def filling(index: str) -> Operation[bool]:
+    """Ask whether an index is still being filled from documents that were there before it."""
+
+    def read(replies: list[Any]) -> bool:
+        info = _mapping(replies[0])
+        return bool(int(info.get("indexing", 0))) or float(info.get("percent_indexed", 1)) < 1
+
+    return Operation((Command("FT.INFO", (index,)),), read)
+
+
+def unindexed(
+    keys: SessionKeys, token: str, *, lease: int, limit: int, reach: int, context: int
+) -> Operation[tuple[Unindexed | bool, Description | None]]:
+    """Take the lease for indexing a session, and read what is not indexed; and what is known of the index.
+
+    Args:
+        keys: Keys of the session.
+        token: Random, made for this run.
+        lease: Milliseconds after which others may take over.
+        limit: Messages to read at most.
+        reach: Messages before those to read as well.
+        context: Documents before those to read at most, where the list begins later.
+
+    Returns:
+        What is not indexed: False where another is at it, True where nothing is left to do.
+    """
+    args = (token, lease, limit, reach, context, keys.documents)
+    script = Command(SCRIPTS["unindexed"], (keys.messages, keys.state, keys.indexing), args)
+
+    def read(replies: list[Any]) -> tuple[Unindexed | bool, Description | None]:
+        status, *rest = replies[0]
+        if status != _TAKEN:
+            return bool(status), None
+        epoch, user, indexed, total, start, records, flat = rest
+        said = [from_member(each) for each in flat]
+        earlier = list(zip(said[::3], said[1::3], said[2::3], strict=True))
+        known = None if user is None else from_member(user)
+        found = Unindexed(from_member(epoch), known, indexed, total, start, records, earlier)
+        return found, _description(replies[1])
+
+    return Operation((script, _describing(keys.namespace)), read)
+
+
+_TAKEN = 2
+
+
+def index(
+    keys: SessionKeys,
+    token: str,
+    seen: Unindexed,
+    upto: int,
+    documents: Sequence[tuple[str, int, Mapping[str, Value]]],
+    *,
+    lease: int,
+    generation: int,
+) -> Operation[bool | None]:
+    """Store documents, and that the messages up to `upto` are indexed, or nothing if the session moved on. Atomic.
+
+    Args:
+        keys: Keys of the session.
+        token: Token that the lease was taken with.
+        seen: What was read of it.
+        upto: End of the sequence numbers that are indexed with this.
+        documents: Rest of the key, sequence number and fields of each.
+        lease: Milliseconds to hold the lease for longer, if there is more to do.
+        generation: Of the index that the vectors are for.
+
+    Returns:
+        Whether there is more to do, or None if nothing was stored.
+    """
+    user = "" if seen.user is None else to_tag(seen.user)
+    args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user]
+    for suffix, seq, fields in documents:
+        args += (suffix, seq, 2 * len(fields))
+        for name, value in fields.items():
+            args += (name, value)
+    script = Command(SCRIPTS["index"], (keys.messages, keys.state, keys.indexing, keys.stale), tuple(args))
+    return Operation((script,), lambda replies: (None, False, True)[replies[0][0]])
+
+
+def texts(
+    sessions: Sequence[SessionKeys],
+    start: int,
+    stop: int,
+    field: str,
+    *,
+    generation: int | None,
+    dropped: Sequence[str],
+) -> Operation[list[tuple[str | None, int, list[Text]]]]:
+    """Read what documents of sessions say.
+
+    Args:
+        sessions: Keys of the sessions.
+        start: First sequence number.
+        stop: End of the sequence numbers.
+        field: Field of the vector that is wanted.
+        generation: From now on, index these sessions for no earlier generation than this.
+        dropped: Fields of vectors to drop from them.
+
+    Returns:
+        For each session its epoch, None if it is gone; the first sequence number not indexed; and its documents.
+    """
+    after = (start, stop, field, "" if generation is None else generation, *dropped)
+    commands = tuple(Command(SCRIPTS["texts"], (keys.state,), (keys.documents, *after)) for keys in sessions)
+
+    def read(replies: list[Any]) -> list[tuple[str | None, int, list[Text]]]:
+        found = []
+        for epoch, indexed, flat in replies:
+            said = [from_member(each) if isinstance(each, bytes | str) else each for each in flat]
+            rows = (said[at : at + 5] for at in range(0, len(said), 5))
+            documents = [Text(suffix, name, role, text, bool(done)) for suffix, name, role, text, done in rows]
+            found.append((None if epoch is None else from_member(epoch), indexed, documents))
+        return found
+
+    return Operation(commands, read)
+
+
+def revise(keys: SessionKeys, epoch: str, field: str, vectors: Sequence[tuple[str, str, bytes]]) -> Operation[int]:
+    """Give documents another vector and other words. Atomic; nothing if the session is gone.
+
+    Args:
+        keys: Keys of the session.
+        epoch: As it was read.
+        field: Field of the vector.
+        vectors: Rest of the key, words, and vector of each.
+
+    Returns:
+        How many there were.
+    """
+    args: list[Value] = [epoch, keys.documents, field]
+    for each in vectors:
+        args += each
+    return Operation((Command(SCRIPTS["revise"], (keys.state,), tuple(args)),), lambda replies: int(replies[0]))
+
+
+def search(
+    namespace: str, queries: Sequence[tuple[Value, ...]], distance: str
+) -> Operation[tuple[list[list[Match]], Description | None]]:
+    """Run queries on the index, together, and read what is known of it.
+
+    Args:
+        namespace: Whose index.
+        queries: What follows the index's name in FT.SEARCH.
+        distance: Field that has the distance, where a query gives one.
+
+    Returns:
+        What each query found.
+    """
+    name = recall_key(namespace)
+    commands = tuple(Command("FT.SEARCH", (name,), query) for query in queries)
+
+    def read(replies: list[Any]) -> tuple[list[list[Match]], Description | None]:
+        return [_matches(reply, distance) for reply in replies[1:]], _description(replies[0])
+
+    return Operation((_describing(namespace), *commands), read)
+
+
+def fetch(
+    documents: Sequence[str], states: Sequence[str], extra: Sequence[str] = ()
+) -> Operation[tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]]:
+    """Read documents, and of sessions their epoch and first sequence number in the list, in one go.
+
+    Args:
+        documents: Keys of documents.
+        states: Keys of sessions' states.
+        extra: Fields to read beside the usual ones, as bytes.
+
+    Returns:
+        The fields of each document, or None if it is gone; the epoch, None if it is gone, and `first` of each session.
+    """
+    fields = (*DOCUMENT_FIELDS, *extra)
+    commands = [Command("HMGET", (key,), fields) for key in documents]
+    commands += [Command("HMGET", (state,), ("epoch", "first")) for state in states]
+
+    def read(replies: list[Any]) -> tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]:
+        found = [_fields(reply, extra) for reply in replies[: len(documents)]]
+        sessions = [
+            (None if epoch is None else from_member(epoch), int(first or 0))
+            for epoch, first in replies[len(documents) :]
+        ]
+        return found, sessions
+
+    return Operation(tuple(commands), read)
+
+
+def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None:
+    if reply[0] is None:
+        return None
+    usual = {name: from_member(value) for name, value in zip(DOCUMENT_FIELDS, reply, strict=False) if value is not None}
+    return {**usual, **dict(zip(extra, reply[len(DOCUMENT_FIELDS) :], strict=True))}
+
+
+def _pairs(names: Sequence[str], description: Description) -> list[Value]:
+    values: tuple[Value, ...] = (
+        description.model,
+        description.dimensions,
+        description.settings,
+        description.generation,
+    )
+    pairs: list[Value] = []
+    for name, value in zip(names, values, strict=True):
+        pairs += (name, value)
+    return pairs
+
+
+def _describing(namespace: str) -> Command:
+    return Command("HMGET", (recall_key(namespace),), _DESCRIBED)
+
+
+def _description(values: Sequence[Any]) -> Description | None:
+    if any(value is None for value in values):
+        return None
+    model, dimensions, settings, generation = map(from_member, values)
+    return Description(model, int(dimensions), settings, int(generation))
+
+
+def _matches(reply: Any, distance: str) -> list[Match]:
+    """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3."""
+    if isinstance(reply, dict):
+        results = _mapping(reply).get("results", [])
+        rows = [_mapping(result) for result in results]
+        return [
+            _match(row["id"], row.get("score"), _mapping(row.get("extra_attributes") or {}), distance) for row in rows
+        ]
+    rest = reply[1:]
+    # A list of fields follows the key, or the score if there is one.
+    width = 3 if len(rest) > 1 and not isinstance(rest[1], list) and rest[1] is not None else 2
+    return [
+        _match(rest[at], rest[at + 1] if width == 3 else None, _mapping(rest[at + width - 1] or []), distance)
+        for at in range(0, len(rest) - width + 1, width)
+    ]
+
+
+def _match(key: bytes | str, score: Any, fields: dict[str, Any], distance: str) -> Match:
+    plain = {name: from_member(value) for name, value in fields.items()}
+    number = plain.pop(distance, None)
+    return Match(from_member(key), float(score if number is None else number), plain)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=True)
+    return {from_member(name): each for name, each in pairs}
+
+
+def _nothing(_: list[Any]) -> None:
+    return None

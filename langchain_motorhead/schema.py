@@ -1,0 +1,119 @@
+"""The index and its queries, as redisvl describes them. Imports redisvl when first used, and does no I/O.
+
+A filter is never intersected with a union of words: version 2.10 of the search module then leaves most words out
+of the score, and finds less. So the filter stands beside each word, negated twice, which keeps the filter itself
+out of the score; and words are stemmed before they get here, since one that the module stems is such a union as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_motorhead.keys import recall_key, to_tag
+from langchain_motorhead.recall import Recall
+
+if TYPE_CHECKING:
+    from redisvl.query.filter import FilterExpression
+    from redisvl.schema import IndexSchema
+
+# What a search returns of a document beside its key; the rest is read of those alone that are chosen.
+_RETURNED = ["name", "pieces"]
+DISTANCE = "vector_distance"
+_TAG = {"case_sensitive": True}
+# A query may be a whole document; its first words have to do.
+_MOST_TERMS = 64
+
+
+def index_name(namespace: str, generation: int) -> str:
+    """Name the index of a generation; its alias is `recall_key`."""
+    return f"{recall_key(namespace)}/{generation}"
+
+
+def vector_field(generation: int) -> str:
+    """Name the field of a document that has its vector: each generation has its own, so that two can stand together."""
+    return "vector" if generation == 1 else f"vector/{generation}"
+
+
+def index_schema(namespace: str, recall: Recall, dimensions: int, generation: int = 1) -> IndexSchema:
+    """Describe the index of a namespace."""
+    from redisvl.schema import IndexSchema
+
+    vector = {
+        "algorithm": recall.algorithm,
+        "dims": dimensions,
+        "distance_metric": recall.metric,
+        "datatype": recall.datatype,
+    }
+    return IndexSchema.from_dict(
+        {
+            "index": {
+                "name": index_name(namespace, generation),
+                "prefix": f"{recall_key(namespace)}:",
+                "key_separator": "",
+                "storage_type": "hash",
+            },
+            "fields": [
+                {"name": "text", "type": "text"},
+                {"name": "terms", "type": "text", "attrs": {"no_stem": True}},
+                {"name": "role", "type": "tag"},
+                {"name": "name", "type": "tag"},
+                {"name": "session", "type": "tag", "attrs": _TAG},
+                {"name": "namespace", "type": "tag", "attrs": _TAG},
+                {"name": "user", "type": "tag", "attrs": _TAG},
+                {"name": "created", "type": "numeric"},
+                {"name": "seq", "type": "numeric"},
+                {"name": "vector", "type": "vector", "attrs": vector},
+            ],
+        }
+    )
+
+
+def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, ...]:
+    """Give what follows the index's name in FT.CREATE.
+
+    redisvl's own `create` always scans the whole keyspace in the background, during which searches are wrong.
+    """
+    arguments: list[Any] = ["ON", "HASH", "PREFIX", 1, schema.index.prefix]
+    if not scan:
+        arguments.append("SKIPINITIALSCAN")
+    arguments.append("SCHEMA")
+    for field in schema.redis_fields:
+        name, *rest = field.redis_args()
+        arguments += [vector_field(generation), "AS", name, *rest] if name == "vector" else [name, *rest]
+    return tuple(arguments)
+
+
+def to_bytes(vector: Sequence[float], datatype: str) -> bytes:
+    """Give a vector as the index stores it."""
+    from redisvl.redis.utils import array_to_buffer
+
+    return bytes(array_to_buffer(list(vector), datatype))
+
+
+def scope(session_id: str | None, user_id: str | None) -> list[FilterExpression]:
+    """Give the filters of one session, or of one user's sessions."""
+    from redisvl.query.filter import Tag
+
+    wanted = (("session", session_id), ("user", user_id))
+    return [Tag(field) == to_tag(value) for field, value in wanted if value is not None]
+
+
+def nearest(vector: bytes, filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
+    """Give what follows the index's name in FT.SEARCH for the nearest neighbours of a vector."""
+    from redisvl.query import VectorQuery
+
+    query = VectorQuery(vector, "vector", return_fields=_RETURNED, filter_expression=filter_, num_results=count)
+    return (*query.get_args(), "PARAMS", 2, "vector", vector)
+
+
+def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
+    """Give what follows the index's name in FT.SEARCH for the documents that have the most telling of some terms."""
+    from redisvl.query import FilterQuery
+    from redisvl.query.filter import FilterExpression
+
+    beside = "" if filter_ is None else f"(-(-({filter_}))) "
+    union = "|".join(f"({beside}@terms:{word})" for word in dict.fromkeys(words[:_MOST_TERMS]))
+    query = FilterQuery(FilterExpression(f"({union})"), return_fields=_RETURNED, num_results=count)
+    query.verbatim().scorer("BM25STD").with_scores()
+    return tuple(query.get_args())

@@ -1,0 +1,101 @@
+-- Store the documents of messages, and that they are indexed, or do nothing if the session moved on since it was read.
+--
+-- KEYS  messages, state, lease, count of documents that may be left of an expired session
+-- ARGV  token, lease in ms, epoch, first and end of the sequence numbers, generation of the index, what the keys of
+--       documents begin with, the user as a tag or '', and for each document: rest of its key, sequence number, how many
+--       values follow, and its fields and values
+-- Returns {0} if nothing was done; {1} if all is indexed, and the lease given back; {2} if there is more to do.
+local messages, state, lease, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local token, duration, epoch, from, upto, generation, prefix, user = unpack(ARGV, 1, 8)
+local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated')
+local first = tonumber(known[2] or 0)
+local start, stop = tonumber(from), tonumber(upto)
+local total = first + redis.call('LLEN', messages)
+if known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= start or stop > total
+  or tonumber(known[4] or 0) > tonumber(generation) or (known[5] and user == '') then
+  return {0}
+end
+
+-- Of a session of this id that expired before this one was made.
+local left_over = tonumber(redis.call('GET', stale) or 0)
+if left_over > 0 and not known[3] then
+  unlink_all(document_keys(prefix, 0, left_over))
+  left_over = 0
+end
+
+-- Documents live a little longer than the session, so that not all need a new time whenever something is appended.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local life, ends, old = redis.call('PTTL', state), nil, tonumber(known[7] or 0)
+if life >= 0 then
+  ends = old
+  if now + life > old then
+    ends = now + life + math.floor(life / 4)
+    for _, key in ipairs(document_keys(prefix, 0, start)) do
+      redis.call('PEXPIREAT', key, string.format('%d', ends))
+    end
+    redis.call('HSET', state, 'until', string.format('%d', ends))
+  end
+  redis.call('SET', stale, math.max(stop, left_over), 'PXAT', string.format('%d', ends))
+elseif old > 0 then
+  for _, key in ipairs(document_keys(prefix, 0, start)) do
+    redis.call('PERSIST', key)
+  end
+  redis.call('DEL', stale)
+  redis.call('HDEL', state, 'until')
+end
+
+-- Whose session it is may have become known after earlier messages were indexed.
+if user ~= '' and known[6] ~= '1' then
+  for _, key in ipairs(document_keys(prefix, 0, start)) do
+    if redis.call('EXISTS', key) == 1 then
+      redis.call('HSET', key, 'user', user)
+    end
+  end
+  redis.call('HSET', state, 'owned', '1')
+end
+
+-- When each message was appended.
+local names, times = {}, {}
+for seq = start, stop do
+  names[#names + 1] = 't:' .. seq
+end
+local stamps = redis.call('HMGET', state, unpack(names))
+local stamp = known[8]
+for at = 1, #names do
+  if stamps[at] then
+    stamp = stamps[at]
+    redis.call('HDEL', state, names[at])
+  end
+  times[start + at - 1] = stamp
+end
+if stop < total then
+  redis.call('HSET', state, 't:' .. stop, times[stop])
+end
+
+local at = 9
+while at <= #ARGV do
+  local key, seq, count = prefix .. ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local when = times[seq]
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6), 'epoch', epoch,
+    unpack(ARGV, at + 3, at + 2 + count))
+  if user ~= '' then
+    redis.call('HSET', key, 'user', user)
+  end
+  if ends then
+    redis.call('PEXPIREAT', key, string.format('%d', ends))
+  end
+  at = at + 3 + count
+end
+redis.call('HSET', state, 'indexed', upto, 'generation', generation)
+
+local holder = redis.call('GET', lease)
+if stop == total and holder == token then
+  redis.call('DEL', lease)
+  return {1}
+end
+if holder == token or holder == token .. '!' then
+  redis.call('PEXPIRE', lease, duration)
+end
+return {2}
