@@ -3,9 +3,9 @@
     python benchmarks/recall_quality.py FILE [--url URL] [--embeddings hashing | NAME | module:callable] [--k 10]
 
 FILE has a JSON object a line, a conversation: `user_id`; `turns`, in order, each with `id`, `session_id`, `role` (the
-speaker's name) and `text`; `qa`, each with `question`, `category` and `evidence`, ids of turns. A conversation is one user,
-and is searched as a whole. Recall@k is the share of a question's evidence among the first k, averaged over the questions
-of categories 1 to 4 that have evidence.
+speaker's name) and `text`; `qa`, each with `question`, `category` and `evidence`, ids of turns. A conversation is one
+user, and is searched as a whole. Recall@k is the share of a question's evidence among the first k, averaged over the
+questions of categories 1 to 4 that have evidence.
 
 `--compare` measures other ways to search beside the default one.
 """
@@ -18,7 +18,7 @@ import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
@@ -54,7 +54,10 @@ def main() -> None:
             ways["similarity"] = {"search_type": "similarity"}
             ways["mmr"] = {"search_type": "mmr"}
         names = [str(conversation["user_id"]) for conversation in conversations]
-        print(f"{f'recall@{options.k}, %':16}{'all':>8}" + "".join(f"{name:>12}" for name in [*CATEGORIES.values(), *names]))
+        print(
+            f"{f'recall@{options.k}, %':16}{'all':>8}"
+            + "".join(f"{name:>12}" for name in [*CATEGORIES.values(), *names])
+        )
         for name, fields in ways.items():
             report(name, measure(motorhead, conversations, options.k, fields), names)
         for conversation in conversations:
@@ -107,7 +110,10 @@ def measure(
 
 def report(name: str, found: dict[str, list[float]], names: list[str]) -> None:
     """Print a line of the table."""
-    mean: Callable[[str], float] = lambda group: 100 * sum(found[group]) / len(found[group]) if found[group] else 0.0
+
+    def mean(group: str) -> float:
+        return 100 * sum(found[group]) / max(1, len(found[group]))
+
     columns = "".join(f"{mean(group):12.1f}" for group in [*CATEGORIES.values(), *names])
     seconds = sorted(found["seconds"])
     print(f"{name:16}{mean('all'):8.1f}{columns}   {1000 * seconds[len(seconds) // 2]:.1f} ms a search")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -340,24 +340,32 @@ def _description(values: Sequence[Any]) -> Description | None:
 def _matches(reply: Any, distance: str) -> list[Match]:
     """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3."""
     if isinstance(reply, dict):
-        results = _mapping(reply).get("results", [])
-        rows = [_mapping(result) for result in results]
-        return [
-            _match(row["id"], row.get("score"), _mapping(row.get("extra_attributes") or {}), distance) for row in rows
+        rows = [
+            (row["id"], row.get("score"), (row.get("extra_attributes") or {}).items())
+            for row in map(_mapping, _mapping(reply).get("results", []))
         ]
-    rest = reply[1:]
-    # A list of fields follows the key, or the score if there is one.
-    width = 3 if len(rest) > 1 and not isinstance(rest[1], list) and rest[1] is not None else 2
-    return [
-        _match(rest[at], rest[at + 1] if width == 3 else None, _mapping(rest[at + width - 1] or []), distance)
-        for at in range(0, len(rest) - width + 1, width)
-    ]
+    else:
+        # A list of fields follows the key, or the score if there is one.
+        rest = reply[1:]
+        scored = len(rest) > 2 and not isinstance(rest[1], list | None)
+        width = 3 if scored else 2
+        scores = rest[1::width] if scored else [None] * len(rest)
+        rows = [
+            (key, score, zip((fields or [])[::2], (fields or [])[1::2], strict=True))
+            for key, score, fields in zip(rest[::width], scores, rest[width - 1 :: width], strict=False)
+        ]
+    return [_match(key, score, fields, distance) for key, score, fields in rows]
 
 
-def _match(key: bytes | str, score: Any, fields: dict[str, Any], distance: str) -> Match:
-    plain = {name: from_member(value) for name, value in fields.items()}
-    number = plain.pop(distance, None)
-    return Match(from_member(key), float(score if number is None else number), plain)
+def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match:
+    plain = {}
+    for name, value in fields:
+        text = name.decode() if isinstance(name, bytes) else name
+        if text == distance:
+            score = value
+        else:
+            plain[text] = from_member(value)
+    return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

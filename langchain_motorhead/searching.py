@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead import recall_operations as operations
@@ -13,7 +14,7 @@ from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, Se
 from langchain_motorhead.flows import Embed, Flow
 from langchain_motorhead.fusion import Place, fuse
 from langchain_motorhead.indexing import Indexer, set_up
-from langchain_motorhead.keys import SessionKeys, from_tag, recall_key, session_keys
+from langchain_motorhead.keys import SessionKeys, from_tag, session_keys
 from langchain_motorhead.recall_operations import Match
 from langchain_motorhead.schema import DISTANCE, nearest, scope, to_bytes, vector_field, worded
 from langchain_motorhead.terms import terms, words
@@ -121,10 +122,11 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         return []
     answers = yield from _ask(queries, indexer, None if vector is None else len(vector))
     by_kind = dict(zip(kinds, answers, strict=True))
-    ranked = _ranked(by_kind.get("near", []), by_kind.get("worded", []), query, indexer)
+    limit = wanted if query.search_type != "mmr" else max(wanted, query.fetch_k)
+    ranked = _ranked(by_kind.get("near", []), by_kind.get("worded", []), query, indexer, limit)
     if query.search_type == "mmr":
         return (yield from _diverse(ranked, vector or [], query, indexer))
-    hits = yield from _read(ranked[:wanted], query)
+    hits = yield from _read(ranked, query)
     return [hit for hit, _ in hits][: query.k]
 
 
@@ -161,31 +163,34 @@ def _ask(queries: Sequence[tuple[Any, ...]], indexer: Indexer, dimensions: int |
     raise AssertionError  # pragma: no cover - the second time returns or raises
 
 
-def _ranked(near: Sequence[Match], by_words: Sequence[Match], query: Query, indexer: Indexer) -> list[_Found]:
-    best: dict[Place, tuple[float, int, int]] = {}
+def _ranked(
+    near: Sequence[Match], by_words: Sequence[Match], query: Query, indexer: Indexer, limit: int
+) -> list[_Found]:
+    best: dict[Place, tuple[int, int]] = {}
     meaning: dict[Place, float] = {}
     wording: dict[Place, float] = {}
     names: dict[Place, str] = {}
     for matches, scores, to_score in ((by_words, wording, float), (near, meaning, _SIMILARITY[indexer.recall.metric])):
         for match in matches:
-            session_id, seq, piece = _place(indexer.namespace, match.key)
-            if query.session_id is not None and session_id != query.session_id:
-                continue
-            place, score = (session_id, seq), to_score(match.score)
+            session, _, rest = match.key.rpartition(":")
+            seq, _, piece = rest.partition("/")
+            place, score = (session, int(seq)), to_score(match.score)
             if place not in scores or score > scores[place]:
                 scores[place] = score
-                best[place] = (score, piece, int(match.fields.get("pieces", 1)))
+                best[place] = (int(piece or 0), int(match.fields.get("pieces", 1)))
             if "name" in match.fields:
                 names[place] = match.fields["name"]
     if query.search_type == "hybrid":
         ranking = fuse(meaning, wording, names, words(query.text))
     else:
         ranking = dict(sorted(meaning.items(), key=lambda item: (-item[1], item[0])))
-    return [
-        _Found(session_keys(indexer.namespace, place[0]), place[1], best[place][1], best[place][2], score)
-        for place, score in ranking.items()
-        if query.score_threshold is None or score >= query.score_threshold
-    ]
+    found = []
+    for place, score in islice(ranking.items(), limit):
+        session_id = from_tag(place[0].rpartition("/")[2].rstrip("}"))
+        wrong = query.session_id not in (None, session_id)  # as if a filter could fail
+        if not wrong and (query.score_threshold is None or score >= query.score_threshold):
+            found.append(_Found(session_keys(indexer.namespace, session_id), place[1], *best[place], score))
+    return found
 
 
 def _diverse(ranked: Sequence[_Found], vector: list[float], query: Query, indexer: Indexer) -> Flow[list[Hit]]:
@@ -195,7 +200,7 @@ def _diverse(ranked: Sequence[_Found], vector: list[float], query: Query, indexe
 
     there = yield operations.describe(indexer.namespace)
     name = vector_field(1 if there is None else there.generation)
-    hits = yield from _read(ranked[: max(query.fetch_k, query.k + query.exclude_window)], query, name)
+    hits = yield from _read(ranked, query, name)
     with_vectors = [(hit, from_bytes(data, indexer.recall.datatype)) for hit, data in hits if data]
     chosen = maximal_marginal_relevance(
         np.array(vector), [each for _, each in with_vectors], lambda_mult=query.lambda_mult, k=query.k
@@ -269,13 +274,6 @@ def _pieces(found: _Found) -> range:
 
 def _key(keys: SessionKeys, seq: int, piece: int = 0) -> str:
     return f"{keys.documents}{seq}/{piece}" if piece else f"{keys.documents}{seq}"
-
-
-def _place(namespace: str, key: str) -> tuple[str, int, int]:
-    """Read the session, the sequence number and the piece from a document's key."""
-    tag, _, rest = key[len(recall_key(namespace)) + 1 :].rpartition(":")
-    seq, _, piece = rest.partition("/")
-    return from_tag(tag.strip("{}").partition("/")[2]), int(seq), int(piece or 0)
 
 
 def _hit(found: _Found, fields: dict[str, Any]) -> Hit:
