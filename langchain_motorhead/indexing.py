@@ -25,6 +25,7 @@ from langchain_motorhead.operations import Operation, Value, renew
 from langchain_motorhead.recall import CONTEXT, CONTEXT_REACH, Entry, Recall, entries, read_said, said
 from langchain_motorhead.recall_operations import Description, Unindexed
 from langchain_motorhead.schema import creation, index_name, index_schema, to_bytes, vector_field
+from langchain_motorhead.search_operations import filling
 from langchain_motorhead.tokens import TokenCounter
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None
     create = operations.command("FT.CREATE", name, *creation(schema, there.generation, scan=scan))
     yield from tolerating("already exists", create)
     # It is not only incomplete while it is filled, but finds the wrong things.
-    while (yield operations.filling(name)):
+    while (yield filling(name)):
         yield _POLL
 
 

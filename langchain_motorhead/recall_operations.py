@@ -1,8 +1,8 @@
-"""The Redis commands of recall, as data: its index, its documents, its searches. The rest is in `operations.py`."""
+"""The Redis commands of indexing, as data: what describes an index, and its documents. See also `operations.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +10,6 @@ from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.keys import SessionKeys, from_member, recall_key, to_tag
 from langchain_motorhead.operations import SCRIPTS, Command, Operation, Value
 
-DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pieces")
 _DESCRIBED = ("model", "dimensions", "settings", "generation")
 _PLANNED = tuple(f"next_{name}" for name in _DESCRIBED)
 
@@ -64,17 +63,9 @@ class Text(NamedTuple):
     done: bool
 
 
-class Match(NamedTuple):
-    """A document that a query found: its key, the score or distance, and what was returned of it."""
-
-    key: str
-    score: float
-    fields: dict[str, str]
-
-
 def describe(namespace: str) -> Operation[Description | None]:
     """Read what is known of the index."""
-    return Operation((_describing(namespace),), lambda replies: _description(replies[0]))
+    return Operation((describing(namespace),), lambda replies: to_description(replies[0]))
 
 
 def establish(namespace: str, description: Description) -> Operation[tuple[bool, Description]]:
@@ -87,7 +78,7 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
     def read(replies: list[Any]) -> tuple[bool, Description]:
         new, flat = replies[0]
         known = dict(zip(map(from_member, flat[::2]), flat[1::2], strict=True))
-        found = _description([known.get(name) for name in _DESCRIBED])
+        found = to_description([known.get(name) for name in _DESCRIBED])
         if found is None:
             raise StoreError(f"{recall_key(namespace)} does not describe an index. Delete it, or reindex")
         return bool(new), found
@@ -108,7 +99,9 @@ def switch(namespace: str, description: Description, index: str) -> Operation[No
 
 def planned(namespace: str) -> Operation[Description | None]:
     """Read of what kind an index is that was begun."""
-    return Operation((Command("HMGET", (recall_key(namespace),), _PLANNED),), lambda replies: _description(replies[0]))
+    return Operation(
+        (Command("HMGET", (recall_key(namespace),), _PLANNED),), lambda replies: to_description(replies[0])
+    )
 
 
 def plan(namespace: str, description: Description) -> Operation[None]:
@@ -119,16 +112,6 @@ def plan(namespace: str, description: Description) -> Operation[None]:
 def command(name: str, index: str, *args: Value) -> Operation[None]:
     """Send a command of the search module that is asked for its effect alone."""
     return Operation((Command(name, (index,), args),), _nothing)
-
-
-def filling(index: str) -> Operation[bool]:
-    """Ask whether an index is still being filled from documents that were there before it."""
-
-    def read(replies: list[Any]) -> bool:
-        info = _mapping(replies[0])
-        return bool(int(info.get("indexing", 0))) or float(info.get("percent_indexed", 1)) < 1
-
-    return Operation((Command("FT.INFO", (index,)),), read)
 
 
 def unindexed(
@@ -159,9 +142,9 @@ def unindexed(
         earlier = list(zip(said[::3], said[1::3], said[2::3], strict=True))
         known = None if user is None else from_member(user)
         found = Unindexed(from_member(epoch), known, indexed, total, start, records, earlier)
-        return found, _description(replies[1])
+        return found, to_description(replies[1])
 
-    return Operation((script, _describing(keys.namespace)), read)
+    return Operation((script, describing(keys.namespace)), read)
 
 
 _TAKEN = 2
@@ -256,63 +239,6 @@ def revise(keys: SessionKeys, epoch: str, field: str, vectors: Sequence[tuple[st
     return Operation((Command(SCRIPTS["revise"], (keys.state,), tuple(args)),), lambda replies: int(replies[0]))
 
 
-def search(
-    namespace: str, queries: Sequence[tuple[Value, ...]], distance: str
-) -> Operation[tuple[list[list[Match]], Description | None]]:
-    """Run queries on the index, together, and read what is known of it.
-
-    Args:
-        namespace: Whose index.
-        queries: What follows the index's name in FT.SEARCH.
-        distance: Field that has the distance, where a query gives one.
-
-    Returns:
-        What each query found.
-    """
-    name = recall_key(namespace)
-    commands = tuple(Command("FT.SEARCH", (name,), query) for query in queries)
-
-    def read(replies: list[Any]) -> tuple[list[list[Match]], Description | None]:
-        return [_matches(reply, distance) for reply in replies[1:]], _description(replies[0])
-
-    return Operation((_describing(namespace), *commands), read)
-
-
-def fetch(
-    documents: Sequence[str], states: Sequence[str], extra: Sequence[str] = ()
-) -> Operation[tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]]:
-    """Read documents, and of sessions their epoch and first sequence number in the list, in one go.
-
-    Args:
-        documents: Keys of documents.
-        states: Keys of sessions' states.
-        extra: Fields to read beside the usual ones, as bytes.
-
-    Returns:
-        The fields of each document, or None if it is gone; the epoch, None if it is gone, and `first` of each session.
-    """
-    fields = (*DOCUMENT_FIELDS, *extra)
-    commands = [Command("HMGET", (key,), fields) for key in documents]
-    commands += [Command("HMGET", (state,), ("epoch", "first")) for state in states]
-
-    def read(replies: list[Any]) -> tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]:
-        found = [_fields(reply, extra) for reply in replies[: len(documents)]]
-        sessions = [
-            (None if epoch is None else from_member(epoch), int(first or 0))
-            for epoch, first in replies[len(documents) :]
-        ]
-        return found, sessions
-
-    return Operation(tuple(commands), read)
-
-
-def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None:
-    if reply[0] is None:
-        return None
-    usual = {name: from_member(value) for name, value in zip(DOCUMENT_FIELDS, reply, strict=False) if value is not None}
-    return {**usual, **dict(zip(extra, reply[len(DOCUMENT_FIELDS) :], strict=True))}
-
-
 def _pairs(names: Sequence[str], description: Description) -> list[Value]:
     values: tuple[Value, ...] = (
         description.model,
@@ -326,51 +252,17 @@ def _pairs(names: Sequence[str], description: Description) -> list[Value]:
     return pairs
 
 
-def _describing(namespace: str) -> Command:
+def describing(namespace: str) -> Command:
+    """Give the command that reads what is known of the index."""
     return Command("HMGET", (recall_key(namespace),), _DESCRIBED)
 
 
-def _description(values: Sequence[Any]) -> Description | None:
+def to_description(values: Sequence[Any]) -> Description | None:
+    """Read the reply to it."""
     if any(value is None for value in values):
         return None
     model, dimensions, settings, generation = map(from_member, values)
     return Description(model, int(dimensions), settings, int(generation))
-
-
-def _matches(reply: Any, distance: str) -> list[Match]:
-    """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3."""
-    if isinstance(reply, dict):
-        rows = [
-            (row["id"], row.get("score"), (row.get("extra_attributes") or {}).items())
-            for row in map(_mapping, _mapping(reply).get("results", []))
-        ]
-    else:
-        # A list of fields follows the key, or the score if there is one.
-        rest = reply[1:]
-        scored = len(rest) > 2 and not isinstance(rest[1], list | None)
-        width = 3 if scored else 2
-        scores = rest[1::width] if scored else [None] * len(rest)
-        rows = [
-            (key, score, zip((fields or [])[::2], (fields or [])[1::2], strict=True))
-            for key, score, fields in zip(rest[::width], scores, rest[width - 1 :: width], strict=False)
-        ]
-    return [_match(key, score, fields, distance) for key, score, fields in rows]
-
-
-def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match:
-    plain = {}
-    for name, value in fields:
-        text = name.decode() if isinstance(name, bytes) else name
-        if text == distance:
-            score = value
-        else:
-            plain[text] = from_member(value)
-    return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=True)
-    return {from_member(name): each for name, each in pairs}
 
 
 def _nothing(_: list[Any]) -> None:

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from langchain_motorhead import recall_operations as operations
+from langchain_motorhead import search_operations as operations
 from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows import Embed, Flow
 from langchain_motorhead.fusion import Place, fuse
 from langchain_motorhead.indexing import Indexer, set_up
 from langchain_motorhead.keys import SessionKeys, from_tag, session_keys
-from langchain_motorhead.recall_operations import Match
+from langchain_motorhead.recall_operations import describe
 from langchain_motorhead.schema import DISTANCE, nearest, scope, to_bytes, vector_field, worded
+from langchain_motorhead.search_operations import Match
 from langchain_motorhead.terms import terms, words
 from langchain_motorhead.transcript import sayable
 
@@ -149,7 +150,7 @@ def _ask(queries: Sequence[tuple[Any, ...]], indexer: Indexer, dimensions: int |
         except SearchUnavailableError:
             raise
         except StoreError as error:
-            there = yield operations.describe(indexer.namespace)
+            there = yield describe(indexer.namespace)
             if there is None:
                 return [[] for _ in queries]  # nothing was ever indexed
             indexer.check(there, dimensions)
@@ -198,7 +199,7 @@ def _diverse(ranked: Sequence[_Found], vector: list[float], query: Query, indexe
     import numpy as np
     from langchain_core.vectorstores.utils import maximal_marginal_relevance
 
-    there = yield operations.describe(indexer.namespace)
+    there = yield describe(indexer.namespace)
     name = vector_field(1 if there is None else there.generation)
     hits = yield from _read(ranked, query, name)
     with_vectors = [(hit, from_bytes(data, indexer.recall.datatype)) for hit, data in hits if data]

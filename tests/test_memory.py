@@ -138,7 +138,7 @@ def test_which_input_and_output_are_stored(make: MakeMotorhead) -> None:
 
 def test_options_are_the_motorheads() -> None:
     """A memory made alone takes every option of a Motorhead."""
-    assert set(MotorheadMemory.model_fields) >= {*Options.__annotations__} - {"embeddings"} == memory_module._OPTIONS
+    assert set(MotorheadMemory.model_fields) >= {*Options.__annotations__} == memory_module._OPTIONS
 
 
 def test_clearing_forgets_the_session(make: MakeMotorhead) -> None:

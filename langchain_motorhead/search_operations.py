@@ -1,0 +1,136 @@
+"""The Redis commands of searching, as data: queries, what they find, and documents to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from langchain_motorhead.keys import from_member, recall_key
+from langchain_motorhead.operations import Command, Operation, Value
+from langchain_motorhead.recall_operations import Description, describing, to_description
+
+DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text")
+
+
+class Match(NamedTuple):
+    """A document that a query found: its key, the score or distance, and what was returned of it."""
+
+    key: str
+    score: float
+    fields: dict[str, str]
+
+
+def filling(index: str) -> Operation[bool]:
+    """Ask whether an index is still being filled from documents that were there before it."""
+
+    def read(replies: list[Any]) -> bool:
+        info = _mapping(replies[0])
+        return bool(int(info.get("indexing", 0))) or float(info.get("percent_indexed", 1)) < 1
+
+    return Operation((Command("FT.INFO", (index,)),), read)
+
+
+def search(
+    namespace: str, queries: Sequence[tuple[Value, ...]], distance: str
+) -> Operation[tuple[list[list[Match]], Description | None]]:
+    """Run queries on the index, together, and read what is known of it.
+
+    Args:
+        namespace: Whose index.
+        queries: What follows the index's name in FT.SEARCH.
+        distance: Field that has the distance, where a query gives one.
+
+    Returns:
+        What each query found.
+    """
+    name = recall_key(namespace)
+    commands = tuple(Command("FT.SEARCH", (name,), query) for query in queries)
+
+    def read(replies: list[Any]) -> tuple[list[list[Match]], Description | None]:
+        return [_matches(reply, distance) for reply in replies[1:]], to_description(replies[0])
+
+    return Operation((describing(namespace), *commands), read)
+
+
+def fetch(
+    documents: Sequence[str], states: Sequence[str], extra: Sequence[str] = ()
+) -> Operation[tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]]:
+    """Read documents, and of sessions their epoch and first sequence number in the list, in one go.
+
+    Args:
+        documents: Keys of documents.
+        states: Keys of sessions' states.
+        extra: Fields to read beside the usual ones, as bytes.
+
+    Returns:
+        The fields of each document, or None if it is gone; the epoch, None if it is gone, and `first` of each session.
+    """
+    fields = (*DOCUMENT_FIELDS, *extra)
+    commands = [Command("HMGET", (key,), fields) for key in documents]
+    commands += [Command("HMGET", (state,), ("epoch", "first")) for state in states]
+
+    def read(replies: list[Any]) -> tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]:
+        found = [_fields(reply, extra) for reply in replies[: len(documents)]]
+        sessions = [
+            (None if epoch is None else from_member(epoch), int(first or 0))
+            for epoch, first in replies[len(documents) :]
+        ]
+        return found, sessions
+
+    return Operation(tuple(commands), read)
+
+
+def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None:
+    if reply[0] is None:
+        return None
+    usual = {name: from_member(value) for name, value in zip(DOCUMENT_FIELDS, reply, strict=False) if value is not None}
+    return {**usual, **dict(zip(extra, reply[len(DOCUMENT_FIELDS) :], strict=True))}
+
+
+def _pairs(names: Sequence[str], description: Description) -> list[Value]:
+    values: tuple[Value, ...] = (
+        description.model,
+        description.dimensions,
+        description.settings,
+        description.generation,
+    )
+    pairs: list[Value] = []
+    for name, value in zip(names, values, strict=True):
+        pairs += (name, value)
+    return pairs
+
+
+def _matches(reply: Any, distance: str) -> list[Match]:
+    """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3."""
+    if isinstance(reply, dict):
+        rows = [
+            (row["id"], row.get("score"), (row.get("extra_attributes") or {}).items())
+            for row in map(_mapping, _mapping(reply).get("results", []))
+        ]
+    else:
+        # A list of fields follows the key, or the score if there is one.
+        rest = reply[1:]
+        scored = len(rest) > 2 and not isinstance(rest[1], list | None)
+        width = 3 if scored else 2
+        scores = rest[1::width] if scored else [None] * len(rest)
+        rows = [
+            (key, score, zip((fields or [])[::2], (fields or [])[1::2], strict=True))
+            for key, score, fields in zip(rest[::width], scores, rest[width - 1 :: width], strict=False)
+        ]
+    return [_match(key, score, fields, distance) for key, score, fields in rows]
+
+
+def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match:
+    plain = {}
+    for name, value in fields:
+        text = name.decode() if isinstance(name, bytes) else name
+        if text == distance:
+            score = value
+        else:
+            plain[text] = from_member(value)
+    return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=True)
+    return {from_member(name): each for name, each in pairs}
