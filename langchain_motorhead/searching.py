@@ -171,7 +171,8 @@ def _ranked(
     meaning: dict[Place, float] = {}
     wording: dict[Place, float] = {}
     names: dict[Place, str] = {}
-    for matches, scores, to_score in ((by_words, wording, float), (near, meaning, _SIMILARITY[indexer.recall.metric])):
+    # Words tell better than the meaning which piece of a long message it is.
+    for matches, scores, to_score in ((near, meaning, _SIMILARITY[indexer.recall.metric]), (by_words, wording, float)):
         for match in matches:
             session, _, rest = match.key.rpartition(":")
             seq, _, piece = rest.partition("/")
