@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead import indexing, reindexing, searching, sessions
 from langchain_motorhead.connection import Connection, adopt, connect
+from langchain_motorhead.hits import Hit, Query
 from langchain_motorhead.options import Options, make_engine
-from langchain_motorhead.searching import Hit, Query
 from langchain_motorhead.session import Session
 from langchain_motorhead.window import Window
 

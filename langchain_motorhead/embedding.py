@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,15 +149,17 @@ def _vectors(texts: Sequence[str], done: Done) -> Vectors:
 
 
 def _checked(texts: Sequence[str], vectors: Any) -> Vectors:
+    import numpy as np
+
     try:
-        plain = [[float(number) for number in vector] for vector in vectors]
+        plain = np.asarray(vectors, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise EmbeddingError("the embedding model gave something else than a list of numbers for each text") from error
-    if len(plain) != len(texts):
-        raise EmbeddingError(f"the embedding model gave {len(plain)} vectors for {len(texts)} texts")
-    if len({len(vector) for vector in plain}) != 1 or not plain[0]:
-        raise EmbeddingError("the embedding model gave vectors of different lengths, or empty ones")
-    if not all(math.isfinite(sum(vector)) for vector in plain):
+        raise EmbeddingError(
+            "the embedding model gave something else than a list of numbers for each text, all of one length"
+        ) from error
+    if plain.ndim != 2 or not plain.size or len(plain) != len(texts):
+        raise EmbeddingError(f"the embedding model gave an array of shape {plain.shape} for {len(texts)} texts")
+    if not np.isfinite(plain).all():
         raise EmbeddingError("the embedding model gave a vector that is not all finite numbers")
     return plain
 

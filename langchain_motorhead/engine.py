@@ -7,6 +7,7 @@ import contextlib
 import logging
 import secrets
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -33,6 +34,13 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _FAILED = "session %r: compaction failed; nothing was lost, and the next message tries again"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class _Work(NamedTuple):
@@ -63,9 +71,10 @@ class Engine:
     background: Background = field(default_factory=Background)
     outage: Outage = field(init=False)
     closed: bool = False
+    _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
-        self.outage = Outage(self._index_later)
+        self.outage = Outage(self._catch_up)
 
     @property
     def recall(self) -> Indexer:
@@ -164,6 +173,7 @@ class Engine:
         try:
             await self.driver.arun(indexing.index(keys, token, self.recall, wait=wait))
         except BaseException as error:
+            self._loop = weakref.ref(asyncio.get_running_loop())
             await self._agive_back(operations.give_up(keys.indexing, token))
             if explicit or not self._is_known(keys, error):
                 raise
@@ -192,8 +202,23 @@ class Engine:
             return False
         return True
 
-    def _index_later(self, keys: SessionKeys) -> None:
-        self.background.submit(keys.indexing, lambda: self.index(keys, explicit=False))
+    def _catch_up(self, keys: SessionKeys) -> None:
+        """Index what had to wait, and compact what waited for that: on the loop where it failed, if it still runs."""
+        manual = self.mode == "manual"
+
+        def work() -> None:
+            (self.index if manual else self.compact)(keys, explicit=False)
+
+        async def awork() -> None:
+            await (self.aindex if manual else self.acompact)(keys, explicit=False)
+
+        loop = self._loop() if self._loop is not None else None
+        if loop is None or not loop.is_running():
+            self.background.submit(keys.state, work)
+        elif loop is _running_loop():
+            self.background.spawn(keys.state, awork)
+        else:
+            loop.call_soon_threadsafe(self.background.spawn, keys.state, awork)
 
     # The next worker need not wait for the lease to run out.
 

@@ -56,7 +56,8 @@ class Summarize:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-Vectors: TypeAlias = list[list[float]]
+Vectors: TypeAlias = Any
+"""An array of numpy, a row for each text."""
 
 
 @dataclass(frozen=True, slots=True)

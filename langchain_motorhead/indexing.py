@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from langchain_motorhead import recall_operations as operations
 from langchain_motorhead.codec import decode
@@ -115,7 +116,15 @@ def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None
     name = index_name(indexer.namespace, there.generation)
     schema = index_schema(indexer.namespace, indexer.recall, there.dimensions, there.generation)
     create = operations.command("FT.CREATE", name, *creation(schema, there.generation, scan=scan))
-    yield from tolerating("already exists", create)
+    try:
+        yield create
+    except StoreError as error:
+        if "already exists" not in str(error).lower():
+            raise
+        if not scan:  # it is left over from one whose description was deleted, or was made by another process just now
+            yield from tolerating("index", operations.command("FT.DROPINDEX", name))
+            again = operations.command("FT.CREATE", name, *creation(schema, there.generation, scan=True))
+            yield from tolerating("already exists", again)
     # It is not only incomplete while it is filled, but finds the wrong things.
     while (yield filling(name)):
         yield _POLL
@@ -151,16 +160,14 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         if there is not None:
             indexer.check(there, None)
         upto, batch = _batch(seen, keys, indexer)
-        vectors = yield from _embed([entry.embedded for entry in batch], keys, token)
+        vectors = yield from _embed(batch, keys, token)
         dimensions = next((len(vector) for vector in vectors if vector is not None), None)
+        check_lengths(vectors, dimensions)
         if there is None or not indexer.ready:
             there = yield from _ready(indexer, there, dimensions)
         elif dimensions is not None:
             indexer.check(there, dimensions)
-        documents = [
-            (suffix(entry), entry.seq, _fields(entry, vector, keys, indexer.recall, there))
-            for entry, vector in zip(batch, vectors, strict=True)
-        ]
+        documents = _documents(batch, vectors, keys, indexer.recall, there)
         generation = 0 if there is None else there.generation
         left = yield operations.index(keys, token, seen, upto, documents, lease=LEASE, generation=generation)
         if left is not None:
@@ -169,8 +176,15 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
             return done
 
 
-def embed_all(texts: Sequence[str], heartbeat: Operation[None] | None = None) -> Flow[list[list[float] | None]]:
+def embed_all(
+    texts: Sequence[str], instead: Sequence[str], heartbeat: Operation[None] | None = None
+) -> Flow[list[Any]]:
     """Embed texts in one call. Where the model takes others, but not one of them, that one has None.
+
+    Args:
+        texts: What to embed.
+        instead: For each text what to embed where the model does not take it.
+        heartbeat: To be executed every few seconds while it takes.
 
     Raises:
         EmbeddingError: The model takes nothing now.
@@ -183,12 +197,14 @@ def embed_all(texts: Sequence[str], heartbeat: Operation[None] | None = None) ->
     except EmbeddingError as error:
         # Either the model is away, or one of the texts is at fault, which must not hold up the others for ever.
         yield Embed((PROBE,), heartbeat=heartbeat)
+        if len(texts) == 1 and instead[0] != texts[0]:  # what was said before it may be at fault
+            return (yield from embed_all(instead, instead, heartbeat))
         if len(texts) == 1:
             logger.warning("a message is found by its words alone, since %s", error)
             return [None]
     half = len(texts) // 2
-    first = yield from embed_all(texts[:half], heartbeat)
-    second = yield from embed_all(texts[half:], heartbeat)
+    first = yield from embed_all(texts[:half], instead[:half], heartbeat)
+    second = yield from embed_all(texts[half:], instead[half:], heartbeat)
     return first + second
 
 
@@ -219,11 +235,23 @@ def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, l
     return upto, batch
 
 
-def _embed(texts: Sequence[str], keys: SessionKeys, token: str) -> Flow[list[list[float] | None]]:
+def check_lengths(vectors: Sequence[Any], dimensions: int | None) -> None:
+    """Refuse vectors of other lengths.
+
+    Raises:
+        EmbeddingError: One has not so many dimensions.
+    """
+    for vector in vectors:
+        if vector is not None and len(vector) != dimensions:
+            raise EmbeddingError(f"the embedding model gave vectors of {dimensions} and of {len(vector)} dimensions")
+
+
+def _embed(batch: Sequence[Entry], keys: SessionKeys, token: str) -> Flow[list[Any]]:
     heartbeat = renew(keys.indexing, token, LEASE)
-    vectors: list[list[float] | None] = []
-    for at in range(0, len(texts), BATCH):
-        vectors += yield from embed_all(texts[at : at + BATCH], heartbeat)
+    vectors: list[Any] = []
+    for at in range(0, len(batch), BATCH):
+        part = batch[at : at + BATCH]
+        vectors += yield from embed_all([entry.embedded for entry in part], [entry.line for entry in part], heartbeat)
     return vectors
 
 
@@ -241,26 +269,31 @@ def _ready(indexer: Indexer, there: Description | None, dimensions: int | None) 
         return new  # type: ignore[no-any-return]
 
 
-def _fields(
-    entry: Entry, vector: Sequence[float] | None, keys: SessionKeys, recall: Recall, there: Description | None
-) -> Mapping[str, Value]:
-    fields: dict[str, Value] = {
-        "text": entry.text,
-        "terms": entry.terms,
-        "role": entry.role,
-        "session": to_tag(keys.session_id),
-        "namespace": to_tag(keys.namespace),
-        "seq": entry.seq,
-    }
-    if entry.name:
-        fields["name"] = entry.name
-    if entry.id:
-        fields["id"] = entry.id
-    if entry.pieces > 1:
-        fields["pieces"] = entry.pieces
-    if vector is not None and there is not None:
-        fields[vector_field(there.generation)] = to_bytes(vector, recall.datatype)
-    return fields
+def _documents(
+    batch: Sequence[Entry], vectors: Sequence[Any], keys: SessionKeys, recall: Recall, there: Description | None
+) -> list[tuple[str, int, Mapping[str, Value]]]:
+    session, namespace = to_tag(keys.session_id), to_tag(keys.namespace)
+    field = None if there is None else vector_field(there.generation)
+    documents: list[tuple[str, int, Mapping[str, Value]]] = []
+    for entry, vector in zip(batch, vectors, strict=True):
+        fields: dict[str, Value] = {
+            "text": entry.text,
+            "terms": entry.terms,
+            "role": entry.role,
+            "session": session,
+            "namespace": namespace,
+            "seq": entry.seq,
+        }
+        if entry.name:
+            fields["name"] = entry.name
+        if entry.id:
+            fields["id"] = entry.id
+        if entry.pieces > 1:
+            fields["pieces"] = entry.pieces
+        if vector is not None and field is not None:
+            fields[field] = to_bytes(vector, recall.datatype)
+        documents.append((suffix(entry), entry.seq, fields))
+    return documents
 
 
 def tolerating(text: str, operation: Operation[None]) -> Flow[None]:

@@ -6,11 +6,15 @@ Ids are percent-encoded, so that no id can break out of its key or its hash tag,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from urllib.parse import quote, unquote
 
 from langchain_motorhead.exceptions import InvalidInputError
 
 PREFIX = "motorhead"
+DIGEST = "#"
+"""What a tag begins with that has an id's digest, and nothing else does."""
+_LONGEST_TAG = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +105,17 @@ def recall_key(namespace: str) -> str:
 
 
 def to_tag(text: str) -> str:
-    """Encode an id as a tag of an index, so that it holds nothing that separates, folds or ends one."""
-    return quote(text, safe="", errors="surrogatepass")
+    """Encode an id as a tag of an index, so that it holds nothing that separates, folds or ends one.
+
+    The search module cuts off what is longer than 4,096 bytes, so a long id is known by its digest.
+    """
+    tag = _quoted(text)
+    return tag if len(tag) <= _LONGEST_TAG else DIGEST + blake2b(tag.encode(), digest_size=32).hexdigest()
 
 
-def from_tag(tag: str) -> str:
-    """Undo `to_tag`."""
-    return unquote(tag, errors="surrogatepass")
+def from_quoted(text: str) -> str:
+    """Read an id from a key, or from a tag that is no digest."""
+    return unquote(text, errors="surrogatepass")
 
 
 def to_member(text: str) -> bytes:
@@ -125,4 +133,8 @@ def _encoded(name: str, value: object) -> str:
         raise InvalidInputError(f"{name} must be a string, not {type(value).__name__}. Convert it: str(...)")
     if not value:
         raise InvalidInputError(f"{name} is empty. Give any non-empty string")
-    return to_tag(value)
+    return _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")

@@ -95,7 +95,7 @@ class Appended(NamedTuple):
 
 
 # What begins with the functions of another file.
-_TOUCHING_DOCUMENTS = ("index", "delete", "texts")
+_TOUCHING_DOCUMENTS = ("append", "index", "delete", "texts")
 
 
 def _loaded(name: str) -> Script:
@@ -141,8 +141,18 @@ def append(
     Raises:
         InvalidInputError: From `read`: the session is another user's.
     """
-    args = (keys.member, now, epoch, keys.user, ttl, "" if tokens is None else tokens, int(recall), *records)
-    session = (keys.messages, keys.state)
+    args = (
+        keys.member,
+        now,
+        epoch,
+        keys.user,
+        ttl,
+        "" if tokens is None else tokens,
+        int(recall),
+        keys.documents,
+        *records,
+    )
+    session = (keys.messages, keys.state, keys.stale)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["append"], session + keys.registries, args),)
     else:

@@ -64,6 +64,9 @@ class Outage:
     def retry_now(self) -> None:
         """Retry what waits, whatever the pause."""
         with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             self._until = 0.0
             waiting, self._waiting = list(self._waiting.values()), {}
         for keys in waiting:
@@ -76,7 +79,7 @@ class Outage:
                 self._timer.cancel()
 
     def _schedule(self) -> None:
-        if self._timer is not None and self._timer.is_alive() and not self._timer.finished.is_set():
+        if self._timer is not None and self._timer.is_alive():  # none is in a forked child
             return
         self._timer = threading.Timer(max(0.0, self._until - time.monotonic()), self.retry_now)
         self._timer.daemon = True

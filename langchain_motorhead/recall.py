@@ -28,7 +28,7 @@ _METRICS = ("cosine", "l2", "ip")
 _DATATYPES = ("float32", "float64", "float16", "bfloat16")
 _ROLES = ("human", "ai", "system", "tool", "function", "chat")
 _LABELS = {"human": "Human", "ai": "AI", "system": "System", "tool": "Tool", "function": "Function"}
-# A count of ours may be less than the model's own.
+# Characters that make a token, in a text of letters.
 _CHARACTERS = 3
 
 
@@ -89,8 +89,7 @@ class Said(NamedTuple):
         return f"{self.label}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A document to be: one message, or a piece of one.
 
     Attributes:
@@ -102,7 +101,8 @@ class Entry:
         id: Id of the message, if it has one.
         text: What it says.
         terms: Words to be found by.
-        embedded: What the model is given.
+        line: It, and who says so.
+        embedded: What the model is given: the line, and what was said before it.
     """
 
     seq: int
@@ -113,6 +113,7 @@ class Entry:
     id: str | None
     text: str
     terms: str
+    line: str
     embedded: str
 
 
@@ -124,6 +125,7 @@ def said(message: BaseMessage | None, recall: Recall) -> Said | None:
     if not text:
         return None
     name = message.role if isinstance(message, ChatMessage) else message.name
+    name = name and sayable(name)
     return Said(name or _LABELS.get(message.type, message.type), name, text)
 
 
@@ -157,15 +159,15 @@ def entries(
     return made
 
 
-def embedded(line: str, context: Sequence[Said], recall: Recall, count: TokenCounter) -> str:
-    """Give the text to embed for a line: it, and as much of what was said before it as fits, the latest first."""
-    earlier = "\n".join(each.line for each in reversed(context[-CONTEXT:]))
-    if not earlier:
-        return line
+def embedded(line: str, context: Sequence[Said], recall: Recall) -> str:
+    """Give the text to embed for a line: it, and as much of what was said before it as fits, the latest first.
+
+    About as much: a model that takes less cuts off the end, which is the oldest.
+    """
+    earlier = "\n".join([each.line for each in reversed(context[-CONTEXT:])])
     room = recall.max_input_tokens * _CHARACTERS - len(line)
-    if len(earlier) > room:  # all of it may fit nevertheless, or less
-        room = (recall.max_input_tokens - count([HumanMessage(line)])) * _CHARACTERS
-        earlier = earlier[: max(0, room)].rpartition(" ")[0] if len(earlier) > room else earlier
+    if len(earlier) > room:
+        earlier = earlier[: max(0, room)].rpartition(" ")[0]
     return f"{line}\n{earlier}" if earlier else line
 
 
@@ -173,10 +175,11 @@ def _pieces(
     message: BaseMessage, this: Said, seq: int, context: Sequence[Said], recall: Recall, count: TokenCounter
 ) -> list[Entry]:
     texts = [this.text]
-    if len(this.text.encode()) > recall.max_input_tokens:  # no text has more tokens than bytes
-        room = max(16, recall.max_input_tokens - count([HumanMessage(f"{this.label}: ")]))
+    room = max(16, recall.max_input_tokens - len(this.label.encode()) // 2 - 4)  # beside the label
+    # No text has more tokens than bytes.
+    if len(this.text) * 4 > room and len(this.text.encode()) > room and count([message]) > room:
         texts = [str(piece.content) for piece in split_message(HumanMessage(this.text), room, count)]
-    role = message.role if isinstance(message, ChatMessage) else message.type
+    role = sayable(message.role) if isinstance(message, ChatMessage) else message.type
     name = f"{this.name} " if this.name else ""
     return [
         Entry(
@@ -188,7 +191,8 @@ def _pieces(
             id=message.id,
             text=text,
             terms=" ".join(terms(name + text, recall.language)),
-            embedded=embedded(f"{this.label}: {text}", [] if at else context, recall, count),
+            line=(line := f"{this.label}: {text}"),
+            embedded=embedded(line, [] if at else context, recall),
         )
         for at, text in enumerate(texts)
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.keys import SessionKeys, from_member, recall_key, to_tag
+from langchain_motorhead.keys import SessionKeys, from_member, recall_key, to_member, to_tag
 from langchain_motorhead.operations import SCRIPTS, Command, Operation, Value
 
 _DESCRIBED = ("model", "dimensions", "settings", "generation")
@@ -179,7 +179,7 @@ def index(
     for suffix, seq, fields in documents:
         args += (suffix, seq, 2 * len(fields))
         for name, value in fields.items():
-            args += (name, value)
+            args += (name, to_member(value) if isinstance(value, str) else value)
     script = Command(SCRIPTS["index"], (keys.messages, keys.state, keys.indexing, keys.stale), tuple(args))
     return Operation((script,), lambda replies: (None, False, True)[replies[0][0]])
 

@@ -13,7 +13,17 @@ from typing import Any, TypeAlias
 
 from langchain_motorhead import recall_operations as operations
 from langchain_motorhead.flows import Embed, Flow, Vectors
-from langchain_motorhead.indexing import BATCH, PROBE, Indexer, embed_all, index, make_index, set_up, tolerating
+from langchain_motorhead.indexing import (
+    BATCH,
+    PROBE,
+    Indexer,
+    check_lengths,
+    embed_all,
+    index,
+    make_index,
+    set_up,
+    tolerating,
+)
 from langchain_motorhead.keys import SessionKeys, session_keys
 from langchain_motorhead.recall import CONTEXT, Said, embedded, read_said
 from langchain_motorhead.recall_operations import Description, Text
@@ -130,18 +140,19 @@ def _revise_group(
                     todo.append((keys, epoch, document, this, text))
                 before[:] = [*before, this][-CONTEXT:]
         for at in range(0, len(todo), BATCH):
-            count += yield from _revise(indexer, field, todo[at : at + BATCH])
+            count += yield from _revise(indexer, field, wanted.dimensions, todo[at : at + BATCH])
         group = [keys for keys, (epoch, indexed, _) in zip(group, found, strict=True) if epoch and indexed > start]
     return count
 
 
 def _embedded(this: Said, document: Text, before: Sequence[Said], indexer: Indexer) -> str:
     context = [] if "/" in document.suffix else before
-    return embedded(this.line, context, indexer.recall, indexer.count)
+    return embedded(this.line, context, indexer.recall)
 
 
-def _revise(indexer: Indexer, field: str, todo: Sequence[tuple[Any, ...]]) -> Flow[int]:
-    vectors = yield from embed_all([each[-1] for each in todo])
+def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[Any, ...]]) -> Flow[int]:
+    vectors = yield from embed_all([each[-1] for each in todo], [each[3].line for each in todo])
+    check_lengths(vectors, dimensions)
     changed: dict[str, tuple[SessionKeys, str, list[tuple[str, str, bytes]]]] = {}
     for (keys, epoch, document, this, _), vector in zip(todo, vectors, strict=True):
         if vector is not None:

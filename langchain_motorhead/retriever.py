@@ -13,8 +13,8 @@ from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.faces import motorhead_of
+from langchain_motorhead.hits import Hit, Query
 from langchain_motorhead.keys import session_keys
-from langchain_motorhead.searching import Hit, Query
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
 _OPTIONS = frozenset({"embeddings", "recall", "namespace"})
-_MOST_NEIGHBORS = 20
+_MOST, _MOST_NEIGHBORS = 10_000, 20
 
 
 class MotorheadRetriever(BaseRetriever):
@@ -73,7 +73,7 @@ class MotorheadRetriever(BaseRetriever):
     namespace: str | None = None
     session_id: str | None = None
     user_id: str | None = None
-    k: int = Field(default=4, ge=1)
+    k: int = Field(default=4, ge=1, le=_MOST)
     search_type: Literal["hybrid", "similarity", "mmr"] = "hybrid"
     score_threshold: float | None = None
     roles: Sequence[str] | None = None
@@ -82,7 +82,7 @@ class MotorheadRetriever(BaseRetriever):
     filter: Any = None
     neighbors: int = Field(default=0, ge=0, le=_MOST_NEIGHBORS)
     exclude_window: bool = False
-    fetch_k: int = Field(default=20, ge=1)
+    fetch_k: int = Field(default=20, ge=1, le=_MOST)
     lambda_mult: float = Field(default=0.5, ge=0, le=1)
 
     _motorhead: Motorhead = PrivateAttr()
@@ -123,7 +123,7 @@ class MotorheadRetriever(BaseRetriever):
             score_threshold=self.score_threshold,
             filters=tuple(self._filters()),
             neighbors=self.neighbors,
-            exclude_window=2 * (self._motorhead.window.read_limit if self.exclude_window else 0),
+            exclude_window=self.exclude_window,
             fetch_k=self.fetch_k,
             lambda_mult=self.lambda_mult,
         )
@@ -135,7 +135,7 @@ class MotorheadRetriever(BaseRetriever):
 
         filters: list[Any] = []
         if self.roles is not None:
-            if isinstance(self.roles, str) or not self.roles:
+            if isinstance(self.roles, str) or not self.roles or not all(self.roles):
                 raise InvalidInputError('roles must be a list of roles, such as ["human"]')
             filters.append(Tag("role") == list(self.roles))
         if self.after is not None:
@@ -147,7 +147,8 @@ class MotorheadRetriever(BaseRetriever):
                 raise InvalidInputError(
                     f"filter must be a filter of redisvl, such as Num('seq') > 10, not {type(self.filter).__name__}"
                 )
-            filters.append(self.filter)
+            if str(self.filter) != "*":
+                filters.append(FilterExpression(f"({self.filter})"))  # so that no | in it reaches beyond it
         return filters
 
     def _document(self, hit: Hit) -> Document:

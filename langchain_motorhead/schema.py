@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.keys import recall_key, to_tag
 from langchain_motorhead.recall import Recall
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
     from redisvl.schema import IndexSchema
 
-# What a search returns of a document beside its key; the rest is read of those alone that are chosen.
+# What a search returns of a document beside its key, where it finds many to choose from.
 _RETURNED = ["name", "pieces"]
 DISTANCE = "vector_distance"
 _TAG = {"case_sensitive": True}
@@ -36,7 +37,10 @@ def vector_field(generation: int) -> str:
 
 
 def index_schema(namespace: str, recall: Recall, dimensions: int, generation: int = 1) -> IndexSchema:
-    """Describe the index of a namespace."""
+    """Describe the index of a namespace.
+
+    The text itself is stored and not indexed: its terms are, and indexing both would take half as long again.
+    """
     from redisvl.schema import IndexSchema
 
     vector = {
@@ -54,7 +58,6 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
                 "storage_type": "hash",
             },
             "fields": [
-                {"name": "text", "type": "text"},
                 {"name": "terms", "type": "text", "attrs": {"no_stem": True}},
                 {"name": "role", "type": "tag"},
                 {"name": "name", "type": "tag"},
@@ -77,18 +80,42 @@ def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, 
     arguments: list[Any] = ["ON", "HASH", "PREFIX", 1, schema.index.prefix]
     if not scan:
         arguments.append("SKIPINITIALSCAN")
-    arguments.append("SCHEMA")
+    # Terms have no stop words any more, and no phrases are searched.
+    arguments += ["NOOFFSETS", "NOHL", "STOPWORDS", 0, "SCHEMA"]
     for field in schema.redis_fields:
         name, *rest = field.redis_args()
         arguments += [vector_field(generation), "AS", name, *rest] if name == "vector" else [name, *rest]
     return tuple(arguments)
 
 
-def to_bytes(vector: Sequence[float], datatype: str) -> bytes:
-    """Give a vector as the index stores it."""
-    from redisvl.redis.utils import array_to_buffer
+def to_bytes(vector: Any, datatype: str) -> bytes:
+    """Give a vector, an array of numpy, as the index stores it.
 
-    return bytes(array_to_buffer(list(vector), datatype))
+    Raises:
+        EmbeddingError: It has a number that is too large for this.
+    """
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        stored = vector.astype(_dtype(datatype))
+    if not np.isfinite(stored.sum(dtype=np.float64)):
+        raise EmbeddingError(f"the embedding model gave a number that {datatype} cannot hold. Choose another datatype")
+    return bytes(stored.tobytes())
+
+
+def from_bytes(data: bytes, datatype: str) -> list[float]:
+    """Undo `to_bytes`."""
+    import numpy as np
+
+    return [float(number) for number in np.frombuffer(data, _dtype(datatype))]
+
+
+def _dtype(datatype: str) -> Any:
+    if datatype != "bfloat16":
+        return datatype
+    import ml_dtypes  # numpy has none; redisvl brings this
+
+    return ml_dtypes.bfloat16
 
 
 def scope(session_id: str | None, user_id: str | None) -> list[FilterExpression]:
@@ -99,11 +126,14 @@ def scope(session_id: str | None, user_id: str | None) -> list[FilterExpression]
     return [Tag(field) == to_tag(value) for field, value in wanted if value is not None]
 
 
-def nearest(vector: bytes, filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
+def nearest(
+    vector: bytes, filter_: FilterExpression | None, count: int, fields: Sequence[str] | None = None
+) -> tuple[Any, ...]:
     """Give what follows the index's name in FT.SEARCH for the nearest neighbours of a vector."""
     from redisvl.query import VectorQuery
 
-    query = VectorQuery(vector, "vector", return_fields=_RETURNED, filter_expression=filter_, num_results=count)
+    returned = _RETURNED if fields is None else list(fields)
+    query = VectorQuery(vector, "vector", return_fields=returned, filter_expression=filter_, num_results=count)
     return (*query.get_args(), "PARAMS", 2, "vector", vector)
 
 

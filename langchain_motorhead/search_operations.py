@@ -9,7 +9,7 @@ from langchain_motorhead.keys import from_member, recall_key
 from langchain_motorhead.operations import Command, Operation, Value
 from langchain_motorhead.recall_operations import Description, describing, to_description
 
-DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text")
+DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pieces", "ttl")
 
 
 class Match(NamedTuple):
@@ -54,8 +54,8 @@ def search(
 
 def fetch(
     documents: Sequence[str], states: Sequence[str], extra: Sequence[str] = ()
-) -> Operation[tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]]:
-    """Read documents, and of sessions their epoch and first sequence number in the list, in one go.
+) -> Operation[tuple[list[dict[str, Any] | None], list[tuple[str | None, int, str | None]]]]:
+    """Read documents, and of sessions their epoch, first sequence number in the list and user, in one go.
 
     Args:
         documents: Keys of documents.
@@ -63,18 +63,18 @@ def fetch(
         extra: Fields to read beside the usual ones, as bytes.
 
     Returns:
-        The fields of each document, or None if it is gone; the epoch, None if it is gone, and `first` of each session.
+        The fields of each document, or None if it is gone; the epoch, None if it is gone, `first`, and
+        user of each session.
     """
     fields = (*DOCUMENT_FIELDS, *extra)
     commands = [Command("HMGET", (key,), fields) for key in documents]
-    commands += [Command("HMGET", (state,), ("epoch", "first")) for state in states]
+    commands += [Command("HMGET", (state,), ("epoch", "first", "user")) for state in states]
 
-    def read(replies: list[Any]) -> tuple[list[dict[str, Any] | None], list[tuple[str | None, int]]]:
+    def read(
+        replies: list[Any],
+    ) -> tuple[list[dict[str, Any] | None], list[tuple[str | None, int, str | None]]]:
         found = [_fields(reply, extra) for reply in replies[: len(documents)]]
-        sessions = [
-            (None if epoch is None else from_member(epoch), int(first or 0))
-            for epoch, first in replies[len(documents) :]
-        ]
+        sessions = [(_text(epoch), int(first or 0), _text(user)) for epoch, first, user in replies[len(documents) :]]
         return found, sessions
 
     return Operation(tuple(commands), read)
@@ -134,3 +134,7 @@ def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], dist
 def _mapping(value: Any) -> dict[str, Any]:
     pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=True)
     return {from_member(name): each for name, each in pairs}
+
+
+def _text(value: bytes | str | None) -> str | None:
+    return None if value is None else from_member(value)

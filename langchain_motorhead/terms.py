@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 LANGUAGES = frozenset(
@@ -16,43 +16,37 @@ LANGUAGES = frozenset(
 )
 """Languages that have a stemmer and stop words; `none` for neither."""
 
-_WORD = re.compile(r"\w+")
-_LONGEST = 64  # characters of a word that tell it from others
+# What is longer is none; it is cut in pieces, in a query as in a message.
+_WORD = re.compile(r"[^\W_]{1,64}")
 
 
 def words(text: str) -> list[str]:
     """List the words of a text, in order and lower case."""
-    return [word[:_LONGEST] for word in _WORD.findall(text.casefold())]
+    return _WORD.findall(text.casefold())
 
 
 def terms(text: str, language: str) -> list[str]:
     """List what the words of a text are indexed as, in their order."""
+    if language == "none":
+        return words(text)
     stop = _stop_words(language)
-    return [_stem(word, language) for word in words(text) if word not in stop]
+    kept = [word for word in words(text) if word not in stop]
+    with _stemming:  # a stemmer is not for two threads at once
+        return list(_stemmer(language).stemWords(kept))
 
 
 _stemming = threading.Lock()
 
 
-@lru_cache(maxsize=50_000)
-def _stem(word: str, language: str) -> str:
-    if language == "none":
-        return word
-    with _stemming:  # a stemmer is not for two threads at once
-        return str(_stemmer(language).stemWord(word))
-
-
 @cache
 def _stemmer(language: str) -> Any:
-    import snowballstemmer
+    import Stemmer
 
-    return snowballstemmer.stemmer(language)
+    return Stemmer.Stemmer(language)
 
 
 @cache
 def _stop_words(language: str) -> frozenset[str]:
-    if language == "none":
-        return frozenset()
     from redisvl.utils.stopwords import get_stopwords
 
     return frozenset(get_stopwords(language))

@@ -27,7 +27,7 @@ FLOORS = [
     ["connection", "summarizing", "extractive"],
     ["summarization", "embedding", "recall"],
     ["schema"],
-    ["indexing"],
+    ["indexing", "hits"],
     ["searching", "reindexing"],
     ["store", "background", "outage"],
     ["drivers"],

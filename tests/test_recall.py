@@ -173,7 +173,9 @@ def test_setup_is_explicit_and_idempotent(make: MakeMotorhead, client: redis.Red
     motorhead.session("s", "bob").append(numbered(3))
     motorhead.flush()
     index = SearchIndex.from_existing(recall_key(namespace), redis_client=client)
-    assert {"text", "role", "session", "namespace", "user", "created", "seq", "vector"} <= set(index.schema.field_names)
+    assert {"terms", "role", "session", "namespace", "user", "created", "seq", "vector"} <= set(
+        index.schema.field_names
+    )
     attrs: Any = index.schema.fields["vector"].attrs
     assert (attrs.dims, attrs.algorithm.value, attrs.datatype.value) == (32, "HNSW", "FLOAT16")
     query = VectorQuery(
@@ -219,7 +221,7 @@ def test_filters(make: MakeMotorhead) -> None:
     found = session.search("m", k=20, filter=(Num("seq") >= 4) | (Tag("session") == "t"))
     assert [(d.metadata["session_id"], d.metadata["seq"]) for d in found] == [("s", 4), ("s", 5)]
     assert [d.metadata["seq"] for d in session.search("m1", k=20, roles=["AI"], filter=Num("seq") < 3)] == [1]
-    assert [d.page_content for d in session.search("zzz", k=20, filter=Text("text") == "m2")] == ["m2"]
+    assert [d.page_content for d in session.search("zzz", k=20, filter=Text("terms") == "m2")] == ["m2"]
 
 
 async def test_async_is_the_same(amake: MakeMotorhead) -> None:

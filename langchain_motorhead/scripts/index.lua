@@ -23,23 +23,14 @@ if left_over > 0 and not known[3] then
   left_over = 0
 end
 
--- Documents live a little longer than the session, so that not all need a new time whenever something is appended.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local life, ends, old = redis.call('PTTL', state), nil, tonumber(known[7] or 0)
 if life >= 0 then
-  ends = old
-  if now + life > old then
-    ends = now + life + math.floor(life / 4)
-    for _, key in ipairs(document_keys(prefix, 0, start)) do
-      redis.call('PEXPIREAT', key, string.format('%d', ends))
-    end
-    redis.call('HSET', state, 'until', string.format('%d', ends))
-  end
+  ends = outlive(state, stale, prefix, start, life, old)
   redis.call('SET', stale, math.max(stop, left_over), 'PXAT', string.format('%d', ends))
 elseif old > 0 then
   for _, key in ipairs(document_keys(prefix, 0, start)) do
     redis.call('PERSIST', key)
+    redis.call('HDEL', key, 'ttl')
   end
   redis.call('DEL', stale)
   redis.call('HDEL', state, 'until')
@@ -73,16 +64,23 @@ if stop < total then
   redis.call('HSET', state, 't:' .. stop, times[stop])
 end
 
-local at = 9
+-- What all documents have. One HSET each, since the index takes in the document anew with every one.
+local shared = {'epoch', epoch}
+if user ~= '' then
+  shared[3], shared[4] = 'user', user
+end
+if ends then
+  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- for searches: it may outlive its session
+end
+local width, at = #shared, 9
 while at <= #ARGV do
-  local key, seq, count = prefix .. ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local when = times[seq]
+  local key, when, count = prefix .. ARGV[at], times[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])
   redis.call('DEL', key)
-  redis.call('HSET', key, 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6), 'epoch', epoch,
-    unpack(ARGV, at + 3, at + 2 + count))
-  if user ~= '' then
-    redis.call('HSET', key, 'user', user)
+  shared[width + 1], shared[width + 2] = 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6)
+  for next = 1, count do
+    shared[width + 2 + next] = ARGV[at + 2 + next]
   end
+  redis.call('HSET', key, unpack(shared, 1, width + 2 + count))
   if ends then
     redis.call('PEXPIREAT', key, string.format('%d', ends))
   end

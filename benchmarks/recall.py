@@ -1,0 +1,160 @@
+"""What indexing and searching cost, against redisvl doing the same by hand.
+
+    python benchmarks/recall.py [--url URL] [--messages 2000] [--searches 300]
+
+Both sides take turns in one process and on one server, with the same schema and the same vectors, made beforehand, so
+that only the ratio of the two counts. The raw side calls `SearchIndex.load` for documents that have all fields already, and
+`SearchIndex.query` for the same queries, and reads the same documents. The time of the package includes that of appending.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from redisvl.index import SearchIndex
+from redisvl.query import TextQuery, VectorQuery
+from redisvl.query.filter import Tag
+
+from langchain_motorhead import Motorhead, Recall
+from langchain_motorhead.schema import index_schema
+
+DIMENSIONS = 384
+WORDS = [f"word{at}" for at in range(2_000)]
+
+
+class InHand(Embeddings):
+    """Vectors that cost nothing: made beforehand, given in turn."""
+
+    def __init__(self) -> None:
+        self.vectors: list[list[float]] = np.random.default_rng(0).normal(size=(256, DIMENSIONS)).tolist()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Give as many vectors as there are texts."""
+        return self.vectors[: len(texts)]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Give a vector."""
+        return self.vectors[len(text) % 256]
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--url", default="embedded://")
+    parser.add_argument("--messages", type=int, default=2_000)
+    parser.add_argument("--searches", type=int, default=300)
+    options = parser.parse_args()
+    chance = random.Random(0)  # noqa: S311 - words to search
+    said = [" ".join(chance.choices(WORDS, k=40)) for _ in range(options.messages)]
+    model, namespace = InHand(), f"bench-{uuid.uuid4()}"
+    with Motorhead.from_url(
+        options.url, namespace=namespace, embeddings=model, compaction="manual", token_counter=len
+    ) as motorhead:
+        motorhead.setup()
+        client = motorhead._engine.driver.store.connection.sync_client
+        schema = index_schema(f"raw {namespace}", Recall(), DIMENSIONS)
+        raw = SearchIndex(schema, redis_client=client)
+        raw.create()
+        print(f"{'':34}{'raw ms':>10}{'ours ms':>10}{'ratio':>8}")
+        indexing(motorhead, raw, said, model)
+        searching(motorhead, raw, model, options.searches)
+        raw.delete()
+        motorhead.delete_user("bob")
+
+
+def indexing(motorhead: Motorhead, raw: SearchIndex, said: list[str], model: InHand) -> None:
+    """Compare indexing sessions of 100 messages with loading as many documents, and one session of 256 with a batch."""
+    messages: list[BaseMessage] = [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(said)]
+    vectors = [np.array(vector, np.float32).tobytes() for vector in model.vectors]
+    rows = [row(text, place, vectors[place % 256]) for place, text in enumerate(said)]
+    starts = range(0, len(messages), 100)
+
+    def ours(name: str) -> None:
+        for at in starts:
+            motorhead.session(f"{name} {at}", "bob").append(messages[at : at + 100])
+        motorhead.flush()
+
+    def by_hand() -> None:
+        for at in starts:
+            raw.load(rows[at : at + 100], id_field="key")
+
+    times: dict[str, list[float]] = {"ours": [], "raw": []}
+    for at in range(5):
+        times["raw"].append(timed(by_hand))
+        times["ours"].append(timed(lambda at=at: ours(str(at))))
+        raw.clear()
+        motorhead.delete_user("bob")
+    report(f"append and index {len(messages)}", times["raw"], times["ours"], statistics.median)
+    by_hand()
+    ours("session")
+
+
+def row(text: str, place: int, vector: bytes) -> dict[str, Any]:
+    """Give the fields that a document of ours has."""
+    return {
+        "key": f"{{raw}}:{place}",
+        "text": text,
+        "terms": text,
+        "role": "ai" if place % 2 else "human",
+        "session": f"session%20{place // 256 * 256}",
+        "namespace": "raw",
+        "user": "bob",
+        "created": 1.0,
+        "epoch": "0" * 16,
+        "seq": place,
+        "vector": vector,
+    }
+
+
+def searching(motorhead: Motorhead, raw: SearchIndex, model: InHand, rounds: int) -> None:
+    """Compare the same queries, and the reading of what they found."""
+    scope, fields = Tag("user") == "bob", ["text", "role", "session", "user", "created", "seq", "epoch"]
+    client = motorhead._engine.driver.store.connection.sync_client
+
+    def nearest(text: str, count: int, wanted: list[str]) -> Any:
+        vector = np.array(model.embed_query(text), np.float32).tobytes()
+        return raw.query(VectorQuery(vector, "vector", wanted, scope, num_results=count))
+
+    def hybrid(text: str) -> None:
+        near = nearest(text, 100, ["name", "pieces"])
+        query = TextQuery(text, "terms", filter_expression=scope, return_fields=["name", "pieces"], num_results=200)
+        found = raw.query(query)
+        chosen = sorted({row["id"] for row in [*near[:6], *found[:6]]})[:10]
+        with client.pipeline(transaction=False) as pipeline:
+            for key in chosen:
+                pipeline.hmget(key, fields)
+            pipeline.execute()
+
+    retrievers = {kind: motorhead.retriever(user_id="bob", k=10, search_type=kind) for kind in ("similarity", "hybrid")}
+    queries = [" ".join(random.Random(at).choices(WORDS, k=5)) for at in range(rounds)]  # noqa: S311
+    for kind, by_hand in (("similarity", lambda text: nearest(text, 10, fields)), ("hybrid", hybrid)):
+        times: dict[str, list[float]] = {"ours": [], "raw": []}
+        for text in queries:
+            times["raw"].append(timed(lambda text=text, call=by_hand: call(text)))
+            times["ours"].append(timed(lambda text=text, call=retrievers[kind].invoke: call(text)))
+        report(f"search, {kind}, k=10", times["raw"], times["ours"], statistics.median)
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Give the milliseconds that a call takes."""
+    started = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - started)
+
+
+def report(name: str, raw: list[float], ours: list[float], one: Callable[[list[float]], float]) -> None:
+    """Print a line of the table."""
+    print(f"{name:34}{one(raw):10.2f}{one(ours):10.2f}{one(ours) / one(raw):8.2f}")
+
+
+if __name__ == "__main__":
+    main()
