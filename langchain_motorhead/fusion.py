@@ -43,12 +43,13 @@ def fuse(
     }
     best = max(by_words.values(), default=0.0) or 1.0
     only = _only_one_named(names.values(), frozenset(query))
+    named = set() if only is None else {place for place, name in names.items() if _first(name) == only}
     scores = {}
     for place in places:
         # With one hit alone there is no span: it is the best.
         meaning = (near[place] - low) / span if len(near) > 1 and place in near else float(place in near)
         score = MEANING * meaning + (1 - MEANING) * by_words[place] / best
-        if only is not None and _first(names.get(place, "")) == only:
+        if place in named:
             score += SPEAKER
         scores[place] = score / (1 + SPEAKER)
     ranked = sorted(scores, key=lambda place: (-scores[place], -worded.get(place, 0.0), place))
@@ -56,7 +57,7 @@ def fuse(
 
 
 def _only_one_named(names: Iterable[str], query: frozenset[str]) -> str | None:
-    named = {_first(name) for name in names} & query
+    named = {_first(name) for name in set(names)} & query
     return next(iter(named)) if len(named) == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""What a search gives: the messages found, read from their documents, without those that are gone, or are not wanted."""
+"""What a search gives: the messages found, read from their documents, without what is gone or not wanted."""
 
 from __future__ import annotations
 

@@ -274,6 +274,7 @@ def _documents(
 ) -> list[tuple[str, int, Mapping[str, Value]]]:
     session, namespace = to_tag(keys.session_id), to_tag(keys.namespace)
     field = None if there is None else vector_field(there.generation)
+    stored = iter(to_bytes([vector for vector in vectors if vector is not None], recall.datatype))
     documents: list[tuple[str, int, Mapping[str, Value]]] = []
     for entry, vector in zip(batch, vectors, strict=True):
         fields: dict[str, Value] = {
@@ -291,7 +292,7 @@ def _documents(
         if entry.pieces > 1:
             fields["pieces"] = entry.pieces
         if vector is not None and field is not None:
-            fields[field] = to_bytes(vector, recall.datatype)
+            fields[field] = next(stored)
         documents.append((suffix(entry), entry.seq, fields))
     return documents
 

@@ -121,7 +121,8 @@ def said(message: BaseMessage | None, recall: Recall) -> Said | None:
     """Give what a message says, or None for one that is not indexed."""
     if message is None or message.type not in recall.roles:
         return None
-    text = sayable(str(message.text)).strip()
+    # The property looks for blocks, which few messages have.
+    text = sayable(message.content if isinstance(message.content, str) else str(message.text)).strip()
     if not text:
         return None
     name = message.role if isinstance(message, ChatMessage) else message.name

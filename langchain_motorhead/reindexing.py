@@ -154,11 +154,12 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[
     vectors = yield from embed_all([each[-1] for each in todo], [each[3].line for each in todo])
     check_lengths(vectors, dimensions)
     changed: dict[str, tuple[SessionKeys, str, list[tuple[str, str, bytes]]]] = {}
-    for (keys, epoch, document, this, _), vector in zip(todo, vectors, strict=True):
-        if vector is not None:
-            words = " ".join(terms(f"{this.name or ''} {this.text}", indexer.recall.language))
-            _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
-            rows.append((document.suffix, words, to_bytes(vector, indexer.recall.datatype)))
+    done = [(each, vector) for each, vector in zip(todo, vectors, strict=True) if vector is not None]
+    stored = to_bytes([vector for _, vector in done], indexer.recall.datatype)
+    for ((keys, epoch, document, this, _), _), data in zip(done, stored, strict=True):
+        words = " ".join(terms(f"{this.name or ''} {this.text}", indexer.recall.language))
+        _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
+        rows.append((document.suffix, words, data))
     count = 0
     for keys, epoch, rows in changed.values():
         count += yield operations.revise(keys, epoch, field, rows)

@@ -88,19 +88,19 @@ def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, 
     return tuple(arguments)
 
 
-def to_bytes(vector: Any, datatype: str) -> bytes:
-    """Give a vector, an array of numpy, as the index stores it.
+def to_bytes(vectors: Sequence[Any], datatype: str) -> list[bytes]:
+    """Give vectors, arrays of numpy, as the index stores them.
 
     Raises:
-        EmbeddingError: It has a number that is too large for this.
+        EmbeddingError: One has a number that is too large for this.
     """
     import numpy as np
 
     with np.errstate(over="ignore"):
-        stored = vector.astype(_dtype(datatype))
+        stored = np.asarray(vectors).astype(_dtype(datatype))
     if not np.isfinite(stored.sum(dtype=np.float64)):
         raise EmbeddingError(f"the embedding model gave a number that {datatype} cannot hold. Choose another datatype")
-    return bytes(stored.tobytes())
+    return [row.tobytes() for row in stored]
 
 
 def from_bytes(data: bytes, datatype: str) -> list[float]:

@@ -101,29 +101,29 @@ def _pairs(names: Sequence[str], description: Description) -> list[Value]:
 
 
 def _matches(reply: Any, distance: str) -> list[Match]:
-    """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3."""
+    """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3. Hundreds of rows, so with little ado."""
     if isinstance(reply, dict):
-        rows = [
-            (row["id"], row.get("score"), (row.get("extra_attributes") or {}).items())
-            for row in map(_mapping, _mapping(reply).get("results", []))
-        ]
+        rows = _mapping(reply).get("results", [])
+        encoded = bool(rows) and b"id" in rows[0]
+        names: list[Any] = [b"id", b"score", b"extra_attributes"] if encoded else ["id", "score", "extra_attributes"]
+        id_, score, fields = names
+        return [_match(row[id_], row.get(score), (row[fields] or {}).items(), distance) for row in rows]
+    # A list of fields follows the key, or the score if there is one.
+    rest = reply[1:]
+    if len(rest) > 2 and not isinstance(rest[1], list | None):
+        keys, scores, lists = rest[::3], rest[1::3], rest[2::3]
     else:
-        # A list of fields follows the key, or the score if there is one.
-        rest = reply[1:]
-        scored = len(rest) > 2 and not isinstance(rest[1], list | None)
-        width = 3 if scored else 2
-        scores = rest[1::width] if scored else [None] * len(rest)
-        rows = [
-            (key, score, zip((fields or [])[::2], (fields or [])[1::2], strict=True))
-            for key, score, fields in zip(rest[::width], scores, rest[width - 1 :: width], strict=False)
-        ]
-    return [_match(key, score, fields, distance) for key, score, fields in rows]
+        keys, scores, lists = rest[::2], [None] * len(rest), rest[1::2]
+    return [
+        _match(key, score, zip(flat[::2], flat[1::2], strict=True), distance)
+        for key, score, flat in zip(keys, scores, (each or [] for each in lists), strict=False)
+    ]
 
 
 def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match:
     plain = {}
     for name, value in fields:
-        text = name.decode() if isinstance(name, bytes) else name
+        text = name.decode() if type(name) is bytes else name
         if text == distance:
             score = value
         else:

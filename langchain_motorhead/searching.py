@@ -72,7 +72,7 @@ def _queries(
         filter_ = each if filter_ is None else filter_ & each
     if vector is not None:
         fields = operations.DOCUMENT_FIELDS if query.search_type == "similarity" else None
-        data = to_bytes(vector, indexer.recall.datatype)
+        (data,) = to_bytes([vector], indexer.recall.datatype)
         yield "near", counts[0], nearest(data, filter_, counts[0], fields)
     if by_words:
         yield "worded", counts[1], worded(by_words, filter_, counts[1])
@@ -121,12 +121,13 @@ def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer
     scores: dict[str, dict[Place, float]] = {"near": {}, "worded": {}}
     # Words tell better than the meaning which piece of a long message it is.
     for kind, to_score in (("near", _SIMILARITY[indexer.recall.metric]), ("worded", float)):
+        known = scores[kind]
         for match in found.get(kind, ()):
             session, _, rest = match.key.rpartition(":")
             seq, _, piece = rest.partition("/")
             place, score = (session, int(seq)), to_score(match.score)
-            if place not in scores[kind] or score > scores[kind][place]:
-                scores[kind][place] = score
+            if score > known.get(place, -_INFINITY):
+                known[place] = score
                 best[place] = (int(piece or 0), int(match.fields.get("pieces", 1)))
             if "name" in match.fields:
                 names[place] = match.fields["name"]
@@ -156,6 +157,7 @@ def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer
     return [with_vectors[at][0] for at in chosen]
 
 
+_INFINITY = float("inf")
 _SIMILARITY: dict[str, Any] = {
     "cosine": lambda distance: 1 - distance,
     "ip": lambda distance: 1 - distance,
