@@ -13,7 +13,7 @@ from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows import Embed, Vectors
 
 # Where LangChain's own classes keep the name of their model.
-_NAMED = ("model", "model_name", "model_id", "deployment", "repo_id", "model_path")
+_NAMED = ("model", "model_name", "model_id", "repo_id", "model_path")
 _WRAPPED = ("underlying_embeddings", "embeddings", "embedding", "bound")
 
 
@@ -94,7 +94,8 @@ def resolve_embeddings(embeddings: object) -> Embeddings:
                 "give the model itself"
             ) from error
     # By what it can do, for there are models that do not inherit from LangChain's class.
-    if not all(callable(getattr(embeddings, name, None)) for name in ("embed_documents", "embed_query")):
+    methods = [getattr(embeddings, name, None) for name in ("embed_documents", "embed_query")]
+    if isinstance(embeddings, type) or not all(map(callable, methods)):
         raise InvalidInputError(
             "embeddings must be a LangChain Embeddings, or its name as init_embeddings takes it: "
             f"embeddings={embeddings!r:.40} is neither"
@@ -114,6 +115,8 @@ def model_name(embeddings: Any) -> str:
         if isinstance(below, Embeddings):
             return model_name(below)
     kind = type(embeddings).__name__
+    if isinstance(deployment := getattr(embeddings, "deployment", None), str) and "Azure" in kind:
+        return f"{kind}:{deployment}"  # its model is the class's default, whatever is deployed
     for attribute in _NAMED:
         name = getattr(embeddings, attribute, None)
         if isinstance(name, str) and name:
@@ -153,7 +156,7 @@ def _checked(texts: Sequence[str], vectors: Any) -> Vectors:
 
     try:
         plain = np.asarray(vectors, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EmbeddingError(
             "the embedding model gave something else than a list of numbers for each text, all of one length"
         ) from error

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
+from langchain_motorhead.terms import words
+
 Place: TypeAlias = tuple[str, int]
 """A message: its session, and its sequence number."""
 
@@ -34,7 +36,6 @@ def fuse(
         All of them with a score from 0 to 1, best first. It is relative to the best of this search.
     """
     low, high = (min(near.values()), max(near.values())) if near else (0.0, 0.0)
-    span = (high - low) or 1.0
     places = near.keys() | worded.keys()
     by_words = {
         (session, seq): worded.get((session, seq), 0.0)
@@ -46,8 +47,8 @@ def fuse(
     named = set() if only is None else {place for place, name in names.items() if _first(name) == only}
     scores = {}
     for place in places:
-        # With one hit alone there is no span: it is the best.
-        meaning = (near[place] - low) / span if len(near) > 1 and place in near else float(place in near)
+        # Where all are equally near there is no span: each is the best.
+        meaning = (near[place] - low) / (high - low) if high > low and place in near else float(place in near)
         score = MEANING * meaning + (1 - MEANING) * by_words[place] / best
         if place in named:
             score += SPEAKER
@@ -62,4 +63,4 @@ def _only_one_named(names: Iterable[str], query: frozenset[str]) -> str | None:
 
 
 def _first(name: str) -> str:
-    return next(iter(name.casefold().split()), "")
+    return next(iter(words(name)), "")

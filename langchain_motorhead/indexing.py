@@ -146,7 +146,7 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         EmbeddingError: The model failed. What was not indexed stays in the list.
         EmbeddingMismatchError: The index was made otherwise.
     """
-    done = 0
+    done, refused = 0, None
     while True:
         seen: Unindexed | bool
         seen, there = yield operations.unindexed(
@@ -172,6 +172,13 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         left = yield operations.index(keys, token, seen, upto, documents, lease=LEASE, generation=generation)
         if left is not None:
             done += upto - seen.indexed
+        elif refused == (seen.epoch, seen.indexed, seen.user, generation):  # nobody else moved on either
+            raise EmbeddingMismatchError(
+                f"session {keys.session_id!r} was indexed for a later index of namespace {keys.namespace!r} than is "
+                "described. Call Motorhead.reindex()"
+            )
+        else:
+            refused = (seen.epoch, seen.indexed, seen.user, generation)
         if left is False:
             return done
 

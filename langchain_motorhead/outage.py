@@ -29,6 +29,7 @@ class Outage:
         self._failures = 0
         self._until = 0.0
         self._timer: threading.Timer | None = None
+        self._closed = False
 
     def failed(self, keys: SessionKeys, error: Exception) -> None:
         """Note that a session could not be indexed."""
@@ -70,16 +71,20 @@ class Outage:
             self._until = 0.0
             waiting, self._waiting = list(self._waiting.values()), {}
         for keys in waiting:
-            self._retry(keys)
+            try:
+                self._retry(keys)
+            except Exception:
+                logger.warning("session %r: could not be tried again", keys.session_id, exc_info=True)
 
     def close(self) -> None:
         """Retry nothing any more."""
         with self._lock:
+            self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
 
     def _schedule(self) -> None:
-        if self._timer is not None and self._timer.is_alive():  # none is in a forked child
+        if self._closed or (self._timer is not None and self._timer.is_alive()):  # none is in a forked child
             return
         self._timer = threading.Timer(max(0.0, self._until - time.monotonic()), self.retry_now)
         self._timer.daemon = True

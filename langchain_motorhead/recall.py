@@ -7,7 +7,7 @@ finds (`fusion.py`), was measured: see "Recall" in the README.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +28,8 @@ _METRICS = ("cosine", "l2", "ip")
 _DATATYPES = ("float32", "float64", "float16", "bfloat16")
 _ROLES = ("human", "ai", "system", "tool", "function", "chat")
 _LABELS = {"human": "Human", "ai": "AI", "system": "System", "tool": "Tool", "function": "Function"}
+# Characters of a name that are embedded.
+_LONGEST_NAME = 64
 # Characters that make a token, in a text of letters.
 _CHARACTERS = 3
 
@@ -61,12 +63,15 @@ class Recall:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
+        if self.model is not None and (not isinstance(self.model, str) or not self.model):
+            raise InvalidInputError(f"model must be a name of the embedding model, not {self.model!r}")
         for name, known in (("algorithm", _ALGORITHMS), ("metric", _METRICS), ("datatype", _DATATYPES)):
             if getattr(self, name) not in known:
                 raise InvalidInputError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
-        if self.language not in LANGUAGES:
+        if not isinstance(self.language, str) or self.language not in LANGUAGES:
             raise InvalidInputError(f"language must be one of {', '.join(sorted(LANGUAGES))}, not {self.language!r}")
-        if isinstance(self.roles, str) or not self.roles or not set(self.roles) <= set(_ROLES):
+        wrong = isinstance(self.roles, str) or not isinstance(self.roles, Iterable) or not self.roles
+        if wrong or not all(role in _ROLES for role in self.roles):
             raise InvalidInputError(f"roles must be some of {_ROLES}, not {self.roles!r}")
         if not isinstance(self.max_input_tokens, int) or self.max_input_tokens < 32:
             raise InvalidInputError(
@@ -127,7 +132,7 @@ def said(message: BaseMessage | None, recall: Recall) -> Said | None:
         return None
     name = message.role if isinstance(message, ChatMessage) else message.name
     name = name and sayable(name)
-    return Said(name or _LABELS.get(message.type, message.type), name, text)
+    return Said((name or "")[:_LONGEST_NAME] or _LABELS.get(message.type, message.type), name, text)
 
 
 def read_said(name: str, role: str, text: str) -> Said:
@@ -172,6 +177,17 @@ def embedded(line: str, context: Sequence[Said], recall: Recall) -> str:
     return f"{line}\n{earlier}" if earlier else line
 
 
+def _joined(texts: Iterable[str]) -> list[str]:
+    """Put what is blank to the piece before it."""
+    pieces: list[str] = []
+    for text in texts:
+        if pieces and not text.strip():
+            pieces[-1] += text
+        else:
+            pieces.append(text)
+    return pieces
+
+
 def _pieces(
     message: BaseMessage, this: Said, seq: int, context: Sequence[Said], recall: Recall, count: TokenCounter
 ) -> list[Entry]:
@@ -179,7 +195,7 @@ def _pieces(
     room = max(16, recall.max_input_tokens - len(this.label.encode()) // 2 - 4)  # beside the label
     # No text has more tokens than bytes.
     if len(this.text) * 4 > room and len(this.text.encode()) > room and count([message]) > room:
-        texts = [str(piece.content) for piece in split_message(HumanMessage(this.text), room, count)]
+        texts = _joined(str(piece.content) for piece in split_message(HumanMessage(this.text), room, count))
     role = sayable(message.role) if isinstance(message, ChatMessage) else message.type
     name = f"{this.name} " if this.name else ""
     return [
