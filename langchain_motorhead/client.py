@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from langchain_motorhead import indexing, reindexing, searching, sessions
+from langchain_motorhead import index_setup, reindexing, searching, sessions
 from langchain_motorhead.connection import Connection, adopt, connect
 from langchain_motorhead.hits import Hit, Query
 from langchain_motorhead.options import Options, make_engine
@@ -153,11 +153,11 @@ class Motorhead:
             SearchUnavailableError: This Redis has no search module.
             EmbeddingMismatchError: There is an index of another model, or of other settings: see `reindex`.
         """
-        self._engine.run(indexing.set_up(self._engine.recall))
+        self._engine.run(index_setup.set_up(self._engine.recall))
 
     async def asetup(self) -> None:
         """Make the index of recall, unless it is there. See `setup`."""
-        await self._engine.arun(indexing.set_up(self._engine.recall))
+        await self._engine.arun(index_setup.set_up(self._engine.recall))
 
     def reindex(self, *, progress: bool = True) -> int:
         """Make the index anew, with the model and settings of this Motorhead, from the text that is stored.
@@ -177,13 +177,15 @@ class Motorhead:
             EmbeddingError: The model failed. The old index is still in place.
         """
         with reindexing.progress_bar(show=progress) as report:
-            return self._engine.run(reindexing.reindex(self._engine.recall, report))
+            return self._engine.run(reindexing.reindex(self._engine.recall, report, one_slot=self._engine.one_slot))
 
     async def areindex(self, *, progress: bool = True) -> int:
         """Make the index anew. See `reindex`."""
         await self._engine.prepare_counting()
         with reindexing.progress_bar(show=progress) as report:
-            return await self._engine.arun(reindexing.reindex(self._engine.recall, report))
+            return await self._engine.arun(
+                reindexing.reindex(self._engine.recall, report, one_slot=self._engine.one_slot)
+            )
 
     def sessions(
         self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True

@@ -24,7 +24,7 @@ from langchain_motorhead.exceptions import (
     RecallNotConfiguredError,
 )
 from langchain_motorhead.flows import Flow
-from langchain_motorhead.indexing import Indexer
+from langchain_motorhead.index_setup import Indexer
 from langchain_motorhead.keys import SessionKeys
 from langchain_motorhead.operations import Appended, Operation
 from langchain_motorhead.outage import Outage
@@ -156,13 +156,13 @@ class Engine:
             return
         token = secrets.token_hex(8)
         try:
-            self.driver.run(indexing.index(keys, token, self.recall, wait=wait))
+            done = self.driver.run(indexing.index(keys, token, self.recall, wait=wait))
         except BaseException as error:
             self._give_back(operations.give_up(keys.indexing, token))
             if explicit or not self._is_known(keys, error):
                 raise
         else:
-            self.outage.passed(keys)
+            self._passed(keys, done=done)
 
     async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> None:
         """Index what is not indexed of a session, on this loop. See `index`."""
@@ -171,14 +171,14 @@ class Engine:
         await self.prepare_counting()
         token = secrets.token_hex(8)
         try:
-            await self.driver.arun(indexing.index(keys, token, self.recall, wait=wait))
+            done = await self.driver.arun(indexing.index(keys, token, self.recall, wait=wait))
         except BaseException as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
             await self._agive_back(operations.give_up(keys.indexing, token))
             if explicit or not self._is_known(keys, error):
                 raise
         else:
-            self.outage.passed(keys)
+            self._passed(keys, done=done)
 
     def flush(self) -> None:
         """Wait for what is under way, and for one more try of what waits for the embedding model."""
@@ -202,15 +202,26 @@ class Engine:
             return False
         return True
 
+    def _passed(self, keys: SessionKeys, *, done: bool) -> None:
+        self.outage.passed(keys)
+        if not done:  # another worker is at it, unless it died with the lease
+            self.outage.look_again(keys, 1.1 * indexing.LEASE / 1000)
+
     def _catch_up(self, keys: SessionKeys) -> None:
         """Index what had to wait, and compact what waited for that: on the loop where it failed, if it still runs."""
         manual = self.mode == "manual"
 
         def work() -> None:
-            (self.index if manual else self.compact)(keys, explicit=False)
+            if manual:
+                self.index(keys, explicit=False, wait=True)
+            else:
+                self.compact(keys, explicit=False)
 
         async def awork() -> None:
-            await (self.aindex if manual else self.acompact)(keys, explicit=False)
+            if manual:
+                await self.aindex(keys, explicit=False, wait=True)
+            else:
+                await self.acompact(keys, explicit=False)
 
         loop = self._loop() if self._loop is not None else None
         if loop is None or not loop.is_running():

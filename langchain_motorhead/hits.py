@@ -162,15 +162,16 @@ def _keys(found: Found, neighbors: int) -> list[str]:
     return keys
 
 
-# What is not indexed, such as tool results, stands between: three times as many are looked at as are wanted.
+# What is not indexed, such as the results of several tools, stands between: more are looked at than are wanted.
+_REACH = 8
 
 
 def _earlier(found: Found, count: int) -> range:
-    return range(found.seq - 1, max(-1, found.seq - 1 - 3 * count), -1)
+    return range(found.seq - 1, max(-1, found.seq - 1 - _REACH - 3 * count), -1)
 
 
 def _later(found: Found, count: int) -> range:
-    return range(found.seq + 1, found.seq + 1 + 3 * count)
+    return range(found.seq + 1, found.seq + 1 + _REACH + 3 * count)
 
 
 def _pieces(found: Found) -> range:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from langchain_motorhead import recall_operations as operations
@@ -18,16 +17,14 @@ from langchain_motorhead.exceptions import (
     EmbeddingMismatchError,
     InvalidMessageError,
     SearchUnavailableError,
-    StoreError,
 )
-from langchain_motorhead.flows import Embed, Flow, Pause, Vectors
-from langchain_motorhead.keys import SessionKeys, recall_key, to_tag
+from langchain_motorhead.flows import Embed, Flow, Pause
+from langchain_motorhead.index_setup import PROBE, Indexer, set_up
+from langchain_motorhead.keys import SessionKeys, to_tag
 from langchain_motorhead.operations import Operation, Value, renew
 from langchain_motorhead.recall import CONTEXT, CONTEXT_REACH, Entry, Recall, entries, read_said, said
 from langchain_motorhead.recall_operations import Description, Unindexed
-from langchain_motorhead.schema import creation, index_name, index_schema, to_bytes, vector_field
-from langchain_motorhead.search_operations import filling
-from langchain_motorhead.tokens import TokenCounter
+from langchain_motorhead.schema import to_bytes, vector_field
 
 logger = logging.getLogger(__name__)
 
@@ -36,101 +33,9 @@ LEASE = 10_000
 # Messages read, and texts embedded, in one go.
 BATCH = 256
 _POLL = Pause(0.1)
-PROBE = "Is anybody there?"
-"""Embedded to see how long vectors are, and whether the model is there at all."""
 
 
-@dataclass(slots=True)
-class Indexer:
-    """What indexing needs to know beside the session.
-
-    Attributes:
-        namespace: Whose index.
-        recall: How to index.
-        model: Name of the embedding model.
-        count: Counts tokens.
-        ready: Whether the index is known to be there.
-        unsearchable: Whether Redis is known to have no search module: documents are kept for when it has.
-    """
-
-    namespace: str
-    recall: Recall
-    model: str
-    count: TokenCounter
-    ready: bool = False
-    unsearchable: bool = False
-
-    def describe(self, dimensions: int, generation: int = 1) -> Description:
-        """Describe the index that this would make."""
-        settings = f"{self.recall.algorithm} {self.recall.metric} {self.recall.datatype} {self.recall.language}"
-        return Description(self.model, dimensions, settings, generation)
-
-    def check(self, there: Description, dimensions: int | None) -> None:
-        """Refuse an index that was made otherwise.
-
-        Raises:
-            EmbeddingMismatchError: It was made with another model, or other settings.
-        """
-        ours = self.describe(there.dimensions if dimensions is None else dimensions, there.generation)
-        if ours != there:
-            raise EmbeddingMismatchError(
-                f"the index of namespace {self.namespace!r} was made with {_told(there)}; this is {_told(ours)}. Call "
-                "Motorhead.reindex() to make it anew with this, or give the model and the Recall that it was made with"
-            )
-
-
-def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]:
-    """Make the index, unless it is there.
-
-    Args:
-        indexer: What to make.
-        dimensions: Of the vectors; None to ask the index, or else the model.
-
-    Raises:
-        EmbeddingMismatchError: There is one of another model, or of other settings.
-        SearchUnavailableError: Redis has no search module.
-        EmbeddingError: The model does not say how long its vectors are.
-    """
-    there: Description | None = None
-    if dimensions is None:
-        there = yield operations.describe(indexer.namespace)
-        if there is None:
-            vectors: Vectors = yield Embed((PROBE,))
-            dimensions = len(vectors[0])
-    if there is None:
-        assert dimensions is not None  # noqa: S101 - for the type checker
-        new, there = yield operations.establish(indexer.namespace, indexer.describe(dimensions))
-    else:
-        new = False
-    indexer.check(there, dimensions)
-    yield from make_index(indexer, there, scan=not new)
-    yield from tolerating("already exists", operations.command(
-        "FT.ALIASADD", recall_key(indexer.namespace), index_name(indexer.namespace, there.generation)
-    ))  # fmt: skip
-    indexer.ready, indexer.unsearchable = True, False
-    return there
-
-
-def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None]:
-    """Make the index of a description, unless it is there, and wait until all documents that there were are in it."""
-    name = index_name(indexer.namespace, there.generation)
-    schema = index_schema(indexer.namespace, indexer.recall, there.dimensions, there.generation)
-    create = operations.command("FT.CREATE", name, *creation(schema, there.generation, scan=scan))
-    try:
-        yield create
-    except StoreError as error:
-        if "already exists" not in str(error).lower():
-            raise
-        if not scan:  # it is left over from one whose description was deleted, or was made by another process just now
-            yield from tolerating("index", operations.command("FT.DROPINDEX", name))
-            again = operations.command("FT.CREATE", name, *creation(schema, there.generation, scan=True))
-            yield from tolerating("already exists", again)
-    # It is not only incomplete while it is filled, but finds the wrong things.
-    while (yield filling(name)):
-        yield _POLL
-
-
-def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[int]:
+def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[bool]:
     """Index what is not indexed of a session.
 
     Args:
@@ -140,13 +45,13 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         wait: Whether to wait for another worker that is at it, rather than leave the work to it.
 
     Returns:
-        How many messages were.
+        Whether all is indexed; otherwise another worker is at it, or was when it died.
 
     Raises:
         EmbeddingError: The model failed. What was not indexed stays in the list.
         EmbeddingMismatchError: The index was made otherwise.
     """
-    done, refused = 0, None
+    refused = None
     while True:
         seen: Unindexed | bool
         seen, there = yield operations.unindexed(
@@ -156,7 +61,7 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
             yield _POLL
             continue
         if isinstance(seen, bool):
-            return done
+            return seen
         if there is not None:
             indexer.check(there, None)
         upto, batch = _batch(seen, keys, indexer)
@@ -170,17 +75,15 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         documents = _documents(batch, vectors, keys, indexer.recall, there)
         generation = 0 if there is None else there.generation
         left = yield operations.index(keys, token, seen, upto, documents, lease=LEASE, generation=generation)
-        if left is not None:
-            done += upto - seen.indexed
-        elif refused == (seen.epoch, seen.indexed, seen.user, generation):  # nobody else moved on either
+        if left is False:
+            return True
+        if left is None and refused == (seen.epoch, seen.indexed, seen.user, generation):  # nobody else moved on either
             raise EmbeddingMismatchError(
                 f"session {keys.session_id!r} was indexed for a later index of namespace {keys.namespace!r} than is "
                 "described. Call Motorhead.reindex()"
             )
-        else:
+        if left is None:
             refused = (seen.epoch, seen.indexed, seen.user, generation)
-        if left is False:
-            return done
 
 
 def embed_all(
@@ -302,16 +205,3 @@ def _documents(
             fields[field] = next(stored)
         documents.append((suffix(entry), entry.seq, fields))
     return documents
-
-
-def tolerating(text: str, operation: Operation[None]) -> Flow[None]:
-    """Have an operation executed, and take it for done if Redis says so."""
-    try:
-        yield operation
-    except StoreError as error:
-        if text not in str(error).lower():
-            raise
-
-
-def _told(there: Description) -> str:
-    return f"{there.model} ({there.dimensions} dimensions; {there.settings})"

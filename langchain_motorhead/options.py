@@ -11,7 +11,7 @@ from langchain_motorhead.drivers import Driver
 from langchain_motorhead.embedding import EmbeddingCalls, model_name, resolve_embeddings
 from langchain_motorhead.engine import Engine
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.indexing import Indexer
+from langchain_motorhead.index_setup import Indexer
 from langchain_motorhead.keys import registry_key
 from langchain_motorhead.recall import Recall
 from langchain_motorhead.store import Store

@@ -56,11 +56,17 @@ class Outage:
 
     def passed(self, keys: SessionKeys) -> None:
         """Note that the model answered, and retry what waits for it."""
-        if self._failures or self._waiting:
+        if self._failures:
             with self._lock:
                 self._waiting.pop(keys.state, None)
                 self._failures, self._until = 0, 0.0
             self.retry_now()
+
+    def look_again(self, keys: SessionKeys, seconds: float) -> None:
+        """Have a session retried after a while, though nothing failed."""
+        with self._lock:
+            self._waiting[keys.state] = keys
+            self._schedule(seconds)
 
     def retry_now(self) -> None:
         """Retry what waits, whatever the pause."""
@@ -83,9 +89,11 @@ class Outage:
             if self._timer is not None:
                 self._timer.cancel()
 
-    def _schedule(self) -> None:
+    def _schedule(self, seconds: float | None = None) -> None:
         if self._closed or (self._timer is not None and self._timer.is_alive()):  # none is in a forked child
             return
-        self._timer = threading.Timer(max(0.0, self._until - time.monotonic()), self.retry_now)
+        self._timer = threading.Timer(
+            max(0.0, self._until - time.monotonic()) if seconds is None else seconds, self.retry_now
+        )
         self._timer.daemon = True
         self._timer.start()

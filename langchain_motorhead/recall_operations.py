@@ -88,13 +88,26 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
     )
 
 
-def switch(namespace: str, description: Description, index: str) -> Operation[None]:
-    """Describe the index anew, and search it from now on."""
+def switch(namespace: str, description: Description, index: str, *, one_slot: bool) -> Operation[None]:
+    """Describe the index anew, and search it from now on.
+
+    Args:
+        namespace: Whose index.
+        description: Of the new one.
+        index: Its name.
+        one_slot: Whether both can be done at one instant, as anywhere but in a cluster.
+    """
     key = recall_key(namespace)
-    described = Command("HSET", (key,), tuple(_pairs(_DESCRIBED, description)))
-    return Operation(
-        (Command("FT.ALIASUPDATE", (key,), (index,)), described, Command("HDEL", (key,), _PLANNED)), _nothing
+    both = (
+        Command("HSET", (key,), tuple(_pairs(_DESCRIBED, description))),
+        Command("FT.ALIASUPDATE", (key,), (index,)),
     )
+    return Operation((Command("MULTI", ()), *both, Command("EXEC", ())) if one_slot else both, _nothing)
+
+
+def unplan(namespace: str) -> Operation[None]:
+    """Forget of what kind an index was that was begun, since it is in place."""
+    return Operation((Command("HDEL", (recall_key(namespace),), _PLANNED),), _nothing)
 
 
 def planned(namespace: str) -> Operation[Description | None]:
@@ -189,6 +202,7 @@ def texts(
     start: int,
     stop: int,
     field: str,
+    size: int,
     *,
     generation: int | None,
     dropped: Sequence[str],
@@ -200,13 +214,14 @@ def texts(
         start: First sequence number.
         stop: End of the sequence numbers.
         field: Field of the vector that is wanted.
+        size: Bytes that it has.
         generation: From now on, index these sessions for no earlier generation than this.
         dropped: Fields of vectors to drop from them.
 
     Returns:
         For each session its epoch, None if it is gone; the first sequence number not indexed; and its documents.
     """
-    after = (start, stop, field, "" if generation is None else generation, *dropped)
+    after = (start, stop, field, size, "" if generation is None else generation, *dropped)
     commands = tuple(Command(SCRIPTS["texts"], (keys.state,), (keys.documents, *after)) for keys in sessions)
 
     def read(replies: list[Any]) -> list[tuple[str | None, int, list[Text]]]:

@@ -13,17 +13,8 @@ from typing import Any, TypeAlias
 
 from langchain_motorhead import recall_operations as operations
 from langchain_motorhead.flows import Embed, Flow, Vectors
-from langchain_motorhead.indexing import (
-    BATCH,
-    PROBE,
-    Indexer,
-    check_lengths,
-    embed_all,
-    index,
-    make_index,
-    set_up,
-    tolerating,
-)
+from langchain_motorhead.index_setup import PROBE, Indexer, make_index, set_up, tolerating
+from langchain_motorhead.indexing import BATCH, check_lengths, embed_all, index
 from langchain_motorhead.keys import SessionKeys, session_keys
 from langchain_motorhead.recall import CONTEXT, Said, embedded, read_said
 from langchain_motorhead.recall_operations import Description, Text
@@ -53,8 +44,13 @@ def progress_bar(*, show: bool) -> Iterator[Report]:
         yield report
 
 
-def reindex(indexer: Indexer, report: Report) -> Flow[int]:
+def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     """Make the index anew from the stored text, and index what is not indexed yet.
+
+    Args:
+        indexer: How.
+        report: Told of the progress.
+        one_slot: Whether the switch can be made at one instant, as anywhere but in a cluster.
 
     Returns:
         How many documents were embedded.
@@ -66,23 +62,27 @@ def reindex(indexer: Indexer, report: Report) -> Flow[int]:
     there: Description | None = yield operations.describe(indexer.namespace)
     if there is None or there == indexer.describe(dimensions, there.generation):
         wanted = yield from set_up(indexer, dimensions)
-        count += yield from _revise_all(indexer, wanted, sessions, (), lambda done: report(2 * done, total))
+        report(len(sessions), total)
     else:
         wanted = yield from _planned(indexer, there, dimensions)
         yield from make_index(indexer, wanted, scan=True)
         count += yield from _revise_all(indexer, wanted, sessions, None, lambda done: report(done, total))
-        yield operations.switch(indexer.namespace, wanted, index_name(indexer.namespace, wanted.generation))
-        # What was indexed meanwhile; from here on, a session takes no vectors of the old kind.
-        sessions = yield from _sessions(indexer)
-        old = tuple(vector_field(generation) for generation in range(there.generation, wanted.generation))
-        count += yield from _revise_all(indexer, wanted, sessions, old, lambda done: report(total // 3 + done, total))
-        for generation in range(there.generation, wanted.generation):
+        name = index_name(indexer.namespace, wanted.generation)
+        yield operations.switch(indexer.namespace, wanted, name, one_slot=one_slot)
+        indexer.ready = True
+    # What was indexed meanwhile; from here on, a session takes no vectors of another kind, and has none.
+    sessions = yield from _sessions(indexer)
+    total, earlier = 3 * len(sessions), range(1, wanted.generation)
+    old = tuple(map(vector_field, earlier))
+    count += yield from _revise_all(indexer, wanted, sessions, old, lambda done: report(len(sessions) + done, total))
+    if (yield operations.planned(indexer.namespace)) is not None:
+        for generation in earlier:
             drop = operations.command("FT.DROPINDEX", index_name(indexer.namespace, generation))
             yield from tolerating("index", drop)
-        indexer.ready = True
+        yield operations.unplan(indexer.namespace)
     for done, keys in enumerate(sessions, 1):
         yield from index(keys, secrets.token_hex(8), indexer, wait=True)
-        report(2 * total // 3 + done, total)
+        report(2 * len(sessions) + done, total)
     return count
 
 
@@ -123,11 +123,12 @@ def _revise_group(
     indexer: Indexer, wanted: Description, group: Sequence[SessionKeys], dropped: Sequence[str] | None
 ) -> Flow[int]:
     field, start, count = vector_field(wanted.generation), 0, 0
+    size = len(to_bytes([[0.0] * wanted.dimensions], indexer.recall.datatype)[0])
     generation = None if dropped is None else wanted.generation
     context: dict[str, list[Said]] = {}
     while group:
         found = yield operations.texts(
-            group, start, start + _RANGE, field, generation=generation, dropped=dropped or ()
+            group, start, start + _RANGE, field, size, generation=generation, dropped=dropped or ()
         )
         start += _RANGE
         todo = []

@@ -20,19 +20,21 @@ class Match(NamedTuple):
     fields: dict[str, str]
 
 
-def filling(index: str) -> Operation[bool]:
-    """Ask whether an index is still being filled from documents that were there before it."""
+def inspect(index: str) -> Operation[tuple[int, bool]]:
+    """Ask an index for the dimensions of its vectors, and whether it is still being filled with what was there."""
 
-    def read(replies: list[Any]) -> bool:
+    def read(replies: list[Any]) -> tuple[int, bool]:
         info = _mapping(replies[0])
-        return bool(int(info.get("indexing", 0))) or float(info.get("percent_indexed", 1)) < 1
+        attributes = map(_mapping, info["attributes"])
+        dimensions = next((int(each["dim"]) for each in attributes if "dim" in each), 0)
+        return dimensions, bool(int(info.get("indexing", 0))) or float(info.get("percent_indexed", 1)) < 1
 
     return Operation((Command("FT.INFO", (index,)),), read)
 
 
 def search(
     namespace: str, queries: Sequence[tuple[Value, ...]], distance: str
-) -> Operation[tuple[list[list[Match]], Description | None]]:
+) -> Operation[tuple[list[list[Match]] | None, Description | None]]:
     """Run queries on the index, together, and read what is known of it.
 
     Args:
@@ -41,15 +43,16 @@ def search(
         distance: Field that has the distance, where a query gives one.
 
     Returns:
-        What each query found.
+        What each query found, or None if the index was changed for another meanwhile; and what is known of it.
     """
     name = recall_key(namespace)
     commands = tuple(Command("FT.SEARCH", (name,), query) for query in queries)
 
-    def read(replies: list[Any]) -> tuple[list[list[Match]], Description | None]:
-        return [_matches(reply, distance) for reply in replies[1:]], to_description(replies[0])
+    def read(replies: list[Any]) -> tuple[list[list[Match]] | None, Description | None]:
+        before, after = to_description(replies[0]), to_description(replies[-1])
+        return None if before != after else [_matches(reply, distance) for reply in replies[1:-1]], after
 
-    return Operation((describing(namespace), *commands), read)
+    return Operation((describing(namespace), *commands, describing(namespace)), read)
 
 
 def fetch(
@@ -107,20 +110,22 @@ def _matches(reply: Any, distance: str) -> list[Match]:
         encoded = bool(rows) and b"id" in rows[0]
         names: list[Any] = [b"id", b"score", b"extra_attributes"] if encoded else ["id", "score", "extra_attributes"]
         id_, score, fields = names
-        return [_match(row[id_], row.get(score), (row[fields] or {}).items(), distance) for row in rows]
+        found = (_match(row[id_], row.get(score), (row.get(fields) or {}).items(), distance) for row in rows)
+        return [match for match in found if match is not None]
     # A list of fields follows the key, or the score if there is one.
     rest = reply[1:]
     if len(rest) > 2 and not isinstance(rest[1], list | None):
         keys, scores, lists = rest[::3], rest[1::3], rest[2::3]
     else:
         keys, scores, lists = rest[::2], [None] * len(rest), rest[1::2]
-    return [
+    found = (
         _match(key, score, zip(flat[::2], flat[1::2], strict=True), distance)
         for key, score, flat in zip(keys, scores, (each or [] for each in lists), strict=False)
-    ]
+    )
+    return [match for match in found if match is not None]
 
 
-def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match:
+def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match | None:
     plain = {}
     for name, value in fields:
         text = name.decode() if type(name) is bytes else name
@@ -128,6 +133,8 @@ def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], dist
             score = value
         else:
             plain[text] = from_member(value)
+    if score is None:  # it expired while it was searched
+        return None
     return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
 
 

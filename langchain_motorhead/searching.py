@@ -11,7 +11,7 @@ from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, Se
 from langchain_motorhead.flows import Embed, Flow
 from langchain_motorhead.fusion import Place, fuse
 from langchain_motorhead.hits import MORE, SPARE, Found, Hit, Query, gather
-from langchain_motorhead.indexing import Indexer, set_up
+from langchain_motorhead.index_setup import Indexer, set_up
 from langchain_motorhead.keys import SessionKeys, from_quoted, session_keys
 from langchain_motorhead.recall_operations import Description, describe
 from langchain_motorhead.schema import DISTANCE, from_bytes, nearest, scope, to_bytes, vector_field, worded
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 # Found by meaning, and by words, to rank; measured, as `fusion.py` says.
 _NEAREST, _WORDED = 100, 200
+# Of messages that are in a window, to be left out.
+_WINDOWS = 64
 # Of either, where most of what is found is of one message, or gone, or not wanted.
 _MOST_FOUND = 20_000
 # Of a query; it need not be longer than what is searched.
@@ -44,6 +46,8 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     by_words = terms(text, indexer.recall.language) if query.search_type == "hybrid" else []
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
     counts = (max(_NEAREST, 2 * enough), max(_WORDED, 4 * enough)) if by_words else (enough + SPARE, 0)
+    if query.exclude_window:
+        counts = (counts[0] + _WINDOWS, counts[1])
     while True:
         counts = (min(counts[0], _MOST_FOUND), min(counts[1], _MOST_FOUND))
         queries = list(_queries(vector, by_words, counts, query, indexer))
@@ -51,11 +55,11 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
             return []
         answers, there = yield from _ask([each for _, _, each in queries], indexer, vector)
         found = {kind: matches for (kind, _, _), matches in zip(queries, answers, strict=True)}
-        ranked = _ranked(found, query, indexer)
+        ranked, all_fit = _ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
         hits = yield from gather(ranked, found, enough, query, name)
         full = [count for kind, count, _ in queries if len(found[kind]) >= count]
-        if len(hits) >= enough or not full or min(full) >= _MOST_FOUND:
+        if len(hits) >= enough or not all_fit or not full or min(full) >= _MOST_FOUND:
             break
         counts = (MORE * counts[0], MORE * counts[1])
     if query.search_type == "mmr":
@@ -110,12 +114,13 @@ def _ask(
             continue
         if there is not None:
             indexer.check(there, dimensions)
-        return answers, there
-    raise AssertionError  # pragma: no cover - the second time returns or raises
+        if answers is not None:
+            return answers, there
+    raise StoreError("the index was made anew twice while it was searched. Search again")
 
 
-def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer) -> list[Found]:
-    """Give the messages found, best first."""
+def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer) -> tuple[list[Found], bool]:
+    """Give the messages found, best first, and whether all of them score well enough."""
     best: dict[Place, tuple[int, int]] = {}
     names: dict[Place, str] = {}
     scores: dict[str, dict[Place, float]] = {"near": {}, "worded": {}}
@@ -135,15 +140,15 @@ def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer
         ranking = fuse(scores["near"], scores["worded"], names, words(query.text))
     else:
         ranking = dict(sorted(scores["near"].items(), key=lambda item: (-item[1], item[0])))
-    ranked, keys = [], dict[str, SessionKeys]()
+    ranked, keys = list[Found](), dict[str, SessionKeys]()
     for place, score in ranking.items():
         if query.score_threshold is not None and score < query.score_threshold:
-            break
+            return ranked, False
         session, number = place
         if session not in keys:
             keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
         ranked.append(Found(keys[session], number, *best[place], score))
-    return ranked
+    return ranked, True
 
 
 def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer: Indexer) -> list[Hit]:

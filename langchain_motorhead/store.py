@@ -152,7 +152,7 @@ def _mapped(error: Exception, command: Command) -> StoreError:
             f"one of the keys {', '.join(command.keys)} holds something that is not of this package. "
             "Give another namespace or session_id, or move that key"
         )
-    if isinstance(command.name, str) and command.name.startswith("FT.") and (mapped := _of_search(text)) is not None:
+    if isinstance(command.name, str) and command.name.startswith("FT.") and (mapped := _of_search(error)) is not None:
         return mapped
     if isinstance(error, exceptions.RedisClusterException):
         return StoreUnavailableError(
@@ -169,8 +169,16 @@ def _mapped(error: Exception, command: Command) -> StoreError:
     return StoreError(f"Redis refused: {text}")
 
 
-def _of_search(text: str) -> StoreError | None:
+def _of_search(error: Exception) -> StoreError | None:
     """Map what a Redis without the search module, or without the index, says to one of its commands."""
+    from redis import exceptions
+
+    text = str(error)
+    if isinstance(error, exceptions.MovedError | exceptions.AskError):
+        return SearchUnavailableError(
+            "recall needs a search module that searches all of a cluster, and this does not. Use Redis 8. Messages "
+            "and summaries go on without it"
+        )
     if "unknown command" in text.lower():
         return SearchUnavailableError(
             "recall needs the search module, which this Redis has not. Use Redis 8 or Redis Stack, such as "

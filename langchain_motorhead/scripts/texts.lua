@@ -2,9 +2,9 @@
 --
 -- KEYS  state
 -- ARGV  what the keys of documents begin with, first and end of the sequence numbers, field of the vector that is
---       wanted, generation from which on to index, or '', and fields of vectors to drop
+--       wanted, bytes of it, generation from which on to index, or '', and fields of vectors to drop
 -- Returns {epoch, first not indexed, {rest of the key, name, role, text, 1 if it has that vector, …}}.
-local state, prefix, from, upto, field, generation = KEYS[1], unpack(ARGV, 1, 5)
+local state, prefix, from, upto, field, size, generation = KEYS[1], unpack(ARGV, 1, 6)
 local known = redis.call('HMGET', state, 'epoch', 'indexed')
 if not known[1] then
   return {false, 0, {}}
@@ -19,9 +19,9 @@ for _, key in ipairs(document_keys(prefix, tonumber(from), stop)) do
   if said[3] then
     local at = #found
     found[at + 1], found[at + 2], found[at + 3] = string.sub(key, #prefix + 1), said[1] or '', said[2]
-    found[at + 4], found[at + 5] = said[3], redis.call('HEXISTS', key, field)
-    if #ARGV > 5 then
-      redis.call('HDEL', key, unpack(ARGV, 6))
+    found[at + 4], found[at + 5] = said[3], redis.call('HSTRLEN', key, field) == tonumber(size) and 1 or 0
+    if #ARGV > 6 then
+      redis.call('HDEL', key, unpack(ARGV, 7))
     end
   end
 end

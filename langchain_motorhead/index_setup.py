@@ -1,0 +1,122 @@
+"""The index of a namespace: described once, made once, refused where it was made otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from langchain_motorhead import recall_operations as operations
+from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, StoreError
+from langchain_motorhead.flows import Embed, Flow, Pause, Vectors
+from langchain_motorhead.keys import recall_key
+from langchain_motorhead.operations import Operation
+from langchain_motorhead.recall import Recall
+from langchain_motorhead.recall_operations import Description
+from langchain_motorhead.schema import creation, index_name, index_schema
+from langchain_motorhead.search_operations import inspect
+from langchain_motorhead.tokens import TokenCounter
+
+PROBE = "Is anybody there?"
+"""Embedded to see how long vectors are, and whether the model is there at all."""
+_POLL = Pause(0.1)
+_TRIES = 5
+
+
+@dataclass(slots=True)
+class Indexer:
+    """What indexing needs to know beside the session.
+
+    Attributes:
+        namespace: Whose index.
+        recall: How to index.
+        model: Name of the embedding model.
+        count: Counts tokens.
+        ready: Whether the index is known to be there.
+        unsearchable: Whether Redis is known to have no search module: documents are kept for when it has.
+    """
+
+    namespace: str
+    recall: Recall
+    model: str
+    count: TokenCounter
+    ready: bool = False
+    unsearchable: bool = False
+
+    def describe(self, dimensions: int, generation: int = 1) -> Description:
+        """Describe the index that this would make."""
+        settings = f"{self.recall.algorithm} {self.recall.metric} {self.recall.datatype} {self.recall.language}"
+        return Description(self.model, dimensions, settings, generation)
+
+    def check(self, there: Description, dimensions: int | None) -> None:
+        """Refuse an index that was made otherwise.
+
+        Raises:
+            EmbeddingMismatchError: It was made with another model, or other settings.
+        """
+        ours = self.describe(there.dimensions if dimensions is None else dimensions, there.generation)
+        if ours != there:
+            raise EmbeddingMismatchError(
+                f"the index of namespace {self.namespace!r} was made with {_told(there)}; this is {_told(ours)}. Call "
+                "Motorhead.reindex() to make it anew with this, or give the model and the Recall that it was made with"
+            )
+
+
+def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]:
+    """Make the index, unless it is there.
+
+    Args:
+        indexer: What to make.
+        dimensions: Of the vectors; None to ask the model.
+
+    Raises:
+        EmbeddingMismatchError: There is one of another model, or of other settings.
+        SearchUnavailableError: Redis has no search module.
+        EmbeddingError: The model does not say how long its vectors are.
+    """
+    if dimensions is None:
+        vectors: Vectors = yield Embed((PROBE,))
+        dimensions = len(vectors[0])
+    there: Description
+    new, there = yield operations.establish(indexer.namespace, indexer.describe(dimensions))
+    indexer.check(there, dimensions)
+    yield from make_index(indexer, there, scan=not new)
+    yield from tolerating("already exists", operations.command(
+        "FT.ALIASADD", recall_key(indexer.namespace), index_name(indexer.namespace, there.generation)
+    ))  # fmt: skip
+    indexer.ready, indexer.unsearchable = True, False
+    return there
+
+
+def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None]:
+    """Make the index of a description, unless it is there, and wait until all documents that there were are in it."""
+    name = index_name(indexer.namespace, there.generation)
+    schema = index_schema(indexer.namespace, indexer.recall, there.dimensions, there.generation)
+    for _ in range(_TRIES):
+        create = operations.command("FT.CREATE", name, *creation(schema, there.generation, scan=scan))
+        yield from tolerating("already exists", create)
+        try:
+            dimensions, filling = yield inspect(name)
+            # It is not only incomplete while it is filled, but finds the wrong things.
+            while filling:
+                yield _POLL
+                dimensions, filling = yield inspect(name)
+        except IndexMissingError:
+            continue  # dropped meanwhile
+        if dimensions == there.dimensions:
+            return
+        # It is left over from one whose description was deleted.
+        yield from tolerating("index", operations.command("FT.DROPINDEX", name))
+        scan = True
+    raise StoreError(f"the index {name} is dropped as often as it is made")
+
+
+def tolerating(text: str, operation: Operation[None]) -> Flow[None]:
+    """Have an operation executed, and take it for done if Redis says so."""
+    try:
+        yield operation
+    except StoreError as error:
+        if text not in str(error).lower():
+            raise
+
+
+def _told(there: Description) -> str:
+    return f"{there.model} ({there.dimensions} dimensions; {there.settings})"
