@@ -71,6 +71,7 @@ class Engine:
     background: Background = field(default_factory=Background)
     outage: Outage = field(init=False)
     closed: bool = False
+    _uncompacted: set[str] = field(default_factory=set)
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
@@ -123,8 +124,10 @@ class Engine:
         Raises:
             EmbeddingError: It is explicit, and could not be indexed.
         """
-        if self.indexer is not None:
-            self.index(keys, explicit=explicit, wait=True)
+        wait = explicit or self.mode == "inline"
+        if self.indexer is not None and not self.index(keys, explicit=explicit, wait=wait):
+            self._uncompacted.add(keys.state)  # whoever indexes it here compacts it then
+            return CompactionReport()
         started, token = time.monotonic(), secrets.token_hex(8)
         flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
         try:
@@ -136,8 +139,10 @@ class Engine:
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this loop. See `compact`."""
         await self.prepare_counting()
-        if self.indexer is not None:
-            await self.aindex(keys, explicit=explicit, wait=True)
+        wait = explicit or self.mode == "inline"
+        if self.indexer is not None and not await self.aindex(keys, explicit=explicit, wait=wait):
+            self._uncompacted.add(keys.state)
+            return CompactionReport()
         started, token = time.monotonic(), secrets.token_hex(8)
         flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
         try:
@@ -146,14 +151,17 @@ class Engine:
             await self._agive_back(operations.release(keys, token, ""))
             raise
 
-    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> None:
+    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> bool:
         """Index what is not indexed of a session, in this thread.
 
+        Returns:
+            Whether another worker is not at it. What failed is tried again by and by.
+
         Raises:
-            EmbeddingError: It is explicit, and the model failed. Otherwise it is tried again by and by.
+            EmbeddingError: It is explicit, and the model failed.
         """
         if not explicit and self.outage.holds(keys):
-            return
+            return True
         token = secrets.token_hex(8)
         try:
             done = self.driver.run(indexing.index(keys, token, self.recall, wait=wait))
@@ -161,13 +169,15 @@ class Engine:
             self._give_back(operations.give_up(keys.indexing, token))
             if explicit or not self._is_known(keys, error):
                 raise
-        else:
-            self._passed(keys, done=done)
+            return True
+        if self._passed(keys, done=done):
+            self.background.submit(keys.state, lambda: self.compact(keys, explicit=False))
+        return done
 
-    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> None:
+    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> bool:
         """Index what is not indexed of a session, on this loop. See `index`."""
         if not explicit and self.outage.holds(keys):
-            return
+            return True
         await self.prepare_counting()
         token = secrets.token_hex(8)
         try:
@@ -177,8 +187,10 @@ class Engine:
             await self._agive_back(operations.give_up(keys.indexing, token))
             if explicit or not self._is_known(keys, error):
                 raise
-        else:
-            self._passed(keys, done=done)
+            return True
+        if self._passed(keys, done=done):
+            self.background.spawn(keys.state, lambda: self.acompact(keys, explicit=False))
+        return done
 
     def flush(self) -> None:
         """Wait for what is under way, and for one more try of what waits for the embedding model."""
@@ -202,25 +214,26 @@ class Engine:
             return False
         return True
 
-    def _passed(self, keys: SessionKeys, *, done: bool) -> None:
+    def _passed(self, keys: SessionKeys, *, done: bool) -> bool:
+        """Note that the model answered. Returns whether a compaction has waited for that."""
         self.outage.passed(keys)
         if not done:  # another worker is at it, unless it died with the lease
             self.outage.look_again(keys, 1.1 * indexing.LEASE / 1000)
+        if not done or keys.state not in self._uncompacted:
+            return False
+        self._uncompacted.discard(keys.state)
+        return True
 
     def _catch_up(self, keys: SessionKeys) -> None:
         """Index what had to wait, and compact what waited for that: on the loop where it failed, if it still runs."""
         manual = self.mode == "manual"
 
         def work() -> None:
-            if manual:
-                self.index(keys, explicit=False, wait=True)
-            else:
+            if self.index(keys, explicit=False, wait=True) and not manual:
                 self.compact(keys, explicit=False)
 
         async def awork() -> None:
-            if manual:
-                await self.aindex(keys, explicit=False, wait=True)
-            else:
+            if await self.aindex(keys, explicit=False, wait=True) and not manual:
                 await self.acompact(keys, explicit=False)
 
         loop = self._loop() if self._loop is not None else None

@@ -139,7 +139,8 @@ def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], dist
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=True)
+    # What is odd at the end of a list is a flag.
+    pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=False)
     return {from_member(name): each for name, each in pairs}
 
 

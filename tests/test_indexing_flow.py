@@ -23,6 +23,7 @@ from langchain_motorhead import (
     EmbeddingError,
     EmbeddingMismatchError,
     HashingEmbeddings,
+    IndexMissingError,
     InvalidInputError,
     Recall,
     SearchUnavailableError,
@@ -31,11 +32,13 @@ from langchain_motorhead import (
 from langchain_motorhead.codec import encode
 from langchain_motorhead.embedding import EmbeddingCalls, model_name, resolve_embeddings
 from langchain_motorhead.flows import Embed, Flow, Pause, Request
-from langchain_motorhead.indexing import PROBE, Indexer, embed_all, index, set_up
+from langchain_motorhead.index_setup import PROBE, Indexer, make_index, set_up, tolerating
+from langchain_motorhead.indexing import embed_all, index
 from langchain_motorhead.keys import SessionKeys, recall_key, session_keys
 from langchain_motorhead.operations import SCRIPTS, Operation, Script
 from langchain_motorhead.outage import Outage
-from langchain_motorhead.recall_operations import Description, Unindexed
+from langchain_motorhead.recall_operations import Description, Unindexed, command
+from langchain_motorhead.search_operations import inspect
 
 T = TypeVar("T")
 
@@ -44,8 +47,10 @@ SETTINGS = "flat cosine float32 english"
 THERE = Description("m", 2, SETTINGS, 1)
 MODULE_MISSING = SearchUnavailableError("no search module")
 DOWN = EmbeddingError("the model is away")
-
-Caught = list[tuple[SessionKeys, ...]]
+# What FT.INFO tells: the dimensions, and whether the index is being filled.
+FILLED, FILLING, LEFT_OVER = (2, False), (2, True), (3, False)
+EXISTS = StoreError("Redis refused: Index already exists")
+DROPPED = IndexMissingError("Redis refused: Unknown index name")
 
 
 def size(messages: Sequence[BaseMessage]) -> int:
@@ -130,7 +135,7 @@ def test_indexing_step_by_step() -> None:
         index(KEYS, "token", an_indexer(), wait=False), [(seen(numbered(3), indexed=5), THERE), vectors, False]
     )
     assert names(requests) == ["unindexed", "Embed", "index"]
-    assert done == 3
+    assert done is True
     embed, store = requests[1], requests[2]
     assert isinstance(embed, Embed)
     assert embed.heartbeat is not None
@@ -156,7 +161,7 @@ def test_the_first_document_waits_for_its_index() -> None:
     indexer = an_indexer(ready=False)
     requests, done = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(2)), None), vectors, (True, THERE), None, True, None, False, None, False],
+        [(seen(numbered(2)), None), vectors, (True, THERE), None, FILLING, None, FILLED, None, False],
     )
     assert names(requests) == [
         "unindexed",
@@ -169,7 +174,7 @@ def test_the_first_document_waits_for_its_index() -> None:
         "FT.ALIASADD",
         "index",
     ]
-    assert (done, indexer.ready) == (2, True)
+    assert (done, indexer.ready) == (True, True)
     create = requests[3]
     assert isinstance(create, Operation)
     assert "SKIPINITIALSCAN" in create.commands[0].args
@@ -182,7 +187,7 @@ def test_messages_without_a_text_ask_for_nothing() -> None:
     requests, done = play(index(KEYS, "t", indexer, wait=False), [(seen(messages), None), False])
     assert names(requests) == ["unindexed", "index"]
     assert stored(requests[1]) == {}
-    assert (done, indexer.ready) == (3, False)
+    assert (done, indexer.ready) == (True, False)
 
 
 def test_an_unreadable_record_is_reported_and_passed(caplog: pytest.LogCaptureFixture) -> None:
@@ -191,7 +196,7 @@ def test_an_unreadable_record_is_reported_and_passed(caplog: pytest.LogCaptureFi
     requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(seen(messages), THERE), vectors, False])
     assert embeds(requests) == [("Human: a", "AI: b\nHuman: a")]
     assert list(stored(requests[2])) == ["0", "2"]
-    assert done == 3
+    assert done is True
     assert "session 's': record 1 is not indexed" in caplog.text
 
 
@@ -206,7 +211,7 @@ def test_context_comes_from_the_list_and_from_documents() -> None:
     ):
         requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(given, THERE), vectors, False])
         assert embeds(requests) == [(text,)]
-        assert done == 1
+        assert done is True
 
 
 def test_many_messages_are_embedded_in_one_call() -> None:
@@ -224,7 +229,7 @@ def test_many_messages_are_embedded_in_one_call() -> None:
     )
     assert names(requests) == ["unindexed", "Embed", "index"] * 2
     assert [len(texts) for texts in embeds(requests)] == [256, 44]
-    assert done == 300
+    assert done is True
 
 
 def test_no_call_has_more_than_256_texts() -> None:
@@ -253,7 +258,7 @@ def test_no_call_has_more_than_256_texts() -> None:
     assert list(documents)[:3] == ["3", "3/1", "3/2"]
     assert "".join(fields["text"] for fields in documents.values()) == str(longest.content).strip()
     assert {fields["pieces"] for fields in documents.values()} == {str(len(documents))}
-    assert done == 6
+    assert done is True
 
 
 def test_nothing_is_stored_while_the_model_is_away() -> None:
@@ -282,8 +287,9 @@ def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixt
         requests.append(request)
         answer = model(request)
         request = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
-    with pytest.raises(StopIteration, match="9"):
+    with pytest.raises(StopIteration) as end:
         flow.send(False)
+    assert end.value.value is True
     documents = stored(request)
     assert [key for key, fields in documents.items() if "vector" not in fields] == ["5"]
     assert documents["5"]["terms"] == "n poison"
@@ -300,7 +306,7 @@ def test_texts_that_are_all_at_fault() -> None:
     )
     assert names(requests) == ["unindexed", "Embed", "Embed", "index"]
     assert "vector" not in stored(requests[3])["0"]
-    assert done == 1
+    assert done is True
 
 
 def test_embedding_nothing() -> None:
@@ -344,7 +350,7 @@ def test_what_was_described_first_holds() -> None:
 
 
 def test_a_session_that_moved_on_is_looked_at_again() -> None:
-    """Where nothing was stored since the session is another one by now, it is read again, and counted once."""
+    """Where nothing was stored since the session is another one by now, it is read again, and indexed as it is."""
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=False),
         [(seen(numbered(4)), THERE), vectors, None, (seen(numbered(2), epoch="new"), THERE), vectors, False],
@@ -352,7 +358,50 @@ def test_a_session_that_moved_on_is_looked_at_again() -> None:
     assert names(requests) == ["unindexed", "Embed", "index"] * 2
     assert isinstance(requests[5], Operation)
     assert requests[5].commands[0].args[2:5] == ("new", 0, 2)
-    assert done == 2
+    assert done is True
+
+
+@pytest.mark.parametrize(
+    ("again", "there"),
+    [
+        (seen(numbered(2), epoch="new"), THERE),
+        (seen(numbered(2), indexed=1), THERE),
+        (seen(numbered(2), user="u"), THERE),
+        (seen(numbered(2)), Description("m", 2, SETTINGS, 2)),
+    ],
+    ids=["epoch", "indexed", "user", "generation"],
+)
+def test_refused_twice_since_it_moved_on_twice(again: Unindexed, there: Description) -> None:
+    """As long as the session or the index is another one at each refusal, it is read and stored once more."""
+    requests, done = play(
+        index(KEYS, "t", an_indexer(), wait=False),
+        [(seen(numbered(2)), THERE), vectors, None, (again, there), vectors, None, (again, there), vectors, False],
+    )
+    assert names(requests) == ["unindexed", "Embed", "index"] * 3
+    assert done is True
+
+
+@pytest.mark.parametrize("there", [THERE, None])
+def test_refused_twice_with_nothing_changed(there: Description | None) -> None:
+    """Where the store refuses the same twice, with or without a vector, the index is a later one than described."""
+    messages: list[BaseMessage | bytes] = [HumanMessage("a" if there else " ")]
+    answers = [(seen(messages), there), *([vectors] if there else []), None]
+    with pytest.raises(EmbeddingMismatchError, match=r"^session 's' .* later index of namespace 'ns' .*reindex\(\)$"):
+        play(index(KEYS, "t", an_indexer(), wait=False), answers * 2)
+
+
+def test_refused_again_after_it_moved_on() -> None:
+    """Only a refusal of the very same as the last time is an error, which a change in between puts off."""
+    first, second = (seen(numbered(1), epoch=epoch) for epoch in "ab")
+    answers: list[Any] = []
+    for each in (first, second, second):
+        answers += [(each, THERE), vectors, None]
+    flow = index(KEYS, "t", an_indexer(), wait=False)
+    with pytest.raises(EmbeddingMismatchError):
+        play(flow, answers)
+    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), answers[:-3])
+    assert names(requests)[-1] == "unindexed"
+    assert done is None
 
 
 def test_a_later_generation_has_its_own_field() -> None:
@@ -379,13 +428,20 @@ def test_a_user_and_an_odd_session_are_encoded() -> None:
 def test_nothing_to_do(wait: bool) -> None:
     """Where all is indexed, one look tells."""
     requests, done = play(index(KEYS, "t", an_indexer(), wait=wait), [(True, None)])
-    assert (names(requests), done) == (["unindexed"], 0)
+    assert (names(requests), done) == (["unindexed"], True)
 
 
 def test_others_at_work_are_left_to_it() -> None:
-    """While somebody else indexes the session, there is nothing to do."""
+    """While somebody else indexes the session, there is nothing to do, and it is told that not all is done."""
     requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(False, None)])
-    assert (names(requests), done) == (["unindexed"], 0)
+    assert (names(requests), done) == (["unindexed"], False)
+
+
+def test_others_that_took_over_are_left_to_it() -> None:
+    """Where somebody else takes over between two batches, the rest is left to it as well."""
+    answers = [(seen(numbered(1), total=2), THERE), vectors, True, (False, None)]
+    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), answers)
+    assert (names(requests)[-1], done) == ("unindexed", False)
 
 
 def test_waiting_for_others_at_work() -> None:
@@ -395,7 +451,7 @@ def test_waiting_for_others_at_work() -> None:
         [(False, None), None, (False, None), None, (seen(numbered(1)), THERE), vectors, False],
     )
     assert names(requests) == ["unindexed", "Pause", "unindexed", "Pause", "unindexed", "Embed", "index"]
-    assert done == 1
+    assert done is True
     assert isinstance(requests[1], Pause)
     assert 0 < requests[1].seconds <= 1
 
@@ -411,7 +467,7 @@ def test_without_a_search_module_documents_are_stored(caplog: pytest.LogCaptureF
     assert names(requests) == ["unindexed", "Embed", "establish", "FT.CREATE", "HMGET", "index"] * 2
     assert [list(stored(requests[at])) for at in (5, 11)] == [["0"], ["1"]]
     assert all("vector" in fields for at in (5, 11) for fields in stored(requests[at]).values())
-    assert (done, indexer.ready, indexer.unsearchable) == (2, False, True)
+    assert (done, indexer.ready, indexer.unsearchable) == (True, False, True)
     assert caplog.text.count("cannot be found yet") == 1
 
 
@@ -421,7 +477,7 @@ def test_a_search_module_that_came_later_is_used() -> None:
     indexer.unsearchable = True
     requests, _ = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(1)), THERE), vectors, (False, THERE), None, False, None, False],
+        [(seen(numbered(1)), THERE), vectors, (False, THERE), None, FILLED, None, False],
     )
     assert names(requests)[2:] == ["establish", "FT.CREATE", "FT.INFO", "FT.ALIASADD", "index"]
     create = requests[3]
@@ -433,43 +489,176 @@ def test_a_search_module_that_came_later_is_used() -> None:
 # Setting up
 
 
-def test_setting_up_asks_the_index_first() -> None:
-    """Where there is an index, the model is not asked how long its vectors are."""
-    requests, there = play(set_up(an_indexer(ready=False)), [THERE, None, False, None])
-    assert names(requests) == ["HMGET", "FT.CREATE", "FT.INFO", "FT.ALIASADD"]
-    assert there == THERE
+def scans(requests: Sequence[Request]) -> list[bool]:
+    """Say of each time that an index is made whether it is from the documents that are there."""
+    commands = [request.commands[0] for request in requests if isinstance(request, Operation)]
+    return ["SKIPINITIALSCAN" not in each.args for each in commands if each.name == "FT.CREATE"]
 
 
-def test_setting_up_asks_the_model_next() -> None:
-    """Where there is none, one text is embedded to see how long vectors are, and the index is made and named."""
-    requests, there = play(
-        set_up(an_indexer(ready=False)), [None, vectors, (True, Description("m", 2, SETTINGS, 1)), None, False, None]
-    )
-    assert names(requests) == ["HMGET", "Embed", "establish", "FT.CREATE", "FT.INFO", "FT.ALIASADD"]
+@pytest.mark.parametrize("new", [True, False])
+def test_setting_up_asks_the_model_first(new: bool) -> None:
+    """One text is embedded to see how long vectors are, described or not, and the index is made and named."""
+    requests, there = play(set_up(an_indexer(ready=False)), [vectors, (new, THERE), None, FILLED, None])
+    assert names(requests) == ["Embed", "establish", "FT.CREATE", "FT.INFO", "FT.ALIASADD"]
     assert embeds(requests) == [(PROBE,)]
-    establish, alias = requests[2], requests[5]
+    establish, alias = requests[1], requests[4]
     assert isinstance(establish, Operation)
     assert isinstance(alias, Operation)
     assert establish.commands[0].args == ("model", "m", "dimensions", 2, "settings", SETTINGS, "generation", 1)
     assert (alias.commands[0].keys, alias.commands[0].args) == ((recall_key("ns"),), (f"{recall_key('ns')}/1",))
+    assert scans(requests) == [not new]
     assert there == THERE
 
 
-def test_setting_up_twice_is_no_error() -> None:
-    """An index and a name that are there already are taken for made."""
+def test_setting_up_for_vectors_that_are_there() -> None:
+    """Where it is known how long vectors are, the model is not asked."""
+    requests, there = play(set_up(an_indexer(ready=False), 2), [(False, THERE), None, FILLED, None])
+    assert names(requests) == ["establish", "FT.CREATE", "FT.INFO", "FT.ALIASADD"]
+    assert there == THERE
+
+
+def test_setting_up_without_a_model() -> None:
+    """Where the model does not say how long its vectors are, nothing is described or made."""
     indexer = an_indexer(ready=False)
-    exists = [StoreError("Index already exists"), False, StoreError("Alias already exists")]
-    _, there = play(set_up(indexer), [THERE, *exists])
+    with pytest.raises(EmbeddingError, match="is away"):
+        play(set_up(indexer), [DOWN])
+    assert not indexer.ready
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_setting_up_twice_is_no_error(new: bool) -> None:
+    """An index and a name that are there already are taken for made, whoever described the index."""
+    indexer = an_indexer(ready=False)
+    answers = [(new, THERE), EXISTS, FILLED, StoreError("Alias already exists")]
+    requests, there = play(set_up(indexer, 2), answers)
+    assert names(requests) == ["establish", "FT.CREATE", "FT.INFO", "FT.ALIASADD"]
     assert (there, indexer.ready) == (THERE, True)
 
 
-def test_an_index_that_was_left_over_is_made_anew() -> None:
-    """Where an index is there that nothing described, it is dropped, and made from all documents."""
-    exists = StoreError("Index already exists")
-    requests, _ = play(set_up(an_indexer(), 2), [(True, THERE), exists, StoreError("Unknown index"), None, False, None])
-    assert names(requests) == ["establish", "FT.CREATE", "FT.DROPINDEX", "FT.CREATE", "FT.INFO", "FT.ALIASADD"]
-    created = [request.commands[0].args for request in requests if isinstance(request, Operation)]
-    assert ["SKIPINITIALSCAN" in args for args in created][1:4] == [True, False, False]
+@pytest.mark.parametrize("dropping", [None, StoreError("Unknown Index name"), DROPPED])
+def test_an_index_that_was_left_over_is_made_anew(dropping: StoreError | None) -> None:
+    """An index of other dimensions than described is dropped, by whomever, and made from all documents."""
+    answers = [(True, THERE), EXISTS, LEFT_OVER, dropping, None, FILLED, None]
+    requests, there = play(set_up(an_indexer(), 2), answers)
+    assert names(requests) == [
+        "establish",
+        *("FT.CREATE", "FT.INFO", "FT.DROPINDEX"),
+        *("FT.CREATE", "FT.INFO"),
+        "FT.ALIASADD",
+    ]
+    drop = requests[3]
+    assert isinstance(drop, Operation)
+    assert (drop.commands[0].keys, drop.commands[0].args) == ((f"{recall_key('ns')}/1",), ())
+    assert scans(requests) == [False, True]
+    assert there == THERE
+
+
+def test_an_index_of_the_same_dimensions_is_kept_while_it_is_filled() -> None:
+    """An index that another worker fills is waited for, and not dropped."""
+    requests, _ = play(make_index(an_indexer(), THERE, scan=True), [EXISTS, FILLING, None, FILLING, None, FILLED])
+    assert names(requests) == ["FT.CREATE", "FT.INFO", "Pause", "FT.INFO", "Pause", "FT.INFO"]
+    assert isinstance(requests[2], Pause)
+    assert 0 < requests[2].seconds <= 1
+
+
+def test_a_later_index_has_its_own_name() -> None:
+    """The index of a later generation is made, and asked, by its own name."""
+    requests, _ = play(make_index(an_indexer(), Description("m", 2, SETTINGS, 3), scan=True), [None, FILLED])
+    operations = [request for request in requests if isinstance(request, Operation)]
+    assert [each.commands[0].keys for each in operations] == [(f"{recall_key('ns')}/3",)] * 2
+
+
+@pytest.mark.parametrize("before", [[], [FILLING, None]], ids=["at once", "while it is filled"])
+def test_an_index_that_is_dropped_meanwhile_is_made_again(before: list[Any]) -> None:
+    """Where another worker drops the index that was just made, it is made once more."""
+    requests, there = play(
+        set_up(an_indexer(), 2), [(False, THERE), None, *before, DROPPED, EXISTS, DROPPED, None, FILLED, None]
+    )
+    made = [each for each in names(requests) if each.startswith("FT.")]
+    assert made == ["FT.CREATE", *["FT.INFO"] * (2 if before else 1), *["FT.CREATE", "FT.INFO"] * 2, "FT.ALIASADD"]
+    assert scans(requests) == [True] * 3
+    assert there == THERE
+
+
+@pytest.mark.parametrize(
+    ("info", "asked"),
+    [
+        (DROPPED, ["FT.CREATE", "FT.INFO"]),
+        (LEFT_OVER, ["FT.CREATE", "FT.INFO", "FT.DROPINDEX"]),
+    ],
+    ids=["dropped", "of other dimensions"],
+)
+def test_an_index_that_never_stays_is_given_up(info: Any, asked: list[str]) -> None:
+    """After five times, an index that is gone or another each time is an error, and is not taken for ready."""
+    indexer, found = an_indexer(ready=False), list[str]()
+
+    def reply(request: Request) -> Any:
+        found.append(name(request))
+        return {"establish": (False, THERE), "FT.INFO": info}.get(found[-1])
+
+    with pytest.raises(StoreError, match=r"^the index \S+/1 is dropped as often as it is made$") as caught:
+        play(set_up(indexer, 2), [reply] * 50)
+    assert type(caught.value) is StoreError
+    assert found == ["establish", *asked * 5]
+    assert not indexer.ready
+
+
+@pytest.mark.parametrize("error", ["Redis refused: Index already EXISTS", "already exists"])
+def test_tolerating(error: str) -> None:
+    """What Redis refuses for the one reason that is none is done, in whatever letters it says so."""
+    flow = tolerating("already exists", command("FT.CREATE", "i"))
+    requests, _ = play(flow, [StoreError(error)])
+    assert names(requests) == ["FT.CREATE"]
+    with pytest.raises(StopIteration):
+        next(flow)
+
+
+def test_tolerating_nothing_else() -> None:
+    """Another reason is an error."""
+    with pytest.raises(StoreError, match="OOM"):
+        play(tolerating("already exists", command("FT.CREATE", "i")), [StoreError("OOM")])
+
+
+TEXT_FIELD = ["identifier", "terms", "attribute", "terms", "type", "TEXT", "WEIGHT", "1"]
+VECTOR_FIELD = ["identifier", "vector", "attribute", "vector", "type", "VECTOR", "algorithm", "FLAT", "dim", 8]
+
+
+def pairs(flat: Sequence[Any]) -> dict[Any, Any]:
+    """Give a flat list as a map."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def resp3(**more: Any) -> dict[str, Any]:
+    """Give what FT.INFO of search 2.10 replies by RESP3."""
+    flags = {"flags": ["NOSTEM"]}
+    attributes = [pairs(TEXT_FIELD) | flags, pairs(VECTOR_FIELD) | {"flags": []}]
+    return {"index_name": "i", "attributes": attributes, "indexing": 0, "percent_indexed": 1.0, **more}
+
+
+def resp2(**more: Any) -> list[Any]:
+    """Give what FT.INFO of search 2.10 replies by RESP2, where a field's flags have no value."""
+    info = resp3(attributes=[[*TEXT_FIELD, "NOSTEM"], VECTOR_FIELD], indexing="0", percent_indexed="1") | more
+    return [each for pair in info.items() for each in pair]
+
+
+def in_bytes(reply: Any) -> Any:
+    """Give a reply as a client has it that does not decode."""
+    if isinstance(reply, dict):
+        return {in_bytes(key): in_bytes(value) for key, value in reply.items()}
+    if isinstance(reply, list):
+        return [in_bytes(each) for each in reply]
+    return reply.encode() if isinstance(reply, str) else reply
+
+
+@pytest.mark.parametrize("read", [lambda reply: reply, in_bytes], ids=["decoded", "bytes"])
+@pytest.mark.parametrize("info", [resp3, resp2])
+def test_inspecting(info: Callable[..., Any], read: Callable[[Any], Any]) -> None:
+    """By either protocol, an index tells the dimensions of its vectors, and whether it is being filled."""
+    operation = inspect("i")
+    assert [(each.name, each.keys, each.args) for each in operation.commands] == [("FT.INFO", ("i",), ())]
+    assert operation.read([read(info())]) == (8, False)
+    assert operation.read([read(info(indexing=1))]) == (8, True)
+    assert operation.read([read(info(percent_indexed="0.5"))]) == (8, True)
 
 
 def test_vectors_of_several_lengths_are_refused() -> None:
@@ -479,14 +668,14 @@ def test_vectors_of_several_lengths_are_refused() -> None:
         play(index(KEYS, "t", an_indexer(), wait=False), answers)
 
 
-@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize("at", range(4))
 def test_setting_up_fails_with_redis(at: int) -> None:
     """What else Redis refuses is an error, and the index is not taken for ready."""
     indexer = an_indexer(ready=False)
-    answers: list[Any] = [THERE, None, False, None]
+    answers: list[Any] = [(False, THERE), None, FILLED, None]
     answers[at] = StoreError("OOM")
     with pytest.raises(StoreError, match="OOM"):
-        play(set_up(indexer), answers)
+        play(set_up(indexer, 2), answers)
     assert not indexer.ready
 
 
@@ -811,6 +1000,46 @@ def test_without_a_failure_nothing_is_held(outage: Outage, retries: Retries) -> 
     assert retries.sessions == []
 
 
+def test_without_a_failure_nobody_else_is_retried(outage: Outage, retries: Retries) -> None:
+    """A session that passes has none retried that waits for something else than the model."""
+    outage.look_again(OTHER, 60)
+    outage.passed(KEYS)
+    assert retries.sessions == []
+    outage.retry_now()
+    assert retries.sessions == ["other"]
+
+
+def test_looking_again(outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
+    """A session that did not fail is retried once after a while, in another thread; none is held, nothing logged."""
+    start = time.monotonic()
+    outage.look_again(KEYS, 0.1)
+    outage.look_again(KEYS, 0.1)
+    assert not outage.holds(KEYS)
+    assert not outage.holds(OTHER)
+    retries.wait_for(1)
+    assert retries.times[0] - start >= 0.1
+    assert threading.get_ident() not in retries.threads
+    time.sleep(0.15)
+    assert retries.sessions == ["s"]
+    assert caplog.records == []
+
+
+def test_looking_again_and_again(outage: Outage, retries: Retries) -> None:
+    """A retry may ask for the next one."""
+    retries.then = lambda keys: outage.look_again(keys, 0.01) if len(retries.sessions) < 3 else None
+    outage.look_again(KEYS, 0.01)
+    retries.wait_for(3)
+    assert retries.sessions == ["s"] * 3
+
+
+def test_the_model_is_back_before_looking_again(outage: Outage, retries: Retries) -> None:
+    """After a failure, what is to be looked at again is retried with the others when one passes."""
+    outage.look_again(OTHER, 60)
+    outage.failed(KEYS, DOWN)
+    outage.passed(KEYS)
+    assert retries.sessions == ["other"]
+
+
 def test_a_failure_holds_all_sessions(outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
     """After a failure, no session asks the model for a second, which is logged once, and why."""
     outage.failed(KEYS, DOWN)
@@ -829,7 +1058,7 @@ def test_pauses_grow(outage: Outage, monkeypatch: pytest.MonkeyPatch, caplog: py
     """Each failure after a pause doubles it, up to the longest, and a success begins anew."""
     now = [1_000.0]
     monkeypatch.setattr("langchain_motorhead.outage.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(Outage, "_schedule", lambda self: None)
+    monkeypatch.setattr(Outage, "_schedule", lambda self, seconds=None: None)
     for _ in range(8):
         outage.failed(KEYS, DOWN)
         outage.failed(OTHER, DOWN)  # in the same pause
@@ -927,6 +1156,43 @@ def test_closing_ends_all_retries(outage: Outage, retries: Retries, monkeypatch:
     outage.close()
     time.sleep(0.2)
     assert retries.sessions == []
+
+
+def test_closing_forbids_later_retries(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once closed, what fails, waits or is to be looked at again after that begins no wait for a retry."""
+    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.05)
+    outage.close()
+    before = set(threading.enumerate())
+    outage.look_again(OTHER, 0.01)
+    outage.failed(KEYS, DOWN)
+    outage.holds(OTHER)
+    assert set(threading.enumerate()) <= before
+    time.sleep(0.15)
+    assert retries.sessions == []
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_retry_that_raises_does_not_keep_others_from_theirs(
+    outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture, timed: bool
+) -> None:
+    """What cannot be retried is logged with its error, and the sessions after it are retried as well."""
+    broken = RuntimeError("no thread can be started")
+
+    def refuse(keys: SessionKeys) -> None:
+        if keys == KEYS:
+            raise broken
+
+    retries.then = refuse
+    outage.look_again(KEYS, 0.05 if timed else 60)
+    outage.look_again(OTHER, 60)
+    if not timed:
+        outage.retry_now()
+    retries.wait_for(2)
+    assert retries.sessions == ["s", "other"]
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.WARNING, "session 's': could not be tried again")
+    assert record.exc_info is not None
+    assert record.exc_info[1] is broken
 
 
 def test_no_thread_keeps_the_process(outage: Outage) -> None:
