@@ -30,7 +30,7 @@ class _Job:
 
     def is_stuck(self) -> bool:
         """Say whether waiting for it in this thread would be for ever: its loop is this thread's, or does not run."""
-        return self.loop is not None and (self.loop is _current_loop() or not self.loop.is_running())
+        return self.loop is not None and (self.loop is current_loop() or not self.loop.is_running())
 
 
 class Background:
@@ -183,7 +183,8 @@ class Background:
                 break
 
 
-def _current_loop() -> asyncio.AbstractEventLoop | None:
+def current_loop() -> asyncio.AbstractEventLoop | None:
+    """Give the loop that runs in this thread, if one does."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

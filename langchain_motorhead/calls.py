@@ -45,15 +45,10 @@ def call(work: Callable[[], Any], timeout: float, heartbeat: Callable[[], object
         TooManyAbandonedError: It was not made.
     """
     future = _in_thread(work)
-    deadline = time.monotonic() + timeout
     try:
-        while not wait([future], _until(deadline)).done:
-            if time.monotonic() >= deadline:
-                raise TooSlowError
-            heartbeat()
+        return wait_for(future, timeout, heartbeat)
     finally:
         _give_up(future)
-    return future
 
 
 async def acall(
@@ -74,13 +69,35 @@ async def acall(
         TooSlowError: It took too long.
         TooManyAbandonedError: It was not made.
     """
-    future: asyncio.Future[Any]
-    thread: Future[Any] | None = None
     if awork is not None:
-        future = asyncio.get_running_loop().create_task(awork(), context=Context())
-    else:
-        thread = _in_thread(work)
-        future = asyncio.wrap_future(thread)
+        return await await_for(asyncio.get_running_loop().create_task(awork(), context=Context()), timeout, heartbeat)
+    thread = _in_thread(work)
+    try:
+        return await await_for(asyncio.wrap_future(thread), timeout, heartbeat)
+    finally:
+        _give_up(thread)
+
+
+def wait_for(future: Future[Any], timeout: float, heartbeat: Callable[[], object]) -> Done:
+    """Wait for the end of a call, calling `heartbeat` every few seconds.
+
+    Raises:
+        TooSlowError: It takes longer than `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while not wait([future], _until(deadline)).done:
+        if time.monotonic() >= deadline:
+            raise TooSlowError
+        heartbeat()
+    return future
+
+
+async def await_for(
+    future: asyncio.Future[Any],
+    timeout: float,  # noqa: ASYNC109 - it sends heartbeats meanwhile
+    heartbeat: Callable[[], Awaitable[object]],
+) -> Done:
+    """Await the end of a call, and cancel it if it takes too long. See `wait_for`."""
     deadline = time.monotonic() + timeout
     try:
         while not (await asyncio.wait({future}, timeout=_until(deadline)))[0]:
@@ -91,8 +108,6 @@ async def acall(
         if not future.done():
             future.add_done_callback(_ignored)
             future.cancel()
-            if thread is not None:
-                _give_up(thread)
     return future
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
 
-from langchain_motorhead.calls import Done, TooManyAbandonedError, TooSlowError, acall, call
+from langchain_motorhead.batching import Batcher
+from langchain_motorhead.calls import Done, TooManyAbandonedError, TooSlowError, await_for, call, wait_for
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows import Embed, Vectors
 
@@ -28,6 +31,10 @@ class EmbeddingCalls:
 
     embeddings: Embeddings
     timeout: float
+    batcher: Batcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batcher", Batcher(self.embeddings.embed_documents, self.timeout))
 
     def call(self, request: Embed, heartbeat: Callable[[], object]) -> Vectors:
         """Wait for vectors, calling `heartbeat` every few seconds.
@@ -37,14 +44,15 @@ class EmbeddingCalls:
         """
         texts = list(request.texts)
         if request.query:  # somebody waits for it, in whose run it belongs
+            run = copy_context().run
             try:
-                vectors = [self.embeddings.embed_query(text) for text in texts]
-            except Exception as error:
-                raise _failed(error) from error
-            return _checked(texts, vectors)
+                done = call(lambda: [run(self.embeddings.embed_query, text) for text in texts], self.timeout, heartbeat)
+            except (TooSlowError, TooManyAbandonedError) as error:
+                raise self._gave_up(error) from error
+            return _vectors(texts, done)
         try:
-            done = call(lambda: self.embeddings.embed_documents(texts), self.timeout, heartbeat)
-        except (TooSlowError, TooManyAbandonedError) as error:
+            done = wait_for(self.batcher.submit(texts), self.timeout, heartbeat)
+        except TooSlowError as error:
             raise self._gave_up(error) from error
         return _vectors(texts, done)
 
@@ -57,15 +65,21 @@ class EmbeddingCalls:
         texts = list(request.texts)
         if request.query:
             try:
-                vectors = [await self.embeddings.aembed_query(text) for text in texts]
+                async with asyncio.timeout(self.timeout):
+                    vectors = [await self.embeddings.aembed_query(text) for text in texts]
+            except TimeoutError as error:
+                raise self._gave_up(TooSlowError()) from error
             except Exception as error:
                 raise _failed(error) from error
             return _checked(texts, vectors)
-        is_async = type(self.embeddings).aembed_documents is not Embeddings.aembed_documents
-        awork = (lambda: _awaited(self.embeddings, texts)) if is_async else None
+        if type(self.embeddings).aembed_documents is not Embeddings.aembed_documents:
+            task = asyncio.get_running_loop().create_task(_awaited(self.embeddings, texts), context=Context())
+            future: asyncio.Future[Any] = task
+        else:
+            future = asyncio.wrap_future(self.batcher.submit(texts))
         try:
-            done = await acall(lambda: self.embeddings.embed_documents(texts), awork, self.timeout, heartbeat)
-        except (TooSlowError, TooManyAbandonedError) as error:
+            done = await await_for(future, self.timeout, heartbeat)
+        except TooSlowError as error:
             raise self._gave_up(error) from error
         return _vectors(texts, done)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from langchain_motorhead import compaction, indexing, operations, sessions
-from langchain_motorhead.background import Background
+from langchain_motorhead.background import Background, current_loop
 from langchain_motorhead.compaction import CompactionReport, Compactor
 from langchain_motorhead.drivers import NO_RECALL, Driver
 from langchain_motorhead.exceptions import (
@@ -34,13 +34,6 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _FAILED = "session %r: compaction failed; nothing was lost, and the next message tries again"
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 class _Work(NamedTuple):
@@ -239,7 +232,7 @@ class Engine:
         loop = self._loop() if self._loop is not None else None
         if loop is None or not loop.is_running():
             self.background.submit(keys.state, work)
-        elif loop is _running_loop():
+        elif loop is current_loop():
             self.background.spawn(keys.state, awork)
         else:
             loop.call_soon_threadsafe(self.background.spawn, keys.state, awork)

@@ -99,14 +99,23 @@ def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None
             while filling:
                 yield _POLL
                 dimensions, filling = yield inspect(name)
-        except IndexMissingError:
-            continue  # dropped meanwhile
-        if dimensions == there.dimensions:
+        except IndexMissingError:  # dropped meanwhile
+            scan = True
+            continue
+        if dimensions in (0, there.dimensions):  # 0 where the module does not say
             return
         # It is left over from one whose description was deleted.
-        yield from tolerating("index", operations.command("FT.DROPINDEX", name))
+        yield from drop(name)
         scan = True
     raise StoreError(f"the index {name} is dropped as often as it is made")
+
+
+def drop(name: str) -> Flow[None]:
+    """Drop an index, if it is there. Its documents stay."""
+    try:
+        yield operations.command("FT.DROPINDEX", name)
+    except IndexMissingError:
+        return
 
 
 def tolerating(text: str, operation: Operation[None]) -> Flow[None]:

@@ -201,7 +201,10 @@ def _documents(
             fields["id"] = entry.id
         if entry.pieces > 1:
             fields["pieces"] = entry.pieces
-        if vector is not None and field is not None:
-            fields[field] = next(stored)
+        data = None if vector is None else next(stored)
+        if data is not None and field is not None:
+            fields[field] = data
+        elif vector is not None and data is None:
+            logger.warning("a message is found by its words alone, since its vector does not fit %s", recall.datatype)
         documents.append((suffix(entry), entry.seq, fields))
     return documents

@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 
 from langchain_motorhead import recall_operations as operations
 from langchain_motorhead.flows import Embed, Flow, Vectors
-from langchain_motorhead.index_setup import PROBE, Indexer, make_index, set_up, tolerating
+from langchain_motorhead.index_setup import PROBE, Indexer, drop, make_index, set_up
 from langchain_motorhead.indexing import BATCH, check_lengths, embed_all, index
 from langchain_motorhead.keys import SessionKeys, session_keys
 from langchain_motorhead.recall import CONTEXT, Said, embedded, read_said
 from langchain_motorhead.recall_operations import Description, Text
-from langchain_motorhead.schema import index_name, to_bytes, vector_field
+from langchain_motorhead.schema import index_name, item_size, to_bytes, vector_field
 from langchain_motorhead.sessions import list_sessions
 from langchain_motorhead.terms import terms
 
@@ -77,8 +77,7 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     count += yield from _revise_all(indexer, wanted, sessions, old, lambda done: report(len(sessions) + done, total))
     if (yield operations.planned(indexer.namespace)) is not None:
         for generation in earlier:
-            drop = operations.command("FT.DROPINDEX", index_name(indexer.namespace, generation))
-            yield from tolerating("index", drop)
+            yield from drop(index_name(indexer.namespace, generation))
         yield operations.unplan(indexer.namespace)
     for done, keys in enumerate(sessions, 1):
         yield from index(keys, secrets.token_hex(8), indexer, wait=True)
@@ -123,7 +122,7 @@ def _revise_group(
     indexer: Indexer, wanted: Description, group: Sequence[SessionKeys], dropped: Sequence[str] | None
 ) -> Flow[int]:
     field, start, count = vector_field(wanted.generation), 0, 0
-    size = len(to_bytes([[0.0] * wanted.dimensions], indexer.recall.datatype)[0])
+    size = wanted.dimensions * item_size(indexer.recall.datatype)
     generation = None if dropped is None else wanted.generation
     context: dict[str, list[Said]] = {}
     while group:
@@ -158,6 +157,8 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[
     done = [(each, vector) for each, vector in zip(todo, vectors, strict=True) if vector is not None]
     stored = to_bytes([vector for _, vector in done], indexer.recall.datatype)
     for ((keys, epoch, document, this, _), _), data in zip(done, stored, strict=True):
+        if data is None:
+            continue
         words = " ".join(terms(f"{this.name or ''} {this.text}", indexer.recall.language))
         _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
         rows.append((document.suffix, words, data))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.keys import recall_key, to_tag
 from langchain_motorhead.recall import Recall
 
@@ -88,19 +87,16 @@ def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, 
     return tuple(arguments)
 
 
-def to_bytes(vectors: Sequence[Any], datatype: str) -> list[bytes]:
-    """Give vectors, arrays of numpy, as the index stores them.
-
-    Raises:
-        EmbeddingError: One has a number that is too large for this.
-    """
+def to_bytes(vectors: Sequence[Any], datatype: str) -> list[bytes | None]:
+    """Give vectors, arrays of numpy, as the index stores them; None for one with a number too large for that."""
     import numpy as np
 
-    with np.errstate(over="ignore"):
+    if not len(vectors):
+        return []
+    with np.errstate(over="ignore", invalid="ignore"):
         stored = np.asarray(vectors).astype(_dtype(datatype))
-    if not np.isfinite(stored.sum(dtype=np.float64)):
-        raise EmbeddingError(f"the embedding model gave a number that {datatype} cannot hold. Choose another datatype")
-    return [row.tobytes() for row in stored]
+        finite = np.isfinite(stored.sum(axis=1, dtype=np.float64))
+    return [row.tobytes() if fits else None for row, fits in zip(stored, finite, strict=True)]
 
 
 def from_bytes(data: bytes, datatype: str) -> list[float]:
@@ -108,6 +104,13 @@ def from_bytes(data: bytes, datatype: str) -> list[float]:
     import numpy as np
 
     return [float(number) for number in np.frombuffer(data, _dtype(datatype))]
+
+
+def item_size(datatype: str) -> int:
+    """Give the bytes of a number of a stored vector."""
+    import numpy as np
+
+    return int(np.dtype(_dtype(datatype)).itemsize)
 
 
 def _dtype(datatype: str) -> Any:

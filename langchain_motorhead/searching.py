@@ -77,6 +77,8 @@ def _queries(
     if vector is not None:
         fields = operations.DOCUMENT_FIELDS if query.search_type == "similarity" else None
         (data,) = to_bytes([vector], indexer.recall.datatype)
+        if data is None:
+            raise EmbeddingError(f"the vector of the query has a number that {indexer.recall.datatype} cannot hold")
         yield "near", counts[0], nearest(data, filter_, counts[0], fields)
     if by_words:
         yield "worded", counts[1], worded(by_words, filter_, counts[1])

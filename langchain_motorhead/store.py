@@ -174,7 +174,7 @@ def _of_search(error: Exception) -> StoreError | None:
     from redis import exceptions
 
     text = str(error)
-    if isinstance(error, exceptions.MovedError | exceptions.AskError):
+    if isinstance(error, exceptions.MovedError | exceptions.AskError) or "hash to the same slot" in text:
         return SearchUnavailableError(
             "recall needs a search module that searches all of a cluster, and this does not. Use Redis 8. Messages "
             "and summaries go on without it"

@@ -535,7 +535,7 @@ def test_setting_up_twice_is_no_error(new: bool) -> None:
     assert (there, indexer.ready) == (THERE, True)
 
 
-@pytest.mark.parametrize("dropping", [None, StoreError("Unknown Index name"), DROPPED])
+@pytest.mark.parametrize("dropping", [None, IndexMissingError("Unknown Index name"), DROPPED])
 def test_an_index_that_was_left_over_is_made_anew(dropping: StoreError | None) -> None:
     """An index of other dimensions than described is dropped, by whomever, and made from all documents."""
     answers = [(True, THERE), EXISTS, LEFT_OVER, dropping, None, FILLED, None]
@@ -1058,7 +1058,7 @@ def test_pauses_grow(outage: Outage, monkeypatch: pytest.MonkeyPatch, caplog: py
     """Each failure after a pause doubles it, up to the longest, and a success begins anew."""
     now = [1_000.0]
     monkeypatch.setattr("langchain_motorhead.outage.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(Outage, "_schedule", lambda self, seconds=None: None)
+    monkeypatch.setattr(Outage, "_set_timer", lambda self: None)
     for _ in range(8):
         outage.failed(KEYS, DOWN)
         outage.failed(OTHER, DOWN)  # in the same pause

@@ -24,7 +24,7 @@ FLOORS = [
     ["loading", "sessions"],
     ["compaction"],
     ["terms"],
-    ["calls", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
+    ["batching", "calls", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
     ["connection", "summarizing", "extractive"],
     ["summarization", "embedding", "recall"],
     ["schema"],

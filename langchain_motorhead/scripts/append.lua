@@ -44,8 +44,8 @@ end
 if ttl ~= '0' then
   redis.call('PEXPIRE', messages, ttl)
   redis.call('PEXPIRE', state, ttl)
-  if known[6] then
-    outlive(state, KEYS[3], prefix, tonumber(known[7] or 0), tonumber(ttl), tonumber(known[6]))
+  if known[7] then
+    outlive(state, KEYS[3], prefix, tonumber(known[7]), tonumber(ttl), tonumber(known[6] or 0))
   end
 end
 return {1, length, size}

@@ -27,7 +27,7 @@ local function outlive(state, stale, prefix, count, life, old)
     end
   end
   redis.call('HSET', state, 'until', string.format('%d', ends))
-  redis.call('PEXPIREAT', stale, string.format('%d', ends))
+  redis.call('SET', stale, math.max(count, tonumber(redis.call('GET', stale) or 0)), 'PXAT', string.format('%d', ends))
   return ends
 end
 
