@@ -1,6 +1,6 @@
 """What indexing and searching cost, against redisvl doing the same by hand.
 
-    python benchmarks/recall.py [--url URL] [--messages 2000] [--searches 300]
+    python benchmarks/recall.py [--url URL] [--messages 10000] [--searches 300]
 
 Both sides take turns in one process and on one server, with the same vectors, made beforehand, so that only the ratio
 counts. The raw side calls `SearchIndex.load` for documents that have all fields already, with the text as a text
@@ -51,7 +51,7 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--url", default="embedded://")
-    parser.add_argument("--messages", type=int, default=2_000)
+    parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--searches", type=int, default=300)
     options = parser.parse_args()
     chance = random.Random(0)  # noqa: S311 - words to search

@@ -6,6 +6,7 @@ Ids are percent-encoded, so that no id can break out of its key or its hash tag,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import quote, unquote
 
@@ -56,7 +57,15 @@ def session_keys(namespace: str, session_id: str, user_id: str | None = None) ->
     Raises:
         InvalidInputError: An id is not a string, or empty.
     """
-    tag = f"{_encoded('namespace', namespace)}/{_encoded('session_id', session_id)}"
+    for name, value in (("namespace", namespace), ("session_id", session_id), ("user_id", user_id)):
+        if value is not None or name != "user_id":
+            _checked(name, value)
+    return _session_keys(namespace, session_id, user_id)
+
+
+@lru_cache(maxsize=1024)
+def _session_keys(namespace: str, session_id: str, user_id: str | None) -> SessionKeys:
+    tag = f"{_quoted(namespace)}/{_quoted(session_id)}"
     registries = [registry_key(namespace)]
     if user_id is not None:
         registries.append(registry_key(namespace, user_id))
@@ -129,11 +138,15 @@ def from_member(data: bytes | str) -> str:
 
 
 def _encoded(name: str, value: object) -> str:
+    return _quoted(_checked(name, value))
+
+
+def _checked(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidInputError(f"{name} must be a string, not {type(value).__name__}. Convert it: str(...)")
     if not value:
         raise InvalidInputError(f"{name} is empty. Give any non-empty string")
-    return _quoted(value)
+    return value
 
 
 def _quoted(text: str) -> str:

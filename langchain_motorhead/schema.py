@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # What a search returns of a document beside its key, where it finds many to choose from.
 _RETURNED = ["name", "pieces"]
 DISTANCE = "vector_distance"
+# Vectors that an index makes room for at once. By itself the module makes room for 1,024, in an index of ten as well.
+_BLOCK = 64
 _TAG = {"case_sensitive": True}
 # A query may be a whole document; its first words have to do.
 _MOST_TERMS = 64
@@ -42,12 +44,14 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
     """
     from redisvl.schema import IndexSchema
 
-    vector = {
+    vector: dict[str, Any] = {
         "algorithm": recall.algorithm,
         "dims": dimensions,
         "distance_metric": recall.metric,
         "datatype": recall.datatype,
     }
+    if recall.algorithm == "flat":
+        vector["block_size"] = _BLOCK
     return IndexSchema.from_dict(
         {
             "index": {
