@@ -81,7 +81,7 @@ def by_hand(name: str) -> dict[str, Any]:
 
 
 def indexing(motorhead: Motorhead, raw: SearchIndex, said: list[str], model: InHand) -> None:
-    """Compare indexing sessions of 100 messages with loading as many documents, and one session of 256 with a batch."""
+    """Compare indexing sessions of 100 messages with loading as many documents."""
     messages: list[BaseMessage] = [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(said)]
     vectors = [np.array(vector, np.float32).tobytes() for vector in model.vectors]
     rows = [row(text, place, vectors[place % 256]) for place, text in enumerate(said)]

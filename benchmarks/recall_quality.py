@@ -72,7 +72,7 @@ def resolve(name: str) -> Any:
     sys.path.insert(0, str(Path.cwd()))
     try:
         return getattr(import_module(module), attribute)()
-    except ImportError:
+    except (ImportError, AttributeError):
         return name
 
 

@@ -16,6 +16,8 @@ from itertools import accumulate
 from typing import Any
 
 _MOST = 256
+# Threads of calls that were given up on.
+_MOST_HANGING = 16
 
 
 class Batcher:
@@ -33,15 +35,20 @@ class Batcher:
         self._queue: deque[tuple[list[str], Future[Any]]] = deque()
         self._thread: threading.Thread | None = None
         self._since = 0.0
+        self._hanging = 0
 
     def submit(self, texts: list[str]) -> Future[Any]:
         """Have texts embedded. Returns what will have their vectors."""
         future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()
         with self._lock:
+            alive = self._thread is not None and self._thread.is_alive()  # it is not in a forked child
+            hangs = alive and time.monotonic() - self._since > self._patience
+            if hangs and self._hanging >= _MOST_HANGING:
+                future.set_exception(TimeoutError(f"{self._hanging} earlier calls took too long and still run"))
+                return future
             self._queue.append((texts, future))
-            # It is not alive in a forked child.
-            if self._thread is None or not self._thread.is_alive() or time.monotonic() - self._since > self._patience:
+            if not alive or hangs:
+                self._hanging += hangs
                 self._since = time.monotonic()
                 self._thread = threading.Thread(target=self._serve, name="motorhead-embedding", daemon=True)
                 self._thread.start()
@@ -65,12 +72,15 @@ class Batcher:
     def _next(self) -> list[tuple[list[str], Future[Any]]]:
         with self._lock:
             if self._thread is not threading.current_thread():
-                return []  # it hung, and another has taken over
+                self._hanging -= 1  # it hung, and another has taken over
+                return []
             batch: list[tuple[list[str], Future[Any]]] = []
             size = 0
             while self._queue and (not batch or size + len(self._queue[0][0]) <= _MOST):
-                batch.append(self._queue.popleft())
-                size += len(batch[-1][0])
+                texts, future = self._queue.popleft()
+                if future.set_running_or_notify_cancel():  # nobody waits any more for what was cancelled
+                    batch.append((texts, future))
+                    size += len(texts)
             self._since = time.monotonic()
             if not batch:
                 self._thread = None

@@ -20,6 +20,8 @@ Done: TypeAlias = Future[Any] | asyncio.Future[Any]
 HEARTBEAT = 3.0
 """Seconds between two heartbeats of a call."""
 
+# How many times as long as it may take a call may wait for its turn, and seconds between two looks whether it came.
+_QUEUED, _STEP = 4, 0.05
 # Threads of calls that were given up on. A model that hangs for an hour must not fill the process with them.
 _MOST_ABANDONED = 16
 
@@ -84,6 +86,11 @@ def wait_for(future: Future[Any], timeout: float, heartbeat: Callable[[], object
     Raises:
         TooSlowError: It takes longer than `timeout` seconds.
     """
+    queued = time.monotonic() + _QUEUED * timeout
+    while not future.running() and not wait([future], min(_STEP, timeout)).done:
+        if time.monotonic() >= queued and future.cancel():
+            raise TooSlowError
+        heartbeat()
     deadline = time.monotonic() + timeout
     while not wait([future], _until(deadline)).done:
         if time.monotonic() >= deadline:

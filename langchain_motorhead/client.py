@@ -152,18 +152,20 @@ class Motorhead:
             RecallNotConfiguredError: There is no embedding model.
             SearchUnavailableError: This Redis has no search module.
             EmbeddingMismatchError: There is an index of another model, or of other settings: see `reindex`.
+            EmbeddingError: The model failed.
         """
         self._engine.run(index_setup.set_up(self._engine.recall))
 
     async def asetup(self) -> None:
         """Make the index of recall, unless it is there. See `setup`."""
+        await self._engine.prepare_counting()
         await self._engine.arun(index_setup.set_up(self._engine.recall))
 
     def reindex(self, *, progress: bool = True) -> int:
         """Make the index anew, with the model and settings of this Motorhead, from the text that is stored.
 
-        Searches go on by the old index until the new one is complete. What was not indexed yet is now. If it is
-        interrupted, call it again: it goes on where it was.
+        Searches go on by the old index until the new one is complete; with another `language`, by meaning more than by
+        words. What was not indexed yet is now. If it is interrupted, call it again: it goes on where it was.
 
         Args:
             progress: Whether to show a progress bar, on the standard error stream.
@@ -269,6 +271,7 @@ class Motorhead:
         return self._engine.run(searching.search(query, self._engine.recall))
 
     async def _asearch(self, query: Query) -> list[Hit]:
+        await self._engine.prepare_counting()
         return await self._engine.arun(searching.search(query, self._engine.recall))
 
     def _listing(self, user_id: str | None, page: int, size: int | None, *, newest_first: bool) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 
 from langchain_motorhead.batching import Batcher
-from langchain_motorhead.calls import Done, TooManyAbandonedError, TooSlowError, await_for, call, wait_for
+from langchain_motorhead.calls import Done, TooManyAbandonedError, TooSlowError, acall, await_for, call, wait_for
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows import Embed, Vectors
 
@@ -63,13 +63,22 @@ class EmbeddingCalls:
             EmbeddingError: The model failed, took too long, or gave something else.
         """
         texts = list(request.texts)
+        if request.query and type(self.embeddings).aembed_query is Embeddings.aembed_query:
+            run = copy_context().run
+            try:
+                done = await acall(
+                    lambda: [run(self.embeddings.embed_query, text) for text in texts], None, self.timeout, heartbeat
+                )
+            except (TooSlowError, TooManyAbandonedError) as error:
+                raise self._gave_up(error) from error
+            return _vectors(texts, done)
         if request.query:
             try:
-                async with asyncio.timeout(self.timeout):
+                async with asyncio.timeout(self.timeout) as limit:
                     vectors = [await self.embeddings.aembed_query(text) for text in texts]
-            except TimeoutError as error:
-                raise self._gave_up(TooSlowError()) from error
             except Exception as error:
+                if limit.expired():
+                    raise self._gave_up(TooSlowError()) from error
                 raise _failed(error) from error
             return _checked(texts, vectors)
         if type(self.embeddings).aembed_documents is not Embeddings.aembed_documents:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from langchain_motorhead import compaction, indexing, operations, sessions
+from langchain_motorhead import compaction, indexing, operations, schema, sessions
 from langchain_motorhead.background import Background, current_loop
 from langchain_motorhead.compaction import CompactionReport, Compactor
 from langchain_motorhead.drivers import NO_RECALL, Driver
@@ -64,6 +64,7 @@ class Engine:
     background: Background = field(default_factory=Background)
     outage: Outage = field(init=False)
     closed: bool = False
+    _prepared: bool = False
     _uncompacted: set[str] = field(default_factory=set)
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
@@ -160,7 +161,7 @@ class Engine:
             done = self.driver.run(indexing.index(keys, token, self.recall, wait=wait))
         except BaseException as error:
             self._give_back(operations.give_up(keys.indexing, token))
-            if explicit or not self._is_known(keys, error):
+            if not self._is_known(keys, error) or explicit:
                 raise
             return True
         if self._passed(keys, done=done):
@@ -178,7 +179,7 @@ class Engine:
         except BaseException as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
             await self._agive_back(operations.give_up(keys.indexing, token))
-            if explicit or not self._is_known(keys, error):
+            if not self._is_known(keys, error) or explicit:
                 raise
             return True
         if self._passed(keys, done=done):
@@ -237,9 +238,7 @@ class Engine:
         else:
             loop.call_soon_threadsafe(self.background.spawn, keys.state, awork)
 
-    # The next worker need not wait for the lease to run out.
-
-    def _give_back(self, operation: Operation[Any]) -> None:
+    def _give_back(self, operation: Operation[Any]) -> None:  # so that the next worker need not wait
         with contextlib.suppress(MotorheadError):
             self.driver.store.run(operation)
 
@@ -249,7 +248,10 @@ class Engine:
             await asyncio.wait_for(self.driver.store.arun(operation), 1)
 
     async def prepare_counting(self) -> None:
-        """Have what counts tokens get ready off the event loop, where it takes time to."""
+        """Have what counts tokens, and what recall imports, get ready off the event loop, where it takes time to."""
+        if self.indexer is not None and not self._prepared:
+            await asyncio.to_thread(schema.prepare, self.indexer.recall.language)
+            self._prepared = True
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
             await asyncio.to_thread(count.prepare)

@@ -45,10 +45,6 @@ class HashingEmbeddings(Embeddings):
         """Give a vector for each text."""
         return [self.embed_query(text) for text in texts]
 
-    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Give a vector for each text."""
-        return self.embed_documents(texts)
-
     def embed_query(self, text: str) -> list[float]:
         """Give the vector of a text."""
         vector = [0.0] * self.dimensions
@@ -59,10 +55,6 @@ class HashingEmbeddings(Embeddings):
             vector[(digest >> 1) % self.dimensions] += weight * (1.0 if feature[0] == " " else 0.5)
         norm = math.sqrt(sum(number * number for number in vector))
         return [number / norm for number in vector] if norm else [1.0, *vector[1:]]
-
-    async def aembed_query(self, text: str) -> list[float]:
-        """Give the vector of a text."""
-        return self.embed_query(text)
 
 
 def _features(text: str) -> Iterator[str]:

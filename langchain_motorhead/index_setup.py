@@ -79,9 +79,10 @@ def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]
     new, there = yield operations.establish(indexer.namespace, indexer.describe(dimensions))
     indexer.check(there, dimensions)
     yield from make_index(indexer, there, scan=not new)
-    yield from tolerating("already exists", operations.command(
-        "FT.ALIASADD", recall_key(indexer.namespace), index_name(indexer.namespace, there.generation)
-    ))  # fmt: skip
+    # A description that was deleted leaves the alias of its index.
+    point = "FT.ALIASUPDATE" if new else "FT.ALIASADD"
+    name = index_name(indexer.namespace, there.generation)
+    yield from tolerating("already exists", operations.command(point, recall_key(indexer.namespace), name))
     indexer.ready, indexer.unsearchable = True, False
     return there
 

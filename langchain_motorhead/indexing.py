@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_motorhead import recall_operations as operations
+from langchain_motorhead.calls import TooSlowError
 from langchain_motorhead.codec import decode
 from langchain_motorhead.exceptions import (
     EmbeddingError,
@@ -105,6 +106,8 @@ def embed_all(
         vectors = yield Embed(tuple(texts), heartbeat=heartbeat)
         return list(vectors)
     except EmbeddingError as error:
+        if isinstance(error.__cause__, TooSlowError):
+            raise
         # Either the model is away, or one of the texts is at fault, which must not hold up the others for ever.
         yield Embed((PROBE,), heartbeat=heartbeat)
         if len(texts) == 1 and instead[0] != texts[0]:  # what was said before it may be at fault

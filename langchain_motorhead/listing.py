@@ -46,6 +46,12 @@ def listed(registry: str, start: int, stop: int, *, newest_first: bool) -> Opera
     return Operation((command,), lambda replies: _scored(replies[0]))
 
 
+def since(registry: str, score: str, count: int) -> Operation[list[tuple[str, float]]]:
+    """Read ids and times of last activity from a registry, from a time on."""
+    command = Command("ZRANGEBYSCORE", (registry,), (score, "+inf", "WITHSCORES", "LIMIT", 0, count))
+    return Operation((command,), lambda replies: _scored(replies[0]))
+
+
 def existing(keys: Sequence[SessionKeys]) -> Operation[list[bool]]:
     """Ask which sessions are there."""
     return Operation(

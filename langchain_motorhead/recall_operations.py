@@ -80,7 +80,7 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
         known = dict(zip(map(from_member, flat[::2]), flat[1::2], strict=True))
         found = to_description([known.get(name) for name in _DESCRIBED])
         if found is None:
-            raise StoreError(f"{recall_key(namespace)} does not describe an index. Delete it, or reindex")
+            raise StoreError(f"{recall_key(namespace)} does not describe an index. Delete that key, then reindex")
         return bool(new), found
 
     return Operation(
@@ -102,7 +102,13 @@ def switch(namespace: str, description: Description, index: str, *, one_slot: bo
         Command("HSET", (key,), tuple(_pairs(_DESCRIBED, description))),
         Command("FT.ALIASUPDATE", (key,), (index,)),
     )
-    return Operation((Command("MULTI", ()), *both, Command("EXEC", ())) if one_slot else both, _nothing)
+
+    def read(replies: list[Any]) -> None:
+        for reply in replies[-1] if one_slot else ():
+            if isinstance(reply, Exception):
+                raise StoreError(f"the index {index} was made, but could not be put in place: {reply}") from reply
+
+    return Operation((Command("MULTI", ()), *both, Command("EXEC", ())) if one_slot else both, read)
 
 
 def unplan(namespace: str) -> Operation[None]:

@@ -19,7 +19,7 @@ from langchain_motorhead.keys import SessionKeys, session_keys
 from langchain_motorhead.recall import CONTEXT, Said, embedded, read_said
 from langchain_motorhead.recall_operations import Description, Text
 from langchain_motorhead.schema import index_name, item_size, to_bytes, vector_field
-from langchain_motorhead.sessions import list_sessions
+from langchain_motorhead.sessions import all_sessions
 from langchain_motorhead.terms import terms
 
 Report: TypeAlias = Callable[[int, int], object]
@@ -33,9 +33,12 @@ _RANGE = 500
 @contextmanager
 def progress_bar(*, show: bool) -> Iterator[Report]:
     """Show a progress bar while a run reports to what this gives."""
+    if not show:
+        yield max  # any function of two numbers
+        return
     from tqdm import tqdm
 
-    with tqdm(desc="reindex", unit="session", disable=not show) as bar:
+    with tqdm(desc="reindex", unit="session") as bar:
 
         def report(done: int, total: int) -> None:
             bar.total = total
@@ -98,7 +101,7 @@ def _planned(indexer: Indexer, there: Description, dimensions: int) -> Flow[Desc
 
 
 def _sessions(indexer: Indexer) -> Flow[list[SessionKeys]]:
-    ids = yield from list_sessions(indexer.namespace, None, page=1, size=None, newest_first=False)
+    ids = yield from all_sessions(indexer.namespace)
     return [session_keys(indexer.namespace, session_id) for session_id in ids]
 
 
@@ -154,11 +157,9 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[
     vectors = yield from embed_all([each[-1] for each in todo], [each[3].line for each in todo])
     check_lengths(vectors, dimensions)
     changed: dict[str, tuple[SessionKeys, str, list[tuple[str, str, bytes]]]] = {}
-    done = [(each, vector) for each, vector in zip(todo, vectors, strict=True) if vector is not None]
-    stored = to_bytes([vector for _, vector in done], indexer.recall.datatype)
-    for ((keys, epoch, document, this, _), _), data in zip(done, stored, strict=True):
-        if data is None:
-            continue
+    stored = iter(to_bytes([vector for vector in vectors if vector is not None], indexer.recall.datatype))
+    for (keys, epoch, document, this, _), vector in zip(todo, vectors, strict=True):
+        data = (None if vector is None else next(stored)) or b""
         words = " ".join(terms(f"{this.name or ''} {this.text}", indexer.recall.language))
         _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
         rows.append((document.suffix, words, data))

@@ -44,15 +44,18 @@ class MotorheadRetriever(BaseRetriever):
         k: Documents to return at most.
         search_type: `"hybrid"` goes by meaning and by words, and finds the most; `"similarity"` by meaning alone;
             `"mmr"` too, preferring what does not repeat the rest.
-        score_threshold: Leave out what scores lower. The score of `"similarity"` and `"mmr"` is the similarity, 1 at
-            most; that of `"hybrid"` is relative to the best of the search, from 0 to 1.
+        score_threshold: Leave out what scores lower. The score of `"similarity"` and `"mmr"` is the similarity by the
+            index's metric, with `"cosine"` 1 at most; that of `"hybrid"`, from 0 to 1, is relative to the best of the
+            search.
         roles: Only messages of these roles: LangChain's types, such as `"human"`, or a `ChatMessage`'s role.
         after: Only messages appended at this time or later. A date is its start; a time without a zone is UTC.
         before: Only messages appended before this time.
-        filter: Any filter of redisvl, on the fields that "What is in Redis" in the README lists.
+        filter: Any filter of redisvl, on `role`, `name`, `created` (seconds since 1970), `seq`, `terms` (stemmed
+            words), and `session`, `user` and `namespace` (percent-encoded).
         neighbors: Return each message with so many before and after it, as one document; `metadata["message_ids"]`
-            has the ids, that of the message that was found first.
-        exclude_window: Leave out what is still in its session's list, and so in the prompt already.
+            has the ids, that of the message that was found first. Of a long neighbor it has the first piece.
+        exclude_window: Leave out what is still in the list of its session, whichever that is: a session's own prompt
+            has it anyway.
         fetch_k: For `"mmr"`: of how many to choose.
         lambda_mult: For `"mmr"`: from 0, as diverse as can be, to 1, as similar.
 
@@ -93,7 +96,8 @@ class MotorheadRetriever(BaseRetriever):
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
             raise InvalidInputError(f"MotorheadRetriever cannot be made: {problems}") from error
-        options: Any = {name: getattr(self, name) for name in _OPTIONS & self.model_fields_set}
+        # LangChain may make it anew with every field, those that were not given as well.
+        options: Any = {name: value for name in _OPTIONS if (value := getattr(self, name)) is not None}
         self._motorhead = motorhead_of(self.motorhead, self.url, self.client, **options)
         self._query("")  # checks the rest
 
@@ -110,6 +114,8 @@ class MotorheadRetriever(BaseRetriever):
         return [self._document(hit) for hit in hits]
 
     def _query(self, text: str, **changes: Any) -> Query:
+        if not isinstance(text, str):
+            raise InvalidInputError(f"a query is a string, not {type(text).__name__}")
         if changes:
             fixed = {name: getattr(self, name) for name in self.model_fields_set - _OPTIONS - {"url", "client"}}
             return MotorheadRetriever(**{**fixed, **changes, "motorhead": self._motorhead})._query(text)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.keys import recall_key, to_tag
 from langchain_motorhead.recall import Recall
+from langchain_motorhead.terms import terms
 
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
@@ -23,8 +24,17 @@ DISTANCE = "vector_distance"
 # Vectors that an index makes room for at once. By itself the module makes room for 1,024, in an index of ten as well.
 _BLOCK = 64
 _TAG = {"case_sensitive": True}
+_FREE = {"separator": "\x1f"}  # they may hold a comma
 # A query may be a whole document; its first words have to do.
 _MOST_TERMS = 64
+
+
+def prepare(language: str) -> None:
+    """Import what is needed when it is needed, which takes long."""
+    import redisvl.query
+    import redisvl.schema  # noqa: F401
+
+    terms("", language)
 
 
 def index_name(namespace: str, generation: int) -> str:
@@ -62,8 +72,8 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
             },
             "fields": [
                 {"name": "terms", "type": "text", "attrs": {"no_stem": True}},
-                {"name": "role", "type": "tag"},
-                {"name": "name", "type": "tag"},
+                {"name": "role", "type": "tag", "attrs": _FREE},
+                {"name": "name", "type": "tag", "attrs": _FREE},
                 {"name": "session", "type": "tag", "attrs": _TAG},
                 {"name": "namespace", "type": "tag", "attrs": _TAG},
                 {"name": "user", "type": "tag", "attrs": _TAG},

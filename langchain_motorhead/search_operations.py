@@ -90,19 +90,6 @@ def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None
     return {**usual, **dict(zip(extra, reply[len(DOCUMENT_FIELDS) :], strict=True))}
 
 
-def _pairs(names: Sequence[str], description: Description) -> list[Value]:
-    values: tuple[Value, ...] = (
-        description.model,
-        description.dimensions,
-        description.settings,
-        description.generation,
-    )
-    pairs: list[Value] = []
-    for name, value in zip(names, values, strict=True):
-        pairs += (name, value)
-    return pairs
-
-
 def _matches(reply: Any, distance: str) -> list[Match]:
     """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3. Hundreds of rows, so with little ado."""
     if isinstance(reply, dict):

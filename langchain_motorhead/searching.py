@@ -132,6 +132,8 @@ def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer
         for match in found.get(kind, ()):
             session, _, rest = match.key.rpartition(":")
             seq, _, piece = rest.partition("/")
+            if not seq.isdecimal():  # it is none of ours
+                continue
             place, score = (session, int(seq)), to_score(match.score)
             if score > known.get(place, -_INFINITY):
                 known[place] = score

@@ -102,6 +102,8 @@ class Session:
 
         Raises:
             SummarizationError: The summarizer failed. What was not folded stays in the list.
+            EmbeddingError: With recall, the embedding model failed. What was not indexed stays in the list.
+            EmbeddingMismatchError: With recall, the index was made with another model.
             StoreError: Redis refused, or could not be reached.
         """
         self._engine.check_open()
@@ -140,6 +142,9 @@ class Session:
 
         Raises:
             RecallNotConfiguredError: There is no embedding model.
+            InvalidInputError: A field cannot be used.
+            EmbeddingError: The model failed, and the search is not `"hybrid"`, which then goes by words.
+            EmbeddingMismatchError: The index was made with another model.
             StoreError: Redis refused, could not be reached, or has no search module.
         """
         return self._retriever(k, fields).invoke(text)

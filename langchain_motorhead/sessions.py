@@ -52,6 +52,18 @@ def list_sessions(
         ids += [session_id for session_id, _ in found]
 
 
+def all_sessions(namespace: str) -> Flow[list[str]]:
+    """List every session that is there all the while, whichever are written to meanwhile."""
+    ids, score = dict[str, None](), "-inf"
+    while True:
+        found: list[tuple[str, float]] = yield listing.since(registry_key(namespace), score, _PAGE)
+        known = len(ids)
+        ids.update((session_id, None) for session_id, _ in found)
+        if len(ids) == known:
+            return list(ids)
+        score = repr(found[-1][1])
+
+
 def prune_registries(keys: SessionKeys) -> Flow[None]:
     """Drop what is gone among the longest idle sessions of a session's registries: expiry leaves nothing behind."""
     for registry in keys.registries:
