@@ -25,7 +25,11 @@ from langchain_motorhead.demo.replay import Settings, Sight
 from langchain_motorhead.embedded import acquire
 
 PACKAGE = Path(langchain_motorhead.__file__).parent
-MAIN = "from langchain_motorhead.cli import main; main()"
+# Where SIGINT is ignored, as in a background job of a shell, a program starts with it ignored.
+MAIN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from langchain_motorhead.cli import main; main()"
+)
 MARKS = [f"8_00000/{at}" for at in range(6)]
 
 

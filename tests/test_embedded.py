@@ -28,6 +28,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 PRELUDE = """
 import os, signal, socket, subprocess, sys, time
 from langchain_motorhead.embedded import acquire
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored from the start in a background job of a shell
 def ask(server, command):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(server.socket))
