@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, wait
 from contextvars import Context
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from langchain_motorhead.exceptions import MotorheadError
 
@@ -20,6 +21,14 @@ _THREADS = 4
 # Seconds without work after which a thread ends: a handle that is never closed keeps none.
 _IDLE = 2.0
 _FAILED = "background work failed; nothing was lost, and the next message tries again"
+
+
+class Work(NamedTuple):
+    """A job for `submit` or for `spawn`, with its key."""
+
+    key: str
+    run: Callable[[], object]
+    arun: Callable[[], Awaitable[object]]
 
 
 @dataclass(slots=True)

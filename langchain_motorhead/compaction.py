@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead import operations
+from langchain_motorhead import compaction_operations as operations
+from langchain_motorhead.compaction_operations import Refusal
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows import Flow, Pause, Summarize, Summary, SummaryInput
 from langchain_motorhead.keys import SessionKeys, check_user
 from langchain_motorhead.loading import decode_all
-from langchain_motorhead.operations import Reading, Refusal
+from langchain_motorhead.operations import Reading, renew
 from langchain_motorhead.tokens import TokenCounter
 from langchain_motorhead.window import Batch, Window, plan
 
@@ -171,7 +172,7 @@ def _summarize(
     request = Summarize(
         given=SummaryInput(summary=summary, messages=chunk),
         fallback=False,
-        heartbeat=operations.renew(keys.lease, token, LEASE),
+        heartbeat=renew(keys.lease, token, LEASE),
         metadata={"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace},
     )
     try:

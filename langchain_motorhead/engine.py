@@ -8,13 +8,14 @@ import logging
 import secrets
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from langchain_motorhead import compaction, indexing, operations, schema, sessions
-from langchain_motorhead.background import Background, current_loop
+from langchain_motorhead import compaction, indexing, schema, sessions
+from langchain_motorhead.background import Background, Work, current_loop
 from langchain_motorhead.compaction import CompactionReport, Compactor
+from langchain_motorhead.compaction_operations import release
 from langchain_motorhead.drivers import NO_RECALL, Driver
 from langchain_motorhead.exceptions import (
     ClosedError,
@@ -26,7 +27,7 @@ from langchain_motorhead.exceptions import (
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.index_setup import Indexer
 from langchain_motorhead.keys import SessionKeys
-from langchain_motorhead.operations import Appended, Operation
+from langchain_motorhead.operations import Appended, Operation, give_up
 from langchain_motorhead.outage import Outage
 from langchain_motorhead.window import Window
 
@@ -34,12 +35,6 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _FAILED = "session %r: compaction failed; nothing was lost, and the next message tries again"
-
-
-class _Work(NamedTuple):
-    key: str
-    run: Callable[[], object]
-    arun: Callable[[], Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -127,7 +122,7 @@ class Engine:
         try:
             return self._logged(keys, started, self.driver.run(flow))
         except BaseException:
-            self._give_back(operations.release(keys, token, ""))
+            self._give_back(release(keys, token, ""))
             raise
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
@@ -142,7 +137,7 @@ class Engine:
         try:
             return self._logged(keys, started, await self.driver.arun(flow))
         except BaseException:
-            await self._agive_back(operations.release(keys, token, ""))
+            await self._agive_back(release(keys, token, ""))
             raise
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> bool:
@@ -160,7 +155,7 @@ class Engine:
         try:
             done = self.driver.run(indexing.index(keys, token, self.recall, wait=wait))
         except BaseException as error:
-            self._give_back(operations.give_up(keys.indexing, token))
+            self._give_back(give_up(keys.indexing, token))
             if not self._is_known(keys, error) or explicit:
                 raise
             return True
@@ -178,7 +173,7 @@ class Engine:
             done = await self.driver.arun(indexing.index(keys, token, self.recall, wait=wait))
         except BaseException as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
-            await self._agive_back(operations.give_up(keys.indexing, token))
+            await self._agive_back(give_up(keys.indexing, token))
             if not self._is_known(keys, error) or explicit:
                 raise
             return True
@@ -256,9 +251,9 @@ class Engine:
         if not getattr(count, "ready", True):
             await asyncio.to_thread(count.prepare)
 
-    def after_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
+    def after_append(self, keys: SessionKeys, left: Appended | None) -> None:
         """Do what an append left to do, when and where the mode says."""
-        for work in self._due(keys, left, added, tokens):
+        for work in self._due(keys, left):
             if self.mode != "inline":
                 self.background.submit(work.key, work.run)
                 continue
@@ -267,9 +262,9 @@ class Engine:
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
-    async def aafter_append(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> None:
+    async def aafter_append(self, keys: SessionKeys, left: Appended | None) -> None:
         """Do what an append left to do, when and where the mode says."""
-        for work in self._due(keys, left, added, tokens):
+        for work in self._due(keys, left):
             if self.mode != "inline":
                 self.background.spawn(work.key, work.arun)
                 continue
@@ -278,31 +273,33 @@ class Engine:
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
-    def _due(self, keys: SessionKeys, left: Appended, added: int, tokens: int | None) -> Iterator[_Work]:
+    def _due(self, keys: SessionKeys, left: Appended | None) -> Iterator[Work]:
+        if left is None:
+            return
         if self.indexer is not None and not self.outage.holds(keys):
-            yield _Work(
+            yield Work(
                 keys.indexing,
                 lambda: self.index(keys, explicit=False),
                 lambda: self.aindex(keys, explicit=False),
             )
         if self.mode == "manual":
             return
-        if self._is_due(left, added, tokens):
-            yield _Work(
+        if self._is_due(left):
+            yield Work(
                 keys.state,
                 lambda: self.compact(keys, explicit=False),
                 lambda: self.acompact(keys, explicit=False),
             )
-        if self.ttl and left.length == added:  # a new session, for which an old one may be gone
-            yield _Work(
+        if self.ttl and left.length == left.added:  # a new session, for which an old one may be gone
+            yield Work(
                 keys.registries[-1],
                 lambda: self.driver.run(sessions.prune_registries(keys)),
                 lambda: self.driver.arun(sessions.prune_registries(keys)),
             )
 
-    def _is_due(self, left: Appended, added: int, tokens: int | None) -> bool:
+    def _is_due(self, left: Appended) -> bool:
         # Where the count of tokens begins with this append, there may be more before it: the plan will count.
-        uncounted = tokens is not None and left.size == tokens and left.length > added
+        uncounted = left.tokens is not None and left.size == left.tokens and left.length > left.added
         return uncounted or self.window.is_due(left.length, left.size)
 
     def _logged(self, keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:

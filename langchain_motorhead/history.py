@@ -76,11 +76,13 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Store messages, in one round trip, all or none of them."""
-        self.session.append(self._new(sys._getframe(1), messages))
+        new, is_run = self._new(sys._getframe(1), messages)
+        self.session.append(new, unless_known=not is_run)
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Store messages, in one round trip, all or none of them."""
-        await self.session.aappend(self._new(sys._getframe(1), messages))
+        new, is_run = self._new(sys._getframe(1), messages)
+        await self.session.aappend(new, unless_known=not is_run)
 
     def clear(self) -> None:
         """Delete the session and everything of it."""
@@ -108,15 +110,17 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
             del self._handed_out[:-_MOST_RUNS]
         return messages
 
-    def _new(self, caller: FrameType, messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
-        if id(caller) not in self._ending or _hook(caller) != _EXIT:
-            return messages
+    # A run's messages are stored even if a model gives them the same id each time.
+    def _new(self, caller: FrameType, messages: Sequence[BaseMessage]) -> tuple[Sequence[BaseMessage], bool]:
+        is_run = _hook(caller) == _EXIT
+        if id(caller) not in self._ending or not is_run:
+            return messages, is_run
         self._ending.discard(id(caller))
         ids = tuple(message.id for message in messages)
         known = max((given for given in self._handed_out if ids[: len(given)] == given), key=len, default=())
         if known:
             self._handed_out.remove(known)
-        return messages[len(known) :]
+        return messages[len(known) :], True
 
 
 _ENTER, _EXIT, _NEITHER = "enter", "exit", ""

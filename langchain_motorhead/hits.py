@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead import search_operations as operations
 from langchain_motorhead.flows import Flow
+from langchain_motorhead.identity import given_id
 from langchain_motorhead.keys import DIGEST, SessionKeys, from_quoted
 from langchain_motorhead.search_operations import Match
 
@@ -187,7 +188,7 @@ def _hit(found: Found, fields: dict[str, Any], user_id: str | None) -> Hit:
     return Hit(
         session_id=found.keys.session_id,
         seq=found.seq,
-        message_id=fields.get("id") or f"motorhead-{fields['epoch']}-{found.seq}",
+        message_id=fields.get("id") or given_id(fields["epoch"], found.seq),
         text=fields["text"],
         role=fields["role"],
         name=fields.get("name"),

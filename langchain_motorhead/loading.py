@@ -12,8 +12,9 @@ from langchain_motorhead import operations
 from langchain_motorhead.codec import decode
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.flows import Flow
+from langchain_motorhead.identity import given_id
 from langchain_motorhead.keys import SessionKeys, check_user
-from langchain_motorhead.operations import Reading
+from langchain_motorhead.operations import Operation, Reading
 from langchain_motorhead.window import Window, visible
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Memory:
         """Give the summary, as a system message, and the messages after it."""
         if self.summary is None:
             return list(self.messages)
-        return [SystemMessage(SUMMARY_PREFIX + self.summary, id=f"{_id_prefix(self.epoch)}summary"), *self.messages]
+        return [SystemMessage(SUMMARY_PREFIX + self.summary, id=given_id(self.epoch, "summary")), *self.messages]
 
 
 def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
@@ -58,7 +59,21 @@ def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
     Raises:
         InvalidInputError: The session is another user's than `keys` say.
     """
-    reading: Reading = yield operations.read(keys, -window.read_limit)
+    reading: Reading = yield reading_for(keys, window)
+    return (yield from to_memory(keys, window, reading))
+
+
+def reading_for(keys: SessionKeys, window: Window) -> Operation[Reading]:
+    """Describe the reading that `to_memory` makes a memory of."""
+    return operations.read(keys, -window.read_limit)
+
+
+def to_memory(keys: SessionKeys, window: Window, reading: Reading) -> Flow[Memory]:
+    """Make a memory of a reading, with one more where it is not enough.
+
+    Raises:
+        InvalidInputError: The session is another user's than `keys` say.
+    """
     check_user(keys, reading.user)
     messages = shown(reading, keys)
     if reading.records and not messages and reading.length > len(reading.records):
@@ -87,11 +102,10 @@ def decode_all(reading: Reading, keys: SessionKeys, position: int) -> list[BaseM
     Returns:
         A message each, or None where a record is not one, which is reported in the log.
     """
-    prefix = _id_prefix(reading.epoch)
     messages: list[BaseMessage | None] = []
     for at, record in enumerate(reading.records, position):
         try:
-            messages.append(decode(record, f"{prefix}{at}"))
+            messages.append(decode(record, given_id(reading.epoch, at)))
         except InvalidMessageError as error:
             messages.append(None)
             logger.warning("session %r: record %d is skipped: %s", keys.session_id, at, error)
@@ -114,7 +128,3 @@ def _newest_group(messages: Sequence[BaseMessage], limit: int) -> list[BaseMessa
     while start and len(visible(messages[start:])) < len(messages) - start:
         start -= 1
     return list(messages[start:])
-
-
-def _id_prefix(epoch: str | None) -> str:
-    return f"motorhead-{epoch}-"

@@ -12,7 +12,8 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from langchain_motorhead.keys import SessionKeys, check_user, from_member, to_member
+from langchain_motorhead.identity import marks, origins
+from langchain_motorhead.keys import SessionKeys, check_user, from_member
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -76,22 +77,44 @@ class Reading(NamedTuple):
     records: list[bytes | str]
 
 
-class Refusal(Enum):
-    """Why a compaction did not get the lease."""
-
-    BUSY = 0
-    NO_SESSION = 1
-    PAUSED = 3
+_NONE_KNOWN = 2
 
 
-_TAKEN = 2
+class Record(NamedTuple):
+    """A message to append: as it is stored, its id if it has one, and its tokens where they are counted."""
+
+    data: bytes
+    id: str | None
+    tokens: int | None
+
+
+class LeaveOut(Enum):
+    """Which of the messages of an append are taken for stored already, and left out."""
+
+    NOTHING = "nothing"
+    """None of them."""
+    KNOWN = ""
+    """Those whose id is known."""
+    UP_TO_KNOWN = "before"
+    """Those up to the last whose id is known."""
+    UP_TO_KNOWN_OR_ALL = "only"
+    """The same; all of them, if no id is known."""
 
 
 class Appended(NamedTuple):
-    """What an append left: messages in the list, and their tokens where they are counted."""
+    """What an append left.
+
+    Attributes:
+        length: Messages in the list.
+        size: Their tokens, where they are counted.
+        added: Messages that it added.
+        tokens: Their tokens, where they are counted.
+    """
 
     length: int
     size: int | None
+    added: int
+    tokens: int | None
 
 
 # What begins with the functions of another file.
@@ -110,47 +133,55 @@ SCRIPTS = {
     for name in (
         "append", "read", "begin", "commit", "renew", "release", "fail", "delete", "prune",
         "unindexed", "index", "establish", "texts", "revise",
+        "item_get", "item_put", "item_page", "item_prune",
     )
 }  # fmt: skip
 
 
 def append(
     keys: SessionKeys,
-    records: Sequence[bytes],
+    records: Sequence[Record],
     *,
     now: int,
     epoch: str,
     ttl: int,
-    tokens: int | None,
     recall: bool,
     one_slot: bool,
-) -> Operation[Appended]:
+    leave_out: LeaveOut = LeaveOut.KNOWN,
+) -> Operation[Appended | None]:
     """Append messages to a session, making it if it is not there. Atomic.
 
     Args:
         keys: Keys of the session.
-        records: Encoded messages, one at least.
+        records: The messages, one at least; all of them with tokens, or none.
         now: Microseconds since 1970.
         epoch: Random, made for this append: the session's epoch if it is new, and by which the same append, sent again
-            because its answer was lost, is recognised.
+            because its answer was lost, is recognised where the messages have no ids.
         ttl: Milliseconds until the session expires unless written to, or 0.
-        tokens: Tokens of the messages, where the window is bounded in tokens.
         recall: Whether the messages are to be indexed.
         one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
+        leave_out: Which messages are taken for stored already.
+
+    Returns:
+        What it left; None if nothing was appended since no id is known.
 
     Raises:
         InvalidInputError: From `read`: the session is another user's.
     """
+    ids = [] if leave_out is LeaveOut.NOTHING else [record.id for record in records]
     args = (
         keys.member,
         now,
         epoch,
         keys.user,
         ttl,
-        "" if tokens is None else tokens,
+        "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
         int(recall),
         keys.documents,
-        *records,
+        marks(ids),
+        origins(ids),
+        leave_out.value,
+        *(record.data for record in records),
     )
     session = (keys.messages, keys.state, keys.stale)
     if one_slot:
@@ -160,80 +191,30 @@ def append(
         listing = (Command("ZADD", (registry,), (now, keys.member)) for registry in keys.registries)
         commands = (Command(SCRIPTS["append"], session, args), *listing)
 
-    def read(replies: list[Any]) -> Appended:
-        reply = replies[0]
-        if reply[0] == 0:
-            check_user(keys, from_member(reply[1]))
-        return Appended(reply[1], reply[2] if len(reply) > 2 else None)
+    def read(replies: list[Any]) -> Appended | None:
+        status, *left = replies[0]
+        if status == _NONE_KNOWN:
+            return None
+        if status == 0:
+            check_user(keys, from_member(left[0]))
+        return Appended(*left)
 
     return Operation(commands, read)
+
+
+def together(first: Operation[T], second: Operation[T_co]) -> Operation[tuple[T, T_co]]:
+    """Send two operations at once, in this order. Each is atomic, both are not."""
+    cut = len(first.commands)
+    return Operation(
+        first.commands + second.commands,
+        lambda replies: (first.read(replies[:cut]), second.read(replies[cut:])),
+    )
 
 
 def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[Reading]:
     """Read the summary, the counts, and messages of the list from `start` to `stop`, as LRANGE takes them. Atomic."""
     command = Command(SCRIPTS["read"], (keys.messages, keys.state), (start, stop))
-    return Operation((command,), lambda replies: _reading(replies[0]))
-
-
-def begin(keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool) -> Operation[Reading | Refusal]:
-    """Take the lease for a compaction and read the oldest `limit` messages. Atomic.
-
-    Whoever holds the lease already is told to look again before giving it back, so that no request for a compaction is
-    forgotten between two workers.
-
-    Args:
-        keys: Keys of the session.
-        token: Random, made for this compaction.
-        lease: Milliseconds after which others may take over.
-        limit: How many messages to read.
-        force: Whether to ignore the pause after a failure.
-
-    Returns:
-        A reading, or why there is none.
-    """
-    command = Command(SCRIPTS["begin"], (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force)))
-
-    def parse(replies: list[Any]) -> Reading | Refusal:
-        status, *reading = replies[0]
-        return _reading(reading) if status == _TAKEN else Refusal(status)
-
-    return Operation((command,), parse)
-
-
-def commit_summary(
-    keys: SessionKeys,
-    token: str,
-    seen: Reading,
-    *,
-    lease: int,
-    summary: str | None,
-    dropped: int,
-    spent: int,
-    size: int | None,
-    indexed: bool,
-) -> Operation[bool]:
-    """Store a summary and drop the messages that it now covers, or do nothing if the session moved on.
-
-    Atomic. Messages appended since the snapshot are kept.
-
-    Args:
-        keys: Keys of the session being compacted.
-        token: Token that the lease was taken with.
-        seen: The snapshot; its epoch and `first` must still hold.
-        lease: Milliseconds to hold the lease for longer.
-        summary: Text covering everything up to the last dropped message, or None to keep the stored one.
-        dropped: How many of the oldest messages it covers.
-        spent: Tokens that the summarizer spent on it.
-        size: Change of the list's count of tokens, where they are counted.
-        indexed: Whether to drop only what is indexed, and otherwise nothing.
-
-    Returns:
-        Whether the commit took place.
-    """
-    stored = (0,) if summary is None else (1, to_member(summary))
-    args = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
-    command = Command(SCRIPTS["commit"], (keys.messages, keys.state, keys.lease), (*args, int(indexed), *stored))
-    return Operation((command,), lambda replies: bool(replies[0]))
+    return Operation((command,), lambda replies: to_reading(replies[0]))
 
 
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
@@ -246,29 +227,8 @@ def give_up(lease_key: str, token: str) -> Operation[None]:
     return Operation((Command(SCRIPTS["renew"], (lease_key,), (token, 0)),), _nothing)
 
 
-def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) -> Operation[bool]:
-    """Give the lease back, and correct the list's count of tokens by `size`.
-
-    Returns:
-        Whether the lease was kept, since somebody asked for a compaction in the meantime.
-    """
-    args = (token, epoch, "" if size is None else size)
-    return Operation((Command(SCRIPTS["release"], (keys.state, keys.lease), args),), lambda replies: bool(replies[0]))
-
-
-def fail(
-    keys: SessionKeys, token: str, epoch: str, *, first_pause: int, longest_pause: int
-) -> Operation[tuple[int, int]]:
-    """Count a failed summarization, and turn the lease into a pause that doubles with each failure.
-
-    Returns:
-        Failures in a row, and the pause in milliseconds.
-    """
-    command = Command(SCRIPTS["fail"], (keys.state, keys.lease), (token, epoch, first_pause, longest_pause))
-    return Operation((command,), lambda replies: (replies[0][0], replies[0][1]))
-
-
-def _reading(reply: Sequence[Any]) -> Reading:
+def to_reading(reply: Sequence[Any]) -> Reading:
+    """Read what the scripts that read a session reply."""
     epoch, first, summary, tokens, failures, user, size, indexed, length, records = reply
     return Reading(
         epoch=_text(epoch),

@@ -15,10 +15,13 @@ from langchain_motorhead.codec import decode, encode
 from langchain_motorhead.compaction import CompactionReport
 from langchain_motorhead.engine import Engine
 from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.flows import Flow
+from langchain_motorhead.following import Followed, follow
 from langchain_motorhead.keys import session_keys
 from langchain_motorhead.loading import Memory
 from langchain_motorhead.loading import load as load_flow
-from langchain_motorhead.operations import Appended, Operation
+from langchain_motorhead.operations import Appended, LeaveOut, Operation, Record
+from langchain_motorhead.window import Window
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
@@ -56,28 +59,69 @@ class Session:
         """Namespace that the session is in."""
         return self._keys.namespace
 
-    def append(self, messages: Sequence[MessageLike] | MessageLike) -> None:
+    def append(self, messages: Sequence[MessageLike] | MessageLike, *, unless_known: bool = True) -> None:
         """Store messages, in one round trip, all or none of them.
 
         Args:
             messages: LangChain messages, or the wire's objects with `role` and `content`. One alone need not be in a
                 list.
+            unless_known: Whether to leave out a message whose id is one of the last 128 of the session, so that an
+                append may be sent again. Messages without an id are always stored.
 
         Raises:
             InvalidMessageError: One of them is not a message, or cannot be stored. None was.
             StoreError: Redis refused, or could not be reached.
         """
-        if turn := self._turn(messages):
-            operation, added, tokens = turn
-            self._engine.after_append(self._keys, self._engine.execute(operation), added, tokens)
+        if given := _listed(messages):
+            leave_out = LeaveOut.KNOWN if unless_known else LeaveOut.NOTHING
+            left = self._engine.execute(self._append(given, leave_out))
+            self._engine.after_append(self._keys, left)
 
-    async def aappend(self, messages: Sequence[MessageLike] | MessageLike) -> None:
+    async def aappend(self, messages: Sequence[MessageLike] | MessageLike, *, unless_known: bool = True) -> None:
         """Store messages. See `append`."""
-        if self._engine.window.max_tokens is not None:
-            await self._engine.prepare_counting()
-        if turn := self._turn(messages):
-            operation, added, tokens = turn
-            await self._engine.aafter_append(self._keys, await self._engine.aexecute(operation), added, tokens)
+        await self._prepare()
+        if given := _listed(messages):
+            leave_out = LeaveOut.KNOWN if unless_known else LeaveOut.NOTHING
+            left = await self._engine.aexecute(self._append(given, leave_out))
+            await self._engine.aafter_append(self._keys, left)
+
+    def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
+        """Store what is new of a conversation that is held elsewhere, and read the session, in one round trip.
+
+        What is new is what comes after the newest message whose id the session knows, so the whole conversation may be
+        given each time; its messages should have ids.
+
+        Args:
+            messages: The conversation so far, or its newest messages, oldest first.
+            after: Id of the newest message that is known to be stored, where the holder remembers it. Without it, the
+                session is asked, which knows its last 128.
+
+        Raises:
+            InvalidMessageError: One of them is not a message, or cannot be stored. None was.
+            InvalidInputError: The session is of another user than was given.
+            StoreError: Redis refused, or could not be reached.
+        """
+        followed = self._engine.run(self._follow(messages, after, self._engine.window))
+        self._engine.after_append(self._keys, followed.left)
+        return followed.memory or Memory()
+
+    async def acatch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
+        """Store what is new of a conversation, and read the session. See `catch_up`."""
+        await self._prepare()
+        followed = await self._engine.arun(self._follow(messages, after, self._engine.window))
+        await self._engine.aafter_append(self._keys, followed.left)
+        return followed.memory or Memory()
+
+    def append_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
+        """Store what is new of a conversation that is held elsewhere. As `catch_up`, but reads nothing."""
+        followed = self._engine.run(self._follow(messages, after, None))
+        self._engine.after_append(self._keys, followed.left)
+
+    async def aappend_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
+        """Store what is new of a conversation that is held elsewhere. See `append_new`."""
+        await self._prepare()
+        followed = await self._engine.arun(self._follow(messages, after, None))
+        await self._engine.aafter_append(self._keys, followed.left)
 
     def load(self) -> Memory:
         """Read the summary and the messages after it, in one round trip.
@@ -156,34 +200,43 @@ class Session:
     def _retriever(self, k: int, fields: dict[str, Any]) -> MotorheadRetriever:
         return self._motorhead.retriever(self.session_id, self.user_id, k=k, **fields)
 
-    def _turn(
-        self, messages: Sequence[MessageLike] | MessageLike
-    ) -> tuple[Operation[Appended], int, int | None] | None:
-        """Describe an append: the operation, how many messages, and their tokens where the window counts them."""
-        if isinstance(messages, BaseMessage | Mapping):
-            messages = [messages]
-        elif isinstance(messages, str | bytes) or not hasattr(messages, "__iter__"):
-            raise InvalidMessageError(
-                f"append takes messages, not {type(messages).__name__}. Give a list such as [HumanMessage(...)]"
-            )
-        records = [encode(message) for message in messages]
-        if not records:
-            return None
+    async def _prepare(self) -> None:
+        if self._engine.window.max_tokens is not None:
+            await self._engine.prepare_counting()
+
+    def _follow(self, messages: Sequence[MessageLike], after: str | None, window: Window | None) -> Flow[Followed]:
+        return follow(self._keys, _listed(messages), after, self._append, window)
+
+    def _append(
+        self, messages: Sequence[MessageLike], leave_out: LeaveOut = LeaveOut.KNOWN
+    ) -> Operation[Appended | None]:
         engine = self._engine
-        tokens = None
-        if engine.window.max_tokens is not None:
-            tokens = sum(engine.compactor.count([decode(record)]) for record in records)
-        operation = operations.append(
+        return operations.append(
             self._keys,
-            records,
+            [self._record(message) for message in messages],
             now=time.time_ns() // 1_000,
             epoch=os.urandom(8).hex(),
             ttl=engine.ttl,
-            tokens=tokens,
             recall=engine.indexer is not None,
             one_slot=engine.one_slot,
+            leave_out=leave_out,
         )
-        return operation, len(records), tokens
+
+    def _record(self, message: MessageLike) -> Record:
+        data = encode(message)
+        id_ = message.id if isinstance(message, BaseMessage) else message.get("id")
+        counted = self._engine.window.max_tokens is not None
+        return Record(data, id_, self._engine.compactor.count([decode(data)]) if counted else None)
+
+
+def _listed(messages: Sequence[MessageLike] | MessageLike) -> Sequence[MessageLike]:
+    if isinstance(messages, BaseMessage | Mapping):
+        return [messages]
+    if isinstance(messages, str | bytes) or not hasattr(messages, "__iter__"):
+        raise InvalidMessageError(
+            f"append takes messages, not {type(messages).__name__}. Give a list such as [HumanMessage(...)]"
+        )
+    return messages if isinstance(messages, list) else list(messages)
 
 
 def _or_raise(report: CompactionReport) -> CompactionReport:

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 import langchain_motorhead
-from langchain_motorhead import operations
+from langchain_motorhead import compaction_operations as operations
 from langchain_motorhead.cli import main
 from langchain_motorhead.demo.balance import Call, balance, committed, total
 from langchain_motorhead.demo.dialogues import in_a_row, load_dialogues, turns

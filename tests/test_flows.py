@@ -10,9 +10,10 @@ from support import numbered
 from langchain_motorhead import SummarizationError, Window
 from langchain_motorhead.codec import encode
 from langchain_motorhead.compaction import CompactionReport, Compactor, compact
+from langchain_motorhead.compaction_operations import Refusal
 from langchain_motorhead.flows import Flow, Pause, Request, Summarize, Summary
 from langchain_motorhead.keys import session_keys
-from langchain_motorhead.operations import SCRIPTS, Operation, Reading, Refusal, Script
+from langchain_motorhead.operations import SCRIPTS, Operation, Reading, Script
 
 KEYS = session_keys("ns", "s")
 COMPACTOR = Compactor(window=Window(max_messages=4), budget=1_000, count=lambda messages: len(messages))

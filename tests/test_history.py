@@ -53,7 +53,7 @@ def test_langchains_own_helpers_work(make: MakeMotorhead) -> None:
 
 
 def test_old_messages_can_be_put_back(make: MakeMotorhead) -> None:
-    """Messages that were read, cleared and added again are stored again."""
+    """Messages that were read, cleared and added again are stored again; those that are there are not."""
     history = make(compaction="manual").history("s")
     history.add_messages(numbered(3))
     kept = history.messages[1:]
@@ -61,6 +61,8 @@ def test_old_messages_can_be_put_back(make: MakeMotorhead) -> None:
     history.add_messages(kept)
     assert contents(history.messages) == ["m1", "m2"]
     history.add_messages(kept[:1])
+    assert contents(history.messages) == ["m1", "m2"]
+    history.add_message(HumanMessage("m1"))
     assert contents(history.messages) == ["m1", "m2", "m1"]
 
 

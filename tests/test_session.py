@@ -213,9 +213,12 @@ def test_deleting_nobody_deletes_nothing(make: MakeMotorhead) -> None:
 def test_an_append_that_is_sent_again_is_stored_once(make: MakeMotorhead) -> None:
     """An append that a client sends again, as its answer was lost, is recognised; the same messages anew are not."""
     session = make(compaction="manual").session("s", user_id="u")
-    turn = session._turn(numbered(2))
-    assert turn is not None
-    assert session._engine.execute(turn[0]) == session._engine.execute(turn[0])
+    operation = session._append(numbered(2))
+    first, again = session._engine.execute(operation), session._engine.execute(operation)
+    assert first is not None
+    assert again is not None
+    assert (first.added, first.length) == (2, 2)
+    assert (again.added, again.length) == (0, 2)
     assert contents(session.load().messages) == ["m0", "m1"]
     session.append(numbered(2))
     assert session.load().total == 4

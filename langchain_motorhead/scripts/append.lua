@@ -1,45 +1,114 @@
 -- Append messages, together with everything that must agree with them. Nothing is written if anything is refused.
+-- A message whose id is known is left out: the same append, sent again, changes nothing.
 --
 -- KEYS  messages, state, count of documents that may be left of an expired session, and the registries that list the
 --       session (none where they are in another cluster slot)
 -- ARGV  session id, now in µs, token of this append (and epoch if the session is new), user or '', TTL in ms or 0,
---       tokens of the messages or '', 1 to keep the time for recall, what the keys of documents
---       begin with, and the messages
--- Returns {0, user} if the session is another user's, else {1, length, tokens of the list or nil}.
+--       tokens of each message with commas between them or '', 1 to keep the time for recall, what the keys of
+--       documents begin with, marks of the messages' ids (8 bytes each, zeros for none) or '', epochs that gave them (16
+--       characters each) or '', what to leave out ('' what is known; 'before': and all before it; 'only': the same,
+--       but nothing is written if none is known), and the messages
+-- Returns {0, user} if the session is another user's, {2} if none is known that should be, else {1, length, tokens of
+-- the list or nil, messages appended, their tokens or nil}.
 local messages, state = KEYS[1], KEYS[2]
-local id, now, epoch, user, ttl, tokens, recall, prefix = unpack(ARGV, 1, 8)
-local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed')
+local id, now, epoch, user, ttl, tokens, recall, prefix, marks, origins, leave = unpack(ARGV, 1, 11)
+local HEAD, REMEMBERED, NONE = 11, 128, string.rep('\0', 8)
+local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids')
 if user ~= '' and known[2] and known[2] ~= user then
   return {0, known[2]}
 end
 if known[3] == epoch then
-  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false} -- sent again, as its answer was lost
+  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false} -- sent again, as its answer was lost
 end
+
+local function has(ids, mark)
+  local from = 1
+  while true do
+    local at = ids:find(mark, from, true)
+    if not at or at % 8 == 1 then
+      return at ~= nil
+    end
+    from = at + 1
+  end
+end
+
+-- Which messages are new, by their position.
+local ids, fresh = known[8] or '', {}
+if marks == '' then
+  if leave == 'only' then
+    return {2}
+  end
+  for at = 1, #ARGV - HEAD do
+    fresh[at] = at
+  end
+else
+  local before, found, added, marked = 0, {}, {}, {}
+  for at = 1, #ARGV - HEAD do
+    local mark = marks:sub(8 * at - 7, 8 * at)
+    local ours = known[1] and origins:sub(16 * at - 15, 16 * at) == known[1]
+    if ours or (mark ~= NONE and has(ids, mark)) then
+      found[at] = true
+      before = leave == '' and 0 or at
+    end
+  end
+  if leave == 'only' and before == 0 then
+    return {2}
+  end
+  for at = before + 1, #ARGV - HEAD do
+    local mark = marks:sub(8 * at - 7, 8 * at)
+    if not found[at] and not added[mark] then
+      fresh[#fresh + 1] = at
+      if mark ~= NONE then
+        added[mark] = true
+        marked[#marked + 1] = mark
+      end
+    end
+  end
+  ids = ids .. table.concat(marked)
+end
+
 -- First, so that a foreign key in the place of a registry is found before anything is stored.
 for at = 4, #KEYS do
   redis.call('ZADD', KEYS[at], now, id)
 end
+if #fresh == 0 then
+  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false}
+end
 
 -- Lua's stack holds some 8,000 values.
-local length = 0
-for from = 9, #ARGV, 4000 do
-  length = redis.call('RPUSH', messages, unpack(ARGV, from, math.min(from + 3999, #ARGV)))
+local records, length = {}, 0
+for at = 1, #fresh do
+  records[at] = ARGV[HEAD + fresh[at]]
+end
+for from = 1, #records, 4000 do
+  length = redis.call('RPUSH', messages, unpack(records, from, math.min(from + 3999, #records)))
 end
 if known[1] then
   redis.call('HSET', state, 'updated', now, 'last', epoch)
 else
   redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'last', epoch, 'format', 1)
 end
+if ids ~= '' and ids ~= known[8] then
+  redis.call('HSET', state, 'ids', ids:sub(-8 * REMEMBERED))
+end
 if recall == '1' then
   -- When the messages from this sequence number on were said; forgotten when they are indexed.
-  redis.call('HSET', state, 't:' .. (tonumber(known[5] or 0) + length - (#ARGV - 8)), now)
+  redis.call('HSET', state, 't:' .. (tonumber(known[5] or 0) + length - #records), now)
 end
 if user ~= '' and not known[2] then
   redis.call('HSET', state, 'user', user)
 end
-local size = false
+local size, sum = false, false
 if tokens ~= '' then
-  size = redis.call('HINCRBY', state, 'size', tokens)
+  local sizes = {}
+  sum = 0
+  for each in tokens:gmatch('%d+') do
+    sizes[#sizes + 1] = tonumber(each)
+  end
+  for _, at in ipairs(fresh) do
+    sum = sum + sizes[at]
+  end
+  size = redis.call('HINCRBY', state, 'size', sum)
 end
 if ttl ~= '0' then
   redis.call('PEXPIRE', messages, ttl)
@@ -48,4 +117,4 @@ if ttl ~= '0' then
     outlive(state, KEYS[3], prefix, tonumber(known[7]), tonumber(ttl), tonumber(known[6] or 0))
   end
 end
-return {1, length, size}
+return {1, length, size, #records, sum}
