@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from typing_extensions import Unpack
 
+    from langchain_motorhead.graph_store import MotorheadStore
     from langchain_motorhead.history import MotorheadChatMessageHistory
     from langchain_motorhead.memory import MotorheadMemory
     from langchain_motorhead.retriever import MotorheadRetriever
@@ -144,6 +145,12 @@ class Motorhead:
         from langchain_motorhead.retriever import recall_tool
 
         return recall_tool(self.retriever(session_id, user_id, **fields), name, description)
+
+    def store(self, *, index: Any = None, ttl: Any = None) -> MotorheadStore:
+        """Give a LangGraph store in the same Redis and namespace. For the arguments, see `MotorheadStore`."""
+        from langchain_motorhead.graph_store import MotorheadStore
+
+        return MotorheadStore(self, index=index, ttl=ttl)
 
     def setup(self) -> None:
         """Make the index of recall, unless it is there. The first message indexed does so too.

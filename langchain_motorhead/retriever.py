@@ -191,11 +191,7 @@ def recall_tool(retriever: MotorheadRetriever, name: str, description: str) -> B
     from langchain_core.tools import StructuredTool
 
     def found(documents: list[Document]) -> tuple[str, list[Document]]:
-        lines = [
-            f"[{document.metadata['created'][:16].replace('T', ' ')}] {_shown(document, retriever)}"
-            for document in documents
-        ]
-        return "\n".join(lines) or "Nothing was found.", documents
+        return as_lines(documents) or "Nothing was found.", documents
 
     def search(query: str) -> tuple[str, list[Document]]:
         return found(retriever.invoke(query))
@@ -208,8 +204,13 @@ def recall_tool(retriever: MotorheadRetriever, name: str, description: str) -> B
     )
 
 
-def _shown(document: Document, retriever: MotorheadRetriever) -> str:
-    if retriever.neighbors:  # it names the speakers itself
+def as_lines(documents: Sequence[Document]) -> str:
+    """Write what a retriever found as text for a model: when it was said, and by whom."""
+    return "\n".join(f"[{each.metadata['created'][:16].replace('T', ' ')}] {_shown(each)}" for each in documents)
+
+
+def _shown(document: Document) -> str:
+    if "message_ids" in document.metadata:  # with its neighbors, it names the speakers itself
         return document.page_content
     return f"{document.metadata['name'] or document.metadata['role']}: {document.page_content}"
 

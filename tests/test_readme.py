@@ -32,7 +32,7 @@ async def test_snippets_run(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         template = "{chat_history}\nHuman: {human_input}\nAI:"
         prompt = PromptTemplate(input_variables=["chat_history", "human_input"], template=template)
         model = FakeListChatModel(responses=["Hello Bob!", "Your name is Bob."])
-        names: dict[str, Any] = {"LLMChain": LLMChain, "llm": model, "model": model, "prompt": prompt}
+        names: dict[str, Any] = {"LLMChain": LLMChain, "llm": model, "model": model, "prompt": prompt, "tools": []}
         assert len(SNIPPETS) >= 5
         for snippet in SNIPPETS:
             code = compile(
@@ -46,7 +46,7 @@ async def test_snippets_run(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 await result
     memory = names["memory"]
     assert "whats my name?" in str(await asyncio.to_thread(lambda: memory.chat_memory.messages))
-    for session_id in ("testing-1", "session-1", "session-2"):
+    for session_id in ("testing-1", "session-1", "session-2", "thread-1", "thread-2"):
         await memory.chat_memory.motorhead.session(session_id).adelete()
     await memory.chat_memory.motorhead.aclose()
 

@@ -1,0 +1,129 @@
+"""What a model is shown of a session and of the run that it is in: a system message, and messages. Pure.
+
+Every model takes what is made here: it begins with a human's message, and calls and results come in pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
+
+from langchain_motorhead.identity import given_id
+from langchain_motorhead.loading import SUMMARY_PREFIX, Memory
+from langchain_motorhead.transcript import transcript
+
+_AFTER_SUMMARY = "Said right after that:\n"
+_BEFORE = "Said before:\n"
+_RECALLED = "Said earlier, and maybe of use now:\n"
+
+
+def prompt(memory: Memory, given: Sequence[BaseMessage], recalled: str = "") -> tuple[str, list[BaseMessage]]:
+    """Put together what a model is shown.
+
+    Args:
+        memory: The session, with at least the beginning of the run in it.
+        given: Messages of the run's state, oldest first: maybe all of the conversation, or the run's own alone.
+        recalled: Lines found in the long-term index.
+
+    Returns:
+        What to add to the system message, and the messages: the window, then the run's own, as they are in its state.
+    """
+    shown = {message.id for message in memory.messages}
+    own = given[_own(given, shown) :]
+    own_ids = {message.id for message in own}
+    # As they are in the state: another middleware may have masked or shortened them.
+    current = {message.id: message for message in given}
+    window = [current.get(message.id, message) for message in memory.messages if message.id not in own_ids]
+    told, messages = _from_a_human(paired([*window, *own]))
+    parts = [
+        SUMMARY_PREFIX + memory.summary if memory.summary is not None else "",
+        (_AFTER_SUMMARY if memory.summary is not None else _BEFORE) + transcript(told) if told else "",
+        _RECALLED + recalled if recalled else "",
+    ]
+    return "\n\n".join(part for part in parts if part), messages
+
+
+def add_to_system(system: SystemMessage | None, text: str, epoch: str | None) -> SystemMessage | None:
+    """Add text to the end of a system message, where it spoils no cache of what is before it."""
+    if not text:
+        return system
+    if system is None:
+        return SystemMessage(text, id=given_id(epoch, "summary"))
+    content: Any = system.content
+    if isinstance(content, str):
+        content = f"{content}\n\n{text}" if content else text
+    else:
+        content = [*content, {"type": "text", "text": text}]
+    return system.model_copy(update={"content": content})
+
+
+def paired(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Put each result right after its call, and leave out calls without a result and results without a call.
+
+    An id that is used again, as small models do, names the newest call that has it.
+    """
+    results: dict[int, list[BaseMessage]] = {}
+    answered: dict[int, set[str]] = {}
+    open_calls: dict[str, int] = {}
+    for at, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            open_calls.update((id_, at) for id_ in _calls(message))
+        elif isinstance(message, ToolMessage) and message.tool_call_id in open_calls:
+            caller = open_calls.pop(message.tool_call_id)
+            results.setdefault(caller, []).append(message)
+            answered.setdefault(caller, set()).add(message.tool_call_id)
+    shown: list[BaseMessage] = []
+    for at, message in enumerate(messages):
+        if isinstance(message, ToolMessage):
+            continue
+        if isinstance(message, AIMessage):
+            if (said := _without(message, _calls(message) - answered.get(at, set()))) is not None:
+                shown.append(said)
+            shown.extend(results.get(at, ()))
+        else:
+            shown.append(message)
+    return shown
+
+
+def _own(given: Sequence[BaseMessage], shown: set[str | None]) -> int:
+    """Say where the run's own messages begin: at the newest of a human, or after the newest that the window has."""
+    known = next((at + 1 for at in range(len(given) - 1, -1, -1) if given[at].id in shown), 0)
+    human = next((at for at in range(len(given) - 1, -1, -1) if isinstance(given[at], HumanMessage)), known)
+    return min(known, human)
+
+
+def _from_a_human(messages: Sequence[BaseMessage]) -> tuple[list[BaseMessage], list[BaseMessage]]:
+    """Part what comes before the first message of a human, but for system messages; nothing if there is none."""
+    start = next((at for at, message in enumerate(messages) if isinstance(message, HumanMessage | ChatMessage)), 0)
+    head = messages[:start]
+    told = [message for message in head if not isinstance(message, SystemMessage)]
+    kept = [message for message in head if isinstance(message, SystemMessage)]
+    return told, [*kept, *messages[start:]]
+
+
+def _calls(message: AIMessage) -> set[str]:
+    return {id_ for call in (*message.tool_calls, *message.invalid_tool_calls) if (id_ := call.get("id"))}
+
+
+def _without(message: AIMessage, calls: set[str]) -> AIMessage | None:
+    """Leave calls out of a message, wherever a provider's package may look for them; None if nothing else is in it."""
+    if not calls:
+        return message
+    update: dict[str, Any] = {
+        "tool_calls": [call for call in message.tool_calls if call.get("id") not in calls],
+        "invalid_tool_calls": [call for call in message.invalid_tool_calls if call.get("id") not in calls],
+    }
+    if isinstance(message.content, list):
+        update["content"] = [block for block in message.content if not _is_call(block, calls)]
+    if raw := message.additional_kwargs.get("tool_calls"):
+        left = [call for call in raw if not (isinstance(call, dict) and call.get("id") in calls)]
+        rest = {key: value for key, value in message.additional_kwargs.items() if key != "tool_calls"}
+        update["additional_kwargs"] = {**rest, "tool_calls": left} if left else rest
+    said = message.model_copy(update=update)
+    return said if said.text.strip() or said.tool_calls or said.invalid_tool_calls else None
+
+
+def _is_call(block: Any, calls: set[str]) -> bool:
+    return isinstance(block, dict) and (block.get("call_id") or block.get("id")) in calls
