@@ -150,7 +150,11 @@ class MotorheadMiddleware(AgentMiddleware[MotorheadState, Any, Any]):
         return self._ended(session, state)
 
     def _session(self, runtime: Runtime[Any]) -> Session:
-        return session_of(self._motorhead, runtime.context, get_config())
+        try:
+            config = get_config()
+        except RuntimeError:  # called outside of a graph
+            config = {}
+        return session_of(self._motorhead, runtime.context, config)
 
     def _begun(self, session: Session, state: MotorheadState, loaded: Loaded) -> dict[str, Any]:
         stored = _newest(state)
