@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     )
     from langchain_motorhead.extractive import ExtractiveSummarizer
     from langchain_motorhead.flows import SummaryInput
+    from langchain_motorhead.graph import MemoryState, load_memory, pre_model_hook, save_memory
+    from langchain_motorhead.graph_store import MotorheadStore
     from langchain_motorhead.hashing import HashingEmbeddings
     from langchain_motorhead.history import MotorheadChatMessageHistory
     from langchain_motorhead.loading import Memory
     from langchain_motorhead.memory import MotorheadMemory
+    from langchain_motorhead.middleware import MotorheadMiddleware
     from langchain_motorhead.options import Options
     from langchain_motorhead.recall import Recall
     from langchain_motorhead.retriever import MotorheadRetriever
@@ -63,9 +66,12 @@ _HOMES = {
     "extractive": ("ExtractiveSummarizer",),
     "hashing": ("HashingEmbeddings",),
     "flows": ("SummaryInput",),
+    "graph": ("MemoryState", "load_memory", "pre_model_hook", "save_memory"),
+    "graph_store": ("MotorheadStore",),
     "history": ("MotorheadChatMessageHistory",),
     "loading": ("Memory",),
     "memory": ("MotorheadMemory",),
+    "middleware": ("MotorheadMiddleware",),
     "options": ("Options",),
     "recall": ("Recall",),
     "retriever": ("MotorheadRetriever",),
@@ -75,6 +81,7 @@ _HOMES = {
     "window": ("Window",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
+_OF_LANGGRAPH = ("graph", "graph_store", "middleware")
 
 __all__ = [
     "ClosedError",
@@ -88,11 +95,14 @@ __all__ = [
     "InvalidInputError",
     "InvalidMessageError",
     "Memory",
+    "MemoryState",
     "Motorhead",
     "MotorheadChatMessageHistory",
     "MotorheadError",
     "MotorheadMemory",
+    "MotorheadMiddleware",
     "MotorheadRetriever",
+    "MotorheadStore",
     "Options",
     "Recall",
     "RecallNotConfiguredError",
@@ -108,13 +118,22 @@ __all__ = [
     "Window",
     "WrongKeyTypeError",
     "create_summarizer",
+    "load_memory",
+    "pre_model_hook",
+    "save_memory",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    try:
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        if _MODULES[name] not in _OF_LANGGRAPH:
+            raise
+        raise ImportError(f'{name} needs an extra: pip install "langchain-motorhead[langgraph]" ({error})') from error
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

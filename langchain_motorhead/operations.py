@@ -202,13 +202,19 @@ def append(
     return Operation(commands, read)
 
 
-def together(first: Operation[T], second: Operation[T_co]) -> Operation[tuple[T, T_co]]:
-    """Send two operations at once, in this order. Each is atomic, both are not."""
-    cut = len(first.commands)
-    return Operation(
-        first.commands + second.commands,
-        lambda replies: (first.read(replies[:cut]), second.read(replies[cut:])),
-    )
+def together(*operations: Operation[Any]) -> Operation[list[Any]]:
+    """Put operations into one round trip, in their order. Each is as atomic as it is, all of them are not."""
+    commands = tuple(command for operation in operations for command in operation.commands)
+
+    def read(replies: list[Any]) -> list[Any]:
+        results, start = list[Any](), 0
+        for operation in operations:
+            end = start + len(operation.commands)
+            results.append(operation.read(replies[start:end]))
+            start = end
+        return results
+
+    return Operation(commands, read)
 
 
 def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[Reading]:

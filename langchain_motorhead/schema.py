@@ -23,6 +23,8 @@ _RETURNED = ["name", "pieces"]
 DISTANCE = "vector_distance"
 # Vectors that an index makes room for at once. By itself the module makes room for 1,024, in an index of ten as well.
 _BLOCK = 64
+# By itself the module stops after half a second, and gives what it has found by then for all there is.
+TO_THE_END = ("TIMEOUT", 0)
 _TAG = {"case_sensitive": True}
 _FREE = {"separator": "\x1f"}  # they may hold a comma
 # A query may be a whole document; its first words have to do.
@@ -151,7 +153,7 @@ def nearest(
 
     returned = _RETURNED if fields is None else list(fields)
     query = VectorQuery(vector, "vector", return_fields=returned, filter_expression=filter_, num_results=count)
-    return (*query.get_args(), "PARAMS", 2, "vector", vector)
+    return (*query.get_args(), "PARAMS", 2, "vector", vector, *TO_THE_END)
 
 
 def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
@@ -163,4 +165,4 @@ def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -
     union = "|".join(f"({beside}@terms:{word})" for word in dict.fromkeys(words[:_MOST_TERMS]))
     query = FilterQuery(FilterExpression(f"({union})"), return_fields=_RETURNED, num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()
-    return tuple(query.get_args())
+    return (*query.get_args(), *TO_THE_END)

@@ -50,7 +50,7 @@ def search(
 
     def read(replies: list[Any]) -> tuple[list[list[Match]] | None, Description | None]:
         before, after = to_description(replies[0]), to_description(replies[-1])
-        return None if before != after else [_matches(reply, distance) for reply in replies[1:-1]], after
+        return None if before != after else [to_matches(reply, distance) for reply in replies[1:-1]], after
 
     return Operation((describing(namespace), *commands, describing(namespace)), read)
 
@@ -90,7 +90,7 @@ def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None
     return {**usual, **dict(zip(extra, reply[len(DOCUMENT_FIELDS) :], strict=True))}
 
 
-def _matches(reply: Any, distance: str) -> list[Match]:
+def to_matches(reply: Any, distance: str) -> list[Match]:
     """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3. Hundreds of rows, so with little ado."""
     if isinstance(reply, dict):
         rows = _mapping(reply).get("results", [])

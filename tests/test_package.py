@@ -14,36 +14,43 @@ ROOT = Path(langchain_motorhead.__file__).parent
 # Floor by floor, from the ground: a module imports none of its own floor's later rows, and nothing of the floors above.
 FLOORS = [
     ["exceptions"],
-    ["keys", "plain", "transcript"],
-    ["codec", "tokens"],
+    ["keys", "identity", "plain", "item_paths", "item_filters", "transcript"],
+    ["codec", "items", "tokens"],
     ["window"],
     ["operations"],
-    ["listing", "recall_operations"],
+    ["compaction_operations", "listing", "recall_operations"],
     ["search_operations"],
-    ["flows"],
-    ["loading", "sessions"],
-    ["compaction"],
+    ["flows", "item_operations"],
+    ["loading", "side_by_side", "sessions"],
+    ["compaction", "following", "prompting"],
     ["terms"],
     ["batching", "calls", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
     ["connection", "summarizing", "extractive"],
     ["summarization", "embedding", "recall"],
     ["schema"],
-    ["index_setup", "hits"],
-    ["indexing"],
-    ["searching", "reindexing"],
+    ["index_setup", "item_index", "hits"],
+    ["indexing", "item_searching"],
+    ["searching", "item_flows", "reindexing"],
     ["store", "background", "outage"],
     ["drivers"],
     ["engine"],
     ["options", "session"],
     ["client"],
     ["faces"],
-    ["history", "retriever"],
-    ["memory"],
+    ["history", "graph_store", "retriever"],
+    ["memory", "running"],
+    ["graph", "middleware"],
     ["demo"],
     ["cli"],
 ]
 # What a module may need only when a function of it is called, so that it can be made by name: a face by its client.
-ON_CALL = {("client", "history"), ("client", "memory"), ("client", "retriever"), ("connection", "embedded")}
+ON_CALL = {
+    ("client", "graph_store"),
+    ("client", "history"),
+    ("client", "memory"),
+    ("client", "retriever"),
+    ("connection", "embedded"),
+}
 PURE = [name for names in FLOORS[:10] for name in names]
 
 

@@ -1,0 +1,122 @@
+"""Which items and namespaces are asked for. Pure: the rules of LangGraph's `InMemoryStore`, but nothing raises late.
+
+An operator that does not exist, or a bound that is no number, is refused before anything is read, whatever is stored;
+and what is stored without the field, or with text in it, is not in any range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import ge, gt, le, lt
+from typing import Any, NamedTuple
+
+from langchain_motorhead.exceptions import InvalidInputError
+
+_RANGES: Mapping[str, Callable[[Any, Any], bool]] = {"$gt": gt, "$gte": ge, "$lt": lt, "$lte": le}
+_KNOWN = ("$eq", "$ne", *_RANGES)
+_ANY = "*"
+
+
+class Condition(NamedTuple):
+    """What a namespace must begin with, or end with; `"*"` is any label."""
+
+    at_end: bool
+    path: tuple[str, ...]
+
+
+def check_filter(filter_: Any) -> None:
+    """Refuse a filter that cannot be applied.
+
+    Raises:
+        InvalidInputError: It is no dict, or has an operator that does not exist, or a bound that is no number.
+    """
+    if not isinstance(filter_, Mapping):
+        raise InvalidInputError(f"filter must be a dict, such as {{'kind': 'note'}}, not {type(filter_).__name__}")
+    for wanted in filter_.values():
+        _check(wanted)
+
+
+def matches(value: Mapping[str, Any], filter_: Mapping[str, Any] | None) -> bool:
+    """Say whether an item has what a filter asks for."""
+    return all(_fits(value.get(field), wanted) for field, wanted in (filter_ or {}).items())
+
+
+def is_listed(namespace: tuple[str, ...], conditions: Sequence[Condition]) -> bool:
+    """Say whether a namespace meets all conditions."""
+    return all(_meets(namespace, condition) for condition in conditions)
+
+
+def known_prefix(conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """Give the labels that every namespace begins with that meets the conditions."""
+    longest: tuple[str, ...] = ()
+    for condition in conditions:
+        if not condition.at_end:
+            fixed = condition.path[: condition.path.index(_ANY)] if _ANY in condition.path else condition.path
+            longest = max(longest, fixed, key=len)
+    return longest
+
+
+def _meets(namespace: tuple[str, ...], condition: Condition) -> bool:
+    size = len(condition.path)
+    if len(namespace) < size:
+        return False
+    part = namespace[len(namespace) - size :] if condition.at_end else namespace[:size]
+    return all(wanted in (_ANY, label) for label, wanted in zip(part, condition.path, strict=True))
+
+
+def _has_operators(wanted: Mapping[Any, Any]) -> bool:
+    return any(isinstance(name, str) and name.startswith("$") for name in wanted)
+
+
+def _check(wanted: Any) -> None:
+    if isinstance(wanted, list | tuple):
+        for each in wanted:
+            _check(each)
+    if not isinstance(wanted, Mapping):
+        return
+    if not _has_operators(wanted):
+        for each in wanted.values():
+            _check(each)
+        return
+    for name, bound in wanted.items():
+        if name not in _KNOWN:
+            raise InvalidInputError(f"filter: there is no operator {name!r}. There are {', '.join(_KNOWN)}")
+        if name in _RANGES and _number(bound) is None:
+            raise InvalidInputError(f"filter: {name} compares numbers, and {bound!r} is none")
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        if _has_operators(wanted):
+            return all(_apply(value, name, bound) for name, bound in wanted.items())
+        return isinstance(value, dict) and all(_fits(value.get(field), each) for field, each in wanted.items())
+    if isinstance(wanted, list | tuple):
+        same_size = isinstance(value, list) and len(value) == len(wanted)
+        return same_size and all(_fits(one, each) for one, each in zip(value, wanted, strict=True))
+    return bool(value == wanted)
+
+
+def _apply(value: Any, name: str, bound: Any) -> bool:
+    if name in _RANGES:
+        number = _number(value)
+        return number is not None and _RANGES[name](number, _number(bound))
+    return bool(value == _as_stored(bound)) == (name == "$eq")
+
+
+def _number(value: Any) -> int | float | None:
+    if isinstance(value, int | float):
+        return value
+    if not isinstance(value, str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _as_stored(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_as_stored(each) for each in value]
+    if isinstance(value, dict):
+        return {field: _as_stored(each) for field, each in value.items()}
+    return value

@@ -1,0 +1,22 @@
+-- Read items, and let them live for their time from now.
+--
+-- KEYS  what every key of the store begins with
+-- ARGV  for each item: namespace and key together, and 0 to read it, 2 to give it its time anew, or 1 to do both
+-- Returns for each {value, created, updated, ttl or nil}, or nil where it is gone or was not to be read.
+local store, found = KEYS[1], {}
+local time = redis.call('TIME')
+for at = 1, #ARGV, 2 do
+  local path, mode = ARGV[at], ARGV[at + 1]
+  local item = store .. ':item:' .. path
+  local known = redis.call('HMGET', item, 'value', 'created', 'updated', 'ttl', 'vectors')
+  found[#found + 1] = mode ~= '2' and known[1] and {known[1], known[2], known[3], known[4]} or false
+  if mode ~= '0' and known[4] then
+    local ends = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000) + known[4])
+    redis.call('PEXPIREAT', item, ends)
+    for number = 0, tonumber(known[5] or 0) - 1 do
+      redis.call('PEXPIREAT', store .. ':vector:' .. path .. ':' .. number, ends)
+    end
+    redis.call('ZADD', store .. ':expiries', ends, path)
+  end
+end
+return found
