@@ -39,8 +39,8 @@ def follow(
     Args:
         keys: Keys of the session.
         messages: The conversation so far, or its newest messages, oldest first.
-        after: Id of the newest message that is known to be stored, if the holder remembers. Those after it are new, but
-            for those whose id says otherwise. Without it, those after the newest one whose id is known.
+        after: Id of a message that is known to be stored, if the holder remembers: no older one is stored again. What
+            is new comes after it, and after the newest message whose id the session knows.
         append: Describes the append of messages.
         window: Bounds of the reading. None to read nothing.
 
@@ -49,7 +49,7 @@ def follow(
     """
     new = _after(messages, after)
     if new is not None:
-        attempts = [(new, LeaveOut.KNOWN)]
+        attempts = [(new, LeaveOut.UP_TO_KNOWN)]
     elif len(messages) <= _TAIL:
         attempts = [(messages, LeaveOut.UP_TO_KNOWN)]
     else:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from langchain_core.messages import AnyMessage, BaseMessage
+from langchain_core.messages import AnyMessage, BaseMessage, convert_to_messages
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
-from langgraph.channels.untracked_value import UntrackedValue
+from langgraph.channels.ephemeral_value import EphemeralValue
 from langgraph.graph import MessagesState
 from langgraph.runtime import get_runtime
+from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.loading import Memory
-from langchain_motorhead.prompting import add_to_system, prompt
-from langchain_motorhead.running import Recalling, Scope, query_of, session_of
+from langchain_motorhead.prompting import add_to_system, prompt, said
+from langchain_motorhead.running import Recalling, Scope, session_of
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
@@ -27,11 +28,12 @@ class MemoryState(MessagesState):
     """A graph's state with a place for memory.
 
     Attributes:
-        llm_input_messages: What the model is to be shown. Never in a checkpoint.
+        llm_input_messages: What the model is to be shown, for the next step alone: only the checkpoint between the two
+            has it, from which a run can be taken up at the model.
         motorhead_stored: Id of the newest message that is stored in the session.
     """
 
-    llm_input_messages: Annotated[list[AnyMessage], UntrackedValue]
+    llm_input_messages: Annotated[list[AnyMessage], EphemeralValue]
     motorhead_stored: str
 
 
@@ -42,7 +44,7 @@ def load_memory(
     prompt_key: str = "llm_input_messages",
     recall: int = 0,
     recall_scope: Scope | None = None,
-) -> Runnable[Any, dict[str, Any]]:
+) -> Runnable[Any, Command[Any]]:
     """Make a node that stores what is new among a graph's messages, and writes what the model is to be shown.
 
     That is the summary and what was recalled, as a system message, then the window and the messages of the run. It
@@ -70,20 +72,22 @@ def load_memory(
     recalling = Recalling(recall, recall_scope)
     recalling.check(motorhead)
 
-    def load(state: Any, config: RunnableConfig) -> dict[str, Any]:
+    def load(state: Any, config: RunnableConfig) -> Command[Any]:
         session, messages = _session(motorhead, config), _messages(state, messages_key)
         memory = session.catch_up(messages, after=_get(state, _STORED))
-        return written(memory, messages, recalling.find(motorhead, session, memory, query_of(messages)))
+        return written(memory, messages, recalling.find(motorhead, session, memory, messages))
 
-    async def aload(state: Any, config: RunnableConfig) -> dict[str, Any]:
+    async def aload(state: Any, config: RunnableConfig) -> Command[Any]:
         session, messages = _session(motorhead, config), _messages(state, messages_key)
         memory = await session.acatch_up(messages, after=_get(state, _STORED))
-        return written(memory, messages, await recalling.afind(motorhead, session, memory, query_of(messages)))
+        return written(memory, messages, await recalling.afind(motorhead, session, memory, messages))
 
-    def written(memory: Memory, messages: Sequence[BaseMessage], recalled: str) -> dict[str, Any]:
+    def written(memory: Memory, messages: Sequence[BaseMessage], recalled: str) -> Command[Any]:
         text, shown = prompt(memory, messages, recalled)
         system = add_to_system(None, text, memory.epoch)
-        return {prompt_key: shown if system is None else [system, *shown], **_stored(messages)}
+        prompted = shown if system is None else [system, *shown]
+        # As pairs, in which LangGraph looks for no messages to stream to the user.
+        return Command(update=[(prompt_key, prompted), *_stored(messages).items()])
 
     return RunnableLambda(load, aload, name="load_memory")
 
@@ -115,7 +119,7 @@ def save_memory(motorhead: Motorhead, *, messages_key: str = "messages") -> Runn
 
 def pre_model_hook(
     motorhead: Motorhead, *, recall: int = 0, recall_scope: Scope | None = None
-) -> Runnable[Any, dict[str, Any]]:
+) -> Runnable[Any, Command[Any]]:
     """Make the `pre_model_hook` of `create_react_agent`: `load_memory` with the keys that it has there.
 
     The last answer of a run is stored when the thread goes on; with `post_model_hook=save_memory(motorhead)` at once.
@@ -124,14 +128,24 @@ def pre_model_hook(
 
 
 def _session(motorhead: Motorhead, config: RunnableConfig) -> Session:
-    return session_of(motorhead, get_runtime().context, config)
+    try:
+        context = getattr(get_runtime(), "context", None)
+    except RuntimeError:  # called outside of a graph
+        context = None
+    return session_of(motorhead, context, config)
 
 
 def _messages(state: Any, key: str) -> Sequence[BaseMessage]:
-    messages = _get(state, key)
-    if messages is None:
+    given = _get(state, key)
+    if given is None:
         raise InvalidInputError(f"the state has no {key!r}. Say where its messages are: messages_key=...")
-    return list(messages)
+    messages = convert_to_messages(given)
+    if any(message.id is None for message in messages):
+        raise InvalidInputError(
+            f"a message in {key!r} has no id, by which it is known again. Annotate the key with add_messages, as "
+            "MessagesState does"
+        )
+    return said(messages)
 
 
 def _get(state: Any, key: str) -> Any:

@@ -34,6 +34,8 @@ class Memory:
         total: Messages ever accepted: summarized, or still in the list.
         summarized: How many of them the summary covers.
         failures: Summarizations that failed in a row; 0 when all is well.
+        start: Sequence number of the first message that was read: the first of `messages`, unless that was a result
+            whose call is summarized.
         epoch: Identity of the session, from its first message to its deletion; None where there is none.
     """
 
@@ -44,6 +46,7 @@ class Memory:
     total: int = 0
     summarized: int = 0
     failures: int = 0
+    start: int = 0
     epoch: str | None = None
 
     def as_messages(self) -> list[BaseMessage]:
@@ -87,6 +90,7 @@ def to_memory(keys: SessionKeys, window: Window, reading: Reading) -> Flow[Memor
         total=reading.first + reading.length,
         summarized=reading.first,
         failures=reading.failures,
+        start=reading.first + reading.length - len(reading.records),
         epoch=reading.epoch,
     )
 

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict, cast
 
 from langchain.agents.middleware.types import (
     AgentMiddleware,
     AgentState,
+    ExtendedModelResponse,
     ModelRequest,
     ModelResponse,
     PrivateStateAttr,
 )
+from langchain_core.messages import convert_to_messages
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from langchain_motorhead.exceptions import MotorheadError
-from langchain_motorhead.prompting import add_to_system, prompt
-from langchain_motorhead.running import Loaded, Recalling, Runs, Scope, query_of, session_of
+from langchain_motorhead.prompting import add_to_system, prompt, said
+from langchain_motorhead.running import Loaded, Recalling, Runs, Scope, session_of
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AnyMessage
+    from langchain_core.messages import AnyMessage, BaseMessage
 
     from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.loading import Memory
     from langchain_motorhead.session import Session
 
 logger = logging.getLogger(__name__)
@@ -31,26 +35,17 @@ logger = logging.getLogger(__name__)
 _FAILED = "session %r: what a failed run had come to was not stored; its beginning was"
 
 
-class MotorheadState(AgentState[Any]):
-    """What the middleware keeps in an agent's state, out of its input and output.
-
-    Attributes:
-        motorhead_stored: Id of the newest message that is stored in the session.
-    """
-
-    motorhead_stored: NotRequired[Annotated[str | None, PrivateStateAttr]]
-
-
-class MotorheadMiddleware(AgentMiddleware[MotorheadState, Any, Any]):
+class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Shows an agent's model the session, and stores what is said, with or without a checkpointer.
 
     The model sees the system prompt with the summary and what was recalled, then the window and the messages of the
-    run, however long the thread in the agent's state has grown; the state itself is left as it is. What the user says
-    is stored before the model is asked, what the run comes to at its end, each message once, by its id. That costs two
-    round trips a run, and those of a search where it recalls.
+    run, however long the thread in the agent's state has grown; the state itself is left as it is, but for the id of
+    the newest message that is stored. What the user says is stored before the model is asked, what the run comes to at
+    its end, each message once, by its id. That costs two round trips a run, and those of a search where it recalls.
 
     The session is the `session_id` of the run's context, else the `thread_id` of its config; the user is the `user_id`
-    of either, if there is one.
+    of either, if there is one. An agent that another calls as a tool is in the thread of that: give it a context with a
+    `session_id` of its own.
 
     Args:
         motorhead: Where the memory is.
@@ -73,8 +68,6 @@ class MotorheadMiddleware(AgentMiddleware[MotorheadState, Any, Any]):
         ```
     """
 
-    state_schema = MotorheadState
-
     def __init__(self, motorhead: Motorhead, *, recall: int = 0, recall_scope: Scope | None = None) -> None:
         super().__init__()
         self._recalling = Recalling(recall, recall_scope)
@@ -82,95 +75,99 @@ class MotorheadMiddleware(AgentMiddleware[MotorheadState, Any, Any]):
         self._motorhead = motorhead
         # Not in the state, from where streams and tools would have it.
         self._runs = Runs()
+        # An agent may have two, of different names.
+        self._key = "motorhead_stored" + self.name.removeprefix("MotorheadMiddleware")
+        field: Any = NotRequired[Annotated[str | None, PrivateStateAttr]]
+        self.state_schema = TypedDict("MotorheadState", {self._key: field})  # type: ignore[misc]
 
-    def before_agent(self, state: MotorheadState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Store what the user said, and read the session, in one round trip."""
-        session, messages = self._session(runtime), state["messages"]
-        memory = session.catch_up(messages, after=state.get("motorhead_stored"))
-        found = self._recalling.find(self._motorhead, session, memory, query_of(messages))
-        return self._begun(session, state, Loaded(memory, found))
-
-    async def abefore_agent(self, state: MotorheadState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Store what the user said, and read the session. See `before_agent`."""
-        session, messages = self._session(runtime), state["messages"]
-        memory = await session.acatch_up(messages, after=state.get("motorhead_stored"))
-        found = await self._recalling.afind(self._motorhead, session, memory, query_of(messages))
-        return self._begun(session, state, Loaded(memory, found))
+    # Not `before_agent`, which comes before other middleware has masked in the state what is not to be stored.
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
-    ) -> ModelResponse[Any]:
+    ) -> ExtendedModelResponse[Any]:
         """Show the model the session and the run. Where it fails, store what the run has come to."""
-        session, state = self._session(request.runtime), cast("MotorheadState", request.state)
-        loaded = self._runs.get(session.session_id, state.get("motorhead_stored"))
-        if loaded is None:  # resumed, maybe in another process
-            memory = session.load()
-            loaded = Loaded(memory, self._recalling.find(self._motorhead, session, memory, query_of(request.messages)))
-            self._runs.put(session.session_id, state.get("motorhead_stored"), loaded)
+        run = _Run(self, request.state, request.runtime)
+        if (loaded := run.loaded) is None:
+            memory = run.session.catch_up(run.messages, after=run.stored)
+            found = self._recalling.find(self._motorhead, run.session, memory, run.messages)
+            loaded = run.begun(memory, found)
         try:
-            return handler(_with_memory(request, loaded))
+            return run.answered(handler(_with_memory(request, loaded)))
         except Exception:
             try:
-                session.append_new(state["messages"], after=state.get("motorhead_stored"))
+                run.session.append_new(run.messages, after=loaded.stored)
+                loaded.stored = run.newest
             except MotorheadError:
-                logger.warning(_FAILED, session.session_id, exc_info=True)
+                logger.warning(_FAILED, run.session.session_id, exc_info=True)
             raise
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
-    ) -> ModelResponse[Any]:
+    ) -> ExtendedModelResponse[Any]:
         """Show the model the session and the run. See `wrap_model_call`."""
-        session, state = self._session(request.runtime), cast("MotorheadState", request.state)
-        loaded = self._runs.get(session.session_id, state.get("motorhead_stored"))
-        if loaded is None:
-            memory = await session.aload()
-            loaded = Loaded(
-                memory, await self._recalling.afind(self._motorhead, session, memory, query_of(request.messages))
-            )
-            self._runs.put(session.session_id, state.get("motorhead_stored"), loaded)
+        run = _Run(self, request.state, request.runtime)
+        if (loaded := run.loaded) is None:
+            memory = await run.session.acatch_up(run.messages, after=run.stored)
+            found = await self._recalling.afind(self._motorhead, run.session, memory, run.messages)
+            loaded = run.begun(memory, found)
         try:
-            return await handler(_with_memory(request, loaded))
+            return run.answered(await handler(_with_memory(request, loaded)))
         except Exception:
             try:
-                await session.aappend_new(state["messages"], after=state.get("motorhead_stored"))
+                await run.session.aappend_new(run.messages, after=loaded.stored)
+                loaded.stored = run.newest
             except MotorheadError:
-                logger.warning(_FAILED, session.session_id, exc_info=True)
+                logger.warning(_FAILED, run.session.session_id, exc_info=True)
             raise
 
-    def after_agent(self, state: MotorheadState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+    def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Store what the run came to, in one round trip."""
-        session = self._session(runtime)
-        session.append_new(state["messages"], after=state.get("motorhead_stored"))
-        return self._ended(session, state)
+        run = _Run(self, state, runtime)
+        run.session.append_new(run.messages, after=run.ended())
+        return {self._key: run.newest}
 
-    async def aafter_agent(self, state: MotorheadState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+    async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Store what the run came to. See `after_agent`."""
-        session = self._session(runtime)
-        await session.aappend_new(state["messages"], after=state.get("motorhead_stored"))
-        return self._ended(session, state)
+        run = _Run(self, state, runtime)
+        await run.session.aappend_new(run.messages, after=run.ended())
+        return {self._key: run.newest}
 
-    def _session(self, runtime: Runtime[Any]) -> Session:
+
+class _Run:
+    """A run under way, as a hook finds it."""
+
+    def __init__(self, middleware: MotorheadMiddleware, state: AgentState[Any], runtime: Runtime[Any]) -> None:
         try:
             config = get_config()
         except RuntimeError:  # called outside of a graph
             config = {}
-        return session_of(self._motorhead, runtime.context, config)
+        self._key, self._runs = middleware._key, middleware._runs
+        self._control = getattr(runtime, "control", None)
+        self.session: Session = session_of(middleware._motorhead, getattr(runtime, "context", None), config)
+        self.messages: Sequence[BaseMessage] = said(state["messages"])
+        self.newest = self.messages[-1].id if self.messages else None
+        self.stored: str | None = cast("dict[str, Any]", state).get(self._key)
+        self.loaded = self._runs.get(self._control, self.session)
 
-    def _begun(self, session: Session, state: MotorheadState, loaded: Loaded) -> dict[str, Any]:
-        stored = _newest(state)
-        self._runs.put(session.session_id, stored, loaded)
-        return {"motorhead_stored": stored}
+    def begun(self, memory: Memory, recalled: str) -> Loaded:
+        """Note that all that was said is stored."""
+        self.loaded = Loaded(memory, recalled, self.newest)
+        self._runs.put(self._control, self.session, self.loaded)
+        return self.loaded
 
-    def _ended(self, session: Session, state: MotorheadState) -> dict[str, Any]:
-        self._runs.drop(session.session_id, state.get("motorhead_stored"))
-        return {"motorhead_stored": _newest(state)}
+    def answered(self, response: ModelResponse[Any]) -> ExtendedModelResponse[Any]:
+        """Keep with the answer how far the run is stored."""
+        stored = self.stored if self.loaded is None else self.loaded.stored
+        return ExtendedModelResponse(response, Command(update={self._key: stored}))
 
-
-def _newest(state: MotorheadState) -> str | None:
-    return state["messages"][-1].id if state["messages"] else None
+    def ended(self) -> str | None:
+        """Forget the run. Returns how far it is stored."""
+        loaded = self._runs.pop(self._control, self.session)
+        return self.stored if loaded is None else loaded.stored
 
 
 def _with_memory(request: ModelRequest[Any], loaded: Loaded) -> ModelRequest[Any]:
-    text, messages = prompt(loaded.memory, request.messages, loaded.recalled)
+    given = convert_to_messages(request.messages)  # other middleware may have added dicts
+    text, messages = prompt(loaded.memory, given, loaded.recalled, request.state["messages"])
     system = add_to_system(request.system_message, text, loaded.memory.epoch)
     return request.override(system_message=system, messages=cast("list[AnyMessage]", messages))

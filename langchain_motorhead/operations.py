@@ -168,7 +168,7 @@ def append(
     Raises:
         InvalidInputError: From `read`: the session is another user's.
     """
-    ids = [] if leave_out is LeaveOut.NOTHING else [record.id for record in records]
+    ids = [record.id for record in records]
     args = (
         keys.member,
         now,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -17,10 +16,14 @@ from langchain_motorhead.exceptions import (
     SearchUnavailableError,
     StoreError,
 )
+from langchain_motorhead.keys import to_tag
 from langchain_motorhead.loading import Memory
+from langchain_motorhead.prompting import run_of, said
 from langchain_motorhead.retriever import as_lines
 
 if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
     from langchain_motorhead.client import Motorhead
     from langchain_motorhead.retriever import MotorheadRetriever
     from langchain_motorhead.session import Session
@@ -29,46 +32,55 @@ logger = logging.getLogger(__name__)
 
 Scope: TypeAlias = Literal["session", "user", "namespace"]
 
-_MOST_RUNS, _FRESH = 1_024, 60.0
+_MOST_RUNS = 1_024
+_MOST_OWN = 100
 _LONGEST_QUERY = 2_000  # characters: the rest of a pasted document hardly says more of what is wanted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Loaded:
-    """A session as it was when a run began, and the lines that were found for it."""
+    """What a run began with, and how far it is stored.
+
+    Attributes:
+        memory: The session as it was.
+        recalled: Lines that were found for it.
+        stored: Id of the newest message of the run that is stored.
+    """
 
     memory: Memory
-    recalled: str = ""
+    recalled: str
+    stored: str | None
 
 
 class Runs:
     """What was loaded for the runs under way, so that a session is read once a run.
 
-    Forgetting costs a round trip, no more: the oldest go when there are too many, and none is given after a minute,
-    lest a run that was interrupted for days goes on with what was said by then.
+    Forgetting costs a round trip, no more, and the oldest go when there are too many. A run is told by the control that
+    LangGraph makes for each invocation: one that was interrupted and is resumed is another.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded: dict[tuple[str, str | None], tuple[float, Loaded]] = {}
+        self._loaded: dict[tuple[Any, ...], tuple[Any, Loaded]] = {}
 
-    def put(self, session_id: str, message_id: str | None, loaded: Loaded) -> None:
-        """Keep what was loaded for the run that began with a message."""
+    def put(self, control: Any, session: Session, loaded: Loaded) -> None:
+        """Keep what was loaded for a run."""
+        if control is None:
+            return
         with self._lock:
-            self._loaded.pop((session_id, message_id), None)
-            self._loaded[session_id, message_id] = time.monotonic(), loaded
+            # Kept with it, so that no other object gets its id.
+            self._loaded[_key(control, session)] = control, loaded
             while len(self._loaded) > _MOST_RUNS:
                 del self._loaded[next(iter(self._loaded))]
 
-    def get(self, session_id: str, message_id: str | None) -> Loaded | None:
-        """Give what was loaded, if it is still there and fresh."""
-        when, loaded = self._loaded.get((session_id, message_id), (0.0, None))
-        return loaded if time.monotonic() - when < _FRESH else None
+    def get(self, control: Any, session: Session) -> Loaded | None:
+        """Give what was loaded for a run, if it is still there."""
+        return self._loaded.get(_key(control, session), (None, None))[1]
 
-    def drop(self, session_id: str, message_id: str | None) -> None:
-        """Forget what was loaded for a run, at its end."""
+    def pop(self, control: Any, session: Session) -> Loaded | None:
+        """Give what was loaded for a run, and forget it."""
         with self._lock:
-            self._loaded.pop((session_id, message_id), None)
+            return self._loaded.pop(_key(control, session), (None, None))[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +118,8 @@ class Recalling:
         if self.k:
             motorhead.retriever(k=self.k)
 
-    def find(self, motorhead: Motorhead, session: Session, memory: Memory, query: str) -> str:
-        """Find what was said before the window and fits a query.
+    def find(self, motorhead: Motorhead, session: Session, memory: Memory, state: Sequence[BaseMessage]) -> str:
+        """Find what was said before the window and fits what the run is about.
 
         An embedding model or a search that fails is reported in the log, and nothing is found: the run goes on.
 
@@ -116,38 +128,50 @@ class Recalling:
             SearchUnavailableError: This Redis has no search module.
             EmbeddingMismatchError: The index was made with another model.
         """
-        if not self.k or not query:
+        query = self._query(state)
+        if not query:
             return ""
+        own = _unseen(state, memory)
         try:
-            return as_lines(self._retriever(motorhead, session, memory).invoke(query))
+            return self._lines(self._retriever(motorhead, session, memory, own).invoke(query), own)
         except (EmbeddingError, StoreError) as error:
             return _nothing_found(session, error)
 
-    async def afind(self, motorhead: Motorhead, session: Session, memory: Memory, query: str) -> str:
-        """Find what was said before the window and fits a query. See `find`."""
-        if not self.k or not query:
+    async def afind(self, motorhead: Motorhead, session: Session, memory: Memory, state: Sequence[BaseMessage]) -> str:
+        """Find what was said before the window and fits what the run is about. See `find`."""
+        query = self._query(state)
+        if not query:
             return ""
+        await motorhead._engine.prepare_counting()  # which imports what searching needs
+        own = _unseen(state, memory)
         try:
-            return as_lines(await self._retriever(motorhead, session, memory).ainvoke(query))
+            return self._lines(await self._retriever(motorhead, session, memory, own).ainvoke(query), own)
         except (EmbeddingError, StoreError) as error:
             return _nothing_found(session, error)
 
-    def _retriever(self, motorhead: Motorhead, session: Session, memory: Memory) -> MotorheadRetriever:
+    def _query(self, state: Sequence[BaseMessage]) -> str:
+        """Give the text that a run is about: of the newest message of a human."""
+        newest = next((message for message in reversed(said(state)) if isinstance(message, HumanMessage)), None)
+        return newest.text.strip()[:_LONGEST_QUERY] if self.k and newest is not None else ""
+
+    def _lines(self, documents: Sequence[Document], own: set[str | None]) -> str:
+        return as_lines([document for document in documents if document.id not in own][: self.k])
+
+    def _retriever(
+        self, motorhead: Motorhead, session: Session, memory: Memory, own: set[str | None]
+    ) -> MotorheadRetriever:
         from redisvl.query.filter import Num, Tag
-
-        from langchain_motorhead.keys import to_tag
 
         scope = self.scope or ("session" if session.user_id is None else "user")
         if scope == "user" and session.user_id is None:
             raise InvalidInputError(
                 'recall_scope="user" needs a user: give user_id in the context, or in the configurable of the config'
             )
-        shown = memory.total - len(memory.messages)
         return motorhead.retriever(
             session_id=session.session_id if scope == "session" else None,
             user_id=None if scope == "namespace" else session.user_id,
-            k=self.k,
-            filter=(Tag("session") != to_tag(session.session_id)) | (Num("seq") < shown),
+            k=self.k + min(len(own), _MOST_OWN),
+            filter=(Tag("session") != to_tag(session.session_id)) | (Num("seq") < memory.start),
         )
 
 
@@ -177,10 +201,14 @@ def session_of(motorhead: Motorhead, context: Any, config: Mapping[str, Any]) ->
     return motorhead.session(str(session_id), None if user_id is None else str(user_id))
 
 
-def query_of(messages: Sequence[BaseMessage]) -> str:
-    """Give the text that a run is about: of the newest message of a human."""
-    newest = next((message for message in reversed(messages) if isinstance(message, HumanMessage)), None)
-    return "" if newest is None else newest.text.strip()[:_LONGEST_QUERY]
+def _unseen(state: Sequence[BaseMessage], memory: Memory) -> set[str | None]:
+    """List the run's own messages that have left the window already, as in a run that outgrows it."""
+    shown = {message.id for message in memory.messages}
+    return {message.id for message in run_of(state, shown)} - shown
+
+
+def _key(control: Any, session: Session) -> tuple[Any, ...]:
+    return id(control), session.session_id, session.user_id
 
 
 def _field(context: Any, name: str) -> Any:

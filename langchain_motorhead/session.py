@@ -93,8 +93,8 @@ class Session:
 
         Args:
             messages: The conversation so far, or its newest messages, oldest first.
-            after: Id of the newest message that is known to be stored, where the holder remembers it. Without it, the
-                session is asked, which knows its last 128.
+            after: Id of a message that is known to be stored, where the holder remembers one: neither it nor an older
+                one is stored again, even if the session was deleted since.
 
         Raises:
             InvalidMessageError: One of them is not a message, or cannot be stored. None was.
@@ -224,7 +224,7 @@ class Session:
 
     def _record(self, message: MessageLike) -> Record:
         data = encode(message)
-        id_ = message.id if isinstance(message, BaseMessage) else message.get("id")
+        id_ = message.id if isinstance(message, BaseMessage) else decode(data).id
         counted = self._engine.window.max_tokens is not None
         return Record(data, id_, self._engine.compactor.count([decode(data)]) if counted else None)
 

@@ -43,7 +43,7 @@ class Store:
         """
         replies = self._send(operation.commands)
         if forgotten := self._forgotten(operation.commands, replies):
-            replies = _filled(replies, self._send(forgotten, with_source=True))
+            replies = [*replies[: -len(forgotten)], *self._send(forgotten, with_source=True)]
             self._forgotten(operation.commands, replies)
         return operation.read(replies)
 
@@ -55,7 +55,7 @@ class Store:
         """
         replies = await self._asend(operation.commands)
         if forgotten := self._forgotten(operation.commands, replies):
-            replies = _filled(replies, await self._asend(forgotten, with_source=True))
+            replies = [*replies[: -len(forgotten)], *await self._asend(forgotten, with_source=True)]
             self._forgotten(operation.commands, replies)
         return operation.read(replies)
 
@@ -104,23 +104,20 @@ class Store:
         return ("EVAL", name.source, len(keys), *keys, *args)
 
     def _forgotten(self, commands: Sequence[Command], replies: Sequence[Any]) -> list[Command]:
-        """List the commands whose script the server does not know, or no longer, and have their source sent.
+        """List what is to be sent again, with the source of its scripts: all from the first on that Redis forgot.
+
+        A command after that may have read what was not there yet; every one of ours may be executed twice.
 
         Raises:
             StoreError: A command failed for another reason.
         """
-        forgotten = []
-        for command, reply in zip(commands, replies, strict=True):
+        first = None
+        for at, (command, reply) in enumerate(zip(commands, replies, strict=True)):
             if isinstance(reply, Exception):
                 if not (_is_no_script(reply) and isinstance(command.name, Script)):
                     raise _mapped(reply, command) from reply
-                forgotten.append(command)
-        return forgotten
-
-
-def _filled(replies: Sequence[Any], later: Sequence[Any]) -> list[Any]:
-    rest = iter(later)
-    return [next(rest) if isinstance(reply, Exception) else reply for reply in replies]
+                first = at if first is None else first
+        return [] if first is None else list(commands[first:])
 
 
 def _failed(error: Exception, commands: Sequence[Command]) -> list[Any]:

@@ -6,7 +6,7 @@
 -- ARGV  session id, now in µs, token of this append (and epoch if the session is new), user or '', TTL in ms or 0,
 --       tokens of each message with commas between them or '', 1 to keep the time for recall, what the keys of
 --       documents begin with, marks of the messages' ids (8 bytes each, zeros for none) or '', epochs that gave them (16
---       characters each) or '', what to leave out ('' what is known; 'before': and all before it; 'only': the same,
+--       characters each) or '', what to leave out ('nothing'; '' what is known; 'before': and all before it; 'only': the same,
 --       but nothing is written if none is known), and the messages
 -- Returns {0, user} if the session is another user's, {2} if none is known that should be, else {1, length, tokens of
 -- the list or nil, messages appended, their tokens or nil}.
@@ -46,7 +46,7 @@ else
   for at = 1, #ARGV - HEAD do
     local mark = marks:sub(8 * at - 7, 8 * at)
     local ours = known[1] and origins:sub(16 * at - 15, 16 * at) == known[1]
-    if ours or (mark ~= NONE and has(ids, mark)) then
+    if leave ~= 'nothing' and (ours or (mark ~= NONE and has(ids, mark))) then
       found[at] = true
       before = leave == '' and 0 or at
     end
@@ -56,9 +56,9 @@ else
   end
   for at = before + 1, #ARGV - HEAD do
     local mark = marks:sub(8 * at - 7, 8 * at)
-    if not found[at] and not added[mark] then
+    if not found[at] and not (added[mark] and leave ~= 'nothing') then
       fresh[#fresh + 1] = at
-      if mark ~= NONE then
+      if mark ~= NONE and not has(ids, mark) and not added[mark] then
         added[mark] = true
         marked[#marked + 1] = mark
       end
@@ -67,12 +67,12 @@ else
   ids = ids .. table.concat(marked)
 end
 
+if #fresh == 0 then
+  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false}
+end
 -- First, so that a foreign key in the place of a registry is found before anything is stored.
 for at = 4, #KEYS do
   redis.call('ZADD', KEYS[at], now, id)
-end
-if #fresh == 0 then
-  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false}
 end
 
 -- Lua's stack holds some 8,000 values.
