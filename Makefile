@@ -5,7 +5,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check lint types format lock audit clean
+.PHONY: help demo test check lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,6 +25,16 @@ lint: $(STAMP) ## Check style and format
 types: $(STAMP) ## Check types
 	@$(RUN)mypy
 
+notebooks: $(STAMP) ## Run the notebooks from top to bottom
+	@$(RUN)python -m pytest --nbmake notebooks
+
+outputs: $(STAMP) ## Run the notebooks, and keep what they give
+	@$(RUN)python notebooks/refresh.py
+
+docs: $(STAMP) ## Make the API reference from the docstrings, in build/docs
+	@$(RUN)python -W error -m pdoc --docformat google --output-directory build/docs langchain_motorhead
+	@echo "build/docs/langchain_motorhead.html"
+
 format: $(STAMP) ## Put the code into its format
 	@$(RUN)ruff check --fix .
 	@$(RUN)ruff format .
@@ -35,7 +45,7 @@ lock: $(STAMP) ## Choose the newest versions of everything, for requirements.loc
 	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## Remove what make made
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The lock pins what the package is developed and tested with; its users are bound by pyproject.toml alone.
 $(STAMP): pyproject.toml requirements.lock

@@ -108,7 +108,10 @@ def resolve_embeddings(embeddings: object) -> Embeddings:
         from langchain_classic.embeddings import init_embeddings
 
         try:
-            embeddings = init_embeddings(embeddings)
+            # OpenAI's would count tokens by an encoding that it downloads, and texts are cut to size already.
+            counts = embeddings.partition(":")[0] in ("openai", "azure_openai")
+            options: dict[str, Any] = {"check_embedding_ctx_length": False} if counts else {}
+            embeddings = init_embeddings(embeddings, **options)
         except Exception as error:
             why = " ".join(str(error).split())
             raise InvalidInputError(

@@ -38,6 +38,7 @@ _OPENING_SENTENCES, _NEWEST_SENTENCES = 8, 40  # where to look for the two
 _WEIGHTS = {"name": 2.0, "number": 1.5, "word": 1.0, "pair": 0.5, "key": 0.2}
 _REPEATED = 0.3  # of its weight, for a term that a picked sentence has
 _WORTH = 3.0  # weight that a new sentence must add: below are courtesies
+_TELLING = 0.5  # of that, where it has a name or a number
 _FRESH = 0.15  # share of its weight that any sentence must add
 _LENGTH_POWER = 0.7  # 0: long sentences win; 1: short ones do
 _RETAINED = 1.2  # for what the summary had already
@@ -155,6 +156,7 @@ class _Candidate:
     factor: float = 1.0
     terms: tuple[tuple[str, float], ...] = ()
     weight: float = 0.0  # of all its terms
+    worth: float = _WORTH  # what it must add if it is new
 
 
 class _Selection:
@@ -197,7 +199,7 @@ class _Selection:
     def _gain(self, candidate: _Candidate) -> float:
         """Return what taking it adds per token, or 0 if that is not worth it."""
         fresh = sum(weight for term, weight in candidate.terms if term not in self._covered)
-        if fresh <= _FRESH * candidate.weight or (not candidate.old and fresh * candidate.factor < _WORTH):
+        if fresh <= _FRESH * candidate.weight or (not candidate.old and fresh * candidate.factor < candidate.worth):
             return 0.0
         total = fresh + _REPEATED * (candidate.weight - fresh)
         return candidate.factor * total / math.pow(candidate.cost + 3, _LENGTH_POWER)
@@ -238,6 +240,8 @@ def _weigh(candidates: list[_Candidate]) -> None:
             weights[term] = max(weights.get(term, 0.0), weight)
         candidate.terms = tuple(weights.items())
         candidate.weight = sum(weights.values())
+        if any(kind in ("name", "number") for _, kind in pairs) and candidate.sentence.role not in _ASSISTANTS:
+            candidate.worth = _WORTH * _TELLING
         late = 1 + _LATE * candidate.index / len(candidates)
         candidate.factor = _factor(candidate.sentence, after_outcome) * late * (_RETAINED if candidate.old else 1)
         after_outcome = candidate.sentence.by_tool and not candidate.sentence.is_lookup

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from binascii import b2a_base64
 from collections.abc import Sequence
 from hashlib import blake2b
 
-MARK = 8
-"""Bytes of a mark."""
-_NONE = bytes(MARK)
+MARK = 11
+"""Characters of a mark: 64 bits, as text, since people look at what is stored."""
+_NONE = " " * MARK
 _GIVEN = re.compile(r"motorhead-([0-9a-f]{16})-(?:\d+|summary)", re.ASCII)
 _EPOCH = 16
 
@@ -18,11 +19,11 @@ def given_id(epoch: str | None, at: int | str) -> str:
     return f"motorhead-{epoch}-{at}"
 
 
-def marks(ids: Sequence[str | None]) -> bytes:
-    """Give a mark for each id, one after the other; zeros for none. Empty where there is no id at all."""
+def marks(ids: Sequence[str | None]) -> str:
+    """Give a mark for each id, one after the other; spaces for none. Empty where there is no id at all."""
     if not any(ids):
-        return b""
-    return b"".join(map(_mark, ids))
+        return ""
+    return "".join(map(_mark, ids))
 
 
 def origins(ids: Sequence[str | None]) -> str:
@@ -34,5 +35,8 @@ def origins(ids: Sequence[str | None]) -> str:
     return "".join(epoch.rjust(_EPOCH, "0") for epoch in found) if any(found) else ""
 
 
-def _mark(id_: str | None) -> bytes:
-    return blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=MARK).digest() if id_ else _NONE
+def _mark(id_: str | None) -> str:
+    if not id_:
+        return _NONE
+    digest = blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return b2a_base64(digest, newline=False).decode("ascii")[:MARK]

@@ -56,7 +56,8 @@ class Indexer:
         if ours != there:
             raise EmbeddingMismatchError(
                 f"the index of namespace {self.namespace!r} was made with {_told(there)}; this is {_told(ours)}. Call "
-                "Motorhead.reindex() to make it anew with this, or give the model and the Recall that it was made with"
+                "Motorhead.reindex() to make it anew with this, or give the model and the Recall it was made with. "
+                "Recall(model=...) names the same model in another class"
             )
 
 

@@ -126,6 +126,16 @@ class MotorheadMemory(BaseMemory):
         """
         self._context = (await self._history.session.aload()).summary
 
+    def close(self) -> None:
+        """Wait for work in the background, and close the connection. A `motorhead` that was given stays open."""
+        if self.motorhead is None:
+            self._history.motorhead.close()
+
+    async def aclose(self) -> None:
+        """Wait for work in the background, and close the connection. See `close`."""
+        if self.motorhead is None:
+            await self._history.motorhead.aclose()
+
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Read the conversation, in one round trip."""
         return self._variables(self._history.session.load())

@@ -212,11 +212,15 @@ def as_lines(documents: Sequence[Document]) -> str:
 def _shown(document: Document) -> str:
     if "message_ids" in document.metadata:  # with its neighbors, it names the speakers itself
         return document.page_content
-    return f"{document.metadata['name'] or document.metadata['role']}: {document.page_content}"
+    return f"{document.metadata['name'] or _role(document.metadata['role'])}: {document.page_content}"
 
 
 def _speaker(hit: Hit) -> str:
-    return hit.name or {"human": "Human", "ai": "AI"}.get(hit.role, hit.role)
+    return hit.name or _role(hit.role)
+
+
+def _role(role: str) -> str:
+    return {"human": "Human", "ai": "AI"}.get(role, role)
 
 
 def _seconds(moment: datetime | date) -> float:

@@ -35,11 +35,11 @@ def names(count: int, start: int = 0) -> list[str]:
 
 @given(st.lists(st.none() | st.text(st.characters(), max_size=8), max_size=8))
 def test_marks_are_of_one_length(ids: list[str | None]) -> None:
-    """Each id has a mark of eight bytes, any string has one, and none is zeros."""
+    """Each id has a mark of eleven characters, any string has one, and none is spaces."""
     found = marks(ids)
     assert len(found) == (MARK * len(ids) if any(ids) else 0)
     for at, id_ in enumerate(ids if found else []):
-        assert (found[at * MARK : (at + 1) * MARK] == bytes(MARK)) == (not id_)
+        assert (found[at * MARK : (at + 1) * MARK] == " " * MARK) == (not id_)
 
 
 def test_origins_are_epochs() -> None:
@@ -106,14 +106,14 @@ def test_tokens_are_counted_once(make: MakeMotorhead, client: redis.Redis) -> No
 
 
 def test_what_is_remembered_is_bounded(make: MakeMotorhead, client: redis.Redis) -> None:
-    """The last 128 ids are known, in 8 bytes each, however many messages there were and however they came."""
+    """The last 128 ids are known, in 11 characters each, however many messages there were and however they came."""
     session = make(compaction="manual").session("s")
     session.append(with_ids(500))
     for at in range(500, 600):
         session.append(with_ids(1, at))
     kept = client.hget(session._keys.state, "ids")
     assert isinstance(kept, bytes)
-    assert len(kept) == 128 * 8
+    assert len(kept) == 128 * MARK
     session.append(with_ids(600)[-128:])
     assert session.load().total == 600
 

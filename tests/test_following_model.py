@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -35,7 +36,7 @@ from langchain_motorhead.session import Session
 
 REMEMBERED = 128
 WINDOW = Window(max_messages=6, max_tokens=40, hard_limit=100_000)
-ZERO_MARK = "\0" * 8
+ZERO_MARK = " " * 11
 POOL = [
     None, "", "a", "b", "c", "d", "e", "A", " a", "0", "\0", ZERO_MARK, "a\nb", "é", "e\u0301", "\ud800", "\udfff",
     "motorhead-0123456789abcdef-1", "motorhead-0000000000000000-1", "motorhead--1", "x" * 10_000, "x" * 9_999 + "y",
@@ -54,7 +55,7 @@ class Expected:
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.marks: list[bytes] = []
+        self.marks: list[str] = []
         self.epoch: str | None = None
 
     def delete(self) -> None:
@@ -86,7 +87,7 @@ class Expected:
         self._take(messages[known[-1] + 1 if known else 0 :])
 
     def _take(self, messages: Sequence[Given]) -> None:
-        new: list[bytes] = []
+        new: list[str] = []
         for message in messages:
             if id_ := id_of(message):
                 if mark(id_) in new:
@@ -96,9 +97,10 @@ class Expected:
         self.marks = (self.marks + new)[-REMEMBERED:]
 
 
-def mark(id_: str) -> bytes:
+def mark(id_: str) -> str:
     """Give the mark of an id."""
-    return blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return b64encode(digest).decode().rstrip("=")
 
 
 def id_of(message: Given) -> Any:
@@ -174,7 +176,7 @@ class Against:
         self.expected.epoch = memory.epoch
         keys = self.sessions[0]._keys
         ids, size = self.client.hmget(keys.state, "ids", "size")
-        assert (ids or b"") == b"".join(self.expected.marks)
+        assert (ids or b"") == "".join(self.expected.marks).encode()
         records = self.client.lrange(keys.messages, 0, -1)
         assert int(size or 0) == count([decode(record) for record in records])
         return memory

@@ -915,6 +915,8 @@ def test_a_model_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "no key")
     model = resolve_embeddings("openai:text-embedding-3-small")
     assert model_name(model) == "OpenAIEmbeddings:text-embedding-3-small"
+    # It would download an encoding to count with, and fail where it cannot.
+    assert model.check_embedding_ctx_length is False  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("given", ["", "  ", 7, object(), len, {"embed_query": len}, [HashingEmbeddings()]], ids=repr)

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
 from support import Ledger, contents, numbered
 
-from langchain_motorhead import InvalidInputError, MotorheadMemory, Options, Window
+from langchain_motorhead import ClosedError, InvalidInputError, MotorheadMemory, Options, Window
 from langchain_motorhead import memory as memory_module
 
 SMALL = Window(max_messages=4)
@@ -139,6 +139,21 @@ def test_which_input_and_output_are_stored(make: MakeMotorhead) -> None:
 def test_options_are_the_motorheads() -> None:
     """A memory made alone takes every option of a Motorhead."""
     assert set(MotorheadMemory.model_fields) >= {*Options.__annotations__} == memory_module._OPTIONS
+
+
+async def test_closing(make: MakeMotorhead, url: str, namespace: str) -> None:
+    """A memory closes the configuration that it made, and leaves one that it was given open."""
+    motorhead = make()
+    given = MotorheadMemory(session_id="s", motorhead=motorhead)
+    given.close()
+    await given.aclose()
+    motorhead.session("s").append(HumanMessage("still open"))
+    for _ in range(2):
+        alone = MotorheadMemory(session_id="s", url=url, namespace=namespace)
+        alone.close()
+        await alone.aclose()
+        with pytest.raises(ClosedError):
+            alone.load_memory_variables({})
 
 
 def test_clearing_forgets_the_session(make: MakeMotorhead) -> None:

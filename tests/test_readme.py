@@ -6,6 +6,7 @@ import ast
 import asyncio
 import inspect
 import re
+import tomllib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.prompts import PromptTemplate
 
 import langchain_motorhead
-from langchain_motorhead import Options, exceptions
+from langchain_motorhead import MotorheadMemory, Options, exceptions
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -44,7 +46,8 @@ async def test_snippets_run(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
             result = eval(code, names)
             if inspect.iscoroutine(result):
                 await result
-    memory = names["memory"]
+            if isinstance(names.get("memory"), MotorheadMemory):
+                memory = names["memory"]
     assert "whats my name?" in str(await asyncio.to_thread(lambda: memory.chat_memory.messages))
     for session_id in ("testing-1", "session-1", "session-2", "thread-1", "thread-2"):
         await memory.chat_memory.motorhead.session(session_id).adelete()
@@ -69,3 +72,24 @@ def test_every_public_name_has_a_docstring() -> None:
             for attribute, method in vars(value).items():
                 if inspect.isfunction(method) and not attribute.startswith("_"):
                     assert method.__doc__, f"{name}.{attribute}"
+
+
+def test_commands_exist() -> None:
+    """What the README and CONTRIBUTING tell one to type is there: targets, extras, scripts, and what they link to."""
+    texts = README + (ROOT / "CONTRIBUTING.md").read_text()
+    targets = set(re.findall(r"(?m)^([a-z]+):.*##", (ROOT / "Makefile").read_text()))
+    assert {*re.findall(r"\bmake ([a-z]+)(?=`|  | #|\n)", texts)} <= targets
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {*re.findall(r"langchain-motorhead\[([a-z]+)\]", texts)} <= set(project["optional-dependencies"])
+    assert {*re.findall(r"`(motorhead)\b", texts)} <= set(project["scripts"])
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)|python (benchmarks/\S+\.py)", texts):
+        assert (ROOT / (path[0] or path[1])).exists(), path
+
+
+def test_contributing_names_modules_that_are_there() -> None:
+    """The map of the modules is of this package, and names where the compaction rule is."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for name in re.findall(r"`((?:scripts/|tests/)?\w+\.(?:py|lua))`", text):
+        folder = ROOT if name.startswith("tests/") else ROOT / "langchain_motorhead"
+        assert (folder / name).exists(), name
+    assert "`plan` in `window.py`" in text

@@ -5,14 +5,15 @@
 --       session (none where they are in another cluster slot)
 -- ARGV  session id, now in µs, token of this append (and epoch if the session is new), user or '', TTL in ms or 0,
 --       tokens of each message with commas between them or '', 1 to keep the time for recall, what the keys of
---       documents begin with, marks of the messages' ids (8 bytes each, zeros for none) or '', epochs that gave them (16
+--       documents begin with, marks of the messages' ids (11 characters each, spaces for none) or '', epochs that gave them (16
 --       characters each) or '', what to leave out ('nothing'; '' what is known; 'before': and all before it; 'only': the same,
 --       but nothing is written if none is known), and the messages
 -- Returns {0, user} if the session is another user's, {2} if none is known that should be, else {1, length, tokens of
 -- the list or nil, messages appended, their tokens or nil}.
 local messages, state = KEYS[1], KEYS[2]
 local id, now, epoch, user, ttl, tokens, recall, prefix, marks, origins, leave = unpack(ARGV, 1, 11)
-local HEAD, REMEMBERED, NONE = 11, 128, string.rep('\0', 8)
+local HEAD, REMEMBERED, MARK = 11, 128, 11
+local NONE = string.rep(' ', MARK)
 local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids')
 if user ~= '' and known[2] and known[2] ~= user then
   return {0, known[2]}
@@ -25,7 +26,7 @@ local function has(ids, mark)
   local from = 1
   while true do
     local at = ids:find(mark, from, true)
-    if not at or at % 8 == 1 then
+    if not at or at % MARK == 1 then
       return at ~= nil
     end
     from = at + 1
@@ -44,7 +45,7 @@ if marks == '' then
 else
   local before, found, added, marked = 0, {}, {}, {}
   for at = 1, #ARGV - HEAD do
-    local mark = marks:sub(8 * at - 7, 8 * at)
+    local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
     local ours = known[1] and origins:sub(16 * at - 15, 16 * at) == known[1]
     if leave ~= 'nothing' and (ours or (mark ~= NONE and has(ids, mark))) then
       found[at] = true
@@ -55,7 +56,7 @@ else
     return {2}
   end
   for at = before + 1, #ARGV - HEAD do
-    local mark = marks:sub(8 * at - 7, 8 * at)
+    local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
     if not found[at] and not (added[mark] and leave ~= 'nothing') then
       fresh[#fresh + 1] = at
       if mark ~= NONE and not has(ids, mark) and not added[mark] then
@@ -89,7 +90,7 @@ else
   redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'last', epoch, 'format', 1)
 end
 if ids ~= '' and ids ~= known[8] then
-  redis.call('HSET', state, 'ids', ids:sub(-8 * REMEMBERED))
+  redis.call('HSET', state, 'ids', ids:sub(-MARK * REMEMBERED))
 end
 if recall == '1' then
   -- When the messages from this sequence number on were said; forgotten when they are indexed.
