@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast
 
 from langchain.agents.middleware.types import (
     AgentMiddleware,
@@ -18,6 +18,7 @@ from langchain_core.messages import convert_to_messages
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 from langgraph.types import Command
+from typing_extensions import TypedDict  # pydantic makes a schema of no other before Python 3.12
 
 from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.prompting import add_to_system, prompt, said
