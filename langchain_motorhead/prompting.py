@@ -69,7 +69,7 @@ def run_of(state: Sequence[BaseMessage], shown: AbstractSet[str | None]) -> Sequ
         state: Messages of the run's state.
         shown: Ids of those in the window.
     """
-    humans = [message for message in state if isinstance(message, HumanMessage)]
+    humans = [message for message in state if isinstance(message, HumanMessage | ChatMessage)]
     newest = next(reversed(said(humans) or humans), None)
     known = next((at + 1 for at in range(len(state) - 1, -1, -1) if state[at].id in shown), None)
     human = next((at for at in range(len(state) - 1, -1, -1) if state[at] is newest), None)
