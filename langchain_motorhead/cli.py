@@ -42,6 +42,7 @@ def _make_app() -> "typer.Typer":
     from typer.core import TyperGroup
 
     from langchain_motorhead.demo.command import demo
+    from langchain_motorhead.server.command import Serve, serve
 
     class Commands(TyperGroup):
         """Ends a command that failed with a line, and no traceback."""
@@ -67,6 +68,7 @@ def _make_app() -> "typer.Typer":
             raise typer.Exit
 
     app.command()(demo)
+    app.command(cls=Serve)(serve)
     return app
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from langchain_motorhead.keys import SessionKeys, to_member
-from langchain_motorhead.operations import SCRIPTS, Command, Operation, Reading, to_reading
+from langchain_motorhead.operations import SCRIPTS, Command, Operation, Reading, Value, to_reading
 
 
 class Refusal(Enum):
@@ -64,7 +64,7 @@ def commit_summary(
     Args:
         keys: Keys of the session being compacted.
         token: Token that the lease was taken with.
-        seen: The snapshot; its epoch and `first` must still hold.
+        seen: The snapshot; its epoch, `first` and summary must still hold.
         lease: Milliseconds to hold the lease for longer.
         summary: Text covering everything up to the last dropped message, or None to keep the stored one.
         dropped: How many of the oldest messages it covers.
@@ -76,8 +76,9 @@ def commit_summary(
         Whether the commit took place.
     """
     stored = (0,) if summary is None else (1, to_member(summary))
-    args = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
-    command = Command(SCRIPTS["commit"], (keys.messages, keys.state, keys.lease), (*args, int(indexed), *stored))
+    args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
+    args += (int(indexed), to_member(seen.summary or ""), *stored)
+    command = Command(SCRIPTS["commit"], (keys.messages, keys.state, keys.lease), args)
     return Operation((command,), lambda replies: bool(replies[0]))
 
 

@@ -108,6 +108,16 @@ def registry_key(namespace: str, user_id: str | None = None) -> str:
     return key if user_id is None else f"{key}:{_encoded('user_id', user_id)}"
 
 
+def group_key(namespace: str, group: str | None = None) -> str:
+    """Name the sorted set of a group of a namespace's sessions; or, without one, of those that are in groups alone.
+
+    Raises:
+        InvalidInputError: A name is not a string, or empty.
+    """
+    encoded = _encoded("namespace", namespace)
+    return f"{PREFIX}:grouped:{encoded}" if group is None else f"{PREFIX}:groups:{encoded}:{_encoded('group', group)}"
+
+
 def recall_key(namespace: str) -> str:
     """Name the hash that describes a namespace's index, and the index. Keys of its documents begin with it and `:`."""
     return f"{PREFIX}:recall:{_encoded('namespace', namespace)}"

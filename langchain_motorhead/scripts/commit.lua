@@ -2,13 +2,16 @@
 --
 -- KEYS  messages, state, lease
 -- ARGV  token, lease in ms, epoch and first as they were read, messages to drop, tokens spent, change of `size` or '',
---       1 to drop only what is indexed, 1 if a summary follows, the summary
+--       1 to drop only what is indexed, the summary that was read or '', 1 if a new one follows, the new one
 -- Returns 1 if it was done.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
-local token, duration, epoch, first, count, spent, size, indexed, given, summary = unpack(ARGV, 1, 10)
-local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed')
+local token, duration, epoch, first, count, spent, size, indexed, before, given, summary = unpack(ARGV, 1, 11)
+local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'summary')
 if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < tonumber(count) then
   return 0
+end
+if (known[4] or '') ~= before then
+  return 0 -- a client replaced it meanwhile
 end
 if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then
   return 0

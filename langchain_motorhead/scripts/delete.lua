@@ -7,12 +7,17 @@
 -- Returns how many keys of the session there were, or -1, having done nothing, if it is another user's.
 local state = KEYS[2]
 local there = redis.call('EXISTS', state) == 1
-local known = redis.call('HMGET', state, 'user', 'indexed')
+local known = redis.call('HMGET', state, 'user', 'indexed', 'groups')
 if there and (ARGV[4] == '1' or (known[1] or '') ~= ARGV[2]) then
   return -1
 end
 for at = 6, #KEYS do
   redis.call('ZREM', KEYS[at], ARGV[1])
+end
+if #KEYS > 5 then
+  for key in (known[3] or ''):gmatch('%S+') do -- what a server listed it in, too
+    redis.call('ZREM', key, ARGV[1])
+  end
 end
 local count = math.max(tonumber(known[2] or 0), tonumber(redis.call('GET', KEYS[5]) or 0))
 unlink_all(document_keys(ARGV[3], 0, count))

@@ -1,0 +1,26 @@
+"""Motorhead as a server: the original's REST wire, for any number of tenants. `create_app` makes the ASGI application.
+
+Importing it loads neither FastAPI nor pydantic-settings, so that the command line can say what is missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_motorhead.server.app import create_app
+    from langchain_motorhead.server.settings import Settings
+
+__all__ = ["Settings", "create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "create_app":
+        from langchain_motorhead.server.app import create_app
+
+        return create_app
+    if name == "Settings":
+        from langchain_motorhead.server.settings import Settings
+
+        return Settings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

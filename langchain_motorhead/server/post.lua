@@ -1,0 +1,59 @@
+-- What the wire's POST does: append, replace the summary, and list the session in a group. All or nothing.
+-- It stands after append.lua, as the function `append`.
+--
+-- KEYS  those of append.lua
+-- ARGV  messages given, 1 to replace the summary, the new one or '', key of the group or '', key of the set of the sessions
+--       that are in groups alone or '' (in a cluster, where it is in another slot), and those of append.lua, with a
+--       placeholder where no message is given
+-- Returns what append.lua does.
+local count, replace, summary, group, grouped = unpack(ARGV, 1, 5)
+local args, OWN = {}, 5
+for at = OWN + 1, #ARGV - (count == '0' and 1 or 0) do
+  args[at - OWN] = ARGV[at]
+end
+local state, id, now, epoch, user, ttl = KEYS[2], args[1], args[2], args[3], args[4], args[5]
+local was = redis.call('HMGET', state, 'epoch', 'groups')
+local result = append(KEYS, args)
+if result[1] ~= 1 or (count == '0' and replace == '0') then
+  return result
+end
+
+if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
+  for at = 4, #KEYS do
+    redis.call('ZADD', KEYS[at], now, id)
+  end
+  redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'format', 1)
+  if user ~= '' then
+    redis.call('HSET', state, 'user', user)
+  end
+  if ttl ~= '0' then
+    redis.call('PEXPIRE', state, ttl)
+  end
+end
+if replace == '1' and summary == '' then
+  redis.call('HDEL', state, 'summary')
+elseif replace == '1' then
+  redis.call('HSET', state, 'summary', summary)
+end
+
+-- Which sets list the session beside its registries, for its deletion: keys, with spaces before and after.
+local known = was[2] or ' '
+local groups = known
+local function has(key)
+  return groups:find(' ' .. key .. ' ', 1, true)
+end
+if group ~= '' and not has(group) then
+  groups = groups .. group .. ' '
+end
+if grouped ~= '' and group ~= '' and not was[1] then
+  redis.call('ZADD', grouped, now, id)
+  groups = groups .. grouped .. ' '
+elseif grouped ~= '' and group == '' and has(grouped) then
+  redis.call('ZREM', grouped, id)
+  local from, upto = has(grouped)
+  groups = groups:sub(1, from) .. groups:sub(upto + 1)
+end
+if groups ~= known then
+  redis.call('HSET', state, 'groups', groups)
+end
+return result

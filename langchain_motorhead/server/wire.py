@@ -1,0 +1,99 @@
+"""The original's wire: its seven requests, and its answers, byte for byte where it can be."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from langchain_motorhead import operations, sessions
+from langchain_motorhead.exceptions import RecallNotConfiguredError
+from langchain_motorhead.hits import Query
+from langchain_motorhead.keys import check_user, session_keys
+from langchain_motorhead.server import answers, described, posting
+from langchain_motorhead.server.errors import LONG_TERM_MEMORY_IS_OFF, RequestError
+from langchain_motorhead.server.requests import Asked, text_of
+
+router = APIRouter(tags=["The wire of Motorhead"])
+
+_MOST_PAGES, _MOST_ON_A_PAGE = 100, 1_000
+_FOUND = 10
+
+
+@router.get("/", **described.NOW)
+async def now() -> Response:
+    """Tell the time, in milliseconds since 1970."""
+    return answers.plain({"now": time.time_ns() // 1_000_000})
+
+
+@router.get("/sessions", **described.SESSIONS)
+async def list_sessions(request: Request) -> Response:
+    """List session ids, the least recently active first: of a group, of a user, or those posted without a group."""
+    asked = Asked(request)
+    motorhead = asked.motorhead
+    page, size = asked.number("page", 1), asked.number("size", 10, _MOST_ON_A_PAGE)
+    if page > _MOST_PAGES:
+        raise RequestError(f"page must not exceed {_MOST_PAGES}")
+    group, user_id = asked.query_id("namespace"), asked.query_id("user_id")
+    if user_id is not None:
+        return answers.plain(await motorhead.asessions(user_id, page=page, size=size, newest_first=False))
+    listed = posting.list_group(motorhead.namespace, group, page=page, size=size)
+    return answers.plain(await motorhead._engine.arun(listed))
+
+
+@router.get("/sessions/{session_id}/memory", **described.GET_MEMORY)
+async def get_memory(request: Request) -> Response:
+    """Read a session: its newest messages, newest first, and the summary of what was before."""
+    asked = Asked(request)
+    engine = asked.motorhead._engine
+    window = engine.window
+    keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
+    limit = min(asked.number("limit", window.max_messages), window.read_limit)
+    reading = await engine.aexecute(operations.read(keys, -limit))
+    check_user(keys, reading.user)
+    return answers.memory(reading, window)
+
+
+@router.post("/sessions/{session_id}/memory", **described.POST_MEMORY)
+async def post_memory(request: Request) -> Response:
+    """Append messages to a session, making it if it is not there. A context replaces the summary."""
+    asked = Asked(request)
+    motorhead = asked.motorhead
+    engine = motorhead._engine
+    session_id, user_id, group = asked.path_id("session_id"), asked.query_id("user_id"), asked.query_id("namespace")
+    body = await asked.body()
+    context = text_of(body, "context")
+    if engine.window.max_tokens is not None:
+        await engine.prepare_counting()
+    records = asked.messages_of(body, motorhead)
+    if records or context is not None:
+        keys = session_keys(engine.namespace, session_id, user_id)
+        operation = posting.post(posting.grouped_keys(keys, group), records, engine, context=context, group=group)
+        left = await engine.aexecute(operation)
+        request.app.state.metrics.messages.inc(left.added if left else 0)
+        await engine.aafter_append(keys, left)
+    return answers.raw(answers.OK)
+
+
+@router.delete("/sessions/{session_id}/memory", **described.DELETE_MEMORY)
+async def delete_memory(request: Request) -> Response:
+    """Delete a session and everything of it."""
+    asked = Asked(request)
+    engine = asked.motorhead._engine
+    keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
+    await engine.arun(sessions.delete_session(keys, one_slot=engine.one_slot))
+    return answers.raw(answers.OK)
+
+
+@router.post("/sessions/{session_id}/retrieval", **described.RETRIEVAL)
+async def retrieve(request: Request) -> Response:
+    """Search a session by meaning: ten messages at most, nearest first."""
+    asked = Asked(request)
+    motorhead = asked.motorhead
+    session_id, user_id = asked.path_id("session_id"), asked.query_id("user_id")
+    text = text_of(await asked.body(), "text", needed=True) or ""
+    if motorhead._engine.indexer is None:
+        raise RecallNotConfiguredError(LONG_TERM_MEMORY_IS_OFF)
+    query = Query(text, _FOUND, session_id=session_id, user_id=user_id, search_type="similarity")
+    return answers.plain([answers.hit(found) for found in await motorhead._asearch(query)])
