@@ -26,7 +26,12 @@ _MOST_PIECES = 8
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to search, where, and how. See `MotorheadRetriever`."""
+    """What to search, where, and how. See `MotorheadRetriever`.
+
+    Attributes:
+        after: Seconds since 1970, as `before`.
+        unseen: Of this session only messages before this sequence number: what comes after is in the prompt anyway.
+    """
 
     text: str
     k: int = 4
@@ -34,7 +39,11 @@ class Query:
     user_id: str | None = None
     search_type: str = "hybrid"
     score_threshold: float | None = None
-    filters: tuple[FilterExpression, ...] = ()
+    roles: tuple[str, ...] | None = None
+    after: float | None = None
+    before: float | None = None
+    unseen: tuple[str, int] | None = None
+    filter: FilterExpression | None = None
     neighbors: int = 0
     exclude_window: bool = False
     fetch_k: int = 20

@@ -89,6 +89,7 @@ class MotorheadRetriever(BaseRetriever):
     lambda_mult: float = Field(default=0.5, ge=0, le=1)
 
     _motorhead: Motorhead = PrivateAttr()
+    _unseen: tuple[str, int] | None = PrivateAttr(default=None)
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -100,6 +101,18 @@ class MotorheadRetriever(BaseRetriever):
         options: Any = {name: value for name in _OPTIONS if (value := getattr(self, name)) is not None}
         self._motorhead = motorhead_of(self.motorhead, self.url, self.client, **options)
         self._query("")  # checks the rest
+
+    def without(self, unseen: tuple[str, int] | None) -> MotorheadRetriever:
+        """Leave out what a prompt has anyway: messages of a session from a sequence number on.
+
+        Args:
+            unseen: The session's id, and the number. None to leave out nothing.
+
+        Returns:
+            This retriever itself.
+        """
+        self._unseen = unseen
+        return self
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **changes: Any
@@ -118,8 +131,13 @@ class MotorheadRetriever(BaseRetriever):
             raise InvalidInputError(f"a query is a string, not {type(text).__name__}")
         if changes:
             fixed = {name: getattr(self, name) for name in self.model_fields_set - _OPTIONS - {"url", "client"}}
-            return MotorheadRetriever(**{**fixed, **changes, "motorhead": self._motorhead})._query(text)
+            changed = MotorheadRetriever(**{**fixed, **changes, "motorhead": self._motorhead})
+            return changed.without(self._unseen)._query(text)
         session_keys(self._motorhead.namespace, "any" if self.session_id is None else self.session_id, self.user_id)
+        if self.roles is not None and (isinstance(self.roles, str) or not self.roles or not all(self.roles)):
+            raise InvalidInputError('roles must be a list of roles, such as ["human"]')
+        if self.filter is not None:
+            _check_filter(self.filter)
         return Query(
             text=text,
             k=self.k,
@@ -127,35 +145,16 @@ class MotorheadRetriever(BaseRetriever):
             user_id=self.user_id,
             search_type=self.search_type,
             score_threshold=self.score_threshold,
-            filters=tuple(self._filters()),
+            roles=None if self.roles is None else tuple(self.roles),
+            after=None if self.after is None else _seconds(self.after),
+            before=None if self.before is None else _seconds(self.before),
+            unseen=self._unseen,
+            filter=self.filter,
             neighbors=self.neighbors,
             exclude_window=self.exclude_window,
             fetch_k=self.fetch_k,
             lambda_mult=self.lambda_mult,
         )
-
-    def _filters(self) -> list[Any]:
-        if self.roles is None and self.after is None and self.before is None and self.filter is None:
-            return []
-        from redisvl.query.filter import FilterExpression, Num, Tag
-
-        filters: list[Any] = []
-        if self.roles is not None:
-            if isinstance(self.roles, str) or not self.roles or not all(self.roles):
-                raise InvalidInputError('roles must be a list of roles, such as ["human"]')
-            filters.append(Tag("role") == list(self.roles))
-        if self.after is not None:
-            filters.append(Num("created") >= _seconds(self.after))
-        if self.before is not None:
-            filters.append(Num("created") < _seconds(self.before))
-        if self.filter is not None:
-            if not isinstance(self.filter, FilterExpression):
-                raise InvalidInputError(
-                    f"filter must be a filter of redisvl, such as Num('seq') > 10, not {type(self.filter).__name__}"
-                )
-            if str(self.filter) != "*":
-                filters.append(FilterExpression(f"({self.filter})"))  # so that no | in it reaches beyond it
-        return filters
 
     def _document(self, hit: Hit) -> Document:
         metadata: dict[str, Any] = {
@@ -175,6 +174,15 @@ class MotorheadRetriever(BaseRetriever):
         metadata["message_ids"] = [each.message_id for each in (hit, *around)]
         lines = [f"{_speaker(each)}: {each.text}" for each in (*hit.before, hit, *hit.after)]
         return Document(page_content="\n".join(lines), metadata=metadata, id=hit.message_id)
+
+
+def _check_filter(given: Any) -> None:
+    from redisvl.query.filter import FilterExpression
+
+    if not isinstance(given, FilterExpression):
+        raise InvalidInputError(
+            f"filter must be a filter of redisvl, such as Num('seq') > 10, not {type(given).__name__}"
+        )
 
 
 def recall_tool(retriever: MotorheadRetriever, name: str, description: str) -> BaseTool:

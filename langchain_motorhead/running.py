@@ -16,7 +16,6 @@ from langchain_motorhead.exceptions import (
     SearchUnavailableError,
     StoreError,
 )
-from langchain_motorhead.keys import to_tag
 from langchain_motorhead.loading import Memory
 from langchain_motorhead.prompting import run_of, said
 from langchain_motorhead.retriever import as_lines
@@ -160,8 +159,6 @@ class Recalling:
     def _retriever(
         self, motorhead: Motorhead, session: Session, memory: Memory, own: set[str | None]
     ) -> MotorheadRetriever:
-        from redisvl.query.filter import Num, Tag
-
         scope = self.scope or ("session" if session.user_id is None else "user")
         if scope == "user" and session.user_id is None:
             raise InvalidInputError(
@@ -171,8 +168,7 @@ class Recalling:
             session_id=session.session_id if scope == "session" else None,
             user_id=None if scope == "namespace" else session.user_id,
             k=self.k + min(len(own), _MOST_OWN),
-            filter=(Tag("session") != to_tag(session.session_id)) | (Num("seq") < memory.start),
-        )
+        ).without((session.session_id, memory.start))
 
 
 def session_of(motorhead: Motorhead, context: Any, config: Mapping[str, Any]) -> Session:

@@ -145,6 +145,33 @@ def scope(session_id: str | None, user_id: str | None) -> list[FilterExpression]
     return [Tag(field) == to_tag(value) for field, value in wanted if value is not None]
 
 
+def narrowed(
+    roles: Sequence[str] | None,
+    after: float | None,
+    before: float | None,
+    unseen: tuple[str, int] | None,
+    filter_: FilterExpression | None,
+) -> list[FilterExpression]:
+    """Give the filters of what else a search asks for. For the arguments, see `Query`."""
+    if (roles, after, before, unseen, filter_) == (None,) * 5:
+        return []
+    from redisvl.query.filter import FilterExpression, Num, Tag
+
+    filters: list[FilterExpression] = []
+    if roles is not None:
+        filters.append(Tag("role") == list(roles))
+    if after is not None:
+        filters.append(Num("created") >= after)
+    if before is not None:
+        filters.append(Num("created") < before)
+    if unseen is not None:
+        session_id, seq = unseen
+        filters.append((Tag("session") != to_tag(session_id)) | (Num("seq") < seq))
+    if filter_ is not None and str(filter_) != "*":
+        filters.append(FilterExpression(f"({filter_})"))  # so that no | in it reaches beyond it
+    return filters
+
+
 def nearest(
     vector: bytes, filter_: FilterExpression | None, count: int, fields: Sequence[str] | None = None
 ) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from langchain_motorhead.hits import MORE, SPARE, Found, Hit, Query, gather
 from langchain_motorhead.index_setup import Indexer, set_up
 from langchain_motorhead.keys import SessionKeys, from_quoted, session_keys
 from langchain_motorhead.recall_operations import Description, describe
-from langchain_motorhead.schema import DISTANCE, from_bytes, nearest, scope, to_bytes, vector_field, worded
+from langchain_motorhead.schema import DISTANCE, from_bytes, narrowed, nearest, scope, to_bytes, vector_field, worded
 from langchain_motorhead.search_operations import Answer, Match
 from langchain_motorhead.terms import terms, words
 from langchain_motorhead.transcript import sayable
@@ -72,7 +72,8 @@ def _queries(
 ) -> Iterator[tuple[str, int, tuple[Any, ...]]]:
     """Give what to ask: for each its kind, how many to find, and the query."""
     filter_: Any = None
-    for each in (*scope(query.session_id, query.user_id), *query.filters):
+    narrow = narrowed(query.roles, query.after, query.before, query.unseen, query.filter)
+    for each in (*scope(query.session_id, query.user_id), *narrow):
         filter_ = each if filter_ is None else filter_ & each
     if vector is not None:
         fields = operations.DOCUMENT_FIELDS if query.search_type == "similarity" else None
