@@ -1,4 +1,4 @@
-"""The clients that handles work through: one sync, and one async for each event loop. Made when first used.
+"""The Redis clients that handles work through.
 
 Handles of the same URL in one process share a connection; what a user's own client is for, its own settings decide.
 """
@@ -9,13 +9,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary, finalize
+from weakref import WeakValueDictionary, finalize
 
 from langchain_motorhead import twins, urls
-from langchain_motorhead.exceptions import ClosedError
+from langchain_motorhead.clients import Clients
 
 
-class Connection:
+class Connection(Clients):
     """Clients of one Redis, shared by any number of handles, each of which closes it once.
 
     Args:
@@ -25,36 +25,14 @@ class Connection:
     """
 
     def __init__(self, make: Callable[[Any], Any], *, clustered: bool, given: tuple[Any, ...] = ()) -> None:
+        super().__init__()
         self.clustered = clustered
         self._make = make
-        self._lock = threading.Lock()
-        self._users = 1
-        self._sync: Any = next((client for client in given if not twins.is_async(client)), None)
+        self._sync = next((client for client in given if not twins.is_async(client)), None)
         self._async: Any = next((client for client in given if twins.is_async(client)), None)
         self._given = given
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
         self._start: Callable[[], object] | None = None
         self._stop: Callable[[], object] | None = None
-
-    @property
-    def sync_client(self) -> Any:
-        """The sync client.
-
-        Raises:
-            ClosedError: Every handle was closed.
-        """
-        client = self._sync
-        if client is not None and self._users:
-            return client
-        with self._lock:
-            self._check_open()
-            if self._sync is None:
-                import redis
-
-                if self._start is not None:
-                    self._start()
-                self._sync = self._make(redis)
-            return self._sync
 
     async def async_client(self) -> Any:
         """Give the async client of the running event loop.
@@ -62,66 +40,40 @@ class Connection:
         Raises:
             ClosedError: Every handle was closed.
         """
-        if self._async is not None:
-            self._check_open()
-            return self._async
-        loop = asyncio.get_running_loop()
-        client = self._loops.get(loop)
-        if client is None:
-            self._check_open()
-            await asyncio.to_thread(urls.prepare)
-            if self._start is not None:
-                await asyncio.to_thread(self._start)
-            client = self._loops.get(loop)  # another task may have been quicker
-            if client is None:
-                import redis.asyncio
+        if self._async is None:
+            return await super().async_client()
+        self.check_open()
+        return self._async
 
-                client = self._loops[loop] = self._make(redis.asyncio)
-                # A client holds on to its loop, which would never leave the dictionary by itself.
-                for ended in [each for each in self._loops if each.is_closed()]:
-                    del self._loops[ended]
-        return client
+    def _make_sync(self) -> Any:
+        import redis
 
-    def share(self) -> bool:
-        """Count one more handle. False if there is none left to share with."""
-        with self._lock:
-            if self._users:
-                self._users += 1
-            return self._users > 0
+        if self._start is not None:
+            self._start()
+        return self._make(redis)
 
-    def close(self) -> None:
-        """Count one handle less, and close the sync client with the last. An async client is `aclose`'s to close."""
-        if self._leave():
-            self._close_sync()
-            if self._stop is not None:
-                self._stop()
+    async def _prepare_async(self) -> None:
+        await asyncio.to_thread(urls.prepare)
+        if self._start is not None:
+            await asyncio.to_thread(self._start)
 
-    async def aclose(self) -> None:
-        """Count one handle less, and close both clients with the last: the async one of the running loop."""
-        if not self._leave():
-            return
-        client = self._loops.pop(asyncio.get_running_loop(), None)
-        if client is not None:
+    def _make_async(self) -> Any:
+        import redis.asyncio
+
+        return self._make(redis.asyncio)
+
+    def _close_client(self, client: Any) -> None:
+        if not any(client is each for each in self._given):
             for each in (client, *twins.sentinels_of(client)):
-                await each.aclose()
-        self._close_sync()
-        if self._stop is not None:
-            await asyncio.to_thread(self._stop)
-
-    def _close_sync(self) -> None:
-        self._loops.clear()
-        if self._sync is not None and not any(self._sync is client for client in self._given):
-            for each in (self._sync, *twins.sentinels_of(self._sync)):
                 each.close()
 
-    def _leave(self) -> bool:
-        with self._lock:
-            self._users -= 1
-            return self._users == 0
+    async def _aclose_client(self, client: Any) -> None:
+        for each in (client, *twins.sentinels_of(client)):
+            await each.aclose()
 
-    def _check_open(self) -> None:
-        if not self._users:
-            raise ClosedError("this connection was closed. Make another Motorhead, or close it later")
+    def _ended(self) -> None:
+        if self._stop is not None:
+            self._stop()
 
     @classmethod
     def to_embedded(cls, url: str) -> Connection:
