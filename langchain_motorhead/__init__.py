@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreUnavailableError,
         SummarizationError,
+        UnsupportedError,
         WrongKeyTypeError,
     )
     from langchain_motorhead.extractive import ExtractiveSummarizer
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.loading import Memory
     from langchain_motorhead.memory import MotorheadMemory
     from langchain_motorhead.middleware import MotorheadMiddleware
-    from langchain_motorhead.options import Options
+    from langchain_motorhead.options import Options, RemoteOptions
     from langchain_motorhead.recall import Recall
     from langchain_motorhead.retriever import MotorheadRetriever
     from langchain_motorhead.session import Session
@@ -61,6 +62,7 @@ _HOMES = {
         "StoreError",
         "StoreUnavailableError",
         "SummarizationError",
+        "UnsupportedError",
         "WrongKeyTypeError",
     ),
     "extractive": ("ExtractiveSummarizer",),
@@ -72,7 +74,7 @@ _HOMES = {
     "loading": ("Memory",),
     "memory": ("MotorheadMemory",),
     "middleware": ("MotorheadMiddleware",),
-    "options": ("Options",),
+    "options": ("Options", "RemoteOptions"),
     "recall": ("Recall",),
     "retriever": ("MotorheadRetriever",),
     "session": ("Session",),
@@ -106,6 +108,7 @@ __all__ = [
     "Options",
     "Recall",
     "RecallNotConfiguredError",
+    "RemoteOptions",
     "SearchUnavailableError",
     "Session",
     "StoreError",
@@ -115,6 +118,7 @@ __all__ = [
     "SummaryInput",
     "TiktokenCounter",
     "TokenCounter",
+    "UnsupportedError",
     "Window",
     "WrongKeyTypeError",
     "create_summarizer",

@@ -5,11 +5,15 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from langchain_motorhead import index_setup, reindexing, searching, sessions
+from langchain_motorhead import index_setup, reindexing
+from langchain_motorhead.backend import Backend
 from langchain_motorhead.connection import Connection, adopt, connect
+from langchain_motorhead.engine import Engine
 from langchain_motorhead.hits import Hit, Query
-from langchain_motorhead.options import Options, make_engine
+from langchain_motorhead.local import RedisBackend
+from langchain_motorhead.options import Options, UrlOptions, make_engine, of_redis
 from langchain_motorhead.session import Session
+from langchain_motorhead.urls import is_http
 from langchain_motorhead.window import Window
 
 if TYPE_CHECKING:
@@ -50,35 +54,45 @@ class Motorhead:
     def __init__(self, client: Any, *, async_client: Any = None, **options: Unpack[Options]) -> None:
         connection = client if isinstance(client, Connection) else adopt(client, async_client)
         try:
-            self._engine = make_engine(connection, **options)
+            self._backend: Backend = RedisBackend(make_engine(connection, **options), connection)
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
 
     @classmethod
-    def from_url(cls, url: str, **options: Unpack[Options]) -> Self:
-        """Work with the Redis at a URL. Handles of the same URL in one process share their connections.
+    def from_url(cls, url: str, **options: Unpack[UrlOptions]) -> Self:
+        """Work with the Redis at a URL, or with a server. Handles of the same URL in one process share connections.
 
         Args:
             url: `redis://`, `rediss://`, `unix://`, `redis+cluster://`, `redis+sentinel://`, or `embedded://` and
-                `embedded:///some/folder` for a server of one's own.
-            **options: See `Options`.
+                `embedded:///some/folder` for a Redis of one's own; `http://` or `https://` for a server, ours or the
+                original Motorhead.
+            **options: See `Options`, and for a server `RemoteOptions`.
 
         Raises:
-            InvalidInputError: The URL is not one of Redis, or an option cannot be used.
+            InvalidInputError: The URL cannot be used, or an option.
         """
-        return cls(connect(url), **options)
+        if is_http(url):
+            from langchain_motorhead.remote import connect_to
+
+            made = cls.__new__(cls)
+            made._backend = connect_to(url, **options)
+            return made
+        return cls(connect(url), **of_redis(options))
 
     @property
     def window(self) -> Window:
         """Bounds of what is kept verbatim."""
-        return self._engine.window
+        return self._backend.window
 
     @property
     def namespace(self) -> str:
         """Namespace of the sessions."""
-        return self._engine.namespace
+        return self._backend.namespace
+
+    @property
+    def _engine(self) -> Engine:
+        return self._backend.engine
 
     def session(self, session_id: str, user_id: str | None = None) -> Session:
         """Give the handle of a session, which need not be there yet.
@@ -90,7 +104,7 @@ class Motorhead:
         Raises:
             InvalidInputError: An id is not a string, or empty.
         """
-        return Session(self, self._engine, session_id, user_id)
+        return Session(self, self._backend, session_id, user_id)
 
     def history(self, session_id: str, user_id: str | None = None) -> MotorheadChatMessageHistory:
         """Give a session as LangChain's chat message history."""
@@ -118,7 +132,7 @@ class Motorhead:
         """
         from langchain_motorhead.retriever import MotorheadRetriever
 
-        self._engine.recall  # noqa: B018 - raises where there is none
+        self._backend.check_search()
         return MotorheadRetriever(motorhead=self, session_id=session_id, user_id=user_id, **fields)
 
     def recall_tool(
@@ -210,13 +224,15 @@ class Motorhead:
         Raises:
             InvalidInputError: A page or size below 1.
         """
-        return self._engine.run(self._listing(user_id, page, size, newest_first=newest_first))
+        return self._backend.run(self._backend.sessions(user_id, page=page, size=size, newest_first=newest_first))
 
     async def asessions(
         self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True
     ) -> list[str]:
         """List session ids by last activity. See `sessions`."""
-        return await self._engine.arun(self._listing(user_id, page, size, newest_first=newest_first))
+        return await self._backend.arun(
+            self._backend.sessions(user_id, page=page, size=size, newest_first=newest_first)
+        )
 
     def delete_user(self, user_id: str) -> int:
         """Delete every session of a user, and everything of them.
@@ -224,11 +240,11 @@ class Motorhead:
         Returns:
             How many sessions there were.
         """
-        return self._engine.run(sessions.delete_user(self.namespace, user_id, one_slot=self._engine.one_slot))
+        return self._backend.run(self._backend.delete_user(user_id))
 
     async def adelete_user(self, user_id: str) -> int:
         """Delete every session of a user. See `delete_user`."""
-        return await self._engine.arun(sessions.delete_user(self.namespace, user_id, one_slot=self._engine.one_slot))
+        return await self._backend.arun(self._backend.delete_user(user_id))
 
     def flush(self) -> None:
         """Wait until all work in the background is done.
@@ -236,27 +252,21 @@ class Motorhead:
         Raises:
             MotorheadError: Some of it is the running event loop's, which this would block: await `aflush` there.
         """
-        self._engine.flush()
+        self._backend.flush()
 
     async def aflush(self) -> None:
         """Wait until all work in the background is done."""
-        await self._engine.aflush()
+        await self._backend.aflush()
 
     def close(self) -> None:
         """Wait for work in the background, and close the connection if no other handle shares it."""
-        if not self._engine.closed:
-            self._engine.closed = True
-            self._engine.outage.close()
-            self._engine.background.close()
-            self._connection.close()
+        if not self._backend.closed:
+            self._backend.close()
 
     async def aclose(self) -> None:
         """Wait for work in the background, and close the connection if no other handle shares it."""
-        if not self._engine.closed:
-            self._engine.closed = True
-            self._engine.outage.close()
-            await self._engine.background.aclose()
-            await self._connection.aclose()
+        if not self._backend.closed:
+            await self._backend.aclose()
 
     def __enter__(self) -> Self:
         return self
@@ -275,11 +285,8 @@ class Motorhead:
         await self.aclose()
 
     def _search(self, query: Query) -> list[Hit]:
-        return self._engine.run(searching.search(query, self._engine.recall))
+        return self._backend.run(self._backend.search(query))
 
     async def _asearch(self, query: Query) -> list[Hit]:
-        await self._engine.prepare_counting()
-        return await self._engine.arun(searching.search(query, self._engine.recall))
-
-    def _listing(self, user_id: str | None, page: int, size: int | None, *, newest_first: bool) -> Any:
-        return sessions.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
+        await self._backend.prepare()
+        return await self._backend.arun(self._backend.search(query))

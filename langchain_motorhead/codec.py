@@ -86,6 +86,8 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
             return _dumps({"role": role, "content": message.content})
         return _dumps(_record(message))
     if isinstance(message, Mapping):
+        if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
+            return _dumps({"role": message["role"], "content": message["content"]})  # nothing in it to check
         data = _dumps(
             {
                 key: value if is_json(value) else to_plain(value, f"the message's {key}")
@@ -110,7 +112,11 @@ def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
     Raises:
         InvalidMessageError: The bytes are not a message.
     """
-    record = _loads(data)
+    return decode_record(loads(data), fallback_id)
+
+
+def decode_record(record: Any, fallback_id: str | None = None) -> BaseMessage:
+    """Read a stored message that is parsed already. See `decode`."""
     if type(record) is not dict:
         raise InvalidMessageError("a stored message is a JSON object")
     role, content = record.get("role"), record.get("content")
@@ -183,7 +189,12 @@ def _dumps(record: dict[str, Any]) -> bytes:
             raise InvalidMessageError(f"a message cannot be written as JSON: {error}") from error
 
 
-def _loads(data: bytes | str) -> Any:
+def loads(data: bytes | str) -> Any:
+    """Parse JSON, with lone surrogates if it has them.
+
+    Raises:
+        InvalidMessageError: It is not JSON.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -9,7 +9,8 @@ MotorheadError
 │   ├── StoreUnavailableError    Redis could not be reached, or did not answer in time
 │   ├── WrongKeyTypeError        a key of ours holds something else
 │   ├── SearchUnavailableError   this Redis has no search module
-│   └── IndexMissingError        an index that recall needs was dropped
+│   ├── IndexMissingError        an index that recall needs was dropped
+│   └── UnsupportedError         the server at a URL cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
 ├── EmbeddingError               the embedding model failed; no message was removed
 ├── RecallNotConfiguredError     recall was asked for, and there are no embeddings
@@ -38,11 +39,11 @@ class ClosedError(MotorheadError):
 
 
 class StoreError(MotorheadError):
-    """Redis refused a command."""
+    """Redis refused a command, or a server a request."""
 
 
 class StoreUnavailableError(StoreError):
-    """Redis could not be reached, or did not answer in time."""
+    """Redis, or a server, could not be reached, or did not answer in time."""
 
 
 class WrongKeyTypeError(StoreError):
@@ -55,6 +56,10 @@ class SearchUnavailableError(StoreError):
 
 class IndexMissingError(StoreError):
     """The index is not there. Recall makes it when it is next needed."""
+
+
+class UnsupportedError(StoreError):
+    """What is at the URL cannot do this. Nothing was done."""
 
 
 class SummarizationError(MotorheadError):

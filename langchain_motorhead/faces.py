@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.options import Options
+    from langchain_motorhead.options import UrlOptions
 
 
-def motorhead_of(motorhead: Motorhead | None, url: str | None, client: Any, **options: Unpack[Options]) -> Motorhead:
+def motorhead_of(motorhead: Motorhead | None, url: str | None, client: Any, **options: Unpack[UrlOptions]) -> Motorhead:
     """Give the configuration that a face was made with, or make one that shares the process's connection.
 
     Raises:
         InvalidInputError: Not exactly one of the three was given, or options beside a configuration that has its own.
     """
     from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.options import of_redis
 
     if sum(given is not None for given in (motorhead, url, client)) != 1:
         raise InvalidInputError("give one of motorhead=, url= and client=")
@@ -31,4 +32,4 @@ def motorhead_of(motorhead: Motorhead | None, url: str | None, client: Any, **op
                 f"{', '.join(options)}: configured on the Motorhead that was given; leave them out here"
             )
         return motorhead
-    return Motorhead.from_url(url, **options) if url is not None else Motorhead(client, **options)
+    return Motorhead.from_url(url, **options) if url is not None else Motorhead(client, **of_redis(options))

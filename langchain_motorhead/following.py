@@ -5,7 +5,7 @@ A flow; it knows nothing of graphs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_motorhead.flows import Flow
@@ -74,6 +74,7 @@ def _after(messages: Sequence[Any], id_: str | None) -> Sequence[Any] | None:
     if id_ is None:
         return None
     for at in range(len(messages) - 1, -1, -1):
-        if getattr(messages[at], "id", None) == id_:
+        message = messages[at]
+        if (message.get("id") if isinstance(message, Mapping) else getattr(message, "id", None)) == id_:
             return messages[at + 1 :]
     return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.options import Options
+    from langchain_motorhead.options import UrlOptions
     from langchain_motorhead.session import Session
 
 # Runs under way whose history is remembered, at most.
@@ -32,9 +32,9 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         session_id: Any string but the empty one.
         user_id: Whose session it is.
         motorhead: The configuration to work with; or give one of the next two.
-        url: A Redis URL, as `Motorhead.from_url` takes it.
+        url: Of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        **options: With `url` or `client`: see `Options`.
+        **options: With `url` or `client`: see `Options`, and for a server `RemoteOptions`.
 
     Raises:
         InvalidInputError: An argument cannot be used.
@@ -55,7 +55,7 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         motorhead: Motorhead | None = None,
         url: str | None = None,
         client: Any = None,
-        **options: Unpack[Options],
+        **options: Unpack[UrlOptions],
     ) -> None:
         super().__init__()
         self.motorhead = motorhead_of(motorhead, url, client, **options)

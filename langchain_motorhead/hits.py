@@ -56,7 +56,7 @@ class Hit:
 
     Attributes:
         session_id: Session that it is in.
-        seq: Its sequence number there.
+        seq: Its sequence number there; None where a server does not tell it, as with the next and `created`.
         message_id: Its id.
         text: What it says; of a very long one, the part about what matched.
         role: LangChain's type of it, or its role if it is a `ChatMessage`.
@@ -69,13 +69,13 @@ class Hit:
     """
 
     session_id: str
-    seq: int
-    message_id: str
+    seq: int | None
+    message_id: str | None
     text: str
     role: str
     name: str | None
     user_id: str | None
-    created: datetime
+    created: datetime | None
     score: float
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)

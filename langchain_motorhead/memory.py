@@ -26,6 +26,9 @@ _OPTIONS = frozenset(
         "fallback",
         "token_counter",
         "summary_timeout",
+        "api_key",
+        "client_id",
+        "timeout",
     }
 )
 
@@ -37,7 +40,7 @@ class MotorheadMemory(BaseMemory):
         session_id: Any string but the empty one.
         user_id: Whose session it is.
         motorhead: The configuration to work with; or give `url` or `client`.
-        url: A Redis URL, as `Motorhead.from_url` takes it.
+        url: Of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
         llm: With `url` or `client`, this and the next nine: see `Options`.
         embeddings: See `Options`.
@@ -49,6 +52,9 @@ class MotorheadMemory(BaseMemory):
         fallback: See `Options`.
         token_counter: See `Options`.
         summary_timeout: See `Options`.
+        api_key: With the `url` of a server, this and the next two: see `RemoteOptions`.
+        client_id: See `RemoteOptions`.
+        timeout: See `RemoteOptions`.
         memory_key: Variable of the prompt that gets the conversation.
         summary_key: Variable that gets the summary. By default it is in the conversation, as its first message.
         input_key: Input of the chain to store. By default the only one that is no variable of ours.
@@ -82,6 +88,9 @@ class MotorheadMemory(BaseMemory):
     fallback: Any = None
     token_counter: Any = None
     summary_timeout: float = 60.0
+    api_key: str | None = Field(default=None, repr=False)
+    client_id: str | None = None
+    timeout: float = 30.0
     memory_key: str = "history"
     summary_key: str | None = None
     input_key: str | None = None

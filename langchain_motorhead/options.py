@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from langchain_motorhead.compaction import Compactor
 from langchain_motorhead.connection import Connection
@@ -48,6 +48,36 @@ class Options(TypedDict, total=False):
     fallback: object
     token_counter: TokenCounter | None
     summary_timeout: float
+
+
+class RemoteOptions(TypedDict, total=False):
+    """What can be configured of a client of a server; the rest is configured there.
+
+    Attributes:
+        api_key: Sent as `x-metal-api-key` and as a bearer token.
+        client_id: Sent as `x-metal-client-id`, which the managed Motorhead asked for.
+        timeout: Seconds that the server may take to answer, compactions apart.
+    """
+
+    api_key: str | None
+    client_id: str | None
+    timeout: float
+
+
+class UrlOptions(Options, RemoteOptions, total=False):
+    """Options of either."""
+
+
+def of_redis(options: UrlOptions) -> Options:
+    """Give the options of a `Motorhead` on Redis.
+
+    Raises:
+        InvalidInputError: One is a server's.
+    """
+    if of_server := options.keys() & RemoteOptions.__annotations__.keys():
+        names = ", ".join(sorted(of_server))
+        raise InvalidInputError(f"{names}: a server's, at an http:// or https:// URL. Redis' password is in its URL")
+    return cast("Options", options)
 
 
 def make_engine(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from langchain_motorhead.client import Motorhead
 
-_OPTIONS = frozenset({"embeddings", "recall", "namespace"})
+_OPTIONS = frozenset({"embeddings", "recall", "namespace", "api_key", "client_id"})
 _MOST, _MOST_NEIGHBORS = 10_000, 20
 
 
@@ -34,11 +34,13 @@ class MotorheadRetriever(BaseRetriever):
 
     Attributes:
         motorhead: The configuration to work with; or give `url` or `client`, with `embeddings`.
-        url: A Redis URL, as `Motorhead.from_url` takes it.
+        url: Of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
         embeddings: With `url` or `client`: see `Options`.
         recall: With `url` or `client`: see `Options`.
         namespace: With `url` or `client`: see `Options`.
+        api_key: With the `url` of a server: see `RemoteOptions`.
+        client_id: With the `url` of a server: see `RemoteOptions`.
         session_id: Search this session alone.
         user_id: Search this user's sessions alone. Without either, the whole namespace is searched.
         k: Documents to return at most.
@@ -74,6 +76,8 @@ class MotorheadRetriever(BaseRetriever):
     embeddings: Any = Field(default=None, repr=False)
     recall: Any = None
     namespace: str | None = None
+    api_key: str | None = Field(default=None, repr=False)
+    client_id: str | None = None
     session_id: str | None = None
     user_id: str | None = None
     k: int = Field(default=4, ge=1, le=_MOST)
@@ -100,7 +104,7 @@ class MotorheadRetriever(BaseRetriever):
         # LangChain may make it anew with every field, those that were not given as well.
         options: Any = {name: value for name in _OPTIONS if (value := getattr(self, name)) is not None}
         self._motorhead = motorhead_of(self.motorhead, self.url, self.client, **options)
-        self._query("")  # checks the rest
+        self.query("")  # checks the rest
 
     def without(self, unseen: tuple[str, int] | None) -> MotorheadRetriever:
         """Leave out what a prompt has anyway: messages of a session from a sequence number on.
@@ -117,22 +121,23 @@ class MotorheadRetriever(BaseRetriever):
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **changes: Any
     ) -> list[Document]:
-        hits = self._motorhead._search(self._query(query, **changes))
+        hits = self._motorhead._search(self.query(query, **changes))
         return [self._document(hit) for hit in hits]
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **changes: Any
     ) -> list[Document]:
-        hits = await self._motorhead._asearch(self._query(query, **changes))
+        hits = await self._motorhead._asearch(self.query(query, **changes))
         return [self._document(hit) for hit in hits]
 
-    def _query(self, text: str, **changes: Any) -> Query:
+    def query(self, text: str, **changes: Any) -> Query:
+        """Give what is asked for, as data. See `Motorhead.retriever` for what it raises."""
         if not isinstance(text, str):
             raise InvalidInputError(f"a query is a string, not {type(text).__name__}")
         if changes:
             fixed = {name: getattr(self, name) for name in self.model_fields_set - _OPTIONS - {"url", "client"}}
             changed = MotorheadRetriever(**{**fixed, **changes, "motorhead": self._motorhead})
-            return changed.without(self._unseen)._query(text)
+            return changed.without(self._unseen).query(text)
         session_keys(self._motorhead.namespace, "any" if self.session_id is None else self.session_id, self.user_id)
         if self.roles is not None and (isinstance(self.roles, str) or not self.roles or not all(self.roles)):
             raise InvalidInputError('roles must be a list of roles, such as ["human"]')
@@ -165,7 +170,7 @@ class MotorheadRetriever(BaseRetriever):
             "role": hit.role,
             "name": hit.name,
             "seq": hit.seq,
-            "created": hit.created.isoformat(),
+            "created": hit.created and hit.created.isoformat(),
             "score": hit.score,
         }
         around = [*hit.before, *hit.after]
@@ -214,7 +219,12 @@ def recall_tool(retriever: MotorheadRetriever, name: str, description: str) -> B
 
 def as_lines(documents: Sequence[Document]) -> str:
     """Write what a retriever found as text for a model: when it was said, and by whom."""
-    return "\n".join(f"[{each.metadata['created'][:16].replace('T', ' ')}] {_shown(each)}" for each in documents)
+    return "\n".join(_dated(each) for each in documents)
+
+
+def _dated(document: Document) -> str:
+    created = document.metadata["created"]
+    return f"[{created[:16].replace('T', ' ')}] {_shown(document)}" if created else _shown(document)
 
 
 def _shown(document: Document) -> str:

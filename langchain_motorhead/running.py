@@ -141,7 +141,7 @@ class Recalling:
         query = self._query(state)
         if not query:
             return ""
-        await motorhead._engine.prepare_counting()  # which imports what searching needs
+        await motorhead._backend.prepare()  # which imports what searching needs
         own = _unseen(state, memory)
         try:
             return self._lines(await self._retriever(motorhead, session, memory, own).ainvoke(query), own)

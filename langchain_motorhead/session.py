@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead import operations, sessions
-from langchain_motorhead.codec import decode, encode
+from langchain_motorhead.backend import Backend
 from langchain_motorhead.compaction import CompactionReport
-from langchain_motorhead.engine import Engine
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.flows import Flow
-from langchain_motorhead.following import Followed, follow
 from langchain_motorhead.keys import session_keys
 from langchain_motorhead.loading import Memory
-from langchain_motorhead.loading import load as load_flow
-from langchain_motorhead.operations import Appended, LeaveOut, Operation, Record
-from langchain_motorhead.window import Window
+from langchain_motorhead.operations import LeaveOut
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
@@ -39,10 +31,10 @@ class Session:
         namespace: The namespace that it is in.
     """
 
-    def __init__(self, motorhead: Motorhead, engine: Engine, session_id: str, user_id: str | None = None) -> None:
+    def __init__(self, motorhead: Motorhead, backend: Backend, session_id: str, user_id: str | None = None) -> None:
         self._motorhead = motorhead
-        self._engine = engine
-        self._keys = session_keys(engine.namespace, session_id, user_id)
+        self._backend = backend
+        self._keys = session_keys(backend.namespace, session_id, user_id)
 
     @property
     def session_id(self) -> str:
@@ -74,16 +66,16 @@ class Session:
         """
         if given := _listed(messages):
             leave_out = LeaveOut.KNOWN if unless_known else LeaveOut.NOTHING
-            left = self._engine.execute(self._append(given, leave_out))
-            self._engine.after_append(self._keys, left)
+            left = self._backend.run(self._backend.append(self._keys, given, leave_out))
+            self._backend.after_append(self._keys, left)
 
     async def aappend(self, messages: Sequence[MessageLike] | MessageLike, *, unless_known: bool = True) -> None:
         """Store messages. See `append`."""
-        await self._prepare()
+        await self._backend.prepare(counting=True)
         if given := _listed(messages):
             leave_out = LeaveOut.KNOWN if unless_known else LeaveOut.NOTHING
-            left = await self._engine.aexecute(self._append(given, leave_out))
-            await self._engine.aafter_append(self._keys, left)
+            left = await self._backend.arun(self._backend.append(self._keys, given, leave_out))
+            await self._backend.aafter_append(self._keys, left)
 
     def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
         """Store what is new of a conversation that is held elsewhere, and read the session, in one round trip.
@@ -101,27 +93,27 @@ class Session:
             InvalidInputError: The session is of another user than was given.
             StoreError: Redis refused, or could not be reached.
         """
-        followed = self._engine.run(self._follow(messages, after, self._engine.window))
-        self._engine.after_append(self._keys, followed.left)
+        followed = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=True))
+        self._backend.after_append(self._keys, followed.left)
         return followed.memory or Memory()
 
     async def acatch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
         """Store what is new of a conversation, and read the session. See `catch_up`."""
-        await self._prepare()
-        followed = await self._engine.arun(self._follow(messages, after, self._engine.window))
-        await self._engine.aafter_append(self._keys, followed.left)
+        await self._backend.prepare(counting=True)
+        followed = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=True))
+        await self._backend.aafter_append(self._keys, followed.left)
         return followed.memory or Memory()
 
     def append_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
         """Store what is new of a conversation that is held elsewhere. As `catch_up`, but reads nothing."""
-        followed = self._engine.run(self._follow(messages, after, None))
-        self._engine.after_append(self._keys, followed.left)
+        followed = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=False))
+        self._backend.after_append(self._keys, followed.left)
 
     async def aappend_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
         """Store what is new of a conversation that is held elsewhere. See `append_new`."""
-        await self._prepare()
-        followed = await self._engine.arun(self._follow(messages, after, None))
-        await self._engine.aafter_append(self._keys, followed.left)
+        await self._backend.prepare(counting=True)
+        followed = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=False))
+        await self._backend.aafter_append(self._keys, followed.left)
 
     def load(self) -> Memory:
         """Read the summary and the messages after it, in one round trip.
@@ -130,11 +122,11 @@ class Session:
             InvalidInputError: The session is of another user than was given.
             StoreError: Redis refused, or could not be reached.
         """
-        return self._engine.run(load_flow(self._keys, self._engine.window))
+        return self._backend.run(self._backend.load(self._keys))
 
     async def aload(self) -> Memory:
         """Read the summary and the messages after it. See `load`."""
-        return await self._engine.arun(load_flow(self._keys, self._engine.window))
+        return await self._backend.arun(self._backend.load(self._keys))
 
     def compact(self) -> CompactionReport:
         """Fold the oldest messages into the summary, until nothing is due.
@@ -150,13 +142,11 @@ class Session:
             EmbeddingMismatchError: With recall, the index was made with another model.
             StoreError: Redis refused, or could not be reached.
         """
-        self._engine.check_open()
-        return _or_raise(self._engine.compact(self._keys, explicit=True))
+        return _or_raise(self._backend.compact(self._keys))
 
     async def acompact(self) -> CompactionReport:
         """Fold the oldest messages into the summary. See `compact`."""
-        self._engine.check_open()
-        return _or_raise(await self._engine.acompact(self._keys, explicit=True))
+        return _or_raise(await self._backend.acompact(self._keys))
 
     def delete(self) -> bool:
         """Delete the session and everything of it.
@@ -167,11 +157,11 @@ class Session:
         Raises:
             InvalidInputError: The session is of another user than was given.
         """
-        return self._engine.run(sessions.delete_session(self._keys, one_slot=self._engine.one_slot))
+        return self._backend.run(self._backend.delete(self._keys))
 
     async def adelete(self) -> bool:
         """Delete the session and everything of it. See `delete`."""
-        return await self._engine.arun(sessions.delete_session(self._keys, one_slot=self._engine.one_slot))
+        return await self._backend.arun(self._backend.delete(self._keys))
 
     def search(self, text: str, k: int = 4, **fields: Any) -> list[Document]:
         """Search what was said in this session, in its window or before.
@@ -199,34 +189,6 @@ class Session:
 
     def _retriever(self, k: int, fields: dict[str, Any]) -> MotorheadRetriever:
         return self._motorhead.retriever(self.session_id, self.user_id, k=k, **fields)
-
-    async def _prepare(self) -> None:
-        if self._engine.window.max_tokens is not None:
-            await self._engine.prepare_counting()
-
-    def _follow(self, messages: Sequence[MessageLike], after: str | None, window: Window | None) -> Flow[Followed]:
-        return follow(self._keys, _listed(messages), after, self._append, window)
-
-    def _append(
-        self, messages: Sequence[MessageLike], leave_out: LeaveOut = LeaveOut.KNOWN
-    ) -> Operation[Appended | None]:
-        engine = self._engine
-        return operations.append(
-            self._keys,
-            [self._record(message) for message in messages],
-            now=time.time_ns() // 1_000,
-            epoch=os.urandom(8).hex(),
-            ttl=engine.ttl,
-            recall=engine.indexer is not None,
-            one_slot=engine.one_slot,
-            leave_out=leave_out,
-        )
-
-    def _record(self, message: MessageLike) -> Record:
-        data = encode(message)
-        id_ = message.id if isinstance(message, BaseMessage) else decode(data).id
-        counted = self._engine.window.max_tokens is not None
-        return Record(data, id_, self._engine.compactor.count([decode(data)]) if counted else None)
 
 
 def _listed(messages: Sequence[MessageLike] | MessageLike) -> Sequence[MessageLike]:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 FORMS = (
     "redis://[user:password@]host:6379/0, rediss:// for TLS, unix:///path/to/socket, "
     "redis+cluster://host:port, redis+sentinel://host:26379[,host:26379]/service[/db] "
-    "(rediss+cluster, rediss+sentinel for TLS), embedded:// or embedded:///some/folder"
+    "(rediss+cluster, rediss+sentinel for TLS), embedded:// or embedded:///some/folder; "
+    "http:// or https:// for a server"
 )
+_HTTP = ("http://", "https://")
 _PLAIN = frozenset({"redis", "rediss", "unix"})
 _MANY = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
 # Without them a lost network would hang a caller. A URL's own parameters come first.
@@ -23,6 +25,11 @@ _TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5
 # Tasks are many: above so many connections they wait for one, for so many seconds. Pools that cannot wait get more.
 _CONNECTIONS, _PATIENCE = 64, 20.0
 _MANY_CONNECTIONS = 1_024
+
+
+def is_http(url: object) -> bool:
+    """Say whether a URL is of a server in front of Redis."""
+    return isinstance(url, str) and url.lower().startswith(_HTTP)
 
 
 def scheme_of(url: object) -> str:

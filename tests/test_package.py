@@ -13,7 +13,7 @@ ROOT = Path(langchain_motorhead.__file__).parent
 
 # Floor by floor, from the ground: a module imports none of its own floor's later rows, and nothing of the floors above.
 FLOORS = [
-    ["exceptions"],
+    ["exceptions", "wire"],
     ["keys", "identity", "plain", "item_paths", "item_filters", "transcript"],
     ["codec", "items", "tokens"],
     ["window"],
@@ -25,6 +25,7 @@ FLOORS = [
     ["compaction", "following", "prompting"],
     ["terms"],
     ["batching", "calls", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
+    ["clients"],
     ["connection", "summarizing", "extractive"],
     ["summarization", "embedding", "recall"],
     ["schema"],
@@ -34,7 +35,8 @@ FLOORS = [
     ["store", "background", "outage"],
     ["drivers"],
     ["engine"],
-    ["options", "session"],
+    ["local", "options", "backend"],
+    ["remote", "session"],
     ["client"],
     ["faces"],
     ["history", "graph_store", "retriever"],
@@ -48,6 +50,7 @@ ON_CALL = {
     ("client", "graph_store"),
     ("client", "history"),
     ("client", "memory"),
+    ("client", "remote"),
     ("client", "retriever"),
     ("connection", "embedded"),
 }

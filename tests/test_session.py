@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from support import Ledger, contents, numbered, orphans, with_tools
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window, WrongKeyTypeError
+from langchain_motorhead.local import append, to_records
 
 MANUAL: dict[str, Any] = {"compaction": "manual"}
 
@@ -212,9 +213,10 @@ def test_deleting_nobody_deletes_nothing(make: MakeMotorhead) -> None:
 
 def test_an_append_that_is_sent_again_is_stored_once(make: MakeMotorhead) -> None:
     """An append that a client sends again, as its answer was lost, is recognised; the same messages anew are not."""
-    session = make(compaction="manual").session("s", user_id="u")
-    operation = session._append(numbered(2))
-    first, again = session._engine.execute(operation), session._engine.execute(operation)
+    session = (motorhead := make(compaction="manual")).session("s", user_id="u")
+    execute = motorhead._engine.execute
+    operation = append(motorhead._engine, session._keys, to_records(motorhead._engine, numbered(2)))
+    first, again = execute(operation), execute(operation)
     assert first is not None
     assert again is not None
     assert (first.added, first.length) == (2, 2)

@@ -8,7 +8,10 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from langchain_motorhead.codec import encode, loads
+from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.hits import Hit
+from langchain_motorhead.loading import Memory
 from langchain_motorhead.operations import Reading
 from langchain_motorhead.window import Window
 
@@ -30,7 +33,9 @@ def memory(reading: Reading, window: Window) -> Response:
     """Answer a session: its messages newest first, its summary, and its counts."""
     records = [each.encode() if isinstance(each, str) else each for each in reversed(reading.records)]
     rest = orjson.dumps({"context": reading.summary, **counts(reading, window)})
-    return raw(b'{"messages":[' + b",".join(_readable(records)) + b"]," + rest[1:])
+    readable = _readable(records)
+    cut = reading.first + reading.length > len(reading.records)
+    return raw(b'{"messages":[' + b",".join(_uncut(readable) if cut else readable) + b"]," + rest[1:])
 
 
 def counts(reading: Reading, window: Window) -> dict[str, Any]:
@@ -45,6 +50,23 @@ def counts(reading: Reading, window: Window) -> dict[str, Any]:
     }
 
 
+def whole(memory: Memory) -> Response:
+    """Answer a session as a prompt needs it: each message with its id, no result cut from its call."""
+    rest = orjson.dumps(
+        {
+            "context": memory.summary,
+            "tokens": memory.tokens,
+            "total": memory.total,
+            "summarized": memory.summarized,
+            "backlog": memory.backlog,
+            "failures": memory.failures,
+            "start": memory.start,
+            "epoch": memory.epoch,
+        }
+    )
+    return raw(b'{"messages":[' + b",".join(map(encode, reversed(memory.messages))) + b"]," + rest[1:])
+
+
 def hit(found: Hit) -> dict[str, Any]:
     """Give a message that was found, in the original's form."""
     return {"role": _ROLES.get(found.role, found.role), "content": found.text, "dist": 1 - found.score}
@@ -55,30 +77,48 @@ def full_hit(found: Hit) -> dict[str, Any]:
     return {
         **hit(found),
         "score": found.score,
+        "type": found.role,
+        "name": found.name,
         "id": found.message_id,
         "session_id": found.session_id,
         "seq": found.seq,
         "user_id": found.user_id,
-        "created": found.created.isoformat(),
+        "created": found.created and found.created.isoformat(),
+        "before": [full_hit(each) for each in found.before],
+        "after": [full_hit(each) for each in found.after],
     }
 
 
 def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
     """Leave out what is not a message of ours, such as what another program put into a list."""
     try:
-        whole = orjson.loads(b"[" + b",".join(records) + b"]")
+        parsed = orjson.loads(b"[" + b",".join(records) + b"]")
     except orjson.JSONDecodeError:
-        whole = []
-    if len(whole) == len(records) and all(map(_is_message, whole)):
+        parsed = []
+    if len(parsed) == len(records) and all(map(_is_message, parsed)):
         return records
     readable = []
     for record in records:
         try:
-            if _is_message(orjson.loads(record)):
+            if _is_message(loads(record)):
                 readable.append(record)
-        except orjson.JSONDecodeError:
+        except InvalidMessageError:
             continue
     return readable
+
+
+def _uncut(records: Sequence[bytes]) -> Sequence[bytes]:
+    """Leave out, of records newest first, tool results whose call was cut off, unless nothing else is there."""
+    if not any(b'"tool_call_id"' in record for record in records):
+        return records
+    called, kept = set[Any](), list[bytes]()
+    for record in reversed(records):
+        message = loads(record)
+        called.update(call.get("id") for call in message.get("tool_calls") or () if isinstance(call, dict))
+        result_of = message.get("tool_call_id")
+        if not result_of or result_of in called:
+            kept.append(record)
+    return kept[::-1] or records
 
 
 def _is_message(record: Any) -> bool:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from langchain_motorhead import operations
-from langchain_motorhead.exceptions import RecallNotConfiguredError
-from langchain_motorhead.hits import Query
 from langchain_motorhead.keys import check_user, session_keys
 from langchain_motorhead.server import answers, described
-from langchain_motorhead.server.errors import LONG_TERM_MEMORY_IS_OFF, RequestError
-from langchain_motorhead.server.requests import Asked, number_of, text_of
+from langchain_motorhead.server.errors import RequestError
+from langchain_motorhead.server.requests import Asked, flag_of, number_of, text_of
 
 router = APIRouter(tags=["Beside the wire"])
 
-_MOST_FOUND = 100
-_KINDS = ("hybrid", "similarity")
+_MOST_FOUND = 1_000
+# Fields of a search that are those of a retriever.
+_SEARCH = frozenset(
+    "search_type score_threshold roles after before neighbors exclude_window fetch_k lambda_mult".split()
+)
 
 
 @router.get("/sessions/{session_id}", **described.SESSION)
@@ -55,19 +59,41 @@ async def search(request: Request) -> Response:
     asked = Asked(request)
     motorhead = asked.motorhead
     body = await asked.body()
-    kind = text_of(body, "search_type") or "hybrid"
-    if kind not in _KINDS:
-        raise RequestError(f"search_type must be one of {', '.join(_KINDS)}")
-    query = Query(
-        text_of(body, "text", needed=True) or "",
-        number_of(body, "k", 10, _MOST_FOUND),
-        session_id=asked.id_of(body, "session_id"),
-        user_id=asked.id_of(body, "user_id"),
-        search_type=kind,
+    text = text_of(body, "text", needed=True) or ""
+    fields = {name: body[name] for name in _SEARCH if body.get(name) is not None}
+    unseen = _unseen(body)
+    retriever = motorhead.retriever(
+        asked.id_of(body, "session_id"),
+        asked.id_of(body, "user_id"),
+        k=number_of(body, "k", 10, _MOST_FOUND),
+        **fields,
     )
-    if motorhead._engine.indexer is None:
-        raise RecallNotConfiguredError(LONG_TERM_MEMORY_IS_OFF)
-    return answers.plain([answers.full_hit(found) for found in await motorhead._asearch(query)])
+    found = await motorhead._asearch(retriever.without(unseen).query(text))
+    return answers.plain([answers.full_hit(each) for each in found])
+
+
+def _unseen(body: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Read what a search leaves out: messages of a session from a sequence number on."""
+    unseen = body.get("unseen")
+    if unseen is None:
+        return None
+    session_id, seq = (unseen.get("session_id"), unseen.get("seq")) if isinstance(unseen, dict) else (None, None)
+    if not isinstance(session_id, str) or isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq < 2**53:
+        raise RequestError("unseen must be an object with session_id and seq, a whole number from 0")
+    return session_id, seq
+
+
+@router.post("/sessions/{session_id}/catch-up", **described.CATCH_UP)
+async def catch_up(request: Request) -> Response:
+    """Store what is new of a conversation that is held elsewhere, and read the session, in one go."""
+    asked = Asked(request)
+    session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
+    body = await asked.body()
+    messages, after = asked.messages_of(body), text_of(body, "after")
+    if flag_of(body, "read", default=True):
+        return answers.whole(await session.acatch_up(messages, after=after))
+    await session.aappend_new(messages, after=after)
+    return answers.raw(answers.OK)
 
 
 @router.delete("/users/{user_id}", **described.USER)

@@ -73,6 +73,7 @@ def _made(
 _SESSION_ID = _path("session_id")
 _USER = _query("user_id", _ID, "Whose session it is. A session that is another user's is refused")
 _GROUP = _query("namespace", _ID, "Group to list the session in. Reading needs none")
+_FULL = _query("full", {"type": "boolean", "default": False}, "Whether to answer more than the original did")
 _STATUS = {"status": {"type": "string", "const": "Ok"}}
 
 NOW = _made(_object({"now": _NUMBER}, "now"))
@@ -83,8 +84,11 @@ SESSIONS = _made(
         _query("size", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10}, "Sessions on a page"),
         _query("namespace", _ID, "List this group. Without it: what was posted without one"),
         _query("user_id", _ID, "List this user's"),
+        _query("full", {"type": "boolean"}, "List all, in groups or not; any number of pages"),
+        _query("newest_first", {"type": "boolean"}, "With full or user_id: whether the one active last comes first"),
     ],
 )
+_WHOLE = {**_COUNTS, "start": {"type": "integer", "description": "Sequence number of the oldest message read"}}
 GET_MEMORY = _made(
     _object(
         {"messages": {"type": "array", "items": _MESSAGE}, "context": _MAYBE, **_COUNTS},
@@ -100,15 +104,34 @@ GET_MEMORY = _made(
             {"type": "integer", "minimum": 1, "maximum": 2**31},
             "Messages to give at most. Default: the window. No more than the hard limit",
         ),
+        _query(
+            "full",
+            {"type": "boolean"},
+            "Give what a prompt needs: all that is not summarized, up to the hard limit, each message with its id, and "
+            "no tool result without its call",
+        ),
     ],
 )
 POST_MEMORY = _made(
     _object(_STATUS, "status"),
     413,
     parameters=[_SESSION_ID, _GROUP, _USER],
-    body=_object({"messages": {"type": "array", "items": _SENT}, "context": _MAYBE}, "messages"),
+    body=_object(
+        {
+            "messages": {"type": "array", "items": _SENT},
+            "context": _MAYBE,
+            "unless_known": {
+                "type": "boolean",
+                "default": True,
+                "description": "Whether a message is left out whose id is one of the last 128 of the session",
+            },
+        },
+        "messages",
+    ),
 )
-DELETE_MEMORY = _made(_object(_STATUS, "status"), parameters=[_SESSION_ID, _GROUP, _USER])
+DELETE_MEMORY = _made(
+    _object({**_STATUS, "deleted": {"type": "boolean"}}, "status"), parameters=[_SESSION_ID, _GROUP, _USER, _FULL]
+)
 RETRIEVAL = _made(
     {"type": "array", "items": _object(_HIT, *_HIT), "maxItems": 10},
     413, 501, 502,
@@ -132,13 +155,35 @@ SEARCH = _made(
     body=_object(
         {
             "text": _STRING,
-            "k": {"type": "integer", "minimum": 1, "maximum": 100, "default": 10},
+            "k": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
             "user_id": _ID,
             "session_id": _ID,
-            "search_type": {"type": "string", "enum": ["hybrid", "similarity"], "default": "hybrid"},
+            "search_type": {"type": "string", "enum": ["hybrid", "similarity", "mmr"], "default": "hybrid"},
+            "score_threshold": {"type": "number"},
+            "roles": {"type": "array", "items": _STRING, "minItems": 1},
+            "after": {"type": "string", "format": "date-time", "description": "Appended at this time or later"},
+            "before": {"type": "string", "format": "date-time"},
+            "neighbors": {"type": "integer", "minimum": 0, "maximum": 20, "default": 0},
+            "exclude_window": {"type": "boolean", "default": False},
+            "fetch_k": {"type": "integer", "minimum": 1, "default": 20},
+            "lambda_mult": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+            "unseen": _object({"session_id": _ID, "seq": _NUMBER}, "session_id", "seq"),
         },
         "text",
     ),
 )  # fmt: skip
+CATCH_UP = _made(
+    {"anyOf": [_object(_STATUS, "status"), _object({"messages": {"type": "array", "items": _MESSAGE}, **_WHOLE})]},
+    413,
+    parameters=[_SESSION_ID, _USER],
+    body=_object(
+        {
+            "messages": {"type": "array", "items": _SENT, "description": "The conversation so far, with ids"},
+            "after": {**_MAYBE, "description": "Id of a message that is known to be stored"},
+            "read": {"type": "boolean", "default": True},
+        },
+        "messages",
+    ),
+)
 USER = _made(_object({**_STATUS, "deleted": _NUMBER}, "status", "deleted"), parameters=[_path("user_id")])
 HEALTH = _made(_object(_STATUS, "status"))

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.server.errors import ForbiddenError, answer, of_error
 from langchain_motorhead.server.logs import FIELDS
+from langchain_motorhead.wire import WIRE
 
 logger = logging.getLogger(__name__)
 _UNMATCHED = "(none)"
@@ -49,6 +50,7 @@ class Edge:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = id_
+                headers[WIRE] = "2"
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 

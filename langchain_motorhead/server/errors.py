@@ -81,6 +81,7 @@ _MAPPED: tuple[tuple[type[ours.MotorheadError], int, str, str | None], ...] = (
     (ours.ClosedError, 503, "stopping", "the server is stopping"),
     (ours.WrongKeyTypeError, 409, "wrong_key_type", None),
     (ours.SearchUnavailableError, 501, "search_unavailable", "this Redis has no search module"),
+    (ours.UnsupportedError, 501, "unsupported", None),
     (ours.IndexMissingError, 503, "index_missing", "the index was dropped. It is made anew"),
     (ours.StoreError, 503, "store_error", None),
     (ours.SummarizationError, 502, "summarization_failed", "the summarizer failed. No message was removed"),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha1
 from importlib.resources import files
 
-from langchain_motorhead import listing, operations
+from langchain_motorhead import listing
 from langchain_motorhead.engine import Engine
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.keys import SessionKeys, group_key, registry_key, session_keys, to_member
-from langchain_motorhead.operations import SCRIPTS, Appended, Command, Operation, Record, Script, together
+from langchain_motorhead.local import append
+from langchain_motorhead.operations import SCRIPTS, Appended, Command, LeaveOut, Operation, Record, Script, together
 
 
 def _loaded() -> Script:
@@ -37,7 +36,13 @@ def grouped_keys(keys: SessionKeys, group: str | None) -> SessionKeys:
 
 
 def post(
-    keys: SessionKeys, records: Sequence[Record], engine: Engine, *, context: str | None, group: str | None
+    keys: SessionKeys,
+    records: Sequence[Record],
+    engine: Engine,
+    *,
+    context: str | None,
+    group: str | None,
+    leave_out: LeaveOut = LeaveOut.KNOWN,
 ) -> Operation[Appended | None]:
     """Append messages, replace the summary, and list the session in a group. Atomic, but for the listing in a cluster.
 
@@ -49,18 +54,11 @@ def post(
         engine: Whose session it is.
         context: The new summary, if there is one. An empty one removes what there was.
         group: Where to list it, if anywhere beside the namespace.
+        leave_out: Which messages are stored already.
     """
     counted = engine.window.max_tokens is not None
     placeholder = _NO_MESSAGE if counted else _NO_MESSAGE._replace(tokens=None)
-    plain = operations.append(
-        keys,
-        records or [placeholder],
-        now=time.time_ns() // 1_000,
-        epoch=os.urandom(8).hex(),
-        ttl=engine.ttl,
-        recall=engine.indexer is not None,
-        one_slot=engine.one_slot,
-    )
+    plain = append(engine, keys, records or [placeholder], leave_out)
     first, *others = plain.commands
     args = (
         len(records),

@@ -9,8 +9,8 @@ from urllib.parse import unquote_to_bytes
 import orjson
 from starlette.requests import Request
 
-from langchain_motorhead import Motorhead
-from langchain_motorhead.codec import decode, encode
+from langchain_motorhead import Motorhead, local
+from langchain_motorhead.codec import loads
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.operations import Record
 from langchain_motorhead.server.errors import (
@@ -22,6 +22,7 @@ from langchain_motorhead.server.errors import (
 )
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
+from langchain_motorhead.transcript import sayable
 
 _LEAST, _MOST = 1, 2**31
 
@@ -75,6 +76,17 @@ class Asked:
             raise RequestError(f"{name} must be a whole number from 1 to {most}")
         return int(text)
 
+    def flag(self, name: str) -> bool:
+        """Say whether the query asks for something.
+
+        Raises:
+            RequestError: It is neither `true` nor `false`.
+        """
+        text = self.request.query_params.get(name) or "false"
+        if text not in ("true", "false"):
+            raise RequestError(f"{name} must be true or false")
+        return text == "true"
+
     async def body(self) -> dict[str, Any]:
         """Read the body, a JSON object.
 
@@ -86,34 +98,39 @@ class Asked:
         try:
             body = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            raise InvalidJSONError(f"the body is not JSON: {error}") from None
+            body = _with_surrogates(data)
+            if body is None:
+                raise InvalidJSONError(f"the body is not JSON: {error}") from None
         if not isinstance(body, dict):
             raise InvalidJSONError("the body must be a JSON object")
         return body
 
     def id_of(self, body: Mapping[str, Any], name: str) -> str | None:
         """Give an id from a body, if it is there."""
-        value = text_of(body, name)
+        value = body.get(name)
+        if value is not None and not isinstance(value, str):
+            raise RequestError(f"{name} must be a string")
         return None if value is None else self._id(name, value)
 
-    def messages_of(self, body: Mapping[str, Any], motorhead: Motorhead) -> list[Record]:
-        """Give the messages of a body, ready to be stored.
+    def messages_of(self, body: Mapping[str, Any]) -> list[Any]:
+        """Give the messages of a body.
 
         Raises:
             RequestError: There is no list of messages.
             TooManyMessagesError: They are more than they may be.
-            InvalidMessageError: One is not a message.
         """
         messages = body.get("messages")
         if not isinstance(messages, list):
             raise RequestError("messages must be a list of objects with role and content")
         if len(messages) > self.settings.max_messages:
             raise TooManyMessagesError(f"{len(messages)} messages are more than {self.settings.max_messages}")
-        return to_records(messages, motorhead)
+        return messages
 
     def _id(self, name: str, value: str) -> str:
         if not value:
             raise InvalidIdError(f"{name} is empty")
+        if sayable(value) != value:
+            raise InvalidIdError(f"{name} is not Unicode text")
         if len(value) > self.settings.max_id_length:
             raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
         return value
@@ -139,20 +156,22 @@ def to_records(messages: Sequence[Any], motorhead: Motorhead) -> list[Record]:
         InvalidMessageError: One is not a message.
     """
     engine = motorhead._engine
-    counted, records = engine.window.max_tokens is not None, list[Record]()
     for message in messages:
         if not isinstance(message, dict):
             raise InvalidMessageError("a message is an object with role and content")
-        if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
-            data = orjson.dumps({"role": message["role"], "content": message["content"]})
-            id_ = None
-        else:
-            if message.get("content") is None and not message.get("tool_calls"):
-                raise InvalidMessageError("the content of a message must be a string")
-            data = encode(message)
-            id_ = decode(data).id
-        records.append(Record(data, id_, engine.compactor.count([decode(data)]) if counted else None))
-    return records
+        if message.get("content") is None and not message.get("tool_calls"):
+            raise InvalidMessageError("the content of a message must be a string")
+    return local.to_records(engine, messages)
+
+
+def _with_surrogates(data: bytes) -> Any:
+    """Parse what has lone surrogates, which are JSON when they are escaped; None for what is not JSON either."""
+    if b"\\ud" not in data.lower():
+        return None
+    try:
+        return loads(data)
+    except InvalidMessageError:
+        return None
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
@@ -166,6 +185,18 @@ def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str 
         return None
     if not isinstance(value, str):
         raise RequestError(f"{name} must be a string")
+    return sayable(value)
+
+
+def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    """Give a truth value from a body.
+
+    Raises:
+        RequestError: It is something else.
+    """
+    value = body.get(name, default)
+    if not isinstance(value, bool):
+        raise RequestError(f"{name} must be true or false")
     return value
 
 

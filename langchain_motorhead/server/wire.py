@@ -7,13 +7,14 @@ import time
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from langchain_motorhead import operations, sessions
+from langchain_motorhead import loading, operations, sessions
 from langchain_motorhead.exceptions import RecallNotConfiguredError
 from langchain_motorhead.hits import Query
 from langchain_motorhead.keys import check_user, session_keys
+from langchain_motorhead.operations import LeaveOut
 from langchain_motorhead.server import answers, described, posting
 from langchain_motorhead.server.errors import LONG_TERM_MEMORY_IS_OFF, RequestError
-from langchain_motorhead.server.requests import Asked, text_of
+from langchain_motorhead.server.requests import Asked, flag_of, text_of, to_records
 
 router = APIRouter(tags=["The wire of Motorhead"])
 
@@ -33,11 +34,12 @@ async def list_sessions(request: Request) -> Response:
     asked = Asked(request)
     motorhead = asked.motorhead
     page, size = asked.number("page", 1), asked.number("size", 10, _MOST_ON_A_PAGE)
-    if page > _MOST_PAGES:
+    group, user_id, full = asked.query_id("namespace"), asked.query_id("user_id"), asked.flag("full")
+    if page > _MOST_PAGES and not full:
         raise RequestError(f"page must not exceed {_MOST_PAGES}")
-    group, user_id = asked.query_id("namespace"), asked.query_id("user_id")
-    if user_id is not None:
-        return answers.plain(await motorhead.asessions(user_id, page=page, size=size, newest_first=False))
+    newest_first = asked.flag("newest_first")
+    if user_id is not None or full:
+        return answers.plain(await motorhead.asessions(user_id, page=page, size=size, newest_first=newest_first))
     listed = posting.list_group(motorhead.namespace, group, page=page, size=size)
     return answers.plain(await motorhead._engine.arun(listed))
 
@@ -49,6 +51,8 @@ async def get_memory(request: Request) -> Response:
     engine = asked.motorhead._engine
     window = engine.window
     keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
+    if asked.flag("full"):
+        return answers.whole(await engine.arun(loading.load(keys, window)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
     reading = await engine.aexecute(operations.read(keys, -limit))
     check_user(keys, reading.user)
@@ -66,10 +70,13 @@ async def post_memory(request: Request) -> Response:
     context = text_of(body, "context")
     if engine.window.max_tokens is not None:
         await engine.prepare_counting()
-    records = asked.messages_of(body, motorhead)
+    records = to_records(asked.messages_of(body), motorhead)
+    leave_out = LeaveOut.KNOWN if flag_of(body, "unless_known", default=True) else LeaveOut.NOTHING
     if records or context is not None:
         keys = session_keys(engine.namespace, session_id, user_id)
-        operation = posting.post(posting.grouped_keys(keys, group), records, engine, context=context, group=group)
+        operation = posting.post(
+            posting.grouped_keys(keys, group), records, engine, context=context, group=group, leave_out=leave_out
+        )
         left = await engine.aexecute(operation)
         request.app.state.metrics.messages.inc(left.added if left else 0)
         await engine.aafter_append(keys, left)
@@ -82,8 +89,8 @@ async def delete_memory(request: Request) -> Response:
     asked = Asked(request)
     engine = asked.motorhead._engine
     keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
-    await engine.arun(sessions.delete_session(keys, one_slot=engine.one_slot))
-    return answers.raw(answers.OK)
+    deleted = await engine.arun(sessions.delete_session(keys, one_slot=engine.one_slot))
+    return answers.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else answers.raw(answers.OK)
 
 
 @router.post("/sessions/{session_id}/retrieval", **described.RETRIEVAL)

@@ -1,0 +1,174 @@
+"""A `Motorhead` on Redis itself: what each call of it comes to there."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from langchain_core.messages import BaseMessage
+
+from langchain_motorhead import operations, searching, sessions
+from langchain_motorhead.codec import decode, encode
+from langchain_motorhead.compaction import CompactionReport
+from langchain_motorhead.connection import Connection
+from langchain_motorhead.engine import Engine
+from langchain_motorhead.flows import Flow
+from langchain_motorhead.following import Followed, follow
+from langchain_motorhead.hits import Hit, Query
+from langchain_motorhead.keys import SessionKeys
+from langchain_motorhead.loading import Memory, load
+from langchain_motorhead.operations import Appended, LeaveOut, Operation, Record
+from langchain_motorhead.window import Window
+
+T = TypeVar("T")
+
+
+class RedisBackend:
+    """See `Backend`.
+
+    Args:
+        engine: Does it.
+        connection: To close at the end.
+    """
+
+    def __init__(self, engine: Engine, connection: Connection) -> None:
+        self.engine = engine
+        self.connection = connection
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self.engine.closed
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the sessions."""
+        return self.engine.namespace
+
+    @property
+    def window(self) -> Window:
+        """Bounds of every session."""
+        return self.engine.window
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow."""
+        return self.engine.run(flow)
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Run a flow."""
+        return await self.engine.arun(flow)
+
+    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: LeaveOut) -> Flow[Appended | None]:
+        """Store messages."""
+        left: Appended | None = yield append(self.engine, keys, to_records(self.engine, messages), leave_out)
+        return left
+
+    def follow(self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool) -> Flow[Followed]:
+        """Store what is new of a conversation."""
+
+        def describe(new: Sequence[Any], leave_out: LeaveOut) -> Operation[Appended | None]:
+            return append(self.engine, keys, to_records(self.engine, new), leave_out)
+
+        return follow(keys, messages, after, describe, self.engine.window if read else None)
+
+    def load(self, keys: SessionKeys) -> Flow[Memory]:
+        """Read a session."""
+        return load(keys, self.engine.window)
+
+    def delete(self, keys: SessionKeys) -> Flow[bool]:
+        """Delete a session."""
+        return sessions.delete_session(keys, one_slot=self.engine.one_slot)
+
+    def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Flow[list[str]]:
+        """List session ids."""
+        return sessions.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
+
+    def delete_user(self, user_id: str) -> Flow[int]:
+        """Delete a user's sessions."""
+        return sessions.delete_user(self.namespace, user_id, one_slot=self.engine.one_slot)
+
+    def check_search(self) -> None:
+        """Raise `RecallNotConfiguredError` if there is no embedding model."""
+        self.engine.recall  # noqa: B018 - raises where there is none
+
+    def search(self, query: Query) -> Flow[list[Hit]]:
+        """Search what was said."""
+        return searching.search(query, self.engine.recall)
+
+    def compact(self, keys: SessionKeys) -> CompactionReport:
+        """Compact a session now."""
+        self.engine.check_open()
+        return self.engine.compact(keys, explicit=True)
+
+    async def acompact(self, keys: SessionKeys) -> CompactionReport:
+        """Compact a session now."""
+        self.engine.check_open()
+        return await self.engine.acompact(keys, explicit=True)
+
+    def after_append(self, keys: SessionKeys, left: Appended | None) -> None:
+        """Compact and index what is due."""
+        self.engine.after_append(keys, left)
+
+    async def aafter_append(self, keys: SessionKeys, left: Appended | None) -> None:
+        """Compact and index what is due."""
+        await self.engine.aafter_append(keys, left)
+
+    async def prepare(self, *, counting: bool = False) -> None:
+        """Import and load what takes long, off the event loop."""
+        if not counting or self.engine.window.max_tokens is not None:
+            await self.engine.prepare_counting()
+
+    def flush(self) -> None:
+        """Wait until all work in the background is done."""
+        self.engine.flush()
+
+    async def aflush(self) -> None:
+        """Wait until all work in the background is done."""
+        await self.engine.aflush()
+
+    def close(self) -> None:
+        """Wait for work in the background, and close the connection if no other handle shares it."""
+        self.engine.closed = True
+        self.engine.outage.close()
+        self.engine.background.close()
+        self.connection.close()
+
+    async def aclose(self) -> None:
+        """Wait for work in the background, and close the connection if no other handle shares it."""
+        self.engine.closed = True
+        self.engine.outage.close()
+        await self.engine.background.aclose()
+        await self.connection.aclose()
+
+
+def append(
+    engine: Engine, keys: SessionKeys, records: Sequence[Record], leave_out: LeaveOut = LeaveOut.KNOWN
+) -> Operation[Appended | None]:
+    """Describe an append by the options of an engine."""
+    return operations.append(
+        keys,
+        records,
+        now=time.time_ns() // 1_000,
+        epoch=os.urandom(8).hex(),
+        ttl=engine.ttl,
+        recall=engine.indexer is not None,
+        one_slot=engine.one_slot,
+        leave_out=leave_out,
+    )
+
+
+def to_records(engine: Engine, messages: Sequence[BaseMessage | Mapping[str, Any]]) -> list[Record]:
+    """Give messages as they are to be stored.
+
+    Raises:
+        InvalidMessageError: One is not a message, or cannot be stored.
+    """
+    counted, records = engine.window.max_tokens is not None, list[Record]()
+    for message in messages:
+        data = encode(message)
+        # What is no more than a role and a content has none.
+        id_ = message.id if isinstance(message, BaseMessage) else decode(data).id if len(message) > 2 else None
+        records.append(Record(data, id_, engine.compactor.count([decode(data)]) if counted else None))
+    return records
