@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
 from support import Ledger, contents, numbered
 
-from langchain_motorhead import ClosedError, InvalidInputError, MotorheadMemory, Options, Window
+from langchain_motorhead import ClosedError, InvalidInputError, MotorheadMemory, Options, RemoteOptions, Window
 from langchain_motorhead import memory as memory_module
 
 SMALL = Window(max_messages=4)
@@ -138,7 +138,11 @@ def test_which_input_and_output_are_stored(make: MakeMotorhead) -> None:
 
 def test_options_are_the_motorheads() -> None:
     """A memory made alone takes every option of a Motorhead."""
-    assert set(MotorheadMemory.model_fields) >= {*Options.__annotations__} == memory_module._OPTIONS
+    assert (
+        set(MotorheadMemory.model_fields)
+        >= {*Options.__annotations__, *RemoteOptions.__annotations__}
+        == memory_module._OPTIONS
+    )
 
 
 async def test_closing(make: MakeMotorhead, url: str, namespace: str) -> None:

@@ -15,8 +15,8 @@ from uuid import uuid4
 import orjson
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.codec import decode_record, encode, loads
-from langchain_motorhead.exceptions import InvalidInputError, StoreError
+from langchain_motorhead.codec import decode_record, encode
+from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError
 from langchain_motorhead.hits import Hit, Query
 from langchain_motorhead.keys import SessionKeys
 from langchain_motorhead.loading import Memory
@@ -74,12 +74,15 @@ def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]]) -> Outgoing:
     """Give messages as they are sent. One without an id is given one, so that it can be sent again.
 
     Raises:
-        InvalidMessageError: One is not a message.
+        InvalidMessageError: One is not a message, or cannot be sent.
     """
     records, plain = list[bytes](), True
     for message in messages:
         data = encode(message)
-        record = loads(data)
+        try:
+            record = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise InvalidMessageError("a message has a lone surrogate, which REST cannot carry") from error
         plain = plain and record.keys() <= _WITHOUT_LOSS and isinstance(record["content"], str)
         records.append(data if record.get("id") else data[:-1] + b',"id":"%s"}' % str(uuid4()).encode())
     return Outgoing(records, plain)

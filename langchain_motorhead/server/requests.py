@@ -10,7 +10,6 @@ import orjson
 from starlette.requests import Request
 
 from langchain_motorhead import Motorhead, local
-from langchain_motorhead.codec import loads
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.operations import Record
 from langchain_motorhead.server.errors import (
@@ -98,9 +97,7 @@ class Asked:
         try:
             body = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            body = _with_surrogates(data)
-            if body is None:
-                raise InvalidJSONError(f"the body is not JSON: {error}") from None
+            raise InvalidJSONError(f"the body is not JSON: {error}") from None
         if not isinstance(body, dict):
             raise InvalidJSONError("the body must be a JSON object")
         return body
@@ -162,16 +159,6 @@ def to_records(messages: Sequence[Any], motorhead: Motorhead) -> list[Record]:
         if message.get("content") is None and not message.get("tool_calls"):
             raise InvalidMessageError("the content of a message must be a string")
     return local.to_records(engine, messages)
-
-
-def _with_surrogates(data: bytes) -> Any:
-    """Parse what has lone surrogates, which are JSON when they are escaped; None for what is not JSON either."""
-    if b"\\ud" not in data.lower():
-        return None
-    try:
-        return loads(data)
-    except InvalidMessageError:
-        return None
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
