@@ -86,6 +86,8 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
             return _dumps({"role": role, "content": message.content})
         return _dumps(_record(message))
     if isinstance(message, Mapping):
+        if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
+            return _dumps({"role": message["role"], "content": message["content"]})  # nothing in it to check
         data = _dumps(
             {
                 key: value if is_json(value) else to_plain(value, f"the message's {key}")
@@ -122,6 +124,13 @@ def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
         return _full(record, role, fallback_id)
     except Exception as error:  # LangChain's constructors trip over odd fields in many ways
         raise InvalidMessageError(f"a stored {role!r:.40} message has fields that do not fit it") from error
+
+
+def other_role(data: bytes | str, message: BaseMessage) -> str | None:
+    """Give the role of a stored message where it is not the one that would be written for what `decode` made of it."""
+    role: str = _loads(data)["role"]
+    written = message.role if isinstance(message, ChatMessage) else _WRITTEN[type(message)]
+    return None if role == written else role
 
 
 def _is_bare(message: BaseMessage) -> bool:

@@ -55,6 +55,7 @@ class Hit:
         user_id: Whose session it is, if known.
         created: When it was appended.
         score: How well it fits, higher for better.
+        sent: The role that it was sent with, where LangChain's side would have written another.
         before: Messages before it, oldest first, where they were asked for.
         after: Messages after it.
     """
@@ -68,6 +69,7 @@ class Hit:
     user_id: str | None
     created: datetime
     score: float
+    sent: str | None = None
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)
 
@@ -195,6 +197,7 @@ def _hit(found: Found, fields: dict[str, Any], user_id: str | None) -> Hit:
         user_id=user_id,
         created=datetime.fromtimestamp(float(fields["created"]), UTC),
         score=found.score,
+        sent=fields.get("sent"),
     )
 
 

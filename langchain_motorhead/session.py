@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead import operations, sessions
-from langchain_motorhead.codec import decode, encode
+from langchain_motorhead import sessions
+from langchain_motorhead.appending import MessageLike, append, to_record
 from langchain_motorhead.compaction import CompactionReport
 from langchain_motorhead.engine import Engine
 from langchain_motorhead.exceptions import InvalidMessageError
@@ -20,14 +18,12 @@ from langchain_motorhead.following import Followed, follow
 from langchain_motorhead.keys import session_keys
 from langchain_motorhead.loading import Memory
 from langchain_motorhead.loading import load as load_flow
-from langchain_motorhead.operations import Appended, LeaveOut, Operation, Record
+from langchain_motorhead.operations import Appended, LeaveOut, Operation
 from langchain_motorhead.window import Window
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
     from langchain_motorhead.retriever import MotorheadRetriever
-
-MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 
 
 class Session:
@@ -210,23 +206,7 @@ class Session:
     def _append(
         self, messages: Sequence[MessageLike], leave_out: LeaveOut = LeaveOut.KNOWN
     ) -> Operation[Appended | None]:
-        engine = self._engine
-        return operations.append(
-            self._keys,
-            [self._record(message) for message in messages],
-            now=time.time_ns() // 1_000,
-            epoch=os.urandom(8).hex(),
-            ttl=engine.ttl,
-            recall=engine.indexer is not None,
-            one_slot=engine.one_slot,
-            leave_out=leave_out,
-        )
-
-    def _record(self, message: MessageLike) -> Record:
-        data = encode(message)
-        id_ = message.id if isinstance(message, BaseMessage) else decode(data).id
-        counted = self._engine.window.max_tokens is not None
-        return Record(data, id_, self._engine.compactor.count([decode(data)]) if counted else None)
+        return append(self._keys, [to_record(message, self._engine) for message in messages], self._engine, leave_out)
 
 
 def _listed(messages: Sequence[MessageLike] | MessageLike) -> Sequence[MessageLike]:

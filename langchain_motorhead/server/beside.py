@@ -6,11 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from langchain_motorhead import operations
-from langchain_motorhead.exceptions import RecallNotConfiguredError
 from langchain_motorhead.hits import Query
-from langchain_motorhead.keys import check_user, session_keys
+from langchain_motorhead.keys import check_user
 from langchain_motorhead.server import answers, described
-from langchain_motorhead.server.errors import LONG_TERM_MEMORY_IS_OFF, RequestError
+from langchain_motorhead.server.errors import RequestError
 from langchain_motorhead.server.requests import Asked, number_of, text_of
 
 router = APIRouter(tags=["Beside the wire"])
@@ -23,8 +22,8 @@ _KINDS = ("hybrid", "similarity")
 async def get_session(request: Request) -> Response:
     """Tell the counts of a session: messages in all, summarized, in the list, and how many are due."""
     asked = Asked(request)
-    engine = asked.motorhead._engine
-    keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
+    engine = asked.engine
+    keys = asked.keys(engine)
     reading = await engine.aexecute(operations.read(keys, 1, 0))  # none of the messages
     check_user(keys, reading.user)
     return answers.plain(
@@ -65,8 +64,6 @@ async def search(request: Request) -> Response:
         user_id=asked.id_of(body, "user_id"),
         search_type=kind,
     )
-    if motorhead._engine.indexer is None:
-        raise RecallNotConfiguredError(LONG_TERM_MEMORY_IS_OFF)
     return answers.plain([answers.full_hit(found) for found in await motorhead._asearch(query)])
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha1
 from importlib.resources import files
 
-from langchain_motorhead import listing, operations
+from langchain_motorhead import listing
+from langchain_motorhead.appending import append
 from langchain_motorhead.engine import Engine
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.keys import SessionKeys, group_key, registry_key, session_keys, to_member
@@ -52,15 +51,7 @@ def post(
     """
     counted = engine.window.max_tokens is not None
     placeholder = _NO_MESSAGE if counted else _NO_MESSAGE._replace(tokens=None)
-    plain = operations.append(
-        keys,
-        records or [placeholder],
-        now=time.time_ns() // 1_000,
-        epoch=os.urandom(8).hex(),
-        ttl=engine.ttl,
-        recall=engine.indexer is not None,
-        one_slot=engine.one_slot,
-    )
+    plain = append(keys, records or [placeholder], engine)
     first, *others = plain.commands
     args = (
         len(records),
