@@ -87,6 +87,18 @@ class Background:
 
         task.add_done_callback(ended)
 
+    @property
+    def pending(self) -> int:
+        """How many jobs are at work, or waiting."""
+        return len(self._pending())
+
+    def cancel(self) -> None:
+        """Cancel the tasks of the running loop, which give back what they hold. What they would have done stays due."""
+        loop = asyncio.get_running_loop()
+        for task in tuple(self._tasks):
+            if task.get_loop() is loop:
+                task.cancel()
+
     def flush(self) -> None:
         """Wait until nothing is left to do.
 

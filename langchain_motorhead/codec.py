@@ -130,6 +130,13 @@ def decode_record(record: Any, fallback_id: str | None = None) -> BaseMessage:
         raise InvalidMessageError(f"a stored {role!r:.40} message has fields that do not fit it") from error
 
 
+def other_role(data: bytes | str, message: BaseMessage) -> str | None:
+    """Give the role of a stored message where it is not the one that would be written for what `decode` made of it."""
+    role: str = loads(data)["role"]
+    written = message.role if isinstance(message, ChatMessage) else _WRITTEN[type(message)]
+    return None if role == written else role
+
+
 def _is_bare(message: BaseMessage) -> bool:
     """Say whether a message is no more than a role and a text, as most are."""
     values = message.__dict__

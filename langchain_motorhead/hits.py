@@ -64,6 +64,7 @@ class Hit:
         user_id: Whose session it is, if known.
         created: When it was appended.
         score: How well it fits, higher for better.
+        sent: The role that it was sent with, where LangChain's side would have written another.
         before: Messages before it, oldest first, where they were asked for.
         after: Messages after it.
     """
@@ -77,6 +78,7 @@ class Hit:
     user_id: str | None
     created: datetime | None
     score: float
+    sent: str | None = None
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)
 
@@ -204,6 +206,7 @@ def _hit(found: Found, fields: dict[str, Any], user_id: str | None) -> Hit:
         user_id=user_id,
         created=datetime.fromtimestamp(float(fields["created"]), UTC),
         score=found.score,
+        sent=fields.get("sent"),
     )
 
 

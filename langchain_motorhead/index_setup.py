@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from langchain_motorhead import recall_operations as operations
-from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, StoreError
-from langchain_motorhead.flows import Embed, Flow, Pause, Vectors
+from langchain_motorhead.exceptions import EmbeddingMismatchError
+from langchain_motorhead.flows import Embed, Flow, Vectors
+from langchain_motorhead.index_making import create, fill, tolerating
 from langchain_motorhead.keys import recall_key
-from langchain_motorhead.operations import Operation
 from langchain_motorhead.recall import Recall
 from langchain_motorhead.recall_operations import Description
 from langchain_motorhead.schema import creation, index_name, index_schema
-from langchain_motorhead.search_operations import inspect
 from langchain_motorhead.tokens import TokenCounter
 
 PROBE = "Is anybody there?"
 """Embedded to see how long vectors are, and whether the model is there at all."""
-_POLL = Pause(0.1)
-_TRIES = 5
 
 
 @dataclass(slots=True)
@@ -92,41 +90,9 @@ def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None
     """Make the index of a description, unless it is there, and wait until all documents that there were are in it."""
     name = index_name(indexer.namespace, there.generation)
     schema = index_schema(indexer.namespace, indexer.recall, there.dimensions, there.generation)
-    for _ in range(_TRIES):
-        create = operations.command("FT.CREATE", name, *creation(schema, there.generation, scan=scan))
-        yield from tolerating("already exists", create)
-        try:
-            dimensions, filling = yield inspect(name)
-            # It is not only incomplete while it is filled, but finds the wrong things.
-            while filling:
-                yield _POLL
-                dimensions, filling = yield inspect(name)
-        except IndexMissingError:  # dropped meanwhile
-            scan = True
-            continue
-        if dimensions in (0, there.dimensions):  # 0 where the module does not say
-            return
-        # It is left over from one whose description was deleted.
-        yield from drop(name)
-        scan = True
-    raise StoreError(f"the index {name} is dropped as often as it is made")
-
-
-def drop(name: str) -> Flow[None]:
-    """Drop an index, if it is there. Its documents stay."""
-    try:
-        yield operations.command("FT.DROPINDEX", name)
-    except IndexMissingError:
-        return
-
-
-def tolerating(text: str, operation: Operation[None]) -> Flow[None]:
-    """Have an operation executed, and take it for done if Redis says so."""
-    try:
-        yield operation
-    except StoreError as error:
-        if text not in str(error).lower():
-            raise
+    how = partial(creation, schema, there.generation)
+    yield from create(name, how, scan=scan)
+    yield from fill(name, how, there.dimensions)
 
 
 def _told(there: Description) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_motorhead import recall_operations as operations
 from langchain_motorhead.calls import TooSlowError
-from langchain_motorhead.codec import decode
+from langchain_motorhead.codec import decode, other_role
 from langchain_motorhead.exceptions import (
     EmbeddingError,
     EmbeddingMismatchError,
@@ -128,17 +128,19 @@ def suffix(entry: Entry) -> str:
 
 def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, list[Entry]]:
     """Make the documents of the next messages: of one at least, and of no more than make a batch."""
-    messages = []
+    messages, sent = [], dict[int, str]()
     for at, record in enumerate(seen.records, seen.start):
         try:
             messages.append(decode(record))
+            if (role := other_role(record, messages[-1])) is not None:
+                sent[at] = role
         except InvalidMessageError as error:
             messages.append(None)  # type: ignore[arg-type]
             logger.warning("session %r: record %d is not indexed: %s", keys.session_id, at, error)
     known = seen.indexed - seen.start
     before = [read_said(*each) for each in reversed(seen.earlier)]
     before += [each for message in messages[:known] if (each := said(message, indexer.recall)) is not None]
-    made = entries(messages[known:], seen.indexed, before, indexer.recall, indexer.count)
+    made = entries(messages[known:], seen.indexed, before, indexer.recall, indexer.count, sent)
     upto, batch = seen.indexed, list[Entry]()
     for pieces in made:
         if batch and len(batch) + len(pieces) > BATCH:
@@ -204,6 +206,8 @@ def _documents(
             fields["id"] = entry.id
         if entry.pieces > 1:
             fields["pieces"] = entry.pieces
+        if entry.sent:
+            fields["sent"] = entry.sent
         data = None if vector is None else next(stored)
         if data is not None and field is not None:
             fields[field] = data

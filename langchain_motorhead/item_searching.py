@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_motorhead import item_operations as operations
@@ -14,15 +15,13 @@ from langchain_motorhead.exceptions import (
     SearchUnavailableError,
     StoreError,
 )
-from langchain_motorhead.flows import Flow, Pause
-from langchain_motorhead.index_setup import drop, tolerating
+from langchain_motorhead.flows import Flow
+from langchain_motorhead.index_making import create, fill
 from langchain_motorhead.item_filters import is_listed, known_prefix, matches
 from langchain_motorhead.item_index import index_count, index_creation, index_query
 from langchain_motorhead.item_operations import Nearest, Shape
 from langchain_motorhead.item_paths import below, to_path
 from langchain_motorhead.items import Found, Listing, Search, decode_value
-from langchain_motorhead.recall_operations import command
-from langchain_motorhead.search_operations import inspect
 from langchain_motorhead.side_by_side import side_by_side
 
 # Read at once: at first, at most, and by how many times more if that was not enough.
@@ -31,8 +30,6 @@ _FIRST, _MOST, _MORE = 100, 5_000, 4
 _SPARE = 10
 # Looking for so many vectors, those that expired cannot be what keeps others from being found.
 _HOPELESS = 200_000
-_POLL = Pause(0.1)
-_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,31 +126,15 @@ def set_up(shelf: Shelf, shape: Shape) -> Flow[None]:
     there = yield operations.describe(shelf.store)
     if there is not None:
         shelf.check(there, shape.dimensions)
+    how = partial(index_creation, shelf.store, shape.dimensions)
     try:
-        yield from _create(shelf, shape, scan=there is not None)
+        yield from create(shelf.store, how, scan=there is not None)
     except SearchUnavailableError:
         yield operations.establish(shelf.store, shape)
         raise
     _, there = yield operations.establish(shelf.store, shape)
     shelf.check(there, shape.dimensions)
-    for _ in range(_TRIES):
-        try:
-            dimensions, filling = yield inspect(shelf.store)
-            while filling:
-                yield _POLL
-                dimensions, filling = yield inspect(shelf.store)
-            if dimensions in (0, shape.dimensions):  # 0 where the module does not say
-                return
-            yield from drop(shelf.store)  # it is left over from a store that was deleted
-        except IndexMissingError:
-            pass  # dropped meanwhile
-        yield from _create(shelf, shape, scan=True)
-    raise StoreError(f"the index {shelf.store} is dropped as often as it is made")
-
-
-def _create(shelf: Shelf, shape: Shape, *, scan: bool) -> Flow[None]:
-    create = command("FT.CREATE", shelf.store, *index_creation(shelf.store, shape.dimensions, scan=scan))
-    yield from tolerating("already exists", create)
+    yield from fill(shelf.store, how, shape.dimensions)
 
 
 def _scan(request: Search, wanted: int, shelf: Shelf, *, skip: int = 0, bare: bool = False) -> Flow[list[Found]]:

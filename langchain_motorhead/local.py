@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from langchain_core.messages import BaseMessage
-
-from langchain_motorhead import operations, searching, sessions
-from langchain_motorhead.codec import decode, encode
+from langchain_motorhead import searching, sessions
+from langchain_motorhead.appending import append, to_record
 from langchain_motorhead.compaction import CompactionReport
 from langchain_motorhead.connection import Connection
 from langchain_motorhead.engine import Engine
@@ -19,7 +15,7 @@ from langchain_motorhead.following import Followed, follow
 from langchain_motorhead.hits import Hit, Query
 from langchain_motorhead.keys import SessionKeys
 from langchain_motorhead.loading import Memory, load
-from langchain_motorhead.operations import Appended, LeaveOut, Operation, Record
+from langchain_motorhead.operations import Appended, LeaveOut, Operation
 from langchain_motorhead.window import Window
 
 T = TypeVar("T")
@@ -62,14 +58,16 @@ class RedisBackend:
 
     def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: LeaveOut) -> Flow[Appended | None]:
         """Store messages."""
-        left: Appended | None = yield append(self.engine, keys, to_records(self.engine, messages), leave_out)
+        left: Appended | None = yield append(
+            keys, [to_record(each, self.engine) for each in messages], self.engine, leave_out
+        )
         return left
 
     def follow(self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool) -> Flow[Followed]:
         """Store what is new of a conversation."""
 
         def describe(new: Sequence[Any], leave_out: LeaveOut) -> Operation[Appended | None]:
-            return append(self.engine, keys, to_records(self.engine, new), leave_out)
+            return append(keys, [to_record(each, self.engine) for each in new], self.engine, leave_out)
 
         return follow(keys, messages, after, describe, self.engine.window if read else None)
 
@@ -141,34 +139,3 @@ class RedisBackend:
         self.engine.outage.close()
         await self.engine.background.aclose()
         await self.connection.aclose()
-
-
-def append(
-    engine: Engine, keys: SessionKeys, records: Sequence[Record], leave_out: LeaveOut = LeaveOut.KNOWN
-) -> Operation[Appended | None]:
-    """Describe an append by the options of an engine."""
-    return operations.append(
-        keys,
-        records,
-        now=time.time_ns() // 1_000,
-        epoch=os.urandom(8).hex(),
-        ttl=engine.ttl,
-        recall=engine.indexer is not None,
-        one_slot=engine.one_slot,
-        leave_out=leave_out,
-    )
-
-
-def to_records(engine: Engine, messages: Sequence[BaseMessage | Mapping[str, Any]]) -> list[Record]:
-    """Give messages as they are to be stored.
-
-    Raises:
-        InvalidMessageError: One is not a message, or cannot be stored.
-    """
-    counted, records = engine.window.max_tokens is not None, list[Record]()
-    for message in messages:
-        data = encode(message)
-        # What is no more than a role and a content has none.
-        id_ = message.id if isinstance(message, BaseMessage) else decode(data).id if len(message) > 2 else None
-        records.append(Record(data, id_, engine.compactor.count([decode(data)]) if counted else None))
-    return records

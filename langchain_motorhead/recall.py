@@ -7,8 +7,9 @@ finds (`fusion.py`), was measured: see "Recall" in the README.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage
@@ -108,6 +109,7 @@ class Entry(NamedTuple):
         terms: Words to be found by.
         line: It, and who says so.
         embedded: What the model is given: the line, and what was said before it.
+        sent: Role that it was sent with, where LangChain's side would have written another.
     """
 
     seq: int
@@ -120,6 +122,7 @@ class Entry(NamedTuple):
     terms: str
     line: str
     embedded: str
+    sent: str | None = None
 
 
 def said(message: BaseMessage | None, recall: Recall) -> Said | None:
@@ -141,7 +144,12 @@ def read_said(name: str, role: str, text: str) -> Said:
 
 
 def entries(
-    messages: Sequence[BaseMessage | None], start: int, before: Sequence[Said], recall: Recall, count: TokenCounter
+    messages: Sequence[BaseMessage | None],
+    start: int,
+    before: Sequence[Said],
+    recall: Recall,
+    count: TokenCounter,
+    sent: Mapping[int, str] = MappingProxyType({}),
 ) -> list[list[Entry]]:
     """Make the documents of consecutive messages.
 
@@ -151,17 +159,21 @@ def entries(
         before: What was said before the first, oldest first.
         recall: How to do it.
         count: Counts tokens.
+        sent: Roles that were sent, by sequence number, where LangChain's side would have written others.
 
     Returns:
         For each message its documents: none, one, or its pieces.
     """
     context = list(before)
-    made = []
+    made = list[list[Entry]]()
     for seq, message in enumerate(messages, start):
         this = said(message, recall)
-        made.append([] if message is None or this is None else _pieces(message, this, seq, context, recall, count))
-        if this is not None:
-            context.append(this)
+        if message is None or this is None:
+            made.append([])
+            continue
+        role = sayable(sent[seq]) if seq in sent else None
+        made.append([each._replace(sent=role) for each in _pieces(message, this, seq, context, recall, count)])
+        context.append(this)
     return made
 
 

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 from langchain_motorhead import recall_operations as operations
 from langchain_motorhead.flows import Embed, Flow, Vectors
-from langchain_motorhead.index_setup import PROBE, Indexer, drop, make_index, set_up
+from langchain_motorhead.index_making import drop
+from langchain_motorhead.index_setup import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.indexing import BATCH, check_lengths, embed_all, index
 from langchain_motorhead.keys import SessionKeys, session_keys
 from langchain_motorhead.recall import CONTEXT, Said, embedded, read_said

@@ -9,7 +9,7 @@ from langchain_motorhead.keys import from_member, recall_key
 from langchain_motorhead.operations import Command, Operation, Value
 from langchain_motorhead.recall_operations import Description, describing, to_description
 
-DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pieces", "ttl")
+DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pieces", "ttl", "sent")
 
 
 class Match(NamedTuple):

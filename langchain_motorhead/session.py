@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.appending import MessageLike
 from langchain_motorhead.backend import Backend
 from langchain_motorhead.compaction import CompactionReport
 from langchain_motorhead.exceptions import InvalidMessageError
@@ -18,8 +19,6 @@ from langchain_motorhead.operations import LeaveOut
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
     from langchain_motorhead.retriever import MotorheadRetriever
-
-MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 
 
 class Session:

@@ -3,64 +3,43 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from agents import Model
 from conftest import MakeMotorhead
 from langchain.agents import create_agent
 from langchain.agents.middleware import SummarizationMiddleware
-from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForLLMRun
-from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from support import contents
 
 from langchain_motorhead import HashingEmbeddings, MotorheadMiddleware, Window
 
-SUMMARY = "THE SUMMARY"
+SUMMARY = "THE-SUMMARY"  # one word, since a model streams word by word
 TURNS = 12
 
 
-class Model(BaseChatModel):
-    """A chat model that answers as it is told, and keeps what it was asked."""
-
-    answer: Callable[[list[BaseMessage]], AIMessage] = lambda messages: AIMessage("fine")
-    asked: list[list[BaseMessage]] = []
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        self.asked.append(list(messages))
-        return ChatResult(generations=[ChatGeneration(message=self.answer(messages))])
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        """Take tools as they are."""
-        return self
+def fine(messages: Sequence[BaseMessage]) -> AIMessage:
+    """Answer anything."""
+    return AIMessage("fine")
 
 
 def summarizing() -> Model:
     """Make a model that answers with the summary."""
-    return Model(answer=lambda messages: AIMessage(SUMMARY), asked=[])
+    return Model(answer=lambda messages: AIMessage(SUMMARY))
 
 
 def failing() -> Model:
     """Make a model that is away."""
 
-    def fail(messages: list[BaseMessage]) -> AIMessage:
+    def fail(messages: Sequence[BaseMessage]) -> AIMessage:
         raise ConnectionError("the model is away")
 
-    return Model(answer=fail, asked=[])
+    return Model(answer=fail)
 
 
 def config(thread: str = "t") -> RunnableConfig:
@@ -71,13 +50,13 @@ def config(thread: str = "t") -> RunnableConfig:
 def theirs(summarizer: Model, model: Model | None = None) -> Any:
     """Make an agent with LangChain's middleware."""
     middleware = SummarizationMiddleware(summarizer, trigger=("messages", 7), keep=("messages", 4))
-    return create_agent(model or Model(asked=[]), [], middleware=[middleware], checkpointer=InMemorySaver())
+    return create_agent(model or Model(answer=fine), [], middleware=[middleware], checkpointer=InMemorySaver())
 
 
 def ours(make: MakeMotorhead, summarizer: Model, model: Model | None = None, **options: Any) -> Any:
     """Make an agent with ours."""
     middleware = MotorheadMiddleware(make(llm=summarizer, window=Window(max_messages=6), **options))
-    return create_agent(model or Model(asked=[]), [], middleware=[middleware], checkpointer=InMemorySaver())
+    return create_agent(model or Model(answer=fine), [], middleware=[middleware], checkpointer=InMemorySaver())
 
 
 def talk(agent: Any, turns: int = TURNS, text: str = "turn {}") -> Any:
@@ -90,29 +69,29 @@ def talk(agent: Any, turns: int = TURNS, text: str = "turn {}") -> Any:
 
 def told(model: Model) -> str:
     """Give all that a model was asked, as text."""
-    return "\n".join(str(message.content) for prompt in model.asked for message in prompt)
+    return "\n".join(str(message.content) for prompt in model.prompts for message in prompt)
 
 
 def test_who_waits_for_a_summary(make: MakeMotorhead) -> None:
     """Theirs is made in the run, before the model is asked; ours in the background, while runs go on."""
     runs_in: list[str] = []
 
-    def slow(messages: list[BaseMessage]) -> AIMessage:
+    def slow(messages: Sequence[BaseMessage]) -> AIMessage:
         runs_in.append(threading.current_thread().name)
         return AIMessage(SUMMARY)
 
-    agent = theirs(Model(answer=slow, asked=[]))
+    agent = theirs(Model(answer=slow))
     talk(agent)
     assert runs_in
     assert all("motorhead" not in name for name in runs_in)
 
     released = threading.Event()
 
-    def held(messages: list[BaseMessage]) -> AIMessage:
+    def held(messages: Sequence[BaseMessage]) -> AIMessage:
         assert released.wait(30)
         return AIMessage(SUMMARY)
 
-    state = talk(ours(make, Model(answer=held, asked=[])))  # which would not come back
+    state = talk(ours(make, Model(answer=held)))  # which would not come back
     assert len(state["messages"]) == 2 * TURNS
     released.set()
 
@@ -123,7 +102,7 @@ def test_what_a_summary_is_made_of(make: MakeMotorhead) -> None:
     read: dict[str, Model] = {"theirs": summarizing(), "ours": summarizing()}
     talk(theirs(read["theirs"]), text=text)
     motorhead = make(llm=read["ours"], window=Window(max_messages=6), compaction="inline")
-    talk(create_agent(Model(asked=[]), [], middleware=[MotorheadMiddleware(motorhead)]), text=text)
+    talk(create_agent(Model(answer=fine), [], middleware=[MotorheadMiddleware(motorhead)]), text=text)
     folded = motorhead.session("t").load().summarized // 2
     assert folded > 6
     assert all(f"turn {at} " in told(read["ours"]) for at in range(folded))
@@ -135,7 +114,9 @@ def test_a_model_that_fails(make: MakeMotorhead) -> None:
     with pytest.raises(ConnectionError):
         talk(theirs(failing()))
     motorhead = make(llm=failing(), window=Window(max_messages=6), compaction="inline")
-    talk(create_agent(Model(asked=[]), [], middleware=[MotorheadMiddleware(motorhead)], checkpointer=InMemorySaver()))
+    talk(
+        create_agent(Model(answer=fine), [], middleware=[MotorheadMiddleware(motorhead)], checkpointer=InMemorySaver())
+    )
     memory = motorhead.session("t").load()
     assert (memory.total, memory.summarized) == (2 * TURNS, 0)
     assert memory.failures
@@ -165,21 +146,21 @@ def test_who_sees_the_summary_being_made(make: MakeMotorhead) -> None:
     assert SUMMARY in streamed(theirs(summarizing()))
     summarizer = summarizing()
     assert SUMMARY not in streamed(ours(make, summarizer, compaction="inline"))
-    assert summarizer.asked
+    assert summarizer.prompts
 
 
 def test_without_a_checkpointer_and_across_threads(make: MakeMotorhead) -> None:
     """Theirs knows what is in the state of the run; ours the session, wherever and however it was written."""
-    model = Model(asked=[])
+    model = Model(answer=fine)
     motorhead = make(llm=summarizing(), window=Window(max_messages=6), compaction="inline")
     for _ in range(2):  # as two processes would
         talk(create_agent(model, [], middleware=[MotorheadMiddleware(motorhead)]), 4)
-    assert SUMMARY in str(model.asked[-1][0].content)
-    assert "turn 2" in contents(model.asked[-1])
-    model = Model(asked=[])
+    assert SUMMARY in str(model.prompts[-1][0].content)
+    assert "turn 2" in contents(model.prompts[-1])
+    model = Model(answer=fine)
     middleware = SummarizationMiddleware(summarizing(), trigger=("messages", 7), keep=("messages", 4))
     talk(create_agent(model, [], middleware=[middleware]), 8)
-    assert all(len(prompt) == 1 for prompt in model.asked)
+    assert all(len(prompt) == 1 for prompt in model.prompts)
 
 
 def test_a_long_run_is_what_theirs_bounds(make: MakeMotorhead) -> None:
@@ -189,21 +170,21 @@ def test_a_long_run_is_what_theirs_bounds(make: MakeMotorhead) -> None:
         """Look something up."""
         return f"found {n}"
 
-    def loop(messages: list[BaseMessage]) -> AIMessage:
-        done = sum(isinstance(message, AIMessage) for prompt in model.asked for message in prompt[-2:-1])
-        if len(model.asked) > 10:
+    def loop(messages: Sequence[BaseMessage]) -> AIMessage:
+        done = sum(isinstance(message, AIMessage) for prompt in model.prompts for message in prompt[-2:-1])
+        if len(model.prompts) > 10:
             return AIMessage(f"done after {done}")
-        return AIMessage("", tool_calls=[{"name": "look", "args": {"n": 1}, "id": f"c{len(model.asked)}"}])
+        return AIMessage("", tool_calls=[{"name": "look", "args": {"n": 1}, "id": f"c{len(model.prompts)}"}])
 
-    model = Model(answer=loop, asked=[])
+    model = Model(answer=loop)
     middleware = SummarizationMiddleware(summarizing(), trigger=("messages", 7), keep=("messages", 4))
     create_agent(model, [look], middleware=[middleware]).invoke({"messages": [HumanMessage("go")]})
-    assert max(map(len, model.asked)) <= 7
-    model = Model(answer=loop, asked=[])
+    assert max(map(len, model.prompts)) <= 7
+    model = Model(answer=loop)
     motorhead = make(llm=summarizing(), window=Window(max_messages=6))
     agent = create_agent(model, [look], middleware=[MotorheadMiddleware(motorhead)])
     agent.invoke({"messages": [HumanMessage("go")]}, config())
-    assert max(map(len, model.asked)) == 21
+    assert max(map(len, model.prompts)) == 21
 
 
 def test_going_back_to_an_older_checkpoint(make: MakeMotorhead) -> None:
@@ -236,22 +217,22 @@ def test_what_other_sessions_know(make: MakeMotorhead) -> None:
     motorhead.session("old", "bob").append(HumanMessage("My dog is called Bello."))
     motorhead.session("other", "eve").append(HumanMessage("My dog is called Rex."))
     motorhead.flush()
-    model = Model(asked=[])
+    model = Model(answer=fine)
     agent = create_agent(model, [], middleware=[MotorheadMiddleware(motorhead, recall=3)])
     run: RunnableConfig = {"configurable": {"thread_id": "new", "user_id": "bob"}}
     agent.invoke({"messages": [HumanMessage("What is my dog called?")]}, run)
-    assert "Bello" in str(model.asked[0][0].content)
+    assert "Bello" in str(model.prompts[0][0].content)
     assert "Rex" not in told(model)
 
 
 def test_thresholds_that_only_theirs_knows() -> None:
     """Theirs takes a fraction of what the model takes."""
-    model = Model(asked=[], profile={"max_input_tokens": 100})
+    model = Model(answer=fine, profile={"max_input_tokens": 100})
     agent = create_agent(
-        Model(asked=[]),
+        Model(answer=fine),
         [],
         middleware=[SummarizationMiddleware(model, trigger=("fraction", 0.5), keep=("messages", 2))],
         checkpointer=InMemorySaver(),
     )
     talk(agent, text="turn {} and some more words")
-    assert model.asked
+    assert model.prompts

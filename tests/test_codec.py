@@ -29,7 +29,7 @@ from langchain_core.messages import (
     ToolMessageChunk,
 )
 
-from langchain_motorhead.codec import ROLES, decode, encode
+from langchain_motorhead.codec import ROLES, decode, encode, other_role
 from langchain_motorhead.exceptions import InvalidMessageError
 
 # Lone surrogates, but no pairs of them: JSON cannot tell such a pair from the character that it makes up.
@@ -307,6 +307,24 @@ def test_wire_objects_are_stored_as_written() -> None:
 def test_wire_objects_are_understood(wire: dict[str, Any], message: BaseMessage) -> None:
     """What other programs write is read as the message that it stands for."""
     assert decode(encode(wire)) == message
+
+
+@pytest.mark.parametrize(
+    ("record", "role"),
+    [
+        *(({"role": role}, role) for role in ("user", "human", "assistant", "ai")),
+        *(({"role": role}, None) for role in ("Human", "AI", "system", "tool", "elf", "function", "")),
+        ({"role": "user", "type": "chat"}, None),
+        ({"role": "function", "type": "function", "name": "f"}, None),
+        ({"role": "user", "type": "function", "name": "f"}, "user"),
+    ],
+)
+def test_other_role(record: dict[str, str], role: str | None) -> None:
+    """A role is told where the message, as it is read, would be written with another."""
+    data = json.dumps({**record, "content": "hi"}).encode()
+    message = decode(data)
+    assert other_role(data, message) == role
+    assert (json.loads(encode(message))["role"] == record["role"]) == (role is None)
 
 
 @pytest.mark.parametrize("role", [*ROLES, "elf"])

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
+import agents
 import pytest
 import redis
 from conftest import MakeMotorhead
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -378,31 +376,10 @@ async def test_a_run_of_more_messages_than_are_remembered(amake: MakeMotorhead, 
     assert remembered(await motorhead.session("t").aload())[: len(turns(1, 150))] == turns(1, 150)
 
 
-class Chat(BaseChatModel):
-    """A chat model that calls the tool as often as told, then answers, and keeps what it was asked."""
-
-    calls: int = 0
-    asked: list[list[BaseMessage]] = []
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        model = Model(calls=self.calls)
-        said = model({"llm_input_messages": messages})["messages"][0]
-        self.asked.append(list(messages))
-        return ChatResult(generations=[ChatGeneration(message=said)])
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        """Take tools as they are."""
-        return self
+def chat(calls: int) -> agents.Model:
+    """Make a chat model that answers as the node does."""
+    node = Model(calls=calls)
+    return agents.Model(answer=lambda prompt: node({"llm_input_messages": prompt})["messages"][0])
 
 
 def look() -> str:
@@ -419,7 +396,7 @@ def test_a_react_agent(make: MakeMotorhead, saver: Any, version: Any, post: bool
     """The hooks of LangGraph's own agent show it the session, and store each message once."""
     from langgraph.prebuilt import create_react_agent
 
-    motorhead, model = keeping(make), Chat(calls=3, asked=[])
+    motorhead, model = keeping(make), chat(3)
     app: Any = create_react_agent(
         model,
         [look],
@@ -430,7 +407,7 @@ def test_a_react_agent(make: MakeMotorhead, saver: Any, version: Any, post: bool
     )
     for at in range(5):
         ask(app, at)
-    check(model.asked)
+    check(model.prompts)
     expected = [name if name[0] != "r" else "seen" for name in turns(5, 3)]
     stored = remembered(motorhead.session("t").load())
     if post:
@@ -438,7 +415,7 @@ def test_a_react_agent(make: MakeMotorhead, saver: Any, version: Any, post: bool
     elif saver:
         assert stored == expected[:-1]  # the last answer is stored when the thread goes on
     for at in range(4, 20, 4):
-        assert model.asked[at][-1].content == f"q{at // 4}"
+        assert model.prompts[at][-1].content == f"q{at // 4}"
 
 
 @REACT
@@ -446,7 +423,7 @@ async def test_an_async_react_agent(amake: MakeMotorhead) -> None:
     """The same on an event loop, with parallel calls of the agent."""
     from langgraph.prebuilt import create_react_agent
 
-    motorhead, model = keeping(amake), Chat(calls=2, asked=[])
+    motorhead, model = keeping(amake), chat(2)
     app: Any = create_react_agent(
         model,
         [look],
@@ -460,7 +437,7 @@ async def test_an_async_react_agent(amake: MakeMotorhead) -> None:
             await app.ainvoke({"messages": [HumanMessage(f"q{at}")]}, config(thread))
 
     await asyncio.gather(*(talk(f"t{at}") for at in range(8)))
-    check(model.asked)
+    check(model.prompts)
     expected = [name if name[0] != "r" else "seen" for name in turns(4, 2)]
     for at in range(8):
         assert remembered(await motorhead.session(f"t{at}").aload()) == expected

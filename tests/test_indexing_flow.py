@@ -32,7 +32,8 @@ from langchain_motorhead import (
 from langchain_motorhead.codec import encode
 from langchain_motorhead.embedding import EmbeddingCalls, model_name, resolve_embeddings
 from langchain_motorhead.flows import Embed, Flow, Pause, Request
-from langchain_motorhead.index_setup import PROBE, Indexer, make_index, set_up, tolerating
+from langchain_motorhead.index_making import tolerating
+from langchain_motorhead.index_setup import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.indexing import embed_all, index
 from langchain_motorhead.keys import SessionKeys, recall_key, session_keys
 from langchain_motorhead.operations import SCRIPTS, Operation, Script

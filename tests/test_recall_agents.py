@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from agents import Model
 from conftest import MakeMotorhead
 from langchain.agents import create_agent
-from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import BaseTool, create_retriever_tool
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -22,36 +20,19 @@ QUESTION = "Where is my red umbrella?"
 HIS, HERS = "I left my red umbrella in Oslo.", "My red umbrella is in Paris, and nobody may know."
 
 
-class Model(BaseChatModel):
-    """A chat model that looks a question up with the first tool it has, and answers with what came of it."""
+def looking_up(query: str | None = None) -> Model:
+    """Make a model that looks a question up with the first tool it has, and answers with what came of it."""
 
-    tools: list[str] = []
-    query: str | None = None
-    asked: list[list[BaseMessage]] = []
-
-    @property
-    def _llm_type(self) -> str:
-        return "scripted"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        self.asked.append(list(messages))
+    def answer(messages: Sequence[BaseMessage]) -> AIMessage:
         newest = messages[-1]
         if isinstance(newest, ToolMessage):
-            said = AIMessage(f"I found: {newest.text}")
-        else:
-            arguments = {"query": self.query or newest.text}
-            said = AIMessage("", tool_calls=[{"name": self.tools[0], "args": arguments, "id": f"call-{newest.id}"}])
-        return ChatResult(generations=[ChatGeneration(message=said)])
+            return AIMessage(f"I found: {newest.text}")
+        (tool, *_), _ = model.bound[-1]
+        arguments = {"query": query or newest.text}
+        return AIMessage("", tool_calls=[{"name": tool.name, "args": arguments, "id": f"call-{newest.id}"}])
 
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        """Learn the tools' names."""
-        return self.model_copy(update={"tools": [tool.name for tool in tools]})
+    model = Model(answer=answer)
+    return model
 
 
 def ours(motorhead: Motorhead, **fields: Any) -> BaseTool:
@@ -80,7 +61,7 @@ async def motorhead(amake: MakeMotorhead) -> Motorhead:
 
 def agent(tool: BaseTool, *middleware: Any, model: Model | None = None, **options: Any) -> Any:
     """Make an agent with a tool."""
-    return create_agent(model or Model(asked=[]), [tool], middleware=middleware, **options)
+    return create_agent(model or looking_up(), [tool], middleware=middleware, **options)
 
 
 def given(text: str = QUESTION) -> Any:
@@ -137,7 +118,7 @@ async def test_no_query_reaches_another_user(motorhead: Motorhead, tool: Maker, 
         assert isinstance(answer, str)
         assert "Paris" not in answer
     if "\ud800" not in query:  # LangChain's tracing of a model's call takes no lone surrogate
-        state = await agent(made, model=Model(query=query or None, asked=[])).ainvoke(given())
+        state = await agent(made, model=looking_up(query)).ainvoke(given())
         assert "Paris" not in state["messages"][-1].text
 
 
@@ -169,7 +150,7 @@ def test_a_tool_may_have_another_name(motorhead: Motorhead) -> None:
 @both_tools
 async def test_a_tool_beside_the_middleware(motorhead: Motorhead, tool: Maker) -> None:
     """An agent whose threads are kept by the middleware finds by its tool what was said in an earlier one."""
-    model = Model(asked=[])
+    model = looking_up()
     made = agent(
         tool(motorhead, user_id="bob"), MotorheadMiddleware(motorhead), model=model, checkpointer=InMemorySaver()
     )
@@ -177,7 +158,7 @@ async def test_a_tool_beside_the_middleware(motorhead: Motorhead, tool: Maker) -
     await motorhead.aflush()
     state = await made.ainvoke(given("What colour is my bicycle?"), config("second"))
     assert "My bicycle is green." in state["messages"][-1].text
-    assert not any("green" in message.text for message in model.asked[-2])
+    assert not any("green" in message.text for message in model.prompts[-2])
     state = made.invoke(given("Is the bicycle green?"), config("third", "eve"))
     assert state["messages"][-1].text  # the tool is bob's: whose the run is changes nothing
     assert sorted(motorhead.sessions("eve")) == ["hers", "third"]

@@ -602,38 +602,30 @@ async def test_an_async_only_model_recovers(
     assert indexed(client, session) == 2
 
 
-def test_one_poisonous_text_is_found_by_its_words(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
-    """A text that the model never takes is found by its words, and holds up no other."""
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [(20, 20, lambda text: text.partition("\n")[0]), (2, 4, str)],
+    ids=["as what is said", "and as what was said before"],
+)
+def test_one_poisonous_text_is_found_by_its_words(
+    make: MakeMotorhead, client: redis.Redis, namespace: str, before: int, after: int, seen: Callable[[str], str]
+) -> None:
+    """A text that the model never takes, not even before another, is found by its words, and spoils no other."""
 
     def refuse(texts: list[str]) -> None:
-        if any("poison" in text.partition("\n")[0] for text in texts):
+        if any("poison" in seen(text) for text in texts):
             raise ValueError("refused")
 
     motorhead = make(embeddings=Scripted(refuse))
     session = motorhead.session("s")
-    session.append([*numbered(20), HumanMessage("a poison pill"), *numbered(20, start=20)])
+    session.append([*numbered(before), HumanMessage("a poison pill"), *numbered(after, start=before)])
     motorhead.flush()
-    assert indexed(client, session) == 41
+    total = before + 1 + after
+    assert indexed(client, session) == total
     begin = session_keys(namespace, "s").documents
-    assert [at for at in range(41) if not client.hexists(f"{begin}{at}", "vector")] == [20]
+    assert [at for at in range(total) if not client.hexists(f"{begin}{at}", "vector")] == [before]
     assert said(session.search("poison", k=1)) == ["a poison pill"]
-    assert len(session.search("m1", k=99, search_type="similarity")) == 40
-
-
-def test_a_poisonous_text_spoils_no_other(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
-    """A text that the model never takes, not even as what was said before another, costs no other its vector."""
-
-    def refuse(texts: list[str]) -> None:
-        if any("poison" in text for text in texts):
-            raise ValueError("refused")
-
-    motorhead = make(embeddings=Scripted(refuse))
-    session = motorhead.session("s")
-    session.append([*numbered(2), HumanMessage("a poison pill"), *numbered(4, start=2)])
-    motorhead.flush()
-    assert indexed(client, session) == 7
-    begin = session_keys(namespace, "s").documents
-    assert [at for at in range(7) if not client.hexists(f"{begin}{at}", "vector")] == [2]
+    assert len(session.search("m1", k=99, search_type="similarity")) == before + after
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from test_openai import Stub
 from test_server_wire import known, said, settled
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window
+from langchain_motorhead.keys import session_keys
 from langchain_motorhead.server import Settings, create_app, models
 from langchain_motorhead.server.logs import JSONLines
 from langchain_motorhead.server.settings import variables
@@ -118,6 +119,37 @@ def test_retrieval(tenants: httpx.Client) -> None:
     assert search(a) == {"t"}
     assert tenants.get("/sessions?user_id=ann", headers=a).json() == ["t"]
     assert tenants.post("/search", json={"text": "x", "k": 0}, headers=a).status_code == 400
+
+
+def test_retrieval_gives_roles_as_they_were_sent(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
+    """What is found has the role that it was sent with; what was indexed before that was kept, that of its class."""
+    roles = ["user", "assistant", "human", "ai", "Human", "AI", "Bot 7", "chat"]
+    sent = [{"role": role, "content": f"the cat sat as {role}"} for role in roles]
+    sent.append({"role": "user", "content": "the cat sat on the mat. " * 150})
+    motorhead = make(embeddings=HashingEmbeddings(64), window=Window(max_messages=20))
+    with served(create_app(Settings(), motorhead=lambda _: motorhead)) as base, httpx.Client(base_url=base) as http:
+
+        def found(path: str) -> dict[str, str]:
+            body = {"text": "the cat sat", "k": 20, "session_id": "s"}
+            return {each["content"].strip(): each["role"] for each in http.post(path, json=body).json()}
+
+        http.post("/sessions/s/memory", json={"messages": sent})
+        motorhead.flush()
+        memory = http.get("/sessions/s/memory").json()["messages"]
+        expected = {each["content"].strip(): each["role"] for each in memory}
+        assert list(expected.values()) == ["user", *reversed(roles)]
+        assert found("/sessions/s/retrieval") == found("/search") == expected
+        documents = session_keys(namespace, "s").documents
+        pieces = [key.decode() for key in client.scan_iter(f"{documents}*", count=1_000)]
+        assert len(pieces) > len(sent)
+        kept: dict[bool, set[str]] = {True: set(), False: set()}
+        for key in pieces:
+            kept[client.hexists(key, "sent")].add(key.removeprefix(documents).partition("/")[0])
+        assert kept == {True: {"0", "1", "2", "3", "8"}, False: {"4", "5", "6", "7"}}
+        for key in pieces:
+            client.hdel(key, "sent")
+        classes = {"user": "Human", "human": "Human", "assistant": "AI", "ai": "AI"}
+        assert found("/sessions/s/retrieval") == {text: classes.get(role, role) for text, role in expected.items()}
 
 
 def test_users(make: MakeMotorhead) -> None:
@@ -366,8 +398,14 @@ async def test_a_stop_does_not_wait_for_ever(make: MakeMotorhead, caplog: pytest
     """Past the limit, a summary in flight is cut off, which is said, and its messages stay."""
     from langchain_core.runnables import RunnableLambda
 
+    begun, ended = asyncio.Event(), asyncio.Event()
+
     async def hang(given: Any) -> str:
-        await asyncio.sleep(60)
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
         return "late"
 
     def never(given: Any) -> str:
@@ -381,4 +419,7 @@ async def test_a_stop_does_not_wait_for_ever(make: MakeMotorhead, caplog: pytest
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             assert (await http.post("/sessions/a%2Fb/memory", json=said(*"abcdef"))).status_code == 200
             assert (await http.get("/sessions/a%2Fb")).json()["session_id"] == "a/b"
+            await asyncio.wait_for(begun.wait(), 30)
+        assert not ended.is_set()
     assert "cut off" in caplog.text
+    assert ended.is_set()

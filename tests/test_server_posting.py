@@ -23,7 +23,7 @@ def post(motorhead: Motorhead, *contents: str, context: str | None = None, group
     """Post as the wire does, without compaction."""
     engine = motorhead._engine
     keys = posting.grouped_keys(session_keys(motorhead.namespace, "s"), group)
-    records = to_records([{"role": "Human", "content": each} for each in contents], motorhead)
+    records = to_records([{"role": "Human", "content": each} for each in contents], motorhead._engine)
     engine.execute(posting.post(keys, records, engine, context=context, group=group))
 
 

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from support import Ledger, contents, numbered, orphans, with_tools
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window, WrongKeyTypeError
-from langchain_motorhead.local import append, to_records
+from langchain_motorhead.appending import append, to_record
 
 MANUAL: dict[str, Any] = {"compaction": "manual"}
 
@@ -215,7 +215,7 @@ def test_an_append_that_is_sent_again_is_stored_once(make: MakeMotorhead) -> Non
     """An append that a client sends again, as its answer was lost, is recognised; the same messages anew are not."""
     session = (motorhead := make(compaction="manual")).session("s", user_id="u")
     execute = motorhead._engine.execute
-    operation = append(motorhead._engine, session._keys, to_records(motorhead._engine, numbered(2)))
+    operation = append(session._keys, [to_record(each, motorhead._engine) for each in numbered(2)], motorhead._engine)
     first, again = execute(operation), execute(operation)
     assert first is not None
     assert again is not None

@@ -69,7 +69,8 @@ def whole(memory: Memory) -> Response:
 
 def hit(found: Hit) -> dict[str, Any]:
     """Give a message that was found, in the original's form."""
-    return {"role": _ROLES.get(found.role, found.role), "content": found.text, "dist": 1 - found.score}
+    role = found.sent or _ROLES.get(found.role, found.role)
+    return {"role": role, "content": found.text, "dist": 1 - found.score}
 
 
 def full_hit(found: Hit) -> dict[str, Any]:

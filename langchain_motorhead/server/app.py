@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.server import beside, errors, health, wire
+from langchain_motorhead.server import beside, errors, health, page, wire
 from langchain_motorhead.server.edge import Edge
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.settings import Settings
@@ -38,13 +38,13 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
 
     app = FastAPI(
         title="Motorhead", summary=_ABOUT, version=_version(), lifespan=lifespan,
-        redirect_slashes=False, redoc_url=None,
+        redirect_slashes=False, docs_url=None, redoc_url=None,
         exception_handlers=errors.HANDLERS, separate_input_output_schemas=False,
     )  # fmt: skip
     app.state.settings = settings
     app.state.tenants = tenants
     app.state.metrics = Metrics(lambda: tenants.pending)
-    for router in (wire.router, beside.router, health.router):
+    for router in (wire.router, beside.router, health.router, page.router):
         app.include_router(router)
     app.add_middleware(Edge, state=app.state)
     return app

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from langchain_motorhead import operations
-from langchain_motorhead.keys import check_user, session_keys
+from langchain_motorhead.keys import check_user
 from langchain_motorhead.server import answers, described
 from langchain_motorhead.server.errors import RequestError
 from langchain_motorhead.server.requests import Asked, flag_of, number_of, text_of
@@ -27,8 +27,8 @@ _SEARCH = frozenset(
 async def get_session(request: Request) -> Response:
     """Tell the counts of a session: messages in all, summarized, in the list, and how many are due."""
     asked = Asked(request)
-    engine = asked.motorhead._engine
-    keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
+    engine = asked.engine
+    keys = asked.keys(engine)
     reading = await engine.aexecute(operations.read(keys, 1, 0))  # none of the messages
     check_user(keys, reading.user)
     return answers.plain(

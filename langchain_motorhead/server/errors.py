@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from langchain_motorhead import exceptions as ours
 
-LONG_TERM_MEMORY_IS_OFF = "Long term memory is disabled"
 RETRY_AFTER = {"Retry-After": "1"}
 
 
@@ -76,7 +75,7 @@ class TooManyMessagesError(RequestError):
 _MAPPED: tuple[tuple[type[ours.MotorheadError], int, str, str | None], ...] = (
     (ours.InvalidMessageError, 400, "invalid_message", None),
     (ours.InvalidInputError, 400, "invalid_input", None),
-    (ours.RecallNotConfiguredError, 400, "long_term_memory_disabled", LONG_TERM_MEMORY_IS_OFF),
+    (ours.RecallNotConfiguredError, 400, "long_term_memory_disabled", "Long term memory is disabled"),
     (ours.StoreUnavailableError, 503, "redis_unavailable", "Redis cannot be reached"),
     (ours.ClosedError, 503, "stopping", "the server is stopping"),
     (ours.WrongKeyTypeError, 409, "wrong_key_type", None),

@@ -8,10 +8,10 @@ from hashlib import sha1
 from importlib.resources import files
 
 from langchain_motorhead import listing
+from langchain_motorhead.appending import append
 from langchain_motorhead.engine import Engine
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.keys import SessionKeys, group_key, registry_key, session_keys, to_member
-from langchain_motorhead.local import append
 from langchain_motorhead.operations import SCRIPTS, Appended, Command, LeaveOut, Operation, Record, Script, together
 
 
@@ -58,7 +58,7 @@ def post(
     """
     counted = engine.window.max_tokens is not None
     placeholder = _NO_MESSAGE if counted else _NO_MESSAGE._replace(tokens=None)
-    plain = append(engine, keys, records or [placeholder], leave_out)
+    plain = append(keys, records or [placeholder], engine, leave_out)
     first, *others = plain.commands
     args = (
         len(records),

@@ -1,4 +1,4 @@
-"""What a request says: ids, numbers, its body, checked against the limits. Knows nothing of Redis."""
+"""What a request says: who asks, ids, numbers, its body, checked against the limits. Sends nothing to Redis."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from urllib.parse import unquote_to_bytes
 import orjson
 from starlette.requests import Request
 
-from langchain_motorhead import Motorhead, local
+from langchain_motorhead import Motorhead
+from langchain_motorhead.appending import to_record
+from langchain_motorhead.engine import Engine
 from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.keys import SessionKeys, session_keys
 from langchain_motorhead.operations import Record
 from langchain_motorhead.server.errors import (
     InvalidIdError,
@@ -44,6 +47,19 @@ class Asked:
         """
         tenants: Tenants = self.request.app.state.tenants
         return tenants.of(self.request)
+
+    @property
+    def engine(self) -> Engine:
+        """The tenant's."""
+        return self.motorhead._engine
+
+    def keys(self, engine: Engine) -> SessionKeys:
+        """Give the keys of the session that the path names, of the user that the query does.
+
+        Raises:
+            InvalidIdError: An id cannot be used.
+        """
+        return session_keys(engine.namespace, self.path_id("session_id"), self.query_id("user_id"))
 
     def path_id(self, name: str) -> str:
         """Give an id from the path, which is percent-encoded there.
@@ -146,19 +162,13 @@ class Asked:
         return b"".join(parts)
 
 
-def to_records(messages: Sequence[Any], motorhead: Motorhead) -> list[Record]:
+def to_records(messages: Sequence[Any], engine: Engine) -> list[Record]:
     """Give messages of the wire as they are to be stored: as they were sent.
 
     Raises:
         InvalidMessageError: One is not a message.
     """
-    engine = motorhead._engine
-    for message in messages:
-        if not isinstance(message, dict):
-            raise InvalidMessageError("a message is an object with role and content")
-        if message.get("content") is None and not message.get("tool_calls"):
-            raise InvalidMessageError("the content of a message must be a string")
-    return local.to_records(engine, messages)
+    return [to_record(_checked(message), engine) for message in messages]
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
@@ -197,3 +207,11 @@ def number_of(body: Mapping[str, Any], name: str, default: int, most: int) -> in
     if isinstance(value, bool) or not isinstance(value, int) or not _LEAST <= value <= most:
         raise RequestError(f"{name} must be a whole number from 1 to {most}")
     return value
+
+
+def _checked(message: Any) -> dict[str, Any]:
+    if not isinstance(message, dict):
+        raise InvalidMessageError("a message is an object with role and content")
+    if message.get("content") is None and not message.get("tool_calls"):
+        raise InvalidMessageError("the content of a message must be a string")
+    return message

@@ -61,7 +61,7 @@ class Tenants:
     @property
     def pending(self) -> int:
         """Summaries and indexing under way, or waiting."""
-        return sum(len(motorhead._engine.background._pending()) for motorhead in self._all.values())
+        return sum(motorhead._engine.background.pending for motorhead in self._all.values())
 
     def of(self, request: HTTPConnection) -> Motorhead:
         """Give the tenant of a request.
@@ -87,8 +87,7 @@ class Tenants:
         if late:
             logger.warning("summaries are cut off by the end of the server; nothing is lost, and they stay due")
             for motorhead in self._all.values():
-                for task in tuple(motorhead._engine.background._tasks):
-                    task.cancel()
+                motorhead._engine.background.cancel()
             await asyncio.wait(late, timeout=_LAST)
 
 

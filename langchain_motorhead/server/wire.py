@@ -8,12 +8,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from langchain_motorhead import loading, operations, sessions
-from langchain_motorhead.exceptions import RecallNotConfiguredError
 from langchain_motorhead.hits import Query
-from langchain_motorhead.keys import check_user, session_keys
+from langchain_motorhead.keys import check_user
 from langchain_motorhead.operations import LeaveOut
 from langchain_motorhead.server import answers, described, posting
-from langchain_motorhead.server.errors import LONG_TERM_MEMORY_IS_OFF, RequestError
+from langchain_motorhead.server.errors import RequestError
 from langchain_motorhead.server.requests import Asked, flag_of, text_of, to_records
 
 router = APIRouter(tags=["The wire of Motorhead"])
@@ -48,9 +47,8 @@ async def list_sessions(request: Request) -> Response:
 async def get_memory(request: Request) -> Response:
     """Read a session: its newest messages, newest first, and the summary of what was before."""
     asked = Asked(request)
-    engine = asked.motorhead._engine
-    window = engine.window
-    keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
+    engine = asked.engine
+    keys, window = asked.keys(engine), engine.window
     if asked.flag("full"):
         return answers.whole(await engine.arun(loading.load(keys, window)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
@@ -63,17 +61,15 @@ async def get_memory(request: Request) -> Response:
 async def post_memory(request: Request) -> Response:
     """Append messages to a session, making it if it is not there. A context replaces the summary."""
     asked = Asked(request)
-    motorhead = asked.motorhead
-    engine = motorhead._engine
-    session_id, user_id, group = asked.path_id("session_id"), asked.query_id("user_id"), asked.query_id("namespace")
+    engine = asked.engine
+    keys, group = asked.keys(engine), asked.query_id("namespace")
     body = await asked.body()
     context = text_of(body, "context")
     if engine.window.max_tokens is not None:
         await engine.prepare_counting()
-    records = to_records(asked.messages_of(body), motorhead)
+    records = to_records(asked.messages_of(body), engine)
     leave_out = LeaveOut.KNOWN if flag_of(body, "unless_known", default=True) else LeaveOut.NOTHING
     if records or context is not None:
-        keys = session_keys(engine.namespace, session_id, user_id)
         operation = posting.post(
             posting.grouped_keys(keys, group), records, engine, context=context, group=group, leave_out=leave_out
         )
@@ -87,9 +83,8 @@ async def post_memory(request: Request) -> Response:
 async def delete_memory(request: Request) -> Response:
     """Delete a session and everything of it."""
     asked = Asked(request)
-    engine = asked.motorhead._engine
-    keys = session_keys(engine.namespace, asked.path_id("session_id"), asked.query_id("user_id"))
-    deleted = await engine.arun(sessions.delete_session(keys, one_slot=engine.one_slot))
+    engine = asked.engine
+    deleted = await engine.arun(sessions.delete_session(asked.keys(engine), one_slot=engine.one_slot))
     return answers.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else answers.raw(answers.OK)
 
 
@@ -100,7 +95,5 @@ async def retrieve(request: Request) -> Response:
     motorhead = asked.motorhead
     session_id, user_id = asked.path_id("session_id"), asked.query_id("user_id")
     text = text_of(await asked.body(), "text", needed=True) or ""
-    if motorhead._engine.indexer is None:
-        raise RecallNotConfiguredError(LONG_TERM_MEMORY_IS_OFF)
     query = Query(text, _FOUND, session_id=session_id, user_id=user_id, search_type="similarity")
     return answers.plain([answers.hit(found) for found in await motorhead._asearch(query)])
