@@ -20,6 +20,13 @@ class Match(NamedTuple):
     fields: dict[str, str]
 
 
+class Answer(NamedTuple):
+    """What a query found, and how many it counted: documents that expired are counted, and not given."""
+
+    matches: list[Match]
+    total: int
+
+
 def inspect(index: str) -> Operation[tuple[int, bool]]:
     """Ask an index for the dimensions of its vectors, and whether it is still being filled with what was there."""
 
@@ -34,7 +41,7 @@ def inspect(index: str) -> Operation[tuple[int, bool]]:
 
 def search(
     namespace: str, queries: Sequence[tuple[Value, ...]], distance: str
-) -> Operation[tuple[list[list[Match]] | None, Description | None]]:
+) -> Operation[tuple[list[Answer] | None, Description | None]]:
     """Run queries on the index, together, and read what is known of it.
 
     Args:
@@ -48,9 +55,11 @@ def search(
     name = recall_key(namespace)
     commands = tuple(Command("FT.SEARCH", (name,), query) for query in queries)
 
-    def read(replies: list[Any]) -> tuple[list[list[Match]] | None, Description | None]:
+    def read(replies: list[Any]) -> tuple[list[Answer] | None, Description | None]:
         before, after = to_description(replies[0]), to_description(replies[-1])
-        return None if before != after else [to_matches(reply, distance) for reply in replies[1:-1]], after
+        if before != after:
+            return None, after
+        return [Answer(to_matches(reply, distance), _total(reply)) for reply in replies[1:-1]], after
 
     return Operation((describing(namespace), *commands, describing(namespace)), read)
 
@@ -110,6 +119,10 @@ def to_matches(reply: Any, distance: str) -> list[Match]:
         for key, score, flat in zip(keys, scores, (each or [] for each in lists), strict=False)
     )
     return [match for match in found if match is not None]
+
+
+def _total(reply: Any) -> int:
+    return int(_mapping(reply).get("total_results", 0) if isinstance(reply, dict) else reply[0])
 
 
 def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match | None:

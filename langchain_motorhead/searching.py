@@ -15,7 +15,7 @@ from langchain_motorhead.index_setup import Indexer, set_up
 from langchain_motorhead.keys import SessionKeys, from_quoted, session_keys
 from langchain_motorhead.recall_operations import Description, describe
 from langchain_motorhead.schema import DISTANCE, from_bytes, nearest, scope, to_bytes, vector_field, worded
-from langchain_motorhead.search_operations import Match
+from langchain_motorhead.search_operations import Answer, Match
 from langchain_motorhead.terms import terms, words
 from langchain_motorhead.transcript import sayable
 
@@ -54,11 +54,11 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         if not queries:
             return []
         answers, there = yield from _ask([each for _, _, each in queries], indexer, vector)
-        found = {kind: matches for (kind, _, _), matches in zip(queries, answers, strict=True)}
+        found = {kind: answer.matches for (kind, _, _), answer in zip(queries, answers, strict=True)}
         ranked, all_fit = _ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
         hits = yield from gather(ranked, found, enough, query, name)
-        full = [count for kind, count, _ in queries if len(found[kind]) >= count]
+        full = [count for (_, count, _), answer in zip(queries, answers, strict=True) if answer.total >= count]
         if len(hits) >= enough or not all_fit or not full or min(full) >= _MOST_FOUND:
             break
         counts = (MORE * counts[0], MORE * counts[1])
@@ -97,7 +97,7 @@ def _vector(text: str, query: Query) -> Flow[Any]:
 
 def _ask(
     queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: Any
-) -> Flow[tuple[list[list[Match]], Description | None]]:
+) -> Flow[tuple[list[Answer], Description | None]]:
     """Run the queries; on an index that was dropped, once more when it is there again."""
     dimensions = None if vector is None else len(vector)
     for last in (False, True):
@@ -108,7 +108,7 @@ def _ask(
         except StoreError as error:
             there = yield describe(indexer.namespace)
             if there is None:
-                return [[] for _ in queries], None  # nothing was ever indexed
+                return [Answer([], 0) for _ in queries], None  # nothing was ever indexed
             indexer.check(there, dimensions)
             if last or not isinstance(error, IndexMissingError):
                 raise

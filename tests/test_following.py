@@ -243,5 +243,5 @@ def _count(motorhead: Motorhead, wire: Wire) -> None:
     session.append_new(with_ids(1006))
     assert wire.round_trips == 2
     wire.reset()
-    motorhead.session("t").catch_up(with_ids(100))
+    motorhead.session("t").catch_up(with_ids(65))
     assert wire.round_trips == 2

@@ -16,6 +16,7 @@ import pytest
 import redis
 from conftest import MakeMotorhead
 from http_servers import process, served
+from servers import wait_until
 from support import Ledger
 from test_openai import Stub
 from test_server_wire import known, said, settled
@@ -225,6 +226,8 @@ def test_logs_tell_no_content(tenants: httpx.Client, caplog: pytest.LogCaptureFi
         tenants.post("/sessions/hush/memory?user_id=hush", json=said("hush"), headers=with_key("key-a"))
         tenants.post("/sessions/hush/memory", content=b"hush", headers=with_key("key-a"))
         tenants.get("/hush", headers=with_key("hush"))
+        # A line is written when its answer is out.
+        wait_until(lambda: sum(record.name.endswith(".edge") for record in caplog.records) == 3)
     lines = [json.loads(JSONLines().format(record)) for record in caplog.records if record.name.endswith(".edge")]
     assert [(line["route"], line["status"]) for line in lines] == [
         ("/sessions/{session_id}/memory", 200), ("/sessions/{session_id}/memory", 400), ("(none)", 404),
