@@ -113,6 +113,8 @@ class Connection:
         if self._sync is not None and not any(self._sync is client for client in self._given):
             for each in (self._sync, *twins.sentinels_of(self._sync)):
                 each.close()
+                if hasattr(each, "disconnect_connection_pools"):  # of a cluster, which else leaves its sockets open
+                    each.disconnect_connection_pools()
 
     def _leave(self) -> bool:
         with self._lock:

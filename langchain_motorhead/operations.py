@@ -133,7 +133,7 @@ SCRIPTS = {
     for name in (
         "append", "read", "begin", "commit", "renew", "release", "fail", "delete", "prune",
         "unindexed", "index", "establish", "texts", "revise",
-        "item_get", "item_put", "item_page", "item_prune", "snapshot", "restore",
+        "item_get", "item_put", "item_page", "item_prune", "snapshot", "stage", "restore",
     )
 }  # fmt: skip
 

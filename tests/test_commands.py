@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from conftest import MakeMotorhead
 from support import numbered
 
+from langchain_motorhead import HashingEmbeddings, Window
 from langchain_motorhead.cli import main
 
 
@@ -44,7 +46,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url
 
 @pytest.mark.parametrize(
     "command",
-    ["", "export", "import", "doctor", "sessions", "sessions list", "sessions show", "sessions search",
+    ["", "chat", "export", "import", "doctor", "sessions", "sessions list", "sessions show", "sessions search",
      "sessions delete"],
 )  # fmt: skip
 def test_help(run: Run, command: str) -> None:
@@ -70,6 +72,36 @@ def test_export_and_import(run: Run, make: MakeMotorhead, namespace: str, tmp_pa
     assert (code, out) == (1, "")
     assert err.splitlines()[-1] == "0 sessions with 0 messages imported; 2 problems"
     assert run("import", str(path), "--namespace", other, "--existing", "skip").err.count("1 skipped") == 1
+
+
+def test_export_to_a_pipe(run: Run, make: MakeMotorhead, namespace: str, tmp_path: Path) -> None:
+    """What is no file is written to as it is, and not replaced, nor is a link."""
+    make().session("a").append(numbered(1))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run("export", "--namespace", namespace, "-o", str(pipe)).code == 0
+        assert len(os.read(reader, 65_536).splitlines()) == 3
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    link, file = tmp_path / "link", tmp_path / "file"
+    link.symlink_to(file)
+    assert run("export", "--namespace", namespace, "-o", str(link)).code == 0
+    assert link.is_symlink()
+    assert len(file.read_bytes().splitlines()) == 3
+
+
+def test_what_an_export_leaves_is_told(run: Run, make: MakeMotorhead, namespace: str) -> None:
+    """An export says how many messages recall finds that an import will not bring."""
+    motorhead = make(embeddings=HashingEmbeddings(64), compaction="manual", window=Window(max_messages=4))
+    motorhead.session("a").append(numbered(9))
+    motorhead.session("a").compact()
+    folded = motorhead.session("a").load().summarized
+    code, _, err = run("export", "--namespace", namespace)
+    assert code == 0
+    assert err.startswith(f"up to {folded} messages that were summarized can be searched here, and not after an import")
 
 
 def test_errors_are_a_line(run: Run, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from conftest import MakeMotorhead
-from servers import cluster, server
+from servers import server
 from support import numbered
 
 from langchain_motorhead import HashingEmbeddings, Motorhead
@@ -50,8 +51,13 @@ def test_index_of_another_model_and_backlog(url: str, namespace: str, make: Make
     assert findings(url, namespace=namespace, embeddings=HashingEmbeddings(64))["index"].level is Level.FINE
 
 
-def test_cluster(tmp_path: Path) -> None:
-    """Each primary of a cluster is looked at."""
-    with cluster(tmp_path) as ports:
-        names = findings(f"redis+cluster://127.0.0.1:{ports[0]}")
-        assert len([name for name in names if name.startswith("persistence of")]) == 3
+def test_cluster(cluster_url: str, namespace: str) -> None:
+    """Each primary of a cluster is looked at, and no socket to any is left open."""
+    with Motorhead.from_url(cluster_url, namespace=namespace) as motorhead:
+        names = [finding.name for finding in examine(motorhead)]
+        client: Any = motorhead._connection.sync_client
+        pools = [node.redis_connection.connection_pool for node in client.get_nodes()]
+        opened = [each for pool in pools for each in pool._available_connections if each._sock is not None]
+    assert len([name for name in names if name.startswith("persistence of")]) == 3
+    assert len(opened) >= 3
+    assert not [each for each in opened if each._sock is not None]

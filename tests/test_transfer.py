@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -16,17 +18,21 @@ from conftest import MakeMotorhead
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from servers import cluster, wait_until
+from servers import wait_until
 from support import Ledger, contents, numbered, remembered, with_tools
 
 import langchain_motorhead
 from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window, operations
-from langchain_motorhead.keys import from_member, session_keys
-from langchain_motorhead.operations import Operation
-from langchain_motorhead.transfer import exporting
+from langchain_motorhead.cli import main
+from langchain_motorhead.codec import encode
+from langchain_motorhead.keys import from_member, registry_key, session_keys
+from langchain_motorhead.operations import Operation, Record
+from langchain_motorhead.server import posting
+from langchain_motorhead.sessions import Walk, all_sessions
 from langchain_motorhead.transfer.choices import Existing
 from langchain_motorhead.transfer.exporting import export_lines
 from langchain_motorhead.transfer.importing import Tally, import_lines
+from langchain_motorhead.transfer.lines import first_line, last_line
 from langchain_motorhead.transfer.snapshots import PAGE
 
 HOSTILE = ["a\nb", "{x}:messages", "\x1b[31mred", "..//\\", "\ud800", "*", "%2F", "\x00", " ", "ß" * 5_000, '"}', "a/b"]
@@ -274,17 +280,137 @@ def test_compaction_during_an_export(pair: tuple[Motorhead, Motorhead], monkeypa
     assert remembered(target.session("long").load()) == contents(numbered(3 * PAGE + 4))
 
 
-def test_more_sessions_of_one_instant_than_a_page(
-    pair: tuple[Motorhead, Motorhead], client: redis.Redis, monkeypatch: Any
+async def test_many_sessions_of_one_instant(amake: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
+    """2,500 sessions that were active at the same time are all found, sync and async, and are exported once each."""
+    motorhead = amake()
+    lines = (b'{"session":"s%d","updated":5,"messages":[{"role":"q","content":"x"}]}' % at for at in range(2_500))
+    assert import_lines(motorhead, lines).imported == 2_500
+    expected = sorted(f"s{at}" for at in range(2_500))
+    assert client.zcount(registry_key(namespace), 5, 5) == 2_500
+    assert sorted(motorhead._engine.run(all_sessions(namespace))) == expected
+    assert sorted(await motorhead._engine.arun(all_sessions(namespace))) == expected
+    assert sorted(json.loads(line)["session"] for line in export_lines(motorhead)) == expected
+
+
+def test_sessions_that_are_written_to_while_they_are_listed(
+    make: MakeMotorhead, client: redis.Redis, namespace: str
 ) -> None:
-    """Sessions that were active at the same time are all exported, however many there are."""
-    source, _ = pair
-    monkeypatch.setattr(exporting, "_IDS", 3)
-    for at in range(30):
-        source.session(f"s{at}").append(HumanMessage("hi"))
-        client.zadd(f"motorhead:sessions:{source.namespace.replace(' ', '%20')}", {f"s{at}": 5 if at < 20 else at})
-    found = [json.loads(line)["session"] for line in export_lines(source)]
-    assert sorted(found) == sorted(f"s{at}" for at in range(30))
+    """What is there all the while is met once, though its time changes, and not only forward: clocks differ."""
+    motorhead, registry = make(), registry_key(namespace)
+    client.zadd(registry, {f"s{at}": at for at in range(5_000)})
+    walk, found = Walk(registry), list[str]()
+    for at in count(0, 500):
+        found += motorhead._engine.run(walk.page())
+        if walk.ended:
+            break
+        client.zadd(registry, {f"s{each % 5_000}": 4_999 - each for each in range(at, at + 500)})
+        client.zadd(registry, {f"new {at}": 1})
+        client.zrem(registry, f"new {at - 500}")
+    assert at >= 2_000  # pages
+    assert sorted(each for each in found if each[0] == "s") == sorted(f"s{at}" for at in range(5_000))
+
+
+def test_a_session_that_redis_gives_twice_is_met_once() -> None:
+    """What a scan may repeat, as while a table shrinks, is left out; a page may be empty."""
+    walk, found = Walk("sessions"), list[str]()
+    for reply in ((7, ["a", "b"]), (5, []), (9, ["b", "a"]), (0, ["c", "a"])):
+        assert not walk.ended
+        page = walk.page()
+        next(page)
+        with pytest.raises(StopIteration) as end:
+            page.send(reply)
+        found += end.value.value
+    assert walk.ended
+    assert found == ["a", "b", "c"]
+
+
+def in_group(motorhead: Motorhead, session_id: str, group: str | None) -> None:
+    """Append a message as the server does, in a group."""
+    keys = session_keys(motorhead.namespace, session_id)
+    records = [Record(encode(HumanMessage("hi")), None, None)]
+    engine = motorhead._engine
+    engine.execute(posting.post(posting.grouped_keys(keys, group), records, engine, context=None, group=group))
+
+
+def test_groups_are_moved(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
+    """Sessions are listed in the groups that they were in, those in groups alone there alone; deletion ends it."""
+    source, target = pair
+    for name, groups in (("alone", ["g/ä {1}", "h"]), ("both", [None, "h"]), ("none", [None])):
+        for group in groups:
+            in_group(source, name, group)
+    in_group(target, "alone", "h")
+    in_group(target, "alone", "old")
+    assert moved(source, target, existing=Existing.REPLACE).imported == 3
+
+    def listed(motorhead: Motorhead, group: str | None) -> list[str]:
+        return sorted(motorhead._engine.run(posting.list_group(motorhead.namespace, group, page=1, size=9)))
+
+    expected = {"g/ä {1}": ["alone"], "h": ["alone", "both"], "old": [], None: ["both", "none"]}
+    assert {group: listed(source, group) for group in expected} == expected
+    assert {group: listed(target, group) for group in expected} == expected
+    again = [json.loads(line).get("groups") for line in export_lines(target, session_ids=["alone", "both", "none"])]
+    assert again == [["g/ä {1}", "h"], ["h"], None]
+    for session_id in target.sessions():
+        target.session(session_id).delete()
+    assert not list(client.scan_iter(f"motorhead:group*{quote(target.namespace)}*"))
+
+
+def test_an_export_that_was_cut_off_is_told(pair: tuple[Motorhead, Motorhead]) -> None:
+    """What was written by a command that ended early, or lost lines, is told, also if what is there is whole."""
+    source, target = pair
+    for name in "abc":
+        source.session(name).append(HumanMessage("hi"))
+    lines = [first_line(), *export_lines(source), last_line(3)]
+    assert import_lines(target, lines[:-1]).told == [
+        "the end of the export is missing: what came was cut off. Export again"
+    ]
+    assert import_lines(target, [*lines[:-1], *lines]).problems == 1
+    assert import_lines(target, [*lines[:2], *lines[3:]]).told == ["of the 3 sessions of the export, 2 are here"]
+    again = import_lines(target, lines + lines)
+    assert (again.before, again.told) == (6, [])
+
+
+def test_ids_of_a_file_by_hand_are_known_again(pair: tuple[Motorhead, Motorhead]) -> None:
+    """A message that was imported is not stored again by who has it with its id, whoever wrote the file."""
+    _, target = pair
+    said = [{"role": "user", "content": f"m{at}", "id": f"id{at}"} for at in range(PAGE + 100)]
+    assert import_lines(target, [json.dumps({"session": "a", "messages": said}).encode()]).problems == 0
+    target.session("a").append([HumanMessage(f"m{at}", id=f"id{at}") for at in range(PAGE - 28, PAGE + 101)])
+    assert target.session("a").load().total == PAGE + 101
+
+
+def test_what_is_in_the_place_of_a_session_stays(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
+    """Messages without their state, and keys of another type, are no free place: they are left, and told."""
+    source, target = pair
+    for name in ("list", "text", "stale"):
+        source.session(name).append(HumanMessage("hi"))
+    client.rpush(session_keys(target.namespace, "list").messages, "somebody's")
+    client.set(session_keys(target.namespace, "text").messages, "somebody's")
+    client.rpush(session_keys(target.namespace, "stale").stale, "somebody's")
+    tally = moved(source, target)
+    assert (tally.imported, tally.problems) == (0, 3)
+    assert client.lrange(session_keys(target.namespace, "list").messages, 0, -1) == [b"somebody's"]
+    assert client.get(session_keys(target.namespace, "text").messages) == b"somebody's"
+    assert client.zcard(registry_key(target.namespace)) == 0
+
+
+def test_a_list_that_others_shorten(
+    pair: tuple[Motorhead, Motorhead], client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long list that somebody cuts while its pages are read is read anew, so that its parts fit together."""
+    source, target = pair
+    source.session("long").append(numbered(3 * PAGE))
+    disturbances, read = [1], operations.read
+
+    def disturbed(keys: Any, start: int, stop: int = -1) -> Any:
+        if start == PAGE and disturbances:
+            disturbances.pop()
+            client.ltrim(keys.messages, 0, PAGE + 5)
+        return read(keys, start, stop)
+
+    monkeypatch.setattr(operations, "read", disturbed)
+    tally = moved(source, target)
+    assert (tally.messages, tally.problems) == (PAGE + 6, 0)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +470,14 @@ def test_a_file_by_hand(pair: tuple[Motorhead, Motorhead]) -> None:
     assert (memory.summary, contents(memory.messages)) == ("They met.", ["hi"])
 
 
-def test_kill_in_mid_import(pair: tuple[Motorhead, Motorhead], client: redis.Redis, url: str, tmp_path: Path) -> None:
+def test_kill_in_mid_import(
+    pair: tuple[Motorhead, Motorhead],
+    client: redis.Redis,
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """An import that is killed leaves whole sessions only; run again, it brings the rest, and nothing twice."""
     source, target = pair
     for at in range(40):
@@ -373,33 +506,37 @@ def test_kill_in_mid_import(pair: tuple[Motorhead, Motorhead], client: redis.Red
     path = tmp_path / "all.jsonl"
     path.write_bytes(b"".join(lines))
     command[command.index("-")] = str(path)
-    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": root}, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "16 sessions with" in done.stderr
-    assert "25 imported before" in done.stderr
+    monkeypatch.setattr(sys, "argv", ["motorhead", *command[3:]])
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    assert (end.value.code or 0, out) == (0, "")
+    assert "16 sessions with" in err
+    assert "25 imported before" in err
     assert target.sessions() == source.sessions()
     for session_id in source.sessions():
         assert stored(client, target, session_id) == stored(client, source, session_id)
 
 
-def test_cluster(tmp_path: Path) -> None:
+def test_cluster(cluster_url: str, namespace: str) -> None:
     """Sessions come into a cluster and out of it, listed and replaced as elsewhere."""
-    with cluster(tmp_path) as ports:
-        url = f"redis+cluster://127.0.0.1:{ports[0]}"
-        with (
-            Motorhead.from_url(url, namespace="a", compaction="manual") as source,
-            Motorhead.from_url(url, namespace="b", compaction="manual") as target,
-        ):
-            for at in range(6):
-                source.session(f"s{at}", "bob").append(numbered(3))
-            source.session("long", "bob").append(numbered(PAGE + 1))
-            target.session("s0", "eve").append(numbered(1))
-            tally = moved(source, target, existing=Existing.REPLACE)
-            assert (tally.imported, tally.told) == (7, [])
-            assert target.sessions("bob") == source.sessions("bob") == target.sessions()
-            assert target.sessions("eve") == []
-            assert moved(source, target).before == 7
-            assert contents(target.session("s0").load().messages) == contents(numbered(3))
+    with (
+        Motorhead.from_url(cluster_url, namespace=f"{namespace} a", compaction="manual") as source,
+        Motorhead.from_url(cluster_url, namespace=f"{namespace} b", compaction="manual") as target,
+    ):
+        for at in range(6):
+            source.session(f"s{at}", "bob").append(numbered(3))
+        source.session("long", "bob").append(numbered(PAGE + 1))
+        in_group(source, "in group", "g")
+        target.session("s0", "eve").append(numbered(1))
+        tally = moved(source, target, existing=Existing.REPLACE)
+        assert (tally.imported, tally.told) == (8, [])
+        assert target.sessions("bob") == source.sessions("bob")
+        assert target.sessions() == source.sessions()
+        assert target.sessions("eve") == []
+        assert moved(source, target).before == 8
+        assert contents(target.session("s0").load().messages) == contents(numbered(3))
+        assert target._engine.run(posting.list_group(target.namespace, "g", page=1, size=9)) == ["in group"]
 
 
 def test_wrong_types_are_told(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
@@ -413,3 +550,11 @@ def test_wrong_types_are_told(pair: tuple[Motorhead, Motorhead], client: redis.R
     found = [json.loads(line)["session"] for line in export_lines(source, complain=told.append)]
     assert (found, len(told)) == (["a", "c"], 1)
     assert from_member(b"b") in told[0]
+    client.hset(session_keys(source.namespace, "a").state, b"\xff", "no text")
+    told.clear()
+    assert [json.loads(line)["session"] for line in export_lines(source, complain=told.append)] == ["c"]
+    assert [line for line in told if "'a'" in line]
+    client.hset(session_keys(source.namespace, "c").state, "first", "no number")
+    told.clear()
+    assert list(export_lines(source, complain=told.append)) == []
+    assert len(told) == 3

@@ -26,6 +26,7 @@ from servers import server
 from support import contents
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.server.posting import list_group
 from langchain_motorhead.transfer.choices import Source
 from langchain_motorhead.transfer.importing import Tally, import_snapshots
 from langchain_motorhead.transfer.sources import read_source
@@ -79,7 +80,7 @@ def test_motorhead(foreign: redis.Redis, motorhead: Motorhead) -> None:
     foreign.lpush("session:b", "Human: only")
     foreign.set("context:c", "Nothing but a summary.")
     foreign.zadd("sessions", {"a": 1_700_000_000})
-    foreign.zadd("sessions:shop", {"b": 1_600_000_000})
+    foreign.zadd("sessions:shop", {"a": 1_650_000_000, "b": 1_600_000_000})
     tally = bring(Source.MOTORHEAD, foreign, motorhead)
     assert (tally.imported, tally.messages, tally.problems) == (3, 5, 0)
     memory = motorhead.session("a").load()
@@ -88,6 +89,8 @@ def test_motorhead(foreign: redis.Redis, motorhead: Motorhead) -> None:
     assert (memory.summary, memory.tokens) == ("They met.", 321)
     assert motorhead.session("c").load().summary == "Nothing but a summary."
     assert motorhead.sessions(newest_first=False) == ["b", "a", "c"]
+    for group, expected in (("shop", ["b", "a"]), (None, ["a", "c"])):  # b is in that of the shop alone
+        assert motorhead._engine.run(list_group(motorhead.namespace, group, page=1, size=9)) == expected
     assert bring(Source.MOTORHEAD, foreign, motorhead).before == 3
 
 

@@ -18,6 +18,7 @@ from langchain_motorhead.transfer.choices import Existing, Source
 
 if TYPE_CHECKING:
     from langchain_motorhead.transfer.importing import Tally
+    from langchain_motorhead.transfer.snapshots import Snapshot
 
 _STREAM = "-"
 
@@ -37,18 +38,27 @@ def export(
     """Write sessions as JSON lines: all of each, with its summary, as it was at one instant."""
     from langchain_motorhead.transfer.exporting import export_lines
     from langchain_motorhead.transfer.importing import Tally
+    from langchain_motorhead.transfer.lines import first_line, last_line
 
-    tally = Tally()
+    tally, left = Tally(), 0
 
     with open_motorhead(url, namespace) as motorhead, _progress() as show, _writing(output) as file:
 
-        def report(messages: int) -> None:
+        def report(snapshot: "Snapshot") -> None:
+            nonlocal left
             tally.imported += 1
-            tally.messages += messages
+            tally.messages += snapshot.count
+            left += snapshot.left
             show(f"{_sessions(tally)} exported")
 
+        begin = first_line()
         for line in export_lines(motorhead, user_id=user, session_ids=session, report=report, complain=tally.complain):
-            file.write(line)
+            file.write(begin + line)
+            begin = b""
+        file.write(begin + last_line(tally.imported))
+    if left:
+        behind = f"up to {_many(left, 'message')} that were summarized can be searched here, and not after an import"
+        stderr().print(f"{behind}: recall's documents are not exported", style="yellow")
     _end(tally, f"{_sessions(tally)} exported")
 
 
@@ -137,7 +147,7 @@ def _progress() -> Iterator[Callable[[str], object]]:
 
 @contextmanager
 def _writing(name: str) -> Iterator[BinaryIO]:
-    """Give what to write to. A file has its name only when it is complete."""
+    """Give what to write to. A file has its name only when it is complete; a pipe or device is written to as it is."""
     if name == _STREAM:
         try:
             yield sys.stdout.buffer
@@ -146,16 +156,23 @@ def _writing(name: str) -> Iterator[BinaryIO]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         return
-    path = Path(name)
+    path = Path(name).resolve()  # not to replace a link, such as /dev/stdout is
     part = path.with_name(f"{path.name}.part")
     try:
+        if path.exists() and not path.is_file():
+            part = path
         with part.open("wb") as file:
             yield file
-        part.replace(path)
+            if part != path:
+                file.flush()
+                os.fsync(file.fileno())
+        if part != path:
+            part.replace(path)
     except OSError as error:
         raise InvalidInputError(f"{name} cannot be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part != path:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ if known[1] and known[1]:sub(1, 8) == epoch:sub(1, 8) then
   redis.call('UNLINK', staged)
   return {2}
 end
-if known[1] and replace ~= '1' then
+-- Messages whose state Redis dropped are somebody's, too.
+if replace ~= '1' and (known[1] or redis.call('EXISTS', messages) == 1) then
   redis.call('UNLINK', staged)
   return {0}
 end
@@ -28,21 +29,26 @@ if is_staged == '1' and redis.call('LLEN', staged) ~= tonumber(count) then
   redis.call('UNLINK', staged)
   return {4}
 end
--- First, so that a foreign key in the place of a registry is found before anything is stored.
+-- First, so that a foreign key in the place of one of ours is found before anything is stored.
+local documents = math.max(tonumber(known[3] or 0), tonumber(redis.call('GET', stale) or 0))
+local found = document_keys(prefix, 0, documents)
+local listed = {}
 for at = 7, #KEYS do
   if at - 6 <= tonumber(listing) then
     redis.call('ZADD', KEYS[at], active, id)
+    listed[KEYS[at]] = true
   else
     redis.call('ZREM', KEYS[at], id)
   end
 end
 if #KEYS > 6 then
   for key in (known[4] or ''):gmatch('%S+') do -- what a server listed the replaced one in, too
-    redis.call('ZREM', key, id)
+    if not listed[key] then
+      redis.call('ZREM', key, id)
+    end
   end
 end
-local documents = math.max(tonumber(known[3] or 0), tonumber(redis.call('GET', stale) or 0))
-unlink_all(document_keys(prefix, 0, documents))
+unlink_all(found)
 redis.call('UNLINK', messages, state, KEYS[3], KEYS[4], stale)
 
 redis.call('HSET', state, 'epoch', epoch)

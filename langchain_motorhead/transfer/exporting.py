@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from hashlib import blake2b
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
 from langchain_motorhead import operations
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError, StoreUnavailableError
-from langchain_motorhead.keys import SessionKeys, registry_key, session_keys, to_member
-from langchain_motorhead.listing import since
+from langchain_motorhead.keys import SessionKeys, registry_key, session_keys
+from langchain_motorhead.sessions import Walk
 from langchain_motorhead.transfer import snapshots
 from langchain_motorhead.transfer.lines import head_line, next_line
 from langchain_motorhead.transfer.snapshots import PAGE, Snapshot, to_bytes
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
     from langchain_motorhead.engine import Engine
 
-# Ids read at once.
-_IDS = 1_000
 # Bytes of a long session that are kept in memory; more goes to a temporary file.
 _SPOOLED = 1 << 20
 # How often a long session is read anew, because a compaction shortened its list meanwhile.
@@ -32,10 +29,10 @@ def export_lines(
     *,
     user_id: str | None = None,
     session_ids: Sequence[str] | None = None,
-    report: Callable[[int], object] = abs,  # any function of a number
+    report: Callable[[Snapshot], object] = bool,  # any function of one
     complain: Callable[[str], object] | None = None,
 ) -> Iterator[bytes]:
-    """Give the sessions of a namespace as JSON lines, those first that were idle longest.
+    """Give the sessions of a namespace as JSON lines, in no order.
 
     A session that is there all the while is given once, however much is written to it meanwhile.
 
@@ -43,7 +40,7 @@ def export_lines(
         motorhead: Where they are.
         user_id: Give those of one user alone.
         session_ids: Give these alone.
-        report: Told of each session, with the number of its messages.
+        report: Told of each session that was given.
         complain: Told of a session that cannot be read, which is then left out. None to raise instead.
 
     Raises:
@@ -56,7 +53,7 @@ def export_lines(
     for session_id in ids:
         keys = session_keys(namespace, session_id, user_id)
         try:
-            count = yield from _session(engine, keys)
+            snapshot = yield from _session(engine, keys)
         except StoreUnavailableError:
             raise
         except MotorheadError as error:
@@ -64,8 +61,8 @@ def export_lines(
                 raise
             complain(f"session {session_id!r:.80}: {error}")
             continue
-        if count is not None:
-            report(count)
+        if snapshot is not None:
+            report(snapshot)
         elif session_ids is not None and complain is not None:
             complain(f"session {session_id!r:.80}: there is no such session")
 
@@ -84,26 +81,27 @@ def read_snapshot(engine: Engine, keys: SessionKeys) -> Snapshot | None:
         yield head.records
         for start in range(PAGE, head.length, PAGE):
             found = engine.execute(operations.read(keys, start, min(start + PAGE, head.length) - 1))
-            if found.epoch is None or to_bytes(found.epoch) != head.epoch or found.first != int(head.first):
+            same = found.epoch is not None and to_bytes(found.epoch) == head.epoch and found.first == head.first
+            if not same or len(found.records) != min(PAGE, head.length - start):
                 raise SessionMovedOn
             yield [to_bytes(record) for record in found.records]
 
-    return Snapshot(keys.session_id, head.state, head.length, pages(), head.ttl)
+    return Snapshot(keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left)
 
 
 class SessionMovedOn(Exception):  # noqa: N818 - not an error
     """A session was compacted or deleted while it was read."""
 
 
-def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, int | None]:
-    """Give the lines of a session, none before all of it was read. Returns how many messages it has."""
+def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, Snapshot | None]:
+    """Give the lines of a session, none before all of it was read. Returns what it is."""
     for _ in range(_TRIES):
         snapshot = read_snapshot(engine, keys)
         if snapshot is None:
             return None
         if snapshot.count <= PAGE:
             yield head_line(snapshot, keys.namespace, next(snapshot.pages))
-            return snapshot.count
+            return snapshot
         with SpooledTemporaryFile(_SPOOLED) as spool:
             try:
                 spool.writelines(_lines(snapshot, keys.namespace))
@@ -111,7 +109,7 @@ def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, int | 
                 continue
             spool.seek(0)
             yield from spool
-        return snapshot.count
+        return snapshot
     raise InvalidInputError("it is compacted again and again while it is read. Export it when less is written to it")
 
 
@@ -124,18 +122,7 @@ def _lines(snapshot: Snapshot, namespace: str) -> Iterator[bytes]:
 
 
 def _all_ids(engine: Engine, registry: str) -> Iterator[str]:
-    """Give every session that is listed all the while, once; it moves towards the end when it is written to."""
-    seen: set[bytes] = set()  # digests, so that long ids take no more room than short ones
-    score, count = "-inf", _IDS
-    while True:
-        found = engine.execute(since(registry, score, count))
-        for session_id, _ in found:
-            digest = blake2b(to_member(session_id), digest_size=12).digest()
-            if digest not in seen:
-                seen.add(digest)
-                yield session_id
-        if len(found) < count:
-            return
-        last = repr(found[-1][1])
-        # Where all of a page are of the same time, the next page begins with them.
-        score, count = last, 2 * count if last == score or found[0][1] == found[-1][1] else _IDS
+    """Give every session that is listed all the while, once."""
+    walk = Walk(registry)
+    while not walk.ended:
+        yield from engine.run(walk.page())

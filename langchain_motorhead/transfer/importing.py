@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from langchain_motorhead import listing
-from langchain_motorhead.exceptions import InvalidInputError, StoreError, StoreUnavailableError
+from langchain_motorhead.codec import decode
+from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, StoreUnavailableError
+from langchain_motorhead.identity import marks
 from langchain_motorhead.keys import SessionKeys, session_keys
 from langchain_motorhead.transfer import snapshots
 from langchain_motorhead.transfer.choices import Existing
@@ -49,6 +52,8 @@ class Tally:
 
 
 _TOLD = 20
+# Ids of messages by which a session knows them again.
+_REMEMBERED = 128
 
 
 def import_lines(
@@ -97,7 +102,8 @@ def import_snapshots(
         named = f"session {snapshot.session_id!r:.80}"
         try:
             keys = session_keys(engine.namespace, snapshot.session_id, snapshot.user_id)
-            outcome = _restore(engine, keys, snapshot, replace=existing is Existing.REPLACE)
+            listed = snapshots.listing_keys(keys, snapshot, one_slot=engine.one_slot)
+            outcome = _restore(engine, listed, snapshot, replace=existing is Existing.REPLACE)
         except StoreUnavailableError:
             raise
         except (InvalidInputError, StoreError, UnicodeDecodeError) as error:
@@ -154,17 +160,33 @@ def _gather(
 ) -> list[bytes] | None:
     """Read the messages of a session; stage them, and give None, where they are more than a page."""
     gathered: list[bytes] = []
+    ids = None if "ids" in snapshot.state else deque[str](maxlen=_REMEMBERED)
     done = 0
     for page in chain.from_iterable(map(_pieces, snapshot.pages)):
         fingerprint.add(page)
         done += len(page)
+        if ids is not None:
+            ids.extend(_ids(page))
         if snapshot.count > PAGE:
             engine.execute(snapshots.stage(keys, token, page))
         else:
             gathered += page
     if done != snapshot.count:
         raise InvalidInputError(f"has {done} of its {snapshot.count} messages; the rest is missing")
+    if ids:
+        snapshot.state["ids"] = marks(list(dict.fromkeys(ids))).encode()
     return gathered if snapshot.count <= PAGE else None
+
+
+def _ids(page: list[bytes]) -> Iterator[str]:
+    for record in page:
+        if b'"id"' in record:
+            try:
+                id_ = decode(record).id
+            except InvalidMessageError:  # kept as it is
+                continue
+            if id_:
+                yield id_
 
 
 def _pieces(page: list[bytes]) -> Iterator[list[bytes]]:

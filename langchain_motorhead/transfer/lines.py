@@ -1,12 +1,15 @@
-r"""A session as JSON lines, and back. Pure: knows nothing of files or Redis.
+r"""Sessions as JSON lines, and back. Pure: knows nothing of files or Redis.
 
 A session is one line: `{"session": …, "namespace": …, "user": …, "created": …, "updated": …, "summary": …, "first": …,
-"tokens": …, "rest": {…}, "ttl": …, "count": …, "messages": […]}`. What is not known is left out. Times are microseconds
-since 1970. Where the list is long, `messages` has the first of its `count` messages, and lines of the form
-`{"session": …, "from": …, "messages": […]}` follow with the rest.
+"tokens": …, "rest": {…}, "ttl": …, "groups": […], "grouped": …, "count": …, "messages": […]}`.
+What is not known is left out. Times are microseconds since 1970. Where the list is long, `messages` has the first of
+its `count` messages, and lines of the form `{"session": …, "from": …, "messages": […]}` follow with the rest.
 
 A message is the object that is stored. One that JSON would not give back byte by byte is a string of what is stored,
 or `{"$base64": …}` where that is no text.
+
+An export begins with `{"export": 1}` and ends with `{"end": N}`, N being how many sessions are between: by that a file
+that was cut off is known. Lines without them are read as well.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ _REST = re.compile(r"last|ids|(failures|size|format|t:\d{1,18})", re.ASCII)
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
 _BYTES = "$base64"
 _FORMAT = b"1"
+_BEGIN, _END = "export", "end"
 
 
 def head_line(snapshot: Snapshot, namespace: str, records: list[bytes]) -> bytes:
@@ -45,9 +49,21 @@ def head_line(snapshot: Snapshot, namespace: str, records: list[bytes]) -> bytes
     line["rest"] = rest
     if snapshot.ttl:
         line["ttl"] = snapshot.ttl
+    if snapshot.groups:
+        line["groups"], line["grouped"] = list(snapshot.groups), snapshot.grouped
     line["count"] = snapshot.count
     line["messages"] = [_message(record) for record in records]
     return _dumps(line)
+
+
+def first_line() -> bytes:
+    """Write what an export begins with."""
+    return _dumps({_BEGIN: 1})
+
+
+def last_line(sessions: int) -> bytes:
+    """Write what an export ends with."""
+    return _dumps({_END: sessions})
 
 
 def next_line(session_id: str, start: int, records: list[bytes]) -> bytes:
@@ -62,17 +78,20 @@ def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Ite
         lines: Lines as written above.
         complain: Told of each line that cannot be read; its neighbours are not lost.
     """
-    source = _Numbered(lines)
+    source, frame = _Numbered(lines), _Frame(complain)
     while (raw := source.take()) is not None:
         if not raw.strip():
             continue
         number = source.number
         try:
             line = _loads(raw)
+            if frame.takes(line):
+                continue
             if "from" in line:
                 if source.told:  # of a session that was given up
                     continue
                 raise InvalidInputError("goes on with a session whose beginning is not before it")
+            frame.sessions += 1
             source.told = source.whole = False
             records = _records(line)
             snapshot = _snapshot(line, _pages(source, line, records))
@@ -82,6 +101,35 @@ def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Ite
             continue
         yield snapshot
         source.told = not source.whole  # what is missing was told by whoever read the messages
+    frame.close()
+
+
+class _Frame:
+    """Knows whether all of an export came."""
+
+    def __init__(self, complain: Callable[[str], object]) -> None:
+        self._complain = complain
+        self._open = False
+        self.sessions = 0
+
+    def takes(self, line: dict[str, Any]) -> bool:
+        """Say whether a line is a first or last one, and see what it means."""
+        if "session" in line or not (_BEGIN in line or _END in line):
+            return False
+        if _BEGIN in line:
+            self.close()
+            self._open, self.sessions = True, 0
+        elif self._open:
+            self._open = False
+            if line[_END] != self.sessions:
+                self._complain(f"of the {line[_END]!r:.20} sessions of the export, {self.sessions} are here")
+        return True
+
+    def close(self) -> None:
+        """See that there was an end."""
+        if self._open:
+            self._complain("the end of the export is missing: what came was cut off. Export again")
+        self._open = False
 
 
 class _Numbered:
@@ -146,7 +194,10 @@ def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> Snapshot:
     state = {**_known_fields(line), **_other_fields(line.get("rest", {}))}
     if state.setdefault("format", _FORMAT) != _FORMAT:
         raise InvalidInputError("was written by a later version, in another format")
-    return Snapshot(session, state, count, pages, ttl)
+    groups = line.get("groups", [])
+    if not isinstance(groups, list) or not all(isinstance(group, str) and group for group in groups):
+        raise InvalidInputError("has groups that are not a list of names")
+    return Snapshot(session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True)
 
 
 def _known_fields(line: dict[str, Any]) -> dict[str, bytes]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from langchain_motorhead.keys import SessionKeys, from_member
+from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.keys import SessionKeys, from_member, from_quoted, group_key
 from langchain_motorhead.operations import SCRIPTS, Command, Operation, Value
 
 PAGE = 500
 """Messages that are read, written and staged at once."""
 
-# What of the state is not moved: the identity of the session, what is known of its index, and where else it is listed.
+# What of the state is not moved as it is: the identity of the session, what is known of its index, where it is listed.
 _LEFT = frozenset({"epoch", "indexed", "generation", "owned", "until", "groups"})
-# Milliseconds for which messages wait that were staged, from the last of them on.
-_STAGED = 600_000
 
 
 @dataclass(slots=True)
@@ -30,6 +30,9 @@ class Snapshot:
         count: Messages in its list.
         pages: Those messages as stored, oldest first, `PAGE` at a time. Can be read once.
         ttl: Milliseconds until it expires, or 0.
+        groups: Names of the groups that list it.
+        grouped: Whether it is listed in groups alone.
+        left: Messages at most, of those that were summarized, that recall finds and that are not moved.
     """
 
     session_id: str
@@ -37,6 +40,9 @@ class Snapshot:
     count: int
     pages: Iterator[list[bytes]]
     ttl: int = 0
+    groups: tuple[str, ...] = ()
+    grouped: bool = False
+    left: int = 0
 
     @property
     def user_id(self) -> str | None:
@@ -50,19 +56,25 @@ class Head(NamedTuple):
 
     Attributes:
         epoch: Of the session.
-        first: Sequence number of the list's first message, as stored.
+        first: Sequence number of the list's first message.
         state: Fields that are moved.
         ttl: Milliseconds until it expires, or 0.
         length: Messages in its list.
         records: The first of them, as stored.
+        groups: Names of the groups that list it.
+        grouped: Whether it is listed in groups alone.
+        left: Messages at most, of those that were summarized, that recall finds.
     """
 
     epoch: bytes
-    first: bytes
+    first: int
     state: dict[str, bytes]
     ttl: int
     length: int
     records: list[bytes]
+    groups: tuple[str, ...]
+    grouped: bool
+    left: int
 
 
 class Restored(Enum):
@@ -101,20 +113,48 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
 
     def read(replies: list[Any]) -> Head | None:
         flat, life, count, records = replies[0]
-        fields = {from_member(name): to_bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        try:
+            fields = {from_member(name): to_bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+            indexed, first = int(fields.get("indexed", b"0")), int(fields.get("first", b"0"))
+            listed = fields.get("groups", b"").decode().split()
+            groups = tuple(from_quoted(key.removeprefix(prefix)) for key in listed if key.startswith(prefix))
+        except ValueError as error:
+            raise StoreError(f"{keys.state} holds what is not of this package") from error
         if (epoch := fields.get("epoch")) is None:
             return None
-        state = {name: value for name, value in fields.items() if name not in _LEFT}
-        return Head(epoch, fields.get("first", b"0"), state, max(0, life), count, [to_bytes(each) for each in records])
+        return Head(
+            epoch=epoch,
+            first=first,
+            state={name: value for name, value in fields.items() if name not in _LEFT},
+            ttl=max(0, life),
+            length=count,
+            records=[to_bytes(each) for each in records],
+            groups=groups,
+            grouped=group_key(keys.namespace) in listed,
+            left=min(indexed, first),
+        )
 
+    prefix = group_key(keys.namespace, "-").removesuffix("-")
     return Operation((Command(SCRIPTS["snapshot"], (keys.messages, keys.state), (PAGE - 1,)),), read)
 
 
+def listing_keys(keys: SessionKeys, snapshot: Snapshot, *, one_slot: bool) -> SessionKeys:
+    """Give the keys of a session with those of its groups among the registries."""
+    return dataclasses.replace(
+        keys, registries=(*keys.registries, *_group_keys(keys.namespace, snapshot, one_slot=one_slot))
+    )
+
+
+def _group_keys(namespace: str, snapshot: Snapshot, *, one_slot: bool) -> list[str]:
+    found = [group_key(namespace, group) for group in dict.fromkeys(snapshot.groups)]
+    # In a cluster no script could keep that one.
+    return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
+
+
 def stage(keys: SessionKeys, token: str, records: Sequence[bytes]) -> Operation[None]:
-    """Put messages where a session that is put in place takes them from."""
-    staged = _staged(keys, token)
-    commands = (Command("RPUSH", (staged,), tuple(records)), Command("PEXPIRE", (staged,), (_STAGED,)))
-    return Operation(commands, lambda _: None)
+    """Put messages where a session that is put in place takes them from. They go by themselves if it never is."""
+    command = Command(SCRIPTS["stage"], (_staged(keys, token),), tuple(records))
+    return Operation((command,), lambda _: None)
 
 
 def unstage(keys: SessionKeys, token: str) -> Operation[None]:
@@ -136,7 +176,7 @@ def restore(
     """Put a session in place: all of it, or nothing.
 
     Args:
-        keys: Keys of the session, with its user.
+        keys: Keys of the session, with its user; from `listing_keys`.
         snapshot: What it is to be.
         records: Its messages; None where they were staged.
         token: Token that they were staged with.
@@ -147,6 +187,8 @@ def restore(
     """
     active = int(snapshot.state["updated"])
     fields: list[Value] = [part for name, value in snapshot.state.items() for part in (name.encode(), value)]
+    if snapshot.groups:
+        fields += (b"groups", f" {' '.join(_group_keys(keys.namespace, snapshot, one_slot=one_slot))} ".encode())
     old = [each for each in owner.registries if each not in keys.registries]
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (

@@ -13,7 +13,6 @@ import orjson
 from langchain_motorhead.codec import decode
 from langchain_motorhead.connection import connect
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, StoreUnavailableError
-from langchain_motorhead.identity import marks
 from langchain_motorhead.keys import from_member
 from langchain_motorhead.operations import Command, Operation
 from langchain_motorhead.store import Store
@@ -22,9 +21,10 @@ from langchain_motorhead.transfer.foreign import from_json, from_line
 from langchain_motorhead.transfer.snapshots import PAGE, Snapshot, to_bytes
 
 Complain = Callable[[str], object]
-_REMEMBERED = 128  # ids of messages by which a session knows them again
 _SCANNED = 1_000
 _MICRO = 1_000_000
+# The original's lists of sessions: without a namespace, and of one.
+_UNGROUPED, _GROUPS = "sessions", "sessions:"
 # Seconds of the year 5138: what is above is not a time in seconds.
 _LATEST = 10**11
 
@@ -90,7 +90,7 @@ def read_source(source: Source, url: str, complain: Complain, prefix: str | None
 
 def _read_motorhead(reader: Reader) -> Iterator[Snapshot]:
     """Read `session:ID`, `context:ID`, `tokens:ID`, and times of last activity from `sessions` and `sessions:NS`."""
-    registries = ["sessions", *reader.scan("sessions:", "zset")]
+    registries = [_UNGROUPED, *reader.scan(_GROUPS, "zset")]
     known = set()
     for key in reader.scan(reader.prefix, "list"):
         session_id = key.removeprefix(reader.prefix)
@@ -118,13 +118,18 @@ def _motorhead_session(reader: Reader, session_id: str, registries: list[str]) -
         state["summary"] = to_bytes(context)
     if tokens and to_bytes(tokens).isdigit():
         state["tokens"] = b"%d" % int(to_bytes(tokens))
-    if (active := _active(reader, session_id, registries)) is not None:
-        state["created"] = state["updated"] = active
-    return _snapshot(reader, session_id, [to_bytes(line) for line in reversed(lines)], from_line, state)
+    found = _listed(reader, session_id, registries)
+    if times := [seconds for seconds in found.values() if 0 < seconds < _LATEST]:
+        state["created"] = state["updated"] = _micro(max(times))
+    snapshot = _snapshot(reader, session_id, [to_bytes(line) for line in reversed(lines)], from_line, state)
+    snapshot.groups = tuple(key.removeprefix(_GROUPS) for key in found if len(key) > len(_GROUPS))
+    snapshot.grouped = bool(snapshot.groups) and _UNGROUPED not in found
+    return snapshot
 
 
-def _active(reader: Reader, session_id: str, registries: list[str]) -> bytes | None:
-    found = []
+def _listed(reader: Reader, session_id: str, registries: list[str]) -> dict[str, float]:
+    """Give the registries that list a session, and the times of its last activity that they have."""
+    found: dict[str, float] = {}
     for registry in registries:
         try:
             (score,) = reader.ask(Command("ZSCORE", (registry,), (session_id,)))
@@ -132,9 +137,9 @@ def _active(reader: Reader, session_id: str, registries: list[str]) -> bytes | N
             raise
         except StoreError:  # a foreign key of that name
             continue
-        if score is not None and 0 < (seconds := float(score)) < _LATEST:
-            found.append(seconds)
-    return _micro(max(found)) if found else None
+        if score is not None:
+            found[registry] = float(score)
+    return found
 
 
 def _read_community(reader: Reader) -> Iterator[Snapshot]:
@@ -202,11 +207,11 @@ def _snapshot(
     state: dict[str, bytes],
 ) -> Snapshot:
     """Make a snapshot of what is stored, oldest first, without what cannot be read."""
-    records, ids = list[bytes](), list[str | None]()
+    records: list[bytes] = []
     for at, each in enumerate(stored):
         try:
             record = convert(each)
-            ids.append(decode(record).id)
+            decode(record)
         except InvalidMessageError as error:
             reader.complain(f"session {session_id!r:.80}, message {at} from the oldest: {error}")
             continue
@@ -214,8 +219,6 @@ def _snapshot(
     if not records and "summary" not in state:
         raise InvalidInputError("nothing of it can be read")
     state["format"] = b"1"
-    if known := marks([id_ for id_ in dict.fromkeys(ids) if id_][-_REMEMBERED:]):
-        state["ids"] = known.encode()
     pages = (records[start : start + PAGE] for start in range(0, len(records), PAGE))
     return Snapshot(session_id, state, len(records), pages)
 
