@@ -41,6 +41,7 @@ def _make_app() -> "typer.Typer":
     import typer
     from typer.core import TyperGroup
 
+    from langchain_motorhead.commands import chat, doctor, moving, sessions
     from langchain_motorhead.demo.command import demo
     from langchain_motorhead.server.command import Serve, serve
 
@@ -69,6 +70,11 @@ def _make_app() -> "typer.Typer":
 
     app.command()(demo)
     app.command(cls=Serve)(serve)
+    app.command()(chat.chat)
+    app.command()(moving.export)
+    app.command("import")(moving.import_)
+    app.command()(doctor.doctor)
+    app.add_typer(sessions.app, name="sessions")
     return app
 
 

@@ -66,6 +66,8 @@ class Connection(Clients):
         if not any(client is each for each in self._given):
             for each in (client, *twins.sentinels_of(client)):
                 each.close()
+                if hasattr(each, "disconnect_connection_pools"):  # of a cluster, which else leaves its sockets open
+                    each.disconnect_connection_pools()
 
     async def _aclose_client(self, client: Any) -> None:
         for each in (client, *twins.sentinels_of(client)):

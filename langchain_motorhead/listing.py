@@ -46,10 +46,15 @@ def listed(registry: str, start: int, stop: int, *, newest_first: bool) -> Opera
     return Operation((command,), lambda replies: _scored(replies[0]))
 
 
-def since(registry: str, score: str, count: int) -> Operation[list[tuple[str, float]]]:
-    """Read ids and times of last activity from a registry, from a time on."""
-    command = Command("ZRANGEBYSCORE", (registry,), (score, "+inf", "WITHSCORES", "LIMIT", 0, count))
-    return Operation((command,), lambda replies: _scored(replies[0]))
+def scan(registry: str, cursor: int, count: int) -> Operation[tuple[int, list[str]]]:
+    """Read about `count` ids from a registry, and where to go on; at 0 it begins, and is at its end.
+
+    An id that is there all the while comes once at least, whatever its time of last activity becomes meanwhile.
+    """
+    command = Command("ZSCAN", (registry,), (cursor, "COUNT", count))
+    return Operation(
+        (command,), lambda replies: (int(replies[0][0]), [session_id for session_id, _ in _scored(replies[0][1])])
+    )
 
 
 def existing(keys: Sequence[SessionKeys]) -> Operation[list[bool]]:

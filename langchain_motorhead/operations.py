@@ -118,7 +118,7 @@ class Appended(NamedTuple):
 
 
 # What begins with the functions of another file.
-_TOUCHING_DOCUMENTS = ("append", "index", "delete", "texts")
+_TOUCHING_DOCUMENTS = ("append", "index", "delete", "texts", "restore")
 
 
 def _loaded(name: str) -> Script:
@@ -133,7 +133,7 @@ SCRIPTS = {
     for name in (
         "append", "read", "begin", "commit", "renew", "release", "fail", "delete", "prune",
         "unindexed", "index", "establish", "texts", "revise",
-        "item_get", "item_put", "item_page", "item_prune",
+        "item_get", "item_put", "item_page", "item_prune", "snapshot", "stage", "restore",
     )
 }  # fmt: skip
 

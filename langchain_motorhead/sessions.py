@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from hashlib import blake2b
+
 from langchain_motorhead import listing
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows import Flow
-from langchain_motorhead.keys import SessionKeys, check_user, registry_key, session_keys
+from langchain_motorhead.keys import SessionKeys, check_user, registry_key, session_keys, to_member
 
 # Ids read at once: bounds the size of a reply.
 _PAGE = 1_000
@@ -52,16 +55,46 @@ def list_sessions(
         ids += [session_id for session_id, _ in found]
 
 
+class Walk:
+    """A way through all sessions of a registry, in no order.
+
+    Each that is there all the while is met once, whichever are written to meanwhile and however many were active at one
+    time: it goes by neither times nor positions, which change.
+
+    Args:
+        registry: Key of the registry.
+    """
+
+    def __init__(self, registry: str) -> None:
+        self._registry = registry
+        self._cursor: int | None = 0
+        self._seen: set[bytes] = set()  # digests, so that long ids take no more room than short ones
+
+    @property
+    def ended(self) -> bool:
+        """Whether all were met."""
+        return self._cursor is None
+
+    def page(self) -> Flow[list[str]]:
+        """Give the next ones, which may be none."""
+        cursor, found = yield listing.scan(self._registry, self._cursor or 0, _PAGE)
+        self._cursor = cursor or None
+        return list(self._new(found))
+
+    def _new(self, found: list[str]) -> Iterator[str]:
+        for session_id in found:
+            digest = blake2b(to_member(session_id), digest_size=16).digest()
+            if digest not in self._seen:
+                self._seen.add(digest)
+                yield session_id
+
+
 def all_sessions(namespace: str) -> Flow[list[str]]:
     """List every session that is there all the while, whichever are written to meanwhile."""
-    ids, score = dict[str, None](), "-inf"
-    while True:
-        found: list[tuple[str, float]] = yield listing.since(registry_key(namespace), score, _PAGE)
-        known = len(ids)
-        ids.update((session_id, None) for session_id, _ in found)
-        if len(ids) == known:
-            return list(ids)
-        score = repr(found[-1][1])
+    ids, walk = list[str](), Walk(registry_key(namespace))
+    while not walk.ended:
+        ids += yield from walk.page()
+    return ids
 
 
 def prune_registries(keys: SessionKeys) -> Flow[None]:

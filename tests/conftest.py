@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from servers import cluster
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.embedded import acquire
@@ -21,6 +22,13 @@ def url() -> Iterator[str]:
     server = acquire("embedded://")
     yield server.url
     server.release()
+
+
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a cluster of three, which takes seconds to form."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as ports:
+        yield f"redis+cluster://127.0.0.1:{ports[0]}"
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ FLOORS = [
     ["local", "backend"],
     ["remote", "session"],
     ["client"],
+    ["doctor"],
     ["faces"],
     ["history", "graph_store", "retriever"],
     ["memory", "running"],
@@ -141,7 +142,7 @@ def test_modules_are_small() -> None:
 
 def test_scripts_are_all_used() -> None:
     """Every Lua script is an operation's, and says what its keys and arguments are; but for what goes before others."""
-    operations = "".join(path.read_text() for path in ROOT.glob("*.py"))
+    operations = "".join(path.read_text() for path in ROOT.rglob("*.py"))
     for path in {*(ROOT / "scripts").glob("*.lua")} - {ROOT / "scripts" / "documents.lua"}:
         assert f'SCRIPTS["{path.stem}"]' in operations
         assert path.read_text().count("-- KEYS") == path.read_text().count("-- ARGV") == 1

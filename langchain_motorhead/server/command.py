@@ -24,7 +24,7 @@ def serve(
         from langchain_motorhead.server import create_app, logs
     except ImportError as error:
         raise MotorheadError(_NO_EXTRA.format(missing=error.name or "fastapi and uvicorn")) from None
-    settings = _settings({name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    settings = read_settings({name: value for name, value in (("host", host), ("port", port)) if value is not None})
     logs.set_up(settings.log_level)
     app = create_app(settings)
     _warn(settings)
@@ -57,7 +57,12 @@ def _help() -> str:
     return "\n\n".join((serve.__doc__ or "", *rows))
 
 
-def _settings(given: dict[str, Any]) -> Any:
+def read_settings(given: dict[str, Any]) -> Any:
+    """Read the settings from the environment, but for those given.
+
+    Raises:
+        InvalidInputError: One cannot be used.
+    """
     from pydantic import ValidationError
 
     from langchain_motorhead.server.settings import Settings

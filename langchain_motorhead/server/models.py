@@ -21,9 +21,23 @@ def summarizer(settings: Settings) -> object:
     Raises:
         InvalidInputError: A model is named that cannot be made.
     """
-    name = settings.model
     if settings.summarizer_api_base:
-        return _openai(settings, name or _MODEL, settings.summarizer_api_base)
+        return _openai(settings, settings.model or _MODEL, settings.summarizer_api_base)
+    model = chat_model(settings)
+    if model is None:
+        logger.warning(
+            "no model is configured: summaries are extracts of what was said. Set MOTORHEAD_MODEL for better ones"
+        )
+    return model
+
+
+def chat_model(settings: Settings) -> object:
+    """Make the model that is configured, give the name of one of another provider, or None where there is none.
+
+    Raises:
+        InvalidInputError: A model is named that cannot be made.
+    """
+    name = settings.model
     if name is not None and ":" in name and not name.startswith("ft:"):
         return name
     if settings.azure_api_key and settings.azure_deployment_id:
@@ -35,9 +49,6 @@ def summarizer(settings: Settings) -> object:
             f"MOTORHEAD_MODEL={name} needs OPENAI_API_KEY, OPENAI_API_BASE, SUMMARIZER_API_BASE or AZURE_API_KEY. For "
             "a model of another provider, write PROVIDER:NAME"
         )
-    logger.warning(
-        "no model is configured: summaries are extracts of what was said. Set MOTORHEAD_MODEL for better ones"
-    )
     return None
 
 

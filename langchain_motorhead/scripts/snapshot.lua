@@ -1,0 +1,7 @@
+-- Read all that is kept of a session but its index, with the first of its messages, at one instant.
+--
+-- KEYS  messages, state
+-- ARGV  last position of the messages to return, as LRANGE takes it
+-- Returns {fields and values of the state, ms until it expires or a negative number, length, messages}.
+local fields = redis.call('HGETALL', KEYS[2])
+return {fields, redis.call('PTTL', KEYS[2]), redis.call('LLEN', KEYS[1]), redis.call('LRANGE', KEYS[1], 0, ARGV[1])}
