@@ -17,7 +17,6 @@ from langchain_motorhead.exceptions import MotorheadError
 
 logger = logging.getLogger(__name__)
 
-_THREADS = 4
 # Seconds without work after which a thread ends: a handle that is never closed keeps none.
 _IDLE = 2.0
 _FAILED = "background work failed; nothing was lost, and the next message tries again"
@@ -43,9 +42,14 @@ class _Job:
 
 
 class Background:
-    """Runs jobs by key. A job asked for while it is at work runs once more after that."""
+    """Runs jobs by key. A job asked for while it is at work runs once more after that.
 
-    def __init__(self) -> None:
+    Args:
+        threads: How many jobs run in threads at once.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._most_threads = threads
         self._reset()
         self._closed = False
 
@@ -65,7 +69,7 @@ class Background:
             if not self._admit(key, None):
                 return
             self._queue.append((key, work))
-            if self._idle < len(self._queue) and self._threads < _THREADS:
+            if self._idle < len(self._queue) and self._threads < self._most_threads:
                 self._threads += 1
                 threading.Thread(target=self._serve, name="motorhead-background", daemon=True).start()
             self._changed.notify_all()

@@ -29,6 +29,7 @@ from langchain_motorhead.index_setup import Indexer
 from langchain_motorhead.keys import SessionKeys
 from langchain_motorhead.operations import Appended, Operation, give_up
 from langchain_motorhead.outage import Outage
+from langchain_motorhead.turns import Turns
 from langchain_motorhead.window import Window
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Engine:
         namespace: Of every session.
         mode: When sessions are compacted: `"background"`, `"inline"` or `"manual"`.
         ttl: Milliseconds until a session expires unless written to, or 0.
+        turns: Which sessions are compacted now. Those that wait for it have no lease.
         indexer: How sessions are indexed, if they are.
     """
 
@@ -55,8 +57,9 @@ class Engine:
     namespace: str
     mode: str
     ttl: int
+    turns: Turns
+    background: Background
     indexer: Indexer | None = None
-    background: Background = field(default_factory=Background)
     outage: Outage = field(init=False)
     closed: bool = False
     _prepared: bool = False
@@ -117,13 +120,14 @@ class Engine:
         if self.indexer is not None and not self.index(keys, explicit=explicit, wait=wait):
             self._uncompacted.add(keys.state)  # whoever indexes it here compacts it then
             return CompactionReport()
-        started, token = time.monotonic(), secrets.token_hex(8)
-        flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
-        try:
-            return self._logged(keys, started, self.driver.run(flow))
-        except BaseException:
-            self._give_back(release(keys, token, ""))
-            raise
+        with self.turns.turn(self.namespace):
+            started, token = time.monotonic(), secrets.token_hex(8)
+            flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
+            try:
+                return self._logged(keys, started, self.driver.run(flow))
+            except BaseException:
+                self._give_back(release(keys, token, ""))
+                raise
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this loop. See `compact`."""
@@ -132,13 +136,14 @@ class Engine:
         if self.indexer is not None and not await self.aindex(keys, explicit=explicit, wait=wait):
             self._uncompacted.add(keys.state)
             return CompactionReport()
-        started, token = time.monotonic(), secrets.token_hex(8)
-        flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
-        try:
-            return self._logged(keys, started, await self.driver.arun(flow))
-        except BaseException:
-            await self._agive_back(release(keys, token, ""))
-            raise
+        async with self.turns.aturn(self.namespace):
+            started, token = time.monotonic(), secrets.token_hex(8)
+            flow = compaction.compact(keys, token, self.compactor, explicit=explicit)
+            try:
+                return self._logged(keys, started, await self.driver.arun(flow))
+            except BaseException:
+                await self._agive_back(release(keys, token, ""))
+                raise
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> bool:
         """Index what is not indexed of a session, in this thread.
@@ -238,8 +243,7 @@ class Engine:
             self.driver.store.run(operation)
 
     async def _agive_back(self, operation: Operation[Any]) -> None:
-        # As when the loop ends, and its tasks are cancelled.
-        with contextlib.suppress(MotorheadError, asyncio.TimeoutError):
+        with contextlib.suppress(MotorheadError, asyncio.TimeoutError):  # as when the loop ends, and cancels its tasks
             await asyncio.wait_for(self.driver.store.arun(operation), 1)
 
     async def prepare_counting(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Literal, TypedDict, cast
 
+from langchain_motorhead.background import Background
 from langchain_motorhead.compaction import Compactor
 from langchain_motorhead.connection import Connection
 from langchain_motorhead.drivers import Driver
@@ -18,6 +19,7 @@ from langchain_motorhead.store import Store
 from langchain_motorhead.summarization import budget_of, resolve_summarizer
 from langchain_motorhead.summarizing import SummarizerCalls
 from langchain_motorhead.tokens import TokenCounter, count_tokens
+from langchain_motorhead.turns import Turns
 from langchain_motorhead.window import Window
 
 
@@ -36,6 +38,7 @@ class Options(TypedDict, total=False):
         fallback: What summarizes when `llm` fails, if anything: as `llm`.
         token_counter: From messages to tokens, as `trim_messages` takes it.
         summary_timeout: Seconds that a summary may take.
+        max_concurrency: Sessions summarized at once, in threads and on each event loop. Others wait for their turn.
     """
 
     llm: object
@@ -48,6 +51,7 @@ class Options(TypedDict, total=False):
     fallback: object
     token_counter: TokenCounter | None
     summary_timeout: float
+    max_concurrency: int
 
 
 class RemoteOptions(TypedDict, total=False):
@@ -93,6 +97,7 @@ def make_engine(
     fallback: object = None,
     token_counter: TokenCounter | None = None,
     summary_timeout: float = 60.0,
+    max_concurrency: int = 16,
 ) -> Engine:
     """Make the engine of a configuration. For the arguments, see `Options`.
 
@@ -107,6 +112,8 @@ def make_engine(
         raise InvalidInputError(f'recall must be a Recall, such as Recall(language="german"), not {recall!r}')
     if recall is not None and embeddings is None:
         raise InvalidInputError("recall is how to index, and asks for embeddings=, the model to index with")
+    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
+        raise InvalidInputError(f"max_concurrency must be a whole number of at least 1, not {max_concurrency!r}")
     registry_key(namespace)  # checks it
     count = token_counter or count_tokens
     summarizer = _extractive(count) if llm is None else resolve_summarizer(llm, "llm", count)
@@ -128,10 +135,14 @@ def make_engine(
         mode=compaction,
         ttl=0 if ttl is None else max(1, round(_seconds("ttl", ttl) * 1000)),
         indexer=indexer,
+        turns=Turns(max_concurrency),
+        background=Background(threads=max(_THREADS, max_concurrency)),
     )
 
 
 _LONGEST = 100 * 366 * 86_400
+# At least, so that a bound of few summaries is none of what is indexed.
+_THREADS = 4
 
 
 def _extractive(count: TokenCounter) -> Any:

@@ -41,14 +41,14 @@ def served(app: Any) -> Iterator[str]:
 
 
 @contextmanager
-def process(**environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run `motorhead serve` in a process of its own. Yields it and its base URL; it is ended if it still runs."""
+def process(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run `motorhead serve` with options, in a process. Yields it and its base URL; it is ended if it still runs."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MOTORHEAD", "AZURE"))}
     env |= {"PORT": str(port), **environment}
     running = subprocess.Popen(
-        [sys.executable, "-m", "langchain_motorhead.cli", "serve"], env=env, stderr=subprocess.PIPE
+        [sys.executable, "-m", "langchain_motorhead.cli", "serve", *options], env=env, stderr=subprocess.PIPE
     )
     url = f"http://127.0.0.1:{port}"
     try:

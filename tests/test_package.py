@@ -32,7 +32,7 @@ FLOORS = [
     ["index_setup", "item_index", "hits"],
     ["indexing", "item_searching"],
     ["searching", "item_flows", "reindexing"],
-    ["store", "background", "outage"],
+    ["store", "background", "outage", "turns"],
     ["drivers"],
     ["engine"],
     ["appending", "options"],

@@ -1,4 +1,7 @@
-"""The ASGI application: routes, errors, what surrounds them, and the end of it all."""
+"""The ASGI application: routes, errors, what surrounds them, and the end of it all.
+
+FastAPI describes the routes, and answers what none of them is for. A request that one is for does not pass through it.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.server import beside, errors, health, page, wire
+from langchain_motorhead.server.direct import Direct
 from langchain_motorhead.server.edge import Edge
 from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.reads import Reads
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 
 _ABOUT = "Chat memory: a window of recent messages, a running summary, and a search of all that was said."
 
 
-def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeMotorhead | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeMotorhead | None = None) -> Starlette:
     """Make the application, for any ASGI server. No I/O is done until a request comes.
 
     Args:
@@ -30,23 +39,31 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     """
     settings = settings or Settings()
     tenants = Tenants(settings, motorhead)
+    metrics = Metrics(lambda: tenants.pending)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await tenants.close(settings.shutdown_timeout)
 
-    app = FastAPI(
-        title="Motorhead", summary=_ABOUT, version=_version(), lifespan=lifespan,
-        redirect_slashes=False, docs_url=None, redoc_url=None,
+    described = FastAPI(
+        title="Motorhead", summary=_ABOUT, version=_version(), redirect_slashes=False, docs_url=None, redoc_url=None,
         exception_handlers=errors.HANDLERS, separate_input_output_schemas=False,
     )  # fmt: skip
+    routers = (wire.router, beside.router, health.router)
+    for router in (*routers, page.router):
+        described.include_router(router)
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    app = Starlette(
+        routes=[Mount("/", described)],
+        middleware=[Middleware(Edge, tenants=tenants, metrics=metrics), Middleware(Direct, routes=routes)],
+        lifespan=lifespan,
+    )
+    described.state = app.state  # of whatever it answers itself
     app.state.settings = settings
     app.state.tenants = tenants
-    app.state.metrics = Metrics(lambda: tenants.pending)
-    for router in (wire.router, beside.router, health.router, page.router):
-        app.include_router(router)
-    app.add_middleware(Edge, state=app.state)
+    app.state.metrics = metrics
+    app.state.reads = Reads()
     return app
 
 

@@ -3,12 +3,16 @@
 Its annotations are read at run time, so they are not postponed.
 """
 
+import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
+
+# Seconds for which a thread that makes a summary may keep the event loop waiting; Python's own are 5 ms.
+_SWITCH = 0.001
 
 _NO_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorhead[server]"'
 
@@ -28,6 +32,7 @@ def serve(
     logs.set_up(settings.log_level)
     app = create_app(settings)
     _warn(settings)
+    sys.setswitchinterval(_SWITCH)
     uvicorn.run(
         app,
         host=settings.listen_on,
@@ -35,6 +40,7 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
     )
 

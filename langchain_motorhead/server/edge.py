@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from typing import Any
 from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.server.errors import ForbiddenError, answer, of_error
 from langchain_motorhead.server.logs import FIELDS
+from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.tenants import Tenants
 from langchain_motorhead.wire import WIRE
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ _UNMATCHED = "(none)"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_LEFT = 499
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
+_ALWAYS = ((b"x-content-type-options", b"nosniff"), (WIRE.lower().encode(), b"2"))
 
 
 class Edge:
@@ -27,12 +29,14 @@ class Edge:
 
     Args:
         app: What answers.
-        state: Of the application; it has its tenants and metrics.
+        tenants: Of the application.
+        metrics: Of the application.
     """
 
-    def __init__(self, app: ASGIApp, state: Any) -> None:
+    def __init__(self, app: ASGIApp, tenants: Tenants, metrics: Metrics) -> None:
         self._app = app
-        self._state = state
+        self._tenants = tenants
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -48,14 +52,10 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = id_
-                headers[WIRE] = "2"
-                headers["X-Content-Type-Options"] = "nosniff"
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", id_.encode()), *_ALWAYS]
             await send(message)
 
-        metrics = self._state.metrics
-        metrics.under_way.inc()
+        self._metrics.under_way.inc()
         try:
             if self._is_foreign(scope):
                 await of_error(ForbiddenError("pages of other sites are refused"))(scope, receive, answered)
@@ -67,21 +67,21 @@ class Edge:
                 raise
             await answer(500, "internal", "internal error")(scope, receive, answered)
         finally:
-            metrics.under_way.dec()
+            self._metrics.under_way.dec()
             self._note(scope, status or _CLIENT_LEFT, time.perf_counter() - started, id_)
 
     def _is_foreign(self, scope: Scope) -> bool:
         """Say whether a browser sends this for a page of another site, where no key keeps that page out."""
         return (
             scope["method"] not in ("GET", "HEAD", "OPTIONS")
-            and self._state.tenants.open_to_all
+            and self._tenants.open_to_all
             and Headers(scope=scope).get("sec-fetch-site") == "cross-site"
         )
 
     def _note(self, scope: Scope, status: int, seconds: float, id_: str) -> None:
-        route = getattr(scope.get("route"), "path", _UNMATCHED)
+        route = getattr(scope.get("route"), "path", None) or _UNMATCHED  # of what is mounted it is empty
         method = scope["method"] if scope["method"] in _METHODS else _UNMATCHED
-        self._state.metrics.answered(method, route, status, seconds)
+        self._metrics.answered(method, route, status, seconds)
         level = logging.DEBUG if route in _QUIET else logging.INFO
         if logger.isEnabledFor(level):
             fields = {
@@ -91,4 +91,6 @@ class Edge:
                 "ms": round(seconds * 1000, 3),
                 "request_id": id_,
             }
-            logger.log(level, "request", extra={FIELDS: fields})
+            # Without a look at the stack for who calls.
+            extra = {FIELDS: fields}
+            logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "request", (), None, extra=extra))

@@ -113,7 +113,8 @@ async def handle(_: Request, error: Exception) -> Response:
     return of_error(error)
 
 
-HANDLERS: dict[Any, Any] = dict.fromkeys((RequestError, HTTPException, ours.MotorheadError), handle)
+HANDLED = (RequestError, HTTPException, ours.MotorheadError)
+HANDLERS: dict[Any, Any] = dict.fromkeys(HANDLED, handle)
 
 
 def _sayable(text: str) -> str:

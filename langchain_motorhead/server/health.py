@@ -19,7 +19,7 @@ _PATIENCE = 2.0
 
 
 @router.get("/health", **described.HEALTH)
-async def health() -> Response:
+async def health(_: Request) -> Response:
     """Say that the process lives."""
     return answers.raw(answers.OK)
 

@@ -29,11 +29,18 @@ class Metrics:
         self.messages = Counter("motorhead_messages", "Messages accepted", registry=self.registry)
         background = Gauge("motorhead_background_work", "Sessions being summarized or indexed", registry=self.registry)
         background.set_function(pending)
+        # Looking one up takes longer than counting.
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(method, route).observe(seconds)
+        known = self._known.get((method, route, status))
+        if known is None:
+            known = (self.requests.labels(method, route, str(status)), self.seconds.labels(method, route))
+            self._known[method, route, status] = known
+        count, histogram = known
+        count.inc()
+        histogram.observe(seconds)
 
     def exposed(self) -> tuple[bytes, str]:
         """Give the metrics as text, and the type of that."""

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         None, "Seconds until a session expires unless written to. Default: never", "MOTORHEAD_TTL", gt=0
     )
     summary_timeout: float = _variable(60.0, "Seconds that a summary may take", "MOTORHEAD_SUMMARY_TIMEOUT", gt=0)
+    max_concurrency: int = _variable(
+        16, "Sessions summarized at once by one server; the tenants take turns", "MOTORHEAD_MAX_CONCURRENCY", ge=1
+    )
     shutdown_timeout: float = _variable(
         20.0,
         "Seconds that requests, and then summaries, in flight have to end in when the server stops",

@@ -14,7 +14,9 @@ from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.server import models
 from langchain_motorhead.server.errors import UnauthorizedError
+from langchain_motorhead.server.off_loop import OffLoop
 from langchain_motorhead.server.settings import Settings
+from langchain_motorhead.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -94,17 +96,21 @@ class Tenants:
 def _maker(settings: Settings) -> MakeMotorhead:
     window = Window(settings.max_window_size, settings.max_window_tokens, settings.hard_limit)
     llm, embedder = models.summarizer(settings), models.embeddings(settings)
+    turns = Turns(settings.max_concurrency)
 
     def make(namespace: str) -> Motorhead:
-        return Motorhead.from_url(
+        motorhead = Motorhead.from_url(
             settings.redis_url,
             namespace=namespace,
             window=window,
-            llm=llm,
+            llm=None if llm is None else OffLoop(llm),
             embeddings=embedder,
             ttl=settings.ttl,
             summary_timeout=settings.summary_timeout,
+            max_concurrency=settings.max_concurrency,
         )
+        motorhead._engine.turns = turns  # one bound for all of them
+        return motorhead
 
     return make
 

@@ -22,7 +22,7 @@ _FOUND = 10
 
 
 @router.get("/", **described.NOW)
-async def now() -> Response:
+async def now(_: Request) -> Response:
     """Tell the time, in milliseconds since 1970."""
     return answers.plain({"now": time.time_ns() // 1_000_000})
 
@@ -52,7 +52,7 @@ async def get_memory(request: Request) -> Response:
     if asked.flag("full"):
         return answers.whole(await engine.arun(loading.load(keys, window)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
-    reading = await engine.aexecute(operations.read(keys, -limit))
+    reading = await request.app.state.reads.read(engine, operations.read(keys, -limit))
     check_user(keys, reading.user)
     return answers.memory(reading, window)
 
