@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from http_servers import served
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.prompts import PromptTemplate
 
 import langchain_motorhead
-from langchain_motorhead import MotorheadMemory, Options, exceptions
+from langchain_motorhead import Motorhead, MotorheadMemory, Options, RemoteOptions, exceptions
+from langchain_motorhead.server import Settings, create_app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -36,18 +38,20 @@ async def test_snippets_run(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         model = FakeListChatModel(responses=["Hello Bob!", "Your name is Bob."])
         names: dict[str, Any] = {"LLMChain": LLMChain, "llm": model, "model": model, "prompt": prompt, "tools": []}
         assert len(SNIPPETS) >= 5
-        for snippet in SNIPPETS:
-            code = compile(
-                snippet.replace("redis://localhost:6379", url),
-                "README.md",
-                "exec",
-                flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            )
-            result = eval(code, names)
-            if inspect.iscoroutine(result):
-                await result
-            if isinstance(names.get("memory"), MotorheadMemory):
-                memory = names["memory"]
+        app = create_app(Settings(), motorhead=lambda _: Motorhead.from_url(f"{url}?db=0", namespace="afar"))
+        with served(app) as afar:
+            for snippet in SNIPPETS:
+                code = compile(
+                    snippet.replace("redis://localhost:6379", url).replace("http://localhost:8000", afar),
+                    "README.md",
+                    "exec",
+                    flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+                )
+                result = eval(code, names)
+                if inspect.iscoroutine(result):
+                    await result
+                if isinstance(names.get("memory"), MotorheadMemory):
+                    memory = names["memory"]
     assert "whats my name?" in str(await asyncio.to_thread(lambda: memory.chat_memory.messages))
     for session_id in ("testing-1", "session-1", "session-2", "thread-1", "thread-2"):
         await memory.chat_memory.motorhead.session(session_id).adelete()
@@ -56,7 +60,7 @@ async def test_snippets_run(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_option_is_in_the_table() -> None:
     """Each option, and each error, is named in the README."""
-    for name in {*Options.__annotations__} - {"embeddings"}:
+    for name in {*Options.__annotations__, *RemoteOptions.__annotations__} - {"embeddings"}:
         assert f"\n| `{name}` |" in README
     for name, value in vars(exceptions).items():
         if isinstance(value, type):
