@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary, finalize
 
 from langchain_motorhead import twins, urls
 from langchain_motorhead.clients import Clients
+from langchain_motorhead.pipelining import Pipelining
 
 
 class Connection(Clients):
@@ -27,6 +28,7 @@ class Connection(Clients):
     def __init__(self, make: Callable[[Any], Any], *, clustered: bool, given: tuple[Any, ...] = ()) -> None:
         super().__init__()
         self.clustered = clustered
+        self.pipelining = Pipelining()
         self._make = make
         self._sync = next((client for client in given if not twins.is_async(client)), None)
         self._async: Any = next((client for client in given if twins.is_async(client)), None)

@@ -78,20 +78,26 @@ class Store:
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         try:
-            client = await self.connection.async_client()
-            if len(commands) == 1:
-                replies = [await client.execute_command(*self._packed(commands[0], with_source), **_RAW)]
+            packed = [self._packed(command, with_source) for command in commands]
+            if self.connection.clustered:
+                replies = await self._apiped(packed)
             else:
-                async with client.pipeline(transaction=False) as pipeline:
-                    for command in commands:
-                        pipeline.execute_command(*self._packed(command, with_source), **_RAW)
-                    replies = list(await pipeline.execute(raise_on_error=False))
+                replies = await self.connection.pipelining.send(packed, self._apiped)
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
             replies = _failed(error, commands)
         if task and task.cancelling() > cancelled:
             # redis-py waits with `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
             raise asyncio.CancelledError
         return replies
+
+    async def _apiped(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
+        client = await self.connection.async_client()
+        if len(packed) == 1:
+            return [await client.execute_command(*packed[0], **_RAW)]
+        async with client.pipeline(transaction=False) as pipeline:
+            for command in packed:
+                pipeline.execute_command(*command, **_RAW)
+            return list(await pipeline.execute(raise_on_error=False))
 
     def _packed(self, command: Command, with_source: bool) -> tuple[Any, ...]:  # noqa: FBT001 - on the hot path
         name, keys, args = command

@@ -25,7 +25,7 @@ FLOORS = [
     ["compaction", "following", "prompting"],
     ["terms"],
     ["batching", "calls", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
-    ["clients"],
+    ["clients", "pipelining"],
     ["connection", "summarizing", "extractive"],
     ["summarization", "embedding", "recall"],
     ["schema"],

@@ -19,7 +19,6 @@ from langchain_motorhead.server import beside, errors, health, page, wire
 from langchain_motorhead.server.direct import Direct
 from langchain_motorhead.server.edge import Edge
 from langchain_motorhead.server.metrics import Metrics
-from langchain_motorhead.server.reads import Reads
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 
@@ -63,7 +62,6 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     app.state.settings = settings
     app.state.tenants = tenants
     app.state.metrics = metrics
-    app.state.reads = Reads()
     return app
 
 

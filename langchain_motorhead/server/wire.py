@@ -52,7 +52,7 @@ async def get_memory(request: Request) -> Response:
     if asked.flag("full"):
         return answers.whole(await engine.arun(loading.load(keys, window)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
-    reading = await request.app.state.reads.read(engine, operations.read(keys, -limit))
+    reading = await engine.aexecute(operations.read(keys, -limit))
     check_user(keys, reading.user)
     return answers.memory(reading, window)
 

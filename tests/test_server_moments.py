@@ -1,4 +1,4 @@
-"""Reads of one moment go together, and feel nothing of each other's faults."""
+"""Requests of one moment go to Redis together, and feel nothing of each other's faults."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ async def test_reads_of_one_moment(
     """Many at once are few round trips, each has its own session, and one at fault fails alone."""
     motorhead = amake()
     store = motorhead._engine.driver.store
-    sent, arun = list[int](), store.arun
+    sent, piped = list[int](), store._apiped
 
-    async def counted(operation: Any) -> Any:
-        sent.append(len(operation.commands))
-        return await arun(operation)
+    async def counted(packed: Any) -> Any:
+        sent.append(len(packed))
+        return await piped(packed)
 
     transport = httpx.ASGITransport(create_app(Settings(), motorhead=motorhead))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         for at in range(40):
             await http.post(f"/sessions/s{at}/memory", json=said(f"m{at}"))
-        monkeypatch.setattr(store, "arun", counted)
+        monkeypatch.setattr(store, "_apiped", counted)
         paths = [f"/sessions/s{at}/memory" for at in range(40)]
         answers = await asyncio.gather(*map(http.get, paths))
         assert [each.json()["messages"][0]["content"] for each in answers] == [f"m{at}" for at in range(40)]
@@ -45,10 +45,10 @@ async def test_reads_of_one_moment(
         assert [at for at, each in enumerate(answers) if each.status_code != 200] == [7]
         assert answers[7].json()["code"] == "wrong_key_type"
 
-        async def broken(operation: Any) -> Any:
+        async def broken(packed: Any) -> Any:
             raise ValueError("nobody thought of it")
 
-        monkeypatch.setattr(store, "arun", broken)
+        monkeypatch.setattr(store, "_apiped", broken)
         answers = await asyncio.wait_for(asyncio.gather(*map(http.get, paths)), 30)
         assert {each.status_code for each in answers} == {500}
 
