@@ -8,7 +8,7 @@ tagged by `plain.py`. Nothing stored names a class to import: a role, or a `type
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -27,6 +27,7 @@ from langchain_core.messages import (
 from pydantic import BaseModel
 
 from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.identity import given_id
 from langchain_motorhead.plain import from_plain, is_json, to_plain
 
 # A role that any client may write, and the class that it is read as. Any other role is a ChatMessage.
@@ -113,6 +114,33 @@ def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
         InvalidMessageError: The bytes are not a message.
     """
     return decode_record(loads(data), fallback_id)
+
+
+def decode_all(records: Sequence[bytes | str], epoch: str | None, position: int) -> list[BaseMessage | Exception]:
+    """Read stored messages, giving one without an id one that never changes.
+
+    Args:
+        records: What is stored, oldest first.
+        epoch: Of the session.
+        position: Sequence number of the first.
+
+    Returns:
+        A message each, or the `InvalidMessageError` that says why a record is none.
+    """
+    try:
+        parsed: list[Any] | None = orjson.loads(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
+    except (orjson.JSONDecodeError, TypeError):  # one is no JSON, or they are text
+        parsed = None
+    messages = list[BaseMessage | Exception]()
+    if parsed is None or len(parsed) != len(records):  # a record may hold what is several
+        parsed = None
+    for at, record in enumerate(records if parsed is None else parsed):
+        id_ = given_id(epoch, position + at)
+        try:
+            messages.append(decode_record(loads(record) if parsed is None else record, id_))
+        except InvalidMessageError as error:
+            messages.append(error)
+    return messages
 
 
 def decode_record(record: Any, fallback_id: str | None = None) -> BaseMessage:

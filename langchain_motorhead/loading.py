@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
-from langchain_motorhead import operations
-from langchain_motorhead.codec import decode
+from langchain_motorhead import codec, operations
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.identity import given_id
@@ -106,13 +106,11 @@ def decode_all(reading: Reading, keys: SessionKeys, position: int) -> list[BaseM
     Returns:
         A message each, or None where a record is not one, which is reported in the log.
     """
-    messages: list[BaseMessage | None] = []
-    for at, record in enumerate(reading.records, position):
-        try:
-            messages.append(decode(record, given_id(reading.epoch, at)))
-        except InvalidMessageError as error:
-            messages.append(None)
-            logger.warning("session %r: record %d is skipped: %s", keys.session_id, at, error)
+    messages: list[Any] = codec.decode_all(reading.records, reading.epoch, position)
+    for at, message in enumerate(messages):
+        if isinstance(message, InvalidMessageError):
+            messages[at] = None
+            logger.warning("session %r: record %d is skipped: %s", keys.session_id, position + at, message)
     return messages
 
 

@@ -32,9 +32,9 @@ class Pipelining:
     """Sends the commands of one connection.
 
     An operation that is alone is sent at once, and so is a large one. While others are under way it waits for the end
-    of this turn of the loop, and goes out with all that were asked for by then. Each has the replies to its own commands;
-    one that fails fails its own operation alone. Whoever is cancelled leaves the others as they are. Where the
-    connection is lost, each is told so, as nobody knows which were carried out.
+    of this turn of the loop, and goes out with all that were asked for by then. Each has the replies to its own
+    commands; one that fails fails its own operation alone. Whoever is cancelled leaves the others as they are. Where
+    the connection is lost, each is told so, as nobody knows which were carried out.
     """
 
     def __init__(self) -> None:

@@ -13,6 +13,7 @@ from langchain_motorhead.transcript import split_message
 
 # Later messages that a call without a result is waited for at least, however small the window.
 _LEAST_PATIENCE = 8
+_RESULTS = (ToolMessage, FunctionMessage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,8 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
 
 def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Leave out tool results whose call is not among `messages`, as where older messages were cut off."""
+    if not any(isinstance(message, _RESULTS) for message in messages):
+        return list(messages)
     calls: set[str | None] = set()
     shown: list[BaseMessage] = []
     for message in messages:

@@ -29,7 +29,7 @@ from langchain_core.messages import (
     ToolMessageChunk,
 )
 
-from langchain_motorhead.codec import ROLES, decode, encode, other_role
+from langchain_motorhead.codec import ROLES, decode, decode_all, encode, other_role
 from langchain_motorhead.exceptions import InvalidMessageError
 
 # Lone surrogates, but no pairs of them: JSON cannot tell such a pair from the character that it makes up.
@@ -577,3 +577,25 @@ def test_spoilt_messages_are_refused(field: str) -> None:
     setattr(message, field, 5)
     with pytest.raises(InvalidMessageError):
         encode(message)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(lambda text: encode(HumanMessage(text)), st.text()),
+            st.builds(lambda text, id_: encode(AIMessage(text, id=id_)), st.text(), st.text()),
+            st.sampled_from([b"", b"[]", b"1", b"nan", b"\xff", b'{"role":"x"}', b'{"a":1},{"b":2}', b'{"role":']),
+            st.just(json.dumps({"role": "user", "content": "\ud800"}).encode()),
+        ),
+        max_size=8,
+    )
+)
+def test_many_are_read_as_one_by_one(records: list[bytes]) -> None:
+    """Records parsed together are the messages, and the faults, that each is by itself."""
+    for at, (record, found) in enumerate(zip(records, decode_all(records, "e", 7), strict=True)):
+        if not isinstance(found, InvalidMessageError):
+            assert found == decode(record, f"motorhead-e-{7 + at}")
+            continue
+        with pytest.raises(InvalidMessageError) as caught:
+            decode(record)
+        assert str(found) == str(caught.value)
