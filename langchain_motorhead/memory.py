@@ -26,6 +26,7 @@ _OPTIONS = frozenset(
         "fallback",
         "token_counter",
         "summary_timeout",
+        "max_concurrency",
         "api_key",
         "client_id",
         "timeout",
@@ -42,7 +43,7 @@ class MotorheadMemory(BaseMemory):
         motorhead: The configuration to work with; or give `url` or `client`.
         url: Of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        llm: With `url` or `client`, this and the next nine: see `Options`.
+        llm: With `url` or `client`, this and the next ten: see `Options`.
         embeddings: See `Options`.
         recall: See `Options`.
         window: See `Options`.
@@ -52,6 +53,7 @@ class MotorheadMemory(BaseMemory):
         fallback: See `Options`.
         token_counter: See `Options`.
         summary_timeout: See `Options`.
+        max_concurrency: See `Options`.
         api_key: With the `url` of a server, this and the next two: see `RemoteOptions`.
         client_id: See `RemoteOptions`.
         timeout: See `RemoteOptions`.
@@ -88,6 +90,7 @@ class MotorheadMemory(BaseMemory):
     fallback: Any = None
     token_counter: Any = None
     summary_timeout: float = 60.0
+    max_concurrency: int = 16
     api_key: str | None = Field(default=None, repr=False)
     client_id: str | None = None
     timeout: float = 30.0

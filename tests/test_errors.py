@@ -114,7 +114,7 @@ def test_a_user_without_rights(url: str, client: redis.Redis, namespace: str) ->
     [
         "",
         "localhost:6379",
-        "http://localhost",
+        "ftp://localhost",
         "mysql://x",
         None,
         5,
