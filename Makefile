@@ -14,7 +14,7 @@ demo: $(STAMP) ## Replay real dialogues through a real Redis, and show that noth
 	@$(RUN)motorhead demo
 
 test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
-	@$(RUN)python -m pytest
+	@$(RUN)python -m pytest --numprocesses auto --dist loadfile
 
 check: lint types test ## Lint, format, types and tests: what CI runs
 

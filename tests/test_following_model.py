@@ -80,7 +80,7 @@ class Expected:
 
     def catch_up(self, messages: Sequence[Given], after: str | None) -> None:
         """Take what comes after a message, or after the newest that is known."""
-        ids = [message.id if isinstance(message, BaseMessage) else None for message in messages]
+        ids = [id_of(message) for message in messages]
         if after is not None and after in ids:
             messages = messages[len(ids) - ids[::-1].index(after) :]
         known = [at for at, message in enumerate(messages) if self.knows(id_of(message))]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from importlib.util import find_spec
@@ -1177,7 +1178,7 @@ def test_searches_go_on_while_reindexing(
     thread.join()
     assert right[0] > 10
     assert wrong == []
-    assert [type(error) for error in errors] == [EmbeddingMismatchError]
+    assert [type(error) for error in errors] == [EmbeddingMismatchError], "".join(traceback.format_exception(errors[0]))
     for at in range(40):
         assert said(other.session(f"s{at % 8}").search(f"apple{at}", k=1)) == [f"apple{at} river stone{at % 7} cloud"]
     assert len(other.retriever(user_id="u", k=99, search_type="similarity").invoke("river")) == 40

@@ -18,6 +18,7 @@ from http_servers import served
 from support import SEPARATOR, Ledger
 
 from langchain_motorhead import Motorhead, Window
+from langchain_motorhead.keys import session_keys
 from langchain_motorhead.server import Settings, create_app
 
 SMALL = Window(max_messages=4)
@@ -229,13 +230,10 @@ def test_the_window_is_the_most_that_is_read(make: MakeMotorhead) -> None:
         assert len(http.get("/sessions/s/memory").json()["messages"]) == 2
 
 
-def test_foreign_records_are_left_out(http: httpx.Client, client: redis.Redis) -> None:
+def test_foreign_records_are_left_out(http: httpx.Client, client: redis.Redis, namespace: str) -> None:
     """What another program put into a list spoils no answer."""
     http.post("/sessions/s/memory", json=said("one"))
-    (key,) = [key for key in client.keys("*:messages") if client.lindex(key, 0) == b'{"role":"Human","content":"one"}'][
-        -1:
-    ]
-    client.rpush(key, "no JSON", "[]", '{"role": 1}')
+    client.rpush(session_keys(namespace, "s").messages, "no JSON", "[]", '{"role": 1}')
     assert [each["content"] for each in http.get("/sessions/s/memory").json()["messages"]] == ["one"]
 
 
