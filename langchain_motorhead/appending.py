@@ -44,7 +44,7 @@ def append(
         keys,
         records,
         now=time.time_ns() // 1_000,
-        epoch=os.urandom(8).hex(),
+        token=os.urandom(8).hex(),
         ttl=engine.ttl,
         recall=engine.indexer is not None,
         one_slot=engine.one_slot,

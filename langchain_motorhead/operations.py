@@ -143,7 +143,7 @@ def append(
     records: Sequence[Record],
     *,
     now: int,
-    epoch: str,
+    token: str,
     ttl: int,
     recall: bool,
     one_slot: bool,
@@ -155,8 +155,8 @@ def append(
         keys: Keys of the session.
         records: The messages, one at least; all of them with tokens, or none.
         now: Microseconds since 1970.
-        epoch: Random, made for this append: the session's epoch if it is new, and by which the same append, sent again
-            because its answer was lost, is recognised where the messages have no ids.
+        token: Random, made for this append: by it the same append, sent again because its answer was lost, is
+            recognised where the messages have no ids. A new session's epoch is made of it and the time.
         ttl: Milliseconds until the session expires unless written to, or 0.
         recall: Whether the messages are to be indexed.
         one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
@@ -172,7 +172,7 @@ def append(
     args = (
         keys.member,
         now,
-        epoch,
+        token,
         keys.user,
         ttl,
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),

@@ -3,7 +3,7 @@
 --
 -- KEYS  messages, state, count of documents that may be left of an expired session, and the registries that list the
 --       session (none where they are in another cluster slot)
--- ARGV  session id, now in µs, token of this append (and epoch if the session is new), user or '', TTL in ms or 0,
+-- ARGV  session id, now in µs, token of this append, user or '', TTL in ms or 0,
 --       tokens of each message with commas between them or '', 1 to keep the time for recall, what the keys of
 --       documents begin with, marks of the messages' ids (11 characters each, spaces for none) or '', epochs that gave them (16
 --       characters each) or '', what to leave out ('nothing'; '' what is known; 'before': and all before it; 'only': the same,
@@ -11,14 +11,14 @@
 -- Returns {0, user} if the session is another user's, {2} if none is known that should be, else {1, length, tokens of
 -- the list or nil, messages appended, their tokens or nil}.
 local messages, state = KEYS[1], KEYS[2]
-local id, now, epoch, user, ttl, tokens, recall, prefix, marks, origins, leave = unpack(ARGV, 1, 11)
+local id, now, token, user, ttl, tokens, recall, prefix, marks, origins, leave = unpack(ARGV, 1, 11)
 local HEAD, REMEMBERED, MARK = 11, 128, 11
 local NONE = string.rep(' ', MARK)
 local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids')
 if user ~= '' and known[2] and known[2] ~= user then
   return {0, known[2]}
 end
-if known[3] == epoch then
+if known[3] == token then
   return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false} -- sent again, as its answer was lost
 end
 
@@ -85,9 +85,12 @@ for from = 1, #records, 4000 do
   length = redis.call('RPUSH', messages, unpack(records, from, math.min(from + 3999, #records)))
 end
 if known[1] then
-  redis.call('HSET', state, 'updated', now, 'last', epoch)
+  redis.call('HSET', state, 'updated', now, 'last', token)
 else
-  redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'last', epoch, 'format', 1)
+  -- Not the token itself: the same append, sent again after a deletion, would make what a compaction read before it.
+  local time = redis.call('TIME')
+  local made = token:sub(-8) .. string.format('%08x', time[1] % 4294 * 1000000 + time[2])
+  redis.call('HSET', state, 'epoch', made, 'created', now, 'updated', now, 'last', token, 'format', 1)
 end
 if ids ~= '' and ids ~= known[8] then
   redis.call('HSET', state, 'ids', ids:sub(-MARK * REMEMBERED))

@@ -11,18 +11,23 @@ local args, OWN = {}, 5
 for at = OWN + 1, #ARGV - (count == '0' and 1 or 0) do
   args[at - OWN] = ARGV[at]
 end
-local state, id, now, epoch, user, ttl = KEYS[2], args[1], args[2], args[3], args[4], args[5]
-local was = redis.call('HMGET', state, 'epoch', 'groups')
+local state, id, now, token, user, ttl = KEYS[2], args[1], args[2], args[3], args[4], args[5]
+local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced')
 local result = append(KEYS, args)
 if result[1] ~= 1 or (count == '0' and replace == '0') then
   return result
+end
+if was[3] == token then
+  return result -- sent again, as its answer was lost: what was summarized since is not to be replaced, too
 end
 
 if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
   for at = 4, #KEYS do
     redis.call('ZADD', KEYS[at], now, id)
   end
-  redis.call('HSET', state, 'epoch', epoch, 'created', now, 'updated', now, 'format', 1)
+  local time = redis.call('TIME') -- see append.lua
+  local made = token:sub(-8) .. string.format('%08x', time[1] % 4294 * 1000000 + time[2])
+  redis.call('HSET', state, 'epoch', made, 'created', now, 'updated', now, 'format', 1)
   if user ~= '' then
     redis.call('HSET', state, 'user', user)
   end
@@ -32,8 +37,9 @@ if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a se
 end
 if replace == '1' and summary == '' then
   redis.call('HDEL', state, 'summary')
+  redis.call('HSET', state, 'replaced', token)
 elseif replace == '1' then
-  redis.call('HSET', state, 'summary', summary)
+  redis.call('HSET', state, 'summary', summary, 'replaced', token)
 end
 
 -- Which sets list the session beside its registries, for its deletion: keys, with spaces before and after.

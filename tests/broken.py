@@ -1,0 +1,190 @@
+"""The package, broken on purpose in one place each: what a simulation has to find."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Any
+
+import pytest
+
+from langchain_motorhead import compaction, window
+from langchain_motorhead.operations import SCRIPTS, Script
+from langchain_motorhead.server import posting
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One thing that is broken.
+
+    Attributes:
+        scenario: Where it shows.
+        changes: What is put in the place of what: in a script, by its name, or in a function.
+    """
+
+    scenario: str
+    changes: tuple[tuple[str | Callable[..., Any], str, str], ...]
+
+    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Break it, until the end of the test."""
+        for what, old, new in self.changes:
+            if not isinstance(what, str):
+                _change_function(monkeypatch, what, old, new)
+            elif what == "post":
+                monkeypatch.setattr(posting, "_POST", _changed(posting._POST, old, new))
+            else:
+                monkeypatch.setitem(SCRIPTS, what, _changed(SCRIPTS[what], old, new))
+
+
+def _changed(script: Script, old: str, new: str) -> Script:
+    assert script.source.count(old) == 1, f"{script.source.count(old)} times: {old}"
+    source = script.source.replace(old, new)
+    return Script(source, sha1(source.encode()).hexdigest())
+
+
+def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], old: str, new: str) -> None:
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"{source.count(old)} times: {old}"
+    module = sys.modules[function.__module__]
+    made: dict[str, Any] = {}
+    exec(
+        compile("from __future__ import annotations\n" + source.replace(old, new), "broken", "exec"), vars(module), made
+    )
+    monkeypatch.setattr(module, function.__name__, made[function.__name__])
+
+
+def _script(scenario: str, name: str, old: str, new: str) -> Broken:
+    return Broken(scenario, ((name, old, new),))
+
+
+_FENCE = "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < tonumber(count) then"
+_SUMMARY = "if (known[4] or '') ~= before then"
+_UNINDEXED = "if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then"
+_TRIM = "redis.call('LTRIM', messages, count, -1)"
+_MOVED_ON = "known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= start"
+_NEVER = "if false then"
+
+BROKEN = {
+    "a commit without any fence": Broken("compacting", (("commit", _FENCE, _NEVER), ("commit", _SUMMARY, _NEVER))),
+    "a commit that does not compare epochs": _script("compacting", "commit", "known[1] ~= epoch or ", ""),
+    "a commit that does not compare where the list begins": Broken(
+        "compacting", (("commit", "(known[2] or '0') ~= first or ", ""), ("commit", _SUMMARY, _NEVER))
+    ),
+    "a commit that does not compare summaries": _script("setting", "commit", _SUMMARY, _NEVER),
+    "a commit that trims one more": _script(
+        "compacting", "commit", _TRIM, "redis.call('LTRIM', messages, count + 1, -1)"
+    ),
+    "a commit that trims one less": _script(
+        "compacting", "commit", _TRIM, "redis.call('LTRIM', messages, count - 1, -1)"
+    ),
+    "a commit that keeps so many of the newest": _script(
+        "compacting", "commit", _TRIM, "redis.call('LTRIM', messages, -1, -1)"
+    ),
+    "a commit that does not say where the list begins": _script(
+        "compacting", "commit", "redis.call('HINCRBY', state, 'first', count)", ""
+    ),
+    "a commit that does not count tokens": _script("tools", "commit", "if size ~= '' then", _NEVER),
+    "a trim before what is trimmed is indexed": Broken(
+        "indexing",
+        (("commit", _UNINDEXED, _NEVER), (compaction.compact, "if compactor.recall:", "if False:")),
+    ),
+    "a summary stored in one step, and the trim in another": Broken(
+        "compacting",
+        (
+            (
+                "commit",
+                "redis.call('HINCRBY', state, 'first', count)\n",
+                "if given == '1' then redis.call('HSET', state, "
+                "'summary', summary) return 1 end\nredis.call('HINCRBY', state, 'first', count)\n",
+            ),
+            (
+                compaction._fold,
+                "if not committed:",
+                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), lease=LEASE, "
+                "summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
+                "        if not committed:",
+            ),
+        ),
+    ),
+    "an empty answer that is taken for a summary": Broken(
+        "compacting", ((compaction._answer, "if not answer.text.strip():", "if False:"),)
+    ),
+    "a failure that is taken for a summary": Broken(
+        "compacting",
+        (
+            (
+                compaction._summarize,
+                "if not compactor.has_fallback:\n            raise",
+                "return Summary(str(error), 0)",
+            ),
+        ),
+    ),
+    "a cut between a call and its result": Broken("tools", ((window.safe_cuts, "if not blocked[at]", ""),)),
+    "an append that trims": _script(
+        "compacting", "append", "if known[1] then", "redis.call('LTRIM', messages, -3, -1)\nif known[1] then"
+    ),
+    "an append that does not know what was sent again": Broken(
+        "resending",
+        (
+            ("append", "if known[3] == token then", _NEVER),
+            ("append", "local ids, fresh = known[8] or ''", "local ids, fresh = ''"),
+        ),
+    ),
+    "a new session with the epoch of the one before": _script(
+        "resending", "append", "token:sub(-8) .. string.format('%08x', time[1] % 4294 * 1000000 + time[2])", "token"
+    ),
+    "an append that does not list the session": _script(
+        "resending", "append", "redis.call('ZADD', KEYS[at], now, id)", ""
+    ),
+    "a summary that is replaced twice": _script("setting", "post", "if was[3] == token then", _NEVER),
+    "a lease given back without its token": _script(
+        "compacting", "release", "if holder == ARGV[1] then", "if holder then"
+    ),
+    "a lease held for longer by anybody": _script(
+        "compacting",
+        "renew",
+        "if holder == ARGV[1] or holder == ARGV[1] .. '!' then",
+        "redis.call('SET', KEYS[1], ARGV[1])\nif true then",
+    ),
+    "a lease taken from whoever holds it": _script(
+        "compacting", "begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
+    ),
+    "a pause in the place of another's lease": _script(
+        "failing", "fail", "if not holder or holder == ARGV[1] or holder == ARGV[1] .. '!' then", "if true then"
+    ),
+    "a failure that is counted of a session that is gone": _script(
+        "compacting", "fail", "if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then", _NEVER
+    ),
+    "a request for a compaction that is forgotten": _script(
+        "chatting", "begin", "redis.call('APPEND', lease, '!')", ""
+    ),
+    "a lease without an end": _script(
+        "compacting",
+        "begin",
+        "redis.call('SET', lease, token, 'PX', duration)",
+        "redis.call('SET', lease, token, 'PX', 1)\nredis.call('PERSIST', lease)",
+    ),
+    "an index that does not compare epochs": _script("indexing", "index", "known[1] ~= epoch or ", ""),
+    "an index that does not compare how much is indexed": _script(
+        "failing_to_index", "index", _MOVED_ON, "known[1] ~= epoch"
+    ),
+    "documents stored, and not that they are": _script(
+        "failing_to_index", "index", "redis.call('HSET', state, 'indexed', upto, 'generation', generation)", ""
+    ),
+    "documents with the time of another message": _script("indexing", "index", "stamp = stamps[at]", ""),
+    "documents that do not get their user": _script("indexing", "index", "redis.call('HSET', key, 'user', user)", ""),
+    "a deletion that leaves documents": _script(
+        "indexing", "delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
+    ),
+    "a deletion that leaves a lease": _script("compacting", "delete", "state, KEYS[3], KEYS[4])", "state, KEYS[4])"),
+    "a deletion that leaves the list": _script(
+        "compacting", "delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
+    ),
+    "a deletion that leaves the session listed": _script(
+        "compacting", "delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""
+    ),
+}
