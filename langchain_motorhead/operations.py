@@ -183,7 +183,9 @@ def append(
         leave_out.value,
         *(record.data for record in records),
     )
-    session = (keys.messages, keys.state, keys.stale)
+    # The last is of use where there is a time to live. While a cluster moves a slot, it refuses a script with a key
+    # that is not there: none is named without need, so that an append goes on.
+    session = (keys.messages, keys.state, keys.stale if ttl else keys.state)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["append"], session + keys.registries, args),)
     else:

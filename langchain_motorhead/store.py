@@ -16,10 +16,14 @@ from langchain_motorhead.exceptions import (
     StoreUnavailableError,
     WrongKeyTypeError,
 )
-from langchain_motorhead.operations import Command, Operation, Script
+from langchain_motorhead.operations import SCRIPTS, Command, Operation, Script
 
 T = TypeVar("T")
 
+# What redis-py says when it was sent from node to node too often.
+_REDIRECTED = "TTL exhausted"
+# Commands that are sent to a cluster at once, where their order does not matter.
+_SIDE_BY_SIDE = 32
 # Stored records are bytes, whatever the user's client does with its other replies.
 _RAW: Any = {"NEVER_DECODE": True}
 
@@ -66,7 +70,12 @@ class Store:
                 return [client.execute_command(*self._packed(commands[0], with_source), **_RAW)]
             if self.connection.clustered:
                 # redis-py's sync cluster pipeline asks the server for a script's keys, and sends again what failed.
-                return [reply for each in commands for reply in self._send([each], with_source=with_source)]
+                replies: list[Any] = []
+                for each in commands:
+                    replies += self._send([each], with_source=with_source)
+                    if isinstance(replies[-1], Exception):  # what comes after it is not to be done without it
+                        break
+                return replies + [None] * (len(commands) - len(replies))
             with client.pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*self._packed(command, with_source), **_RAW)
@@ -78,11 +87,14 @@ class Store:
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         try:
-            packed = [self._packed(command, with_source) for command in commands]
-            if self.connection.clustered:
-                replies = await self._apiped(packed)
+            if self.connection.clustered and len(commands) > 1:
+                replies = await self._asend_apart(commands, with_source=with_source)
             else:
-                replies = await self.connection.pipelining.send(packed, self._apiped)
+                packed = [self._packed(command, with_source) for command in commands]
+                clustered = self.connection.clustered
+                replies = await (
+                    self._apiped(packed) if clustered else self.connection.pipelining.send(packed, self._apiped)
+                )
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
             replies = _failed(error, commands)
         if task and task.cancelling() > cancelled:
@@ -98,6 +110,17 @@ class Store:
             for command in packed:
                 pipeline.execute_command(*command, **_RAW)
             return list(await pipeline.execute(raise_on_error=False))
+
+    async def _asend_apart(self, commands: Sequence[Command], *, with_source: bool) -> list[Any]:
+        """Send commands to a cluster, but not by redis-py's pipeline, which never looks for the heir of a lost node."""
+        in_order = any(isinstance(command.name, Script) for command in commands)
+        width, replies = 1 if in_order else _SIDE_BY_SIDE, list[Any]()
+        for at in range(0, len(commands), width):
+            some = (self._asend([each], with_source=with_source) for each in commands[at : at + width])
+            replies += [reply for one in await asyncio.gather(*some) for reply in one]
+            if any(isinstance(reply, Exception) for reply in replies[at:]):
+                break
+        return replies + [None] * (len(commands) - len(replies))
 
     def _packed(self, command: Command, with_source: bool) -> tuple[Any, ...]:  # noqa: FBT001 - on the hot path
         name, keys, args = command
@@ -148,7 +171,9 @@ def _mapped(error: Exception, command: Command) -> StoreError:
     if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
         return StoreError(f"Redis does not let this user in, or not do this: {text}")
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
-        return StoreUnavailableError(f"Redis cannot be reached: {text}. Check the URL, and that the server is up")
+        return StoreUnavailableError(
+            f"Redis cannot be reached: {text}. Check the URL, and that the server is up{_in_doubt(command)}"
+        )
     # A server before 7 wraps the error of a script's command in its own.
     if "WRONGTYPE" in text:
         return WrongKeyTypeError(
@@ -161,15 +186,34 @@ def _mapped(error: Exception, command: Command) -> StoreError:
         return StoreUnavailableError(
             f"the Redis cluster cannot be reached: {text}. Check the URL, and that its nodes are up"
         )
+    if isinstance(error, exceptions.ClusterError | exceptions.TryAgainError) or "NOREPLICAS" in text:
+        text = text.replace(_REDIRECTED, "a slot is being moved, or its nodes do not agree whose it is")
+        return StoreUnavailableError(
+            f"Redis does not take this now: {text}. {_written(command)}. Try again when its nodes are up and in touch"
+        )
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "don't hash to the same slot" in text:
         return StoreError("this Redis is a node of a cluster. Connect with redis+cluster://, or with ?cluster=true")
     if isinstance(error, exceptions.OutOfMemoryError) or "OOM command not allowed" in text:
-        return StoreError("Redis is at its maxmemory and takes no more. Nothing was written. Give it more memory")
+        return StoreError(f"Redis is at its maxmemory and takes no more. {_written(command)}. Give it more memory")
     if isinstance(error, exceptions.ReadOnlyError) or "READONLY" in text:
         return StoreError(
             "Redis is a read-only replica. Connect to the primary, or through Sentinel or a cluster client"
         )
     return StoreError(f"Redis refused: {text}")
+
+
+def _written(command: Command) -> str:
+    """Say what was written although a command was refused: in a cluster, a session is listed in a step of its own."""
+    if command.name != "ZADD":
+        return "Nothing was written"
+    return "The messages were stored, but their session is not listed yet: the next append does that"
+
+
+def _in_doubt(command: Command) -> str:
+    """Say what may have come of an append whose answer was lost."""
+    if command.name is not SCRIPTS["append"]:
+        return ""
+    return ". The messages may have been stored: append them again, which stores those that have ids once"
 
 
 def _of_search(error: Exception) -> StoreError | None:

@@ -1,8 +1,8 @@
 -- Append messages, together with everything that must agree with them. Nothing is written if anything is refused.
 -- A message whose id is known is left out: the same append, sent again, changes nothing.
 --
--- KEYS  messages, state, count of documents that may be left of an expired session, and the registries that list the
---       session (none where they are in another cluster slot)
+-- KEYS  messages, state, count of documents that may be left of an expired session (without TTL, anything), and the
+--       registries that list the session (none where they are in another cluster slot)
 -- ARGV  session id, now in µs, token of this append, user or '', TTL in ms or 0,
 --       tokens of each message with commas between them or '', 1 to keep the time for recall, what the keys of
 --       documents begin with, marks of the messages' ids (11 characters each, spaces for none) or '', epochs that gave them (16

@@ -9,7 +9,9 @@
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, reach, context, prefix = unpack(ARGV, 1, 6)
 local holder = redis.call('GET', lease)
-if holder and redis.call('PTTL', lease) >= 0 and holder ~= token and holder ~= token .. '!' then
+local left = redis.call('PTTL', lease)
+-- No lease of ours is without an end, or longer than this: then Redis' clock was set back.
+if holder and left >= 0 and left <= 600000 and holder ~= token and holder ~= token .. '!' then
   if string.sub(holder, -1) ~= '!' then
     redis.call('APPEND', lease, '!')
   end
