@@ -5,7 +5,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check lint types notebooks outputs docs format lock clean
+.PHONY: help demo test check audit soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,7 +16,7 @@ demo: $(STAMP) ## Replay real dialogues through a real Redis, and show that noth
 test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
 	@$(RUN)python -m pytest --numprocesses auto --dist loadfile
 
-check: lint types test ## Lint, format, types and tests: what CI runs
+check: lint types audit test ## Lint, format, types, known vulnerabilities and tests: what CI runs
 
 lint: $(STAMP) ## Check style and format
 	@$(RUN)ruff check .
@@ -24,6 +24,19 @@ lint: $(STAMP) ## Check style and format
 
 types: $(STAMP) ## Check types
 	@$(RUN)mypy
+
+audit: $(STAMP) ## Look up known vulnerabilities of what is pinned, where there is somebody to ask
+	@$(RUN)python .ci/audit.py
+
+load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh them
+	@$(RUN)python benchmarks/load.py
+
+soak: $(STAMP) ## Write for three minutes while all that can fail does, and count what is left
+	@$(RUN)python benchmarks/soak.py
+
+fuzz: $(STAMP) ## Feed the codec what a fuzzer makes up, for a minute
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check atheris
+	@$(RUN)python benchmarks/fuzz.py -max_total_time=60 -timeout=20
 
 notebooks: $(STAMP) ## Run the notebooks from top to bottom
 	@$(RUN)python -m pytest --nbmake notebooks

@@ -26,6 +26,8 @@ _PAUSES = {"first_pause": 1_000, "longest_pause": 300_000}
 _POLL = Pause(0.1)
 # Messages beyond the window to look at in one go: bounds the memory of folding a session of any length.
 _LOOK_AHEAD = 1_000
+# Summaries in a row that the session may move on under. Each costs a call of the model.
+_MOST_VAIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
         What was done. A failed summarization is in its `error`; whatever was committed before it stays.
     """
     report = CompactionReport()
-    limit = compactor.window.max_messages + _LOOK_AHEAD
+    limit, vain = compactor.window.max_messages + _LOOK_AHEAD, 0
     while True:
         seen: Reading | Refusal = yield operations.begin(keys, token, lease=LEASE, limit=limit, force=explicit)
         if seen is Refusal.BUSY and explicit:
@@ -102,7 +104,9 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
                 continue
             return report
         try:
-            yield from _fold(keys, token, compactor, seen, batches, messages, drift, report)
+            before = report.batches
+            whole = yield from _fold(keys, token, compactor, seen, batches, messages, drift, report)
+            vain = _count_vain(vain, progress=whole or report.batches > before)
         except SummarizationError as error:
             failures, pause = yield operations.fail(keys, token, seen.epoch or "", **_PAUSES)
             logger.warning(
@@ -122,8 +126,12 @@ def _fold(
     messages: list[BaseMessage | None],
     drift: int | None,
     report: CompactionReport,
-) -> Flow[None]:
-    """Summarize and commit each batch, until the session moves on under it: then it is to be looked at anew."""
+) -> Flow[bool]:
+    """Summarize and commit each batch, until the session moves on under it: then it is to be looked at anew.
+
+    Returns:
+        Whether all were committed.
+    """
     at = 0
     for batch in batches:
         summary, spent = seen.summary, 0
@@ -146,12 +154,26 @@ def _fold(
         )
         if not committed:
             logger.info("session %r: changed while it was summarized; nothing was removed", keys.session_id)
-            return
+            return False
         seen = seen._replace(summary=summary, first=seen.first + batch.count)
         drift = None if drift is None else 0
         report.folded += batch.count
         report.batches += 1
         report.tokens += spent
+    return True
+
+
+def _count_vain(vain: int, *, progress: bool) -> int:
+    """Count summaries in a row that could not be stored.
+
+    Raises:
+        SummarizationError: They are too many to go on paying for.
+    """
+    if progress:
+        return 0
+    if vain + 1 == _MOST_VAIN:
+        raise SummarizationError(f"the session changed, or is damaged, under each of {_MOST_VAIN} summaries")
+    return vain + 1
 
 
 def _indexed(batches: Sequence[Batch], seen: Reading, keys: SessionKeys) -> list[Batch]:

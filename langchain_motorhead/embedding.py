@@ -12,6 +12,7 @@ from langchain_core.embeddings import Embeddings
 
 from langchain_motorhead.batching import Batcher
 from langchain_motorhead.calls import Done, TooManyAbandonedError, TooSlowError, acall, await_for, call, wait_for
+from langchain_motorhead.concealing import concealed
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows import Embed, Vectors
 
@@ -49,12 +50,12 @@ class EmbeddingCalls:
                 done = call(lambda: [run(self.embeddings.embed_query, text) for text in texts], self.timeout, heartbeat)
             except (TooSlowError, TooManyAbandonedError) as error:
                 raise self._gave_up(error) from error
-            return _vectors(texts, done)
+            return _vectors(texts, done, self.embeddings)
         try:
             done = wait_for(self.batcher.submit(texts), self.timeout, heartbeat)
         except TooSlowError as error:
             raise self._gave_up(error) from error
-        return _vectors(texts, done)
+        return _vectors(texts, done, self.embeddings)
 
     async def acall(self, request: Embed, heartbeat: Callable[[], Awaitable[object]]) -> Vectors:
         """Wait for vectors, awaiting `heartbeat` every few seconds.
@@ -71,7 +72,7 @@ class EmbeddingCalls:
                 )
             except (TooSlowError, TooManyAbandonedError) as error:
                 raise self._gave_up(error) from error
-            return _vectors(texts, done)
+            return _vectors(texts, done, self.embeddings)
         if request.query:
             try:
                 async with asyncio.timeout(self.timeout) as limit:
@@ -79,7 +80,7 @@ class EmbeddingCalls:
             except Exception as error:
                 if limit.expired():
                     raise self._gave_up(TooSlowError()) from error
-                raise _failed(error) from error
+                raise _failed(error, self.embeddings) from error
             return _checked(texts, vectors)
         if type(self.embeddings).aembed_documents is not Embeddings.aembed_documents:
             task = asyncio.get_running_loop().create_task(_awaited(self.embeddings, texts), context=Context())
@@ -90,7 +91,7 @@ class EmbeddingCalls:
             done = await await_for(future, self.timeout, heartbeat)
         except TooSlowError as error:
             raise self._gave_up(error) from error
-        return _vectors(texts, done)
+        return _vectors(texts, done, self.embeddings)
 
     def _gave_up(self, error: Exception) -> EmbeddingError:
         if isinstance(error, TooSlowError):
@@ -169,11 +170,11 @@ async def _awaited(embeddings: Embeddings, texts: list[str]) -> list[list[float]
     return await embeddings.aembed_documents(texts)
 
 
-def _vectors(texts: Sequence[str], done: Done) -> Vectors:
+def _vectors(texts: Sequence[str], done: Done, model: Embeddings) -> Vectors:
     try:
         vectors = done.result()
     except BaseException as error:  # it ends the call, and not the thread that waits for it
-        raise _failed(error) from error
+        raise _failed(error, model) from error
     return _checked(texts, vectors)
 
 
@@ -193,5 +194,6 @@ def _checked(texts: Sequence[str], vectors: Any) -> Vectors:
     return plain
 
 
-def _failed(error: BaseException) -> EmbeddingError:
-    return EmbeddingError(f"the embedding model raised {type(error).__name__}: {str(error)[:200]}")
+def _failed(error: BaseException, model: Embeddings) -> EmbeddingError:
+    why = concealed(str(error), getattr(model, "given", model))[:200]
+    return EmbeddingError(f"the embedding model raised {type(error).__name__}: {why}")

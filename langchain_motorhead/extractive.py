@@ -83,6 +83,10 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
         """Return the new summary, as `invoke` does, without holding up the event loop."""
         return await self._acall_with_config(self._asummarize, input, config, **kwargs)
 
+    def says_nothing(self, given: SummaryInput) -> bool:
+        """Whether there is nothing to keep, as in messages of spaces alone: then an empty answer is no failure."""
+        return not any(read_summary(given["summary"] or "")) and not read_messages(given["messages"])
+
     async def _asummarize(self, given: SummaryInput) -> str:
         # A counter may load its encoding, or ask someone.
         chars = len(given["summary"] or "") + sum(len(message.text) for message in given["messages"])

@@ -49,7 +49,7 @@ class Store:
         if forgotten := self._forgotten(operation.commands, replies):
             replies = [*replies[: -len(forgotten)], *self._send(forgotten, with_source=True)]
             self._forgotten(operation.commands, replies)
-        return operation.read(replies)
+        return _read(operation, replies)
 
     async def arun(self, operation: Operation[T]) -> T:
         """Execute an operation.
@@ -61,7 +61,7 @@ class Store:
         if forgotten := self._forgotten(operation.commands, replies):
             replies = [*replies[: -len(forgotten)], *await self._asend(forgotten, with_source=True)]
             self._forgotten(operation.commands, replies)
-        return operation.read(replies)
+        return _read(operation, replies)
 
     def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
@@ -149,6 +149,15 @@ class Store:
         return [] if first is None else list(commands[first:])
 
 
+def _read(operation: Operation[T], replies: list[Any]) -> T:
+    try:
+        return operation.read(replies)
+    except MotorheadError:
+        raise
+    except ValueError as error:
+        raise StoreError("a field of a session holds what this package does not write. Restore or delete it") from error
+
+
 def _failed(error: Exception, commands: Sequence[Command]) -> list[Any]:
     """Give the error in the place of each reply; what is no error of Redis or the network is raised."""
     from redis.exceptions import RedisClusterException, RedisError
@@ -168,7 +177,7 @@ def _mapped(error: Exception, command: Command) -> StoreError:
     from redis import exceptions
 
     text = str(error).rstrip(".")
-    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
+    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or "ACL failure" in text:
         return StoreError(f"Redis does not let this user in, or not do this: {text}")
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
         return StoreUnavailableError(

@@ -30,7 +30,11 @@ new messages add nothing to it, answer NONE."""
 DEFAULT_BUDGET = 8_000
 """Tokens that a summarizer is given at once where nothing says otherwise."""
 _LEAST_BUDGET = 64
+# Characters. What is far longer than was asked for is no summary: all later calls and prompts would carry it.
+_LONGEST_ANSWER = 100_000
 
+# By what providers say that an answer is a refusal, or was cut off by a filter.
+_REFUSALS = frozenset({"content_filter", "refusal", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST"})
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[list[BaseMessage], Any, T]
@@ -63,7 +67,7 @@ class Summarizer(Runnable[SummaryInput, str]):
             The new summary; the old one if the model has nothing to add, and `NONE` if there is neither.
 
         Raises:
-            SummarizationError: The model answered nothing.
+            SummarizationError: The model refused, answered nothing, or far more than a summary.
         """
 
         def run(given: SummaryInput, run_manager: CallbackManagerForChainRun, config: RunnableConfig) -> str:  # noqa: ARG001
@@ -113,10 +117,7 @@ class Summarizer(Runnable[SummaryInput, str]):
         room = max(self.max_input_tokens - self._size(summary or ""), self.max_input_tokens // 4)
         group, *rest = chunk(messages, room, self._count)
         answer = yield self._ask(summary, group)
-        text = str(answer.text) if isinstance(answer, BaseMessage) else str(answer)
-        if not text.strip():
-            raise SummarizationError("the model answered nothing")
-        return merge_summary(summary, text), [message for later in rest for message in later]
+        return merge_summary(summary, _text(answer)), [message for later in rest for message in later]
 
     def _size(self, text: str) -> int:
         return self._count([HumanMessage(text)])
@@ -129,6 +130,26 @@ class Summarizer(Runnable[SummaryInput, str]):
             return [HumanMessage(prompt)]
         said = "\n\n".join(f"{_HEADINGS[part]}\n{parts[part]}" for part in missing)
         return [SystemMessage(prompt), HumanMessage(f"{said}\n\nNew summary:")]
+
+
+def _text(answer: Any) -> str:
+    """Give the text of an answer that may be a summary.
+
+    Raises:
+        SummarizationError: It is none: the model refused, said nothing, or did not come to an end.
+    """
+    if isinstance(answer, BaseMessage):
+        ends = (answer.response_metadata.get(name) for name in ("finish_reason", "stop_reason"))
+        if answer.additional_kwargs.get("refusal") or _REFUSALS.intersection(
+            end for end in ends if isinstance(end, str)
+        ):
+            raise SummarizationError("the model refused to summarize")
+    text = str(answer.text) if isinstance(answer, BaseMessage) else str(answer)
+    if not text.strip():
+        raise SummarizationError("the model answered nothing")
+    if len(text) > _LONGEST_ANSWER:
+        raise SummarizationError(f"the model answered {len(text):,} characters, which is no summary")
+    return text
 
 
 _HEADINGS = {"{summary}": "Summary so far:", "{messages}": "New messages:"}

@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
 
 from langchain_motorhead.calls import Done, TooManyAbandonedError, TooSlowError, acall, call
+from langchain_motorhead.concealing import concealed
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows import Summarize, Summary, SummaryInput
 from langchain_motorhead.usage import UsageHandler
@@ -46,7 +47,7 @@ class SummarizerCalls:
             done = call(lambda: runnable.invoke(request.given, config), self.timeout, heartbeat)
         except (TooSlowError, TooManyAbandonedError) as error:
             raise self._gave_up(error) from error
-        return _summary(done, usage)
+        return _summary(done, usage, runnable, request.given)
 
     async def acall(self, request: Summarize, heartbeat: Callable[[], Awaitable[object]]) -> Summary:
         """Wait for a summary, awaiting `heartbeat` every few seconds.
@@ -61,7 +62,7 @@ class SummarizerCalls:
             done = await acall(lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
         except (TooSlowError, TooManyAbandonedError) as error:
             raise self._gave_up(error) from error
-        return _summary(done, usage)
+        return _summary(done, usage, runnable, request.given)
 
     def _chosen(self, request: Summarize) -> Runnable[SummaryInput, Any]:
         return self.fallback if request.fallback and self.fallback is not None else self.summarizer
@@ -108,7 +109,7 @@ def _config(request: Summarize, usage: UsageHandler) -> RunnableConfig:
     return RunnableConfig(callbacks=[usage], tags=list(TAGS), run_name=RUN_NAME, metadata=dict(request.metadata))
 
 
-def _summary(future: Done, usage: UsageHandler) -> Summary:
+def _summary(future: Done, usage: UsageHandler, asked: Runnable[SummaryInput, Any], given: SummaryInput) -> Summary:
     try:
         answer = future.result()
     except asyncio.CancelledError as error:
@@ -116,9 +117,12 @@ def _summary(future: Done, usage: UsageHandler) -> Summary:
     except SummarizationError:
         raise
     except BaseException as error:  # it ends the call, and not the thread that waits for it
-        raise SummarizationError(f"the summarizer raised {type(error).__name__}: {str(error)[:200]}") from error
+        why = concealed(str(error), model_below(getattr(asked, "model", asked)))[:200]
+        raise SummarizationError(f"the summarizer raised {type(error).__name__}: {why}") from error
     if isinstance(answer, BaseMessage):
         answer = str(answer.text)
     if not isinstance(answer, str):
         raise SummarizationError(f"the summarizer gave a {type(answer).__name__}; it has to give a string or a message")
+    if not answer and (says_nothing := getattr(asked, "says_nothing", None)) is not None and says_nothing(given):
+        answer = "NONE"  # such messages leave as others do
     return Summary(answer, usage.tokens)

@@ -118,7 +118,13 @@ def _from_sentinel(url: str, redis: ModuleType) -> Any:
         name, _, port = host.rpartition(":") if ":" in host else (host, "", "26379")
         sentinels.append((name.strip("[]"), int(port)))
     service, _, db = parts.path.strip("/").partition("/")
-    options: dict[str, Any] = {**_TIMEOUTS, **_identity(), "db": int(db or 0), "ssl": parts.scheme.startswith("rediss")}
+    options: dict[str, Any] = {
+        **_TIMEOUTS,
+        **_identity(),
+        "db": int(db or 0),
+        **import_module(f"{redis.__name__}.connection").parse_url(f"redis://?{parts.query}"),
+        "ssl": parts.scheme.startswith("rediss"),
+    }
     if credentials:
         options |= {"username": unquote(user) or None, "password": unquote(password) or None}
     access = {key: value for key, value in options.items() if key != "db"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from openai_stub import KEY, Stub
 from servers import cluster
 
 from langchain_motorhead import Motorhead
@@ -71,3 +72,15 @@ async def amake(url: str, namespace: str) -> AsyncIterator[MakeMotorhead]:
     yield maker(url, namespace, made)
     for motorhead in made:
         await motorhead.aclose()
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
+    """A stub, and an environment that points to it."""
+    stub = Stub()
+    monkeypatch.setenv("OPENAI_BASE_URL", stub.url)
+    monkeypatch.setenv("OPENAI_API_BASE", stub.url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    yield stub
+    stub.server.shutdown()
+    stub.server.server_close()

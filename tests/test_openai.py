@@ -2,85 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import openai
 import pytest
 from conftest import MakeMotorhead
 from langchain_openai import ChatOpenAI
+from openai_stub import KEY, Stub
 from support import contents, numbered
 
 from langchain_motorhead import ExtractiveSummarizer, SummarizationError, Window
 
 SMALL = Window(max_messages=4)
-KEY = "sk-secret-of-the-tests"
-
-
-class Stub:
-    """A server that answers chat completions as it is told.
-
-    Attributes:
-        url: Its base URL, as `OPENAI_BASE_URL` takes it.
-        requests: What was asked.
-        status: HTTP status to answer with.
-        text: What to answer.
-        delay: Seconds to wait before.
-    """
-
-    def __init__(self) -> None:
-        self.requests: list[Any] = []
-        self.status, self.text, self.delay = 200, "Bob is going to Oslo.", 0.0
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                stub.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                time.sleep(stub.delay)
-                body = json.dumps(stub.answer()).encode()
-                try:
-                    self.send_response(stub.status)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                except OSError:  # the client went away
-                    pass
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def answer(self) -> dict[str, Any]:
-        """Make the body of an answer."""
-        if self.status != 200:
-            return {"error": {"message": "not now", "type": "server_error", "code": None}}
-        message = {"role": "assistant", "content": self.text}
-        return {
-            "id": "c1", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini",
-            "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-            "usage": {"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100},
-        }  # fmt: skip
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
-    """A stub, and an environment that points to it."""
-    stub = Stub()
-    monkeypatch.setenv("OPENAI_BASE_URL", stub.url)
-    monkeypatch.setenv("OPENAI_API_BASE", stub.url)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    yield stub
-    stub.server.shutdown()
-    stub.server.server_close()
 
 
 async def test_a_model_by_its_name(amake: MakeMotorhead, stub: Stub) -> None:

@@ -24,7 +24,7 @@ FLOORS = [
     ["index_making", "loading", "side_by_side", "sessions"],
     ["compaction", "following", "prompting"],
     ["terms"],
-    ["batching", "calls", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
+    ["batching", "calls", "concealing", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
     ["clients", "pipelining"],
     ["connection", "summarizing", "extractive"],
     ["summarization", "embedding", "recall"],

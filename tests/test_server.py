@@ -16,9 +16,9 @@ import pytest
 import redis
 from conftest import MakeMotorhead
 from http_servers import process, served
+from openai_stub import Stub
 from servers import wait_until
 from support import Ledger
-from test_openai import Stub
 from test_server_wire import known, said, settled
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window

@@ -262,7 +262,7 @@ def connect_to(
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise InvalidInputError("the server's URL cannot be understood, such as http://localhost:8000") from error
-    if not host or parts.query or parts.fragment:
+    if not host or parts.query or parts.fragment or not url.isprintable():
         raise InvalidInputError("the server's URL has a host, maybe a path, and no more: http://localhost:8000")
     address = Address(url.rstrip("/"), api_key, client_id, float(timeout))
     return RemoteBackend(transport_to(address), f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}")

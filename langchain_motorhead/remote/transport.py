@@ -35,6 +35,10 @@ class Address(NamedTuple):
     client_id: str | None
     timeout: float
 
+    def __repr__(self) -> str:
+        """Name the server, without the key."""
+        return f"Address({_shown(self.url)!r})"
+
 
 class Transport(Clients):
     """The connections to one server.

@@ -24,7 +24,9 @@ class Settings(BaseSettings):
         None, "Address to listen on. Default: 0.0.0.0 with API keys, 127.0.0.1 without", "MOTORHEAD_HOST"
     )
     port: int = _variable(8000, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
-    redis_url: str = _variable("redis://localhost:6379", "Redis to work on", "REDIS_URL", "MOTORHEAD_REDIS_URL")
+    redis_url: str = _variable(
+        "redis://localhost:6379", "Redis to work on", "REDIS_URL", "MOTORHEAD_REDIS_URL", repr=False
+    )
     max_window_size: int = _variable(
         12, "Messages kept verbatim, and returned at most", "MOTORHEAD_MAX_WINDOW_SIZE", ge=2
     )
