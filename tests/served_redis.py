@@ -13,14 +13,14 @@ from langchain_motorhead.store import Store
 
 T = TypeVar("T")
 
-# All that scripts set are whole seconds, and far less than an hour.
-_SECOND, _HOUR = 1_000, 3_600_000
+# All that scripts set are whole seconds, and far less than this; our scripts take a lease of over ten minutes for none.
+_SECOND, _LONG = 1_000, 590_000
 
 
 class ServedRedis:
     """Executes operations as a driver does.
 
-    Every key that is to expire gets an hour after each operation, and is known to end when it should have.
+    Every key that is to expire gets nearly ten minutes after each operation, and is known to end when it should have.
 
     Args:
         client: Of the server.
@@ -71,11 +71,11 @@ class ServedRedis:
             for key in keys:
                 pipeline.pttl(key)
             for key, left in zip(keys, pipeline.execute(), strict=True):
-                if left > _HOUR // 2:
+                if left > _LONG // 2:
                     ends[key] = self._ends[key]
                 elif left >= 0:
                     ends[key] = self._now + -(-left // _SECOND) * _SECOND
-                    pipeline.pexpire(key, _HOUR)
+                    pipeline.pexpire(key, _LONG)
             pipeline.execute()
         self._ends = ends
 
