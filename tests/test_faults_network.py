@@ -228,11 +228,14 @@ async def test_a_network_that_is_gone_for_a_while(proxy: Proxy, namespace: str) 
         sessions = [motorhead.session(f"s{at}") for at in range(10)]
         await asyncio.gather(*(session.aappend(named(1)) for session in sessions))
         faults = [proxy.spoil("append", CUTS[at % 3]) for at in range(10)]
-        results = await asyncio.gather(
-            *(session.aappend(named(2, start=1)) for session in sessions), return_exceptions=True
-        )
-        assert [type(result) for result in results] == [StoreUnavailableError] * 10
-        assert all(fault.met.is_set() for fault in faults)
+        failed = 0
+        while not all(fault.met.is_set() for fault in faults):  # several appends share a request, and its fault
+            results = await asyncio.gather(
+                *(session.aappend(named(2, start=1)) for session in sessions), return_exceptions=True
+            )
+            assert {type(result) for result in results} <= {StoreUnavailableError, type(None)}
+            failed += sum(result is not None for result in results)
+        assert failed >= len(faults)
         await asyncio.gather(*(session.aappend(named(2, start=1)) for session in sessions))
         for session in sessions:
             assert contents((await session.aload()).messages) == names(3)
