@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.installed
+# Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
+APART := tests/test_faults_failover.py tests/test_simulation.py
 
 .PHONY: help demo test check audit soak load fuzz lint types notebooks outputs docs format lock clean
 
@@ -14,7 +16,8 @@ demo: $(STAMP) ## Replay real dialogues through a real Redis, and show that noth
 	@$(RUN)motorhead demo
 
 test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
-	@$(RUN)python -m pytest --numprocesses auto --dist loadfile
+	@$(RUN)python -m pytest --numprocesses auto --dist loadfile $(APART:%=--ignore=%)
+	@$(RUN)python -m pytest $(APART)
 
 check: lint types audit test ## Lint, format, types, known vulnerabilities and tests: what CI runs
 
