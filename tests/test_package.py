@@ -13,8 +13,8 @@ ROOT = Path(langchain_motorhead.__file__).parent
 
 # Floor by floor, from the ground: a module imports none of its own floor's later rows, and nothing of the floors above.
 FLOORS = [
-    ["exceptions", "wire"],
-    ["keys", "identity", "plain", "item_paths", "item_filters", "transcript"],
+    ["exceptions"],
+    ["wire", "keys", "identity", "plain", "item_paths", "item_filters", "transcript"],
     ["codec", "items", "tokens"],
     ["window"],
     ["operations"],

@@ -63,6 +63,11 @@ Calls: TypeAlias = Generator[Call, Answer, T]
 """A flow of requests."""
 
 
+def unwrapped(data: Any) -> Any:
+    """Give what the managed Motorhead wrapped, and anything else as it is."""
+    return data.get("data", data) if isinstance(data, dict) else data
+
+
 class Outgoing(NamedTuple):
     """Messages as they are sent: JSON each, all with an id, and whether the original keeps all there is of them."""
 
@@ -169,18 +174,16 @@ def to_memory(answer: Answer) -> Memory:
 
 def to_hits(answer: Answer, asked: Query) -> list[Hit]:
     """Read what a search found. The original says of a message no more than what it is, and how near."""
-    found = answer.data.get("data", answer.data) if isinstance(answer.data, dict) else answer.data
-    if not isinstance(found, list):
+    if not isinstance(answer.data, list):
         raise StoreError(NOT_OURS)
-    return [_hit(_mapping(each), asked) for each in found]
+    return [_hit(_mapping(each), asked) for each in answer.data]
 
 
 def to_ids(answer: Answer) -> list[str]:
     """Read a list of session ids."""
-    ids = answer.data.get("data", answer.data) if isinstance(answer.data, dict) else answer.data
-    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+    if not isinstance(answer.data, list) or not all(isinstance(each, str) for each in answer.data):
         raise StoreError(NOT_OURS)
-    return ids
+    return answer.data
 
 
 def to_mapping(answer: Answer) -> dict[str, Any]:
@@ -214,8 +217,6 @@ def _hit(data: dict[str, Any], asked: Query) -> Hit:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    if isinstance(value, dict) and isinstance(value.get("data"), dict):
-        value = value["data"]
     if not isinstance(value, dict):
         raise StoreError(NOT_OURS)
     return value

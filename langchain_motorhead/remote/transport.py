@@ -14,8 +14,8 @@ from tenacity.wait import wait_random_exponential
 from langchain_motorhead import exceptions as ours
 from langchain_motorhead.clients import Clients
 from langchain_motorhead.codec import loads
-from langchain_motorhead.remote.calls import NOT_OURS, Answer, Call
-from langchain_motorhead.wire import WIRE
+from langchain_motorhead.remote.calls import NOT_OURS, Answer, Call, unwrapped
+from langchain_motorhead.wire import CODES, WIRE
 
 if TYPE_CHECKING:
     import httpx
@@ -139,7 +139,7 @@ class Transport(Clients):
             raise _refused(response, data)
         if data is None:
             raise ours.StoreError(NOT_OURS)
-        return Answer(data, bool(self.ours))
+        return Answer(unwrapped(data), bool(self.ours))
 
     def _make_sync(self) -> httpx.Client:
         import httpx
@@ -202,18 +202,9 @@ def _wait(state: RetryCallState) -> float:
     return min(asked, _PATIENCE) if asked is not None else _backoff(state)
 
 
-_BY_CODE: dict[str, type[ours.MotorheadError]] = {
-    "invalid_message": ours.InvalidMessageError,
-    "long_term_memory_disabled": ours.RecallNotConfiguredError,
-    "wrong_key_type": ours.WrongKeyTypeError,
-    "search_unavailable": ours.SearchUnavailableError,
-    "unsupported": ours.UnsupportedError,
-    "index_missing": ours.IndexMissingError,
-    "store_error": ours.StoreError,
-    "summarization_failed": ours.SummarizationError,
-    "embedding_failed": ours.EmbeddingError,
-    "embedding_mismatch": ours.EmbeddingMismatchError,
-}
+# What the status tells better: whether it may be sent again, or what was wrong with the request.
+_BY_STATUS = (ours.InvalidInputError, ours.StoreUnavailableError, ours.ClosedError)
+_BY_CODE = {code: cls for cls, code in CODES.items() if cls not in _BY_STATUS}
 _LONG_TERM_MEMORY = "long term memory is disabled"
 
 

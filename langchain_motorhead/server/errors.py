@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead import exceptions as ours
+from langchain_motorhead.wire import CODES
 
 RETRY_AFTER = {"Retry-After": "1"}
 
@@ -72,20 +73,20 @@ class TooManyMessagesError(RequestError):
 
 
 # The first class that fits, so the more special ones come first.
-_MAPPED: tuple[tuple[type[ours.MotorheadError], int, str, str | None], ...] = (
-    (ours.InvalidMessageError, 400, "invalid_message", None),
-    (ours.InvalidInputError, 400, "invalid_input", None),
-    (ours.RecallNotConfiguredError, 400, "long_term_memory_disabled", "Long term memory is disabled"),
-    (ours.StoreUnavailableError, 503, "redis_unavailable", "Redis cannot be reached"),
-    (ours.ClosedError, 503, "stopping", "the server is stopping"),
-    (ours.WrongKeyTypeError, 409, "wrong_key_type", None),
-    (ours.SearchUnavailableError, 501, "search_unavailable", "this Redis has no search module"),
-    (ours.UnsupportedError, 501, "unsupported", None),
-    (ours.IndexMissingError, 503, "index_missing", "the index was dropped. It is made anew"),
-    (ours.StoreError, 503, "store_error", None),
-    (ours.SummarizationError, 502, "summarization_failed", "the summarizer failed. No message was removed"),
-    (ours.EmbeddingError, 502, "embedding_failed", "the embedding model failed. No message was removed"),
-    (ours.EmbeddingMismatchError, 409, "embedding_mismatch", None),
+_MAPPED: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
+    (ours.InvalidMessageError, 400, None),
+    (ours.InvalidInputError, 400, None),
+    (ours.RecallNotConfiguredError, 400, "Long term memory is disabled"),
+    (ours.StoreUnavailableError, 503, "Redis cannot be reached"),
+    (ours.ClosedError, 503, "the server is stopping"),
+    (ours.WrongKeyTypeError, 409, None),
+    (ours.SearchUnavailableError, 501, "this Redis has no search module"),
+    (ours.UnsupportedError, 501, None),
+    (ours.IndexMissingError, 503, "the index was dropped. It is made anew"),
+    (ours.StoreError, 503, None),
+    (ours.SummarizationError, 502, "the summarizer failed. No message was removed"),
+    (ours.EmbeddingError, 502, "the embedding model failed. No message was removed"),
+    (ours.EmbeddingMismatchError, 409, None),
 )
 _OF_HTTP = {404: "not_found", 405: "method_not_allowed"}
 
@@ -102,9 +103,9 @@ def of_error(error: Exception) -> Response:
         return answer(error.status, error.code, str(error), error.headers)
     if isinstance(error, HTTPException):
         return answer(error.status_code, _OF_HTTP.get(error.status_code, "http_error"), error.detail, error.headers)
-    for cls, status, code, message in _MAPPED:
+    for cls, status, message in _MAPPED:
         if isinstance(error, cls):
-            return answer(status, code, message or str(error), RETRY_AFTER if status == 503 else None)
+            return answer(status, CODES[cls], message or str(error), RETRY_AFTER if status == 503 else None)
     return answer(500, "internal", "internal error")
 
 
