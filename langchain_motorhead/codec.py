@@ -8,7 +8,7 @@ tagged by `plain.py`. Nothing stored names a class to import: a role, or a `type
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -127,20 +127,24 @@ def decode_all(records: Sequence[bytes | str], epoch: str | None, position: int)
     Returns:
         A message each, or the `InvalidMessageError` that says why a record is none.
     """
-    try:
-        parsed: list[Any] | None = orjson.loads(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
-    except (orjson.JSONDecodeError, TypeError):  # one is no JSON, or they are text
-        parsed = None
-    messages = list[BaseMessage | Exception]()
-    if parsed is None or len(parsed) != len(records):  # a record may hold what is several
-        parsed = None
-    for at, record in enumerate(records if parsed is None else parsed):
-        id_ = given_id(epoch, position + at)
+    parsed, messages = _parsed_together(records), list[BaseMessage | Exception]()
+    read: Callable[[Any, str | None], BaseMessage] = decode if parsed is None else decode_record
+    given: Sequence[Any] = records if parsed is None else parsed
+    for at, each in enumerate(given, position):
         try:
-            messages.append(decode_record(loads(record) if parsed is None else record, id_))
+            messages.append(read(each, given_id(epoch, at)))
         except InvalidMessageError as error:
             messages.append(error)
     return messages
+
+
+def _parsed_together(records: Sequence[bytes | str]) -> Sequence[Any] | None:
+    """Parse all at once, which takes half the time; None where that is not the same as one by one."""
+    try:
+        parsed: list[Any] = orjson.loads(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
+    except (orjson.JSONDecodeError, TypeError):  # one is no JSON, or they are text
+        return None
+    return parsed if len(parsed) == len(records) else None  # a record may hold what is several
 
 
 def decode_record(record: Any, fallback_id: str | None = None) -> BaseMessage:

@@ -87,14 +87,13 @@ class Store:
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         try:
-            if self.connection.clustered and len(commands) > 1:
-                replies = await self._asend_apart(commands, with_source=with_source)
-            else:
+            if not self.connection.clustered:
                 packed = [self._packed(command, with_source) for command in commands]
-                clustered = self.connection.clustered
-                replies = await (
-                    self._apiped(packed) if clustered else self.connection.pipelining.send(packed, self._apiped)
-                )
+                replies = await self.connection.pipelining.send(packed, self._apiped)
+            elif len(commands) == 1:
+                replies = await self._apiped([self._packed(commands[0], with_source)])
+            else:
+                replies = await self._asend_apart(commands, with_source=with_source)
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
             replies = _failed(error, commands)
         if task and task.cancelling() > cancelled:
