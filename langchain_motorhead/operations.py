@@ -117,19 +117,30 @@ class Appended(NamedTuple):
     tokens: int | None
 
 
-# What begins with the functions of another file.
-_TOUCHING_DOCUMENTS = ("append", "index", "delete", "texts", "restore")
+# Files whose functions a script begins with.
+_BEGINNINGS = {
+    "append": ("documents", "epochs"),
+    "restore": ("documents", "epochs"),
+    "begin": ("leases",),
+    "unindexed": ("leases",),
+    **dict.fromkeys(("index", "delete", "texts"), ("documents",)),
+}
 
 
-def _loaded(name: str) -> Script:
-    names = ("documents", name) if name in _TOUCHING_DOCUMENTS else (name,)
-    source = "\n".join((files(__package__) / "scripts" / f"{each}.lua").read_text("utf-8") for each in names)
+def source_of(name: str) -> str:
+    """Give the source of a script, or of functions for one."""
+    names = (*_BEGINNINGS.get(name, ()), name)
+    return "\n".join((files(__package__) / "scripts" / f"{each}.lua").read_text("utf-8") for each in names)
+
+
+def to_script(source: str) -> Script:
+    """Give the script of a source."""
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
 # Read with the module, and not from within an event loop when first used.
 SCRIPTS = {
-    name: _loaded(name)
+    name: to_script(source_of(name))
     for name in (
         "append", "read", "begin", "commit", "renew", "release", "fail", "delete", "prune",
         "unindexed", "index", "establish", "texts", "revise",

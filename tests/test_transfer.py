@@ -29,10 +29,11 @@ from langchain_motorhead.keys import from_member, registry_key, session_keys
 from langchain_motorhead.operations import Operation, Record
 from langchain_motorhead.server import posting
 from langchain_motorhead.sessions import Walk, all_sessions
+from langchain_motorhead.transfer import snapshots
 from langchain_motorhead.transfer.choices import Existing
 from langchain_motorhead.transfer.exporting import export_lines
 from langchain_motorhead.transfer.importing import Tally, import_lines
-from langchain_motorhead.transfer.lines import first_line, last_line
+from langchain_motorhead.transfer.lines import first_line, last_line, read_lines
 from langchain_motorhead.transfer.snapshots import PAGE
 
 HOSTILE = ["a\nb", "{x}:messages", "\x1b[31mred", "..//\\", "\ud800", "*", "%2F", "\x00", " ", "ß" * 5_000, '"}', "a/b"]
@@ -209,6 +210,23 @@ def test_imported_sessions_go_on(pair: tuple[Motorhead, Motorhead]) -> None:
     assert session.load().total == 44
     with pytest.raises(InvalidInputError):
         target.session("a", "eve").load()
+
+
+def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
+    """What read a session before it was deleted is not to take one that was put in its place for it."""
+    source, target = pair
+    source.session("s").append(numbered(2))
+    (snapshot,) = read_lines(export_lines(source), pytest.fail)
+    keys = session_keys(target.namespace, "s")
+    snapshot.state = {**snapshot.state, "updated": b"1"}
+    records = [record for page in snapshot.pages for record in page]
+    sent = snapshots.restore(keys, snapshot, records, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
+    epochs = set()
+    for _ in range(2):
+        assert target._engine.execute(sent) is snapshots.Restored.DONE
+        epochs.add(client.hget(keys.state, "epoch"))
+        target.session("s").delete()
+    assert len(epochs) == 2
 
 
 def test_time_to_live_is_moved(make: MakeMotorhead, namespace: str, client: redis.Redis) -> None:

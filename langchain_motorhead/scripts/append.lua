@@ -87,10 +87,7 @@ end
 if known[1] then
   redis.call('HSET', state, 'updated', now, 'last', token)
 else
-  -- Not the token itself: the same append, sent again after a deletion, would make what a compaction read before it.
-  local time = redis.call('TIME')
-  local made = token:sub(-8) .. string.format('%08x', time[1] % 4294 * 1000000 + time[2])
-  redis.call('HSET', state, 'epoch', made, 'created', now, 'updated', now, 'last', token, 'format', 1)
+  redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'last', token, 'format', 1)
 end
 if ids ~= '' and ids ~= known[8] then
   redis.call('HSET', state, 'ids', ids:sub(-MARK * REMEMBERED))

@@ -6,11 +6,7 @@
 --         {3} in a pause; else {2} and what read.lua has.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, force = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local holder = redis.call('GET', lease)
-local left = redis.call('PTTL', lease)
-if holder and (left < 0 or left > 600000) then
-  holder = false -- no lease or pause of ours is without an end, or so long: Redis' clock was set back
-end
+local holder = holder_of(lease)
 if holder == 'pause' and force ~= '1' then
   return {3}
 end

@@ -3,17 +3,17 @@
 -- KEYS  messages, state, leases of compaction and indexing, count of documents that may be left of an expired session,
 --       messages that were staged, and registries: those that are to list the session, then those that no longer are
 --       (none where they are in another cluster slot)
--- ARGV  session id, epoch (whose first 8 characters are a digest of what is imported), 1 to replace a session that is
+-- ARGV  session id, digest of what is imported, with which the epoch begins (8 characters), 1 to replace a session that is
 --       there, the user whose that one is or '', what the keys of documents begin with, TTL in ms or 0, time of the last
 --       activity in µs, messages there are, 1 if they were staged, how many registries are to list it, how many values
 --       follow, fields and values of the state, and the messages that were not staged
 -- Returns {0} if another session is there, {1} if it was put in place, {2} if it was before, {3} if a session is there of
 --         another user than was given, {4} if messages are missing of what was staged.
 local messages, state, stale, staged = KEYS[1], KEYS[2], KEYS[5], KEYS[6]
-local id, epoch, replace, owner, prefix, ttl, active, count, is_staged, listing, width = unpack(ARGV, 1, 11)
+local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, width = unpack(ARGV, 1, 11)
 local HEAD, CHUNK = 11, 4000
 local known = redis.call('HMGET', state, 'epoch', 'user', 'indexed', 'groups')
-if known[1] and known[1]:sub(1, 8) == epoch:sub(1, 8) then
+if known[1] and known[1]:sub(1, 8) == digest then
   redis.call('UNLINK', staged)
   return {2}
 end
@@ -51,7 +51,7 @@ end
 unlink_all(found)
 redis.call('UNLINK', messages, state, KEYS[3], KEYS[4], stale)
 
-redis.call('HSET', state, 'epoch', epoch)
+redis.call('HSET', state, 'epoch', new_epoch(digest))
 local fields = HEAD + tonumber(width)
 for from = HEAD + 1, fields, CHUNK do
   redis.call('HSET', state, unpack(ARGV, from, math.min(from + CHUNK - 1, fields)))

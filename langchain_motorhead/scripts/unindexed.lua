@@ -8,10 +8,8 @@
 --         {name, role, text, …} of documents before those, the latest first}.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, reach, context, prefix = unpack(ARGV, 1, 6)
-local holder = redis.call('GET', lease)
-local left = redis.call('PTTL', lease)
--- No lease of ours is without an end, or longer than this: then Redis' clock was set back.
-if holder and left >= 0 and left <= 600000 and holder ~= token and holder ~= token .. '!' then
+local holder = holder_of(lease)
+if holder and holder ~= token and holder ~= token .. '!' then
   if string.sub(holder, -1) ~= '!' then
     redis.call('APPEND', lease, '!')
   end

@@ -25,9 +25,7 @@ if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a se
   for at = 4, #KEYS do
     redis.call('ZADD', KEYS[at], now, id)
   end
-  local time = redis.call('TIME') -- see append.lua
-  local made = token:sub(-8) .. string.format('%08x', time[1] % 4294 * 1000000 + time[2])
-  redis.call('HSET', state, 'epoch', made, 'created', now, 'updated', now, 'format', 1)
+  redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'format', 1)
   if user ~= '' then
     redis.call('HSET', state, 'user', user)
   end

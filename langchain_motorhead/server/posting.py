@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from hashlib import sha1
 from importlib.resources import files
 
 from langchain_motorhead import listing
@@ -12,13 +11,22 @@ from langchain_motorhead.appending import append
 from langchain_motorhead.engine import Engine
 from langchain_motorhead.flows import Flow
 from langchain_motorhead.keys import SessionKeys, group_key, registry_key, session_keys, to_member
-from langchain_motorhead.operations import SCRIPTS, Appended, Command, LeaveOut, Operation, Record, Script, together
+from langchain_motorhead.operations import (
+    Appended,
+    Command,
+    LeaveOut,
+    Operation,
+    Record,
+    Script,
+    source_of,
+    to_script,
+    together,
+)
 
 
 def _loaded() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    source = f"local function append(KEYS, ARGV)\n{SCRIPTS['append'].source}\nend\n{post}"
-    return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+    return to_script(f"{source_of('epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('append')}\nend\n{post}")
 
 
 _POST = _loaded()

@@ -136,13 +136,12 @@ def _restore(engine: Engine, keys: SessionKeys, snapshot: Snapshot, *, replace: 
     now = b"%d" % (time.time_ns() // 1_000)
     times = {name: snapshot.state.get("updated", now) for name in ("created", "updated")}
     snapshot.state = {**times, **snapshot.state}
-    epoch = fingerprint.text + secrets.token_hex(4)
     while True:
         user = engine.execute(listing.owner(keys)) if replace else None
         owner = session_keys(keys.namespace, keys.session_id, user)
         outcome = engine.execute(
             snapshots.restore(
-                keys, snapshot, records, token, epoch, replace=replace, owner=owner, one_slot=engine.one_slot
+                keys, snapshot, records, token, fingerprint.text, replace=replace, owner=owner, one_slot=engine.one_slot
             )
         )
         if outcome is not Restored.OTHER_OWNER:

@@ -167,7 +167,7 @@ def restore(
     snapshot: Snapshot,
     records: Sequence[bytes] | None,
     token: str,
-    epoch: str,
+    digest: str,
     *,
     replace: bool,
     owner: SessionKeys,
@@ -180,7 +180,7 @@ def restore(
         snapshot: What it is to be.
         records: Its messages; None where they were staged.
         token: Token that they were staged with.
-        epoch: For the session; it begins with the fingerprint of what is imported.
+        digest: Fingerprint of what is imported, with which the session's epoch begins.
         replace: Whether to replace a session that is there.
         owner: Keys of the session that is there, with the user that it has.
         one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
@@ -192,7 +192,7 @@ def restore(
     old = [each for each in owner.registries if each not in keys.registries]
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (
-        keys.member, epoch, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
+        keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
         int(records is None), len(keys.registries) if one_slot else 0, len(fields), *fields, *(records or ()),
     )  # fmt: skip
     session = (keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, _staged(keys, token))
