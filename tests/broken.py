@@ -7,13 +7,12 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha1
 from typing import Any
 
 import pytest
 
 from langchain_motorhead import compaction, window
-from langchain_motorhead.operations import SCRIPTS, Script
+from langchain_motorhead.operations import SCRIPTS, Script, to_script
 from langchain_motorhead.server import posting
 
 
@@ -42,8 +41,7 @@ class Broken:
 
 def _changed(script: Script, old: str, new: str) -> Script:
     assert script.source.count(old) == 1, f"{script.source.count(old)} times: {old}"
-    source = script.source.replace(old, new)
-    return Script(source, sha1(source.encode()).hexdigest())
+    return to_script(script.source.replace(old, new))
 
 
 def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], old: str, new: str) -> None:
@@ -135,7 +133,7 @@ BROKEN = {
         ),
     ),
     "a new session with the epoch of the one before": _script(
-        "resending", "append", "token:sub(-8) .. string.format('%08x', time[1] % 4294 * 1000000 + time[2])", "token"
+        "resending", "append", "new_epoch(token:sub(-8))", "token"
     ),
     "an append that does not list the session": _script(
         "resending", "append", "redis.call('ZADD', KEYS[at], now, id)", ""
