@@ -65,7 +65,12 @@ class Connection(Clients):
         return self._make(redis.asyncio)
 
     def _close_client(self, client: Any) -> None:
-        if not any(client is each for each in self._given):
+        if any(client is each for each in self._given):
+            from langchain_motorhead.lanes import lane_of
+
+            if (lane := lane_of(client)) is not None:
+                lane.give_back()
+        else:
             for each in (client, *twins.sentinels_of(client)):
                 each.close()
                 if hasattr(each, "disconnect_connection_pools"):  # of a cluster, which else leaves its sockets open
@@ -74,6 +79,15 @@ class Connection(Clients):
     async def _aclose_client(self, client: Any) -> None:
         for each in (client, *twins.sentinels_of(client)):
             await each.aclose()
+
+    async def aclose(self) -> None:
+        """Count one handle less, and close both clients with the last: the async one of the running loop."""
+        await super().aclose()
+        if self._async is not None and not self._users:
+            from langchain_motorhead.lanes import lane_of
+
+            if (lane := lane_of(self._async)) is not None:
+                await lane.give_back()
 
     def _ended(self) -> None:
         if self._stop is not None:

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from langchain_motorhead.embedding import EmbeddingCalls
 from langchain_motorhead.exceptions import RecallNotConfiguredError, StoreError
-from langchain_motorhead.flows import Embed, Flow, Pause, Request, Summarize
+from langchain_motorhead.flows import Embed, Flow, Pause, Summarize
 from langchain_motorhead.operations import Operation
 from langchain_motorhead.store import Store
 from langchain_motorhead.summarizing import SummarizerCalls
@@ -44,13 +44,17 @@ class Driver:
         Raises:
             MotorheadError: What the flow raised, or let pass.
         """
-        progress = _Progress(flow)
-        while (request := progress.advance()) is not None:
+        answer, failed = None, None
+        while True:
             try:
-                progress.answer = self._do(request)
+                request = flow.send(answer) if failed is None else flow.throw(failed)
+            except StopIteration as end:
+                return cast("T", end.value)
+            answer, failed = None, None
+            try:
+                answer = self.store.run(request) if isinstance(request, Operation) else self._do(request)
             except Exception as error:  # noqa: BLE001 - the flow decides what it means
-                progress.error = error
-        return progress.result
+                failed = error
 
     async def arun(self, flow: Flow[T]) -> T:
         """Run a flow to its end.
@@ -58,26 +62,26 @@ class Driver:
         Raises:
             MotorheadError: What the flow raised, or let pass.
         """
-        progress = _Progress(flow)
-        while (request := progress.advance()) is not None:
+        answer, failed = None, None
+        while True:
             try:
-                progress.answer = await self._ado(request)
+                request = flow.send(answer) if failed is None else flow.throw(failed)
+            except StopIteration as end:
+                return cast("T", end.value)
+            answer, failed = None, None
+            try:
+                answer = await (self.store.arun(request) if isinstance(request, Operation) else self._ado(request))
             except Exception as error:  # noqa: BLE001 - the flow decides what it means
-                progress.error = error
-        return progress.result
+                failed = error
 
-    def _do(self, request: Request) -> Any:
-        if isinstance(request, Operation):
-            return self.store.run(request)
+    def _do(self, request: Summarize | Embed | Pause) -> Any:
         if isinstance(request, Pause):
             return time.sleep(request.seconds)
         if isinstance(request, Embed):
             return self._embedding().call(request, lambda: self._beat(request))
         return self.summaries.call(request, lambda: self._beat(request))
 
-    async def _ado(self, request: Request) -> Any:
-        if isinstance(request, Operation):
-            return await self.store.arun(request)
+    async def _ado(self, request: Summarize | Embed | Pause) -> Any:
         if isinstance(request, Pause):
             return await asyncio.sleep(request.seconds)
         if isinstance(request, Embed):
@@ -100,28 +104,3 @@ class Driver:
         if request.heartbeat is not None:
             with contextlib.suppress(StoreError):
                 await self.store.arun(request.heartbeat)
-
-
-class _Progress(Generic[T]):
-    """A flow under way: what it was last told, and what it came to."""
-
-    __slots__ = ("_flow", "_result", "answer", "error")
-
-    def __init__(self, flow: Flow[T]) -> None:
-        self._flow = flow
-        self._result: T | None = None
-        self.answer: Any = None
-        self.error: Exception | None = None
-
-    def advance(self) -> Request | None:
-        """Tell the flow what came of its last request. Returns its next, or None at its end."""
-        answer, error, self.answer, self.error = self.answer, self.error, None, None
-        try:
-            return self._flow.send(answer) if error is None else self._flow.throw(error)
-        except StopIteration as end:
-            self._result = end.value
-            return None
-
-    @property
-    def result(self) -> T:
-        return cast("T", self._result)

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -105,10 +105,10 @@ class Engine:
         self.check_open()
         return self.driver.run(flow)
 
-    async def arun(self, flow: Flow[T]) -> T:
+    def arun(self, flow: Flow[T]) -> Coroutine[Any, Any, T]:
         """Run a flow."""
         self.check_open()
-        return await self.driver.arun(flow)
+        return self.driver.arun(flow)
 
     def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session in this thread, having indexed it first where it is to be.

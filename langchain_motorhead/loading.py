@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
@@ -106,12 +105,11 @@ def decode_all(reading: Reading, keys: SessionKeys, position: int) -> list[BaseM
     Returns:
         A message each, or None where a record is not one, which is reported in the log.
     """
-    messages: list[Any] = codec.decode_all(reading.records, reading.epoch, position)
-    for at, message in enumerate(messages):
-        if isinstance(message, InvalidMessageError):
-            messages[at] = None
-            logger.warning("session %r: record %d is skipped: %s", keys.session_id, position + at, message)
-    return messages
+
+    def skip(at: int, error: InvalidMessageError) -> None:
+        logger.warning("session %r: record %d is skipped: %s", keys.session_id, at, error)
+
+    return codec.decode_all(reading.records, reading.epoch, position, skip)
 
 
 def shown(reading: Reading, keys: SessionKeys) -> list[BaseMessage]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from langchain_motorhead import searching, sessions
@@ -52,9 +52,9 @@ class RedisBackend:
         """Run a flow."""
         return self.engine.run(flow)
 
-    async def arun(self, flow: Flow[T]) -> T:
+    def arun(self, flow: Flow[T]) -> Coroutine[Any, Any, T]:
         """Run a flow."""
-        return await self.engine.arun(flow)
+        return self.engine.arun(flow)
 
     def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: LeaveOut) -> Flow[Appended | None]:
         """Store messages."""

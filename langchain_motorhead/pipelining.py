@@ -15,8 +15,8 @@ Packed: TypeAlias = tuple[Any, ...]
 Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
 """Sends commands, and gives a reply or an error for each; raises where nothing came back."""
 
-# Commands sent together at most: the replies are soon read, and the server serves others in between.
-_MOST = 256
+# Commands sent together at most: the first replies are read while the server is still at what came after them.
+_MOST = 16
 # Bytes of an operation that is sent by itself, so that no other waits behind it, or fails with it.
 _LARGE = 1 << 18
 

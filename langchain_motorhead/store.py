@@ -66,8 +66,11 @@ class Store:
     def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
             client = self.connection.sync_client
+            packed = [self._packed(command, with_source) for command in commands]
+            if (lane := _lane_of(client)) is not None:
+                return list(lane.send(packed))
             if len(commands) == 1:
-                return [client.execute_command(*self._packed(commands[0], with_source), **_RAW)]
+                return [client.execute_command(*packed[0], **_RAW)]
             if self.connection.clustered:
                 # redis-py's sync cluster pipeline asks the server for a script's keys, and sends again what failed.
                 replies: list[Any] = []
@@ -77,32 +80,37 @@ class Store:
                         break
                 return replies + [None] * (len(commands) - len(replies))
             with client.pipeline(transaction=False) as pipeline:
-                for command in commands:
-                    pipeline.execute_command(*self._packed(command, with_source), **_RAW)
+                for command in packed:
+                    pipeline.execute_command(*command, **_RAW)
                 return list(pipeline.execute(raise_on_error=False))
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
             return _failed(error, commands)
 
     async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
-        task = asyncio.current_task()
-        cancelled = task.cancelling() if task else 0
         try:
             if not self.connection.clustered:
                 packed = [self._packed(command, with_source) for command in commands]
-                replies = await self.connection.pipelining.send(packed, self._apiped)
-            elif len(commands) == 1:
-                replies = await self._apiped([self._packed(commands[0], with_source)])
-            else:
-                replies = await self._asend_apart(commands, with_source=with_source)
+                return await self.connection.pipelining.send(packed, self._apiped)
+            if len(commands) == 1:
+                return await self._apiped([self._packed(commands[0], with_source)])
+            return await self._asend_apart(commands, with_source=with_source)
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
-            replies = _failed(error, commands)
-        if task and task.cancelling() > cancelled:
-            # redis-py waits with `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
-            raise asyncio.CancelledError
-        return replies
+            return _failed(error, commands)
 
     async def _apiped(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
+        try:
+            return await self._asent(packed)
+        finally:
+            if task and task.cancelling() > cancelled:
+                # redis-py waits with `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
+                raise asyncio.CancelledError
+
+    async def _asent(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
         client = await self.connection.async_client()
+        if (lane := _lane_of(client)) is not None:
+            return list(await lane.send(packed))
         if len(packed) == 1:
             return [await client.execute_command(*packed[0], **_RAW)]
         async with client.pipeline(transaction=False) as pipeline:
@@ -139,6 +147,8 @@ class Store:
         Raises:
             StoreError: A command failed for another reason.
         """
+        if not any(isinstance(reply, Exception) for reply in replies):
+            return []
         first = None
         for at, (command, reply) in enumerate(zip(commands, replies, strict=True)):
             if isinstance(reply, Exception):
@@ -146,6 +156,12 @@ class Store:
                     raise _mapped(reply, command) from reply
                 first = at if first is None else first
         return [] if first is None else list(commands[first:])
+
+
+def _lane_of(client: Any) -> Any:
+    from langchain_motorhead.lanes import lane_of  # where there is a client, redis-py is imported
+
+    return lane_of(client)
 
 
 def _read(operation: Operation[T], replies: list[Any]) -> T:

@@ -118,7 +118,7 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
 
 def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Leave out tool results whose call is not among `messages`, as where older messages were cut off."""
-    if not any(isinstance(message, _RESULTS) for message in messages):
+    if not any(issubclass(kind, _RESULTS) for kind in set(map(type, messages))):
         return list(messages)
     calls: set[str | None] = set()
     shown: list[BaseMessage] = []
