@@ -46,6 +46,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     by_words = terms(text, indexer.recall.language) if query.search_type == "hybrid" else []
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
     counts = (max(_NEAREST, 2 * enough), max(_WORDED, 4 * enough)) if by_words else (enough + SPARE, 0)
+    again = True
     if query.exclude_window:
         counts = (counts[0] + _WINDOWS, counts[1])
     while True:
@@ -58,6 +59,9 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         ranked, all_fit = _ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
         hits = yield from gather(ranked, found, enough, query, name)
+        if name is not None and again and not all(data for _, data in hits):
+            again = False  # the index was changed for that of another model since it was asked
+            continue
         full = [count for (_, count, _), answer in zip(queries, answers, strict=True) if answer.total >= count]
         if len(hits) >= enough or not all_fit or not full or min(full) >= _MOST_FOUND:
             break

@@ -1191,6 +1191,37 @@ def test_searches_go_on_while_reindexing(
     assert set(names(2)) <= set(said(other.session("s0").search("m0 m1", k=9)))
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_an_index_that_is_switched_between_asking_and_reading(
+    make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A search whose vectors are gone when it reads them says that the index is another, not that nothing fits."""
+    motorhead = make(embeddings=Scripted(), recall=Recall(model="a"))
+    motorhead.session("s", "u").append(numbered(3))
+    motorhead.flush()
+    other, run, reindexed = make(embeddings=Scripted(), recall=Recall(model="b")), Store.run, list[int]()
+
+    def run_late(self: Store, operation: Any) -> Any:
+        reads = {command.name for command in operation.commands} == {"HMGET"}
+        if reads and self is motorhead._engine.driver.store and not reindexed:
+            reindexed.append(0)
+            reindexed.append(other.reindex(progress=False))
+        return run(self, operation)
+
+    search = motorhead.retriever(user_id="u", k=1, search_type=way).invoke
+    assert len(search("m1")) == 1
+    monkeypatch.setattr(Store, "run", run_late)
+    if way == "similarity":  # which reads all it needs with the asking
+        assert len(search("m1")) == 1
+        return
+    if way == "mmr":
+        with pytest.raises(EmbeddingMismatchError):
+            search("m1")
+    else:
+        assert len(search("m1")) == 1
+    assert reindexed == [0, 3]
+
+
 def _best(motorhead: Motorhead, query: str, way: str) -> str:
     (found,) = motorhead.retriever(user_id="u", k=1, search_type=way).invoke(query)
     return str(found.page_content)
