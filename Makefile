@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
 APART := tests/test_faults_failover.py tests/test_simulation.py
 
-.PHONY: help demo test check audit soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help demo test check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,14 @@ types: $(STAMP) ## Check types
 
 audit: $(STAMP) ## Look up known vulnerabilities of what is pinned, where there is somebody to ask
 	@$(RUN)python .ci/audit.py
+
+# It needs a Redis with search and JSON, and versions of other packages than ours.
+PEER := build/agent-memory-server
+
+bench: $(STAMP) ## Measure against peers and the limit, for some minutes: tables, and a plot in build/bench
+	@test -x $(PEER)/bin/agent-memory || { $(PYTHON) -m venv $(PEER) && \
+	  $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check agent-memory-server "mcp<2"; }
+	@$(RUN)python benchmarks/bench.py --agent-memory-server $(PEER)/bin/agent-memory
 
 load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh them
 	@$(RUN)python benchmarks/load.py

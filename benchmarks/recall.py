@@ -1,6 +1,6 @@
 """What indexing and searching cost, against redisvl doing the same by hand.
 
-    python benchmarks/recall.py [--url URL] [--messages 10000] [--searches 300]
+    python benchmarks/recall.py [--url URL] [--messages 10000] [--searches 300] [--json FILE]
 
 Both sides take turns in one process and on one server, with the same vectors, made beforehand, so that only the ratio
 counts. The raw side calls `SearchIndex.load` for documents that have all fields already, with the text as a text
@@ -16,11 +16,13 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from measuring import tell, write
 from redisvl.index import SearchIndex
 from redisvl.query import TextQuery, VectorQuery
 from redisvl.query.filter import Tag
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--url", default="embedded://")
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--searches", type=int, default=300)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
     chance = random.Random(0)  # noqa: S311 - words to search
     said = [" ".join(chance.choices(WORDS, k=40)) for _ in range(options.messages)]
@@ -64,11 +67,12 @@ def main() -> None:
         client = motorhead._engine.driver.store.connection.sync_client
         raw = SearchIndex(IndexSchema.from_dict(by_hand(f"raw {namespace}")), redis_client=client)
         raw.create()
-        print(f"{'':34}{'raw ms':>10}{'ours ms':>10}{'ratio':>8}")
-        indexing(motorhead, raw, said, model)
-        searching(motorhead, raw, model, options.searches)
+        rows = {f"append and index {len(said):,}": indexing(motorhead, raw, said, model)}
+        rows |= searching(motorhead, raw, model, options.searches)
         raw.delete()
         motorhead.delete_user("bob")
+    tell("Recall, beside redisvl by hand", ("raw ms", "ours ms", "ratio"), rows)
+    write(options.json, {"recall": rows})
 
 
 def by_hand(name: str) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def by_hand(name: str) -> dict[str, Any]:
     return {"index": {"name": name, "prefix": name}, "fields": [text, *tags, *numbers, vectors]}
 
 
-def indexing(motorhead: Motorhead, raw: SearchIndex, said: list[str], model: InHand) -> None:
+def indexing(motorhead: Motorhead, raw: SearchIndex, said: list[str], model: InHand) -> dict[str, float]:
     """Compare indexing sessions of 100 messages with loading as many documents."""
     messages: list[BaseMessage] = [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(said)]
     vectors = [np.array(vector, np.float32).tobytes() for vector in model.vectors]
@@ -102,9 +106,9 @@ def indexing(motorhead: Motorhead, raw: SearchIndex, said: list[str], model: InH
         times["ours"].append(timed(lambda at=at: ours(str(at))))
         raw.clear()
         motorhead.delete_user("bob")
-    report(f"append and index {len(messages)}", times["raw"], times["ours"], statistics.median)
     load()
     ours("session")
+    return compared(times)
 
 
 def row(text: str, place: int, vector: bytes) -> dict[str, Any]:
@@ -123,7 +127,7 @@ def row(text: str, place: int, vector: bytes) -> dict[str, Any]:
     }
 
 
-def searching(motorhead: Motorhead, raw: SearchIndex, model: InHand, rounds: int) -> None:
+def searching(motorhead: Motorhead, raw: SearchIndex, model: InHand, rounds: int) -> dict[str, dict[str, float]]:
     """Compare the same queries, and the reading of what they found."""
     scope, fields = Tag("user") == "bob", ["text", "role", "session", "user", "created", "seq", "epoch"]
     client = motorhead._engine.driver.store.connection.sync_client
@@ -144,12 +148,14 @@ def searching(motorhead: Motorhead, raw: SearchIndex, model: InHand, rounds: int
 
     retrievers = {kind: motorhead.retriever(user_id="bob", k=10, search_type=kind) for kind in ("similarity", "hybrid")}
     queries = [" ".join(random.Random(at).choices(WORDS, k=5)) for at in range(rounds)]  # noqa: S311
+    rows = {}
     for kind, query in (("similarity", lambda text: nearest(text, 10, fields)), ("hybrid", hybrid)):
         times: dict[str, list[float]] = {"ours": [], "raw": []}
         for text in queries:
             times["raw"].append(timed(lambda text=text, call=query: call(text)))
             times["ours"].append(timed(lambda text=text, call=retrievers[kind].invoke: call(text)))
-        report(f"search, {kind}, k=10", times["raw"], times["ours"], statistics.median)
+        rows[f"search, {kind}, k=10"] = compared(times)
+    return rows
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -159,9 +165,10 @@ def timed(call: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
-def report(name: str, raw: list[float], ours: list[float], one: Callable[[list[float]], float]) -> None:
-    """Print a line of the table."""
-    print(f"{name:34}{one(raw):10.2f}{one(ours):10.2f}{one(ours) / one(raw):8.2f}")
+def compared(times: dict[str, list[float]]) -> dict[str, float]:
+    """Make a row of the table of medians."""
+    raw, ours = statistics.median(times["raw"]), statistics.median(times["ours"])
+    return {"raw ms": raw, "ours ms": ours, "ratio": ours / raw}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import re
 import signal
@@ -37,6 +36,7 @@ from typing import Any
 import orjson
 import redis
 import uvloop
+from measuring import write
 from rest_servers import TEXT
 
 from langchain_motorhead.embedded import acquire
@@ -74,8 +74,7 @@ def main() -> None:
             if options.table in (None, name):
                 with ExitStack() as servers:
                     figures[name] = uvloop.run(measure(options, url, servers))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2))
+    write(options.json, figures)
 
 
 # --- The first table ---

@@ -1,101 +1,118 @@
-"""What a turn costs, against a raw redis-py pipeline that does the same and builds the same messages.
+"""What a turn costs at 10 to 100,000 messages: append, read and open, beside a pipeline by hand and other libraries.
 
-    python benchmarks/session.py [--url redis://localhost:6379] [--rounds 2000]
+    python benchmarks/session.py [--url redis://localhost:6379] [--sizes 10 1000 100000] [--rounds 400] [--json FILE]
 
-Both sides take turns in one process and on one server, so that only the ratio of their medians counts. The raw side
-sends the fewest commands that could keep a session (a list, a hash, a sorted set) in one pipeline without a
-transaction, encodes with orjson, and builds messages with langchain-core's own constructors.
+All take turns in one process and on one server, so that only ratios of medians to that of `floor` count; it is what one
+would write by hand, as `peers.py` has it. Then what goes over the wire for each, and what Redis keeps.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import time
-import uuid
-from collections.abc import Callable
-from functools import partial
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
-import orjson
 import redis
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from measuring import TURN, Work, counted, ratios, server, take_turns, tell, used, write
+from peers import PEERS, Floor, Ours, Peer
 
-from langchain_motorhead import Motorhead
-
-TEXT = " ".join(f"word{at % 7}" for at in range(40))
-TURN = [HumanMessage(TEXT), AIMessage(TEXT)]
-CLASSES: dict[str, type[BaseMessage]] = {"Human": HumanMessage, "AI": AIMessage}
+COUNTS = ("round trips", "commands", "bytes up", "bytes down")
+COUNTED = 20
+WEIGHED = 5_000
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure, and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--url", default="embedded://")
-    parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--url", help="an empty Redis, emptied at the end; by default one of its own")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 1_000, 10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=3.0, help="that one library may take for one figure")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
-    with Motorhead.from_url(options.url, namespace=f"bench-{uuid.uuid4()}", compaction="manual") as motorhead:
-        motorhead.sessions()
-        # The same kind of client, unless --url names another server than the embedded one.
-        client = motorhead._engine.driver.store.connection.sync_client
-        print(f"{'':28}{'raw µs':>10}{'ours µs':>10}{'ratio':>8}")
-        for size in (12, 1_000, 10_000):
-            ours, raw = motorhead.session(f"s{size}"), Raw(client, f"raw-{uuid.uuid4()}")
-            for _ in range(size // 2):
-                ours.append(TURN)
-                raw.append(TURN)
-            report(f"read 24 of {size}" if size > 24 else f"read {size}", raw.read, ours.load, options.rounds)
-        for size in (0, 10_000):
-            ours, raw = motorhead.session(f"a{size}"), Raw(client, f"raw-{uuid.uuid4()}")
-            for _ in range(size // 2):
-                ours.append(TURN)
-                raw.append(TURN)
-            report(f"append a turn to {size}", partial(raw.append, TURN), partial(ours.append, TURN), options.rounds)
-            raw.delete()
-        for session_id in motorhead.sessions():
-            motorhead.session(session_id).delete()
+    with ExitStack() as stack:
+        url = stack.enter_context(server(options.url))
+        client = stack.enter_context(redis.Redis.from_url(url))
+        peers = [cls(url) for cls in PEERS]
+        for peer in peers:
+            stack.callback(peer.close)
+        figures: dict[str, Any] = {"times": {}, "micros": {}, "wire": {}, "memory": {}}
+        for size in options.sizes:
+            measure(peers, size, options, figures)
+        names = [peer.name for peer in peers]
+        tell("Time, as a multiple of floor", names, figures["times"], "of one turn of two messages of 60 words")
+        wire(peers, client, figures)
+        memory(url, client, figures)
+    write(options.json, figures)
 
 
-class Raw:
-    """A session by hand."""
-
-    def __init__(self, client: redis.Redis, key: str) -> None:
-        self.client, self.key, self.state = client, key, f"{key}:state"
-
-    def append(self, messages: list[BaseMessage]) -> None:
-        """Store a turn."""
-        roles = {"human": "Human", "ai": "AI"}
-        records = [orjson.dumps({"role": roles[message.type], "content": message.content}) for message in messages]
-        now = time.time_ns() // 1_000
-        with self.client.pipeline(transaction=False) as pipeline:
-            pipeline.rpush(self.key, *records)
-            pipeline.hset(self.state, mapping={"updated": now})
-            pipeline.zadd("raw-sessions", {self.key: now})
-            pipeline.execute()
-
-    def read(self) -> list[BaseMessage]:
-        """Read the newest 24 messages, and what else a prompt needs."""
-        with self.client.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(self.state, "summary", "first", "tokens")
-            pipeline.lrange(self.key, -24, -1)
-            _, records = pipeline.execute()
-        loaded = (orjson.loads(record) for record in records)
-        return [CLASSES[record["role"]](content=record["content"]) for record in loaded]
-
-    def delete(self) -> None:
-        """Leave nothing behind."""
-        self.client.delete(self.key, self.state, "raw-sessions")
+def measure(peers: list[Peer], size: int, options: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """Time each operation on sessions of a size."""
+    able = [peer for peer in peers if peer.largest >= size]
+    opened = {peer.name: peer.open(f"s{size}") for peer in able}
+    for peer in able:
+        peer.fill(opened[peer.name], TURN, size)
+    works: dict[str, dict[str, Work]] = {
+        "read": {peer.name: (lambda peer=peer: peer.read(opened[peer.name])) for peer in able},
+        "append": {peer.name: (lambda peer=peer: peer.append(opened[peer.name], TURN)) for peer in able},
+        "open and read": {peer.name: (lambda peer=peer: peer.read(peer.open(f"s{size}"))) for peer in able},
+    }
+    for what, each in works.items():
+        times = take_turns(each, options.rounds, options.seconds)
+        figures["times"][f"{what}, {size:,}"] = ratios(times, Floor.name)
+        figures["micros"][f"{what}, {size:,}"] = {
+            name: round(statistics.median(taken) * 1e6, 1) for name, taken in times.items()
+        }
 
 
-def report(name: str, raw: Callable[[], object], ours: Callable[[], object], rounds: int) -> None:
-    """Time both in turns, and print their medians and ratio."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
-        for work, taken in zip((raw, ours), times, strict=True):
-            started = time.perf_counter()
-            work()
-            taken.append(time.perf_counter() - started)
-    medians = [statistics.median(taken) * 1e6 for taken in times]
-    print(f"{name:28}{medians[0]:10.0f}{medians[1]:10.0f}{medians[1] / medians[0]:8.2f}")
+def wire(peers: list[Peer], client: redis.Redis, figures: dict[str, Any]) -> None:
+    """Count what each operation sends and receives, on a session of 100 messages."""
+    for what in ("read", "append"):
+        for peer in peers:
+            opened = peer.open("wire")
+            if what == "read":
+                peer.fill(opened, TURN, 100)
+            peer.read(opened)  # connects
+            with counted(client) as counts:
+                for _ in range(COUNTED):
+                    peer.read(opened) if what == "read" else peer.append(opened, TURN)
+            figures["wire"][f"{what}: {peer.name}"] = {name: round(counts[name] / COUNTED, 1) for name in COUNTS}
+    tell("Over the wire, for one operation on a session of 100 messages", COUNTS, figures["wire"])
+
+
+def memory(url: str, client: redis.Redis, figures: dict[str, Any]) -> None:
+    """Weigh what is kept of many messages, of none beside the list, and of a session that was compacted."""
+    rows = figures["memory"]
+
+    def weigh(name: str, peer: Peer, session: str, count: int) -> None:
+        before = used(client)
+        peer.fill(peer.open(session), TURN, count)
+        rows[name] = {"bytes a message": round((used(client) - before) / count, 1)}
+
+    floor, ours = Floor(url), Ours(url)
+    ours.append(ours.open("first"), TURN)  # makes the scripts known
+    before = used(client)
+    record = b'{"role":"Human","content":"' + str(TURN[0].content).encode() + b'"}'
+    for at in range(0, WEIGHED, 100):
+        client.rpush(f"bare {at % 1}", *[record] * 100)
+    rows["a bare list"] = {"bytes a message": round((used(client) - before) / WEIGHED, 1)}
+    weigh("floor", floor, "weighed", WEIGHED)
+    weigh("motorhead", ours, "weighed", WEIGHED)
+    for peer in (cls(url) for cls in PEERS if cls not in (Floor, Ours) and cls.largest >= WEIGHED):
+        weigh(peer.name, peer, "weighed", WEIGHED)
+        peer.close()
+    for count in (100, 1_000, 10_000):
+        session = ours.open(f"compacted {count}")
+        before = used(client)
+        for _ in range(0, count, 100):
+            ours.fill(session, TURN, 100)
+            session.compact()
+        rows[f"motorhead, {count:,} appended and compacted"] = {"bytes in all": used(client) - before}
+    floor.close()
+    ours.close()
+    tell("Memory of Redis", ("bytes a message", "bytes in all"), rows)
 
 
 if __name__ == "__main__":

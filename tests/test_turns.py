@@ -150,7 +150,7 @@ async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.
         await awaited(lambda: tenants.pending == 0)
     assert (order.count("a"), busy.most) == (12, 1)
     assert order.index("b") <= 2
-    assert threads == {"motorhead-model"}, "the event loop is for requests"
+    assert threads == {"motorhead-summaries"}, "the event loop is for requests"
 
 
 async def test_a_turn_is_given_to_one() -> None:

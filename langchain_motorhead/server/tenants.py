@@ -14,7 +14,7 @@ from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.server import models
 from langchain_motorhead.server.errors import UnauthorizedError
-from langchain_motorhead.server.off_loop import OffLoop
+from langchain_motorhead.server.off_loop import OffLoop, off_loop
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.turns import Turns
 
@@ -40,13 +40,15 @@ class Tenants:
     def __init__(self, settings: Settings, given: Motorhead | MakeMotorhead | None = None) -> None:
         self._keys = {_digest(key): namespace for key, namespace in (settings.api_keys or {}).items()}
         self._owned = not isinstance(given, Motorhead)
+        self._summarizer: object = None
         if isinstance(given, Motorhead):
             if self._keys:
                 raise InvalidInputError("api_keys are of several namespaces: give motorhead= as a function of them")
             self._default: Motorhead | None = given
             self._all: Mapping[str, Motorhead] = {given.namespace: given}
             return
-        make = given or _maker(settings)
+        self._summarizer = None if given else off_loop(models.summarizer(settings))
+        make = given or _maker(settings, self._summarizer)
         self._all = {name: make(name) for name in sorted(set(self._keys.values()) or {settings.namespace})}
         self._default = None if self._keys else self.any
 
@@ -91,11 +93,13 @@ class Tenants:
             for motorhead in self._all.values():
                 motorhead._engine.background.cancel()
             await asyncio.wait(late, timeout=_LAST)
+        if isinstance(self._summarizer, OffLoop):
+            await self._summarizer.close()
 
 
-def _maker(settings: Settings) -> MakeMotorhead:
+def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
     window = Window(settings.max_window_size, settings.max_window_tokens, settings.hard_limit)
-    llm, embedder = models.summarizer(settings), models.embeddings(settings)
+    embedder = models.embeddings(settings)
     turns = Turns(settings.max_concurrency)
 
     def make(namespace: str) -> Motorhead:
@@ -103,7 +107,7 @@ def _maker(settings: Settings) -> MakeMotorhead:
             settings.redis_url,
             namespace=namespace,
             window=window,
-            llm=None if llm is None else OffLoop(llm),
+            llm=summarizer,
             embeddings=embedder,
             ttl=settings.ttl,
             summary_timeout=settings.summary_timeout,
