@@ -14,6 +14,7 @@ import asyncio
 import statistics
 import time
 import uuid
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -149,7 +150,7 @@ class LangChainRedis(Crowd):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.client = redis.Redis.from_url(url)
+        self.client = redis.Redis.from_url(url, protocol=2)  # it does not understand the other
 
     @override
     def turn(self, session: str) -> Callable[[], Awaitable[list[BaseMessage]]]:
@@ -177,6 +178,7 @@ async def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
+    warnings.simplefilter("ignore", DeprecationWarning)  # of peers
     figures: dict[str, Any] = {"turns": {}, "rates": {}, "cpu": {}}
     with server(options.url) as url:
         crowds = [cls(url) for cls in (Floor, Ours, Agents, LangChainRedis)]

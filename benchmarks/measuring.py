@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import platform
+import random
 import socket
 import statistics
 import subprocess
@@ -69,7 +70,7 @@ def server(url: str | None) -> Iterator[str]:
 
 
 def take_turns(works: Mapping[str, Work], rounds: int, seconds: float, least: int = 3) -> dict[str, list[float]]:
-    """Time works in turns, so that what disturbs the machine disturbs all of them.
+    """Time works in turns, so that what disturbs the machine disturbs all of them, in ever other order.
 
     Args:
         works: What to time, by name.
@@ -81,12 +82,14 @@ def take_turns(works: Mapping[str, Work], rounds: int, seconds: float, least: in
         Seconds of each run, but for the first, which warms up.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
+    order, chance = list(works), random.Random(0)  # noqa: S311 - of no secret
     for _ in range(rounds + 1):
-        for name, work in works.items():
+        chance.shuffle(order)
+        for name in order:
             if len(times[name]) > least and sum(times[name]) > seconds:
                 continue
             started = time.perf_counter()
-            work()
+            works[name]()
             times[name].append(time.perf_counter() - started)
     return {name: taken[1:] for name, taken in times.items()}
 

@@ -7,7 +7,6 @@ sorted set, JSON by orjson, and messages made by langchain-core's own constructo
 from __future__ import annotations
 
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -130,9 +129,7 @@ class Community(Peer):
 
     @override
     def open(self, session: str) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            from langchain_community.chat_message_histories import RedisChatMessageHistory
+        from langchain_community.chat_message_histories import RedisChatMessageHistory
 
         return RedisChatMessageHistory(session, url=self.url)
 
@@ -150,6 +147,10 @@ class LangChainRedis(Peer):
     """RedisChatMessageHistory of langchain-redis. It looks for its index for each session, and reads all of it."""
 
     name = "langchain-redis"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.client = redis.Redis.from_url(url, protocol=2)  # it does not understand the other
 
     @override
     def open(self, session: str) -> Any:

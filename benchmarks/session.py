@@ -2,14 +2,16 @@
 
     python benchmarks/session.py [--url redis://localhost:6379] [--sizes 10 1000 100000] [--rounds 400] [--json FILE]
 
-All take turns in one process and on one server, so that only ratios of medians to that of `floor` count; it is what one
-would write by hand, as `peers.py` has it. Then what goes over the wire for each, and what Redis keeps.
+Each takes turns with `floor` in one process and on one server, so that only the ratio of their medians counts; `floor`
+is what one would write by hand, as `peers.py` has it. In pairs, since an application uses one library, and what six of
+them leave in a processor's caches is to none. Then what goes over the wire for each, and what Redis keeps.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="that one library may take for one figure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
+    warnings.simplefilter("ignore", DeprecationWarning)  # of peers
     with ExitStack() as stack:
         url = stack.enter_context(server(options.url))
         client = stack.enter_context(redis.Redis.from_url(url))
@@ -60,11 +63,16 @@ def measure(peers: list[Peer], size: int, options: argparse.Namespace, figures: 
         "open and read": {peer.name: (lambda peer=peer: peer.read(peer.open(f"s{size}"))) for peer in able},
     }
     for what, each in works.items():
-        times = take_turns(each, options.rounds, options.seconds)
-        figures["times"][f"{what}, {size:,}"] = ratios(times, Floor.name)
-        figures["micros"][f"{what}, {size:,}"] = {
-            name: round(statistics.median(taken) * 1e6, 1) for name, taken in times.items()
-        }
+        row: dict[str, float] = {Floor.name: 1.0}
+        micros: dict[str, float] = {}
+        for name, work in each.items():
+            if name != Floor.name:
+                pair = {Floor.name: each[Floor.name], name: work}
+                times = take_turns(pair, options.rounds, options.seconds)
+                row[name] = ratios(times, Floor.name)[name]
+                micros[name] = round(statistics.median(times[name]) * 1e6, 1)
+        figures["times"][f"{what}, {size:,}"] = row
+        figures["micros"][f"{what}, {size:,}"] = micros
 
 
 def wire(peers: list[Peer], client: redis.Redis, figures: dict[str, Any]) -> None:
@@ -103,6 +111,8 @@ def memory(url: str, client: redis.Redis, figures: dict[str, Any]) -> None:
     for peer in (cls(url) for cls in PEERS if cls not in (Floor, Ours) and cls.largest >= WEIGHED):
         weigh(peer.name, peer, "weighed", WEIGHED)
         peer.close()
+    ours.fill(ours.open("warm"), TURN, 100)
+    ours.open("warm").compact()
     for count in (100, 1_000, 10_000):
         session = ours.open(f"compacted {count}")
         before = used(client)

@@ -33,8 +33,23 @@ class Connection(Clients):
         self._sync = next((client for client in given if not twins.is_async(client)), None)
         self._async: Any = next((client for client in given if twins.is_async(client)), None)
         self._given = given
+        self._lane: Any = None
+        self._client_of_lane: Any = None
         self._start: Callable[[], object] | None = None
         self._stop: Callable[[], object] | None = None
+
+    @property
+    def lane(self) -> Any:
+        """The lane of the sync client, where it has one. See `lanes.py`.
+
+        Raises:
+            ClosedError: Every handle was closed.
+        """
+        client = self.sync_client
+        if client is not self._client_of_lane:
+            self._lane, self._client_of_lane = lane_of(client), client
+        lane = self._lane
+        return None if lane is None or lane.is_watched else lane
 
     async def async_client(self) -> Any:
         """Give the async client of the running event loop.
@@ -66,8 +81,6 @@ class Connection(Clients):
 
     def _close_client(self, client: Any) -> None:
         if any(client is each for each in self._given):
-            from langchain_motorhead.lanes import lane_of
-
             if (lane := lane_of(client)) is not None:
                 lane.give_back()
         else:
@@ -83,11 +96,9 @@ class Connection(Clients):
     async def aclose(self) -> None:
         """Count one handle less, and close both clients with the last: the async one of the running loop."""
         await super().aclose()
-        if self._async is not None and not self._users:
-            from langchain_motorhead.lanes import lane_of
-
-            if (lane := lane_of(self._async)) is not None:
-                await lane.give_back()
+        lane = lane_of(self._async) if self._async is not None and not self._users else None
+        if lane is not None:
+            await lane.give_back()
 
     def _ended(self) -> None:
         if self._stop is not None:
@@ -116,6 +127,13 @@ class Connection(Clients):
         # Also where a handle is dropped without having been closed.
         connection._stop = finalize(connection, stop)
         return connection
+
+
+def lane_of(client: Any) -> Any:
+    """Give the lane of a client, where it has one."""
+    from langchain_motorhead import lanes  # where there is a client, redis-py is imported
+
+    return lanes.lane_of(client)
 
 
 _shared: WeakValueDictionary[str, Connection] = WeakValueDictionary()

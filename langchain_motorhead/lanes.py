@@ -32,7 +32,21 @@ _PLAIN = frozenset({"EVALSHA", "EVAL"})
 _CONNECTIONS = frozenset({"Connection", "SSLConnection", "UnixDomainSocketConnection"})
 
 
-class Lane:
+class _Any:
+    def __init__(self, client: Any) -> None:
+        self._pool: Any = client.connection_pool
+        self._shapes: Shapes = client.response_callbacks
+        self._class = type(client)
+        self._call = self._class.execute_command
+        self._idle: list[_Kept] = []
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether something wraps the client's calls by now, and is to see them."""
+        return self._class.execute_command is not self._call
+
+
+class Lane(_Any):
     """Connections of a sync client's pool that are kept between calls.
 
     Args:
@@ -40,10 +54,8 @@ class Lane:
     """
 
     def __init__(self, client: redis.Redis) -> None:
-        self._pool: Any = client.connection_pool
-        self._shapes: Shapes = client.response_callbacks
+        super().__init__(client)
         self._process = os.getpid()
-        self._idle: list[_Kept] = []
 
     def send(self, commands: Sequence[Packed]) -> list[Any]:
         """Send commands, and give a reply or an error for each, as it came.
@@ -87,17 +99,12 @@ class Lane:
         return _Kept(self._pool.get_connection())
 
 
-class AsyncLane:
+class AsyncLane(_Any):
     """Connections of an async client's pool that are kept between calls.
 
     Args:
         client: The client.
     """
-
-    def __init__(self, client: redis.asyncio.Redis) -> None:
-        self._pool: Any = client.connection_pool
-        self._shapes: Shapes = client.response_callbacks
-        self._idle: list[_Kept] = []
 
     async def send(self, commands: Sequence[Packed]) -> list[Any]:
         """Send commands, and give a reply or an error for each. See `Lane.send`."""
@@ -202,11 +209,11 @@ def lane_of(client: Any) -> Any:
         lane = _lanes[client]
     except KeyError:
         lane = _lanes[client] = _make_lane(client)
-    return None if lane is None or _is_wrapped(type(client)) else lane
+    return None if lane is None or lane.is_watched else lane
 
 
 def _make_lane(client: Any) -> Lane | AsyncLane | None:
-    if type(client) not in (redis.Redis, redis.asyncio.Redis):
+    if type(client) not in (redis.Redis, redis.asyncio.Redis) or _is_wrapped(type(client)):
         return None
     pool = client.connection_pool
     plain = type(pool).__module__ in ("redis.connection", "redis.asyncio.connection")

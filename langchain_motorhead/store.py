@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from langchain_motorhead.connection import Connection
+from langchain_motorhead.connection import Connection, lane_of
 from langchain_motorhead.exceptions import (
     IndexMissingError,
     MotorheadError,
@@ -65,10 +65,10 @@ class Store:
 
     def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
-            client = self.connection.sync_client
             packed = [self._packed(command, with_source) for command in commands]
-            if (lane := _lane_of(client)) is not None:
+            if (lane := self.connection.lane) is not None:
                 return list(lane.send(packed))
+            client = self.connection.sync_client
             if len(commands) == 1:
                 return [client.execute_command(*packed[0], **_RAW)]
             if self.connection.clustered:
@@ -109,7 +109,7 @@ class Store:
 
     async def _asent(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
         client = await self.connection.async_client()
-        if (lane := _lane_of(client)) is not None:
+        if (lane := lane_of(client)) is not None:
             return list(await lane.send(packed))
         if len(packed) == 1:
             return [await client.execute_command(*packed[0], **_RAW)]
@@ -147,7 +147,10 @@ class Store:
         Raises:
             StoreError: A command failed for another reason.
         """
-        if not any(isinstance(reply, Exception) for reply in replies):
+        for reply in replies:
+            if isinstance(reply, Exception):
+                break
+        else:
             return []
         first = None
         for at, (command, reply) in enumerate(zip(commands, replies, strict=True)):
@@ -156,12 +159,6 @@ class Store:
                     raise _mapped(reply, command) from reply
                 first = at if first is None else first
         return [] if first is None else list(commands[first:])
-
-
-def _lane_of(client: Any) -> Any:
-    from langchain_motorhead.lanes import lane_of  # where there is a client, redis-py is imported
-
-    return lane_of(client)
 
 
 def _read(operation: Operation[T], replies: list[Any]) -> T:
