@@ -31,13 +31,15 @@ types: $(STAMP) ## Check types
 audit: $(STAMP) ## Look up known vulnerabilities of what is pinned, where there is somebody to ask
 	@$(RUN)python .ci/audit.py
 
-# It needs a Redis with search and JSON, and versions of other packages than ours.
+# Agent Memory Server, in an environment of its own: it needs Python 3.12, and other versions of packages than ours.
 PEER := build/agent-memory-server
+PYTHON312 ?= python3.12
 
-bench: $(STAMP) ## Measure against peers and the limit, for some minutes: tables, and a plot in build/bench
-	@test -x $(PEER)/bin/agent-memory || { $(PYTHON) -m venv $(PEER) && \
-	  $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check agent-memory-server "mcp<2"; }
-	@$(RUN)python benchmarks/bench.py --agent-memory-server $(PEER)/bin/agent-memory
+bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables, and a plot in build/bench
+	@test -x $(PEER)/bin/agent-memory || { $(PYTHON312) -m venv $(PEER) && \
+	  $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check agent-memory-server "mcp<2"; } || \
+	  echo "Without Agent Memory Server, which needs Python 3.12: make bench PYTHON312=/path/to/python3.12"
+	@$(RUN)python benchmarks/bench.py $$(test -x $(PEER)/bin/agent-memory && echo --agent-memory-server $(PEER)/bin/agent-memory)
 
 load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh them
 	@$(RUN)python benchmarks/load.py

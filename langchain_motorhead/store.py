@@ -88,7 +88,7 @@ class Store:
 
     async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
-            if not self.connection.clustered:
+            if not self.connection.clustered or (len(commands) == 1 and isinstance(commands[0].name, Script)):
                 packed = [self._packed(command, with_source) for command in commands]
                 return await self.connection.pipelining.send(packed, self._apiped)
             if len(commands) == 1:
@@ -109,10 +109,16 @@ class Store:
 
     async def _asent(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
         client = await self.connection.async_client()
+        if self.connection.clustered and client.get_default_node() is None:
+            await client.initialize()  # it would send the first commands to any node, whatever their keys
         if (lane := lane_of(client)) is not None:
             return list(await lane.send(packed))
         if len(packed) == 1:
             return [await client.execute_command(*packed[0], **_RAW)]
+        if self.connection.clustered:
+            from langchain_motorhead.cluster import send_to_nodes
+
+            return await send_to_nodes(client, packed, **_RAW)
         async with client.pipeline(transaction=False) as pipeline:
             for command in packed:
                 pipeline.execute_command(*command, **_RAW)

@@ -26,7 +26,7 @@ FLOORS = [
     ["compaction", "following", "prompting"],
     ["terms"],
     ["batching", "calls", "concealing", "fusion", "hashing", "embedded", "twins", "urls", "usage", "sentences"],
-    ["clients", "lanes", "pipelining"],
+    ["clients", "cluster", "lanes", "pipelining"],
     ["connection", "summarizing", "extractive"],
     ["summarization", "embedding", "recall"],
     ["schema"],
