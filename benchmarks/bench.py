@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).parent
 PARTS: dict[str, list[str]] = {"session": [], "crowd": [], "summaries": [], "recall": [], "rest": []}
 QUICK: dict[str, list[str]] = {
-    "session": ["--sizes", "10", "1000", "--rounds", "100", "--seconds", "0.5"],
+    "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
     "crowd": ["--sessions", "1", "64", "--rounds", "3", "--seconds", "0.2"],
     "summaries": ["--messages", "200", "--windows", "12"],
     "recall": ["--messages", "1000", "--searches", "50"],
@@ -63,8 +63,7 @@ def draw(folder: Path, path: Path) -> None:
         turns = found["crowd"]["turns"]
         bars(axes[1][0], turns, "turns a second of one event loop,\nas a multiple of a pipeline each")
     if "summaries" in found:
-        tokens = found["summaries"]["tokens"]
-        stacked(axes[1][1], {name: (row["summaries"], row["prompts"]) for name, row in tokens.items()})
+        totals(axes[1][1], found["summaries"]["tokens"])
     figure.savefig(path, dpi=110)
 
 
@@ -93,15 +92,13 @@ def bars(axis: Any, rows: dict[str, dict[str, float]], title: str) -> None:
     axis.legend()
 
 
-def stacked(axis: Any, rows: dict[str, tuple[int, int]]) -> None:
-    """Draw what summaries and prompts cost, beside each other way to remember."""
-    names = list(rows)
-    summaries, prompts = ([rows[name][at] / 1e3 for name in names] for at in (0, 1))
-    axis.barh(names, prompts, label="prompts")
-    axis.barh(names, summaries, left=prompts, label="summaries")
-    axis.set(title="thousand tokens of a model, for a conversation", xscale="log")
+def totals(axis: Any, rows: dict[str, dict[str, float]]) -> None:
+    """Draw what summaries and prompts cost together, beside each other way to remember."""
+    bar = axis.barh(list(rows), [row["in all"] / 1e3 for row in rows.values()])
+    axis.bar_label(bar, [f" {row['to everything']:.2g}" for row in rows.values()], fontsize=8)
+    axis.set(title="thousand tokens of a model for a conversation,\nand as a share of everything", xscale="log")
+    axis.set_xlim(right=axis.get_xlim()[1] * 2)
     axis.invert_yaxis()
-    axis.legend()
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ async def main() -> None:
     parser.add_argument("--url", help="an empty Redis, emptied at the end; by default one of its own")
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 64, 512])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)  # of peers

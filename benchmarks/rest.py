@@ -4,9 +4,8 @@
                               [--agent-memory-server VENV/bin/agent-memory] [--table throughput|summaries]
 
 Each server is a process of its own, all work on one Redis, and they are measured in turns, so that only ratios count:
-medians over the rounds. The Redis at --url must be empty, and is emptied at the end; by default it is an embedded one.
-Agent Memory Server is installed in an environment of its own (pip install agent-memory-server "mcp<2"), and needs a
-Redis with search and JSON. It cannot append: a PUT of the same turn, which replaces what was there, is its POST.
+medians over the rounds. Agent Memory Server is installed in an environment of its own, as by `make bench`. It cannot
+append: a PUT of the same turn, which replaces what was there, is its POST.
 
 `bare` answers bytes without reading what was asked: how fast the client is. The client is one process beside servers
 and Redis, so on a machine of few cores it takes from all of them alike.
@@ -34,12 +33,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import redis
 import uvloop
-from measuring import write
+from measuring import server, write
 from rest_servers import TEXT
-
-from langchain_motorhead.embedded import acquire
 
 TURN = [{"role": "Human", "content": TEXT}, {"role": "AI", "content": TEXT}]
 PREPARED = 64
@@ -50,7 +46,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--url", default="embedded://")
+    parser.add_argument("--url", help="an empty Redis, emptied at the end; by default one of its own")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--clients", type=int, default=32)
@@ -60,15 +56,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
     with ExitStack() as stack:
-        url = options.url
-        if url.startswith("embedded:"):
-            server = acquire(url)
-            stack.callback(server.release)
-            url = server.url
-        client = stack.enter_context(redis.Redis.from_url(url))
-        if client.dbsize():
-            sys.exit(f"the Redis at {options.url} is not empty")
-        stack.callback(client.flushdb)
+        url = stack.enter_context(server(options.url))
         figures = {}
         for name, measure in {"throughput": throughput, "summaries": summaries}.items():
             if options.table in (None, name):
