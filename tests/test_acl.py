@@ -16,6 +16,7 @@ import redis
 from http_servers import served
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
+from servers import cluster, watched_by_sentinel
 from support import numbered
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, StoreError, Window
@@ -257,3 +258,53 @@ def test_a_user_of_one_namespace(guarded: Guarded) -> None:
             with pytest.raises(StoreError, match="does not let"):
                 motorhead.session("s").append(numbered(1))
     assert guarded.keys() == []
+
+
+BEYOND = re.search(
+    r"In a cluster, and through Sentinel, redis-py asks for more: `([^`]+)`, `([^`]+)`\.\s"
+    r"Sentinel's own user of the same name needs `([^`]+)`",
+    README,
+)
+
+
+@pytest.mark.parametrize("side", ["sync", "async"])
+async def test_in_a_cluster(tmp_path: Path, side: str) -> None:
+    """What the README adds for a cluster is enough there."""
+    assert BEYOND
+    words = [*next(iter(LINES.values())).split(), *BEYOND[1].split()]
+    with cluster(tmp_path) as ports:
+        for port in ports:
+            with redis.Redis(port=port) as root:
+                root.execute_command(*words[:3], "reset", *words[3:])
+        await use(f"redis+cluster://motorhead:PASSWORD@127.0.0.1:{ports[0]}", side)
+
+
+@pytest.mark.parametrize("side", ["sync", "async"])
+async def test_through_sentinel(tmp_path: Path, side: str) -> None:
+    """What the README adds for Sentinel is enough at the primary; Sentinel itself has users of its own."""
+    assert BEYOND
+    words = [*next(iter(LINES.values())).split(), *BEYOND[2].split()]
+    its_own = ["ACL", "SETUSER", "motorhead", "reset", "on", ">PASSWORD", *BEYOND[3].split()]
+    with watched_by_sentinel(tmp_path) as (own, port):
+        for at, line in ((port, [*words[:3], "reset", *words[3:]]), (own, its_own)):
+            with redis.Redis(port=at) as root:
+                root.execute_command(*line)
+        await use(f"redis+sentinel://motorhead:PASSWORD@127.0.0.1:{own}/mymaster", side)
+
+
+async def use(url: str, side: str) -> None:
+    """Do what needs no recall: append, read, list, summarize, delete."""
+    async with Motorhead.from_url(url, window=SMALL, compaction="manual") as motorhead:
+        session = motorhead.session("s", "bob")
+        if side == "sync":
+            for _ in range(2):
+                session.append(IDENTIFIED)
+            assert session.compact().folded
+            assert (session.load().total, motorhead.sessions(), session.delete()) == (len(IDENTIFIED), ["s"], True)
+        else:
+            for _ in range(2):
+                await session.aappend(IDENTIFIED)
+            assert (await session.acompact()).folded
+            assert (await session.aload()).total == len(IDENTIFIED)
+            assert await motorhead.asessions() == ["s"]
+            assert await session.adelete()
