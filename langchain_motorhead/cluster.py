@@ -49,12 +49,10 @@ async def send_to_nodes(client: Any, commands: Sequence[tuple[Any, ...]], **opti
             with contextlib.suppress(exceptions.RedisError, OSError):  # so that the client looks who took over
                 await client.execute_command("PING", target_nodes=node)
 
-    async def by_itself(at: int) -> None:
+    await asyncio.gather(*(to_node(node, places) for node, places in nodes.items()))
+    for at in alone:  # one after the other: for some that moved, redis-py closes what others wait at
         try:
             replies[at] = await client.execute_command(*commands[at], **options)
         except Exception as error:  # noqa: BLE001 - it is that command's own
             replies[at] = error
-
-    await asyncio.gather(*(to_node(node, places) for node, places in nodes.items()))
-    await asyncio.gather(*map(by_itself, alone))
     return replies

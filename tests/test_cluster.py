@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-import redis.asyncio
 from langchain_core.messages import HumanMessage
 from redis import exceptions
 from redis.asyncio.cluster import ClusterNode
@@ -109,12 +108,3 @@ async def test_what_a_lost_node_may_have_carried_out_is_not_sent_again() -> None
     replies = await send_to_nodes(client, commands)
     assert [type(each) for each in replies] == [OSError, OSError, str, exceptions.ConnectionError]
     assert client.alone == [("PING",), ("PING",)]
-
-
-async def test_a_first_batch_makes_the_client_look(cluster_url: str, namespace: str) -> None:
-    """A client that knows no node yet finds them."""
-    client = redis.asyncio.RedisCluster.from_url(cluster_url.replace("redis+cluster", "redis"))
-    assert client.get_default_node() is None
-    commands = [("EVAL", "return ARGV[1]", 1, f"{namespace} {at}", at) for at in range(9)]
-    assert await send_to_nodes(client, commands) == [b"%d" % at for at in range(9)]
-    await client.aclose()
