@@ -53,14 +53,22 @@ class Crowd(ABC):
         """Close it."""
 
 
-class Floor(Crowd):
-    """A pipeline of redis.asyncio for each operation."""
-
-    name = "floor"
+class OneClient(Crowd):
+    """Sessions through a client of redis.asyncio."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.client = redis.asyncio.Redis.from_url(url, max_connections=1_024)
+
+    @override
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+class Floor(OneClient):
+    """A pipeline of redis.asyncio for each operation."""
+
+    name = "floor"
 
     @override
     def turn(self, session: str) -> Callable[[], Awaitable[list[BaseMessage]]]:
@@ -83,10 +91,6 @@ class Floor(Crowd):
             return [CLASSES[record["role"]](content=record["content"]) for record in loaded]
 
         return turn
-
-    @override
-    async def close(self) -> None:
-        await self.client.aclose()
 
 
 class Ours(Crowd):
@@ -114,14 +118,10 @@ class Ours(Crowd):
         await self.motorhead.aclose()
 
 
-class Agents(Crowd):
+class Agents(OneClient):
     """RedisSession of the OpenAI Agents SDK."""
 
     name = "Agents SDK"
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.client = redis.asyncio.Redis.from_url(url, max_connections=1_024)
 
     @override
     def turn(self, session: str) -> Callable[[], Awaitable[list[Any]]]:
@@ -136,10 +136,6 @@ class Agents(Crowd):
             return list(await opened.get_items(READ))
 
         return turn
-
-    @override
-    async def close(self) -> None:
-        await self.client.aclose()
 
 
 class LangChainRedis(Crowd):

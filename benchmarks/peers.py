@@ -122,16 +122,8 @@ class Ours(Peer):
         super().close()
 
 
-class Community(Peer):
-    """RedisChatMessageHistory of langchain-community. It connects for each session, and reads all of it."""
-
-    name = "langchain-community"
-
-    @override
-    def open(self, session: str) -> Any:
-        from langchain_community.chat_message_histories import RedisChatMessageHistory
-
-        return RedisChatMessageHistory(session, url=self.url)
+class History(Peer):
+    """A LangChain history, which reads all of its messages."""
 
     @override
     def append(self, opened: Any, messages: Sequence[BaseMessage]) -> None:
@@ -143,8 +135,20 @@ class Community(Peer):
         return messages
 
 
-class LangChainRedis(Peer):
-    """RedisChatMessageHistory of langchain-redis. It looks for its index for each session, and reads all of it."""
+class Community(History):
+    """RedisChatMessageHistory of langchain-community. It connects for each session."""
+
+    name = "langchain-community"
+
+    @override
+    def open(self, session: str) -> Any:
+        from langchain_community.chat_message_histories import RedisChatMessageHistory
+
+        return RedisChatMessageHistory(session, url=self.url)
+
+
+class LangChainRedis(History):
+    """RedisChatMessageHistory of langchain-redis. It looks for its index for each session."""
 
     name = "langchain-redis"
 
@@ -157,15 +161,6 @@ class LangChainRedis(Peer):
         from langchain_redis import RedisChatMessageHistory
 
         return RedisChatMessageHistory(session, redis_client=self.client)
-
-    @override
-    def append(self, opened: Any, messages: Sequence[BaseMessage]) -> None:
-        opened.add_messages(messages)
-
-    @override
-    def read(self, opened: Any) -> list[BaseMessage]:
-        messages: list[BaseMessage] = opened.messages
-        return messages
 
 
 class RedisVL(Peer):
