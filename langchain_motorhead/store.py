@@ -26,6 +26,7 @@ _REDIRECTED = "TTL exhausted"
 _SIDE_BY_SIDE = 32
 # Stored records are bytes, whatever the user's client does with its other replies.
 _RAW: Any = {"NEVER_DECODE": True}
+_SCRIPTED = ("EVALSHA", "EVAL")
 
 
 class Store:
@@ -109,16 +110,18 @@ class Store:
 
     async def _asent(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
         client = await self.connection.async_client()
-        if self.connection.clustered and client.get_default_node() is None:
-            await client.initialize()  # it would send the first commands to any node, whatever their keys
+        if self.connection.clustered:
+            if client.get_default_node() is None:
+                await client.initialize()  # it would send the first commands to any node, whatever their keys
+            if packed[0][0] in _SCRIPTED:
+                from langchain_motorhead.cluster import send_to_nodes
+
+                return await send_to_nodes(client, packed, **_RAW)
+            return [await client.execute_command(*packed[0], **_RAW)]
         if (lane := lane_of(client)) is not None:
             return list(await lane.send(packed))
         if len(packed) == 1:
             return [await client.execute_command(*packed[0], **_RAW)]
-        if self.connection.clustered:
-            from langchain_motorhead.cluster import send_to_nodes
-
-            return await send_to_nodes(client, packed, **_RAW)
         async with client.pipeline(transaction=False) as pipeline:
             for command in packed:
                 pipeline.execute_command(*command, **_RAW)

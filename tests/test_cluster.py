@@ -51,9 +51,11 @@ class Node:
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
+        self.asked: list[tuple[Any, ...]] = []
 
     async def execute_pipeline(self, batch: list[Any]) -> bool:
         """Answer a batch."""
+        self.asked += [each.args for each in batch]
         for each in batch:
             each.result = self.answers.pop(0)
             if isinstance(each.result, OSError):
@@ -67,6 +69,10 @@ class Client:
     def __init__(self, nodes: dict[str, Node]) -> None:
         self.nodes = nodes
         self.alone: list[tuple[Any, ...]] = []
+
+    def get_node(self, host: str, port: int) -> Node | None:
+        """Give the node of an address."""
+        return self.nodes.get(f"{host}:{port}")
 
     def get_node_from_key(self, key: str) -> Node:
         """Give the node of a key."""
@@ -99,6 +105,18 @@ async def test_what_belongs_elsewhere_is_sent_there() -> None:
     assert replies[4:6] == ["two", "alone 6"]
     assert isinstance(replies[6], exceptions.ResponseError)
     assert sorted(command[-1] for command in client.alone) == ["2", "3", "6", "fails"]
+
+
+async def test_where_a_slot_is_moved_to_is_asked() -> None:
+    """ASKING and the command go together; a node that is not known, or has not all of it yet, is redis-py's matter."""
+    asks = [exceptions.AskError(f"1 {address}") for address in ("new:1", "unknown:2", "new:1", "new:1")]
+    new = Node("OK", "there", "OK", exceptions.TryAgainError("later"), OSError("lost"))
+    client = Client({"a": Node(*asks), "new:1": new})
+    replies = await send_to_nodes(client, [script("a", str(at)) for at in range(4)])
+    assert replies[:3] == ["there", "alone 1", "alone 2"]
+    assert isinstance(replies[3], OSError)
+    assert [command[-1] for command in client.alone] == ["PING", "1", "2"]
+    assert new.asked[:2] == [("ASKING",), script("a", "0")]
 
 
 async def test_what_a_lost_node_may_have_carried_out_is_not_sent_again() -> None:
