@@ -38,10 +38,10 @@ PYTHON312 ?= python3.12
 bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables, and a plot in build/bench
 	@test -x $(PEER)/bin/agent-memory || { $(PYTHON312) -m venv $(PEER) && \
 	  $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check agent-memory-server "mcp<2"; } || true
-	@$(PEER)/bin/agent-memory --help > $(PEER).log 2>&1 || \
-	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"
-	@$(RUN)python benchmarks/bench.py \
-	  $$($(PEER)/bin/agent-memory --help > $(PEER).log 2>&1 && echo --agent-memory-server $(PEER)/bin/agent-memory)
+	@peer=$$($(PEER)/bin/agent-memory --help > /dev/null 2>&1 && echo "--agent-memory-server $(PEER)/bin/agent-memory"); \
+	  test -n "$$peer" || \
+	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
+	  $(RUN)python benchmarks/bench.py $$peer
 
 load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh them
 	@$(RUN)python benchmarks/load.py

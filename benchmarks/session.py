@@ -103,8 +103,8 @@ def memory(url: str, client: redis.Redis, figures: dict[str, Any]) -> None:
     ours.append(ours.open("first"), TURN)  # makes the scripts known
     before = used(client)
     record = b'{"role":"Human","content":"' + str(TURN[0].content).encode() + b'"}'
-    for at in range(0, WEIGHED, 100):
-        client.rpush(f"bare {at % 1}", *[record] * 100)
+    for _ in range(0, WEIGHED, 100):
+        client.rpush("bare", *[record] * 100)
     rows["a bare list"] = {"bytes a message": round((used(client) - before) / WEIGHED, 1)}
     weigh("floor", floor, "weighed", WEIGHED)
     weigh("motorhead", ours, "weighed", WEIGHED)

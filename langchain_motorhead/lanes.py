@@ -21,15 +21,14 @@ from hiredis import pack_command
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-Packed: TypeAlias = tuple[Any, ...]
+from langchain_motorhead.operations import SCRIPTED, Packed
+from langchain_motorhead.twins import PLAIN_CONNECTIONS
+
 Shapes: TypeAlias = MutableMapping[Any, Any]
 
 # Connections kept at most: what more threads need comes from the pool, and goes back there. A pool of fewer than so
 # many times that is left alone: others may need all it has.
 _KEPT, _SHARE = 16, 4
-# Commands without a shape of redis-py's: nearly all that is sent.
-_PLAIN = frozenset({"EVALSHA", "EVAL"})
-_CONNECTIONS = frozenset({"Connection", "SSLConnection", "UnixDomainSocketConnection"})
 
 
 class _Common:
@@ -197,7 +196,7 @@ async def _aexchange(connection: Any, commands: Sequence[Packed], shapes: Shapes
 
 def _shaped(name: str, reply: Any, shapes: Shapes) -> Any:
     """Give a reply as redis-py's client would: it puts those to some commands into another shape."""
-    return reply if name in _PLAIN or name not in shapes else shapes[name](reply)
+    return reply if name in SCRIPTED or name not in shapes else shapes[name](reply)
 
 
 _lanes: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
@@ -223,7 +222,7 @@ def _make_lane(client: Any) -> Lane | AsyncLane | None:
     made = pool.connection_class
     if not (
         plain
-        and made.__name__ in _CONNECTIONS
+        and made.__name__ in PLAIN_CONNECTIONS
         and made.__module__ == type(pool).__module__
         and hasattr(made, "should_reconnect")
         and getattr(pool, "cache", None) is None

@@ -117,6 +117,12 @@ class Appended(NamedTuple):
     tokens: int | None
 
 
+Packed: TypeAlias = tuple[Any, ...]
+"""A command as it is sent: its name, then its arguments."""
+
+SCRIPTED = frozenset({"EVALSHA", "EVAL"})
+"""Names by which scripts are sent. Their replies are what they returned; redis-py reshapes those to other commands."""
+
 # Files whose functions a script begins with.
 _BEGINNINGS = {
     "append": ("documents", "epochs"),

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
-Packed: TypeAlias = tuple[Any, ...]
+from langchain_motorhead.operations import Packed
+
 Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
 """Sends commands, and gives a reply or an error for each; raises where nothing came back."""
 

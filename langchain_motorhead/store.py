@@ -16,7 +16,7 @@ from langchain_motorhead.exceptions import (
     StoreUnavailableError,
     WrongKeyTypeError,
 )
-from langchain_motorhead.operations import SCRIPTS, Command, Operation, Script
+from langchain_motorhead.operations import SCRIPTED, SCRIPTS, Command, Operation, Packed, Script
 
 T = TypeVar("T")
 
@@ -26,7 +26,6 @@ _REDIRECTED = "TTL exhausted"
 _SIDE_BY_SIDE = 32
 # Stored records are bytes, whatever the user's client does with its other replies.
 _RAW: Any = {"NEVER_DECODE": True}
-_SCRIPTED = ("EVALSHA", "EVAL")
 
 
 class Store:
@@ -98,7 +97,7 @@ class Store:
         except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
             return _failed(error, commands)
 
-    async def _apiped(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
+    async def _apiped(self, packed: Sequence[Packed]) -> list[Any]:
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         try:
@@ -108,12 +107,12 @@ class Store:
                 # redis-py waits with `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
                 raise asyncio.CancelledError
 
-    async def _asent(self, packed: Sequence[tuple[Any, ...]]) -> list[Any]:
+    async def _asent(self, packed: Sequence[Packed]) -> list[Any]:
         client = await self.connection.async_client()
         if self.connection.clustered:
             if client.get_default_node() is None:
                 await client.initialize()  # it would send the first commands to any node, whatever their keys
-            if packed[0][0] in _SCRIPTED:
+            if packed[0][0] in SCRIPTED:
                 from langchain_motorhead.cluster import send_to_nodes
 
                 return await send_to_nodes(client, packed, **_RAW)
@@ -138,7 +137,7 @@ class Store:
                 break
         return replies + [None] * (len(commands) - len(replies))
 
-    def _packed(self, command: Command, with_source: bool) -> tuple[Any, ...]:  # noqa: FBT001 - on the hot path
+    def _packed(self, command: Command, with_source: bool) -> Packed:  # noqa: FBT001 - on the hot path
         name, keys, args = command
         if isinstance(name, str):
             return (name, *keys, *args)

@@ -13,7 +13,8 @@ _SHARED = frozenset(
     "socket_keepalive_options encoding encoding_errors decode_responses client_name protocol "
     "health_check_interval".split()
 )
-_CONNECTIONS = frozenset({"Connection", "SSLConnection", "UnixDomainSocketConnection"})
+PLAIN_CONNECTIONS = frozenset({"Connection", "SSLConnection", "UnixDomainSocketConnection"})
+"""Classes of redis-py's own connections, by name, on either side."""
 
 
 def is_async(client: object) -> bool:
@@ -54,7 +55,7 @@ def make_twin(client: Any) -> Any:
     if hasattr(pool, "sentinel_manager"):
         return _sentinel_twin(pool, name)
     kind = pool.connection_class.__name__
-    if kind not in _CONNECTIONS:
+    if kind not in PLAIN_CONNECTIONS:
         other = "client" if is_async(client) else "async_client"
         raise InvalidInputError(f"a client with {kind} has no twin. Give both clients: {other}=... beside this one")
     module = import_module(f"{name}.connection")

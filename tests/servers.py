@@ -44,19 +44,25 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
 
 
 @contextmanager
+def _running(port: int, *arguments: str) -> Iterator[None]:
+    process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=subprocess.DEVNULL)
+    try:
+        with redis.Redis(port=port) as client:
+            wait_until(client.ping)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
 def server(folder: Path, *options: str) -> Iterator[int]:
     """Run a server on a port of this machine, without persistence. Yields the port."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     arguments = ["--port", str(port), "--bind", HOST, "--dir", str(folder), "--save", "", "--loglevel", "warning"]
-    process = subprocess.Popen([str(get_binary_path()), *arguments, *options], stdout=subprocess.DEVNULL)
-    try:
-        with redis.Redis(port=port) as client:
-            wait_until(client.ping)
+    with _running(port, *arguments, *options):
         yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 class Lasting:
@@ -152,14 +158,8 @@ def sentinel(folder: Path, port: int, *lines: str) -> Iterator[int]:
     config = folder / "sentinel.conf"
     first = (f"port {own}", f"bind {HOST}", f"sentinel monitor mymaster {HOST} {port} 1")
     config.write_text("\n".join([*first, *lines, ""]))
-    process = subprocess.Popen([str(get_binary_path()), str(config), "--sentinel"], stdout=subprocess.DEVNULL)
-    try:
-        with redis.Redis(port=own) as client:
-            wait_until(client.ping)
+    with _running(own, str(config), "--sentinel"):
         yield own
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager

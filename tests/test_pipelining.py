@@ -14,7 +14,8 @@ from support import contents, wiretapped
 
 from langchain_motorhead import Motorhead, StoreError, StoreUnavailableError, WrongKeyTypeError
 from langchain_motorhead.embedded import acquire
-from langchain_motorhead.pipelining import Packed, Pipelining
+from langchain_motorhead.operations import Packed
+from langchain_motorhead.pipelining import Pipelining
 
 MANUAL: dict[str, Any] = {"compaction": "manual"}
 

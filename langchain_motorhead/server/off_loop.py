@@ -45,6 +45,7 @@ class OffLoop(Runnable[SummaryInput, Any]):
 
     def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
         self._summarizer = summarizer
+        self._is_async = is_async(summarizer)
         self._beside = _Beside()
         self.max_input_tokens = budget_of(summarizer)
         self.says_nothing = getattr(summarizer, "says_nothing", None)
@@ -57,7 +58,7 @@ class OffLoop(Runnable[SummaryInput, Any]):
         """Summarize, in the thread beside."""
 
         async def work() -> Any:
-            if is_async(self._summarizer):
+            if self._is_async:
                 return await self._summarizer.ainvoke(input, config, **kwargs)
             return self._summarizer.invoke(input, config, **kwargs)
 
