@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.appending import MessageLike
-from langchain_motorhead.backend import Backend
-from langchain_motorhead.compaction import CompactionReport
+from langchain_motorhead.backends.base import Backend
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.keys import session_keys
-from langchain_motorhead.loading import Memory
-from langchain_motorhead.operations import LeaveOut
+from langchain_motorhead.sessions.append import MessageLike
+from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.sessions.operations import LeaveOut
+from langchain_motorhead.storage.keys import session_keys
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.retriever import MotorheadRetriever
+    from langchain_motorhead.integrations.retriever import MotorheadRetriever
 
 
 class Session:

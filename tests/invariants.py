@@ -15,10 +15,12 @@ from langchain_core.messages import BaseMessage
 from support import SEPARATOR, contents, orphans, remembered
 
 from langchain_motorhead import Memory
-from langchain_motorhead.codec import decode
-from langchain_motorhead.flows import Summarize
-from langchain_motorhead.keys import SessionKeys, recall_key
-from langchain_motorhead.operations import SCRIPTS, Appended, Operation, Script
+from langchain_motorhead.flows.protocol import Summarize
+from langchain_motorhead.messages.codec import decode
+from langchain_motorhead.sessions.operations import Appended
+from langchain_motorhead.storage.keys import SessionKeys, recall_key
+from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.storage.scripts import SCRIPTS, Script
 
 Keys = Mapping[bytes, Any]
 # The same few records are looked at again and again.
@@ -73,9 +75,9 @@ class Ledger:
     def executed(self, operation: Operation[Any], result: Any, state: Keys) -> Ledger:
         """Take note of an operation that Redis executed, and of the session's state as it left it."""
         name = name_of(operation)
-        if name == "delete" and result >= 0:
+        if name == "session_delete" and result >= 0:
             return Ledger(past=self.past | {self.epoch} if self.epoch else self.past)
-        if name not in ("append", "post") or not isinstance(result, Appended):
+        if name not in ("session_append", "post") or not isinstance(result, Appended):
             return self
         args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
         known = {each.text for each in self.said or ()}

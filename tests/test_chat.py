@@ -20,16 +20,16 @@ from support import contents
 
 import langchain_motorhead
 from langchain_motorhead import Motorhead
-from langchain_motorhead.cli import main
-from langchain_motorhead.commands.talk import Talk
+from langchain_motorhead.cli.main import main
+from langchain_motorhead.cli.repl import Talk
 
-COMMAND = [sys.executable, "-m", "langchain_motorhead.cli", "chat"]
+COMMAND = [sys.executable, "-m", "langchain_motorhead.cli.main", "chat"]
 # The same, with what it reads from as its controlling terminal. A job of a shell ignores Ctrl-C from the start.
 CONTROLLED = """
 import os, signal
 os.close(os.open(os.ttyname(0), os.O_RDWR))
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from langchain_motorhead.cli import main
+from langchain_motorhead.cli.main import main
 main()
 """
 

@@ -15,20 +15,20 @@ import pytest
 import redis
 
 import langchain_motorhead
-from langchain_motorhead import compaction_operations as operations
-from langchain_motorhead.cli import main
-from langchain_motorhead.demo.balance import Call, balance, committed, total
+from langchain_motorhead.cli.main import main
+from langchain_motorhead.demo.audit import Call, balance, committed, total
 from langchain_motorhead.demo.dialogues import in_a_row, load_dialogues, turns
-from langchain_motorhead.demo.picture import draw
-from langchain_motorhead.demo.play import play
+from langchain_motorhead.demo.plot import draw
 from langchain_motorhead.demo.replay import Settings, Sight
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.demo.run import play
+from langchain_motorhead.redis_io.embedded import acquire
+from langchain_motorhead.sessions import compaction_operations as operations
 
 PACKAGE = Path(langchain_motorhead.__file__).parent
 # Where SIGINT is ignored, as in a background job of a shell, a program starts with it ignored.
 MAIN = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from langchain_motorhead.cli import main; main()"
+    "from langchain_motorhead.cli.main import main; main()"
 )
 MARKS = [f"8_00000/{at}" for at in range(6)]
 

@@ -14,8 +14,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from support import Ledger, Wire, contents, numbered, remembered, wiretapped
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window
-from langchain_motorhead.embedded import acquire
-from langchain_motorhead.identity import MARK, given_id, marks, origins
+from langchain_motorhead.messages.ids import MARK, given_id, marks, origins
+from langchain_motorhead.redis_io.embedded import acquire
 
 LARGE = Window(max_messages=1000)
 

@@ -34,9 +34,9 @@ from langchain_motorhead import (
     StoreError,
     Window,
 )
-from langchain_motorhead.embedded import acquire
-from langchain_motorhead.graph import MemoryState, load_memory, pre_model_hook, save_memory
-from langchain_motorhead.loading import SUMMARY_PREFIX
+from langchain_motorhead.integrations.nodes import MemoryState, load_memory, pre_model_hook, save_memory
+from langchain_motorhead.redis_io.embedded import acquire
+from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 
 SMALL = Window(max_messages=4)
 NOTHING = RunnableLambda[Any, str](lambda given: "Nothing much.")
@@ -569,7 +569,7 @@ def test_a_node_that_fails_after_storing(make: MakeMotorhead, kind: Kind, monkey
     motorhead, model = keeping(make), Model(kind)
     app = straight(motorhead, model, InMemorySaver())
     ask(app, 0, kind)
-    from langchain_motorhead.running import Recalling
+    from langchain_motorhead.integrations.agent_run import Recalling
 
     def fail(*arguments: Any) -> str:
         raise ConnectionError("gone")

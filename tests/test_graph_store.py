@@ -40,13 +40,14 @@ from langchain_motorhead import (
     InvalidInputError,
     Motorhead,
     SearchUnavailableError,
-    item_operations,
 )
-from langchain_motorhead.embedded import acquire
-from langchain_motorhead.graph_store import MotorheadStore
-from langchain_motorhead.item_operations import Nearest, store_key
-from langchain_motorhead.operations import SCRIPTS, Command, Operation
-from langchain_motorhead.store import Store
+from langchain_motorhead.integrations.store import MotorheadStore
+from langchain_motorhead.item_store import operations as item_operations
+from langchain_motorhead.item_store.operations import Nearest, store_key
+from langchain_motorhead.redis_io.embedded import acquire
+from langchain_motorhead.redis_io.executor import Store
+from langchain_motorhead.storage.operation import Command, Operation
+from langchain_motorhead.storage.scripts import SCRIPTS
 
 HOSTILE = [
     "*", "**", "{", "}", "{a}", "|", "!", '"', "'", "\\", " ", "  ", ",", ";", ":", "a/b", "a%2Fb", "a!b", "a*", "?",
@@ -906,7 +907,7 @@ def test_the_index_is_there_before_vectors_are(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(Store, "_send", noting)
     searchable.put(("a",), "k", {"text": "cats"})
-    assert sent.index("FT.CREATE") < sent.index(SCRIPTS["establish"])
+    assert sent.index("FT.CREATE") < sent.index(SCRIPTS["index_describe"])
     assert sent.count(SCRIPTS["item_put"]) == 2
     sent.clear()
     searchable.put(("a",), "l", {"text": "cats"})
@@ -1167,7 +1168,7 @@ CONCURRENT = """
 import asyncio, sys
 from blockbuster import BlockBuster
 from langchain_motorhead import HashingEmbeddings, Motorhead
-from langchain_motorhead.graph_store import MotorheadStore
+from langchain_motorhead.integrations.store import MotorheadStore
 from langgraph.store.base import GetOp, PutOp
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from langgraph.store.memory import InMemoryStore
 
 from langchain_motorhead import InvalidInputError, StoreError
-from langchain_motorhead.item_filters import Condition, check_filter, is_listed, known_prefix, matches
-from langchain_motorhead.item_paths import Place, below, from_path, tags, to_name, to_path
-from langchain_motorhead.items import check_page, decode_value, encode_value, to_milliseconds, to_time
-from langchain_motorhead.operations import Command, Operation
-from langchain_motorhead.side_by_side import side_by_side
+from langchain_motorhead.flows.gather import side_by_side
+from langchain_motorhead.item_store.filters import Condition, check_filter, is_listed, known_prefix, matches
+from langchain_motorhead.item_store.paths import Place, below, from_path, tags, to_name, to_path
+from langchain_motorhead.item_store.requests import check_page, decode_value, encode_value, to_milliseconds, to_time
+from langchain_motorhead.storage.operation import Command, Operation
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=6)
 HOSTILE = st.sampled_from(

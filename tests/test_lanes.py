@@ -17,7 +17,7 @@ from langchain_core.messages import HumanMessage
 from servers import Lasting
 
 from langchain_motorhead import Motorhead, StoreUnavailableError
-from langchain_motorhead.lanes import AsyncLane, Lane, lane_of
+from langchain_motorhead.redis_io.fast_path import AsyncLane, Lane, lane_of
 
 ECHO = ("EVAL", "return ARGV", 0)
 MANUAL: dict[str, Any] = {"compaction": "manual"}

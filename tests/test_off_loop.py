@@ -12,8 +12,8 @@ from langchain_core.runnables import RunnableLambda
 from support import Ledger
 
 from langchain_motorhead import ExtractiveSummarizer, InvalidInputError, SummaryInput
-from langchain_motorhead.server.off_loop import OffLoop, off_loop
-from langchain_motorhead.summarizing import is_async
+from langchain_motorhead.models.summarizer_client import is_async
+from langchain_motorhead.server.summarizer import OffLoop, off_loop
 
 GIVEN: SummaryInput = {"summary": None, "messages": [HumanMessage("I am Bob from Oslo."), AIMessage("Hello Bob.")]}
 NAME = "motorhead-summaries"

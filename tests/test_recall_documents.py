@@ -22,9 +22,9 @@ from langchain_core.messages import (
 )
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError, Recall
-from langchain_motorhead.recall import CONTEXT, Entry, Said, embedded, entries, read_said, said
-from langchain_motorhead.terms import terms
-from langchain_motorhead.transcript import message_text
+from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.recall.documents import CONTEXT, Entry, Said, embedded, entries, read_said, said
+from langchain_motorhead.recall.terms import terms
 
 RECALL = Recall()
 CALL = {"name": "f", "args": {}, "id": "c"}
@@ -282,7 +282,7 @@ def cosine(one: Sequence[float], other: Sequence[float]) -> float:
 def test_hashed_vectors_are_the_same_in_every_process() -> None:
     """What was indexed by one process is found by another: nothing depends on the seed of Python's hashes."""
     program = (
-        "from langchain_motorhead.hashing import HashingEmbeddings as H;"
+        "from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings as H;"
         "print(repr(H(16).embed_query('The cat sat, été 東京')))"
     )
     told = {

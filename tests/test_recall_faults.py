@@ -37,15 +37,14 @@ from langchain_motorhead import (
     Session,
     StoreError,
     Window,
-    outage,
-    search_operations,
 )
-from langchain_motorhead.index_setup import Indexer, set_up
-from langchain_motorhead.keys import session_keys, to_tag
-from langchain_motorhead.operations import Operation
-from langchain_motorhead.schema import DISTANCE
-from langchain_motorhead.search_operations import Match
-from langchain_motorhead.store import Store
+from langchain_motorhead.recall import search_operations
+from langchain_motorhead.recall.index import Indexer, set_up
+from langchain_motorhead.redis_io.executor import Store
+from langchain_motorhead.runtime import retry_queue as outage
+from langchain_motorhead.search_index.queries import DISTANCE, Answer, Match
+from langchain_motorhead.storage.keys import session_keys, to_tag
+from langchain_motorhead.storage.operation import Operation
 
 WAYS = ("hybrid", "similarity", "mmr")
 
@@ -268,7 +267,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [{tests!r}]
 from langchain_motorhead import Motorhead, Recall
-from langchain_motorhead.engine import Engine
+from langchain_motorhead.runtime.engine import Engine
 from test_recall_faults import Scripted, numbered
 
 def die(*_):
@@ -1028,7 +1027,7 @@ def test_documents_that_expire_while_they_are_searched(reply: Any) -> None:
     """What is in the index still, but expired, so that the module gives no fields of it, is passed over."""
     nothing = [None] * 4
     found, _ = search_operations.search("n", [("query",)], DISTANCE).read([nothing, reply, nothing])
-    assert found == [search_operations.Answer([Match("there", 0.5, {"name": "Bob"})], 2)]
+    assert found == [Answer([Match("there", 0.5, {"name": "Bob"})], 2)]
 
 
 def test_a_session_that_gets_a_ttl_later_leaves_nothing(

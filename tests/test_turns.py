@@ -17,9 +17,9 @@ from support import AsyncLedger, Ledger, numbered
 from test_server_wire import said
 
 from langchain_motorhead import InvalidInputError, Motorhead, SummaryInput, Window
+from langchain_motorhead.concurrency.fair_semaphore import Turns
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.tenants import Tenants
-from langchain_motorhead.turns import Turns
 
 SMALL = Window(max_messages=4)
 SESSIONS = [f"s{at}" for at in range(12)]
@@ -135,7 +135,7 @@ async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.
         threads.add(threading.current_thread().name)
         busy.before(given)
 
-    monkeypatch.setattr("langchain_motorhead.server.models.summarizer", lambda _: AsyncLedger(before))
+    monkeypatch.setattr("langchain_motorhead.server.model_factory.summarizer", lambda _: AsyncLedger(before))
     app = create_app(Settings(api_keys=keys, redis_url=url, max_window_size=4, max_concurrency=1))
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:

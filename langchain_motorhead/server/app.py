@@ -15,10 +15,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.server import beside, errors, health, page, wire
-from langchain_motorhead.server.direct import Direct
-from langchain_motorhead.server.edge import Edge
+from langchain_motorhead.server import docs_page as page
+from langchain_motorhead.server import errors
 from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.middleware import Edge
+from langchain_motorhead.server.router import Direct
+from langchain_motorhead.server.routes import extensions as beside
+from langchain_motorhead.server.routes import health
+from langchain_motorhead.server.routes import motorhead as wire
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead import exceptions as ours
-from langchain_motorhead.wire import CODES
+from langchain_motorhead.rest_protocol import CODES
 
 RETRY_AFTER = {"Retry-After": "1"}
 

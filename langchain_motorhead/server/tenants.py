@@ -11,12 +11,12 @@ from typing import TypeAlias
 from starlette.requests import HTTPConnection
 
 from langchain_motorhead import Motorhead, Window
+from langchain_motorhead.concurrency.fair_semaphore import Turns
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.server import models
+from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.errors import UnauthorizedError
-from langchain_motorhead.server.off_loop import OffLoop, off_loop
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.turns import Turns
+from langchain_motorhead.server.summarizer import OffLoop, off_loop
 
 logger = logging.getLogger(__name__)
 
