@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.backends.base import Backend
 from langchain_motorhead.backends.redis import RedisBackend
-from langchain_motorhead.options import Options, UrlOptions, of_redis
+from langchain_motorhead.options import Options, UrlOptions, redis_options
 from langchain_motorhead.recall import index as index_setup
 from langchain_motorhead.recall import reindexing
 from langchain_motorhead.recall.query import Hit, Query
@@ -80,7 +80,7 @@ class Motorhead:
             made = cls.__new__(cls)
             made._backend = connect_to(url, **options)
             return made
-        return cls(connect(url), **of_redis(options))
+        return cls(connect(url), **redis_options(options))
 
     @property
     def window(self) -> Window:

@@ -20,7 +20,7 @@ def motorhead_of(motorhead: Motorhead | None, url: str | None, client: Any, **op
         InvalidInputError: Not exactly one of the three was given, or options beside a configuration that has its own.
     """
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.options import of_redis
+    from langchain_motorhead.options import redis_options
 
     if sum(given is not None for given in (motorhead, url, client)) != 1:
         raise InvalidInputError("give one of motorhead=, url= and client=")
@@ -32,4 +32,4 @@ def motorhead_of(motorhead: Motorhead | None, url: str | None, client: Any, **op
                 f"{', '.join(options)}: configured on the Motorhead that was given; leave them out here"
             )
         return motorhead
-    return Motorhead.from_url(url, **options) if url is not None else Motorhead(client, **of_redis(options))
+    return Motorhead.from_url(url, **options) if url is not None else Motorhead(client, **redis_options(options))

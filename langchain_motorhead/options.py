@@ -60,7 +60,7 @@ class UrlOptions(Options, RemoteOptions, total=False):
     """Options of either."""
 
 
-def of_redis(options: UrlOptions) -> Options:
+def redis_options(options: UrlOptions) -> Options:
     """Give the options of a `Motorhead` on Redis.
 
     Raises:

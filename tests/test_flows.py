@@ -11,8 +11,8 @@ from langchain_motorhead import SummarizationError, Window
 from langchain_motorhead.flows.protocol import Flow, Pause, Request, Summarize, Summary
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions.compaction import CompactionReport, Compactor, compact
-from langchain_motorhead.sessions.compaction_operations import Refusal
-from langchain_motorhead.sessions.operations import Reading
+from langchain_motorhead.sessions.compaction_operations import LeaseRefused
+from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
@@ -29,10 +29,10 @@ def name(request: Request) -> str:
     return next(each for each in SCRIPTS if SCRIPTS[each] is called) if isinstance(called, Script) else called
 
 
-def seen(count: int, first: int = 0, summary: str | None = None) -> Reading:
+def seen(count: int, first: int = 0, summary: str | None = None) -> SessionSnapshot:
     """Make a snapshot of a session with so many messages in its list."""
     records: list[bytes | str] = [encode(message) for message in numbered(count, start=first)]
-    return Reading("epoch", first, summary, 0, 0, None, None, None, count, records)
+    return SessionSnapshot("epoch", first, summary, 0, 0, None, None, None, count, records)
 
 
 def play(flow: Flow[CompactionReport], answers: list[Any]) -> tuple[list[Request], CompactionReport | None]:
@@ -73,8 +73,8 @@ def test_nothing_is_summarized_that_is_not_due() -> None:
     assert report == CompactionReport()
 
 
-@pytest.mark.parametrize("refusal", list(Refusal))
-def test_what_is_refused_is_left_alone(refusal: Refusal) -> None:
+@pytest.mark.parametrize("refusal", list(LeaseRefused))
+def test_what_is_refused_is_left_alone(refusal: LeaseRefused) -> None:
     """In the background, nothing is done where others are at work, a pause is not over, or there is no session."""
     requests, report = play(compact(KEYS, "t", COMPACTOR, explicit=False), [refusal])
     assert [name(request) for request in requests] == ["compaction_begin"]
@@ -84,7 +84,7 @@ def test_what_is_refused_is_left_alone(refusal: Refusal) -> None:
 def test_an_explicit_compaction_waits_its_turn() -> None:
     """While somebody else is at work, it pauses and asks again."""
     flow = compact(KEYS, "t", COMPACTOR, explicit=True)
-    requests, _ = play(flow, [Refusal.BUSY, None, Refusal.BUSY, None, seen(4), False])
+    requests, _ = play(flow, [LeaseRefused.BUSY, None, LeaseRefused.BUSY, None, seen(4), False])
     assert [name(request) for request in requests] == [
         "compaction_begin",
         "Pause",

@@ -31,12 +31,12 @@ from langchain_motorhead import (
 )
 from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.models.embedding_client import EmbeddingCalls, model_name, resolve_embeddings
+from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.recall.index_operations import Description, Unindexed
 from langchain_motorhead.recall.indexing import embed_all, index
-from langchain_motorhead.runtime.retry_queue import Outage
-from langchain_motorhead.search_index.lifecycle import command, inspect, tolerating
+from langchain_motorhead.runtime.retry_queue import RetryQueue
+from langchain_motorhead.search_index.lifecycle import command, ignoring_error, inspect
 from langchain_motorhead.storage.keys import SessionKeys, recall_key, session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
@@ -609,7 +609,7 @@ def test_an_index_that_never_stays_is_given_up(info: Any, asked: list[str]) -> N
 @pytest.mark.parametrize("error", ["Redis refused: Index already EXISTS", "already exists"])
 def test_tolerating(error: str) -> None:
     """What Redis refuses for the one reason that is none is done, in whatever letters it says so."""
-    flow = tolerating("already exists", command("FT.CREATE", "i"))
+    flow = ignoring_error("already exists", command("FT.CREATE", "i"))
     requests, _ = play(flow, [StoreError(error)])
     assert names(requests) == ["FT.CREATE"]
     with pytest.raises(StopIteration):
@@ -619,7 +619,7 @@ def test_tolerating(error: str) -> None:
 def test_tolerating_nothing_else() -> None:
     """Another reason is an error."""
     with pytest.raises(StoreError, match="OOM"):
-        play(tolerating("already exists", command("FT.CREATE", "i")), [StoreError("OOM")])
+        play(ignoring_error("already exists", command("FT.CREATE", "i")), [StoreError("OOM")])
 
 
 TEXT_FIELD = ["identifier", "terms", "attribute", "terms", "type", "TEXT", "WEIGHT", "1"]
@@ -736,7 +736,7 @@ class Both:
 
     async def __call__(self, model: Embeddings, *texts: str, query: bool = False, seconds: float = 5.0) -> Any:
         """Embed texts."""
-        calls, request = EmbeddingCalls(model, seconds), Embed(texts, query=query)
+        calls, request = EmbeddingClient(model, seconds), Embed(texts, query=query)
         if self.is_async:
             return await calls.acall(request, self.abeat)
         return calls.call(request, self.beat)
@@ -859,11 +859,11 @@ async def test_contexts(embed: Both) -> None:
 async def test_a_sync_model_does_not_hold_up_the_loop() -> None:
     """Called from an event loop, a model that is not async runs in a thread."""
     model, here = Model(), threading.get_ident()
-    await EmbeddingCalls(model, 5).acall(Embed(("a",)), asyncio.Event().wait)
-    await EmbeddingCalls(model, 5).acall(Embed(("a",), query=True), asyncio.Event().wait)
+    await EmbeddingClient(model, 5).acall(Embed(("a",)), asyncio.Event().wait)
+    await EmbeddingClient(model, 5).acall(Embed(("a",), query=True), asyncio.Event().wait)
     assert here not in model.threads
     asynchronous = AsyncModel()
-    await EmbeddingCalls(asynchronous, 5).acall(Embed(("a",)), asyncio.Event().wait)
+    await EmbeddingClient(asynchronous, 5).acall(Embed(("a",)), asyncio.Event().wait)
     assert asynchronous.threads == [here]
 
 
@@ -985,11 +985,11 @@ def retries() -> Retries:
 
 
 @pytest.fixture
-def outage(retries: Retries) -> Iterator[Outage]:
+def retry_queue(retries: Retries) -> Iterator[RetryQueue]:
     """Retries after a second, or as `_FIRST` is set to be."""
-    outage = Outage(retries)
-    yield outage
-    outage.close()
+    retry_queue = RetryQueue(retries)
+    yield retry_queue
+    retry_queue.close()
 
 
 def pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
@@ -997,30 +997,30 @@ def pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
     return [record.args[1] for record in caplog.records if isinstance(record.args, tuple) and len(record.args) == 3]  # type: ignore[misc]
 
 
-def test_without_a_failure_nothing_is_held(outage: Outage, retries: Retries) -> None:
+def test_without_a_failure_nothing_is_held(retry_queue: RetryQueue, retries: Retries) -> None:
     """As long as the model answers, nobody waits and nothing is retried."""
-    assert not outage.holds(KEYS)
-    outage.passed(KEYS)
-    assert not outage.holds(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
+    retry_queue.record_success(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
     assert retries.sessions == []
 
 
-def test_without_a_failure_nobody_else_is_retried(outage: Outage, retries: Retries) -> None:
+def test_without_a_failure_nobody_else_is_retried(retry_queue: RetryQueue, retries: Retries) -> None:
     """A session that passes has none retried that waits for something else than the model."""
-    outage.look_again(OTHER, 60)
-    outage.passed(KEYS)
+    retry_queue.retry_later(OTHER, 60)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == []
-    outage.retry_now()
+    retry_queue.retry_now()
     assert retries.sessions == ["other"]
 
 
-def test_looking_again(outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
+def test_looking_again(retry_queue: RetryQueue, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
     """A session that did not fail is retried once after a while, in another thread; none is held, nothing logged."""
     start = time.monotonic()
-    outage.look_again(KEYS, 0.1)
-    outage.look_again(KEYS, 0.1)
-    assert not outage.holds(KEYS)
-    assert not outage.holds(OTHER)
+    retry_queue.retry_later(KEYS, 0.1)
+    retry_queue.retry_later(KEYS, 0.1)
+    assert not retry_queue.defer_if_open(KEYS)
+    assert not retry_queue.defer_if_open(OTHER)
     retries.wait_for(1)
     assert retries.times[0] - start >= 0.1
     assert threading.get_ident() not in retries.threads
@@ -1029,28 +1029,30 @@ def test_looking_again(outage: Outage, retries: Retries, caplog: pytest.LogCaptu
     assert caplog.records == []
 
 
-def test_looking_again_and_again(outage: Outage, retries: Retries) -> None:
+def test_looking_again_and_again(retry_queue: RetryQueue, retries: Retries) -> None:
     """A retry may ask for the next one."""
-    retries.then = lambda keys: outage.look_again(keys, 0.01) if len(retries.sessions) < 3 else None
-    outage.look_again(KEYS, 0.01)
+    retries.then = lambda keys: retry_queue.retry_later(keys, 0.01) if len(retries.sessions) < 3 else None
+    retry_queue.retry_later(KEYS, 0.01)
     retries.wait_for(3)
     assert retries.sessions == ["s"] * 3
 
 
-def test_the_model_is_back_before_looking_again(outage: Outage, retries: Retries) -> None:
+def test_the_model_is_back_before_looking_again(retry_queue: RetryQueue, retries: Retries) -> None:
     """After a failure, what is to be looked at again is retried with the others when one passes."""
-    outage.look_again(OTHER, 60)
-    outage.failed(KEYS, DOWN)
-    outage.passed(KEYS)
+    retry_queue.retry_later(OTHER, 60)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == ["other"]
 
 
-def test_a_failure_holds_all_sessions(outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_holds_all_sessions(
+    retry_queue: RetryQueue, retries: Retries, caplog: pytest.LogCaptureFixture
+) -> None:
     """After a failure, no session asks the model for a second, which is logged once, and why."""
-    outage.failed(KEYS, DOWN)
-    assert outage.holds(KEYS)
-    assert outage.holds(OTHER)
-    outage.failed(OTHER, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
+    assert retry_queue.defer_if_open(KEYS)
+    assert retry_queue.defer_if_open(OTHER)
+    retry_queue.record_failure(OTHER, DOWN)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
@@ -1059,71 +1061,75 @@ def test_a_failure_holds_all_sessions(outage: Outage, retries: Retries, caplog: 
     assert retries.sessions == []
 
 
-def test_pauses_grow(outage: Outage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_pauses_grow(
+    retry_queue: RetryQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Each failure after a pause doubles it, up to the longest, and a success begins anew."""
     now = [1_000.0]
     monkeypatch.setattr("langchain_motorhead.runtime.retry_queue.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(Outage, "_set_timer", lambda self: None)
+    monkeypatch.setattr(RetryQueue, "_set_timer", lambda self: None)
     for _ in range(8):
-        outage.failed(KEYS, DOWN)
-        outage.failed(OTHER, DOWN)  # in the same pause
+        retry_queue.record_failure(KEYS, DOWN)
+        retry_queue.record_failure(OTHER, DOWN)  # in the same pause
         now[0] += 60
-        assert not outage.holds(KEYS)
+        assert not retry_queue.defer_if_open(KEYS)
     assert pauses(caplog) == [1, 2, 4, 8, 16, 32, 60, 60]
-    outage.passed(KEYS)
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_success(KEYS)
+    retry_queue.record_failure(KEYS, DOWN)
     assert pauses(caplog)[-1] == 1
 
 
-def test_a_pause_ends_by_itself(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_ends_by_itself(retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the pause, each session that waits is retried once, in another thread, with nobody asking for it."""
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST", 0.2)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.2)
     start = time.monotonic()
-    outage.failed(KEYS, DOWN)
-    outage.failed(KEYS, DOWN)
-    outage.holds(OTHER)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.defer_if_open(OTHER)
     retries.wait_for(2)
     assert sorted(retries.sessions) == ["other", "s"]
     assert retries.times[0] - start >= 0.2
     assert threading.get_ident() not in retries.threads
-    assert not outage.holds(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
     time.sleep(0.1)
     assert len(retries.sessions) == 2
 
 
-def test_the_model_is_back(outage: Outage, retries: Retries) -> None:
+def test_the_model_is_back(retry_queue: RetryQueue, retries: Retries) -> None:
     """When one session passes, all others that wait are retried at once, and the pause is over."""
-    outage.failed(KEYS, DOWN)
-    assert outage.holds(OTHER)
-    outage.passed(KEYS)
+    retry_queue.record_failure(KEYS, DOWN)
+    assert retry_queue.defer_if_open(OTHER)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == ["other"]
-    assert not outage.holds(KEYS)
-    outage.passed(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == ["other"]
 
 
-def test_retrying_now(outage: Outage, retries: Retries) -> None:
+def test_retrying_now(retry_queue: RetryQueue, retries: Retries) -> None:
     """Told to, it retries what waits without waiting for the pause to end."""
-    outage.failed(KEYS, DOWN)
-    outage.failed(OTHER, DOWN)
-    outage.retry_now()
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_failure(OTHER, DOWN)
+    retry_queue.retry_now()
     assert sorted(retries.sessions) == ["other", "s"]
-    outage.retry_now()
+    retry_queue.retry_now()
     assert len(retries.sessions) == 2
 
 
-def test_a_failure_of_the_retry_waits_again(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_retry_waits_again(
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What fails again after its retry is retried again, later each time, until it passes."""
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST", 0.03)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.03)
 
     def fail_twice(keys: SessionKeys) -> None:
         if len(retries.sessions) < 3:
-            threading.Timer(0.02, outage.failed, (keys, DOWN)).start()
+            threading.Timer(0.02, retry_queue.failed, (keys, DOWN)).start()
         else:
-            outage.passed(keys)
+            retry_queue.record_success(keys)
 
     retries.then = fail_twice
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
     retries.wait_for(3)
     assert retries.sessions == ["s"] * 3
     first, second, third = retries.times
@@ -1131,46 +1137,50 @@ def test_a_failure_of_the_retry_waits_again(outage: Outage, retries: Retries, mo
     assert third - second >= 0.02 + 0.12
 
 
-def test_a_failure_at_once_waits_again(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_at_once_waits_again(
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What fails within its retry, in the thread that retries it, is retried again as well."""
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST", 0.02)
-    retries.then = lambda keys: outage.failed(keys, DOWN) if len(retries.sessions) < 3 else None
-    outage.failed(KEYS, DOWN)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.02)
+    retries.then = lambda keys: retry_queue.record_failure(keys, DOWN) if len(retries.sessions) < 3 else None
+    retry_queue.record_failure(KEYS, DOWN)
     retries.wait_for(3)
     assert retries.sessions == ["s"] * 3
 
 
 def test_an_earlier_pause_does_not_end_a_later_one(
-    outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pause that a success ended has no part in the next one, which may be shorter, or longer."""
-    outage.failed(KEYS, DOWN)
-    outage.passed(KEYS)
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST", 0.02)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_success(KEYS)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.02)
     start = time.monotonic()
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
     retries.wait_for(1)
     assert retries.times[0] - start < 0.9
 
 
-def test_closing_ends_all_retries(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_ends_all_retries(retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once closed, what waits is not retried any more, and closing again is no error."""
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST", 0.1)
-    outage.failed(KEYS, DOWN)
-    outage.close()
-    outage.close()
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.1)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.close()
+    retry_queue.close()
     time.sleep(0.2)
     assert retries.sessions == []
 
 
-def test_closing_forbids_later_retries(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_forbids_later_retries(
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once closed, what fails, waits or is to be looked at again after that begins no wait for a retry."""
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST", 0.05)
-    outage.close()
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.05)
+    retry_queue.close()
     before = set(threading.enumerate())
-    outage.look_again(OTHER, 0.01)
-    outage.failed(KEYS, DOWN)
-    outage.holds(OTHER)
+    retry_queue.retry_later(OTHER, 0.01)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.defer_if_open(OTHER)
     assert set(threading.enumerate()) <= before
     time.sleep(0.15)
     assert retries.sessions == []
@@ -1178,7 +1188,7 @@ def test_closing_forbids_later_retries(outage: Outage, retries: Retries, monkeyp
 
 @pytest.mark.parametrize("timed", [True, False])
 def test_a_retry_that_raises_does_not_keep_others_from_theirs(
-    outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture, timed: bool
+    retry_queue: RetryQueue, retries: Retries, caplog: pytest.LogCaptureFixture, timed: bool
 ) -> None:
     """What cannot be retried is logged with its error, and the sessions after it are retried as well."""
     broken = RuntimeError("no thread can be started")
@@ -1188,10 +1198,10 @@ def test_a_retry_that_raises_does_not_keep_others_from_theirs(
             raise broken
 
     retries.then = refuse
-    outage.look_again(KEYS, 0.05 if timed else 60)
-    outage.look_again(OTHER, 0.06 if timed else 60)
+    retry_queue.retry_later(KEYS, 0.05 if timed else 60)
+    retry_queue.retry_later(OTHER, 0.06 if timed else 60)
     if not timed:
-        outage.retry_now()
+        retry_queue.retry_now()
     retries.wait_for(2)
     assert retries.sessions == ["s", "other"]
     (record,) = caplog.records
@@ -1200,9 +1210,9 @@ def test_a_retry_that_raises_does_not_keep_others_from_theirs(
     assert record.exc_info[1] is broken
 
 
-def test_no_thread_keeps_the_process(outage: Outage) -> None:
+def test_no_thread_keeps_the_process(retry_queue: RetryQueue) -> None:
     """What waits for a pause to end does not keep a process from ending."""
     before = set(threading.enumerate())
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
     begun = set(threading.enumerate()) - before
     assert [thread.daemon for thread in begun] == [True]

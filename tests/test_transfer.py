@@ -33,7 +33,7 @@ from langchain_motorhead.storage.keys import from_member, registry_key, session_
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.exporter import export_lines
-from langchain_motorhead.transfer.importer import Tally, import_lines
+from langchain_motorhead.transfer.importer import ImportReport, import_lines
 from langchain_motorhead.transfer.jsonl import first_line, last_line, read_lines
 from langchain_motorhead.transfer.policies import Existing
 from langchain_motorhead.transfer.snapshot import PAGE
@@ -59,7 +59,7 @@ def stored(client: redis.Redis, motorhead: Motorhead, session_id: str) -> tuple[
     return state, records
 
 
-def moved(source: Motorhead, target: Motorhead, **options: Any) -> Tally:
+def moved(source: Motorhead, target: Motorhead, **options: Any) -> ImportReport:
     """Move all sessions from one namespace to another."""
     return import_lines(target, export_lines(source), **options)
 
@@ -225,7 +225,7 @@ def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhea
     sent = snapshots.restore(keys, snapshot, records, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
     epochs = set()
     for _ in range(2):
-        assert target._engine.execute(sent) is snapshots.Restored.DONE
+        assert target._engine.execute(sent) is snapshots.RestoreOutcome.DONE
         epochs.add(client.hget(keys.state, "epoch"))
         target.session("s").delete()
     assert len(epochs) == 2

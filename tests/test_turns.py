@@ -17,7 +17,7 @@ from support import AsyncLedger, Ledger, numbered
 from test_server_wire import said
 
 from langchain_motorhead import InvalidInputError, Motorhead, SummaryInput, Window
-from langchain_motorhead.concurrency.fair_semaphore import Turns
+from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.tenants import Tenants
 
@@ -155,7 +155,7 @@ async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.
 
 async def test_a_turn_is_given_to_one() -> None:
     """Whatever is cancelled when, no turn is lost and none is given twice."""
-    turns, now, most = Turns(2), 0, 0
+    turns, now, most = FairSemaphore(2), 0, 0
 
     async def work(at: int) -> None:
         nonlocal now, most

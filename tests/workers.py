@@ -20,7 +20,7 @@ from langchain_motorhead.sessions import compaction, operations
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.compaction_operations import release
 from langchain_motorhead.sessions.load import load
-from langchain_motorhead.sessions.operations import Appended, LeaveOut, Record, give_up
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record, give_up
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
@@ -117,7 +117,7 @@ class Cast:
     def _indexer(self) -> Indexer:
         return Indexer(self.keys.namespace, Recall(), "m", count, ready=True)
 
-    def _append(self, batch: Sequence[BaseMessage], user: str | None) -> Operation[Appended | None]:
+    def _append(self, batch: Sequence[BaseMessage], user: str | None) -> Operation[AppendResult | None]:
         self.appended += 1
         counted = self.window.max_tokens is not None
         return operations.append(
@@ -128,7 +128,7 @@ class Cast:
             ttl=0,
             recall=self.recall,
             one_slot=True,
-            leave_out=LeaveOut.KNOWN,
+            leave_out=Dedup.SKIP_KNOWN,
         )
 
 

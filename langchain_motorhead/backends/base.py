@@ -7,10 +7,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.runtime.engine import Engine
-from langchain_motorhead.sessions.catch_up import Followed
+from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.operations import Appended, LeaveOut
+from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
@@ -48,10 +48,12 @@ class Backend(Protocol):
     async def arun(self, flow: Steps[T]) -> T:
         """Run a flow."""
 
-    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: LeaveOut) -> Steps[Appended | None]:
+    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: Dedup) -> Steps[AppendResult | None]:
         """Store messages."""
 
-    def follow(self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool) -> Steps[Followed]:
+    def follow(
+        self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool
+    ) -> Steps[CatchUpResult]:
         """Store what is new of a conversation, and read the session if that is wanted."""
 
     def load(self, keys: SessionKeys) -> Steps[Memory]:
@@ -78,10 +80,10 @@ class Backend(Protocol):
     async def acompact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now."""
 
-    def after_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    def after_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Do what an append left to do."""
 
-    async def aafter_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    async def aafter_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Do what an append left to do."""
 
     async def prepare(self, *, counting: bool = False) -> None:

@@ -12,10 +12,10 @@ from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.append import append, to_record
-from langchain_motorhead.sessions.catch_up import Followed, follow
+from langchain_motorhead.sessions.catch_up import CatchUpResult, follow
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory, load
-from langchain_motorhead.sessions.operations import Appended, LeaveOut
+from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
@@ -58,17 +58,19 @@ class RedisBackend:
         """Run a flow."""
         return self.engine.arun(flow)
 
-    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: LeaveOut) -> Flow[Appended | None]:
+    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: Dedup) -> Flow[AppendResult | None]:
         """Store messages."""
-        left: Appended | None = yield append(
+        left: AppendResult | None = yield append(
             keys, [to_record(each, self.engine) for each in messages], self.engine, leave_out
         )
         return left
 
-    def follow(self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool) -> Flow[Followed]:
+    def follow(
+        self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool
+    ) -> Flow[CatchUpResult]:
         """Store what is new of a conversation."""
 
-        def describe(new: Sequence[Any], leave_out: LeaveOut) -> Operation[Appended | None]:
+        def describe(new: Sequence[Any], leave_out: Dedup) -> Operation[AppendResult | None]:
             return append(keys, [to_record(each, self.engine) for each in new], self.engine, leave_out)
 
         return follow(keys, messages, after, describe, self.engine.window if read else None)
@@ -107,11 +109,11 @@ class RedisBackend:
         self.engine.check_open()
         return await self.engine.acompact(keys, explicit=True)
 
-    def after_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    def after_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Compact and index what is due."""
         self.engine.after_append(keys, left)
 
-    async def aafter_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    async def aafter_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Compact and index what is due."""
         await self.engine.aafter_append(keys, left)
 
@@ -131,13 +133,13 @@ class RedisBackend:
     def close(self) -> None:
         """Wait for work in the background, and close the connection if no other handle shares it."""
         self.engine.closed = True
-        self.engine.outage.close()
+        self.engine.retry_queue.close()
         self.engine.background.close()
         self.connection.close()
 
     async def aclose(self) -> None:
         """Wait for work in the background, and close the connection if no other handle shares it."""
         self.engine.closed = True
-        self.engine.outage.close()
+        self.engine.retry_queue.close()
         await self.engine.background.aclose()
         await self.connection.aclose()

@@ -55,14 +55,14 @@ def chat(
     embeddings: Embeddings = None,
 ) -> None:
     """Talk to a model that remembers. /help says what else can be typed; Ctrl-C stops an answer, Ctrl-D ends."""
-    from langchain_motorhead.cli.repl import Talk
+    from langchain_motorhead.cli.repl import Repl
     from langchain_motorhead.sessions.window import Window
 
     talks_to, summarizes = _models(model)
     window = Window(max_messages=max_messages, max_tokens=max_tokens)
     options = {"compaction": "background", "llm": summarizes, "window": window}
     with _quiet(), open_motorhead(url or _own(), namespace, embeddings, **options) as motorhead:
-        talk = Talk(motorhead.session(session, user), talks_to, searches=embeddings is not None)
+        talk = Repl(motorhead.session(session, user), talks_to, searches=embeddings is not None)
         for line in _lines():
             if not talk.take(line):
                 break

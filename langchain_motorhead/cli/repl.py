@@ -31,7 +31,7 @@ _FOUND = 5
 _LONGEST = 400
 
 
-class Talk:
+class Repl:
     """A session, and the model that talks in it.
 
     Args:

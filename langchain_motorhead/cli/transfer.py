@@ -17,8 +17,8 @@ from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.transfer.policies import Existing, Source
 
 if TYPE_CHECKING:
-    from langchain_motorhead.transfer.importer import Tally
-    from langchain_motorhead.transfer.snapshot import Snapshot
+    from langchain_motorhead.transfer.importer import ImportReport
+    from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _STREAM = "-"
 
@@ -37,14 +37,14 @@ def export(
 ) -> None:
     """Write sessions as JSON lines: all of each, with its summary, as it was at one instant."""
     from langchain_motorhead.transfer.exporter import export_lines
-    from langchain_motorhead.transfer.importer import Tally
+    from langchain_motorhead.transfer.importer import ImportReport
     from langchain_motorhead.transfer.jsonl import first_line, last_line
 
-    tally, left = Tally(), 0
+    tally, left = ImportReport(), 0
 
     with open_motorhead(url, namespace) as motorhead, _progress() as show, _writing(output) as file:
 
-        def report(snapshot: "Snapshot") -> None:
+        def report(snapshot: "ExportedSession") -> None:
             nonlocal left
             tally.imported += 1
             tally.messages += snapshot.count
@@ -82,14 +82,14 @@ def import_(
 
     Each is put in place at once. After an interruption, run the same again: it goes on where it was.
     """
-    from langchain_motorhead.transfer.importer import Tally, import_lines, import_snapshots
+    from langchain_motorhead.transfer.importer import ImportReport, import_lines, import_snapshots
     from langchain_motorhead.transfer.readers import read_source
 
-    tally = Tally()
+    tally = ImportReport()
     try:
         with open_motorhead(url, namespace, embeddings) as motorhead, _progress() as show:
 
-            def report(tally: Tally) -> None:
+            def report(tally: ImportReport) -> None:
                 show(_imported(tally))
 
             if source is not None:
@@ -105,7 +105,7 @@ def import_(
     _end(tally, _imported(tally))
 
 
-def _imported(tally: "Tally") -> str:
+def _imported(tally: "ImportReport") -> str:
     parts = [f"{_sessions(tally)} imported"]
     if tally.before:
         parts.append(f"{tally.before} imported before")
@@ -114,7 +114,7 @@ def _imported(tally: "Tally") -> str:
     return ", ".join(parts)
 
 
-def _sessions(tally: "Tally") -> str:
+def _sessions(tally: "ImportReport") -> str:
     return f"{_many(tally.imported, 'session')} with {_many(tally.messages, 'message')}"
 
 
@@ -122,7 +122,7 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}" + "s" * (count != 1)
 
 
-def _end(tally: "Tally", said: str) -> None:
+def _end(tally: "ImportReport", said: str) -> None:
     """Say what it came to, and fail if something was left out."""
     console = stderr()
     for problem in tally.told:

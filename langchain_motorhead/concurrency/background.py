@@ -64,7 +64,7 @@ class Background:
 
     def submit(self, key: str, work: Callable[[], object]) -> None:
         """Run a job in a thread."""
-        self._heed_fork()
+        self._reset_after_fork()
         with self._changed:
             if not self._admit(key, None):
                 return
@@ -76,7 +76,7 @@ class Background:
 
     def spawn(self, key: str, work: Callable[[], Awaitable[object]]) -> None:
         """Run a job as a task of the running loop, with nothing of the caller's context."""
-        self._heed_fork()
+        self._reset_after_fork()
         loop = asyncio.get_running_loop()
         with self._changed:
             if not self._admit(key, loop):
@@ -137,7 +137,7 @@ class Background:
             self._closed = True
             self._changed.notify_all()
 
-    def _heed_fork(self) -> None:
+    def _reset_after_fork(self) -> None:
         if self._process != os.getpid():  # threads, tasks and their jobs stayed with the parent
             self._reset()
 
@@ -152,7 +152,7 @@ class Background:
         return True
 
     def _pending(self) -> list[_Job]:
-        self._heed_fork()
+        self._reset_after_fork()
         with self._changed:
             self._forget_dead_loops()
             return list(self._jobs.values())

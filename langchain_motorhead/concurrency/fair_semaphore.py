@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 
 
-class Turns:
+class FairSemaphore:
     """Lets so many work at once in threads, and so many on each event loop, which may stand still without the others.
 
     Whoever waits has a place in the queue of its group, and nothing else: the groups are served in turn, so that a
@@ -34,7 +34,7 @@ class Turns:
     @contextmanager
     def turn(self, group: str) -> Iterator[None]:
         """Wait in this thread for a turn, and have it."""
-        self._heed_fork()
+        self._reset_after_fork()
         queue = self._threads
         mine = queue.ask(group)
         try:
@@ -50,7 +50,7 @@ class Turns:
     @asynccontextmanager
     async def aturn(self, group: str) -> AsyncIterator[None]:
         """Await a turn on this loop, and have it."""
-        self._heed_fork()
+        self._reset_after_fork()
         queue = self._loops.setdefault(asyncio.get_running_loop(), _Queue(self.at_once))
         mine = queue.ask(group)
         try:
@@ -64,7 +64,7 @@ class Turns:
         finally:
             queue.pass_on()
 
-    def _heed_fork(self) -> None:
+    def _reset_after_fork(self) -> None:
         if self._process != os.getpid():  # who had a turn stayed with the parent
             self._reset()
 

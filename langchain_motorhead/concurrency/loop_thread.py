@@ -1,4 +1,4 @@
-"""A summarizer whose work is done in one thread beside the event loop, so that no request waits for it."""
+"""An event loop in a thread of its own, for work that must not block the caller's loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class _Beside:
+class LoopThread:
     """An event loop in a thread, from the first work on."""
 
     def __init__(self) -> None:
@@ -17,9 +17,11 @@ class _Beside:
         self._thread: threading.Thread | None = None
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return the result of a coroutine that runs on the thread's loop, which starts with the first."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._started()))
 
     async def stop(self) -> None:
+        """Stop the thread, and cancel what still runs there."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is not None and thread is not None:

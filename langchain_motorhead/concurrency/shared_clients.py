@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from langchain_motorhead.exceptions import ClosedError
 
 
-class Clients:
+class SharedClients:
     """Clients of one server, shared by any number of handles, each of which closes it once.
 
     A kind of server says in a subclass how its clients are made and closed.

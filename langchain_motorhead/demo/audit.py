@@ -17,7 +17,7 @@ from langchain_motorhead.flows.protocol import SummaryInput, merge_summary
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ModelCall:
     """A summarization that succeeded, whether or not its result was committed.
 
     Attributes:
@@ -40,7 +40,7 @@ class Recorder(Runnable[SummaryInput, str]):
     """
 
     def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[ModelCall] = []
         self.max_input_tokens: int | None = getattr(summarizer, "max_input_tokens", None)
         self._summarizer = summarizer
 
@@ -52,14 +52,14 @@ class Recorder(Runnable[SummaryInput, str]):
         """Summarize, and record it."""
         return self._record(input, await self._summarizer.ainvoke(input, config, **kwargs))
 
-    def calls_of(self, name: str) -> list[Call]:
+    def calls_of(self, name: str) -> list[ModelCall]:
         """List what was asked about one dialogue."""
         return [call for call in self.calls if any(mark.rpartition("/")[0] == name for mark in call.marks)]
 
     def _record(self, given: SummaryInput, answer: str) -> str:
         if answer.strip():
             marks = tuple(message.id for message in given["messages"] if message.id is not None)
-            self.calls.append(Call(given["summary"], marks, merge_summary(given["summary"], answer)))
+            self.calls.append(ModelCall(given["summary"], marks, merge_summary(given["summary"], answer)))
         return answer
 
 
@@ -90,7 +90,7 @@ class Balance:
         return not astray and self.accepted == self.window + self.summarized
 
 
-def committed(calls: Sequence[Call], summary: str | None) -> list[str]:
+def committed(calls: Sequence[ModelCall], summary: str | None) -> list[str]:
     """List the messages that a summary was made of, oldest first, by following it back to the one it extends.
 
     Args:

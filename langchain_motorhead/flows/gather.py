@@ -10,7 +10,7 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.storage.operation import Operation, together
 
 
-def side_by_side(flows: Sequence[Flow[Any]]) -> Flow[list[Any]]:
+def gather(flows: Sequence[Flow[Any]]) -> Flow[list[Any]]:
     """Run flows to their ends. What they ask for must do no harm if it is done twice.
 
     Returns:

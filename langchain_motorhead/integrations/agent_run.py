@@ -32,7 +32,7 @@ _LONGEST_QUERY = 2_000  # characters: the rest of a pasted document hardly says 
 
 
 @dataclass(slots=True)
-class Loaded:
+class RunMemory:
     """What a run began with, and how far it is stored.
 
     Attributes:
@@ -46,7 +46,7 @@ class Loaded:
     stored: str | None
 
 
-class Runs:
+class RunCache:
     """What was loaded for the runs under way, so that a session is read once a run.
 
     Forgetting costs a round trip, no more, and the oldest go when there are too many. A run is told by the control that
@@ -55,9 +55,9 @@ class Runs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loaded: dict[tuple[Any, ...], tuple[Any, Loaded]] = {}
+        self._loaded: dict[tuple[Any, ...], tuple[Any, RunMemory]] = {}
 
-    def put(self, control: Any, session: Session, loaded: Loaded) -> None:
+    def put(self, control: Any, session: Session, loaded: RunMemory) -> None:
         """Keep what was loaded for a run."""
         if control is None:
             return
@@ -67,18 +67,18 @@ class Runs:
             while len(self._loaded) > _MOST_RUNS:
                 del self._loaded[next(iter(self._loaded))]
 
-    def get(self, control: Any, session: Session) -> Loaded | None:
+    def get(self, control: Any, session: Session) -> RunMemory | None:
         """Give what was loaded for a run, if it is still there."""
         return self._loaded.get(_key(control, session), (None, None))[1]
 
-    def pop(self, control: Any, session: Session) -> Loaded | None:
+    def pop(self, control: Any, session: Session) -> RunMemory | None:
         """Give what was loaded for a run, and forget it."""
         with self._lock:
             return self._loaded.pop(_key(control, session), (None, None))[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Recalling:
+class RecallPolicy:
     """How much is found for a run, and where.
 
     Args:

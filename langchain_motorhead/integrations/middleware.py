@@ -21,7 +21,7 @@ from langgraph.types import Command
 from typing_extensions import TypedDict  # pydantic makes a schema of no other before Python 3.12
 
 from langchain_motorhead.exceptions import MotorheadError
-from langchain_motorhead.integrations.agent_run import Loaded, Recalling, Runs, Scope, session_of
+from langchain_motorhead.integrations.agent_run import RecallPolicy, RunCache, RunMemory, Scope, session_of
 from langchain_motorhead.integrations.prompt import add_to_system, prompt, said
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     def __init__(self, motorhead: Motorhead, *, recall: int = 0, recall_scope: Scope | None = None) -> None:
         super().__init__()
-        self._recalling = Recalling(recall, recall_scope)
+        self._recalling = RecallPolicy(recall, recall_scope)
         self._recalling.check(motorhead)
         self._motorhead = motorhead
         # Not in the state, from where streams and tools would have it.
-        self._runs = Runs()
+        self._runs = RunCache()
         # An agent may have two, of different names.
         self._key = "motorhead_stored" + self.name.removeprefix("MotorheadMiddleware")
         field: Any = NotRequired[Annotated[str | None, PrivateStateAttr]]
@@ -150,9 +150,9 @@ class _Run:
         self.stored: str | None = cast("dict[str, Any]", state).get(self._key)
         self.loaded = self._runs.get(self._control, self.session)
 
-    def begun(self, memory: Memory, recalled: str) -> Loaded:
+    def begun(self, memory: Memory, recalled: str) -> RunMemory:
         """Note that all that was said is stored."""
-        self.loaded = Loaded(memory, recalled, self.newest)
+        self.loaded = RunMemory(memory, recalled, self.newest)
         self._runs.put(self._control, self.session, self.loaded)
         return self.loaded
 
@@ -167,7 +167,7 @@ class _Run:
         return self.stored if loaded is None else loaded.stored
 
 
-def _with_memory(request: ModelRequest[Any], loaded: Loaded) -> ModelRequest[Any]:
+def _with_memory(request: ModelRequest[Any], loaded: RunMemory) -> ModelRequest[Any]:
     given = convert_to_messages(request.messages)  # other middleware may have added dicts
     text, messages = prompt(loaded.memory, given, loaded.recalled, request.state["messages"])
     system = add_to_system(request.system_message, text, loaded.memory.epoch)

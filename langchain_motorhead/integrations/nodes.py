@@ -13,7 +13,7 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.integrations.agent_run import Recalling, Scope, session_of
+from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
 from langchain_motorhead.integrations.prompt import add_to_system, prompt, said
 from langchain_motorhead.sessions.load import Memory
 
@@ -69,7 +69,7 @@ def load_memory(
         graph.set_entry_point("load")
         ```
     """
-    recalling = Recalling(recall, recall_scope)
+    recalling = RecallPolicy(recall, recall_scope)
     recalling.check(motorhead)
 
     def load(state: Any, config: RunnableConfig) -> Command[Any]:
@@ -102,7 +102,7 @@ def save_memory(motorhead: Motorhead, *, messages_key: str = "messages") -> Runn
     Raises:
         InvalidInputError: It is no Motorhead; at a run, no session can be told, or it is another user's.
     """
-    Recalling().check(motorhead)
+    RecallPolicy().check(motorhead)
 
     def save(state: Any, config: RunnableConfig) -> dict[str, Any]:
         messages = _messages(state, messages_key)

@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 
-from langchain_motorhead.messages.ids import given_id
+from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.messages.tool_calls import paired
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX, Memory
@@ -82,7 +82,7 @@ def add_to_system(system: SystemMessage | None, text: str, epoch: str | None) ->
     if not text:
         return system
     if system is None:
-        return SystemMessage(text, id=given_id(epoch, "summary"))
+        return SystemMessage(text, id=derived_id(epoch, "summary"))
     content: Any = system.content
     if isinstance(content, str):
         content = f"{content}\n\n{text}" if content else text

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import sys
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 _ENTER, _EXIT, _NEITHER = "enter", "exit", ""
 

@@ -43,9 +43,9 @@ from langchain_motorhead.item_store.requests import (
     to_milliseconds,
     to_time,
 )
-from langchain_motorhead.item_store.search import Shelf
-from langchain_motorhead.messages.text import sayable
-from langchain_motorhead.models.embedding_client import EmbeddingCalls, model_name, resolve_embeddings
+from langchain_motorhead.item_store.search import StoreConfig
+from langchain_motorhead.messages.text import without_surrogates
+from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
 from langchain_motorhead.runtime.driver import Driver
 
 if TYPE_CHECKING:
@@ -110,9 +110,9 @@ class MotorheadStore(BaseStore):
                 calls, model = engine.driver.vectors, engine.indexer.model
         elif index is not False:
             embeddings, model, dimensions, self._fields = _configured(index)
-            calls = EmbeddingCalls(embeddings, _TIMEOUT)
+            calls = EmbeddingClient(embeddings, _TIMEOUT)
         self._driver = Driver(engine.driver.store, engine.driver.summaries, calls)
-        self._shelf = Shelf(store_key(engine.namespace), model, dimensions)
+        self._shelf = StoreConfig(store_key(engine.namespace), model, dimensions)
 
     @property
     def embeddings(self) -> Embeddings | None:
@@ -163,7 +163,7 @@ class MotorheadStore(BaseStore):
             check_page(op.limit, op.offset)
             if op.filter is not None:
                 check_filter(op.filter)
-            query = sayable(op.query).strip() if op.query and self._shelf.model is not None else None
+            query = without_surrogates(op.query).strip() if op.query and self._shelf.model is not None else None
             return Search(_labels(op.namespace_prefix), op.filter, op.limit, op.offset, query, op.refresh_ttl)
         if isinstance(op, ListNamespacesOp):
             check_page(op.limit, op.offset)
@@ -176,7 +176,7 @@ class MotorheadStore(BaseStore):
         if self._shelf.model is None or op.index is False:
             return ()
         paths = self._fields if op.index is None else _paths(op.index)
-        texts = (sayable(text) for path in paths for text in get_text_at_path(op.value, path))
+        texts = (without_surrogates(text) for path in paths for text in get_text_at_path(op.value, path))
         return tuple(text for text in texts if text.strip())
 
 

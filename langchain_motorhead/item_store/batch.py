@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from langchain_motorhead.exceptions import EmbeddingMismatchError, SearchUnavailableError
-from langchain_motorhead.flows.gather import side_by_side
+from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.item_store import operations
 from langchain_motorhead.item_store.index import to_stored, within
-from langchain_motorhead.item_store.operations import Writing
+from langchain_motorhead.item_store.operations import ItemWrite
 from langchain_motorhead.item_store.paths import Place, to_name, to_path
 from langchain_motorhead.item_store.requests import Found, Get, Listing, Put, Request, Search
-from langchain_motorhead.item_store.search import Shelf, list_namespaces, search, set_up
+from langchain_motorhead.item_store.search import StoreConfig, list_namespaces, search, set_up
 
 Answer: TypeAlias = Any
 """What a request came to: `Found` or None, a list of `Found`, a list of namespaces, or None of a `Put`."""
 
 
-def batch(requests: Sequence[Request], shelf: Shelf) -> Flow[list[Answer]]:
+def batch(requests: Sequence[Request], shelf: StoreConfig) -> Flow[list[Answer]]:
     """Answer requests. Reads see what was there before; of several puts to one place, the last counts.
 
     Returns:
@@ -45,7 +45,7 @@ def batch(requests: Sequence[Request], shelf: Shelf) -> Flow[list[Answer]]:
             readings[at] = search(request, asked.get(request.query), shelf)
         elif isinstance(request, Listing):
             readings[at] = list_namespaces(request, shelf)
-    results = yield from side_by_side(list(readings.values()))
+    results = yield from gather(list(readings.values()))
     read = dict(zip(readings, results, strict=True))
     read.update(zip(gets, read.pop(-1, ()), strict=True))
 
@@ -56,7 +56,7 @@ def batch(requests: Sequence[Request], shelf: Shelf) -> Flow[list[Answer]]:
     return [read.get(at) for at in range(len(requests))]
 
 
-def _vectors(texts: Iterable[str], shelf: Shelf, *, query: bool) -> Flow[dict[Any, Any]]:
+def _vectors(texts: Iterable[str], shelf: StoreConfig, *, query: bool) -> Flow[dict[Any, Any]]:
     """Embed texts, each once. Returns their vectors; none where there is no model."""
     each = tuple(dict.fromkeys(texts))
     if not each or shelf.model is None:
@@ -66,7 +66,7 @@ def _vectors(texts: Iterable[str], shelf: Shelf, *, query: bool) -> Flow[dict[An
     return dict(zip(each, vectors, strict=True))
 
 
-def _get(requests: Sequence[Any], shelf: Shelf) -> Flow[list[Found | None]]:
+def _get(requests: Sequence[Any], shelf: StoreConfig) -> Flow[list[Found | None]]:
     paths = [(to_path(request.place.namespace) + to_name(request.place.key), request.refresh) for request in requests]
     found: list[Found | None] = yield operations.get(shelf.store, paths)
     return found
@@ -84,7 +84,7 @@ def _touched(requests: Sequence[Request], read: dict[int, Any]) -> Iterable[str]
     return dict.fromkeys(paths)
 
 
-def _put(puts: Sequence[Put], vectors: dict[str, Any], shelf: Shelf) -> Flow[None]:
+def _put(puts: Sequence[Put], vectors: dict[str, Any], shelf: StoreConfig) -> Flow[None]:
     stored = dict(zip(vectors, to_stored(list(vectors.values())), strict=True)) if vectors else {}
     writings = [_writing(put, stored) for put in puts]
     shape = shelf.shape(len(next(iter(vectors.values())))) if any(each.vectors for each in writings) else None
@@ -98,9 +98,9 @@ def _put(puts: Sequence[Put], vectors: dict[str, Any], shelf: Shelf) -> Flow[Non
         raise EmbeddingMismatchError("the store was given another embedding model meanwhile. Nothing was stored")
 
 
-def _writing(put: Put, stored: dict[str, bytes]) -> Writing:
+def _writing(put: Put, stored: dict[str, bytes]) -> ItemWrite:
     place: Place = put.place
     if put.value is None:
-        return Writing(*place, b"", 0, "", ())
+        return ItemWrite(*place, b"", 0, "", ())
     vectors = [data for text in dict.fromkeys(put.texts) if (data := stored.get(text))]
-    return Writing(*place, put.value, put.ttl, within(place.namespace) if vectors else "", vectors)
+    return ItemWrite(*place, put.value, put.ttl, within(place.namespace) if vectors else "", vectors)

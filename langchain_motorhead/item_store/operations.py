@@ -32,14 +32,14 @@ _PUT, _PRUNED, _LOOKS, _BYTES = 200, 1_000, 5_000, 1 << 22
 _START = ("", "")
 
 
-class Shape(NamedTuple):
+class VectorSpec(NamedTuple):
     """What the vectors of a store are: of which model, and how long."""
 
     model: str
     dimensions: int
 
 
-class Writing(NamedTuple):
+class ItemWrite(NamedTuple):
     """An item to keep: where, its value (empty to delete it), milliseconds that it lives, tags and vectors."""
 
     namespace: tuple[str, ...]
@@ -79,7 +79,7 @@ def vector_prefix(store: str) -> str:
     return f"{store}:vector:"
 
 
-def put(store: str, writings: Sequence[Writing], shape: Shape | None, *, prune: bool) -> Operation[bool]:
+def put(store: str, writings: Sequence[ItemWrite], shape: VectorSpec | None, *, prune: bool) -> Operation[bool]:
     """Keep and delete items. Each is kept, or deleted, with all that belongs to it, or not at all.
 
     Args:
@@ -174,19 +174,19 @@ def prune(store: str) -> Operation[bool]:
     return Operation((_pruning(store),), lambda replies: bool(replies[0]))
 
 
-def describe(store: str) -> Operation[Shape | None]:
+def describe(store: str) -> Operation[VectorSpec | None]:
     """Read of what shape the vectors of a store are; None if it has none."""
     return Operation((_describing(store),), lambda replies: _shape(replies[0]))
 
 
-def establish(store: str, shape: Shape) -> Operation[tuple[bool, Shape]]:
+def establish(store: str, shape: VectorSpec) -> Operation[tuple[bool, VectorSpec]]:
     """Say of what shape the vectors of a store are, unless it is said already.
 
     Returns:
         Whether it was not, and what holds.
     """
 
-    def read(replies: list[Any]) -> tuple[bool, Shape]:
+    def read(replies: list[Any]) -> tuple[bool, VectorSpec]:
         new, flat = replies[0]
         known = dict(zip(map(from_member, flat[::2]), flat[1::2], strict=True))
         found = _shape([known.get("model"), known.get("dimensions")])
@@ -198,7 +198,7 @@ def establish(store: str, shape: Shape) -> Operation[tuple[bool, Shape]]:
     return Operation((Command(SCRIPTS["index_describe"], (store,), args),), read)
 
 
-def nearest(store: str, query: tuple[Value, ...], count: int) -> Operation[tuple[Shape | None, Nearest]]:
+def nearest(store: str, query: tuple[Value, ...], count: int) -> Operation[tuple[VectorSpec | None, Nearest]]:
     """Search by vector, and read of what shape the vectors are.
 
     Args:
@@ -208,7 +208,7 @@ def nearest(store: str, query: tuple[Value, ...], count: int) -> Operation[tuple
     """
     start = len(vector_prefix(store))
 
-    def read(replies: list[Any]) -> tuple[Shape | None, Nearest]:
+    def read(replies: list[Any]) -> tuple[VectorSpec | None, Nearest]:
         described, reply = replies
         found = [(match.key[start:].rpartition(":")[0], 1 - match.score) for match in to_matches(reply, DISTANCE)]
         return _shape(described), Nearest(found, _total(reply) >= count)
@@ -229,9 +229,9 @@ def _describing(store: str) -> Command:
     return Command("HMGET", (store,), ("model", "dimensions"))
 
 
-def _shape(values: Sequence[Any]) -> Shape | None:
+def _shape(values: Sequence[Any]) -> VectorSpec | None:
     model, dimensions = values
-    return None if model is None or dimensions is None else Shape(from_member(model), int(dimensions))
+    return None if model is None or dimensions is None else VectorSpec(from_member(model), int(dimensions))
 
 
 def _found(path: str, value: Any, created: Any, updated: Any, ttl: Any = None) -> Found:

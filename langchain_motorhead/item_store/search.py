@@ -14,12 +14,12 @@ from langchain_motorhead.exceptions import (
     SearchUnavailableError,
     StoreError,
 )
-from langchain_motorhead.flows.gather import side_by_side
+from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.item_store import operations
 from langchain_motorhead.item_store.filters import is_listed, known_prefix, matches
 from langchain_motorhead.item_store.index import index_count, index_creation, index_query
-from langchain_motorhead.item_store.operations import Nearest, Shape
+from langchain_motorhead.item_store.operations import Nearest, VectorSpec
 from langchain_motorhead.item_store.paths import below, to_path
 from langchain_motorhead.item_store.requests import Found, Listing, Search, decode_value
 from langchain_motorhead.search_index.lifecycle import create, fill
@@ -33,7 +33,7 @@ _HOPELESS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class StoreConfig:
     """One store of items.
 
     Attributes:
@@ -46,9 +46,9 @@ class Shelf:
     model: str | None = None
     dimensions: int | None = None
 
-    def shape(self, dimensions: int) -> Shape:
+    def shape(self, dimensions: int) -> VectorSpec:
         """Give the shape of the vectors that this has."""
-        return Shape(self.model or "", dimensions)
+        return VectorSpec(self.model or "", dimensions)
 
     def check_dimensions(self, dimensions: int) -> None:
         """Refuse vectors that are not as long as was said.
@@ -61,7 +61,7 @@ class Shelf:
                 f"the embedding model gave vectors of {dimensions} numbers, and dims={self.dimensions}"
             )
 
-    def check(self, there: Shape, dimensions: int) -> None:
+    def check(self, there: VectorSpec, dimensions: int) -> None:
         """Refuse vectors of another model.
 
         Raises:
@@ -74,7 +74,7 @@ class Shelf:
             )
 
 
-def list_namespaces(request: Listing, shelf: Shelf) -> Flow[list[tuple[str, ...]]]:
+def list_namespaces(request: Listing, shelf: StoreConfig) -> Flow[list[tuple[str, ...]]]:
     """List the namespaces that have items."""
     low, high = below(to_path(known_prefix(request.conditions)))
     listed: dict[tuple[str, ...], None] = {}
@@ -95,7 +95,7 @@ def list_namespaces(request: Listing, shelf: Shelf) -> Flow[list[tuple[str, ...]
     return list(listed)[request.offset : wanted]
 
 
-def search(request: Search, vector: Any, shelf: Shelf) -> Flow[list[Found]]:
+def search(request: Search, vector: Any, shelf: StoreConfig) -> Flow[list[Found]]:
     """Find items: those nearest to a vector, then those that have none; or all in their order, if there is no vector.
 
     Raises:
@@ -113,7 +113,7 @@ def search(request: Search, vector: Any, shelf: Shelf) -> Flow[list[Found]]:
     return found[request.offset : wanted]
 
 
-def set_up(shelf: Shelf, shape: Shape) -> Flow[None]:
+def set_up(shelf: StoreConfig, shape: VectorSpec) -> Flow[None]:
     """Make the index, unless it is there, and then say of what shape the vectors are.
 
     In this order, since vectors are put as soon as that is said: an index that is made later has to look for them in
@@ -137,7 +137,7 @@ def set_up(shelf: Shelf, shape: Shape) -> Flow[None]:
     yield from fill(shelf.store, how, shape.dimensions)
 
 
-def _scan(request: Search, wanted: int, shelf: Shelf, *, skip: int = 0, bare: bool = False) -> Flow[list[Found]]:
+def _scan(request: Search, wanted: int, shelf: StoreConfig, *, skip: int = 0, bare: bool = False) -> Flow[list[Found]]:
     """Read the items below a prefix that a filter lets pass, in their order, until there are enough."""
     bounds, cursor, accepted = below(to_path(request.prefix)), None, list[Found]()
     accept = _accepting(request)
@@ -155,12 +155,12 @@ def _scan(request: Search, wanted: int, shelf: Shelf, *, skip: int = 0, bare: bo
         count = count * _MORE if request.filter else wanted - len(accepted)
 
 
-def _prune(shelf: Shelf) -> Flow[None]:
+def _prune(shelf: StoreConfig) -> Flow[None]:
     while (yield operations.prune(shelf.store)):
         pass
 
 
-def _nearest(request: Search, vector: Any, wanted: int, shelf: Shelf) -> Flow[list[Found]]:
+def _nearest(request: Search, vector: Any, wanted: int, shelf: StoreConfig) -> Flow[list[Found]]:
     """Read the items nearest to a vector, best first, until there are enough; then those that have no vector."""
     count, before = wanted * (_MORE if request.filter else 1) + _SPARE, -1
     accept, scores, read = _accepting(request), dict[str, float](), dict[str, Found | None]()
@@ -173,7 +173,7 @@ def _nearest(request: Search, vector: Any, wanted: int, shelf: Shelf) -> Flow[li
         flows: list[Flow[Any]] = [_read([path for path in scores if path not in read], read, shelf)]
         if not nearest.more:
             flows += (_scan(request, wanted, shelf, bare=True), _count(request, shelf))
-        _, *rest = yield from side_by_side(flows)
+        _, *rest = yield from gather(flows)
         there = ((read[path], score) for path, score in scores.items())
         accepted = [each._replace(score=score) for each, score in there if each is not None and accept(each)]
         if len(accepted) >= wanted:
@@ -185,18 +185,18 @@ def _nearest(request: Search, vector: Any, wanted: int, shelf: Shelf) -> Flow[li
         count, before = count * _MORE, found
 
 
-def _count(request: Search, shelf: Shelf) -> Flow[int]:
+def _count(request: Search, shelf: StoreConfig) -> Flow[int]:
     count: int = yield operations.count_vectors(shelf.store, index_count(request.prefix))
     return count
 
 
-def _read(paths: Sequence[str], read: dict[str, Found | None], shelf: Shelf) -> Flow[None]:
+def _read(paths: Sequence[str], read: dict[str, Found | None], shelf: StoreConfig) -> Flow[None]:
     if paths:
         found = yield operations.get(shelf.store, [(path, False) for path in paths])
         read.update(zip(paths, found, strict=True))
 
 
-def _ask(request: Search, vector: Any, count: int, shelf: Shelf) -> Flow[Nearest | None]:
+def _ask(request: Search, vector: Any, count: int, shelf: StoreConfig) -> Flow[Nearest | None]:
     """Ask the index; one that was dropped, once more when it is there again. None if nothing was ever embedded."""
     query = index_query(vector, request.prefix, count)
     dimensions = len(vector)

@@ -27,7 +27,7 @@ from langchain_core.messages import (
 from pydantic import BaseModel
 
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.messages.ids import given_id
+from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.json_values import from_plain, is_json, to_plain
 
 # A role that any client may write, and the class that it is read as. Any other role is a ChatMessage.
@@ -144,7 +144,7 @@ def decode_all(
     parsed, messages = _parsed_together(records), list[BaseMessage | None]()
     read: Callable[[Any, str | None], BaseMessage] = decode if parsed is None else decode_record
     given: Sequence[Any] = records if parsed is None else parsed
-    prefix = given_id(epoch, "")
+    prefix = derived_id(epoch, "")
     for at, each in enumerate(given, position):
         id_ = f"{prefix}{at}"
         if type(each) is dict and len(each) == 2:

@@ -14,19 +14,19 @@ _GIVEN = re.compile(r"motorhead-([0-9a-f]{16})-(?:\d+|summary)", re.ASCII)
 _EPOCH = 16
 
 
-def given_id(epoch: str | None, at: int | str) -> str:
+def derived_id(epoch: str | None, at: int | str) -> str:
     """Name a message that was stored without an id, for good: by its session's epoch and its sequence number."""
     return f"motorhead-{epoch}-{at}"
 
 
-def marks(ids: Sequence[str | None]) -> str:
+def fingerprints(ids: Sequence[str | None]) -> str:
     """Give a mark for each id, one after the other; spaces for none. Empty where there is no id at all."""
     if not any(ids):
         return ""
     return "".join(map(_mark, ids))
 
 
-def origins(ids: Sequence[str | None]) -> str:
+def origin_epochs(ids: Sequence[str | None]) -> str:
     """Give for each id the epoch of the session that gave it, one after the other; zeros for none of ours.
 
     Empty where there is no such id at all.

@@ -37,7 +37,7 @@ def message_text(message: BaseMessage) -> str:
 
 def transcript(messages: Sequence[BaseMessage]) -> str:
     """Write messages one after the other, each with its speaker."""
-    return sayable("\n".join(f"{speaker(message)}: {message_text(message)}" for message in messages))
+    return without_surrogates("\n".join(f"{speaker(message)}: {message_text(message)}" for message in messages))
 
 
 def split_message(
@@ -70,7 +70,7 @@ def split_message(
     return pieces or [message]
 
 
-def sayable(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """Give a text that can be encoded: without lone surrogates, which neither a tokenizer nor HTTP takes."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 

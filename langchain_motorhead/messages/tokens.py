@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.messages.text import message_text, sayable, text_runs
+from langchain_motorhead.messages.text import message_text, text_runs, without_surrogates
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class TiktokenCounter:
 
 
 def _length(encode: Callable[[str], list[int]], message: BaseMessage) -> int:
-    return sum(len(encode(sayable(run))) for run in text_runs(message_text(message)))
+    return sum(len(encode(without_surrogates(run))) for run in text_runs(message_text(message)))
 
 
 count_tokens = TiktokenCounter()

@@ -30,7 +30,7 @@ _WRAPPED = ("underlying_embeddings", "embeddings", "embedding", "bound")
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddingCalls:
+class EmbeddingClient:
     """Answers requests for vectors.
 
     Args:

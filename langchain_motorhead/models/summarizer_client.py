@@ -22,7 +22,7 @@ RUN_NAME = "motorhead_summarize"
 
 
 @dataclass(frozen=True, slots=True)
-class SummarizerCalls:
+class SummarizerClient:
     """Answers requests for summaries.
 
     Args:

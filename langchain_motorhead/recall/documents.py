@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage
 
-from langchain_motorhead.messages.text import sayable, split_message
+from langchain_motorhead.messages.text import split_message, without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.terms import terms
@@ -30,7 +30,7 @@ _LONGEST_NAME = 64
 _CHARACTERS = 3
 
 
-class Said(NamedTuple):
+class Utterance(NamedTuple):
     """A message as recall sees it: who said it, by a name of their own if there is one, and the text."""
 
     label: str
@@ -43,7 +43,7 @@ class Said(NamedTuple):
         return f"{self.label}: {self.text}"
 
 
-class Entry(NamedTuple):
+class DocumentDraft(NamedTuple):
     """A document to be: one message, or a piece of one.
 
     Attributes:
@@ -73,32 +73,32 @@ class Entry(NamedTuple):
     sent: str | None = None
 
 
-def said(message: BaseMessage | None, recall: Recall) -> Said | None:
+def said(message: BaseMessage | None, recall: Recall) -> Utterance | None:
     """Give what a message says, or None for one that is not indexed."""
     if message is None or message.type not in recall.roles:
         return None
     # The property looks for blocks, which few messages have.
-    text = sayable(message.content if isinstance(message.content, str) else str(message.text)).strip()
+    text = without_surrogates(message.content if isinstance(message.content, str) else str(message.text)).strip()
     if not text:
         return None
     name = message.role if isinstance(message, ChatMessage) else message.name
-    name = name and sayable(name)
-    return Said((name or "")[:_LONGEST_NAME] or _LABELS.get(message.type, message.type), name, text)
+    name = name and without_surrogates(name)
+    return Utterance((name or "")[:_LONGEST_NAME] or _LABELS.get(message.type, message.type), name, text)
 
 
-def read_said(name: str, role: str, text: str) -> Said:
+def read_said(name: str, role: str, text: str) -> Utterance:
     """Give what a document says."""
-    return Said(name or _LABELS.get(role, role), name or None, text)
+    return Utterance(name or _LABELS.get(role, role), name or None, text)
 
 
 def entries(
     messages: Sequence[BaseMessage | None],
     start: int,
-    before: Sequence[Said],
+    before: Sequence[Utterance],
     recall: Recall,
     count: TokenCounter,
     sent: Mapping[int, str] = MappingProxyType({}),
-) -> list[list[Entry]]:
+) -> list[list[DocumentDraft]]:
     """Make the documents of consecutive messages.
 
     Args:
@@ -113,19 +113,19 @@ def entries(
         For each message its documents: none, one, or its pieces.
     """
     context = list(before)
-    made = list[list[Entry]]()
+    made = list[list[DocumentDraft]]()
     for seq, message in enumerate(messages, start):
         this = said(message, recall)
         if message is None or this is None:
             made.append([])
             continue
-        role = sayable(sent[seq]) if seq in sent else None
+        role = without_surrogates(sent[seq]) if seq in sent else None
         made.append([each._replace(sent=role) for each in _pieces(message, this, seq, context, recall, count)])
         context.append(this)
     return made
 
 
-def embedded(line: str, context: Sequence[Said], recall: Recall) -> str:
+def embedded(line: str, context: Sequence[Utterance], recall: Recall) -> str:
     """Give the text to embed for a line: it, and as much of what was said before it as fits, the latest first.
 
     About as much: a model that takes less cuts off the end, which is the oldest.
@@ -149,17 +149,17 @@ def _joined(texts: Iterable[str]) -> list[str]:
 
 
 def _pieces(
-    message: BaseMessage, this: Said, seq: int, context: Sequence[Said], recall: Recall, count: TokenCounter
-) -> list[Entry]:
+    message: BaseMessage, this: Utterance, seq: int, context: Sequence[Utterance], recall: Recall, count: TokenCounter
+) -> list[DocumentDraft]:
     texts = [this.text]
     room = max(16, recall.max_input_tokens - len(this.label.encode()) // 2 - 4)  # beside the label
     # No text has more tokens than bytes.
     if len(this.text) * 4 > room and len(this.text.encode()) > room and count([message]) > room:
         texts = _joined(str(piece.content) for piece in split_message(HumanMessage(this.text), room, count))
-    role = sayable(message.role) if isinstance(message, ChatMessage) else message.type
+    role = without_surrogates(message.role) if isinstance(message, ChatMessage) else message.type
     name = f"{this.name} " if this.name else ""
     return [
-        Entry(
+        DocumentDraft(
             seq=seq,
             piece=at,
             pieces=len(texts),

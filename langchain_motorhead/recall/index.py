@@ -12,7 +12,7 @@ from langchain_motorhead.recall import index_operations as operations
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.index_operations import Description
 from langchain_motorhead.recall.schema import index_name, index_schema
-from langchain_motorhead.search_index.lifecycle import command, create, creation, fill, tolerating
+from langchain_motorhead.search_index.lifecycle import command, create, creation, fill, ignoring_error
 from langchain_motorhead.storage.keys import recall_key
 
 PROBE = "Is anybody there?"
@@ -81,7 +81,7 @@ def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]
     # A description that was deleted leaves the alias of its index.
     point = "FT.ALIASUPDATE" if new else "FT.ALIASADD"
     name = index_name(indexer.namespace, there.generation)
-    yield from tolerating("already exists", command(point, recall_key(indexer.namespace), name))
+    yield from ignoring_error("already exists", command(point, recall_key(indexer.namespace), name))
     indexer.ready, indexer.unsearchable = True, False
     return there
 

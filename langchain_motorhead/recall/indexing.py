@@ -21,7 +21,7 @@ from langchain_motorhead.flows.protocol import Embed, Flow, Pause
 from langchain_motorhead.messages.codec import decode, other_role
 from langchain_motorhead.recall import index_operations as operations
 from langchain_motorhead.recall.config import Recall
-from langchain_motorhead.recall.documents import CONTEXT, CONTEXT_REACH, Entry, entries, read_said, said
+from langchain_motorhead.recall.documents import CONTEXT, CONTEXT_REACH, DocumentDraft, entries, read_said, said
 from langchain_motorhead.recall.index import PROBE, Indexer, set_up
 from langchain_motorhead.recall.index_operations import Description, Unindexed
 from langchain_motorhead.search_index.lifecycle import vector_field
@@ -124,12 +124,12 @@ def embed_all(
     return first + second
 
 
-def suffix(entry: Entry) -> str:
+def suffix(entry: DocumentDraft) -> str:
     """Give the rest of a document's key."""
     return f"{entry.seq}/{entry.piece}" if entry.piece else str(entry.seq)
 
 
-def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, list[Entry]]:
+def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, list[DocumentDraft]]:
     """Make the documents of the next messages: of one at least, and of no more than make a batch."""
     messages, sent = [], dict[int, str]()
     for at, record in enumerate(seen.records, seen.start):
@@ -144,7 +144,7 @@ def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, l
     before = [read_said(*each) for each in reversed(seen.earlier)]
     before += [each for message in messages[:known] if (each := said(message, indexer.recall)) is not None]
     made = entries(messages[known:], seen.indexed, before, indexer.recall, indexer.count, sent)
-    upto, batch = seen.indexed, list[Entry]()
+    upto, batch = seen.indexed, list[DocumentDraft]()
     for pieces in made:
         if batch and len(batch) + len(pieces) > BATCH:
             break
@@ -164,7 +164,7 @@ def check_lengths(vectors: Sequence[Any], dimensions: int | None) -> None:
             raise EmbeddingError(f"the embedding model gave vectors of {dimensions} and of {len(vector)} dimensions")
 
 
-def _embed(batch: Sequence[Entry], keys: SessionKeys, token: str) -> Flow[list[Any]]:
+def _embed(batch: Sequence[DocumentDraft], keys: SessionKeys, token: str) -> Flow[list[Any]]:
     heartbeat = renew(keys.indexing, token, LEASE)
     vectors: list[Any] = []
     for at in range(0, len(batch), BATCH):
@@ -188,7 +188,7 @@ def _ready(indexer: Indexer, there: Description | None, dimensions: int | None) 
 
 
 def _documents(
-    batch: Sequence[Entry], vectors: Sequence[Any], keys: SessionKeys, recall: Recall, there: Description | None
+    batch: Sequence[DocumentDraft], vectors: Sequence[Any], keys: SessionKeys, recall: Recall, there: Description | None
 ) -> list[tuple[str, int, Mapping[str, Value]]]:
     session, namespace = to_tag(keys.session_id), to_tag(keys.namespace)
     field = None if there is None else vector_field(there.generation)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
 from langchain_motorhead.recall import index_operations as operations
-from langchain_motorhead.recall.documents import CONTEXT, Said, embedded, read_said
+from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, read_said
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.recall.index_operations import Description, Text
 from langchain_motorhead.recall.indexing import BATCH, check_lengths, embed_all, index
@@ -129,7 +129,7 @@ def _revise_group(
     field, start, count = vector_field(wanted.generation), 0, 0
     size = wanted.dimensions * item_size(indexer.recall.datatype)
     generation = None if dropped is None else wanted.generation
-    context: dict[str, list[Said]] = {}
+    context: dict[str, list[Utterance]] = {}
     while group:
         found = yield operations.texts(
             group, start, start + _RANGE, field, size, generation=generation, dropped=dropped or ()
@@ -150,7 +150,7 @@ def _revise_group(
     return count
 
 
-def _embedded(this: Said, document: Text, before: Sequence[Said], indexer: Indexer) -> str:
+def _embedded(this: Utterance, document: Text, before: Sequence[Utterance], indexer: Indexer) -> str:
     context = [] if "/" in document.suffix else before
     return embedded(this.line, context, indexer.recall)
 

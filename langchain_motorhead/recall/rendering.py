@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from langchain_core.documents import Document
 
 from langchain_motorhead.recall.query import Hit
-
-if TYPE_CHECKING:
-    pass
 
 
 def as_lines(documents: Sequence[Document]) -> str:

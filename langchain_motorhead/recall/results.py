@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.messages.ids import given_id
+from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.recall import search_operations as operations
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.search_index.queries import Match
 from langchain_motorhead.storage.keys import DIGEST, SessionKeys, from_quoted
-
-if TYPE_CHECKING:
-    pass
 
 SPARE = 4
 """Read beside those asked for, since some may be gone by then."""
@@ -26,7 +23,7 @@ _MOST_PIECES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Candidate:
     """A message that was found: where, which piece of it, of how many, and its score."""
 
     keys: SessionKeys
@@ -36,8 +33,8 @@ class Found:
     score: float
 
 
-def gather(
-    ranked: Sequence[Found], found: Mapping[str, Sequence[Match]], enough: int, query: Query, vector: str | None
+def read_hits(
+    ranked: Sequence[Candidate], found: Mapping[str, Sequence[Match]], enough: int, query: Query, vector: str | None
 ) -> Flow[list[tuple[Hit, Any]]]:
     """Read the best of what was found, as far as it can be given.
 
@@ -65,7 +62,7 @@ def gather(
     return hits[:enough]
 
 
-def _read(found: Sequence[Found], query: Query, vector: str | None) -> Flow[list[tuple[Hit, Any]]]:
+def _read(found: Sequence[Candidate], query: Query, vector: str | None) -> Flow[list[tuple[Hit, Any]]]:
     """Read what was found, leaving out what is gone by now, another's, or still in the window."""
     wanted: dict[str, None] = {}
     for each in found:
@@ -100,7 +97,9 @@ def _is_in_scope(hit: Hit, query: Query) -> bool:
     return query.session_id in (None, hit.session_id) and query.user_id in (None, hit.user_id)
 
 
-def _surround(hit: Hit, found: Found, by_key: dict[str, dict[str, Any] | None], epoch: str | None, count: int) -> None:
+def _surround(
+    hit: Hit, found: Candidate, by_key: dict[str, dict[str, Any] | None], epoch: str | None, count: int
+) -> None:
     for seqs, around in ((_earlier(found, count), hit.before), (_later(found, count), hit.after)):
         for seq in seqs:
             fields = by_key[_key(found.keys, seq)]
@@ -109,7 +108,7 @@ def _surround(hit: Hit, found: Found, by_key: dict[str, dict[str, Any] | None], 
     hit.before.reverse()
 
 
-def _keys(found: Found, neighbors: int) -> list[str]:
+def _keys(found: Candidate, neighbors: int) -> list[str]:
     keys = [_key(found.keys, found.seq, piece) for piece in _pieces(found)]
     if neighbors:
         keys += [_key(found.keys, seq) for seq in (*_earlier(found, neighbors), *_later(found, neighbors))]
@@ -120,15 +119,15 @@ def _keys(found: Found, neighbors: int) -> list[str]:
 _REACH = 8
 
 
-def _earlier(found: Found, count: int) -> range:
+def _earlier(found: Candidate, count: int) -> range:
     return range(found.seq - 1, max(-1, found.seq - 1 - _REACH - 3 * count), -1)
 
 
-def _later(found: Found, count: int) -> range:
+def _later(found: Candidate, count: int) -> range:
     return range(found.seq + 1, found.seq + 1 + _REACH + 3 * count)
 
 
-def _pieces(found: Found) -> range:
+def _pieces(found: Candidate) -> range:
     start = max(0, min(found.piece - _MOST_PIECES // 2, found.pieces - _MOST_PIECES))
     return range(start, min(found.pieces, start + _MOST_PIECES))
 
@@ -137,11 +136,11 @@ def _key(keys: SessionKeys, seq: int, piece: int = 0) -> str:
     return f"{keys.documents}{seq}/{piece}" if piece else f"{keys.documents}{seq}"
 
 
-def _hit(found: Found, fields: dict[str, Any], user_id: str | None) -> Hit:
+def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
     return Hit(
         session_id=found.keys.session_id,
         seq=found.seq,
-        message_id=fields.get("id") or given_id(fields["epoch"], found.seq),
+        message_id=fields.get("id") or derived_id(fields["epoch"], found.seq),
         text=fields["text"],
         role=fields["role"],
         name=fields.get("name"),

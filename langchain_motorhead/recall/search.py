@@ -8,13 +8,13 @@ from typing import Any
 
 from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow
-from langchain_motorhead.messages.text import sayable
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall import search_operations as operations
 from langchain_motorhead.recall.index import Indexer, set_up
 from langchain_motorhead.recall.index_operations import Description, describe
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.ranking import Place, fuse
-from langchain_motorhead.recall.results import MORE, SPARE, Found, gather
+from langchain_motorhead.recall.results import MORE, SPARE, Candidate, read_hits
 from langchain_motorhead.recall.schema import narrowed, scope, worded
 from langchain_motorhead.recall.terms import terms, words
 from langchain_motorhead.search_index.lifecycle import vector_field
@@ -42,7 +42,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         EmbeddingMismatchError: The index was made with another model, or otherwise.
         SearchUnavailableError: Redis has no search module.
     """
-    text = sayable(query.text).strip()[:_CHARACTERS]
+    text = without_surrogates(query.text).strip()[:_CHARACTERS]
     if not text:
         return []
     vector = yield from _vector(text, query)
@@ -61,7 +61,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         found = {kind: answer.matches for (kind, _, _), answer in zip(queries, answers, strict=True)}
         ranked, all_fit = _ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
-        hits = yield from gather(ranked, found, enough, query, name)
+        hits = yield from read_hits(ranked, found, enough, query, name)
         if name is not None and again and not all(data for _, data in hits):
             again = False  # the index was changed for that of another model since it was asked
             continue
@@ -129,7 +129,7 @@ def _ask(
     raise StoreError("the index was made anew twice while it was searched. Search again")
 
 
-def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer) -> tuple[list[Found], bool]:
+def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer) -> tuple[list[Candidate], bool]:
     """Give the messages found, best first, and whether all of them score well enough."""
     best: dict[Place, tuple[int, int]] = {}
     names: dict[Place, str] = {}
@@ -152,14 +152,14 @@ def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer
         ranking = fuse(scores["near"], scores["worded"], names, words(query.text))
     else:
         ranking = dict(sorted(scores["near"].items(), key=lambda item: (-item[1], item[0])))
-    ranked, keys = list[Found](), dict[str, SessionKeys]()
+    ranked, keys = list[Candidate](), dict[str, SessionKeys]()
     for place, score in ranking.items():
         if query.score_threshold is not None and score < query.score_threshold:
             return ranked, False
         session, number = place
         if session not in keys:
             keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
-        ranked.append(Found(keys[session], number, *best[place], score))
+        ranked.append(Candidate(keys[session], number, *best[place], score))
     return ranked, True
 
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
-from langchain_motorhead.concurrency.shared_clients import Clients
+from langchain_motorhead.concurrency.shared_clients import SharedClients
 from langchain_motorhead.redis_io import counterpart as twins
 from langchain_motorhead.redis_io import urls
 from langchain_motorhead.redis_io.autopipeline import Pipelining
 
 
-class Connection(Clients):
+class Connection(SharedClients):
     """Clients of one Redis, shared by any number of handles, each of which closes it once.
 
     Args:
@@ -48,9 +48,9 @@ class Connection(Clients):
         """
         client = self.sync_client
         if client is not self._client_of_lane:
-            self._lane, self._client_of_lane = lane_of(client), client
+            self._lane, self._client_of_lane = pinned_for(client), client
         lane = self._lane
-        return None if lane is None or lane.is_watched else lane
+        return None if lane is None or lane.is_instrumented else lane
 
     async def async_client(self) -> Any:
         """Give the async client of the running event loop.
@@ -82,7 +82,7 @@ class Connection(Clients):
 
     def _close_client(self, client: Any) -> None:
         if any(client is each for each in self._given):
-            if (lane := lane_of(client)) is not None:
+            if (lane := pinned_for(client)) is not None:
                 lane.give_back()
         else:
             for each in (client, *twins.sentinels_of(client)):
@@ -97,7 +97,7 @@ class Connection(Clients):
     async def aclose(self) -> None:
         """Count one handle less, and close both clients with the last: the async one of the running loop."""
         await super().aclose()
-        lane = lane_of(self._async) if self._async is not None and not self._users else None
+        lane = pinned_for(self._async) if self._async is not None and not self._users else None
         if lane is not None:
             await lane.give_back()
 
@@ -130,11 +130,11 @@ class Connection(Clients):
         return connection
 
 
-def lane_of(client: Any) -> Any:
+def pinned_for(client: Any) -> Any:
     """Give the lane of a client, where it has one."""
     from langchain_motorhead.redis_io import fast_path as lanes
 
-    return lanes.lane_of(client)
+    return lanes.pinned_for(client)
 
 
 _shared: WeakValueDictionary[str, Connection] = WeakValueDictionary()
@@ -167,4 +167,4 @@ def adopt(client: Any, async_client: Any = None) -> Connection:
         InvalidInputError: A client is none of redis-py's.
     """
     given = (client,) if async_client is None else (client, async_client)
-    return Connection(lambda _: twins.make_twin(client), clustered=twins.is_clustered(client), given=given)
+    return Connection(lambda _: twins.make_counterpart(client), clustered=twins.is_clustered(client), given=given)

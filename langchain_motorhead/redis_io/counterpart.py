@@ -42,7 +42,7 @@ def sentinels_of(client: Any) -> list[Any]:
     return list(manager.sentinels) if manager is not None else []
 
 
-def make_twin(client: Any) -> Any:
+def make_counterpart(client: Any) -> Any:
     """Make the other client of a user's: an async one beside a sync one, or a sync one beside an async one.
 
     Raises:

@@ -21,7 +21,7 @@ from langchain_motorhead.storage.scripts import SCRIPTS
 _REDIRECTED = "TTL exhausted"
 
 
-def _failed(error: Exception, commands: Sequence[Command]) -> list[Any]:
+def _as_replies(error: Exception, commands: Sequence[Command]) -> list[Any]:
     """Give the error in the place of each reply; what is no error of Redis or the network is raised."""
     from redis.exceptions import RedisClusterException, RedisError
 
@@ -36,7 +36,8 @@ def _is_no_script(error: Exception) -> bool:
     return isinstance(error, NoScriptError)
 
 
-def _mapped(error: Exception, command: Command) -> StoreError:
+def translate_error(error: Exception, command: Command) -> StoreError:
+    """Return the error of this package for an error of redis-py or of Redis itself."""
     from redis import exceptions
 
     text = str(error).rstrip(".")
@@ -44,7 +45,7 @@ def _mapped(error: Exception, command: Command) -> StoreError:
         return StoreError(f"Redis does not let this user in, or not do this: {text}")
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
         return StoreUnavailableError(
-            f"Redis cannot be reached: {text}. Check the URL, and that the server is up{_in_doubt(command)}"
+            f"Redis cannot be reached: {text}. Check the URL, and that the server is up{_outcome_note(command)}"
         )
     # A server before 7 wraps the error of a script's command in its own.
     if "WRONGTYPE" in text:
@@ -52,7 +53,11 @@ def _mapped(error: Exception, command: Command) -> StoreError:
             f"one of the keys {', '.join(command.keys)} holds something that is not of this package. "
             "Give another namespace or session_id, or move that key"
         )
-    if isinstance(command.name, str) and command.name.startswith("FT.") and (mapped := _of_search(error)) is not None:
+    if (
+        isinstance(command.name, str)
+        and command.name.startswith("FT.")
+        and (mapped := _translate_search_error(error)) is not None
+    ):
         return mapped
     if isinstance(error, exceptions.RedisClusterException):
         return StoreUnavailableError(
@@ -81,14 +86,14 @@ def _written(command: Command) -> str:
     return "The messages were stored, but their session is not listed yet: the next append does that"
 
 
-def _in_doubt(command: Command) -> str:
+def _outcome_note(command: Command) -> str:
     """Say what may have come of an append whose answer was lost."""
     if command.name is not SCRIPTS["session_append"]:
         return ""
     return ". The messages may have been stored: append them again, which stores those that have ids once"
 
 
-def _of_search(error: Exception) -> StoreError | None:
+def _translate_search_error(error: Exception) -> StoreError | None:
     """Map what a Redis without the search module, or without the index, says to one of its commands."""
     from redis import exceptions
 

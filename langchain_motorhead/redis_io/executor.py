@@ -10,11 +10,11 @@ from langchain_motorhead.exceptions import (
     MotorheadError,
     StoreError,
 )
-from langchain_motorhead.redis_io.connection import Connection, lane_of
+from langchain_motorhead.redis_io.connection import Connection, pinned_for
 from langchain_motorhead.redis_io.errors import (
-    _failed,
+    _as_replies,
     _is_no_script,
-    _mapped,
+    translate_error,
 )
 from langchain_motorhead.storage.operation import Command, Operation, Packed
 from langchain_motorhead.storage.scripts import SCRIPTED, Script
@@ -27,7 +27,7 @@ _SIDE_BY_SIDE = 32
 _RAW: Any = {"NEVER_DECODE": True}
 
 
-class Store:
+class Executor:
     """Executes operations, each in one round trip.
 
     Args:
@@ -45,9 +45,9 @@ class Store:
             StoreError: Redis refused, or could not be reached.
         """
         replies = self._send(operation.commands)
-        if forgotten := self._forgotten(operation.commands, replies):
+        if forgotten := self._scripts_to_resend(operation.commands, replies):
             replies = [*replies[: -len(forgotten)], *self._send(forgotten, with_source=True)]
-            self._forgotten(operation.commands, replies)
+            self._scripts_to_resend(operation.commands, replies)
         return _read(operation, replies)
 
     async def arun(self, operation: Operation[T]) -> T:
@@ -57,9 +57,9 @@ class Store:
             StoreError: Redis refused, or could not be reached.
         """
         replies = await self._asend(operation.commands)
-        if forgotten := self._forgotten(operation.commands, replies):
+        if forgotten := self._scripts_to_resend(operation.commands, replies):
             replies = [*replies[: -len(forgotten)], *await self._asend(forgotten, with_source=True)]
-            self._forgotten(operation.commands, replies)
+            self._scripts_to_resend(operation.commands, replies)
         return _read(operation, replies)
 
     def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
@@ -82,8 +82,8 @@ class Store:
                 for command in packed:
                     pipeline.execute_command(*command, **_RAW)
                 return list(pipeline.execute(raise_on_error=False))
-        except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
-            return _failed(error, commands)
+        except Exception as error:  # noqa: BLE001 - sorted out by `_as_replies`
+            return _as_replies(error, commands)
 
     async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
@@ -93,8 +93,8 @@ class Store:
             if len(commands) == 1:
                 return await self._apiped([self._packed(commands[0], with_source)])
             return await self._asend_apart(commands, with_source=with_source)
-        except Exception as error:  # noqa: BLE001 - sorted out by `_failed`
-            return _failed(error, commands)
+        except Exception as error:  # noqa: BLE001 - sorted out by `_as_replies`
+            return _as_replies(error, commands)
 
     async def _apiped(self, packed: Sequence[Packed]) -> list[Any]:
         task = asyncio.current_task()
@@ -116,7 +116,7 @@ class Store:
 
                 return await send_to_nodes(client, packed, **_RAW)
             return [await client.execute_command(*packed[0], **_RAW)]
-        if (lane := lane_of(client)) is not None:
+        if (lane := pinned_for(client)) is not None:
             return list(await lane.send(packed))
         if len(packed) == 1:
             return [await client.execute_command(*packed[0], **_RAW)]
@@ -146,7 +146,7 @@ class Store:
         self._known.add(name.sha)
         return ("EVAL", name.source, len(keys), *keys, *args)
 
-    def _forgotten(self, commands: Sequence[Command], replies: Sequence[Any]) -> list[Command]:
+    def _scripts_to_resend(self, commands: Sequence[Command], replies: Sequence[Any]) -> list[Command]:
         """List what is to be sent again, with the source of its scripts: all from the first on that Redis forgot.
 
         A command after that may have read what was not there yet; every one of ours may be executed twice.
@@ -163,7 +163,7 @@ class Store:
         for at, (command, reply) in enumerate(zip(commands, replies, strict=True)):
             if isinstance(reply, Exception):
                 if not (_is_no_script(reply) and isinstance(command.name, Script)):
-                    raise _mapped(reply, command) from reply
+                    raise translate_error(reply, command) from reply
                 first = at if first is None else first
         return [] if first is None else list(commands[first:])
 

@@ -41,12 +41,12 @@ class _Common:
         self._idle: list[_Kept] = []
 
     @property
-    def is_watched(self) -> bool:
+    def is_instrumented(self) -> bool:
         """Whether something wraps the client's calls by now, and is to see them."""
         return self._class.execute_command is not self._call
 
 
-class Lane(_Common):
+class PinnedConnections(_Common):
     """Connections of a sync client's pool that are kept between calls.
 
     Args:
@@ -99,7 +99,7 @@ class Lane(_Common):
         return _Kept(self._pool.get_connection())
 
 
-class AsyncLane(_Common):
+class AsyncPinnedConnections(_Common):
     """Connections of an async client's pool that are kept between calls.
 
     Args:
@@ -107,7 +107,7 @@ class AsyncLane(_Common):
     """
 
     async def send(self, commands: Sequence[Packed]) -> list[Any]:
-        """Send commands, and give a reply or an error for each. See `Lane.send`."""
+        """Send commands, and give a reply or an error for each. See `PinnedConnections.send`."""
         kept = await self._take()
         connection = kept.connection
         try:
@@ -203,7 +203,7 @@ def _shaped(name: str, reply: Any, shapes: Shapes) -> Any:
 _lanes: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
-def lane_of(client: Any) -> Any:
+def pinned_for(client: Any) -> Any:
     """Give the lane of a client, sync or async; None where its commands are to go through the client itself.
 
     They are if it is not redis-py's own, if something wraps its calls, as tracing does, and if its pool is small.
@@ -212,10 +212,10 @@ def lane_of(client: Any) -> Any:
         lane = _lanes[client]
     except KeyError:
         lane = _lanes[client] = _make_lane(client)
-    return None if lane is None or lane.is_watched else lane
+    return None if lane is None or lane.is_instrumented else lane
 
 
-def _make_lane(client: Any) -> Lane | AsyncLane | None:
+def _make_lane(client: Any) -> PinnedConnections | AsyncPinnedConnections | None:
     if type(client) not in (redis.Redis, redis.asyncio.Redis) or _is_wrapped(type(client)):
         return None
     pool = client.connection_pool
@@ -232,7 +232,7 @@ def _make_lane(client: Any) -> Lane | AsyncLane | None:
         and hasattr(select, "poll")
     ):
         return None
-    return Lane(client) if type(client) is redis.Redis else AsyncLane(client)
+    return PinnedConnections(client) if type(client) is redis.Redis else AsyncPinnedConnections(client)
 
 
 def _is_wrapped(cls: Any) -> bool:

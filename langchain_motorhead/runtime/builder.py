@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from langchain_motorhead.concurrency.background import Background
-from langchain_motorhead.concurrency.fair_semaphore import Turns
+from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
-from langchain_motorhead.models.embedding_client import EmbeddingCalls, model_name, resolve_embeddings
-from langchain_motorhead.models.summarizer_client import SummarizerCalls
+from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
+from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.redis_io.connection import Connection
-from langchain_motorhead.redis_io.executor import Store
+from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions.compaction import Compactor
@@ -59,14 +59,14 @@ def make_engine(
     other = None if fallback is None else resolve_summarizer(fallback, "fallback", count)
     # A quarter is left for the summary so far.
     budget = budget_of(summarizer) if other is None else min(budget_of(summarizer), budget_of(other))
-    calls = SummarizerCalls(summarizer, other, _seconds("summary_timeout", summary_timeout))
+    calls = SummarizerClient(summarizer, other, _seconds("summary_timeout", summary_timeout))
     vectors, indexer = None, None
     if embeddings is not None:
         how, model = recall or Recall(), resolve_embeddings(embeddings)
-        vectors = EmbeddingCalls(model, how.timeout)
+        vectors = EmbeddingClient(model, how.timeout)
         indexer = Indexer(namespace, how, how.model or model_name(model), count)
     return Engine(
-        driver=Driver(Store(connection), calls, vectors),
+        driver=Driver(Executor(connection), calls, vectors),
         compactor=Compactor(
             window or Window(), budget * 3 // 4, count, has_fallback=other is not None, recall=indexer is not None
         ),
@@ -74,7 +74,7 @@ def make_engine(
         mode=compaction,
         ttl=0 if ttl is None else max(1, round(_seconds("ttl", ttl) * 1000)),
         indexer=indexer,
-        turns=Turns(max_concurrency),
+        turns=FairSemaphore(max_concurrency),
         background=Background(threads=max(_THREADS, max_concurrency)),
     )
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar, cast
 
 from langchain_motorhead.exceptions import RecallNotConfiguredError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Summarize
-from langchain_motorhead.models.embedding_client import EmbeddingCalls
-from langchain_motorhead.models.summarizer_client import SummarizerCalls
-from langchain_motorhead.redis_io.executor import Store
+from langchain_motorhead.models.embedding_client import EmbeddingClient
+from langchain_motorhead.models.summarizer_client import SummarizerClient
+from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
@@ -34,9 +34,9 @@ class Driver:
         vectors: Answers their requests for vectors, if there is a model.
     """
 
-    store: Store
-    summaries: SummarizerCalls
-    vectors: EmbeddingCalls | None = None
+    store: Executor
+    summaries: SummarizerClient
+    vectors: EmbeddingClient | None = None
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end.
@@ -88,7 +88,7 @@ class Driver:
             return await self._embedding().acall(request, lambda: self._abeat(request))
         return await self.summaries.acall(request, lambda: self._abeat(request))
 
-    def _embedding(self) -> EmbeddingCalls:
+    def _embedding(self) -> EmbeddingClient:
         if self.vectors is None:
             raise RecallNotConfiguredError(NO_RECALL)
         return self.vectors

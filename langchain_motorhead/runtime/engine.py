@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from langchain_motorhead.concurrency.background import Background, Work, current_loop
-from langchain_motorhead.concurrency.fair_semaphore import Turns
+from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import (
     ClosedError,
     EmbeddingError,
@@ -25,12 +25,12 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
-from langchain_motorhead.runtime.retry_queue import Outage
+from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.sessions import compaction
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
 from langchain_motorhead.sessions.compaction_operations import release
-from langchain_motorhead.sessions.operations import Appended, give_up
+from langchain_motorhead.sessions.operations import AppendResult, give_up
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
@@ -60,17 +60,17 @@ class Engine:
     namespace: str
     mode: str
     ttl: int
-    turns: Turns
+    turns: FairSemaphore
     background: Background
     indexer: Indexer | None = None
-    outage: Outage = field(init=False)
+    retry_queue: RetryQueue = field(init=False)
     closed: bool = False
     _prepared: bool = False
     _uncompacted: set[str] = field(default_factory=set)
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
-        self.outage = Outage(self._catch_up)
+        self.retry_queue = RetryQueue(self._catch_up)
 
     @property
     def recall(self) -> Indexer:
@@ -157,23 +157,23 @@ class Engine:
         Raises:
             EmbeddingError: It is explicit, and the model failed.
         """
-        if not explicit and self.outage.holds(keys):
+        if not explicit and self.retry_queue.defer_if_open(keys):
             return True
         token = secrets.token_hex(8)
         try:
             done = self.driver.run(indexing.index(keys, token, self.recall, wait=wait))
         except BaseException as error:
             self._give_back(give_up(keys.indexing, token))
-            if not self._is_known(keys, error) or explicit:
+            if not self._handle_index_error(keys, error) or explicit:
                 raise
             return True
-        if self._passed(keys, done=done):
+        if self._on_indexed(keys, done=done):
             self.background.submit(keys.state, lambda: self.compact(keys, explicit=False))
         return done
 
     async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> bool:
         """Index what is not indexed of a session, on this loop. See `index`."""
-        if not explicit and self.outage.holds(keys):
+        if not explicit and self.retry_queue.defer_if_open(keys):
             return True
         await self.prepare_counting()
         token = secrets.token_hex(8)
@@ -182,40 +182,40 @@ class Engine:
         except BaseException as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
             await self._agive_back(give_up(keys.indexing, token))
-            if not self._is_known(keys, error) or explicit:
+            if not self._handle_index_error(keys, error) or explicit:
                 raise
             return True
-        if self._passed(keys, done=done):
+        if self._on_indexed(keys, done=done):
             self.background.spawn(keys.state, lambda: self.acompact(keys, explicit=False))
         return done
 
     def flush(self) -> None:
         """Wait for what is under way, and for one more try of what waits for the embedding model."""
         self.background.flush()
-        self.outage.retry_now()
+        self.retry_queue.retry_now()
         self.background.flush()
 
     async def aflush(self) -> None:
         """Await what is under way. See `flush`."""
         await self.background.aflush()
-        self.outage.retry_now()
+        self.retry_queue.retry_now()
         await self.background.aflush()
 
-    def _is_known(self, keys: SessionKeys, error: BaseException) -> bool:
+    def _handle_index_error(self, keys: SessionKeys, error: BaseException) -> bool:
         """Report what keeps a session from being indexed, and does no harm to the rest."""
         if isinstance(error, EmbeddingError):
-            self.outage.failed(keys, error)
+            self.retry_queue.record_failure(keys, error)
         elif isinstance(error, EmbeddingMismatchError):
             logger.error("session %r: not indexed; no message was removed: %s", keys.session_id, error)
         else:
             return False
         return True
 
-    def _passed(self, keys: SessionKeys, *, done: bool) -> bool:
+    def _on_indexed(self, keys: SessionKeys, *, done: bool) -> bool:
         """Note that the model answered. Returns whether a compaction has waited for that."""
-        self.outage.passed(keys)
+        self.retry_queue.record_success(keys)
         if not done:  # another worker is at it, unless it died with the lease
-            self.outage.look_again(keys, 1.1 * indexing.LEASE / 1000)
+            self.retry_queue.retry_later(keys, 1.1 * indexing.LEASE / 1000)
         if not done or keys.state not in self._uncompacted:
             return False
         self._uncompacted.discard(keys.state)
@@ -258,7 +258,7 @@ class Engine:
         if not getattr(count, "ready", True):
             await asyncio.to_thread(count.prepare)
 
-    def after_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    def after_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Do what an append left to do, when and where the mode says."""
         for work in self._due(keys, left):
             if self.mode != "inline":
@@ -269,7 +269,7 @@ class Engine:
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
-    async def aafter_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    async def aafter_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Do what an append left to do, when and where the mode says."""
         for work in self._due(keys, left):
             if self.mode != "inline":
@@ -280,10 +280,10 @@ class Engine:
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
-    def _due(self, keys: SessionKeys, left: Appended | None) -> Iterator[Work]:
+    def _due(self, keys: SessionKeys, left: AppendResult | None) -> Iterator[Work]:
         if left is None:
             return
-        if self.indexer is not None and not self.outage.holds(keys):
+        if self.indexer is not None and not self.retry_queue.defer_if_open(keys):
             yield Work(
                 keys.indexing,
                 lambda: self.index(keys, explicit=False),
@@ -304,7 +304,7 @@ class Engine:
                 lambda: self.driver.arun(sessions.prune_registries(keys)),
             )
 
-    def _is_due(self, left: Appended) -> bool:
+    def _is_due(self, left: AppendResult) -> bool:
         # Where the count of tokens begins with this append, there may be more before it: the plan will count.
         uncounted = left.tokens is not None and left.size == left.tokens and left.length > left.added
         return uncounted or self.window.is_due(left.length, left.size)

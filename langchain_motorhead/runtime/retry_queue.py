@@ -11,11 +11,11 @@ from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
 
-_FIRST, _LONGEST = 1.0, 60.0
+_FIRST_PAUSE_SECONDS, _LONGEST = 1.0, 60.0
 """Seconds between two tries of a model that failed, which double with each failure."""
 
 
-class Outage:
+class RetryQueue:
     """Keeps what has to wait, and retries it by itself: after a failure with a pause for all, which grows.
 
     Args:
@@ -31,11 +31,11 @@ class Outage:
         self._timer: threading.Timer | None = None
         self._closed = False
 
-    def failed(self, keys: SessionKeys, error: Exception) -> None:
+    def record_failure(self, keys: SessionKeys, error: Exception) -> None:
         """Note that a session could not be indexed, since the model failed."""
         with self._lock:
             if time.monotonic() >= self._until:  # others may have failed in the same pause
-                pause = min(_FIRST * 2**self._failures, _LONGEST)
+                pause = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _LONGEST)
                 self._failures = min(self._failures + 1, 30)
                 self._until = time.monotonic() + pause
                 logger.warning(
@@ -44,7 +44,7 @@ class Outage:
                 )  # fmt: skip
             self._wait(keys, self._until)
 
-    def holds(self, keys: SessionKeys) -> bool:
+    def defer_if_open(self, keys: SessionKeys) -> bool:
         """Say whether it is no use to ask the model now, and have the session wait if so."""
         with self._lock:
             if time.monotonic() >= self._until:
@@ -52,7 +52,7 @@ class Outage:
             self._wait(keys, self._until)
             return True
 
-    def passed(self, keys: SessionKeys) -> None:
+    def record_success(self, keys: SessionKeys) -> None:
         """Note that a session is indexed; after a failure, that the model is back, and retry what waits."""
         with self._lock:
             failed, self._failures = self._failures, 0
@@ -61,7 +61,7 @@ class Outage:
         if failed:
             self.retry_now()
 
-    def look_again(self, keys: SessionKeys, seconds: float) -> None:
+    def retry_later(self, keys: SessionKeys, seconds: float) -> None:
         """Have a session retried after a while, though nothing failed."""
         with self._lock:
             self._wait(keys, time.monotonic() + seconds)

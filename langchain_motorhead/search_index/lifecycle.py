@@ -27,7 +27,7 @@ _TRIES = 5
 
 def create(name: str, creation: Creation, *, scan: bool) -> Flow[None]:
     """Create an index, unless it is there."""
-    yield from tolerating("already exists", command("FT.CREATE", name, *creation(scan=scan)))
+    yield from ignoring_error("already exists", command("FT.CREATE", name, *creation(scan=scan)))
 
 
 def fill(name: str, creation: Creation, dimensions: int) -> Flow[None]:
@@ -68,7 +68,7 @@ def drop(name: str) -> Flow[None]:
         return
 
 
-def tolerating(text: str, operation: Operation[None]) -> Flow[None]:
+def ignoring_error(text: str, operation: Operation[None]) -> Flow[None]:
     """Have an operation executed, and take it for done if Redis says so."""
     try:
         yield operation

@@ -18,7 +18,7 @@ from langchain_motorhead import Motorhead
 from langchain_motorhead.server import docs_page as page
 from langchain_motorhead.server import errors
 from langchain_motorhead.server.metrics import Metrics
-from langchain_motorhead.server.middleware import Edge
+from langchain_motorhead.server.middleware import RequestMiddleware
 from langchain_motorhead.server.router import Direct
 from langchain_motorhead.server.routes import extensions as beside
 from langchain_motorhead.server.routes import health
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     app = Starlette(
         routes=[Mount("/", described)],
-        middleware=[Middleware(Edge, tenants=tenants, metrics=metrics), Middleware(Direct, routes=routes)],
+        middleware=[Middleware(RequestMiddleware, tenants=tenants, metrics=metrics), Middleware(Direct, routes=routes)],
         lifespan=lifespan,
     )
     described.state = app.state  # of whatever it answers itself

@@ -10,7 +10,7 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.append import append
-from langchain_motorhead.sessions.operations import Appended, LeaveOut, Record
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.storage.keys import SessionKeys, group_key, registry_key, session_keys, to_member
 from langchain_motorhead.storage.operation import Command, Operation, together
 from langchain_motorhead.storage.scripts import Script, source_of, to_script
@@ -18,7 +18,9 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 def _loaded() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    return to_script(f"{source_of('epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('append')}\nend\n{post}")
+    return to_script(
+        f"{source_of('lib_epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}"
+    )
 
 
 _POST = _loaded()
@@ -42,8 +44,8 @@ def post(
     *,
     context: str | None,
     group: str | None,
-    leave_out: LeaveOut = LeaveOut.KNOWN,
-) -> Operation[Appended | None]:
+    leave_out: Dedup = Dedup.SKIP_KNOWN,
+) -> Operation[AppendResult | None]:
     """Append messages, replace the summary, and list the session in a group. Atomic, but for the listing in a cluster.
 
     A compaction in flight was made on the summary before, so its commit does nothing, and it begins anew.

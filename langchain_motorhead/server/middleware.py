@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.rest_protocol import WIRE
-from langchain_motorhead.server.errors import ForbiddenError, answer, of_error
+from langchain_motorhead.server.errors import ForbiddenError, answer, to_response
 from langchain_motorhead.server.json_logs import FIELDS
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.tenants import Tenants
@@ -24,7 +24,7 @@ _QUIET = frozenset({"/health", "/ready", "/metrics"})
 _ALWAYS = ((b"x-content-type-options", b"nosniff"), (WIRE.lower().encode(), b"2"))
 
 
-class Edge:
+class RequestMiddleware:
     """Wraps the application.
 
     Args:
@@ -58,7 +58,7 @@ class Edge:
         self._metrics.under_way.inc()
         try:
             if self._is_foreign(scope):
-                await of_error(ForbiddenError("pages of other sites are refused"))(scope, receive, answered)
+                await to_response(ForbiddenError("pages of other sites are refused"))(scope, receive, answered)
             else:
                 await self._app(scope, receive, answered)
         except Exception:

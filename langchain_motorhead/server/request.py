@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.messages.text import sayable
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.server.errors import (
     InvalidIdError,
@@ -29,7 +29,7 @@ from langchain_motorhead.storage.keys import SessionKeys, session_keys
 _LEAST, _MOST = 1, 2**31
 
 
-class Asked:
+class RequestContext:
     """A request, and what the application knows beside it."""
 
     __slots__ = ("request", "settings")
@@ -142,7 +142,7 @@ class Asked:
     def _id(self, name: str, value: str) -> str:
         if not value:
             raise InvalidIdError(f"{name} is empty")
-        if sayable(value) != value:
+        if without_surrogates(value) != value:
             raise InvalidIdError(f"{name} is not Unicode text")
         if len(value) > self.settings.max_id_length:
             raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
@@ -182,7 +182,7 @@ def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str 
         return None
     if not isinstance(value, str):
         raise RequestError(f"{name} must be a string")
-    return sayable(value)
+    return without_surrogates(value)
 
 
 def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:

@@ -12,7 +12,7 @@ from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.codec import encode, loads
 from langchain_motorhead.recall.query import Hit
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.operations import Reading
+from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.window import Window
 
 OK = b'{"status":"Ok"}'
@@ -29,7 +29,7 @@ def plain(value: Any) -> Response:
     return raw(orjson.dumps(value))
 
 
-def memory(reading: Reading, window: Window) -> Response:
+def memory(reading: SessionSnapshot, window: Window) -> Response:
     """Answer a session: its messages newest first, its summary, and its counts."""
     records = [each.encode() if isinstance(each, str) else each for each in reversed(reading.records)]
     rest = orjson.dumps({"context": reading.summary, **counts(reading, window)})
@@ -38,7 +38,7 @@ def memory(reading: Reading, window: Window) -> Response:
     return raw(b'{"messages":[' + b",".join(_uncut(readable) if cut else readable) + b"]," + rest[1:])
 
 
-def counts(reading: Reading, window: Window) -> dict[str, Any]:
+def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
     """Give the counts of a session: tokens that summaries cost, messages in all, summarized, and due to be."""
     return {
         "tokens": reading.tokens,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from langchain_motorhead.server.errors import HANDLED, of_error
+from langchain_motorhead.server.errors import HANDLED, to_response
 
 
 class _Route(NamedTuple):
@@ -49,7 +49,7 @@ class Direct:
                     try:
                         response = await each.answer(Request(scope, receive))
                     except HANDLED as error:
-                        response = of_error(error)
+                        response = to_response(error)
                     await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)

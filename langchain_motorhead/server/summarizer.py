@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_motorhead.concurrency.loop_thread import _Beside
+from langchain_motorhead.concurrency.loop_thread import LoopThread
 from langchain_motorhead.flows.protocol import SummaryInput
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.models.summarizer_client import is_async
@@ -14,7 +14,7 @@ from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
 from langchain_motorhead.summarizers.llm import budget_of, resolve_summarizer
 
 
-def off_loop(llm: object | None) -> OffLoop | Runnable[SummaryInput, Any]:
+def threaded_summarizer(llm: object | None) -> ThreadedSummarizer | Runnable[SummaryInput, Any]:
     """Give the summarizer of a server.
 
     Args:
@@ -27,10 +27,10 @@ def off_loop(llm: object | None) -> OffLoop | Runnable[SummaryInput, Any]:
         InvalidInputError: It is none of these.
     """
     summarizer = ExtractiveSummarizer() if llm is None else resolve_summarizer(llm, "llm", count_tokens)
-    return OffLoop(summarizer) if llm is None or is_async(summarizer) else summarizer
+    return ThreadedSummarizer(summarizer) if llm is None or is_async(summarizer) else summarizer
 
 
-class OffLoop(Runnable[SummaryInput, Any]):
+class ThreadedSummarizer(Runnable[SummaryInput, Any]):
     """Summarizes as another does, in one thread for all summaries.
 
     What a client of a model computes for one answer, in its HTTP library, its models of data and its tracing, takes
@@ -44,7 +44,7 @@ class OffLoop(Runnable[SummaryInput, Any]):
     def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
         self._summarizer = summarizer
         self._is_async = is_async(summarizer)
-        self._beside = _Beside()
+        self._beside = LoopThread()
         self.max_input_tokens = budget_of(summarizer)
         self.says_nothing = getattr(summarizer, "says_nothing", None)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions.load import Memory, reading_for, to_memory
-from langchain_motorhead.sessions.operations import Appended, LeaveOut
+from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
@@ -19,20 +19,20 @@ from langchain_motorhead.storage.operation import Operation, together
 _TAIL = 64
 
 
-class Followed(NamedTuple):
+class CatchUpResult(NamedTuple):
     """What came of it: the session, if it was to be read, and what the append left, if there was one."""
 
     memory: Memory | None
-    left: Appended | None
+    left: AppendResult | None
 
 
 def follow(
     keys: SessionKeys,
     messages: Sequence[Any],
     after: str | None,
-    append: Callable[[Sequence[Any], LeaveOut], Operation[Appended | None]],
+    append: Callable[[Sequence[Any], Dedup], Operation[AppendResult | None]],
     window: Window | None,
-) -> Flow[Followed]:
+) -> Flow[CatchUpResult]:
     """Store what is new of a conversation, and read the session, in one round trip.
 
     In two where nothing of a long conversation is known, since it began before the session did.
@@ -50,11 +50,11 @@ def follow(
     """
     new = _after(messages, after)
     if new is not None:
-        attempts = [(new, LeaveOut.UP_TO_KNOWN)]
+        attempts = [(new, Dedup.AFTER_LAST_KNOWN)]
     elif len(messages) <= _TAIL:
-        attempts = [(messages, LeaveOut.UP_TO_KNOWN)]
+        attempts = [(messages, Dedup.AFTER_LAST_KNOWN)]
     else:
-        attempts = [(messages[-_TAIL:], LeaveOut.UP_TO_KNOWN_OR_ALL), (messages, LeaveOut.UP_TO_KNOWN)]
+        attempts = [(messages[-_TAIL:], Dedup.AFTER_LAST_KNOWN_OR_NONE), (messages, Dedup.AFTER_LAST_KNOWN)]
     left, reading = None, None
     for part, leave_out in attempts:
         if part and window is not None:
@@ -66,9 +66,9 @@ def follow(
         if left is not None:
             break
     if window is None or reading is None:
-        return Followed(None, left)
+        return CatchUpResult(None, left)
     memory = yield from to_memory(keys, window, reading)
-    return Followed(memory, left)
+    return CatchUpResult(memory, left)
 
 
 def _after(messages: Sequence[Any], id_: str | None) -> Sequence[Any] | None:

@@ -12,9 +12,9 @@ from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, Summary, SummaryInput, merge_summary
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import compaction_operations as operations
-from langchain_motorhead.sessions.compaction_operations import Refusal
+from langchain_motorhead.sessions.compaction_operations import LeaseRefused
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.operations import Reading, renew
+from langchain_motorhead.sessions.operations import SessionSnapshot, renew
 from langchain_motorhead.sessions.window import Batch, Window, plan
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 
@@ -82,11 +82,13 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
     report = CompactionReport()
     limit, vain = compactor.window.max_messages + _LOOK_AHEAD, 0
     while True:
-        seen: Reading | Refusal = yield operations.begin(keys, token, lease=LEASE, limit=limit, force=explicit)
-        if seen is Refusal.BUSY and explicit:
+        seen: SessionSnapshot | LeaseRefused = yield operations.begin(
+            keys, token, lease=LEASE, limit=limit, force=explicit
+        )
+        if seen is LeaseRefused.BUSY and explicit:
             yield _POLL
             continue
-        if isinstance(seen, Refusal):
+        if isinstance(seen, LeaseRefused):
             return report
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
             yield operations.release(keys, token, seen.epoch or "")
@@ -121,7 +123,7 @@ def _fold(
     keys: SessionKeys,
     token: str,
     compactor: Compactor,
-    seen: Reading,
+    seen: SessionSnapshot,
     batches: Iterable[Batch],
     messages: list[BaseMessage | None],
     drift: int | None,
@@ -176,7 +178,7 @@ def _count_vain(vain: int, *, progress: bool) -> int:
     return vain + 1
 
 
-def _indexed(batches: Sequence[Batch], seen: Reading, keys: SessionKeys) -> list[Batch]:
+def _indexed(batches: Sequence[Batch], seen: SessionSnapshot, keys: SessionKeys) -> list[Batch]:
     """Give those of the oldest batches whose messages are all indexed: the others wait, and cost no summary yet."""
     room, ready = max(0, (seen.indexed or 0) - seen.first), list[Batch]()
     for batch in batches:
@@ -213,7 +215,7 @@ def _answer(request: Summarize) -> Flow[Summary]:
     return answer
 
 
-def _drift(seen: Reading, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:
+def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:
     """Give what the stored count of the list's tokens is short of; None where it is not kept."""
     if compactor.window.max_tokens is None:
         return None

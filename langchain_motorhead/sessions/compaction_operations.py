@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from langchain_motorhead.sessions.operations import Reading, to_reading
+from langchain_motorhead.sessions.operations import SessionSnapshot, to_reading
 from langchain_motorhead.storage.keys import SessionKeys, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
-class Refusal(Enum):
+class LeaseRefused(Enum):
     """Why a compaction did not get the lease."""
 
     BUSY = 0
@@ -22,7 +22,9 @@ class Refusal(Enum):
 _TAKEN = 2
 
 
-def begin(keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool) -> Operation[Reading | Refusal]:
+def begin(
+    keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool
+) -> Operation[SessionSnapshot | LeaseRefused]:
     """Take the lease for a compaction and read the oldest `limit` messages. Atomic.
 
     Whoever holds the lease already is told to look again before giving it back, so that no request for a compaction is
@@ -42,9 +44,9 @@ def begin(keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool)
         SCRIPTS["compaction_begin"], (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force))
     )
 
-    def parse(replies: list[Any]) -> Reading | Refusal:
+    def parse(replies: list[Any]) -> SessionSnapshot | LeaseRefused:
         status, *reading = replies[0]
-        return to_reading(reading) if status == _TAKEN else Refusal(status)
+        return to_reading(reading) if status == _TAKEN else LeaseRefused(status)
 
     return Operation((command,), parse)
 
@@ -52,7 +54,7 @@ def begin(keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool)
 def commit_summary(
     keys: SessionKeys,
     token: str,
-    seen: Reading,
+    seen: SessionSnapshot,
     *,
     lease: int,
     summary: str | None,

@@ -11,10 +11,10 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages import codec
-from langchain_motorhead.messages.ids import given_id
+from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.tool_calls import visible
 from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.operations import Reading
+from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 from langchain_motorhead.storage.operation import Operation
@@ -55,7 +55,7 @@ class Memory:
         """Give the summary, as a system message, and the messages after it."""
         if self.summary is None:
             return list(self.messages)
-        return [SystemMessage(SUMMARY_PREFIX + self.summary, id=given_id(self.epoch, "summary")), *self.messages]
+        return [SystemMessage(SUMMARY_PREFIX + self.summary, id=derived_id(self.epoch, "summary")), *self.messages]
 
 
 def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
@@ -64,16 +64,16 @@ def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
     Raises:
         InvalidInputError: The session is another user's than `keys` say.
     """
-    reading: Reading = yield reading_for(keys, window)
+    reading: SessionSnapshot = yield reading_for(keys, window)
     return (yield from to_memory(keys, window, reading))
 
 
-def reading_for(keys: SessionKeys, window: Window) -> Operation[Reading]:
+def reading_for(keys: SessionKeys, window: Window) -> Operation[SessionSnapshot]:
     """Describe the reading that `to_memory` makes a memory of."""
     return operations.read(keys, -window.read_limit)
 
 
-def to_memory(keys: SessionKeys, window: Window, reading: Reading) -> Flow[Memory]:
+def to_memory(keys: SessionKeys, window: Window, reading: SessionSnapshot) -> Flow[Memory]:
     """Make a memory of a reading, with one more where it is not enough.
 
     Raises:
@@ -97,7 +97,7 @@ def to_memory(keys: SessionKeys, window: Window, reading: Reading) -> Flow[Memor
     )
 
 
-def decode_all(reading: Reading, keys: SessionKeys, position: int) -> list[BaseMessage | None]:
+def decode_all(reading: SessionSnapshot, keys: SessionKeys, position: int) -> list[BaseMessage | None]:
     """Decode the records of a reading, giving a message without an id one that never changes.
 
     Args:
@@ -115,7 +115,7 @@ def decode_all(reading: Reading, keys: SessionKeys, position: int) -> list[BaseM
     return codec.decode_all(reading.records, reading.epoch, position, skip)
 
 
-def shown(reading: Reading, keys: SessionKeys) -> list[BaseMessage]:
+def shown(reading: SessionSnapshot, keys: SessionKeys) -> list[BaseMessage]:
     """Give the readable messages of a reading that ends with the newest, without tool results cut from their calls."""
     position = reading.first + reading.length - len(reading.records)
     messages = [message for message in decode_all(reading, keys, position) if message is not None]

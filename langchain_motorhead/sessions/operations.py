@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from langchain_motorhead.messages.ids import marks, origins
+from langchain_motorhead.messages.ids import fingerprints, origin_epochs
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member
 from langchain_motorhead.storage.operation import Command, Operation, _nothing
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
-class Reading(NamedTuple):
+class SessionSnapshot(NamedTuple):
     """A session as it was at one instant.
 
     Attributes:
@@ -54,20 +54,20 @@ class Record(NamedTuple):
     tokens: int | None
 
 
-class LeaveOut(Enum):
+class Dedup(Enum):
     """Which of the messages of an append are taken for stored already, and left out."""
 
-    NOTHING = "nothing"
+    OFF = "nothing"
     """None of them."""
-    KNOWN = ""
+    SKIP_KNOWN = ""
     """Those whose id is known."""
-    UP_TO_KNOWN = "before"
+    AFTER_LAST_KNOWN = "before"
     """Those up to the last whose id is known."""
-    UP_TO_KNOWN_OR_ALL = "only"
+    AFTER_LAST_KNOWN_OR_NONE = "only"
     """The same; all of them, if no id is known."""
 
 
-class Appended(NamedTuple):
+class AppendResult(NamedTuple):
     """What an append left.
 
     Attributes:
@@ -92,8 +92,8 @@ def append(
     ttl: int,
     recall: bool,
     one_slot: bool,
-    leave_out: LeaveOut = LeaveOut.KNOWN,
-) -> Operation[Appended | None]:
+    leave_out: Dedup = Dedup.SKIP_KNOWN,
+) -> Operation[AppendResult | None]:
     """Append messages to a session, making it if it is not there. Atomic.
 
     Args:
@@ -123,8 +123,8 @@ def append(
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
         int(recall),
         keys.documents,
-        marks(ids),
-        origins(ids),
+        fingerprints(ids),
+        origin_epochs(ids),
         leave_out.value,
         *(record.data for record in records),
     )
@@ -138,18 +138,18 @@ def append(
         listing = (Command("ZADD", (registry,), (now, keys.member)) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
-    def read(replies: list[Any]) -> Appended | None:
+    def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
         if status == _NONE_KNOWN:
             return None
         if status == 0:
             check_user(keys, from_member(left[0]))
-        return Appended(*left)
+        return AppendResult(*left)
 
     return Operation(commands, read)
 
 
-def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[Reading]:
+def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[SessionSnapshot]:
     """Read the summary, the counts, and messages of the list from `start` to `stop`, as LRANGE takes them. Atomic."""
     command = Command(SCRIPTS["session_read"], (keys.messages, keys.state), (start, stop))
     return Operation((command,), lambda replies: to_reading(replies[0]))
@@ -165,10 +165,10 @@ def give_up(lease_key: str, token: str) -> Operation[None]:
     return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), _nothing)
 
 
-def to_reading(reply: Sequence[Any]) -> Reading:
+def to_reading(reply: Sequence[Any]) -> SessionSnapshot:
     """Read what the scripts that read a session reply."""
     epoch, first, summary, tokens, failures, user, size, indexed, length, records = reply
-    return Reading(
+    return SessionSnapshot(
         epoch=_text(epoch),
         first=int(first or 0),
         summary=_text(summary),

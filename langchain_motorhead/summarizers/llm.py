@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
 from langchain_motorhead.flows.protocol import SummaryInput, merge_summary
-from langchain_motorhead.messages.text import sayable, transcript
+from langchain_motorhead.messages.text import transcript, without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
 from langchain_motorhead.models.summarizer_client import model_below
 from langchain_motorhead.sessions.window import chunk
@@ -122,7 +122,7 @@ class Summarizer(Runnable[SummaryInput, str]):
         return self._count([HumanMessage(text)])
 
     def _ask(self, summary: str | None, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        parts = {"{summary}": sayable(summary or "(none yet)"), "{messages}": transcript(messages)}
+        parts = {"{summary}": without_surrogates(summary or "(none yet)"), "{messages}": transcript(messages)}
         missing = [part for part in parts if part not in self._prompt]
         prompt = _replaced(self._prompt, parts)
         if not missing:

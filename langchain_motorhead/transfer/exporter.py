@@ -12,7 +12,7 @@ from langchain_motorhead.sessions.registry import Walk
 from langchain_motorhead.storage.keys import SessionKeys, registry_key, session_keys
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.jsonl import head_line, next_line
-from langchain_motorhead.transfer.snapshot import PAGE, Snapshot, to_bytes
+from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
@@ -29,7 +29,7 @@ def export_lines(
     *,
     user_id: str | None = None,
     session_ids: Sequence[str] | None = None,
-    report: Callable[[Snapshot], object] = bool,  # any function of one
+    report: Callable[[ExportedSession], object] = bool,  # any function of one
     complain: Callable[[str], object] | None = None,
 ) -> Iterator[bytes]:
     """Give the sessions of a namespace as JSON lines, in no order.
@@ -67,7 +67,7 @@ def export_lines(
             complain(f"session {session_id!r:.80}: there is no such session")
 
 
-def read_snapshot(engine: Engine, keys: SessionKeys) -> Snapshot | None:
+def read_snapshot(engine: Engine, keys: SessionKeys) -> ExportedSession | None:
     """Read a session, or None where there is none. All of its messages come of one instant.
 
     Raises:
@@ -86,14 +86,16 @@ def read_snapshot(engine: Engine, keys: SessionKeys) -> Snapshot | None:
                 raise SessionMovedOn
             yield [to_bytes(record) for record in found.records]
 
-    return Snapshot(keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left)
+    return ExportedSession(
+        keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left
+    )
 
 
 class SessionMovedOn(Exception):  # noqa: N818 - not an error
     """A session was compacted or deleted while it was read."""
 
 
-def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, Snapshot | None]:
+def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, ExportedSession | None]:
     """Give the lines of a session, none before all of it was read. Returns what it is."""
     for _ in range(_TRIES):
         snapshot = read_snapshot(engine, keys)
@@ -113,7 +115,7 @@ def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, Snapsh
     raise InvalidInputError("it is compacted again and again while it is read. Export it when less is written to it")
 
 
-def _lines(snapshot: Snapshot, namespace: str) -> Iterator[bytes]:
+def _lines(snapshot: ExportedSession, namespace: str) -> Iterator[bytes]:
     yield head_line(snapshot, namespace, next(snapshot.pages))
     start = PAGE
     for records in snapshot.pages:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, StoreUnavailableError
 from langchain_motorhead.messages.codec import decode
-from langchain_motorhead.messages.ids import marks
+from langchain_motorhead.messages.ids import fingerprints
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.jsonl import read_lines
 from langchain_motorhead.transfer.policies import Existing
-from langchain_motorhead.transfer.snapshot import PAGE, Fingerprint, Restored, Snapshot
+from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Fingerprint, RestoreOutcome
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportReport:
     """What an import came to.
 
     Attributes:
@@ -61,22 +61,22 @@ def import_lines(
     lines: Iterable[bytes],
     existing: Existing = Existing.REFUSE,
     *,
-    tally: Tally | None = None,
-    report: Callable[[Tally], object] = bool,  # any function of one
-) -> Tally:
+    tally: ImportReport | None = None,
+    report: Callable[[ImportReport], object] = bool,  # any function of one
+) -> ImportReport:
     """Import sessions from JSON lines. For the rest, see `import_snapshots`."""
-    tally = tally or Tally()
+    tally = tally or ImportReport()
     return import_snapshots(motorhead, read_lines(lines, tally.complain), existing, tally=tally, report=report)
 
 
 def import_snapshots(
     motorhead: Motorhead,
-    sessions: Iterable[Snapshot],
+    sessions: Iterable[ExportedSession],
     existing: Existing = Existing.REFUSE,
     *,
-    tally: Tally | None = None,
-    report: Callable[[Tally], object] = bool,  # any function of one
-) -> Tally:
+    tally: ImportReport | None = None,
+    report: Callable[[ImportReport], object] = bool,  # any function of one
+) -> ImportReport:
     """Put sessions in place, each with all that belongs to it or not at all.
 
     A session that is there because of an earlier run of the same import is left as it is, also if it went on since: so
@@ -96,7 +96,7 @@ def import_snapshots(
         EmbeddingError: The embedding model failed. The session is in place; its messages are indexed later.
         StoreUnavailableError: Redis could not be reached. What is in place is whole.
     """
-    tally = tally or Tally()
+    tally = tally or ImportReport()
     engine = motorhead._engine
     for snapshot in sessions:
         named = f"session {snapshot.session_id!r:.80}"
@@ -109,22 +109,22 @@ def import_snapshots(
         except (InvalidInputError, StoreError, UnicodeDecodeError) as error:
             tally.complain(f"{named}: {error}")
             continue
-        if outcome is Restored.DONE:
+        if outcome is RestoreOutcome.DONE:
             tally.imported += 1
             tally.messages += snapshot.count
-        elif outcome is Restored.DONE_BEFORE:
+        elif outcome is RestoreOutcome.DONE_BEFORE:
             tally.before += 1
         elif existing is Existing.SKIP:
             tally.skipped += 1
         else:
             tally.complain(f"{named}: there is another session of that id. It was left as it is")
-        if engine.indexer is not None and outcome in (Restored.DONE, Restored.DONE_BEFORE):
+        if engine.indexer is not None and outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE):
             engine.index(keys, explicit=True, wait=True)
         report(tally)
     return tally
 
 
-def _restore(engine: Engine, keys: SessionKeys, snapshot: Snapshot, *, replace: bool) -> Restored:
+def _restore(engine: Engine, keys: SessionKeys, snapshot: ExportedSession, *, replace: bool) -> RestoreOutcome:
     fingerprint = Fingerprint(keys.member, snapshot.state)
     token = secrets.token_hex(8)
     try:
@@ -144,18 +144,18 @@ def _restore(engine: Engine, keys: SessionKeys, snapshot: Snapshot, *, replace: 
                 keys, snapshot, records, token, fingerprint.text, replace=replace, owner=owner, one_slot=engine.one_slot
             )
         )
-        if outcome is not Restored.OTHER_OWNER:
+        if outcome is not RestoreOutcome.OTHER_OWNER:
             break
-    if outcome is Restored.INCOMPLETE:
+    if outcome is RestoreOutcome.INCOMPLETE:
         raise StoreError("its messages did not all arrive in Redis. Import it again")
-    if outcome in (Restored.DONE, Restored.DONE_BEFORE) and not engine.one_slot:
-        new = outcome is Restored.DONE
+    if outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE) and not engine.one_slot:
+        new = outcome is RestoreOutcome.DONE
         engine.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), owner, new=new))
     return outcome
 
 
 def _gather(
-    engine: Engine, keys: SessionKeys, snapshot: Snapshot, fingerprint: Fingerprint, token: str
+    engine: Engine, keys: SessionKeys, snapshot: ExportedSession, fingerprint: Fingerprint, token: str
 ) -> list[bytes] | None:
     """Read the messages of a session; stage them, and give None, where they are more than a page."""
     gathered: list[bytes] = []
@@ -173,7 +173,7 @@ def _gather(
     if done != snapshot.count:
         raise InvalidInputError(f"has {done} of its {snapshot.count} messages; the rest is missing")
     if ids:
-        snapshot.state["ids"] = marks(list(dict.fromkeys(ids))).encode()
+        snapshot.state["ids"] = fingerprints(list(dict.fromkeys(ids))).encode()
     return gathered if snapshot.count <= PAGE else None
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import orjson
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.transfer.snapshot import Snapshot
+from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _TEXTS = ("user", "summary")
 _NUMBERS = ("created", "updated", "first", "tokens")
@@ -35,7 +35,7 @@ _FORMAT = b"1"
 _BEGIN, _END = "export", "end"
 
 
-def head_line(snapshot: Snapshot, namespace: str, records: list[bytes]) -> bytes:
+def head_line(snapshot: ExportedSession, namespace: str, records: list[bytes]) -> bytes:
     """Write the first line of a session, with the first of its messages."""
     line: dict[str, Any] = {"session": snapshot.session_id, "namespace": namespace}
     rest: dict[str, Any] = {}
@@ -71,14 +71,14 @@ def next_line(session_id: str, start: int, records: list[bytes]) -> bytes:
     return _dumps({"session": session_id, "from": start, "messages": [_message(record) for record in records]})
 
 
-def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[Snapshot]:
+def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[ExportedSession]:
     """Read sessions from lines.
 
     Args:
         lines: Lines as written above.
         complain: Told of each line that cannot be read; its neighbours are not lost.
     """
-    source, frame = _Numbered(lines), _Frame(complain)
+    source, frame = _LineReader(lines), _ExportFrame(complain)
     while (raw := source.take()) is not None:
         if not raw.strip():
             continue
@@ -104,7 +104,7 @@ def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Ite
     frame.close()
 
 
-class _Frame:
+class _ExportFrame:
     """Knows whether all of an export came."""
 
     def __init__(self, complain: Callable[[str], object]) -> None:
@@ -132,7 +132,7 @@ class _Frame:
         self._open = False
 
 
-class _Numbered:
+class _LineReader:
     """Lines, of which one can be put back."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -152,7 +152,7 @@ class _Numbered:
         self._back = line
 
 
-def _pages(source: _Numbered, line: dict[str, Any], records: list[bytes]) -> Iterator[list[bytes]]:
+def _pages(source: _LineReader, line: dict[str, Any], records: list[bytes]) -> Iterator[list[bytes]]:
     """Give the messages of a session.
 
     Raises:
@@ -185,7 +185,7 @@ def _pages(source: _Numbered, line: dict[str, Any], records: list[bytes]) -> Ite
             raise missing
 
 
-def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> Snapshot:
+def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> ExportedSession:
     session, count, ttl = line.get("session"), line.get("count", len(line["messages"])), line.get("ttl", 0)
     if not isinstance(session, str) or not session:
         raise InvalidInputError("is not of a session: it has no id")
@@ -197,7 +197,7 @@ def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> Snapshot:
     groups = line.get("groups", [])
     if not isinstance(groups, list) or not all(isinstance(group, str) and group for group in groups):
         raise InvalidInputError("has groups that are not a list of names")
-    return Snapshot(session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True)
+    return ExportedSession(session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True)
 
 
 def _known_fields(line: dict[str, Any]) -> dict[str, bytes]:

@@ -13,12 +13,12 @@ import orjson
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, StoreUnavailableError
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.redis_io.connection import connect
-from langchain_motorhead.redis_io.executor import Store
+from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.storage.keys import from_member
 from langchain_motorhead.storage.operation import Command, Operation
 from langchain_motorhead.transfer.legacy_messages import from_json, from_line
 from langchain_motorhead.transfer.policies import Source
-from langchain_motorhead.transfer.snapshot import PAGE, Snapshot, to_bytes
+from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
 
 Complain = Callable[[str], object]
 _SCANNED = 1_000
@@ -39,7 +39,7 @@ class Reader:
         complain: Told of what cannot be read.
     """
 
-    store: Store
+    store: Executor
     prefix: str
     complain: Complain
 
@@ -67,7 +67,7 @@ class Reader:
             raise StoreUnavailableError(f"Redis could not be read: {error}") from error
 
 
-def read_source(source: Source, url: str, complain: Complain, prefix: str | None = None) -> Iterator[Snapshot]:
+def read_source(source: Source, url: str, complain: Complain, prefix: str | None = None) -> Iterator[ExportedSession]:
     """Read the sessions that another package keeps in a Redis.
 
     Args:
@@ -83,12 +83,12 @@ def read_source(source: Source, url: str, complain: Complain, prefix: str | None
     read, default = SOURCES[source]
     connection = connect(url)
     try:
-        yield from read(Reader(Store(connection), default if prefix is None else prefix, complain))
+        yield from read(Reader(Executor(connection), default if prefix is None else prefix, complain))
     finally:
         connection.close()
 
 
-def _read_motorhead(reader: Reader) -> Iterator[Snapshot]:
+def _read_motorhead(reader: Reader) -> Iterator[ExportedSession]:
     """Read `session:ID`, `context:ID`, `tokens:ID`, and times of last activity from `sessions` and `sessions:NS`."""
     registries = [_UNGROUPED, *reader.scan(_GROUPS, "zset")]
     known = set()
@@ -101,7 +101,7 @@ def _read_motorhead(reader: Reader) -> Iterator[Snapshot]:
             yield from _one(reader, session_id, _motorhead_session, registries)
 
 
-def _motorhead_session(reader: Reader, session_id: str, registries: list[str]) -> Snapshot:
+def _motorhead_session(reader: Reader, session_id: str, registries: list[str]) -> ExportedSession:
     command = Command
     *_, (lines, context, tokens) = reader.ask(
         command("MULTI", ()),
@@ -142,14 +142,14 @@ def _listed(reader: Reader, session_id: str, registries: list[str]) -> dict[str,
     return found
 
 
-def _read_community(reader: Reader) -> Iterator[Snapshot]:
+def _read_community(reader: Reader) -> Iterator[ExportedSession]:
     """Read `message_store:ID`."""
     for key in reader.scan(reader.prefix, "list"):
         session_id = key.removeprefix(reader.prefix)
         yield from _one(reader, session_id, _community_session)
 
 
-def _community_session(reader: Reader, session_id: str) -> Snapshot:
+def _community_session(reader: Reader, session_id: str) -> ExportedSession:
     key = reader.prefix + session_id
     (length,) = reader.ask(Command("LLEN", (key,)))
     records: list[bytes] = []
@@ -161,7 +161,7 @@ def _community_session(reader: Reader, session_id: str) -> Snapshot:
     return _snapshot(reader, session_id, records, from_json, {})
 
 
-def _read_langchain_redis(reader: Reader) -> Iterator[Snapshot]:
+def _read_langchain_redis(reader: Reader) -> Iterator[ExportedSession]:
     """Read the JSON documents of langchain-redis, which are one for each message."""
     sessions: dict[str, list[tuple[float, str]]] = {}
     keys = reader.scan(reader.prefix, "ReJSON-RL")
@@ -179,7 +179,7 @@ def _read_langchain_redis(reader: Reader) -> Iterator[Snapshot]:
         yield from _one(reader, session_id, _langchain_redis_session, entries)
 
 
-def _langchain_redis_session(reader: Reader, session_id: str, entries: list[tuple[float, str]]) -> Snapshot:
+def _langchain_redis_session(reader: Reader, session_id: str, entries: list[tuple[float, str]]) -> ExportedSession:
     documents: list[bytes] = []
     for start in range(0, len(entries), PAGE):
         page = entries[start : start + PAGE]
@@ -189,7 +189,9 @@ def _langchain_redis_session(reader: Reader, session_id: str, entries: list[tupl
     return _snapshot(reader, session_id, documents, from_json, state)
 
 
-def _one(reader: Reader, session_id: str, read: Callable[..., Snapshot], *args: Any) -> Iterator[Snapshot]:
+def _one(
+    reader: Reader, session_id: str, read: Callable[..., ExportedSession], *args: Any
+) -> Iterator[ExportedSession]:
     """Read one session, so that what is wrong with it is no other's loss."""
     try:
         yield read(reader, session_id, *args)
@@ -205,7 +207,7 @@ def _snapshot(
     stored: Iterable[bytes],
     convert: Callable[[bytes], bytes],
     state: dict[str, bytes],
-) -> Snapshot:
+) -> ExportedSession:
     """Make a snapshot of what is stored, oldest first, without what cannot be read."""
     records: list[bytes] = []
     for at, each in enumerate(stored):
@@ -220,7 +222,7 @@ def _snapshot(
         raise InvalidInputError("nothing of it can be read")
     state["format"] = b"1"
     pages = (records[start : start + PAGE] for start in range(0, len(records), PAGE))
-    return Snapshot(session_id, state, len(records), pages)
+    return ExportedSession(session_id, state, len(records), pages)
 
 
 def _micro(seconds: float) -> bytes:
@@ -229,7 +231,7 @@ def _micro(seconds: float) -> bytes:
     return b"%d" % round(seconds * _MICRO)
 
 
-SOURCES: Mapping[Source, tuple[Callable[[Reader], Iterator[Snapshot]], str]] = {
+SOURCES: Mapping[Source, tuple[Callable[[Reader], Iterator[ExportedSession]], str]] = {
     Source.MOTORHEAD: (_read_motorhead, "session:"),
     Source.LANGCHAIN_REDIS: (_read_langchain_redis, "chat:"),
     Source.LANGCHAIN_COMMUNITY: (_read_community, "message_store:"),

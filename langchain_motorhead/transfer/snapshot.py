@@ -22,7 +22,7 @@ _LEFT = frozenset({"epoch", "indexed", "generation", "owned", "until", "groups"}
 
 
 @dataclass(slots=True)
-class Snapshot:
+class ExportedSession:
     """A session as it was at one instant.
 
     Attributes:
@@ -78,7 +78,7 @@ class Head(NamedTuple):
     left: int
 
 
-class Restored(Enum):
+class RestoreOutcome(Enum):
     """What came of putting a session in place."""
 
     THERE = 0
@@ -139,14 +139,14 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
     return Operation((Command(SCRIPTS["session_snapshot"], (keys.messages, keys.state), (PAGE - 1,)),), read)
 
 
-def listing_keys(keys: SessionKeys, snapshot: Snapshot, *, one_slot: bool) -> SessionKeys:
+def listing_keys(keys: SessionKeys, snapshot: ExportedSession, *, one_slot: bool) -> SessionKeys:
     """Give the keys of a session with those of its groups among the registries."""
     return dataclasses.replace(
         keys, registries=(*keys.registries, *_group_keys(keys.namespace, snapshot, one_slot=one_slot))
     )
 
 
-def _group_keys(namespace: str, snapshot: Snapshot, *, one_slot: bool) -> list[str]:
+def _group_keys(namespace: str, snapshot: ExportedSession, *, one_slot: bool) -> list[str]:
     found = [group_key(namespace, group) for group in dict.fromkeys(snapshot.groups)]
     # In a cluster no script could keep that one.
     return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
@@ -165,7 +165,7 @@ def unstage(keys: SessionKeys, token: str) -> Operation[None]:
 
 def restore(
     keys: SessionKeys,
-    snapshot: Snapshot,
+    snapshot: ExportedSession,
     records: Sequence[bytes] | None,
     token: str,
     digest: str,
@@ -173,7 +173,7 @@ def restore(
     replace: bool,
     owner: SessionKeys,
     one_slot: bool,
-) -> Operation[Restored]:
+) -> Operation[RestoreOutcome]:
     """Put a session in place: all of it, or nothing.
 
     Args:
@@ -198,7 +198,8 @@ def restore(
     )  # fmt: skip
     session = (keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, _staged(keys, token))
     return Operation(
-        (Command(SCRIPTS["session_restore"], (*session, *registries), args),), lambda replies: Restored(replies[0][0])
+        (Command(SCRIPTS["session_restore"], (*session, *registries), args),),
+        lambda replies: RestoreOutcome(replies[0][0]),
     )
 
 

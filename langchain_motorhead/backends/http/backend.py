@@ -12,10 +12,10 @@ from langchain_motorhead.backends.http.transport import Address, Transport, tran
 from langchain_motorhead.exceptions import ClosedError, InvalidInputError, UnsupportedError
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.runtime.engine import Engine
-from langchain_motorhead.sessions.catch_up import Followed
+from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.operations import Appended, LeaveOut
+from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
@@ -82,22 +82,24 @@ class RemoteBackend:
                 return result
             answer = await self._transport.asend(call)
 
-    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: LeaveOut) -> Calls[Appended | None]:
+    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: Dedup) -> Calls[AppendResult | None]:
         """Store messages."""
         sent = calls.outgoing(messages)
         yield from self._check(keys, sent)
-        known = leave_out is not LeaveOut.NOTHING
+        known = leave_out is not Dedup.OFF
         body = calls.body(sent.records, unless_known=None if known else False)
         yield Call("POST", calls.path(keys, "memory"), calls.user(keys), body, again=known)
         return None
 
-    def follow(self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool) -> Calls[Followed]:
+    def follow(
+        self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool
+    ) -> Calls[CatchUpResult]:
         """Store what is new of a conversation, and read the session if that is wanted."""
         yield from self._needs_ours("catching up with a conversation")
         records = calls.outgoing(_from(messages, after)).records
         body = calls.body(records, after=after, read=read)
         answer = yield Call("POST", calls.path(keys, "catch-up"), calls.user(keys), body)
-        return Followed(calls.to_memory(answer) if read else None, None)
+        return CatchUpResult(calls.to_memory(answer) if read else None, None)
 
     def load(self, keys: SessionKeys) -> Calls[Memory]:
         """Read a session."""
@@ -167,10 +169,10 @@ class RemoteBackend:
         """Compact a session now."""
         return await self.arun(self._compact(keys))
 
-    def after_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    def after_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Nothing: the server does it."""
 
-    async def aafter_append(self, keys: SessionKeys, left: Appended | None) -> None:
+    async def aafter_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
         """Nothing: the server does it."""
 
     async def prepare(self, *, counting: bool = False) -> None:

@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError
 from langchain_motorhead.messages.codec import decode_record, encode
-from langchain_motorhead.messages.text import sayable
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.storage.keys import SessionKeys
@@ -115,7 +115,7 @@ def quoted(id_: str) -> str:
 
 
 def _sayable(id_: str) -> str:
-    if sayable(id_) != id_:
+    if without_surrogates(id_) != id_:
         raise InvalidInputError(f"the id {id_!r:.40} is no Unicode text, which REST cannot carry")
     return id_
 
@@ -128,7 +128,7 @@ def user(keys: SessionKeys) -> dict[str, str]:
 def query(search: Query) -> bytes:
     """Make the body of a search."""
     asked: dict[str, Any] = {
-        "text": sayable(search.text),
+        "text": without_surrogates(search.text),
         "k": search.k,
         "session_id": search.session_id and _sayable(search.session_id),
         "user_id": search.user_id and _sayable(search.user_id),

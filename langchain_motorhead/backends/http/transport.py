@@ -13,7 +13,7 @@ from tenacity.wait import wait_random_exponential
 
 from langchain_motorhead import exceptions as ours
 from langchain_motorhead.backends.http.protocol import NOT_OURS, Answer, Call, unwrapped
-from langchain_motorhead.concurrency.shared_clients import Clients
+from langchain_motorhead.concurrency.shared_clients import SharedClients
 from langchain_motorhead.messages.codec import loads
 from langchain_motorhead.rest_protocol import CODES, WIRE
 
@@ -40,7 +40,7 @@ class Address(NamedTuple):
         return f"Address({_shown(self.url)!r})"
 
 
-class Transport(Clients):
+class Transport(SharedClients):
     """The connections to one server.
 
     Args:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from langchain_motorhead.server import openapi as described
 from langchain_motorhead.server import responses as answers
 from langchain_motorhead.server.errors import RequestError
-from langchain_motorhead.server.request import Asked, flag_of, number_of, text_of
+from langchain_motorhead.server.request import RequestContext, flag_of, number_of, text_of
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.storage.keys import check_user
 
@@ -27,7 +27,7 @@ _SEARCH = frozenset(
 @router.get("/sessions/{session_id}", **described.SESSION)
 async def get_session(request: Request) -> Response:
     """Tell the counts of a session: messages in all, summarized, in the list, and how many are due."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     engine = asked.engine
     keys = asked.keys(engine)
     reading = await engine.aexecute(operations.read(keys, 1, 0))  # none of the messages
@@ -48,7 +48,7 @@ async def get_session(request: Request) -> Response:
 @router.post("/sessions/{session_id}/compact", **described.COMPACT)
 async def compact(request: Request) -> Response:
     """Fold the oldest messages of a session into its summary now, if that is due, and wait for it."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
     report = await session.acompact()
     return answers.plain({"status": "Ok", "folded": report.folded, "batches": report.batches, "tokens": report.tokens})
@@ -57,7 +57,7 @@ async def compact(request: Request) -> Response:
 @router.post("/search", **described.SEARCH)
 async def search(request: Request) -> Response:
     """Search what was said: in the whole namespace of the key, in the sessions of a user, or in one session."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     motorhead = asked.motorhead
     body = await asked.body()
     text = text_of(body, "text", needed=True) or ""
@@ -87,7 +87,7 @@ def _unseen(body: Mapping[str, Any]) -> tuple[str, int] | None:
 @router.post("/sessions/{session_id}/catch-up", **described.CATCH_UP)
 async def catch_up(request: Request) -> Response:
     """Store what is new of a conversation that is held elsewhere, and read the session, in one go."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
     body = await asked.body()
     messages, after = asked.messages_of(body), text_of(body, "after")
@@ -100,7 +100,7 @@ async def catch_up(request: Request) -> Response:
 @router.delete("/users/{user_id}", **described.USER)
 async def delete_user(request: Request) -> Response:
     """Delete every session of a user, and everything of them."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     motorhead = asked.motorhead
     deleted = await motorhead.adelete_user(asked.path_id("user_id"))
     return answers.plain({"status": "Ok", "deleted": deleted})

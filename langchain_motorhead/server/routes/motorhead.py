@@ -12,11 +12,11 @@ from langchain_motorhead.server import groups as posting
 from langchain_motorhead.server import openapi as described
 from langchain_motorhead.server import responses as answers
 from langchain_motorhead.server.errors import RequestError
-from langchain_motorhead.server.request import Asked, flag_of, text_of, to_records
+from langchain_motorhead.server.request import RequestContext, flag_of, text_of, to_records
 from langchain_motorhead.sessions import load as loading
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
-from langchain_motorhead.sessions.operations import LeaveOut
+from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import check_user
 
 router = APIRouter(tags=["The wire of Motorhead"])
@@ -34,7 +34,7 @@ async def now(_: Request) -> Response:
 @router.get("/sessions", **described.SESSIONS)
 async def list_sessions(request: Request) -> Response:
     """List session ids, the least recently active first: of a group, of a user, or those posted without a group."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     motorhead = asked.motorhead
     page, size = asked.number("page", 1), asked.number("size", 10, _MOST_ON_A_PAGE)
     group, user_id, full = asked.query_id("namespace"), asked.query_id("user_id"), asked.flag("full")
@@ -50,7 +50,7 @@ async def list_sessions(request: Request) -> Response:
 @router.get("/sessions/{session_id}/memory", **described.GET_MEMORY)
 async def get_memory(request: Request) -> Response:
     """Read a session: its newest messages, newest first, and the summary of what was before."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     engine = asked.engine
     keys, window = asked.keys(engine), engine.window
     if asked.flag("full"):
@@ -64,7 +64,7 @@ async def get_memory(request: Request) -> Response:
 @router.post("/sessions/{session_id}/memory", **described.POST_MEMORY)
 async def post_memory(request: Request) -> Response:
     """Append messages to a session, making it if it is not there. A context replaces the summary."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     engine = asked.engine
     keys, group = asked.keys(engine), asked.query_id("namespace")
     body = await asked.body()
@@ -72,7 +72,7 @@ async def post_memory(request: Request) -> Response:
     if engine.window.max_tokens is not None:
         await engine.prepare_counting()
     records = to_records(asked.messages_of(body), engine)
-    leave_out = LeaveOut.KNOWN if flag_of(body, "unless_known", default=True) else LeaveOut.NOTHING
+    leave_out = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
         operation = posting.post(
             posting.grouped_keys(keys, group), records, engine, context=context, group=group, leave_out=leave_out
@@ -86,7 +86,7 @@ async def post_memory(request: Request) -> Response:
 @router.delete("/sessions/{session_id}/memory", **described.DELETE_MEMORY)
 async def delete_memory(request: Request) -> Response:
     """Delete a session and everything of it."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     engine = asked.engine
     deleted = await engine.arun(sessions.delete_session(asked.keys(engine), one_slot=engine.one_slot))
     return answers.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else answers.raw(answers.OK)
@@ -95,7 +95,7 @@ async def delete_memory(request: Request) -> Response:
 @router.post("/sessions/{session_id}/retrieval", **described.RETRIEVAL)
 async def retrieve(request: Request) -> Response:
     """Search a session by meaning: ten messages at most, nearest first."""
-    asked = Asked(request)
+    asked = RequestContext(request)
     motorhead = asked.motorhead
     session_id, user_id = asked.path_id("session_id"), asked.query_id("user_id")
     text = text_of(await asked.body(), "text", needed=True) or ""
