@@ -30,7 +30,7 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for a condition; one that raises a Redis error is not met yet."""
     deadline = time.monotonic() + seconds
     while True:

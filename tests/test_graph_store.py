@@ -753,10 +753,11 @@ def test_puts_take_off_the_lists_what_expired(client: redis.Redis, namespace: st
 
 def test_what_expired_and_is_put_again_is_new(store: MotorheadStore) -> None:
     """It comes last in its namespace, and its time begins then."""
-    store.put(("a",), "one", {"x": 1}, ttl=SHORT)
+    store.put(("a",), "one", {"x": 1})
     store.put(("a",), "two", {"x": 1})
-    first = store.get(("a",), "one", refresh_ttl=False)
+    first = store.get(("a",), "one")
     assert first is not None
+    store.put(("a",), "one", {"x": 1}, ttl=SHORT)
     wait_for(lambda: store.get(("a",), "one", refresh_ttl=False) is None)
     store.put(("a",), "one", {"x": 2})
     found = store.search(("a",))
