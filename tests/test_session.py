@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 from conftest import MakeMotorhead
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from support import Ledger, contents, elapse, numbered, orphans, with_tools
@@ -124,7 +124,7 @@ def test_any_string_is_a_session_id(make: MakeMotorhead) -> None:
 
 
 @given(first=st.text(min_size=1, max_size=20), second=st.text(min_size=1, max_size=20))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 def test_namespaces_are_apart(url: str, first: str, second: str) -> None:
     """The same session id in two namespaces is two sessions."""
     suffix = uuid.uuid4().hex
