@@ -160,7 +160,9 @@ def number(given: SummaryInput) -> Any:
 )
 def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why: str) -> None:
     """A summarizer that raises, hangs or gives nothing of use changes nothing; the error says why and has its cause."""
-    session = make(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=0.3).session("s")
+    seconds = 0.3 if broken is hang else 60
+    motorhead = make(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=seconds)
+    session = motorhead.session("s")
     session.append(numbered(8))
     with pytest.raises(SummarizationError, match=why) as caught:
         session.compact()
@@ -173,7 +175,8 @@ def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why
 @pytest.mark.parametrize("broken", [fail, empty, hang, number])
 async def test_a_broken_summarizer_loses_nothing_async(amake: MakeMotorhead, broken: Any) -> None:
     """The same on an event loop."""
-    motorhead = amake(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=0.3)
+    seconds = 0.3 if broken is hang else 60
+    motorhead = amake(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=seconds)
     session = motorhead.session("s")
     await session.aappend(numbered(8))
     with pytest.raises(SummarizationError):

@@ -720,7 +720,7 @@ def test_a_model_that_hangs_does_not_hang_a_search(make: MakeMotorhead) -> None:
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             return HashingEmbeddings(64).embed_documents(texts)
 
-    motorhead = make(embeddings=Hanging(), recall=Recall(timeout=0.1))
+    motorhead = make(embeddings=Hanging(), recall=Recall(timeout=1))
     session = motorhead.session("s")
     session.append(HumanMessage("the cat"))
     motorhead.flush()
