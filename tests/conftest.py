@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from openai_stub import KEY, Stub
 from servers import cluster
 
@@ -15,6 +16,15 @@ from langchain_motorhead import Motorhead
 from langchain_motorhead.redis_io.embedded import acquire
 
 MakeMotorhead = Callable[..., Motorhead]
+
+# How long an example takes tells how busy the machine is, not how good the code is. Examples share a test's fixtures.
+settings.register_profile(
+    "any speed",
+    settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for a condition; one that raises a Redis error is not met yet."""
     deadline = time.monotonic() + seconds
     while True:
@@ -118,7 +118,7 @@ def cluster(folder: Path, *options: str) -> Iterator[list[int]]:
 @contextmanager
 def replicated_cluster(folder: Path) -> Iterator[list[int]]:
     """Run a cluster of three primaries, each with a replica, that fails over quickly. Yields all ports."""
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "800", "--repl-diskless-sync-delay", "0")
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0")
     with cluster(folder, *options[2:]) as primaries, ExitStack() as stack:
         replicas = [stack.enter_context(server(folder / f"replica {at}", *options)) for at in range(3)]
         clients = [stack.enter_context(redis.Redis(port=port)) for port in replicas]

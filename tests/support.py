@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import redis
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead import Memory, SummaryInput
+from langchain_motorhead.keys import SessionKeys
 
 SEPARATOR = "\x1f"
 
@@ -52,6 +54,17 @@ def remembered(memory: Memory) -> list[str]:
 def numbered(count: int, start: int = 0) -> list[BaseMessage]:
     """Make messages that alternate between human and AI, each with its number as its content."""
     return [HumanMessage(f"m{at}") if at % 2 == 0 else AIMessage(f"m{at}") for at in range(start, start + count)]
+
+
+def elapse(client: redis.Redis, keys: SessionKeys, milliseconds: int) -> None:
+    """Let time pass for a session and its documents, without waiting: they expire by so much earlier."""
+    documents = [key for key in client.scan_iter(count=10_000) if key.startswith(keys.documents.encode())]
+    for key in (keys.messages, keys.state, keys.stale, *documents):
+        left = client.pttl(key)
+        if left >= 0:
+            client.pexpire(key, left - milliseconds)
+    if client.hexists(keys.state, "until"):
+        client.hincrby(keys.state, "until", -milliseconds)
 
 
 def contents(messages: Sequence[BaseMessage]) -> list[str]:

@@ -17,6 +17,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from servers import wait_until
 from support import AsyncLedger, Ledger, contents, numbered, orphans, remembered, with_tools
 
 from langchain_motorhead import (
@@ -124,12 +125,12 @@ def test_messages_appended_while_a_summary_is_made_stay(make: MakeMotorhead) -> 
 
     def slow(given: SummaryInput) -> None:
         asked.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     motorhead = make(llm=Ledger(slow), window=SMALL)
     session = motorhead.session("s")
     session.append(numbered(6))
-    assert asked.wait(5)
+    assert asked.wait(60)
     session.append(numbered(3, start=6))
     during = session.load()
     assert (during.summary, contents(during.messages)) == (None, [f"m{at}" for at in range(1, 9)])
@@ -159,7 +160,9 @@ def number(given: SummaryInput) -> Any:
 )
 def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why: str) -> None:
     """A summarizer that raises, hangs or gives nothing of use changes nothing; the error says why and has its cause."""
-    session = make(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=0.3).session("s")
+    seconds = 0.3 if broken is hang else 60
+    motorhead = make(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=seconds)
+    session = motorhead.session("s")
     session.append(numbered(8))
     with pytest.raises(SummarizationError, match=why) as caught:
         session.compact()
@@ -171,24 +174,27 @@ def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why
 
 @pytest.mark.parametrize("broken", [fail, empty, hang, number])
 async def test_a_broken_summarizer_loses_nothing_async(amake: MakeMotorhead, broken: Any) -> None:
-    """The same on an event loop, which meanwhile turns."""
-    motorhead = amake(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=0.3)
+    """The same on an event loop."""
+    seconds = 0.3 if broken is hang else 60
+    motorhead = amake(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=seconds)
     session = motorhead.session("s")
     await session.aappend(numbered(8))
-    turns = 0
-
-    async def turning() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0.01)
-            turns += 1
-
-    other = asyncio.create_task(turning())
     with pytest.raises(SummarizationError):
         await session.acompact()
-    other.cancel()
-    assert turns >= 20 or broken is not hang
     assert contents((await session.aload()).messages) == [f"m{at}" for at in range(8)]
+
+
+async def test_the_loop_turns_during_a_summary(amake: MakeMotorhead) -> None:
+    """A sync summarizer does not hold up the event loop: it gets what it waits for from there."""
+    loop, turned = asyncio.get_running_loop(), threading.Event()
+
+    def ask(given: SummaryInput) -> None:
+        loop.call_soon_threadsafe(turned.set)
+        assert turned.wait(60)
+
+    session = amake(llm=Ledger(ask), window=SMALL, compaction="manual").session("s")
+    await session.aappend(numbered(8))
+    assert (await session.acompact()).folded > 0
 
 
 def test_failures_are_retried_with_growing_pauses(
@@ -317,12 +323,12 @@ def test_deletion_during_a_summary_is_final(make: MakeMotorhead, client: redis.R
 
     def slow(given: SummaryInput) -> None:
         asked.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     motorhead = make(llm=Ledger(slow), window=SMALL)
     session = motorhead.session("s", user_id="u")
     session.append(numbered(6))
-    assert asked.wait(5)
+    assert asked.wait(60)
     assert motorhead.delete_user("u") == 1
     if again:
         session.append(HumanMessage("new"))
@@ -407,7 +413,7 @@ def test_two_handles_pay_once(make: MakeMotorhead) -> None:
     ledger.before = slow
     one, other = (make(llm=ledger, window=SMALL) for _ in range(2))
     one.session("s").append(numbered(6))
-    assert asked.wait(5)
+    assert asked.wait(60)
     assert other.session("s").compact().folded == 0
     one.flush()
     assert len(ledger.calls) == 1
@@ -425,7 +431,7 @@ def test_work_asked_for_during_a_summary_is_not_forgotten(make: MakeMotorhead) -
     ledger.before = slow
     one, other = (make(llm=ledger, window=SMALL) for _ in range(2))
     one.session("s").append(numbered(6))
-    assert asked.wait(5)
+    assert asked.wait(60)
     other.session("s").append(numbered(10, start=6))
     other.flush()
     one.flush()
@@ -434,19 +440,27 @@ def test_work_asked_for_during_a_summary_is_not_forgotten(make: MakeMotorhead) -
     assert remembered(memory) == [f"m{at}" for at in range(16)]
 
 
-def test_a_long_summary_keeps_its_lease(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_summary_keeps_its_lease(
+    make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A summary that takes longer than the lease is not paid for twice, since the lease is renewed meanwhile."""
-    monkeypatch.setattr(compaction_module, "LEASE", 300)
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.1)
-    ledger = Ledger(lambda given: time.sleep(1))
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.05)
+    ledger = Ledger()
     one, other = (make(llm=ledger, window=SMALL, compaction="manual") for _ in range(2))
+    lease, full = one.session("s")._keys.lease, compaction_module.LEASE
+    waiting = threading.Thread(target=other.session("s").compact)
+
+    def slow(given: SummaryInput) -> None:
+        if waiting.ident is None:
+            waiting.start()
+        for _ in range(3):
+            client.pexpire(lease, full // 2)  # as time passes
+            wait_until(lambda: client.pttl(lease) > full // 2)
+
+    ledger.before = slow
     one.session("s").append(numbered(6))
-    threads = [threading.Thread(target=handle.session("s").compact) for handle in (one, other)]
-    for thread in threads:
-        thread.start()
-        time.sleep(0.1)
-    for thread in threads:
-        thread.join()
+    assert one.session("s").compact().folded == 4
+    waiting.join()
     assert len(ledger.calls) == 1
 
 
@@ -457,10 +471,10 @@ def test_a_dead_workers_lease_runs_out(
     monkeypatch.setattr(compaction_module, "LEASE", 300)
     session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
-    client.set(session._keys.lease, "somebody else", px=400)
     started = time.monotonic()
+    client.set(session._keys.lease, "somebody else", px=400)
     assert session.compact().folded == 4
-    assert 0.3 < time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.4
 
 
 def test_a_stale_commit_changes_nothing(make: MakeMotorhead) -> None:
@@ -584,24 +598,32 @@ def run_briefly(url: str, namespace: str) -> None:
     """Append on an event loop that ends while the summary is made."""
 
     async def main() -> None:
-        motorhead = Motorhead.from_url(url, namespace=namespace, llm=Ledger(lambda given: time.sleep(5)), window=SMALL)
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def slow(given: SummaryInput) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            time.sleep(5)
+
+        motorhead = Motorhead.from_url(url, namespace=namespace, llm=Ledger(slow), window=SMALL)
         await motorhead.session("s").aappend(numbered(6))
-        await asyncio.sleep(0.3)
+        await begun.wait()
 
     asyncio.run(main())
 
 
-def test_a_loop_that_ended_in_the_middle_leaves_the_session_due(url: str, namespace: str, make: MakeMotorhead) -> None:
+def test_a_loop_that_ended_in_the_middle_leaves_the_session_due(
+    url: str, client: redis.Redis, namespace: str, make: MakeMotorhead
+) -> None:
     """An event loop that ends during a summary loses nothing, and holds up nobody who comes next."""
     process = multiprocessing.get_context("spawn").Process(target=run_briefly, args=(url, namespace))
     process.start()
-    process.join(30)
+    process.join(100)
     assert process.exitcode == 0
     session = make(llm=Ledger(), window=SMALL).session("s")
     assert session.load().total == 6
-    started = time.monotonic()
+    assert not client.exists(session._keys.lease)
     assert session.compact().folded == 4
-    assert time.monotonic() - started < 3
     assert remembered(session.load()) == [f"m{at}" for at in range(6)]
 
 
@@ -619,7 +641,7 @@ def test_writers_in_several_processes_lose_nothing(url: str, namespace: str, mak
     for process in writers:
         process.start()
     for process in writers:
-        process.join(60)
+        process.join(100)
         assert process.exitcode == 0
     memory = make(llm=Ledger(), window=SMALL).session("s").load()
     said = remembered(memory)

@@ -69,7 +69,7 @@ def spawn(*args: str, before: str = "", **env: str) -> Ended:
     """Run the command line in a process of its own, and `before` it some Python."""
     done = subprocess.run(
         [sys.executable, "-c", f"{before}\n{MAIN}", *args],
-        capture_output=True, text=True, encoding="utf-8", timeout=60, check=False, env=environment(**env),
+        capture_output=True, text=True, encoding="utf-8", timeout=100, check=False, env=environment(**env),
     )  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -127,7 +127,7 @@ def test_interrupt_ends_cleanly(tmp_path: Path) -> None:
                     assert process.poll() is None
                     time.sleep(0.01)
                 process.send_signal(signal.SIGINT)
-                _, errors = process.communicate(timeout=20)
+                _, errors = process.communicate(timeout=100)
             finally:
                 process.kill()
             assert (process.returncode, errors) == (130, "")

@@ -260,18 +260,18 @@ def test_reading_messages(message: BaseMessage, expected: str) -> None:
 
 def test_oversized_sentence_is_clipped_at_a_word() -> None:
     """A megabyte without a full stop takes a moment, and ends between words with an ellipsis."""
-    started = time.monotonic()
+    started = time.process_time()
     summary = summarize([HumanMessage("lighthouse " * 95_000)])
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
     assert summary.endswith("lighthouse…")
     assert size(summary) <= 256
 
 
 def test_ten_thousand_messages_at_once() -> None:
     """Folding very many messages at once takes seconds, not minutes."""
-    started = time.monotonic()
+    started = time.process_time()
     summary = summarize(travels(10_000))
-    assert time.monotonic() - started < 8
+    assert time.process_time() - started < 8
     assert "flight 101 to Oslo" in summary
     assert "flight 10091" in summary
 

@@ -19,8 +19,13 @@ from redis.crc import key_slot
 from servers import HOST, kill, replicated_cluster, sentinel, server, wait_until
 from support import AsyncLedger, Ledger, contents, numbered, remembered
 
+<<<<<<< HEAD
 from langchain_motorhead import Motorhead, StoreError, StoreUnavailableError, Window
 from langchain_motorhead.storage.keys import registry_key
+=======
+from langchain_motorhead import Motorhead, Session, StoreError, StoreUnavailableError, Window
+from langchain_motorhead.keys import registry_key
+>>>>>>> tests24
 
 SMALL = Window(max_messages=4)
 
@@ -56,7 +61,7 @@ class Writers:
         with Motorhead.from_url(self.url, namespace=self.namespace, llm=Ledger(), window=SMALL) as motorhead:
             while not self.ended.is_set():
                 try:
-                    if not self.paused.is_set():
+                    if self._may_write(0):
                         motorhead.session("s").append(self._next(0))
                         self.acknowledged[0] += 1
                 except StoreUnavailableError:
@@ -69,12 +74,16 @@ class Writers:
         async with Motorhead.from_url(url, namespace=self.namespace, llm=AsyncLedger(), window=SMALL) as motorhead:
             while not self.ended.is_set():
                 try:
-                    if not self.paused.is_set():
+                    if self._may_write(1):
                         await motorhead.session("s").aappend(self._next(1))
                         self.acknowledged[1] += 1
                 except StoreUnavailableError:
                     self.failures += 1
                 await asyncio.sleep(0.002)
+
+    def _may_write(self, writer: int) -> bool:
+        # A session knows its last 128 ids. None gets far ahead, so that what is sent again is among them.
+        return not self.paused.is_set() and self.acknowledged[writer] <= min(self.acknowledged) + 40
 
     def _next(self, writer: int) -> HumanMessage:
         text = f"{writer}-{self.acknowledged[writer]}"
@@ -98,6 +107,15 @@ class Writers:
             assert client.wait(1, 20_000) == 1
 
 
+def compacted(session: Session) -> bool:
+    """Compact, unless the session cannot be reached now, as on a slow machine whose nodes take each other for dead."""
+    try:
+        session.compact()
+    except StoreUnavailableError:
+        return False
+    return True
+
+
 @contextmanager
 def writing(url: str, namespace: str) -> Iterator[Writers]:
     """Let two write while something happens; then look for what they wrote."""
@@ -115,7 +133,7 @@ def writing(url: str, namespace: str) -> Iterator[Writers]:
     gc.collect()
     with Motorhead.from_url(url, namespace=namespace, llm=Ledger(), window=SMALL) as motorhead:
         session = motorhead.session("s")
-        session.compact()
+        wait_until(lambda: compacted(session))
         memory = session.load()
         said = remembered(memory)
         for writer, count in enumerate(writers.acknowledged):
@@ -261,7 +279,7 @@ def key_in(slot: int) -> str:
 def test_a_fail_over_under_sentinel(tmp_path: Path, namespace: str) -> None:
     """When Sentinel makes a replica the primary, writers go on by themselves, and nothing replicated is lost."""
     own = ("--repl-diskless-sync-delay", "0")
-    lines = ("sentinel down-after-milliseconds mymaster 500", "sentinel failover-timeout mymaster 3000")
+    lines = ("sentinel down-after-milliseconds mymaster 2000", "sentinel failover-timeout mymaster 3000")
     with (
         server(tmp_path / "primary", *own) as port,
         server(tmp_path / "replica", "--replicaof", f"{HOST} {port}") as replica,

@@ -160,7 +160,7 @@ async def test_indexing_that_is_cut(
 @pytest.mark.parametrize("side", SIDES)
 async def test_an_answer_that_comes_too_late(proxy: Proxy, namespace: str, side: str) -> None:
     """A call ends when its time is over, and the answer that comes later is not taken for that of another call."""
-    url = f"{proxy.url}?socket_timeout=0.2"
+    url = f"{proxy.url}?socket_timeout=1"
     async with Motorhead.from_url(url, namespace=namespace, compaction="manual") as motorhead:
         session, other = motorhead.session("s"), motorhead.session("t")
         await call(side, session, "append", named(1))

@@ -69,61 +69,84 @@ def documents(lasting: Lasting, namespace: str) -> list[int]:
     return sorted(int(key.removeprefix(begin)) for key in keys if key.startswith(begin))
 
 
+class Writers:
+    """Writers of one session, each of which repeats a message until it is acknowledged."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.acknowledged = [0, 0, 0]
+        self.failures = [0, 0, 0]
+        self._doubtful = [False, False, False]
+
+    def run(self, session: Session, writer: int) -> None:
+        """Write in a thread."""
+        while self._goes_on(writer):
+            try:
+                if self._may_write(writer):
+                    session.append(self._next(writer))
+                    self._stored(writer)
+            except StoreUnavailableError:
+                self._failed(writer)
+            time.sleep(0.001)
+
+    async def arun(self, url: str, namespace: str, writer: int) -> None:
+        """Write on an event loop."""
+        async with Motorhead.from_url(url, namespace=namespace, llm=AsyncLedger(), window=SMALL) as motorhead:
+            while self._goes_on(writer):
+                try:
+                    if self._may_write(writer):
+                        await motorhead.session("s").aappend(self._next(writer))
+                        self._stored(writer)
+                except StoreUnavailableError:
+                    self._failed(writer)
+                await asyncio.sleep(0.001)
+
+    def _goes_on(self, writer: int) -> bool:
+        return self._doubtful[writer] or not self.ended.is_set()
+
+    def _may_write(self, writer: int) -> bool:
+        # A session knows its last 128 ids. None gets far ahead, so that what is sent again is among them.
+        return self.acknowledged[writer] <= min(self.acknowledged) + 15
+
+    def _next(self, writer: int) -> HumanMessage:
+        text = f"{writer}-{self.acknowledged[writer]}"
+        return HumanMessage(text, id=text)
+
+    def _stored(self, writer: int) -> None:
+        self.acknowledged[writer] += 1
+        self._doubtful[writer] = False
+
+    def _failed(self, writer: int) -> None:
+        self.failures[writer] += 1
+        self._doubtful[writer] = True
+
+
 def test_killed_at_random(lasting: Lasting, namespace: str) -> None:
     """While three write, fold and index, Redis is killed again and again: each message is there once, in order."""
-    random, ended = Random(1), threading.Event()
-    failures = [0, 0, 0]
-
-    def message(writer: int, at: int) -> HumanMessage:
-        return HumanMessage(f"{writer}-{at}", id=f"{writer}-{at}")
-
-    def write(session: Session, writer: int) -> int:
-        at, doubtful = 0, False
-        while doubtful or not ended.is_set():
-            try:
-                session.append(message(writer, at))
-                at, doubtful = at + 1, False
-            except StoreUnavailableError:
-                doubtful = True
-                failures[writer] += 1
-                time.sleep(0.005)
-        return at
-
-    async def awrite(writer: int) -> int:
-        at, doubtful = 0, False
-        url = f"{lasting.url}?db=0"  # another one, so that its connections end with its loop
-        async with Motorhead.from_url(url, namespace=namespace, llm=AsyncLedger(), window=SMALL) as motorhead:
-            while doubtful or not ended.is_set():
-                try:
-                    await motorhead.session("s").aappend(message(writer, at))
-                    at, doubtful = at + 1, False
-                except StoreUnavailableError:
-                    doubtful = True
-                    failures[writer] += 1
-                    await asyncio.sleep(0.005)
-        return at
-
+    random, writers, kills = Random(1), Writers(), 0
+    url = f"{lasting.url}?db=0"  # another one, so that its connections end with its loop
     options: dict[str, Any] = {"namespace": namespace, "window": SMALL, "embeddings": HashingEmbeddings(16)}
     with Motorhead.from_url(lasting.url, llm=Ledger(), **options) as motorhead, ThreadPoolExecutor(3) as pool:
         session = motorhead.session("s")
-        writers = [pool.submit(write, session, 0), pool.submit(write, session, 1)]
-        writers.append(pool.submit(lambda: asyncio.run(awrite(2))))
+        running = [pool.submit(writers.run, session, writer) for writer in (0, 1)]
+        running.append(pool.submit(lambda: asyncio.run(writers.arun(url, namespace, 2))))
         try:
-            for _ in range(6):
+            while kills < 6 or min(writers.failures) == 0 or sum(writers.acknowledged) < 150:
                 time.sleep(random.uniform(0.05, 0.25))
                 lasting.kill()
                 lasting.start()
+                kills += 1
         finally:
-            ended.set()
-        counts = [writer.result(60) for writer in writers]
-        assert min(failures) > 0
+            writers.ended.set()
+        for each in running:
+            each.result(60)
         motorhead.flush()
         session.compact()
         memory = session.load()
         said = remembered(memory)
-        for writer, count in enumerate(counts):
+        for writer, count in enumerate(writers.acknowledged):
             assert [text for text in said if text.startswith(f"{writer}-")] == [f"{writer}-{at}" for at in range(count)]
-        assert len(said) == sum(counts)
+        assert len(said) == sum(writers.acknowledged)
         assert memory.backlog == 0
     assert memory.summarized > 100
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 from conftest import MakeMotorhead
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 from support import Ledger, numbered, remembered
@@ -34,7 +34,7 @@ FIELDS = (
     "epoch first summary tokens failures user size indexed created updated last ids format generation until groups"
 ).split()
 ODD = st.binary(max_size=12) | st.sampled_from([b"", b"-1", b"1e999", b"nan", b"9" * 20, b"0x1", b"\xff", b" 1"])
-fuzzed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzed = settings(max_examples=40)
 
 
 def stored(record: Any) -> bytes:

@@ -695,12 +695,14 @@ class Model(Embeddings):
         self.seconds = seconds
         self.contexts: list[str] = []
         self.threads: list[int] = []
+        self.answered = 0
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Answer for documents."""
         self.contexts.append(WHERE.get())
         self.threads.append(threading.get_ident())
         time.sleep(self.seconds)
+        self.answered += 1
         if isinstance(self.answer, BaseException):
             raise self.answer
         given: list[list[float]] = [[1.0, 2.0] for _ in texts] if self.answer is None else self.answer
@@ -827,11 +829,11 @@ async def test_a_long_error_is_cut(embed: Both) -> None:
 
 
 async def test_a_call_has_its_time(embed: Both) -> None:
-    """A call that takes longer than it may is given up, and says how long that was."""
-    start = time.monotonic()
+    """A call that takes longer than it may is given up before it ends, and says how long that was."""
+    model = embed.kind(seconds=2.0)
     with pytest.raises(EmbeddingError, match=r"^the embedding model took longer than 0\.05 s$"):
-        await embed(embed.kind(seconds=1.0), "a", seconds=0.05)
-    assert time.monotonic() - start < 0.9
+        await embed(model, "a", seconds=0.05)
+    assert model.answered == 0
 
 
 async def test_heartbeats(embed: Both, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -971,8 +973,8 @@ class Retries:
         self.then(keys)
 
     def wait_for(self, count: int) -> None:
-        """Wait until there were so many, a few seconds at most."""
-        deadline = time.monotonic() + 5
+        """Wait until there were so many, a minute at most."""
+        deadline = time.monotonic() + 60
         while len(self.sessions) < count and time.monotonic() < deadline:
             time.sleep(0.005)
         assert len(self.sessions) >= count
@@ -1079,16 +1081,21 @@ def test_pauses_grow(
     assert pauses(caplog)[-1] == 1
 
 
+<<<<<<< HEAD
 def test_a_pause_ends_by_itself(retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the pause, each session that waits is retried once, in another thread, with nobody asking for it."""
     monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.2)
+=======
+def test_a_pause_ends_by_itself(outage: Outage, retries: Retries) -> None:
+    """After the pause, each session that waits is retried once, in another thread, with nobody asking for it."""
+>>>>>>> tests24
     start = time.monotonic()
     retry_queue.record_failure(KEYS, DOWN)
     retry_queue.record_failure(KEYS, DOWN)
     retry_queue.defer_if_open(OTHER)
     retries.wait_for(2)
     assert sorted(retries.sessions) == ["other", "s"]
-    assert retries.times[0] - start >= 0.2
+    assert retries.times[0] - start >= 1
     assert threading.get_ident() not in retries.threads
     assert not retry_queue.defer_if_open(KEYS)
     time.sleep(0.1)
@@ -1152,13 +1159,21 @@ def test_an_earlier_pause_does_not_end_a_later_one(
     retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pause that a success ended has no part in the next one, which may be shorter, or longer."""
+<<<<<<< HEAD
     retry_queue.record_failure(KEYS, DOWN)
     retry_queue.record_success(KEYS)
     monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.02)
     start = time.monotonic()
     retry_queue.record_failure(KEYS, DOWN)
+=======
+    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 3_600.0)
+    monkeypatch.setattr("langchain_motorhead.outage._LONGEST", 3_600.0)
+    outage.failed(KEYS, DOWN)
+    outage.passed(KEYS)
+    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.02)
+    outage.failed(KEYS, DOWN)
+>>>>>>> tests24
     retries.wait_for(1)
-    assert retries.times[0] - start < 0.9
 
 
 def test_closing_ends_all_retries(retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:

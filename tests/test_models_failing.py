@@ -35,7 +35,7 @@ MISDEEDS: dict[str, tuple[dict[str, Any], str]] = {
     "too many requests, come back later": ({"status": 429, "headers": {"Retry-After": "3600"}}, "RateLimitError"),
     "a fault": ({"status": 500}, "code: 500"),
     "overloaded": ({"status": 503, "headers": {"Retry-After": "1"}}, "code: 503"),
-    "a client's time-out": ({"delay": 0.6}, "TimeoutError"),
+    "a client's time-out": ({"delay": 1.5}, "TimeoutError"),
     "a connection that breaks": ({"raw": b"hang up"}, "ConnectionError"),
     "no JSON": ({"raw": b'{"id": "c1", "choi'}, "raised|nothing"),
     "a page of a proxy": ({"raw": b"<html>Bad gateway</html>"}, "raised|nothing"),
@@ -73,7 +73,8 @@ def behave(stub: Stub) -> None:
 async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever a server does is one failure, told by its kind. No message goes, and it ends by itself."""
     said = misbehave(stub, name)
-    session = amake(llm=once(timeout=0.4), window=SMALL, compaction="inline").session("s")
+    seconds = 1 if "time-out" in name else 60
+    session = amake(llm=once(timeout=seconds), window=SMALL, compaction="inline").session("s")
     session.append(numbered(6))  # not the user's failure
     memory = session.load()
     assert (memory.total, memory.summary, memory.failures, len(stub.requests)) == (6, None, 1, 1)

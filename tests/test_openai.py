@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import openai
@@ -52,12 +51,10 @@ async def test_a_model_that_hangs(amake: MakeMotorhead, stub: Stub) -> None:
     motorhead = amake(llm=ChatOpenAI(model="gpt-4o-mini"), window=SMALL, compaction="manual", summary_timeout=0.3)
     session = motorhead.session("s")
     session.append(numbered(6))
-    started = time.monotonic()
     with pytest.raises(SummarizationError, match="longer"):
         session.compact()
     with pytest.raises(SummarizationError, match="longer"):
         await session.acompact()
-    assert time.monotonic() - started < 3
     assert session.load().total == 6
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from typing import Any
 
 import pytest
 import redis
 from conftest import MakeMotorhead
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from support import Ledger, contents, numbered, orphans, with_tools
+from support import Ledger, contents, elapse, numbered, orphans, with_tools
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window, WrongKeyTypeError
 from langchain_motorhead.sessions.append import append, to_record
@@ -125,7 +124,7 @@ def test_any_string_is_a_session_id(make: MakeMotorhead) -> None:
 
 
 @given(first=st.text(min_size=1, max_size=20), second=st.text(min_size=1, max_size=20))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 def test_namespaces_are_apart(url: str, first: str, second: str) -> None:
     """The same session id in two namespaces is two sessions."""
     suffix = uuid.uuid4().hex
@@ -248,15 +247,15 @@ def test_a_session_gets_its_user_later(make: MakeMotorhead) -> None:
 
 def test_a_ttl_covers_every_key_and_is_renewed(make: MakeMotorhead, client: redis.Redis) -> None:
     """All keys of a session expire together, later after each write, and the session leaves the listing."""
-    motorhead = make(ttl=0.6, llm=Ledger(), window=Window(max_messages=2), compaction="inline")
+    motorhead = make(ttl=60, llm=Ledger(), window=Window(max_messages=2), compaction="inline")
     session = motorhead.session("s", user_id="u")
     for at in range(4):
         session.append(numbered(2, start=2 * at))
-        time.sleep(0.2)
+        elapse(client, session._keys, 25_000)
     assert session.load().total == 8
     for key in (session._keys.messages, session._keys.state):
-        assert 0 < client.pttl(key) <= 600
-    time.sleep(0.7)
+        assert 0 < client.pttl(key) <= 35_000
+    elapse(client, session._keys, 35_000)
     assert session.load().total == 0
     assert motorhead.sessions() == motorhead.sessions("u") == []
     assert client.exists(session._keys.messages, session._keys.state, session._keys.lease) == 0
@@ -264,13 +263,14 @@ def test_a_ttl_covers_every_key_and_is_renewed(make: MakeMotorhead, client: redi
 
 def test_sessions_that_expired_leave_nothing_behind(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
     """Where sessions come and expire and nobody lists them, the registries do not grow."""
-    motorhead = make(ttl=0.2)
+    motorhead = make(ttl=60)
     for at in range(30):
         motorhead.session(f"s{at}", user_id="u").append(HumanMessage("x"))
     motorhead.flush()
     registries = motorhead.session("s", user_id="u")._keys.registries
     assert [client.zcard(registry) for registry in registries] == [30, 30]
-    time.sleep(0.3)
+    for at in range(30):
+        elapse(client, motorhead.session(f"s{at}")._keys, 60_000)
     for at in range(4):
         motorhead.session(f"t{at}", user_id="u").append(HumanMessage("x"))
         motorhead.flush()

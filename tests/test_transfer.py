@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 import redis
 from conftest import MakeMotorhead
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from servers import wait_until
@@ -71,7 +71,7 @@ def pair(make: MakeMotorhead, namespace: str) -> tuple[Motorhead, Motorhead]:
     return made[0], made[1]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     sessions=st.dictionaries(
         ids, st.tuples(st.none() | ids, st.lists(messages, min_size=1, max_size=6), st.booleans()), max_size=4
