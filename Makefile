@@ -83,7 +83,7 @@ $(DEMO_STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c '$(PYTHON_IS_NEW_ENOUGH)'
 	@echo "Installing what the demo needs into $(VENV) ..."
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	@sed -n 's/^\([a-z0-9._-]*==[^ ;]*\).*/\1/p' requirements.lock > $(VENV)/versions.txt
+	@sed -n 's/^\([a-z0-9._-]*==.*\) \\$$/\1/p' requirements.lock > $(VENV)/versions.txt
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/versions.txt --editable ".[embedded]" typer rich
 	@touch $@
 
