@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.demo
 # Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
 APART := tests/test_faults_failover.py tests/test_simulation.py
 
@@ -12,9 +13,10 @@ APART := tests/test_faults_failover.py tests/test_simulation.py
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## Install the package, and the versions that are pinned, as all others do first
+install: $(STAMP) ## Install the package, and the pinned versions of all that development needs
 
-demo: $(STAMP) ## Replay real dialogues through a real Redis, and show that nothing was lost
+# The demo needs little of what development needs. Where that is installed already, nothing more is.
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## Replay real dialogues through a real Redis, and show that nothing was lost
 	@$(RUN)motorhead demo
 
 test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
@@ -77,9 +79,19 @@ lock: $(STAMP) ## Choose the newest versions of everything, for requirements.loc
 clean: ## Remove what make made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")
+
+$(DEMO_STAMP): pyproject.toml requirements.lock
+	@"$(PYTHON)" -c '$(PYTHON_IS_NEW_ENOUGH)'
+	@echo "Installing what the demo needs into $(VENV) ..."
+	@test -d $(VENV) || "$(PYTHON)" -m venv $(VENV)
+	@sed -n 's/^\([a-z0-9._-]*==.*\) \\$$/\1/p' requirements.lock > $(VENV)/versions.txt
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/versions.txt --editable ".[embedded]" typer rich
+	@touch $@
+
 # The lock pins what the package is developed and tested with; its users are bound by pyproject.toml alone.
 $(STAMP): pyproject.toml requirements.lock
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@"$(PYTHON)" -c '$(PYTHON_IS_NEW_ENOUGH)'
 	@echo "Installing into $(VENV) ..."
 	@test -d $(VENV) || "$(PYTHON)" -m venv $(VENV)
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
