@@ -7,10 +7,12 @@ STAMP := $(VENV)/.installed
 # Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
 APART := tests/test_faults_failover.py tests/test_simulation.py
 
-.PHONY: help demo test check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Install the package, and the versions that are pinned, as all others do first
 
 demo: $(STAMP) ## Replay real dialogues through a real Redis, and show that nothing was lost
 	@$(RUN)motorhead demo
@@ -36,7 +38,7 @@ PEER := build/agent-memory-server
 PYTHON312 ?= python3.12
 
 bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables, and a plot in build/bench
-	@test -x $(PEER)/bin/agent-memory || { $(PYTHON312) -m venv $(PEER) && \
+	@test -x $(PEER)/bin/agent-memory || { "$(PYTHON312)" -m venv $(PEER) && \
 	  $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check agent-memory-server "mcp<2"; } || true
 	@peer=$$($(PEER)/bin/agent-memory --help > /dev/null 2>&1 && echo "--agent-memory-server $(PEER)/bin/agent-memory"); \
 	  test -n "$$peer" || \
@@ -77,9 +79,9 @@ clean: ## Remove what make made
 
 # The lock pins what the package is developed and tested with; its users are bound by pyproject.toml alone.
 $(STAMP): pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV) ..."
-	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@test -d $(VENV) || "$(PYTHON)" -m venv $(VENV)
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

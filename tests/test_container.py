@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,7 +94,7 @@ def test_health(url: str, namespace: str) -> None:
     command = json.loads(last("CMD"))
     assert command == ["motorhead", "serve", "--host", "0.0.0.0"]
     check = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
-    assert shutil.which(check[0])
+    assert check[:2] == ["python", "-c"]  # a program of the image, which a machine that runs the tests may not have
 
     def checked(port: str) -> int:
         environment = os.environ | {"PORT": port}

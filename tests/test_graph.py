@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import operator
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
@@ -13,6 +11,7 @@ from typing import Annotated, Any, TypedDict
 import agents
 import pytest
 import redis
+from blocking import run_script
 from conftest import MakeMotorhead
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
@@ -837,7 +836,7 @@ async def test_an_async_node_is_one_round_trip(namespace: str) -> None:
 
 LIFE = """
 import asyncio, sys
-from blockbuster import BlockBuster
+from blocking import nothing_blocks
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
@@ -845,32 +844,30 @@ from langchain_motorhead import HashingEmbeddings, MemoryState, Motorhead, Windo
 
 
 async def main(recall):
-    buster = BlockBuster()
-    buster.activate()
     options = {"embeddings": HashingEmbeddings()} if recall else {}
     options |= {"namespace": sys.argv[3], "window": Window(max_messages=4)}
-    async with Motorhead.from_url(sys.argv[1], **options) as motorhead:
-        graph = StateGraph(MemoryState)
-        model = lambda state: {"messages": [AIMessage("a " + state["llm_input_messages"][-1].content)]}
-        nodes = [("load", load_memory(motorhead, recall=recall)), ("model", model), ("save", save_memory(motorhead))]
-        graph.add_sequence(nodes).add_edge(START, "load")
-        app = graph.compile(checkpointer=InMemorySaver())
+    with nothing_blocks():
+        async with Motorhead.from_url(sys.argv[1], **options) as motorhead:
+            graph = StateGraph(MemoryState)
+            model = lambda state: {"messages": [AIMessage("a " + state["llm_input_messages"][-1].content)]}
+            load, save = load_memory(motorhead, recall=recall), save_memory(motorhead)
+            graph.add_sequence([("load", load), ("model", model), ("save", save)]).add_edge(START, "load")
+            app = graph.compile(checkpointer=InMemorySaver())
 
-        async def talk(thread):
-            for turn in range(5):
-                given = {"messages": [HumanMessage(f"q {turn} of {thread}")]}
-                state = await app.ainvoke(given, {"configurable": {"thread_id": thread, "user_id": thread}})
-            return [message.content for message in state["messages"]]
+            async def talk(thread):
+                for turn in range(5):
+                    given = {"messages": [HumanMessage(f"q {turn} of {thread}")]}
+                    state = await app.ainvoke(given, {"configurable": {"thread_id": thread, "user_id": thread}})
+                return [message.content for message in state["messages"]]
 
-        said = await asyncio.gather(*(talk(f"t{at}") for at in range(64)))
-        await motorhead.aflush()
-        for at, each in enumerate(said):
-            expected = [text for turn in range(5) for text in (f"q {turn} of t{at}", f"a q {turn} of t{at}")]
-            assert each == expected, each
-            memory = await motorhead.session(f"t{at}").aload()
-            assert memory.total == 10, memory
-            assert [message.content for message in memory.messages] == expected[memory.summarized:]
-    buster.deactivate()
+            said = await asyncio.gather(*(talk(f"t{at}") for at in range(64)))
+            await motorhead.aflush()
+            for at, each in enumerate(said):
+                expected = [text for turn in range(5) for text in (f"q {turn} of t{at}", f"a q {turn} of t{at}")]
+                assert each == expected, each
+                memory = await motorhead.session(f"t{at}").aload()
+                assert memory.total == 10, memory
+                assert [message.content for message in memory.messages] == expected[memory.summarized:]
 
 
 asyncio.run(main(int(sys.argv[2])))
@@ -880,9 +877,7 @@ asyncio.run(main(int(sys.argv[2])))
 @pytest.mark.parametrize("recall", ["0", "2"])
 def test_sixty_four_runs_at_once(url: str, namespace: str, recall: str) -> None:
     """In a fresh process, 64 threads at once on one loop neither block it nor mix, with recall and without."""
-    command = [sys.executable, "-W", "error", "-c", LIFE, url, recall, namespace]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr[-2_000:]) == (0, "")
+    assert run_script(LIFE, url, recall, namespace) == (0, "")
 
 
 # Recall ---------------------------------------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 import redis
+from blocking import run_script
 from conftest import MakeMotorhead
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -1166,36 +1165,34 @@ def counted(method: Any, sent: list[int]) -> Any:
 
 CONCURRENT = """
 import asyncio, sys
-from blockbuster import BlockBuster
+from blocking import nothing_blocks
 from langchain_motorhead import HashingEmbeddings, Motorhead
 from langchain_motorhead.integrations.store import MotorheadStore
 from langgraph.store.base import GetOp, PutOp
 
 
 async def main():
-    buster = BlockBuster()
-    buster.activate()
-    for embeddings in (None, HashingEmbeddings(64)):
-        options = {} if embeddings is None else {"embeddings": embeddings}
-        options["namespace"] = f"concurrent {embeddings is None}"
-        async with Motorhead.from_url(sys.argv[1], **options) as motorhead:
-            store = MotorheadStore(motorhead, ttl={"default_ttl": 10})
+    with nothing_blocks():
+        for embeddings in (None, HashingEmbeddings(64)):
+            options = {} if embeddings is None else {"embeddings": embeddings}
+            options["namespace"] = f"concurrent {embeddings is None}"
+            async with Motorhead.from_url(sys.argv[1], **options) as motorhead:
+                store = MotorheadStore(motorhead, ttl={"default_ttl": 10})
 
-            async def work(at):
-                mine = ("users", str(at))
-                for turn in range(5):
-                    await store.aput(mine, f"k{turn}", {"text": f"cats {at} {turn}"})
-                    await store.aput(("shared",), "counter", {"text": f"last {at}"})
-                    assert (await store.aget(mine, f"k{turn}")).value["text"] == f"cats {at} {turn}"
-                assert len(await store.asearch(mine, query="cats")) == 5
-                assert len(await store.asearch(mine, filter={"text": {"$ne": "x"}})) == 5
-                await store.abatch([PutOp(mine, "k0", None), GetOp(mine, "k1")])
-                assert len(await store.asearch(mine)) == 4
+                async def work(at):
+                    mine = ("users", str(at))
+                    for turn in range(5):
+                        await store.aput(mine, f"k{turn}", {"text": f"cats {at} {turn}"})
+                        await store.aput(("shared",), "counter", {"text": f"last {at}"})
+                        assert (await store.aget(mine, f"k{turn}")).value["text"] == f"cats {at} {turn}"
+                    assert len(await store.asearch(mine, query="cats")) == 5
+                    assert len(await store.asearch(mine, filter={"text": {"$ne": "x"}})) == 5
+                    await store.abatch([PutOp(mine, "k0", None), GetOp(mine, "k1")])
+                    assert len(await store.asearch(mine)) == 4
 
-            await asyncio.gather(*(work(at) for at in range(64)))
-            assert len(await store.alist_namespaces(limit=100)) == 65
-            assert len(await store.asearch((), limit=1_000)) == 64 * 4 + 1
-    buster.deactivate()
+                await asyncio.gather(*(work(at) for at in range(64)))
+                assert len(await store.alist_namespaces(limit=100)) == 65
+                assert len(await store.asearch((), limit=1_000)) == 64 * 4 + 1
 
 
 asyncio.run(main())
@@ -1204,10 +1201,7 @@ asyncio.run(main())
 
 def test_nothing_blocks_the_loop(url: str) -> None:
     """In a fresh process 64 tasks at once put, get and search, and none blocks the event loop or disturbs another."""
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", CONCURRENT, url], capture_output=True, text=True, check=False
-    )
-    assert (run.returncode, run.stderr) == (0, "")
+    assert run_script(CONCURRENT, url) == (0, "")
 
 
 async def test_puts_to_one_item_at_once(amake: MakeMotorhead, client: redis.Redis, namespace: str) -> None:

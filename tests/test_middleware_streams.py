@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 import redis
 from agents import Model, agent_of, faults, say, system_of, texts, thread
+from blocking import run_script
 from conftest import MakeMotorhead
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.messages import AIMessage
@@ -185,9 +184,8 @@ async def test_many_threads_at_once(amake: MakeMotorhead, client: redis.Redis) -
 
 LIFE = """
 import asyncio, sys
-sys.path.insert(0, sys.argv[2])
-from blockbuster import BlockBuster
 from agents import Model, agent_of, alook, say, thread
+from blocking import nothing_blocks
 from langchain_core.messages import AIMessage
 from langchain_motorhead import HashingEmbeddings, Motorhead, MotorheadMiddleware, Window
 from langgraph.checkpoint.memory import InMemorySaver
@@ -196,17 +194,15 @@ from langgraph.checkpoint.memory import InMemorySaver
 async def main():
     plain = ({}, {"compaction": "inline", "window": Window(max_messages=4, max_tokens=200)})
     recall = ({"embeddings": HashingEmbeddings(64), "window": Window(max_messages=4)},)
-    for options in {"plain": plain, "recall": recall}[sys.argv[3]]:
+    for options in {"plain": plain, "recall": recall}[sys.argv[2]]:
         async with Motorhead.from_url(sys.argv[1], namespace="blocking agents " + str(options), **options) as motorhead:
             ours = MotorheadMiddleware(motorhead, recall=3 if "embeddings" in options else 0)
             agent, model = agent_of(motorhead, middleware=[ours], tools=[alook], checkpointer=InMemorySaver())
-            buster = BlockBuster()
-            buster.activate()
-            for at in range(4):
-                await asyncio.gather(
-                    *(agent.ainvoke(say(f"q{at}"), thread(f"t{name}", user_id="u")) for name in range(64))
-                )
-            buster.deactivate()
+            with nothing_blocks():
+                for at in range(4):
+                    await asyncio.gather(
+                        *(agent.ainvoke(say(f"q{at}"), thread(f"t{name}", user_id="u")) for name in range(64))
+                    )
             assert len(model.prompts) == 256
             assert (await motorhead.session("t0").aload()).total == 8
 
@@ -216,11 +212,9 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("what", ["plain", "recall"])
-def test_nothing_blocks_the_loop(url: str, request: pytest.FixtureRequest, what: str) -> None:
+def test_nothing_blocks_the_loop(url: str, what: str) -> None:
     """In a fresh process, no run of many at once blocks the event loop, from the first one on."""
-    command = [sys.executable, "-W", "error", "-c", LIFE, url, str(request.path.parent), what]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (0, "")
+    assert run_script(LIFE, url, what) == (0, "")
 
 
 async def test_a_small_pool(url: str, namespace: str) -> None:
