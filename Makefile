@@ -5,7 +5,7 @@ VENV ?= .venv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.installed
 # Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
-APART := tests/test_faults_failover.py tests/test_simulation.py
+APART := tests/faults/test_failover.py tests/simulation/test_simulation.py
 
 .PHONY: help install demo test check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import redis
-from openai_stub import KEY, Stub
-from servers import cluster
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.redis_io.embedded import acquire
-
-MakeMotorhead = Callable[..., Motorhead]
+from support.factory import MakeMotorhead, maker
+from support.openai_stub import KEY, Stub
+from support.redis_servers import cluster
 
 
 @pytest.fixture(scope="session")
@@ -43,17 +41,6 @@ def client(url: str) -> Iterator[redis.Redis]:
 def namespace() -> str:
     """A namespace that no other test has."""
     return f"test {uuid.uuid4()}"
-
-
-def maker(url: str, namespace: str, made: list[Motorhead]) -> MakeMotorhead:
-    """Give what makes handles on the server and the namespace, and keeps them in a list."""
-
-    def make(**options: Any) -> Motorhead:
-        motorhead = Motorhead.from_url(url, **{"namespace": namespace, **options})
-        made.append(motorhead)
-        return motorhead
-
-    return make
 
 
 @pytest.fixture
