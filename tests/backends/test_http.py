@@ -1,4 +1,4 @@
-"""The client of a server: against the original's answers, and when the server or the network fails."""
+"""The client of a server: when the server or the network fails, and what it shares."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages import HumanMessage
 from starlette.types import Receive, Scope, Send
 
 from langchain_motorhead import (
@@ -30,50 +30,12 @@ from langchain_motorhead import (
     UnsupportedError,
     Window,
 )
-from langchain_motorhead.backends.http import transport
 from langchain_motorhead.server import Settings, create_app
 from support.factory import MakeMotorhead
+from support.http_faults import Flaky
 from support.http_servers import served
-from support.messages import contents, numbered
-from support.motorhead_stub import Original
+from support.messages import contents
 from support.summarizers import Ledger
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)
-
-
-class Flaky:
-    """Passes requests on to an application, or answers some of them itself, before or after.
-
-    Args:
-        app: The application.
-        statuses: What to answer the next requests, None to pass them on; below 0 pass it on and answer that then.
-        headers: Of those answers.
-    """
-
-    def __init__(self, app: Any, *statuses: int | None, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        self.app, self.statuses, self.headers, self.seen = app, list(statuses), list(headers), 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        self.seen += 1
-        status = self.statuses.pop(0) if self.statuses else None
-        if status is None:
-            await self.app(scope, receive, send)
-            return
-        if status < 0:
-
-            async def swallowed(_: Any) -> None:
-                pass
-
-            await self.app(scope, receive, swallowed)
-        await send({"type": "http.response.start", "status": abs(status), "headers": self.headers})
-        await send({"type": "http.response.body", "body": b"away"})
 
 
 @contextmanager
@@ -83,99 +45,6 @@ def ours(make: MakeMotorhead, *statuses: int | None, **more: Any) -> Iterator[tu
     with served(flaky) as base:
         flaky.statuses = list(statuses)
         yield flaky, base
-
-
-# The original ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("managed", [False, True])
-def test_the_original(managed: bool) -> None:
-    """The original is read and written, plain or managed, and what it has no place for is refused before it is lost."""
-    server = Original(managed=managed)
-    keys: Any = {"api_key": "k", "client_id": "c"} if managed else {}
-    with served(server.app) as base, Motorhead.from_url(base, **keys) as motorhead:
-        session = motorhead.session("s")
-        assert session.load().messages == []
-        assert not session.delete()
-        session.append([HumanMessage("hi"), AIMessage("hello", id="7"), {"role": "navigator", "content": "left"}])
-        server.contexts["s"] = "They met."
-        memory = session.load()
-        assert [(each.type, each.content) for each in memory.messages] == [
-            ("human", "hi"), ("ai", "hello"), ("chat", "left"),
-        ]  # fmt: skip
-        assert (memory.summary, memory.total, memory.backlog, memory.epoch) == ("They met.", 3, 0, None)
-        motorhead.session("t").append(numbered(20))
-        assert contents(motorhead.session("t").load().messages) == [f"m{at}" for at in range(8, 20)]
-        assert motorhead.sessions(newest_first=False) == ["s", "t"]
-        assert motorhead.sessions(size=1) == ["t"]
-        (found,) = session.search("hell")
-        assert (found.page_content, found.metadata["score"], found.metadata["role"]) == ("hello", 0.75, "ai")
-        assert found.metadata["created"] is None
-        assert motorhead.recall_tool("s").invoke({"query": "hell"}) == "AI: hello"
-        stored = {name: list(each) for name, each in server.sessions.items()}
-        call = AIMessage("", tool_calls=[{"name": "x", "args": {}, "id": "1"}])
-        for lossy in (
-            lambda: session.append([HumanMessage("before"), call]),
-            lambda: session.append(ToolMessage("r", tool_call_id="1")),
-            lambda: session.append(HumanMessage([{"type": "text", "text": "x"}])),
-            lambda: motorhead.session("s", "bob").append(HumanMessage("x")),
-            lambda: motorhead.session("s", "bob").load(),
-            lambda: motorhead.session("s", "bob").delete(),
-            lambda: session.catch_up([HumanMessage("x", id="1")]),
-            lambda: motorhead.sessions("bob"),
-            lambda: motorhead.delete_user("bob"),
-            lambda: motorhead.retriever().invoke("hi"),
-            lambda: session.search("hi", roles=["human"]),
-            session.compact,
-        ):
-            with pytest.raises(UnsupportedError, match="original Motorhead"):
-                lossy()
-        assert server.sessions == stored
-        assert session.delete()
-        assert motorhead.sessions() == ["t"]
-
-
-def test_the_managed_one_without_keys() -> None:
-    """Keys that are missing or wrong are said to be."""
-    app = Original(managed=True).app
-    with served(app) as base, Motorhead.from_url(base) as motorhead, pytest.raises(StoreError, match="api_key"):
-        motorhead.session("s").load()
-
-
-async def test_the_documented_lines() -> None:
-    """The lines of LangChain's documentation of Motorhead work with the new import."""
-    server = Original()
-    server.sessions["testing-1"] = [{"role": "Human", "content": "hi im bob"}, {"role": "AI", "content": "Hi Bob!"}]
-    server.contexts["testing-1"] = "Bob said hi."
-    with served(server.app) as base:
-        memory = MotorheadMemory(
-            session_id="testing-1", url=base, api_key="k", client_id="c", memory_key="chat_history"
-        )
-        await memory.init()
-        assert memory.context == "Bob said hi."
-        said = memory.load_memory_variables({})["chat_history"]
-        assert said == "System: Summary of the conversation so far:\nBob said hi.\nHuman: hi im bob\nAI: Hi Bob!"
-        memory.save_context({"input": "whats my name?"}, {"output": "Bob"})
-        assert server.sessions["testing-1"][-1] == {"role": "AI", "content": "Bob"}
-        memory.delete_session()
-        assert "testing-1" not in server.sessions
-        await memory.aclose()
-
-
-def test_an_append_to_the_original_is_not_sent_twice() -> None:
-    """It would be stored twice; one that was certainly not carried out is sent again."""
-    server = Original()
-    flaky = Flaky(server.app)
-    with served(flaky) as base, Motorhead.from_url(base) as motorhead:
-        session = motorhead.session("s")
-        session.load()
-        flaky.statuses = [-503]
-        with pytest.raises(StoreUnavailableError):
-            session.append(HumanMessage("once"))
-        assert contents(session.load().messages) == ["once"]
-        flaky.statuses = [429]
-        session.append(HumanMessage("twice"))
-        assert contents(session.load().messages) == ["once", "twice"]
 
 
 # When it fails --------------------------------------------------------------------------------------------------------

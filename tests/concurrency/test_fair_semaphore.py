@@ -16,10 +16,10 @@ from langchain_motorhead import InvalidInputError, Motorhead, SummaryInput, Wind
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.tenants import Tenants
-from server.test_motorhead_routes import said
 from support.factory import MakeMotorhead
 from support.messages import numbered
 from support.redis_servers import wait_until
+from support.rest import said
 from support.summarizers import AsyncLedger, Ledger
 
 SMALL = Window(max_messages=4)

@@ -1,17 +1,13 @@
-"""A message survives storage whole, what is stored is small and plain, and nothing else passes for a message."""
+"""A message survives storage whole, what is stored is small and plain, and many are read as one by one."""
 
 import copy
 import json
-import math
 import pickle
 import sys
-from collections.abc import Callable
-from itertools import pairwise
-from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 from langchain_core.messages import (
@@ -30,81 +26,9 @@ from langchain_core.messages import (
 )
 
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.messages.codec import ROLES, decode, decode_all, encode, other_role
+from langchain_motorhead.messages.codec import ROLES, decode, decode_all, encode
+from support.message_strategies import MESSAGES, TEXT, TOOL_CALL, nested
 
-# Lone surrogates, but no pairs of them: JSON cannot tell such a pair from the character that it makes up.
-TEXT = st.text() | st.text(st.characters()).filter(
-    lambda text: not any("\ud800" <= a < "\udc00" <= b < "\ue000" for a, b in pairwise(text))
-)
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.binary(max_size=4)
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(TEXT | st.just("$type") | st.integers(), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-DATA = st.dictionaries(TEXT | st.just("$type") | st.integers(), VALUES, max_size=3)
-CONTENT = TEXT | st.lists(
-    TEXT | st.fixed_dictionaries({"type": st.just("text"), "text": TEXT}) | st.dictionaries(TEXT, VALUES, max_size=3),
-    max_size=3,
-)
-CALLS = st.fixed_dictionaries(
-    {
-        "name": TEXT,
-        "args": st.dictionaries(TEXT, VALUES, max_size=2),
-        "id": st.none() | TEXT,
-        "type": st.just("tool_call"),
-    }
-)
-INVALID = st.fixed_dictionaries(
-    {"name": st.none() | TEXT, "args": st.none() | TEXT, "id": st.none() | TEXT, "error": st.none() | TEXT}
-)
-TOKENS = st.integers(0, 2**31)
-USAGE = st.fixed_dictionaries(
-    {"input_tokens": TOKENS, "output_tokens": TOKENS, "total_tokens": TOKENS},
-    optional={"input_token_details": st.fixed_dictionaries({"cache_read": TOKENS})},
-)
-COMMON: dict[str, st.SearchStrategy[Any]] = {
-    "content": CONTENT,
-    "id": st.none() | TEXT,
-    "name": st.none() | TEXT,
-    "additional_kwargs": DATA,
-    "response_metadata": DATA,
-}
-EXTRA = {"mood": VALUES, "extra": VALUES}
-AI = {"tool_calls": st.lists(CALLS, max_size=2), "invalid_tool_calls": st.lists(INVALID, max_size=2)}
-TOOL = {"tool_call_id": TEXT, "artifact": VALUES, "status": st.sampled_from(["success", "error"])}
-
-
-def made(cls: Callable[..., BaseMessage], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[BaseMessage]:
-    """Give messages of a class with such fields."""
-    return st.fixed_dictionaries(fields).map(lambda values: cls(**values))
-
-
-MESSAGES = st.one_of(
-    made(HumanMessage, **COMMON),
-    made(HumanMessage, **COMMON, **EXTRA),
-    made(AIMessage, **COMMON, **AI, usage_metadata=st.none() | USAGE),
-    made(SystemMessage, **COMMON),
-    made(ToolMessage, **COMMON, **TOOL),
-    made(FunctionMessage, **{**COMMON, "name": TEXT}),
-    made(ChatMessage, **COMMON, role=TEXT | st.sampled_from([*ROLES, "function", "remove", "chat", "Human"])),
-    made(RemoveMessage, id=TEXT),
-)
-NAMES = ["id", "name", "additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls", "usage_metadata"]
-NAMES += ["tool_call_id", "artifact", "status", "extra", "type", "example"]
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["$type", *ROLES, "chat"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(NAMES), inner, max_size=3),
-    max_leaves=5,
-)
-RECORDS = st.fixed_dictionaries(
-    {"role": st.sampled_from([*ROLES, "elf"]) | JSON, "content": st.text() | JSON},
-    optional=dict.fromkeys(NAMES, JSON),
-)
-
-TOOL_CALL = {"name": "look", "args": {"city": "Oslo", "days": 3}, "id": "c1", "type": "tool_call"}
 USAGE_METADATA = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7, "input_token_details": {"cache_read": 1}}
 
 
@@ -112,23 +36,6 @@ def whole(message: BaseMessage) -> tuple[type[BaseMessage], str, str]:
     """Give all that a message consists of, in a form in which NaN equals itself and 1 is not True."""
     extra = message.model_extra or {}
     return type(message), repr(sorted(vars(message).items())), repr(sorted(extra.items()))
-
-
-def nested(depth: int) -> list[Any]:
-    """Give a list in a list in a list."""
-    value: list[Any] = []
-    for _ in range(depth):
-        value = [value]
-    return value
-
-
-class Unsure:
-    """Like an array or a data frame: whether it equals something is not a question of yes or no."""
-
-    def __eq__(self, other: object) -> bool:
-        raise ValueError("the truth value is ambiguous")
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(
@@ -258,87 +165,6 @@ def test_stored_form_is_the_wires(message: BaseMessage) -> None:
     assert isinstance(record["content"], str | list)
 
 
-@pytest.mark.parametrize(
-    ("role", "cls"),
-    [
-        *((role, HumanMessage) for role in ("human", "Human", "user")),
-        *((role, AIMessage) for role in ("ai", "AI", "assistant")),
-        ("system", SystemMessage),
-        ("tool", ToolMessage),
-        *((role, ChatMessage) for role in ("elf", "", "USER", "Tool", "function", "developer", "remove", "chat")),
-    ],
-)
-def test_roles(role: str, cls: type[BaseMessage]) -> None:
-    """A role that a client wrote picks the class, any unknown one a ChatMessage, and the client's bytes stay."""
-    wire = {"role": role, "content": "hi"}
-    data = encode(wire)
-    message = decode(data)
-    assert json.loads(data) == wire
-    assert type(message) is cls
-    assert message.content == "hi"
-    assert getattr(message, "role", role) == role
-
-
-def test_wire_objects_are_stored_as_written() -> None:
-    """A client's object keeps its keys and their order, also those that mean nothing here."""
-    wire = {
-        "content": "h\u00e9",
-        "token_count": 5,
-        "role": "user",
-        "ids": ["a", 2**63, None, {"b": 0.5}],
-        "name": "bob",
-    }
-    assert encode(MappingProxyType(wire)) == json.dumps(wire, ensure_ascii=False, separators=(",", ":")).encode()
-    assert decode(encode(wire)) == HumanMessage("h\u00e9", name="bob")
-
-
-@pytest.mark.parametrize(
-    ("wire", "message"),
-    [
-        ({"role": "assistant", "content": None, "tool_calls": [TOOL_CALL]}, AIMessage("", tool_calls=[TOOL_CALL])),
-        ({"role": "tool", "content": "ok"}, ToolMessage("ok", tool_call_id="")),
-        ({"role": "tool", "content": "ok", "tool_call_id": "c1"}, ToolMessage("ok", tool_call_id="c1")),
-        ({"role": "user", "content": [{"type": "text", "text": "hi"}]}, HumanMessage([{"type": "text", "text": "hi"}])),
-        ({"role": "user", "content": "hi", "id": 7}, HumanMessage("hi", id="7")),
-        ({"role": "user", "content": "hi", "type": "langchain_core.prompts.PromptTemplate"}, HumanMessage("hi")),
-    ],
-    ids=["no content", "no call id", "tool", "blocks", "number as id", "foreign type"],
-)
-def test_wire_objects_are_understood(wire: dict[str, Any], message: BaseMessage) -> None:
-    """What other programs write is read as the message that it stands for."""
-    assert decode(encode(wire)) == message
-
-
-@pytest.mark.parametrize(
-    ("record", "role"),
-    [
-        *(({"role": role}, role) for role in ("user", "human", "assistant", "ai")),
-        *(({"role": role}, None) for role in ("Human", "AI", "system", "tool", "elf", "function", "")),
-        ({"role": "user", "type": "chat"}, None),
-        ({"role": "function", "type": "function", "name": "f"}, None),
-        ({"role": "user", "type": "function", "name": "f"}, "user"),
-    ],
-)
-def test_other_role(record: dict[str, str], role: str | None) -> None:
-    """A role is told where the message, as it is read, would be written with another."""
-    data = json.dumps({**record, "content": "hi"}).encode()
-    message = decode(data)
-    assert other_role(data, message) == role
-    assert (json.loads(encode(message))["role"] == record["role"]) == (role is None)
-
-
-@pytest.mark.parametrize("role", [*ROLES, "elf"])
-@pytest.mark.parametrize("content", ["hi", [{"type": "text", "text": "hi"}]], ids=["text", "blocks"])
-@pytest.mark.parametrize("extra", [{}, {"id": None}, {"name": "bob"}], ids=str)
-def test_fallback_id(role: str, content: object, extra: dict[str, Any]) -> None:
-    """A message without an id gets the fallback; one with an id keeps it, even if it is empty."""
-    record = {"role": role, "content": content, **extra}
-    assert decode(json.dumps(record)).id is None
-    assert decode(json.dumps(record), "fallback").id == "fallback"
-    assert decode(json.dumps({**record, "id": "own"}), "fallback").id == "own"
-    assert decode(json.dumps({**record, "id": ""}), "fallback").id == ""
-
-
 def read_by_itself(data: bytes) -> BaseMessage:
     """Read a record as a session's are read."""
     (message,) = decode_all([data], "e", 1, lambda _, error: pytest.fail(str(error)))
@@ -392,97 +218,6 @@ def test_plain_messages_share_nothing(role: str) -> None:
     assert second.model_fields_set == {"content", "id"} | ({"tool_call_id"} if role == "tool" else set())
 
 
-@given(st.binary() | st.text(st.characters()))
-@example(b"")
-@example(b"\xff\xfe")
-@example(b"[]")
-@example(b"null")
-@example(b'{"role":"user","content":"x"')
-@example(b"[" * 100_000)
-@example(b'{"a":' * 100_000)
-@example(b"1" * 5000)
-def test_arbitrary_bytes(data: bytes | str) -> None:
-    """Bytes that are no message raise the one error that callers expect."""
-    with pytest.raises(InvalidMessageError):
-        decode(data)
-
-
-@settings(deadline=None, max_examples=200)
-@given(RECORDS | JSON)
-@example({"role": [], "content": "x"})
-@example({"role": {}, "content": "x"})
-@example({"role": "user", "content": "x", "type": []})
-@example({"role": "ai", "content": "x", "additional_kwargs": [1]})
-@example({"role": "ai", "content": "x", "tool_calls": ["a"]})
-@example({"role": "ai", "content": "x", "tool_calls": [{}]})
-@example({"role": "ai", "content": "x", "invalid_tool_calls": ["a"]})
-@example({"role": "ai", "content": "x", "extra": {"content_blocks": ["a"]}})
-@example({"role": "ai", "content": "x", "extra": {"self": 1}})
-@example({"role": "ai", "content": "x", "extra": {"__class__": 1, "__dict__": {}, "model_config": {}}})
-@example({"role": "x", "content": "x", "type": "remove"})
-@example({"role": "x", "content": "x", "type": "function"})
-def test_arbitrary_json(record: Any) -> None:
-    """JSON that somebody else wrote is a message, whose every field can be read, or raises the one error."""
-    try:
-        message = decode(json.dumps(record))
-    except InvalidMessageError:
-        return
-    assert isinstance(message.content, str | list)
-    message.pretty_repr()
-    encode(message)
-
-
-def store_message(data: dict[Any, Any]) -> bytes:
-    """Store data in a message."""
-    return encode(HumanMessage("x", additional_kwargs=data))
-
-
-def store_wire(data: dict[Any, Any]) -> bytes:
-    """Store data in an object as a REST client has it."""
-    return encode({"role": "user", "content": "x", "additional_kwargs": data})
-
-
-@pytest.mark.parametrize("store", [store_message, store_wire])
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param({"a": math.nan}, id="nan"),
-        pytest.param({"a": [math.inf, -math.inf]}, id="infinity"),
-        pytest.param({"a": 2**64 + 1}, id="65 bits"),
-        pytest.param({"a": 10**400 + 1}, id="400 digits"),
-        pytest.param({"a": 10**5000}, id="5000 digits"),
-        pytest.param({1: "number", "1": "text"}, id="keys"),
-        pytest.param({None: 1}, id="key None"),
-        pytest.param({"\ud800": ["a\udfff", "\ud83d"]}, id="surrogates"),
-        pytest.param({"a": b"\xff"}, id="bytes"),
-    ],
-)
-def test_odd_data_is_kept_or_refused(store: Callable[[dict[Any, Any]], bytes], data: dict[Any, Any]) -> None:
-    """Data that JSON makes difficult comes back as it was, or is refused when it is stored, and never changed."""
-    try:
-        stored = store(data)
-    except InvalidMessageError:
-        return
-    back = decode(stored).additional_kwargs
-    assert back == data or (str(back) == str(data) == "{'a': nan}")
-
-
-@pytest.mark.parametrize("store", [store_message, store_wire])
-@pytest.mark.parametrize("depth", [20, 300, 490, 600, 2_000, 100_000])
-def test_nesting_is_kept_or_refused(store: Callable[[dict[Any, Any]], bytes], depth: int) -> None:
-    """Data nested to any depth comes back as deep as it was, or is refused when it is stored."""
-    try:
-        stored = store({"a": nested(depth)})
-    except InvalidMessageError:
-        assert depth > 50
-        return
-    value, found = decode(stored).additional_kwargs["a"], 0
-    while value:
-        (value,) = value
-        found += 1
-    assert found == depth
-
-
 def test_what_was_stored_can_be_read() -> None:
     """Nesting that was accepted from a shallow stack is also read from a deeper one, as under an agent framework."""
 
@@ -508,84 +243,6 @@ def test_nested_records(depth: int) -> None:
         assert decode(data).content == "x"
     except InvalidMessageError:
         assert depth > 50
-
-
-def test_circular_data_is_refused() -> None:
-    """Data that contains itself is refused."""
-    data: dict[str, Any] = {}
-    data["self"] = data
-    for message in (HumanMessage("x", additional_kwargs=data), {"role": "user", "content": "x", "extra": data}):
-        with pytest.raises(InvalidMessageError):
-            encode(message)
-
-
-@pytest.mark.parametrize(
-    "artifact", [object(), Unsure(), [object()], lambda: None], ids=["object", "array", "list", "def"]
-)
-def test_objects_are_refused(artifact: object) -> None:
-    """An object in a message is refused, with its place named."""
-    with pytest.raises(InvalidMessageError, match=r"ToolMessage\.artifact"):
-        encode(ToolMessage("x", tool_call_id="c", artifact=artifact))
-
-
-def test_stored_data_imports_nothing() -> None:
-    """Data in the form of LangChain's serialized objects stays data."""
-    lc = {
-        "lc": 1,
-        "type": "constructor",
-        "id": ["antigravity", "Anything"],
-        "kwargs": {"secret": {"lc": 1, "type": "secret", "id": ["HOME"]}},
-    }
-    record = {
-        "role": "tool",
-        "content": [lc],
-        "tool_call_id": "c",
-        "artifact": lc,
-        "additional_kwargs": lc,
-        "extra": {"more": lc},
-    }
-    message = decode(json.dumps(record))
-    assert message.content == [lc]
-    assert (message.artifact, message.additional_kwargs, message.more) == (lc, lc, lc)  # type: ignore[attr-defined]
-    assert "antigravity" not in sys.modules
-    assert decode(encode(message)) == message
-    assert type(decode(json.dumps({**lc, "role": "user", "content": "x", "id": "m1"}))) is HumanMessage
-
-
-@pytest.mark.parametrize(
-    "thing",
-    [
-        *("hi", ("user", "hi"), None, 5, b"{}", [], HumanMessage, [HumanMessage("x")]),
-        *({}, {"role": "user"}, {"content": "hi"}),
-        *({"role": None, "content": "hi"}, {"role": 5, "content": "hi"}, {"role": [], "content": "hi"}),
-        *({"role": "user", "content": content} for content in (5, {"text": "hi"}, [5])),
-        {"role": "user", "content": "hi", "additional_kwargs": {"a": object()}},
-    ],
-    ids=lambda thing: f"{thing!r:.40}",
-)
-def test_other_things_are_refused(thing: Any) -> None:
-    """What is no message is refused before it is stored, and the error tells what to give instead."""
-    with pytest.raises(InvalidMessageError, match=r"HumanMessage|role|message"):
-        encode(thing)
-
-
-def test_other_classes_are_refused() -> None:
-    """A message of a class that is not LangChain's own is refused with the way out, since it could not be read back."""
-
-    class Note(BaseMessage):
-        type: str = "note"
-
-    with pytest.raises(InvalidMessageError, match=r"Note is not .* ChatMessage"):
-        encode(Note(content="x"))
-
-
-@pytest.mark.parametrize("field", ["content", "name", "additional_kwargs", "tool_calls", "usage_metadata"])
-def test_spoilt_messages_are_refused(field: str) -> None:
-    """A message into which the wrong type was assigned is refused when it is stored, not when it is read."""
-    message = AIMessage("x")
-    setattr(message, field, 5)
-    with pytest.raises(InvalidMessageError):
-        encode(message)
 
 
 @given(

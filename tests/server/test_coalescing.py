@@ -11,8 +11,8 @@ import redis
 
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.storage.keys import session_keys
-from server.test_motorhead_routes import said
 from support.factory import MakeMotorhead
+from support.rest import said
 
 
 async def test_reads_of_one_moment(

@@ -13,11 +13,11 @@ from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server import groups as posting
 from langchain_motorhead.server.request import to_records
 from langchain_motorhead.storage.keys import session_keys
-from server.test_motorhead_routes import said
 from support.factory import MakeMotorhead
 from support.http_servers import served
 from support.messages import numbered
 from support.redis_servers import cluster
+from support.rest import said
 from support.summarizers import Ledger, remembered
 
 

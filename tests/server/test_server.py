@@ -1,125 +1,27 @@
-"""The server around the wire: keys, limits, errors, health, logs, what is new beside it, and its end."""
+"""The server around its routes: limits, errors, logs, and retrieval."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import signal
 import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 import redis
 
-from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window
+from langchain_motorhead import HashingEmbeddings, Window
 from langchain_motorhead.server import Settings, create_app
-from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.json_logs import JSONLines
-from langchain_motorhead.server.settings import variables
 from langchain_motorhead.storage.keys import session_keys
-from server.test_motorhead_routes import known, said, settled
 from support.factory import MakeMotorhead
-from support.http_servers import process, served
-from support.openai_stub import Stub
+from support.http_servers import served
 from support.redis_servers import wait_until
+from support.rest import known, said, settled, with_key
 from support.summarizers import Ledger
 
 SMALL = Window(max_messages=4)
-KEYS = {"key-a": "A", "key-b": "B"}
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any variable that the server reads."""
-    for name, *_ in variables():
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def tenants(url: str, namespace: str) -> Iterator[httpx.Client]:
-    """A client of a server with two tenants, who have recall."""
-
-    def of(name: str) -> Motorhead:
-        return Motorhead.from_url(url, namespace=f"{namespace} {name}", embeddings=HashingEmbeddings(64), window=SMALL)
-
-    app = create_app(Settings(api_keys=KEYS), motorhead=of)
-    with served(app) as base, httpx.Client(base_url=base, timeout=30) as client:
-        yield client
-
-
-def with_key(key: str, header: str = "Authorization") -> dict[str, str]:
-    """Make the header that gives a key."""
-    return {header: f"Bearer {key}" if header == "Authorization" else key}
-
-
-def test_keys_are_bound_to_tenants(tenants: httpx.Client) -> None:
-    """A key reaches its own namespace and no other, by either header, whatever else the request says."""
-    a, b = with_key("key-a"), with_key("key-b", "x-metal-api-key")
-    tenants.post("/sessions/s/memory", json=said("of a"), headers=a)
-    tenants.post("/sessions/s/memory?namespace=A", json=said("of b"), headers=b)
-    for headers, content in ((a, "of a"), (b, "of b")):
-        memory = tenants.get("/sessions/s/memory", params={"namespace": "A"}, headers=headers).json()
-        assert [each["content"] for each in memory["messages"]] == [content]
-    assert tenants.get("/sessions?namespace=A", headers=a).json() == []
-    tenants.delete("/sessions/s/memory", headers=b)
-    assert tenants.get("/sessions", headers=a).json() == ["s"]
-
-
-@pytest.mark.parametrize(
-    "headers", [{}, with_key("key-c"), {"Authorization": "Basic key-a"}, {"Authorization": "key-a"}]
-)
-def test_no_key(tenants: httpx.Client, headers: dict[str, str]) -> None:
-    """Without a known key, nothing is answered but what tells nothing."""
-    requests = [
-        ("GET", "/sessions"), ("GET", "/sessions/s/memory"), ("POST", "/sessions/s/memory"), ("GET", "/sessions/s"),
-        ("DELETE", "/sessions/s/memory"), ("POST", "/sessions/s/retrieval"), ("POST", "/search"),
-        ("POST", "/sessions/s/compact"), ("DELETE", "/users/u"),
-    ]  # fmt: skip
-    for method, path in requests:
-        answer = tenants.request(
-            method, path, headers=headers, json={"messages": [], "text": "x"} if method == "POST" else None
-        )
-        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), path
-    for path in ("/", "/health", "/ready", "/metrics", "/openapi.json", "/docs"):
-        assert tenants.get(path, headers=headers).status_code == 200
-
-
-def test_retrieval(tenants: httpx.Client) -> None:
-    """Retrieval finds what was said in the session, nearest first; a search goes across sessions, but not tenants."""
-    a, b = with_key("key-a"), with_key("key-b")
-    for session, user, text in (
-        ("s", "bob", "the cat sat on the mat"),
-        ("t", "ann", "the cat ran"),
-        ("s", "bob", "rain in Oslo"),
-    ):
-        tenants.post(f"/sessions/{session}/memory?user_id={user}", json=said(text), headers=a)
-    deadline = time.monotonic() + 30
-    while (
-        tenants.get("/sessions/s", headers=a).json()["indexed"] != 2
-        or tenants.get("/sessions/t", headers=a).json()["indexed"] != 1
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    found = tenants.post("/sessions/s/retrieval", json={"text": "the cat sat on a mat"}, headers=a).json()
-    assert found[0].keys() == {"role", "content", "dist"}
-    assert [each["content"] for each in found] == ["the cat sat on the mat", "rain in Oslo"]
-    assert 0 <= found[0]["dist"] < found[1]["dist"]
-
-    def search(headers: dict[str, str], **body: Any) -> set[str]:
-        return {
-            each["session_id"] for each in tenants.post("/search", json={"text": "cat", **body}, headers=headers).json()
-        }
-
-    assert search(a) == {"s", "t"}
-    assert (search(a, user_id="ann"), search(a, session_id="s"), search(b)) == ({"t"}, {"s"}, set())
-    assert tenants.delete("/users/bob", headers=a).json() == {"status": "Ok", "deleted": 1}
-    assert search(a) == {"t"}
-    assert tenants.get("/sessions?user_id=ann", headers=a).json() == ["t"]
-    assert tenants.post("/search", json={"text": "x", "k": 0}, headers=a).status_code == 400
 
 
 def test_retrieval_gives_roles_as_they_were_sent(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
@@ -287,140 +189,3 @@ def test_an_error_of_our_own_making(make: MakeMotorhead, monkeypatch: pytest.Mon
     with served(create_app(Settings(), motorhead=lambda _: make())) as base:
         answer = httpx.get(f"{base}/sessions/s/memory")
         assert (answer.status_code, answer.json()) == (500, {"error": "internal error", "code": "internal"})
-
-
-def test_settings_are_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The original's variables mean what they meant, with its defaults, and ours are beside them."""
-    settings = Settings()
-    assert (settings.port, settings.max_window_size, settings.long_term_memory) == (8000, 12, False)
-    assert settings.listen_on == "127.0.0.1"
-    for name, value in {
-        "PORT": "9", "REDIS_URL": "redis://r", "MOTORHEAD_MAX_WINDOW_SIZE": "20", "MOTORHEAD_LONG_TERM_MEMORY": "true",
-        "MOTORHEAD_MODEL": "gpt-4", "OPENAI_API_KEY": "sk-hush", "MOTORHEAD_API_KEYS": "k=1=A, l=B",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    settings = Settings()
-    assert (settings.port, settings.redis_url, settings.max_window_size) == (9, "redis://r", 20)
-    assert (settings.api_keys, settings.listen_on) == ({"k=1": "A", "l": "B"}, "0.0.0.0")
-    assert "hush" not in repr(settings)
-    assert "k=1" not in repr(settings)
-    with pytest.raises(ValueError, match="api_keys") as caught:
-        Settings(api_keys="hush")
-    assert "hush" not in str(caught.value)
-    assert getattr(models.summarizer(settings), "model_name", None) == "gpt-4"
-    assert getattr(models.embeddings(settings), "model", None) == "text-embedding-3-small"
-
-
-def test_models_of_the_settings(caplog: pytest.LogCaptureFixture) -> None:
-    """Each way to name a model gives it; none gives extracts, which is said; a name without a key is refused."""
-    with caplog.at_level(logging.WARNING):
-        assert models.summarizer(Settings()) is None
-    assert "no model is configured" in caplog.text
-    own: Any = models.summarizer(Settings(summarizer_api_base="http://local/v1", model="llama"))
-    assert (own.openai_api_base, own.model_name) == ("http://local/v1", "llama")
-    azure: Any = {"azure_api_key": "k", "azure_api_base": "https://x.openai.azure.com"}
-    chat: Any = models.summarizer(Settings(**azure, azure_deployment_id="d"))
-    assert (chat.deployment_name, type(chat).__name__) == ("d", "AzureChatOpenAI")
-    ada: Any = models.embeddings(Settings(**azure, azure_deployment_id_ada="e", long_term_memory=True))
-    assert (ada.deployment, type(ada).__name__) == ("e", "AzureOpenAIEmbeddings")
-    assert models.summarizer(Settings(model="anthropic:claude")) == "anthropic:claude"
-    for wrong in (Settings(model="gpt-4"), Settings(long_term_memory=True)):
-        with pytest.raises(InvalidInputError, match="OPENAI_API_KEY"):
-            models.summarizer(wrong) if wrong.model else models.embeddings(wrong)
-
-
-def test_every_variable_is_told() -> None:
-    """`motorhead serve --help` says what each variable is."""
-    names = [name for name, *_ in variables()]
-    assert {"PORT", "REDIS_URL", "MOTORHEAD_API_KEYS", "SUMMARIZER_API_BASE", "AZURE_DEPLOYMENT_ID_ADA"} <= {*names}
-    assert all(about for *_, about in variables())
-    assert len(names) == len(Settings.model_fields)
-
-
-def _environment(url: str, namespace: str) -> dict[str, str]:
-    return {"REDIS_URL": url, "MOTORHEAD_NAMESPACE": namespace, "MOTORHEAD_MAX_WINDOW_SIZE": "4"}
-
-
-def test_killed_in_the_middle(url: str, namespace: str) -> None:
-    """Of two servers, one is killed while clients post: each message that was acknowledged is counted, once."""
-    environment = _environment(url, namespace)
-    with process(**environment) as (first, one), process(**environment) as (_, two):
-        acknowledged = 0
-        for at in range(120):
-            if at == 50:
-                first.kill()
-                first.wait()
-            try:
-                answer = httpx.post(f"{(one, two)[at % 2]}/sessions/s/memory", json=said(f"m{at}"))
-            except httpx.TransportError:
-                continue
-            assert answer.status_code == 200
-            acknowledged += 1
-        assert acknowledged == 85
-        with httpx.Client(base_url=two, timeout=30) as http:
-            assert settled(http, "s")["total"] == acknowledged
-            newest = http.get("/sessions/s/memory").json()["messages"][0]
-            assert newest["content"] == "m119"
-
-
-def test_an_endpoint_of_ones_own(url: str, namespace: str) -> None:
-    """Summaries come from the endpoint that `SUMMARIZER_API_BASE` names, which needs no key."""
-    stub = Stub()
-    try:
-        environment = {**_environment(url, namespace), "SUMMARIZER_API_BASE": stub.url, "MOTORHEAD_MODEL": "llama"}
-        with process(**environment) as (_, base), httpx.Client(base_url=base) as http:
-            http.post("/sessions/s/memory", json=said(*"abcdef"))
-            assert settled(http, "s")["tokens"] == 100
-            assert http.get("/sessions/s/memory").json()["context"] == stub.text
-        assert stub.requests[0]["model"] == "llama"
-    finally:
-        stub.server.shutdown()
-        stub.server.server_close()
-
-
-def test_a_graceful_stop(url: str, namespace: str) -> None:
-    """Told to stop, the process finishes the summaries in flight; its log is JSON and tells no content."""
-    with process(**_environment(url, namespace), MOTORHEAD_LOG_LEVEL="debug") as (running, base):
-        for at in range(20):
-            httpx.post(f"{base}/sessions/s/memory", json=said(f"hush-{at}"))
-        running.send_signal(signal.SIGTERM)
-        assert running.stderr
-        log = running.stderr.read().decode()
-        assert running.wait(30) in (0, -signal.SIGTERM)
-    lines = [json.loads(line) for line in log.splitlines()]
-    assert any("no model is configured" in line["message"] for line in lines)
-    assert "hush" not in log
-    with Motorhead.from_url(url, namespace=namespace, window=SMALL) as motorhead:
-        memory = motorhead.session("s").load()
-        assert (memory.total, memory.backlog) == (20, 0)
-
-
-async def test_a_stop_does_not_wait_for_ever(make: MakeMotorhead, caplog: pytest.LogCaptureFixture) -> None:
-    """Past the limit, a summary in flight is cut off, which is said, and its messages stay."""
-    from langchain_core.runnables import RunnableLambda
-
-    begun, ended = asyncio.Event(), asyncio.Event()
-
-    async def hang(given: Any) -> str:
-        begun.set()
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.set()
-        return "late"
-
-    def never(given: Any) -> str:
-        raise NotImplementedError
-
-    app = create_app(
-        Settings(shutdown_timeout=0.1), motorhead=lambda _: make(window=SMALL, llm=RunnableLambda(never, hang))
-    )
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-            assert (await http.post("/sessions/a%2Fb/memory", json=said(*"abcdef"))).status_code == 200
-            assert (await http.get("/sessions/a%2Fb")).json()["session_id"] == "a/b"
-            await asyncio.wait_for(begun.wait(), 30)
-        assert not ended.is_set()
-    assert "cut off" in caplog.text
-    assert ended.is_set()

@@ -1,44 +1,23 @@
-"""Compaction on a real server: what is folded, what stays, and what happens when anything goes wrong."""
+"""Compaction on a real server: what is summarized, and what stays."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import multiprocessing
 import threading
-import time
 from typing import Any
 
 import pytest
-import redis
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
-from langchain_motorhead import (
-    CompactionReport,
-    ExtractiveSummarizer,
-    InvalidInputError,
-    Motorhead,
-    StoreUnavailableError,
-    SummarizationError,
-    SummaryInput,
-    Window,
-)
-from langchain_motorhead.sessions import compaction as compaction_module
-from langchain_motorhead.storage.scripts import SCRIPTS
+from langchain_motorhead import CompactionReport, InvalidInputError, SummaryInput, Window
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered, orphans, with_tools
 from support.summarizers import AsyncLedger, Ledger, remembered
-
-SMALL = Window(max_messages=4)
-
-
-def fail(given: SummaryInput) -> None:
-    """Fail as a provider would."""
-    raise ConnectionError("the model is away")
+from support.writers import SMALL
 
 
 @pytest.mark.parametrize("mode", ["background", "inline", "manual"])
@@ -139,103 +118,6 @@ def test_messages_appended_while_a_summary_is_made_stay(make: MakeMotorhead) -> 
     assert remembered(session.load()) == [f"m{at}" for at in range(9)]
 
 
-def empty(given: SummaryInput) -> str:
-    """Answer nothing."""
-    return " \n"
-
-
-def hang(given: SummaryInput) -> str:
-    """Not answer at all in any time that a caller would wait."""
-    time.sleep(3)
-    return "too late"
-
-
-def number(given: SummaryInput) -> Any:
-    """Answer what is no text."""
-    return 42
-
-
-@pytest.mark.parametrize(
-    ("broken", "why"), [(fail, "ConnectionError"), (empty, "nothing"), (hang, "longer"), (number, "int")]
-)
-def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why: str) -> None:
-    """A summarizer that raises, hangs or gives nothing of use changes nothing; the error says why and has its cause."""
-    session = make(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=0.3).session("s")
-    session.append(numbered(8))
-    with pytest.raises(SummarizationError, match=why) as caught:
-        session.compact()
-    assert (broken is fail) == isinstance(caught.value.__cause__, ConnectionError)
-    memory = session.load()
-    assert (memory.summary, memory.summarized, memory.failures) == (None, 0, 1)
-    assert contents(memory.messages) == [f"m{at}" for at in range(8)]
-
-
-@pytest.mark.parametrize("broken", [fail, empty, hang, number])
-async def test_a_broken_summarizer_loses_nothing_async(amake: MakeMotorhead, broken: Any) -> None:
-    """The same on an event loop, which meanwhile turns."""
-    motorhead = amake(llm=RunnableLambda(broken), window=SMALL, compaction="manual", summary_timeout=0.3)
-    session = motorhead.session("s")
-    await session.aappend(numbered(8))
-    turns = 0
-
-    async def turning() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0.01)
-            turns += 1
-
-    other = asyncio.create_task(turning())
-    with pytest.raises(SummarizationError):
-        await session.acompact()
-    other.cancel()
-    assert turns >= 20 or broken is not hang
-    assert contents((await session.aload()).messages) == [f"m{at}" for at in range(8)]
-
-
-def test_failures_are_retried_with_growing_pauses(
-    make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """After a failure the next appends do not ask at once; an explicit compaction does; a success forgets it all."""
-    monkeypatch.setitem(compaction_module._PAUSES, "first_pause", 60_000)
-    ledger = Ledger(fail)
-    motorhead = make(llm=ledger, window=SMALL)
-    session = motorhead.session("s")
-    for at in range(6, 16):
-        session.append(numbered(6 if at == 6 else 1, start=0 if at == 6 else at - 1))
-        motorhead.flush()
-    assert len(ledger.calls) == 1
-    assert "no message was removed" in caplog.text
-    with pytest.raises(SummarizationError):
-        session.compact()
-    assert (len(ledger.calls), session.load().failures) == (2, 2)
-    ledger.before = lambda given: None
-    assert session.compact().folded == 13
-    memory = session.load()
-    assert (memory.failures, remembered(memory)) == (0, [f"m{at}" for at in range(15)])
-
-
-def test_pauses_double_up_to_a_cap(make: MakeMotorhead, client: redis.Redis) -> None:
-    """The pause after each failure is twice the one before, and five minutes at most."""
-    session = make(llm=Ledger(fail), window=SMALL, compaction="manual").session("s")
-    session.append(numbered(6))
-    pauses: list[Any] = []
-    for _ in range(12):
-        with pytest.raises(SummarizationError):
-            session.compact()
-        pauses.append(client.pttl(session._keys.lease))
-    assert [round(pause / 1000) for pause in pauses] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
-
-
-def test_the_fallback_takes_over(make: MakeMotorhead) -> None:
-    """With a fallback, a failing model costs the quality of a summary, and no more."""
-    session = make(llm=Ledger(fail), fallback=ExtractiveSummarizer(), window=SMALL, compaction="manual").session("s")
-    session.append([HumanMessage("Book a table for Bob in Oslo on the 3rd of May."), *numbered(5)])
-    assert session.compact().error is None
-    memory = session.load()
-    assert "Oslo" in (memory.summary or "")
-    assert (memory.summarized, memory.failures) == (4, 0)
-
-
 @pytest.mark.parametrize("answer", ["NONE", " none\n", '"NONE"', "NONE."])
 def test_none_keeps_the_summary(make: MakeMotorhead, answer: str) -> None:
     """A model that has nothing to add says NONE: the messages are folded, and the summary stays."""
@@ -311,175 +193,6 @@ def test_a_single_message_over_the_token_bound_stays_until_the_next(make: MakeMo
     assert contents(session.load().messages) == ["short"]
 
 
-@pytest.mark.parametrize("again", [True, False])
-def test_deletion_during_a_summary_is_final(make: MakeMotorhead, client: redis.Redis, again: bool) -> None:
-    """A compaction in flight brings nothing of a deleted session back, and takes nothing of its successor."""
-    asked, go_on = threading.Event(), threading.Event()
-
-    def slow(given: SummaryInput) -> None:
-        asked.set()
-        assert go_on.wait(10)
-
-    motorhead = make(llm=Ledger(slow), window=SMALL)
-    session = motorhead.session("s", user_id="u")
-    session.append(numbered(6))
-    assert asked.wait(5)
-    assert motorhead.delete_user("u") == 1
-    if again:
-        session.append(HumanMessage("new"))
-    go_on.set()
-    motorhead.flush()
-    memory = session.load()
-    assert (memory.summary, memory.summarized, contents(memory.messages)) == (None, 0, ["new"] if again else [])
-    assert client.exists(session._keys.messages, session._keys.state, session._keys.lease) == (2 if again else 0)
-
-
-def test_a_summarizer_that_wants_to_exit(make: MakeMotorhead) -> None:
-    """A summarizer that raises SystemExit ends neither the background nor the caller."""
-
-    def leave(given: SummaryInput) -> None:
-        raise SystemExit
-
-    motorhead = make(llm=Ledger(leave), window=SMALL)
-    motorhead.session("s").append(numbered(6))
-    motorhead.flush()
-    assert motorhead.session("s").load().failures == 1
-
-
-def test_a_loop_that_stands_still_holds_up_nobody(url: str, namespace: str) -> None:
-    """Closing does not wait for work of an event loop that has stopped without being closed."""
-    loop = asyncio.new_event_loop()
-    motorhead = Motorhead.from_url(url, namespace=namespace, llm=AsyncLedger(), window=SMALL)
-    loop.run_until_complete(motorhead.session("s").aappend(numbered(6)))
-    with pytest.raises(Exception, match="aflush"):
-        motorhead.flush()
-    loop.run_until_complete(motorhead.aflush())
-    loop.run_until_complete(motorhead.session("t").aappend(numbered(6)))
-    motorhead._engine.background.close()
-    loop.run_until_complete(motorhead.aclose())
-    loop.close()
-
-
-async def test_a_summarizer_that_stops_iterating(amake: MakeMotorhead) -> None:
-    """A StopIteration, which no future of asyncio takes, is a failure like any other."""
-
-    def run_out(given: SummaryInput) -> None:
-        next(iter(()))
-
-    session = amake(llm=Ledger(run_out), window=SMALL, compaction="manual", summary_timeout=5).session("s")
-    await session.aappend(numbered(6))
-    with pytest.raises(SummarizationError, match="StopIteration"):
-        await session.acompact()
-
-
-def test_an_append_during_a_close_does_not_fail_once_stored(make: MakeMotorhead) -> None:
-    """A handle that closes between an append and its compaction leaves the session due, and raises nothing."""
-    motorhead = make(llm=Ledger(), window=SMALL)
-    motorhead._engine.background.close()
-    motorhead.session("s").append(numbered(6))
-    assert motorhead.session("s").load().total == 6
-
-
-def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A summary that was paid for is committed though its lease could not be renewed."""
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.05)
-    session = make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL, compaction="manual").session("s")
-    session.append(numbered(6))
-    store = session._motorhead._engine.driver.store
-    run = store.run
-
-    def lossy(operation: Any) -> Any:
-        if operation.commands[0].name is SCRIPTS["lease_renew"]:
-            raise StoreUnavailableError("lost")
-        return run(operation)
-
-    monkeypatch.setattr(store, "run", lossy)
-    assert session.compact().folded == 4
-
-
-def test_two_handles_pay_once(make: MakeMotorhead) -> None:
-    """Of two replicas that find the same session due, one summarizes; an explicit call waits for it."""
-    asked, ledger = threading.Event(), Ledger()
-
-    def slow(given: SummaryInput) -> None:
-        asked.set()
-        time.sleep(0.5)
-
-    ledger.before = slow
-    one, other = (make(llm=ledger, window=SMALL) for _ in range(2))
-    one.session("s").append(numbered(6))
-    assert asked.wait(5)
-    assert other.session("s").compact().folded == 0
-    one.flush()
-    assert len(ledger.calls) == 1
-    assert one.session("s").load().summarized == 4
-
-
-def test_work_asked_for_during_a_summary_is_not_forgotten(make: MakeMotorhead) -> None:
-    """Messages that another handle appends during a summary are folded by who is at it, without a further append."""
-    asked, ledger = threading.Event(), Ledger()
-
-    def slow(given: SummaryInput) -> None:
-        asked.set()
-        time.sleep(0.3)
-
-    ledger.before = slow
-    one, other = (make(llm=ledger, window=SMALL) for _ in range(2))
-    one.session("s").append(numbered(6))
-    assert asked.wait(5)
-    other.session("s").append(numbered(10, start=6))
-    other.flush()
-    one.flush()
-    memory = one.session("s").load()
-    assert memory.backlog == 0
-    assert remembered(memory) == [f"m{at}" for at in range(16)]
-
-
-def test_a_long_summary_keeps_its_lease(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A summary that takes longer than the lease is not paid for twice, since the lease is renewed meanwhile."""
-    monkeypatch.setattr(compaction_module, "LEASE", 300)
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.1)
-    ledger = Ledger(lambda given: time.sleep(1))
-    one, other = (make(llm=ledger, window=SMALL, compaction="manual") for _ in range(2))
-    one.session("s").append(numbered(6))
-    threads = [threading.Thread(target=handle.session("s").compact) for handle in (one, other)]
-    for thread in threads:
-        thread.start()
-        time.sleep(0.1)
-    for thread in threads:
-        thread.join()
-    assert len(ledger.calls) == 1
-
-
-def test_a_dead_workers_lease_runs_out(
-    make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A lease whose holder died holds an explicit compaction up for its rest, and no longer."""
-    monkeypatch.setattr(compaction_module, "LEASE", 300)
-    session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
-    session.append(numbered(6))
-    client.set(session._keys.lease, "somebody else", px=400)
-    started = time.monotonic()
-    assert session.compact().folded == 4
-    assert 0.3 < time.monotonic() - started < 5
-
-
-def test_a_stale_commit_changes_nothing(make: MakeMotorhead) -> None:
-    """Without any lease, the fence alone keeps two summaries of the same messages from both being committed."""
-    ledger = Ledger()
-    session = make(llm=ledger, window=SMALL, compaction="manual").session("s")
-    session.append(numbered(8))
-
-    def meanwhile(given: SummaryInput) -> None:
-        ledger.before = lambda given: None
-        session._motorhead._engine.driver.store.connection.sync_client.delete(session._keys.lease)
-        assert session.compact().folded == 6
-
-    ledger.before = meanwhile
-    assert session.compact().folded == 0
-    assert remembered(session.load()) == [f"m{at}" for at in range(8)]
-
-
 class Chatty(BaseChatModel):
     """A chat model that reports what it cost and remembers how it was called."""
 
@@ -552,83 +265,6 @@ def test_a_log_line_says_what_was_done(make: MakeMotorhead, caplog: pytest.LogCa
         session.append([HumanMessage("a secret"), *numbered(5)])
     assert "folded 4 messages into the summary, in 1 batches, for 42 tokens" in caplog.text
     assert "secret" not in caplog.text
-
-
-def test_closing_waits_for_summaries(make: MakeMotorhead) -> None:
-    """What was due when a handle is closed is done when `close` returns."""
-    with make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL) as motorhead:
-        motorhead.session("s").append(numbered(6))
-    assert make(llm=Ledger()).session("s").load().summarized == 4
-
-
-async def test_aclosing_waits_for_summaries(amake: MakeMotorhead) -> None:
-    """The same for `aclose`, for work on the loop and in threads."""
-    motorhead = amake(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL)
-    await motorhead.session("s").aappend(numbered(6))
-    await asyncio.to_thread(motorhead.session("t").append, numbered(6))
-    await motorhead.aclose()
-    other = amake(llm=Ledger())
-    assert [(await other.session(id_).aload()).summarized for id_ in "st"] == [4, 4]
-
-
-async def test_flush_on_a_busy_loop_says_what_to_do(amake: MakeMotorhead) -> None:
-    """A sync flush that would wait for its own event loop is refused rather than hanging."""
-    motorhead = amake(llm=AsyncLedger(), window=SMALL)
-    await motorhead.session("s").aappend(numbered(6))
-    with pytest.raises(Exception, match="aflush"):
-        motorhead.flush()
-    await motorhead.aflush()
-    motorhead.flush()
-
-
-def run_briefly(url: str, namespace: str) -> None:
-    """Append on an event loop that ends while the summary is made."""
-
-    async def main() -> None:
-        motorhead = Motorhead.from_url(url, namespace=namespace, llm=Ledger(lambda given: time.sleep(5)), window=SMALL)
-        await motorhead.session("s").aappend(numbered(6))
-        await asyncio.sleep(0.3)
-
-    asyncio.run(main())
-
-
-def test_a_loop_that_ended_in_the_middle_leaves_the_session_due(url: str, namespace: str, make: MakeMotorhead) -> None:
-    """An event loop that ends during a summary loses nothing, and holds up nobody who comes next."""
-    process = multiprocessing.get_context("spawn").Process(target=run_briefly, args=(url, namespace))
-    process.start()
-    process.join(30)
-    assert process.exitcode == 0
-    session = make(llm=Ledger(), window=SMALL).session("s")
-    assert session.load().total == 6
-    started = time.monotonic()
-    assert session.compact().folded == 4
-    assert time.monotonic() - started < 3
-    assert remembered(session.load()) == [f"m{at}" for at in range(6)]
-
-
-def write(url: str, namespace: str, writer: int, count: int) -> None:
-    """Append numbered messages of one writer, from a process of its own."""
-    with Motorhead.from_url(url, namespace=namespace, llm=Ledger(), window=SMALL) as motorhead:
-        for at in range(count):
-            motorhead.session("s").append(HumanMessage(f"{writer}-{at}"))
-
-
-def test_writers_in_several_processes_lose_nothing(url: str, namespace: str, make: MakeMotorhead) -> None:
-    """Processes that write to one session at once, each compacting, lose and double nothing, and keep their order."""
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=write, args=(url, namespace, writer, 60)) for writer in range(4)]
-    for process in writers:
-        process.start()
-    for process in writers:
-        process.join(60)
-        assert process.exitcode == 0
-    memory = make(llm=Ledger(), window=SMALL).session("s").load()
-    said = remembered(memory)
-    assert sorted(said) == sorted(f"{writer}-{at}" for writer in range(4) for at in range(60))
-    for writer in range(4):
-        mine = [text for text in said if text.startswith(f"{writer}-")]
-        assert mine == [f"{writer}-{at}" for at in range(60)]
-    assert memory.backlog == 0
 
 
 def test_an_append_that_is_not_due_asks_nothing(make: MakeMotorhead) -> None:

@@ -7,86 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.messages.text import message_text
-from langchain_motorhead.messages.tool_calls import safe_cuts, visible
+from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.sessions.window import Batch, Window, chunk, plan
+from support.windows import DIALOGUES, TEXTS, Messages, alternating, called, parted, result, size
 
-Messages = list[BaseMessage | None]
-
-IDS = ["a", "b", "c"]  # few, so that they are used again
-TEXTS = st.integers(0, 60).map(lambda size: "word " * (size // 5) + "x" * (size % 5))
-
-
-def size(messages: Sequence[BaseMessage]) -> int:
-    """Count two tokens a message, and one a character."""
-    return sum(2 + len(message_text(message)) for message in messages)
-
-
-def called(*ids: str | None, text: str = "") -> AIMessage:
-    """Make a message that calls tools."""
-    return AIMessage(text, tool_calls=[{"name": "f", "args": {}, "id": id_} for id_ in ids])
-
-
-def result(id_: str, text: str = "r") -> ToolMessage:
-    """Make a tool's result."""
-    return ToolMessage(text, tool_call_id=id_)
-
-
-def alternating(count: int) -> Messages:
-    """Make messages that alternate between human and AI."""
-    return [HumanMessage(f"m{at}") if at % 2 == 0 else AIMessage(f"m{at}") for at in range(count)]
-
-
-@st.composite
-def turns(draw: st.DrawFn) -> Messages:
-    """One turn as agents make them: calls in parallel, their results in any order, a human who cannot wait."""
-    ids = draw(st.lists(st.sampled_from(IDS), max_size=3, unique=True))
-    texts = [HumanMessage(draw(TEXTS)), called(*ids, text=draw(TEXTS))]
-    results: Messages = [result(id_, draw(TEXTS)) for id_ in draw(st.permutations(ids))]
-    if draw(st.booleans()) and results:
-        results.insert(draw(st.integers(0, len(results))), HumanMessage("and?"))
-    return [*texts, *results, AIMessage(draw(TEXTS))]
-
-
-ANYTHING = st.one_of(
-    st.builds(HumanMessage, content=TEXTS),
-    st.builds(AIMessage, content=TEXTS),
-    st.builds(SystemMessage, content=TEXTS),
-    st.lists(st.sampled_from(IDS), min_size=1, max_size=3).map(lambda ids: called(*ids)),
-    st.just(called(None)),
-    st.sampled_from([*IDS, ""]).map(result),
-    st.just(FunctionMessage(content="r", name="f")),
-    st.none(),
-)
-# Well-formed turns, and then anything: orphans, calls without results, records that cannot be read.
-DIALOGUES: st.SearchStrategy[Messages] = st.lists(st.one_of(turns(), ANYTHING.map(lambda one: [one])), max_size=16).map(
-    lambda parts: [message for part in parts for message in part]
-)
 WINDOWS = st.builds(
     Window, max_messages=st.integers(2, 12), max_tokens=st.none() | st.integers(2, 300), hard_limit=st.none()
 )
 BUDGETS = st.integers(3, 400)
-
-
-def parted(messages: Sequence[BaseMessage | None], cut: int) -> list[int]:
-    """List the results behind a cut whose call is before it, and one that would be left at the head."""
-    late = []
-    for at in range(cut, len(messages)):
-        message = messages[at]
-        if isinstance(message, ToolMessage):
-            caller = max((to for to in range(at) if message.tool_call_id in _ids(messages[to])), default=None)
-            if at == cut or (caller is not None and caller < cut):
-                late.append(at)
-        elif isinstance(message, FunctionMessage) and at == cut:
-            late.append(at)
-    return late
-
-
-def _ids(message: BaseMessage | None) -> list[str | None]:
-    return [call["id"] for call in message.tool_calls] if isinstance(message, AIMessage) else []
 
 
 def tokens(messages: Sequence[BaseMessage | None]) -> int:
@@ -141,73 +73,6 @@ def test_what_stays_fits(messages: Messages, window: Window) -> None:
     if window.max_tokens is None and any(not due[at] for at in half):
         assert len(messages) - cut >= window.max_messages // 2
     event(f"due after: {due[cut]}")
-
-
-def last_heard_of(messages: Messages, at: int) -> int:
-    """Give where the newest result of a message's calls is; where itself is, if there is none."""
-    heard = at
-    for id_ in _ids(messages[at]):
-        for place in range(at + 1, len(messages)):
-            later = messages[place]
-            if id_ in _ids(later):  # the id is another call's from here on
-                break
-            if isinstance(later, ToolMessage) and later.tool_call_id == id_:
-                heard = max(heard, place)
-    return heard
-
-
-@settings(deadline=None)
-@given(DIALOGUES, st.integers(0, 12))
-def test_safe_cuts(messages: Messages, patience: int) -> None:
-    """A cut is allowed exactly where no pair is parted, no result comes first, and no recent call is waited for."""
-    waiting = [
-        at
-        for at, message in enumerate(messages)
-        for id_ in _ids(message)
-        if id_ and not any(isinstance(later, ToolMessage) and later.tool_call_id == id_ for later in messages[at + 1 :])
-        if not any(id_ in _ids(later) for later in messages[at + 1 :])
-        if last_heard_of(messages, at) >= len(messages) - patience
-    ]
-    first = min(waiting, default=len(messages))
-    expected = [at for at in range(1, len(messages)) if not parted(messages, at) and at <= first]
-    assert safe_cuts(messages, patience) == expected
-
-
-@pytest.mark.parametrize(
-    ("messages", "cuts"),
-    [
-        ([], []),
-        (alternating(1), []),
-        (alternating(4), [1, 2, 3]),
-        ([called("a"), result("a"), AIMessage("x")], [2]),
-        ([called("a", "b"), result("b"), result("a"), AIMessage("x")], [3]),
-        ([called("a"), HumanMessage("and?"), result("a"), AIMessage("x")], [3]),
-        ([called("a"), None, result("a"), None], [3]),
-        ([called("a"), result("a"), called("a"), result("a"), AIMessage("x")], [2, 4]),
-        ([called("a"), called("b"), result("a"), result("b"), AIMessage("x")], [4]),
-        ([result("a"), result("b"), AIMessage("x")], [2]),
-        ([AIMessage("x"), result("a"), AIMessage("x")], [2]),
-        ([HumanMessage("x"), called("a"), HumanMessage("x"), HumanMessage("x")], [1]),
-        ([AIMessage("x"), FunctionMessage(content="r", name="f"), AIMessage("x")], [2]),
-    ],
-)
-def test_safe_cuts_by_example(messages: Messages, cuts: list[int]) -> None:
-    """A cut goes round calls and their results, whatever stands between them."""
-    assert safe_cuts(messages, 3) == cuts
-
-
-def test_patience() -> None:
-    """A call that is never answered holds back what follows it only until so many later messages have come."""
-    messages: Messages = [HumanMessage("x"), called("a"), *alternating(4)]
-    assert safe_cuts(messages, 5) == [1]
-    assert safe_cuts(messages, 4) == [1, 2, 3, 4, 5]
-
-
-def test_unanswered_calls_do_not_stop_folding() -> None:
-    """A session whose calls never get results is folded all the same."""
-    messages: Messages = [called(f"c{at}") if at % 3 == 1 else HumanMessage("x") for at in range(60)]
-    folded = sum(batch.count for batch in plan(messages, 60, Window(max_messages=4), 1000, size))
-    assert folded >= 60 - 12
 
 
 @pytest.mark.parametrize("most", range(2, 14))
@@ -289,30 +154,6 @@ def test_chunk(messages: list[BaseMessage], budget: int) -> None:
     assert all(group and size(group) <= budget for group in chunks)
     for group, following in pairwise(chunks):
         assert size(group) + size(following[:1]) > budget
-
-
-@given(DIALOGUES)
-def test_visible(messages: Messages) -> None:
-    """What is shown has no result without its call before it, starts with none, and lacks nothing else."""
-    given_ = [message for message in messages if message is not None]
-    shown = visible(given_)
-    ids: set[str | None] = set()
-    for message in shown:
-        ids.update(_ids(message))
-        assert not isinstance(message, ToolMessage) or message.tool_call_id in ids
-    assert not shown or not isinstance(shown[0], ToolMessage | FunctionMessage)
-    assert [one for one in given_ if not isinstance(one, ToolMessage | FunctionMessage)] == [
-        one for one in shown if not isinstance(one, ToolMessage | FunctionMessage)
-    ]
-    assert visible(shown) == shown
-
-
-def test_visible_keeps_answers_to_invalid_calls() -> None:
-    """The answer to a call that could not be parsed is shown beside it."""
-    call = {"name": "f", "args": "{", "id": "c", "error": "no JSON", "type": "invalid_tool_call"}
-    messages: list[BaseMessage] = [AIMessage("", invalid_tool_calls=[call]), result("c")]
-    assert visible(messages) == messages
-    assert safe_cuts([*messages[:1], HumanMessage("x"), *messages[1:], HumanMessage("x")], 0) == [3]
 
 
 @pytest.mark.parametrize(

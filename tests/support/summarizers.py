@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -43,3 +44,14 @@ def remembered(memory: Memory) -> list[str]:
     """Give the contents of everything that a memory knows, in its order: summarized by a `Ledger`, then the window."""
     folded = memory.summary.split(SEPARATOR) if memory.summary else []
     return folded + [str(message.content) for message in memory.messages]
+
+
+def fail(given: SummaryInput) -> None:
+    """Fail as a provider would."""
+    raise ConnectionError("the model is away")
+
+
+def hang(given: SummaryInput) -> str:
+    """Not answer at all in any time that a caller would wait."""
+    time.sleep(3)
+    return "too late"

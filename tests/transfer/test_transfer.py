@@ -1,14 +1,10 @@
-"""Export and import of our own sessions: exact, atomic, resumable, and page by page."""
+"""Export and import of our own sessions: exact, and page by page."""
 
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,26 +14,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-import langchain_motorhead
-from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window
-from langchain_motorhead.cli.main import main
+from langchain_motorhead import InvalidInputError, Motorhead
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.server import groups as posting
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.sessions.registry import Walk, all_sessions
-from langchain_motorhead.storage.keys import from_member, registry_key, session_keys
+from langchain_motorhead.storage.keys import registry_key, session_keys
 from langchain_motorhead.storage.operation import Operation
-from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.exporter import export_lines
-from langchain_motorhead.transfer.importer import ImportReport, import_lines
-from langchain_motorhead.transfer.jsonl import first_line, last_line, read_lines
+from langchain_motorhead.transfer.importer import import_lines
 from langchain_motorhead.transfer.policies import Existing
 from langchain_motorhead.transfer.snapshot import PAGE
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered, with_tools
-from support.redis_servers import wait_until
-from support.summarizers import Ledger, remembered
+from support.summarizers import remembered
+from support.transfers import moved, stored
 
 HOSTILE = ["a\nb", "{x}:messages", "\x1b[31mred", "..//\\", "\ud800", "*", "%2F", "\x00", " ", "ß" * 5_000, '"}', "a/b"]
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
@@ -49,27 +41,6 @@ messages = st.one_of(
     st.builds(ToolMessage, texts, tool_call_id=texts),
     st.builds(lambda role, content: {"role": role, "content": content}, texts, texts),
 )
-
-
-def stored(client: redis.Redis, motorhead: Motorhead, session_id: str) -> tuple[dict[bytes, bytes], list[bytes]]:
-    """Give the state of a session but for its epoch, and its list."""
-    keys = session_keys(motorhead.namespace, session_id)
-    state: Any = client.hgetall(keys.state)
-    records: Any = client.lrange(keys.messages, 0, -1)
-    state.pop(b"epoch", None)
-    return state, records
-
-
-def moved(source: Motorhead, target: Motorhead, **options: Any) -> ImportReport:
-    """Move all sessions from one namespace to another."""
-    return import_lines(target, export_lines(source), **options)
-
-
-@pytest.fixture
-def pair(make: MakeMotorhead, namespace: str) -> tuple[Motorhead, Motorhead]:
-    """Two namespaces on one server."""
-    made = [make(namespace=f"{namespace} {name}", compaction="manual", llm=Ledger()) for name in ("from", "to")]
-    return made[0], made[1]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -151,53 +122,6 @@ def test_user_and_session_select(pair: tuple[Motorhead, Motorhead]) -> None:
     assert len(told) == 2
 
 
-def test_existing_sessions(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """Another session of the same id is refused and told, skipped, or replaced with all that belongs to it."""
-    source, target = pair
-    source.session("a", "bob").append([HumanMessage("new")])
-    target.session("a", "eve").append([HumanMessage("old")])
-    before = stored(client, target, "a")
-    refused = moved(source, target)
-    assert (refused.imported, refused.problems) == (0, 1)
-    skipped = moved(source, target, existing=Existing.SKIP)
-    assert (skipped.imported, skipped.skipped, skipped.problems) == (0, 1, 0)
-    assert stored(client, target, "a") == before
-    assert moved(source, target, existing=Existing.REPLACE).imported == 1
-    assert stored(client, target, "a") == stored(client, source, "a")
-    assert (target.sessions("bob"), target.sessions("eve")) == (["a"], [])
-
-
-@pytest.mark.parametrize("existing", list(Existing))
-def test_again_adds_nothing_and_takes_nothing_away(pair: tuple[Motorhead, Motorhead], existing: Existing) -> None:
-    """A session of the same import is known again, also when it went on, or was compacted, since."""
-    source, target = pair
-    source.session("a").append(numbered(30))
-    source.session("long").append(numbered(PAGE + 7))
-    lines = list(export_lines(source))
-    assert import_lines(target, lines).imported == 2
-    target.session("a").append([HumanMessage("since")])
-    target.session("a").compact()
-    again = import_lines(target, lines, existing)
-    assert (again.imported, again.before, again.problems) == (0, 2, 0)
-    assert remembered(target.session("a").load()) == [*contents(numbered(30)), "since"]
-    assert target.session("long").load().total == PAGE + 7
-
-
-def test_replacing_removes_documents(make: MakeMotorhead, namespace: str, client: redis.Redis) -> None:
-    """What was indexed of the session that is replaced is not found any more; what comes is indexed as ever."""
-    source = make(namespace=f"{namespace} from")
-    target = make(namespace=f"{namespace} to", embeddings=HashingEmbeddings(64), window=Window(max_messages=4))
-    source.session("a", "bob").append([HumanMessage("The cat lives in Oslo.")])
-    target.session("a", "bob").append([HumanMessage(f"The dog {at} lives in Rome.") for at in range(9)])
-    target.flush()
-    assert target.session("a").search("dog Rome")
-    tally = moved(source, target, existing=Existing.REPLACE)
-    assert (tally.imported, tally.problems) == (1, 0)
-    found = target.retriever(user_id="bob", k=20).invoke("dog in Rome, cat in Oslo")
-    assert [document.page_content for document in found] == ["The cat lives in Oslo."]
-    assert len(list(client.scan_iter(f"{session_keys(target.namespace, 'a').documents}*"))) == 1
-
-
 def test_imported_sessions_go_on(pair: tuple[Motorhead, Motorhead]) -> None:
     """An imported session is appended to, knows the ids of its messages again, and is compacted, losing nothing."""
     source, target = pair
@@ -213,23 +137,6 @@ def test_imported_sessions_go_on(pair: tuple[Motorhead, Motorhead]) -> None:
     assert session.load().total == 44
     with pytest.raises(InvalidInputError):
         target.session("a", "eve").load()
-
-
-def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """What read a session before it was deleted is not to take one that was put in its place for it."""
-    source, target = pair
-    source.session("s").append(numbered(2))
-    (snapshot,) = read_lines(export_lines(source), pytest.fail)
-    keys = session_keys(target.namespace, "s")
-    snapshot.state = {**snapshot.state, "updated": b"1"}
-    records = [record for page in snapshot.pages for record in page]
-    sent = snapshots.restore(keys, snapshot, records, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
-    epochs = set()
-    for _ in range(2):
-        assert target._engine.execute(sent) is snapshots.RestoreOutcome.DONE
-        epochs.add(client.hget(keys.state, "epoch"))
-        target.session("s").delete()
-    assert len(epochs) == 2
 
 
 def test_time_to_live_is_moved(make: MakeMotorhead, namespace: str, client: redis.Redis) -> None:
@@ -376,177 +283,6 @@ def test_groups_are_moved(pair: tuple[Motorhead, Motorhead], client: redis.Redis
     assert not list(client.scan_iter(f"motorhead:group*{quote(target.namespace)}*"))
 
 
-def test_an_export_that_was_cut_off_is_told(pair: tuple[Motorhead, Motorhead]) -> None:
-    """What was written by a command that ended early, or lost lines, is told, also if what is there is whole."""
-    source, target = pair
-    for name in "abc":
-        source.session(name).append(HumanMessage("hi"))
-    lines = [first_line(), *export_lines(source), last_line(3)]
-    assert import_lines(target, lines[:-1]).told == [
-        "the end of the export is missing: what came was cut off. Export again"
-    ]
-    assert import_lines(target, [*lines[:-1], *lines]).problems == 1
-    assert import_lines(target, [*lines[:2], *lines[3:]]).told == ["of the 3 sessions of the export, 2 are here"]
-    again = import_lines(target, lines + lines)
-    assert (again.before, again.told) == (6, [])
-
-
-def test_ids_of_a_file_by_hand_are_known_again(pair: tuple[Motorhead, Motorhead]) -> None:
-    """A message that was imported is not stored again by who has it with its id, whoever wrote the file."""
-    _, target = pair
-    said = [{"role": "user", "content": f"m{at}", "id": f"id{at}"} for at in range(PAGE + 100)]
-    assert import_lines(target, [json.dumps({"session": "a", "messages": said}).encode()]).problems == 0
-    target.session("a").append([HumanMessage(f"m{at}", id=f"id{at}") for at in range(PAGE - 28, PAGE + 101)])
-    assert target.session("a").load().total == PAGE + 101
-
-
-def test_what_is_in_the_place_of_a_session_stays(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """Messages without their state, and keys of another type, are no free place: they are left, and told."""
-    source, target = pair
-    for name in ("list", "text", "stale"):
-        source.session(name).append(HumanMessage("hi"))
-    client.rpush(session_keys(target.namespace, "list").messages, "somebody's")
-    client.set(session_keys(target.namespace, "text").messages, "somebody's")
-    client.rpush(session_keys(target.namespace, "stale").stale, "somebody's")
-    tally = moved(source, target)
-    assert (tally.imported, tally.problems) == (0, 3)
-    assert client.lrange(session_keys(target.namespace, "list").messages, 0, -1) == [b"somebody's"]
-    assert client.get(session_keys(target.namespace, "text").messages) == b"somebody's"
-    assert client.zcard(registry_key(target.namespace)) == 0
-
-
-def test_a_list_that_others_shorten(
-    pair: tuple[Motorhead, Motorhead], client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A long list that somebody cuts while its pages are read is read anew, so that its parts fit together."""
-    source, target = pair
-    source.session("long").append(numbered(3 * PAGE))
-    disturbances, read = [1], operations.read
-
-    def disturbed(keys: Any, start: int, stop: int = -1) -> Any:
-        if start == PAGE and disturbances:
-            disturbances.pop()
-            client.ltrim(keys.messages, 0, PAGE + 5)
-        return read(keys, start, stop)
-
-    monkeypatch.setattr(operations, "read", disturbed)
-    tally = moved(source, target)
-    assert (tally.messages, tally.problems) == (PAGE + 6, 0)
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        (b"no JSON", "not JSON"),
-        (b"[]", "not a JSON object"),
-        (b"{}", "no list of messages"),
-        (b'{"messages":[]}', "no id"),
-        (b'{"session":"","messages":[]}', "no id"),
-        (b'{"session":"x","messages":[1]}', "message"),
-        (b'{"session":"x","messages":[{"$base64":"%"}]}', "base64"),
-        (b'{"session":"x","messages":[],"rest":{"epoch":"1"}}', "unknown"),
-        (b'{"session":"x","messages":[],"rest":{"t:x":"1"}}', "unknown"),
-        (b'{"session":"x","messages":[],"rest":{"format":"2"}}', "later version"),
-        (b'{"session":"x","messages":[],"rest":[]}', "rest"),
-        (b'{"session":"x","messages":[],"rest":{"size":"x"}}', "size"),
-        (b'{"session":"x","messages":[],"updated":"now"}', "updated"),
-        (b'{"session":"x","messages":[],"updated":-1}', "updated"),
-        (b'{"session":"x","messages":[],"user":""}', "user"),
-        (b'{"session":"x","messages":[],"user":7}', "user"),
-        (b'{"session":"x","messages":[],"summary":{}}', "summary"),
-        (b'{"session":"x","messages":[],"count":true}', "count"),
-        (b'{"session":"x","messages":[],"count":2}', "0 of its 2"),
-        (b'{"session":"x","messages":[{},{}],"count":1}', "more messages"),
-        (b'{"session":"x","from":500,"messages":[{}]}', "beginning"),
-    ],
-)
-def test_broken_lines_are_told(pair: tuple[Motorhead, Motorhead], line: bytes, why: str) -> None:
-    """A line that cannot be read is told with its reason, and the lines around it are imported."""
-    _, target = pair
-    around = [b'{"session":"a","messages":[{"role":"q","content":"1"}]}', b'{"session":"b","messages":[]}']
-    tally = import_lines(target, [around[0], line, b"\n", around[1]])
-    assert (tally.imported, tally.problems) == (2, 1)
-    assert why in tally.told[0]
-    assert set(target.sessions()) == {"a", "b"}
-
-
-def test_part_of_a_long_session_is_none(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """A long session of which lines are missing is told once, and nothing of it is stored or left."""
-    source, target = pair
-    source.session("long").append(numbered(4 * PAGE))
-    source.session("z").append(numbered(1))
-    lines = list(export_lines(source))
-    tally = import_lines(target, [*lines[:2], *lines[3:]])
-    assert (tally.imported, tally.problems) == (1, 1)
-    assert target.sessions() == ["z"]
-    assert not list(client.scan_iter(f"*{target.namespace.replace(' ', '%20')}*long*"))
-
-
-def test_a_file_by_hand(pair: tuple[Motorhead, Motorhead]) -> None:
-    """The least that a line needs is an id and messages."""
-    _, target = pair
-    line = {"session": "a", "user": "bob", "summary": "They met.", "messages": [{"role": "user", "content": "hi"}]}
-    assert import_lines(target, [json.dumps(line).encode()]).problems == 0
-    memory = target.session("a", "bob").load()
-    assert (memory.summary, contents(memory.messages)) == ("They met.", ["hi"])
-
-
-def test_kill_in_mid_import(
-    pair: tuple[Motorhead, Motorhead],
-    client: redis.Redis,
-    url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """An import that is killed leaves whole sessions only; run again, it brings the rest, and nothing twice."""
-    source, target = pair
-    for at in range(40):
-        source.session(f"s{at}", "bob").append(numbered(at % 5 + 1))
-    source.session("long").append(numbered(3 * PAGE))
-    lines = list(export_lines(source))
-    command = [
-        sys.executable,
-        "-c",
-        "from langchain_motorhead.cli.main import main; main()",
-        "import",
-        "-",
-        "--url",
-        url,
-    ]
-    command += ["--namespace", target.namespace]
-    root = str(Path(langchain_motorhead.__file__).parent.parent)
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env={"PYTHONPATH": root})
-    assert process.stdin
-    process.stdin.writelines([*lines[:25], *lines[40:42], lines[42][:100]])
-    process.stdin.flush()
-    staged = f"{session_keys(target.namespace, 'long').lease.removesuffix('lease')}import:*"
-    wait_until(lambda: any(client.llen(key) == 2 * PAGE for key in client.scan_iter(staged)))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdin.close()
-    assert len(target.sessions()) == 25
-    for session_id in target.sessions():
-        assert stored(client, target, session_id) == stored(client, source, session_id)
-    (left,) = client.scan_iter(staged)
-    life: Any = client.pttl(left)
-    assert life > 0  # and goes by itself
-
-    path = tmp_path / "all.jsonl"
-    path.write_bytes(b"".join(lines))
-    command[command.index("-")] = str(path)
-    monkeypatch.setattr(sys, "argv", ["motorhead", *command[3:]])
-    with pytest.raises(SystemExit) as end:
-        main()
-    out, err = capsys.readouterr()
-    assert (end.value.code or 0, out) == (0, "")
-    assert "16 sessions with" in err
-    assert "25 imported before" in err
-    assert target.sessions() == source.sessions()
-    for session_id in source.sessions():
-        assert stored(client, target, session_id) == stored(client, source, session_id)
-
-
 def test_cluster(cluster_url: str, namespace: str) -> None:
     """Sessions come into a cluster and out of it, listed and replaced as elsewhere."""
     with (
@@ -566,24 +302,3 @@ def test_cluster(cluster_url: str, namespace: str) -> None:
         assert moved(source, target).before == 8
         assert contents(target.session("s0").load().messages) == contents(numbered(3))
         assert target._engine.run(posting.list_group(target.namespace, "g", page=1, size=9)) == ["in group"]
-
-
-def test_wrong_types_are_told(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """A key of another type in the place of a session is told, and its neighbours are exported."""
-    source, _ = pair
-    for name in ("a", "b", "c"):
-        source.session(name).append(HumanMessage(name))
-    client.delete(session_keys(source.namespace, "b").messages)
-    client.set(session_keys(source.namespace, "b").messages, "no list")
-    told: list[str] = []
-    found = [json.loads(line)["session"] for line in export_lines(source, complain=told.append)]
-    assert (found, len(told)) == (["a", "c"], 1)
-    assert from_member(b"b") in told[0]
-    client.hset(session_keys(source.namespace, "a").state, b"\xff", "no text")
-    told.clear()
-    assert [json.loads(line)["session"] for line in export_lines(source, complain=told.append)] == ["c"]
-    assert [line for line in told if "'a'" in line]
-    client.hset(session_keys(source.namespace, "c").state, "first", "no number")
-    told.clear()
-    assert list(export_lines(source, complain=told.append)) == []
-    assert len(told) == 3
