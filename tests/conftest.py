@@ -4,15 +4,52 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from types import CodeType
 
 import pytest
 import redis
+from hypothesis import settings
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.redis_io.embedded import acquire
 from support.factory import MakeMotorhead, maker
 from support.openai_stub import KEY, Stub
 from support.redis_servers import cluster
+
+# A test that uses one of these fixtures starts a server, or is in a file that imports from one of these modules.
+SERVER_FIXTURES = {"url", "cluster_url", "stub"}
+SERVER_MODULES = {
+    "langchain_motorhead.redis_io.embedded",
+    "support.embedded_servers",
+    "support.http_servers",
+    "support.motorhead_stub",
+    "support.openai_stub",
+    "support.proxy",
+    "support.redis_servers",
+    "support.tls",
+}
+# A test that names one of these starts a process.
+PROCESSES = {"subprocess", "multiprocessing", "run_script"}
+
+settings.register_profile("fast", max_examples=20)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a server or a process: `-m "not server and not process"` selects all others."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            modules = {getattr(value, "__module__", None) for value in vars(item.module).values()}
+            if SERVER_FIXTURES & set(item.fixturenames) or SERVER_MODULES & modules:
+                item.add_marker(pytest.mark.server)
+            if PROCESSES & set(_names(item.function.__code__)):
+                item.add_marker(pytest.mark.process)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names(inner)
 
 
 @pytest.fixture(scope="session")

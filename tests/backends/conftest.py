@@ -7,6 +7,7 @@ import pytest
 from langchain_motorhead.backends.http import transport
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries that follow each other at once."""
     monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)

@@ -37,6 +37,8 @@ from support.http_servers import served
 from support.messages import contents
 from support.summarizers import Ledger
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
 
 @contextmanager
 def ours(make: MakeMotorhead, *statuses: int | None, **more: Any) -> Iterator[tuple[Flaky, str]]:

@@ -13,6 +13,8 @@ from support.http_servers import served
 from support.messages import contents, numbered
 from support.motorhead_stub import Original
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
 
 @pytest.mark.parametrize("managed", [False, True])
 def test_the_original(managed: bool) -> None:
