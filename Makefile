@@ -6,9 +6,11 @@ RUN := $(VENV)/bin/
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo
 # Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
-APART := tests/test_faults_failover.py tests/test_simulation.py
+APART := tests/faults/test_failover.py tests/simulation/test_simulation.py
+# Rooms that have tests without a server.
+FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
-.PHONY: help install demo test check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test test-fast check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,6 +24,9 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## Replay real dialogues
 test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
 	@$(RUN)python -m pytest --numprocesses auto --dist loadfile $(APART:%=--ignore=%)
 	@$(RUN)python -m pytest $(APART)
+
+test-fast: $(STAMP) ## Run the tests that need no server and no other process, in seconds
+	@$(RUN)python -m pytest -m "not server and not process" --hypothesis-profile=fast $(FAST)
 
 check: lint types audit test ## Lint, format, types, known vulnerabilities and tests: what CI runs
 
