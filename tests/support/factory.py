@@ -1,4 +1,4 @@
-"""Makes handles for a test, and keeps them in a list."""
+"""Builds `Motorhead` objects for a test, and keeps them, to be closed after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MakeMotorhead = Callable[..., Motorhead]
 
 
 def maker(url: str, namespace: str, made: list[Motorhead]) -> MakeMotorhead:
-    """Give what makes handles on the server and the namespace, and keeps them in a list."""
+    """Return a function that opens a `Motorhead` on the server and the namespace, and appends it to a list."""
 
     def make(**options: Any) -> Motorhead:
         motorhead = Motorhead.from_url(url, **{"namespace": namespace, **options})
