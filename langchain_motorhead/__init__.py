@@ -1,6 +1,7 @@
 """Chat memory for LangChain and LangGraph on Redis: a bounded window, a running summary, and nothing lost between them.
 
-Names are loaded when they are first used, so that importing the package costs next to nothing.
+Begin with `Motorhead`. Each public name is imported from its module when it is first used, so that `import
+langchain_motorhead` takes no time.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ _HOMES = {
     "sessions.window": ("Window",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
-_OF_LANGGRAPH = ("integrations.nodes", "integrations.store", "integrations.middleware")
+_NEED_LANGGRAPH = ("integrations.nodes", "integrations.store", "integrations.middleware")
 
 __all__ = [
     "ClosedError",
@@ -134,7 +135,7 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(f"{__name__}.{_MODULES[name]}")
     except ModuleNotFoundError as error:
-        if _MODULES[name] not in _OF_LANGGRAPH:
+        if _MODULES[name] not in _NEED_LANGGRAPH:
             raise
         raise ImportError(f'{name} needs an extra: pip install "langchain-motorhead[langgraph]" ({error})') from error
     value = getattr(module, name)

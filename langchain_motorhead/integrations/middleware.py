@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_NOT_STORED = "session %r: the run failed, and its newest messages were not stored; its first ones were"
+_NOT_STORED = "session %r: the model failed, and the last part of the run was not stored; the first part was"
 
 
 class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
