@@ -1,4 +1,4 @@
-"""Diagnostics for `motorhead doctor`: whether a Redis is set up so that no message is lost, and what waits. Read-only."""
+"""Diagnostics for `motorhead doctor`: whether a Redis is set up to lose no message, and what waits. Read-only."""
 
 from __future__ import annotations
 

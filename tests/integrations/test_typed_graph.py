@@ -17,7 +17,7 @@ async def test_a_graph_needs_no_casts(url: str, namespace: str) -> None:
     model = GenericFakeChatModel(messages=iter([AIMessage("Hi Bob!"), AIMessage("Bob.")]))
 
     async def call_model(state: MemoryState) -> dict[str, Any]:
-        return {"messages": [await model.ainvoke(state["llm_input_messages"])]}
+        return {"messages": [await model.ainvoke(state.get("llm_input_messages", []))]}
 
     async with Motorhead.from_url(url, namespace=namespace) as motorhead:
         graph = StateGraph(MemoryState)
