@@ -1,6 +1,7 @@
 """Chat memory for LangChain and LangGraph on Redis: a bounded window, a running summary, and nothing lost between them.
 
-Names are loaded when they are first used, so that importing the package costs next to nothing.
+Begin with `Motorhead`. Each public name is imported from its module when it is first used, so that `import
+langchain_motorhead` takes no time.
 """
 
 from __future__ import annotations

@@ -1,28 +1,16 @@
-"""`Motorhead`: one configuration, from which sessions and LangChain's faces are made."""
+"""`Motorhead`: chat memory on one Redis or server, with methods that build its LangChain and LangGraph integrations."""
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_motorhead.backends.base import Backend
-from langchain_motorhead.backends.redis import RedisBackend
-from langchain_motorhead.options import Options, UrlOptions, redis_options
-from langchain_motorhead.recall import index as index_setup
-from langchain_motorhead.recall import reindexing
-from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.redis_io.connection import Connection, adopt, connect
-from langchain_motorhead.redis_io.urls import is_http
-from langchain_motorhead.runtime.builder import make_engine
-from langchain_motorhead.runtime.engine import Engine
-from langchain_motorhead.session import Session
-from langchain_motorhead.sessions.window import Window
+from langchain_motorhead.handle import Handle
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Mapping
 
     from langchain_core.tools import BaseTool
-    from typing_extensions import Unpack
+    from langgraph.store.base import TTLConfig
 
     from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
     from langchain_motorhead.integrations.memory import MotorheadMemory
@@ -30,15 +18,20 @@ if TYPE_CHECKING:
     from langchain_motorhead.integrations.store import MotorheadStore
 
 
-class Motorhead:
-    """Chat memory on one Redis, with one configuration. Making one does no I/O.
+class Motorhead(Handle):
+    """Chat memory on one Redis or server, in one namespace, with one set of options. Making one does no I/O.
 
-    Use it as a context manager, sync or async, or close it: closing waits for summaries that are under way.
+    A session keeps its newest messages word for word, in its *window*. When the window grows beyond its bounds, the
+    session is *compacted*: its oldest messages are summarized, and removed only when the new summary is stored.
+
+    Use a `Motorhead` as a context manager, sync or async, or close it: closing waits for summaries that are being
+    written. One `Motorhead` may be used by many threads and tasks at once.
 
     Args:
-        client: A client of redis-py: sync or async, of one server, Sentinel or a cluster. It stays the caller's to
-            close.
-        async_client: The client for the other side, where a twin of `client` with the same settings will not do.
+        client: A client of redis-py, sync or async: of one server, of Sentinel or of a cluster. `close` does not close
+            it. `Motorhead.from_url` needs no client.
+        async_client: The client for async calls if `client` is sync, or for sync calls if it is async. By default one
+            is made with the settings of `client`.
         **options: See `Options`.
 
     Raises:
@@ -53,84 +46,54 @@ class Motorhead:
         ```
     """
 
-    def __init__(self, client: Any, *, async_client: Any = None, **options: Unpack[Options]) -> None:
-        connection = client if isinstance(client, Connection) else adopt(client, async_client)
-        try:
-            self._backend: Backend = RedisBackend(make_engine(connection, **options), connection)
-        except BaseException:
-            connection.close()
-            raise
-
-    @classmethod
-    def from_url(cls, url: str, **options: Unpack[UrlOptions]) -> Self:
-        """Work with the Redis at a URL, or with a server. Handles of the same URL in one process share connections.
-
-        Args:
-            url: `redis://`, `rediss://`, `unix://`, `redis+cluster://`, `redis+sentinel://`, or `embedded://` and
-                `embedded:///some/folder` for a Redis of one's own; `http://` or `https://` for a server, ours or the
-                original Motorhead.
-            **options: See `Options`, and for a server `RemoteOptions`.
-
-        Raises:
-            InvalidInputError: The URL cannot be used, or an option.
-        """
-        if is_http(url):
-            from langchain_motorhead.backends.http import connect_to
-
-            made = cls.__new__(cls)
-            made._backend = connect_to(url, **options)
-            return made
-        return cls(connect(url), **redis_options(options))
-
-    @property
-    def window(self) -> Window:
-        """Bounds of what is kept verbatim."""
-        return self._backend.window
-
-    @property
-    def namespace(self) -> str:
-        """Namespace of the sessions."""
-        return self._backend.namespace
-
-    @property
-    def _engine(self) -> Engine:
-        return self._backend.engine
-
-    def session(self, session_id: str, user_id: str | None = None) -> Session:
-        """Give the handle of a session, which need not be there yet.
-
-        Args:
-            session_id: Any string but the empty one.
-            user_id: Whose session it is; kept with its first message.
-
-        Raises:
-            InvalidInputError: An id is not a string, or empty.
-        """
-        return Session(self, self._backend, session_id, user_id)
-
     def history(self, session_id: str, user_id: str | None = None) -> MotorheadChatMessageHistory:
-        """Give a session as LangChain's chat message history."""
+        """Return a session as a chat message history of LangChain.
+
+        Args:
+            session_id: Any string that is not empty.
+            user_id: Id of the user whose session it is.
+
+        Example:
+            ```python
+            chain = RunnableWithMessageHistory(model, motorhead.history)
+            ```
+        """
         from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
 
         return MotorheadChatMessageHistory(session_id, user_id=user_id, motorhead=self)
 
     def memory(self, session_id: str, *, user_id: str | None = None, **fields: Any) -> MotorheadMemory:
-        """Give a session as the memory of an `LLMChain`. For `fields`, see `MotorheadMemory`."""
+        """Return a session as the memory of an `LLMChain`.
+
+        Args:
+            session_id: Any string that is not empty.
+            user_id: Id of the user whose session it is.
+            **fields: Such as `memory_key`. See `MotorheadMemory`.
+
+        Raises:
+            InvalidInputError: There is no such field, or its value cannot be used.
+            MissingExtraError: The extra `classic` is not installed.
+        """
         from langchain_motorhead import MotorheadMemory
 
         return MotorheadMemory(session_id=session_id, user_id=user_id, motorhead=self, **fields)
 
     def retriever(self, session_id: str | None = None, user_id: str | None = None, **fields: Any) -> MotorheadRetriever:
-        """Give a retriever over what was said: in a session, in a user's sessions, or in the whole namespace.
+        """Return a retriever that searches messages: of a session, of a user's sessions, or of the whole namespace.
 
         Args:
-            session_id: Search this session alone.
-            user_id: Search this user's sessions alone.
-            **fields: Such as `k`: see `MotorheadRetriever`.
+            session_id: Search this session only.
+            user_id: Search the sessions of this user only.
+            **fields: Such as `k`, the number of messages to find. See `MotorheadRetriever`.
 
         Raises:
             RecallNotConfiguredError: There is no embedding model.
-            InvalidInputError: An argument cannot be used.
+            InvalidInputError: There is no such field, or its value cannot be used.
+
+        Example:
+            ```python
+            motorhead.retriever(user_id="bob", k=5).invoke("Where does he want to move?")
+            ```
         """
         from langchain_motorhead.integrations.retriever import MotorheadRetriever
 
@@ -146,149 +109,37 @@ class Motorhead:
         description: str = "Search what was said in earlier conversations, for what the user may have told before.",
         **fields: Any,
     ) -> BaseTool:
-        """Give a tool by which an agent searches what was said.
+        """Return a tool with which an agent can search messages.
 
         Args:
-            session_id: Search this session alone.
-            user_id: Search this user's sessions alone.
+            session_id: Search this session only.
+            user_id: Search the sessions of this user only.
             name: Name of the tool.
-            description: What the model is told of it.
-            **fields: Such as `k`: see `MotorheadRetriever`.
+            description: The description of the tool that the model reads.
+            **fields: Such as `k`, the number of messages to find. See `MotorheadRetriever`.
 
         Raises:
             RecallNotConfiguredError: There is no embedding model.
+            InvalidInputError: There is no such field, or its value cannot be used.
         """
         from langchain_motorhead.integrations.retriever import recall_tool
 
         return recall_tool(self.retriever(session_id, user_id, **fields), name, description)
 
-    def store(self, *, index: Any = None, ttl: Any = None) -> MotorheadStore:
-        """Give a LangGraph store in the same Redis and namespace. For the arguments, see `MotorheadStore`."""
+    def store(
+        self, *, index: Mapping[str, Any] | Literal[False] | None = None, ttl: TTLConfig | None = None
+    ) -> MotorheadStore:
+        """Return a LangGraph store on the same Redis, in the same namespace.
+
+        Args:
+            index: How items are found by a query. See `MotorheadStore`.
+            ttl: How long items are kept. See `MotorheadStore`.
+
+        Raises:
+            InvalidInputError: An argument cannot be used.
+            MissingExtraError: The extra `langgraph` is not installed.
+            UnsupportedError: This `Motorhead` works with a server, which has no store.
+        """
         from langchain_motorhead import MotorheadStore
 
         return MotorheadStore(self, index=index, ttl=ttl)
-
-    def setup(self) -> None:
-        """Make the index of recall, unless it is there. The first message indexed does so too.
-
-        Raises:
-            RecallNotConfiguredError: There is no embedding model.
-            SearchUnavailableError: This Redis has no search module.
-            EmbeddingMismatchError: There is an index of another model, or of other settings: see `reindex`.
-            EmbeddingError: The model failed.
-        """
-        self._engine.run(index_setup.set_up(self._engine.recall))
-
-    async def asetup(self) -> None:
-        """Make the index of recall, unless it is there. See `setup`."""
-        await self._engine.prepare_counting()
-        await self._engine.arun(index_setup.set_up(self._engine.recall))
-
-    def reindex(self, *, progress: bool = True) -> int:
-        """Make the index anew, with the model and settings of this Motorhead, from the text that is stored.
-
-        Searches go on by the old index until the new one is complete; with another `language`, by meaning more than by
-        words. What was not indexed yet is now. If it is interrupted, call it again: it goes on where it was.
-
-        Args:
-            progress: Whether to show a progress bar, on the standard error stream.
-
-        Returns:
-            How many documents were embedded anew.
-
-        Raises:
-            RecallNotConfiguredError: There is no embedding model.
-            SearchUnavailableError: This Redis has no search module.
-            EmbeddingError: The model failed. The old index is still in place.
-        """
-        with reindexing.progress_bar(show=progress) as report:
-            return self._engine.run(reindexing.reindex(self._engine.recall, report, one_slot=self._engine.one_slot))
-
-    async def areindex(self, *, progress: bool = True) -> int:
-        """Make the index anew. See `reindex`."""
-        await self._engine.prepare_counting()
-        with reindexing.progress_bar(show=progress) as report:
-            return await self._engine.arun(
-                reindexing.reindex(self._engine.recall, report, one_slot=self._engine.one_slot)
-            )
-
-    def sessions(
-        self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True
-    ) -> list[str]:
-        """List session ids by last activity.
-
-        Args:
-            user_id: List those of one user alone.
-            page: Page to give, from 1.
-            size: Sessions on a page. None for all of them on one.
-            newest_first: Whether the session that was active last comes first.
-
-        Raises:
-            InvalidInputError: A page or size below 1.
-        """
-        return self._backend.run(self._backend.sessions(user_id, page=page, size=size, newest_first=newest_first))
-
-    async def asessions(
-        self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True
-    ) -> list[str]:
-        """List session ids by last activity. See `sessions`."""
-        return await self._backend.arun(
-            self._backend.sessions(user_id, page=page, size=size, newest_first=newest_first)
-        )
-
-    def delete_user(self, user_id: str) -> int:
-        """Delete every session of a user, and everything of them.
-
-        Returns:
-            How many sessions there were.
-        """
-        return self._backend.run(self._backend.delete_user(user_id))
-
-    async def adelete_user(self, user_id: str) -> int:
-        """Delete every session of a user. See `delete_user`."""
-        return await self._backend.arun(self._backend.delete_user(user_id))
-
-    def flush(self) -> None:
-        """Wait until all work in the background is done.
-
-        Raises:
-            MotorheadError: Some of it is the running event loop's, which this would block: await `aflush` there.
-        """
-        self._backend.flush()
-
-    async def aflush(self) -> None:
-        """Wait until all work in the background is done."""
-        await self._backend.aflush()
-
-    def close(self) -> None:
-        """Wait for work in the background, and close the connection if no other handle shares it."""
-        if not self._backend.closed:
-            self._backend.close()
-
-    async def aclose(self) -> None:
-        """Wait for work in the background, and close the connection if no other handle shares it."""
-        if not self._backend.closed:
-            await self._backend.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def _search(self, query: Query) -> list[Hit]:
-        return self._backend.run(self._backend.search(query))
-
-    async def _asearch(self, query: Query) -> list[Hit]:
-        await self._backend.prepare()
-        return await self._backend.arun(self._backend.search(query))

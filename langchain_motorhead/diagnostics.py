@@ -1,4 +1,4 @@
-"""What a Redis lacks of what the promise needs: looks, and changes nothing."""
+"""Diagnostics for `motorhead doctor`: whether a Redis is set up to lose no message, and what waits. Read-only."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from langchain_motorhead.storage.keys import recall_key, registry_key, session_k
 from langchain_motorhead.storage.operation import Command, Operation, together
 
 if TYPE_CHECKING:
-    from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.handle import Handle
     from langchain_motorhead.runtime.engine import Engine
 
-_OLDEST = (6, 2)
-_TOGETHER = 200
+MIN_REDIS_VERSION = (6, 2)
+SESSIONS_PER_READ_COUNT = 200
 
 
 class Level(StrEnum):
-    """How a finding bears on the promise."""
+    """How serious a finding is: `BROKEN` means that messages can be lost, or that something does not work."""
 
     FINE = "fine"
     NOTE = "note"
@@ -36,7 +36,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: what it is, how it is, and what that means."""
+    """The result of one check.
+
+    Attributes:
+        level: How serious it is.
+        name: What was checked.
+        value: What was found.
+        advice: What it means and what to do, or an empty string.
+    """
 
     level: Level
     name: str
@@ -44,11 +51,20 @@ class Finding:
     advice: str = ""
 
 
-def examine(motorhead: Motorhead) -> Iterator[Finding]:
-    """Look at the Redis, the index and the sessions of a namespace.
+def examine(motorhead: Handle) -> Iterator[Finding]:
+    """Check the Redis, the search index and the sessions of a namespace, and yield what is found.
+
+    Args:
+        motorhead: The Redis and the namespace to check. With an embedding model, the index is compared with it.
 
     Raises:
         StoreUnavailableError: Redis could not be reached.
+        UnsupportedError: The `Motorhead` works with a server.
+
+    Example:
+        ```python
+        broken = [finding for finding in examine(motorhead) if finding.level is Level.BROKEN]
+        ```
     """
     engine = motorhead._engine
     engine.execute(Operation((Command("ZCARD", (registry_key(engine.namespace),)),), list))
@@ -67,12 +83,12 @@ def _server(client: Any, where: str, node: Any) -> Iterator[Finding]:
     try:
         info: Mapping[str, Any] = client.info(**target)
     except RedisError as error:
-        yield Finding(Level.NOTE, f"server{where}", "unknown", f"INFO is refused: {error}")
+        yield Finding(Level.NOTE, f"server{where}", "unknown", f"Redis refused INFO: {error}")
         return
     try:
         config: Mapping[str, Any] | None = client.config_get("*", **target)
     except RedisError:
-        config = None  # as with many that are managed
+        config = None  # many managed services refuse CONFIG
     yield _version(info, where)
     yield from _persistence(info, config, where)
     yield _eviction(info, where)
@@ -83,8 +99,8 @@ def _version(info: Mapping[str, Any], where: str) -> Finding:
     version = str(info.get("redis_version", ""))
     shown = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {version}"
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers and numbers < _OLDEST:
-        return Finding(Level.BROKEN, f"server{where}", shown, "6.2 or later is needed")
+    if numbers and numbers < MIN_REDIS_VERSION:
+        return Finding(Level.BROKEN, f"server{where}", shown, "Redis 6.2 or later is needed")
     return Finding(Level.FINE, f"server{where}", shown)
 
 
@@ -92,18 +108,22 @@ def _persistence(info: Mapping[str, Any], config: Mapping[str, Any] | None, wher
     name = f"persistence{where}"
     if info.get("aof_enabled"):
         how = "unknown" if config is None else str(config.get("appendfsync", "unknown"))
-        advice = "" if how == "always" else "a crash may lose the last second; appendfsync always does not"
+        advice = (
+            "" if how == "always" else "a crash may lose the last second of messages. appendfsync always prevents that"
+        )
         yield Finding(Level.NOTE if advice else Level.FINE, name, f"append-only file, appendfsync {how}", advice)
     elif config is None:
-        yield Finding(Level.NOTE, name, "no append-only file", "its configuration cannot be read; ask who runs it")
+        yield Finding(
+            Level.NOTE, name, "no append-only file", "CONFIG cannot be read. Ask the operator how the data is persisted"
+        )
     else:
         saved = config.get("save")
-        value = f"snapshots alone ({saved})" if saved else "none"
-        lost = "what came after the last snapshot" if saved else "everything"
-        yield Finding(Level.BROKEN, name, value, f"a restart of Redis loses {lost}: appendonly yes")
+        value = f"only snapshots ({saved})" if saved else "none"
+        lost = "all messages since the last snapshot" if saved else "all messages"
+        yield Finding(Level.BROKEN, name, value, f"a restart of Redis loses {lost}. Set appendonly yes")
     for field in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
         if info.get(field, "ok") != "ok":
-            yield Finding(Level.BROKEN, name, f"{field} {info[field]}", "Redis cannot write to its disk: see its log")
+            yield Finding(Level.BROKEN, name, f"{field} {info[field]}", "Redis cannot write to its disk. See its log")
 
 
 def _eviction(info: Mapping[str, Any], where: str) -> Finding:
@@ -111,31 +131,33 @@ def _eviction(info: Mapping[str, Any], where: str) -> Finding:
     name, value = f"memory{where}", f"{policy}, maxmemory {limit or 'none'}"
     if policy.startswith("allkeys"):
         level = Level.BROKEN if limit else Level.NOTE
-        return Finding(level, name, value, "at its limit Redis drops sessions: maxmemory-policy noeviction")
+        return Finding(level, name, value, "when memory is full, Redis drops sessions. Set maxmemory-policy noeviction")
     if policy.startswith("volatile"):
-        return Finding(Level.NOTE, name, value, "at its limit Redis drops sessions that have a time to live")
+        return Finding(Level.NOTE, name, value, "when memory is full, Redis drops sessions that have a time to live")
     return Finding(Level.FINE, name, value)
 
 
 def _replication(info: Mapping[str, Any], config: Mapping[str, Any] | None, where: str) -> Finding:
     name, replicas = f"replication{where}", int(info.get("connected_slaves", 0))
     if info.get("role") in ("slave", "replica"):
-        return Finding(Level.BROKEN, name, "a replica", "it takes no messages: connect to its primary")
+        return Finding(Level.BROKEN, name, "a replica", "a replica accepts no writes. Connect to its primary")
     least = "unknown" if config is None else str(config.get("min-replicas-to-write", "0"))
     value = f"{replicas} replicas, min-replicas-to-write {least}"
     if replicas and least == "0":
-        return Finding(Level.NOTE, name, value, "a failover may lose messages: min-replicas-to-write 1 bounds it")
+        return Finding(Level.NOTE, name, value, "a failover may lose messages. min-replicas-to-write 1 limits how many")
     return Finding(Level.FINE, name, value)
 
 
 def _index(engine: Engine) -> Iterator[Finding]:
     wanted = engine.indexer is not None
     try:
-        with contextlib.suppress(IndexMissingError):  # which only the module says
+        with contextlib.suppress(IndexMissingError):  # only a Redis with the module answers so
             engine.execute(command("FT.INFO", recall_key(engine.namespace)))
-        yield Finding(Level.FINE, "search module", "there")
+        yield Finding(Level.FINE, "search module", "present")
     except SearchUnavailableError:
-        yield Finding(Level.BROKEN if wanted else Level.NOTE, "search module", "none", "recall needs Redis 8, or Stack")
+        yield Finding(
+            Level.BROKEN if wanted else Level.NOTE, "search module", "none", "recall needs Redis 8 or Redis Stack"
+        )
     except StoreError as error:
         yield Finding(Level.NOTE, "search module", "unknown", str(error))
     described = engine.execute(recall.describe(engine.namespace))
@@ -159,15 +181,17 @@ def _dimensions() -> Flow[int]:
 def _backlog(engine: Engine) -> Iterator[Finding]:
     ids = engine.run(sessions.all_sessions(engine.namespace))
     due = waiting = failing = unindexed = 0
-    for start in range(0, len(ids), _TOGETHER):
-        keys = [session_keys(engine.namespace, session_id) for session_id in ids[start : start + _TOGETHER]]
+    for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
+        keys = [
+            session_keys(engine.namespace, session_id) for session_id in ids[start : start + SESSIONS_PER_READ_COUNT]
+        ]
         for reading in engine.execute(together(*(operations.read(each, 1, 0) for each in keys))):
             over = max(0, reading.length - engine.window.max_messages)
             due, waiting, failing = due + (over > 0), waiting + over, failing + (reading.failures > 0)
             if reading.indexed is not None:
                 unindexed += max(0, reading.first + reading.length - reading.indexed)
-    advice = "their summarizer fails; nothing is lost, and prompts grow" if failing else ""
-    value = f"{len(ids)} sessions; {waiting} messages of {due} wait to be summarized; {failing} sessions fail"
+    advice = "the summarizer fails. No message is lost, but prompts grow" if failing else ""
+    value = f"{len(ids)} sessions; {waiting} messages of {due} sessions wait to be summarized; {failing} sessions fail"
     yield Finding(Level.NOTE if failing else Level.FINE, "backlog", value, advice)
     if unindexed:
         yield Finding(Level.NOTE, "index backlog", f"{unindexed} messages wait to be indexed")

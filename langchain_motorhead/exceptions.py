@@ -1,42 +1,81 @@
-"""Every error this package raises on purpose, and nothing else.
+"""The exceptions of this package: every error that it raises on purpose.
 
 ```text
 MotorheadError
-├── InvalidInputError            also a ValueError: an argument cannot be used
-│   └── InvalidMessageError      a message cannot be stored as it is
-├── ClosedError                  the handle was closed
-├── MissingExtraError            also an ImportError: an optional dependency is not installed
-├── StoreError                   Redis answered, but not with what was asked for
-│   ├── StoreUnavailableError    Redis could not be reached, or did not answer in time
-│   ├── WrongKeyTypeError        a key of ours holds something else
+├── InvalidInputError            an argument cannot be used; also a ValueError
+│   └── InvalidMessageError      a message cannot be stored
+├── ClosedError                  the Motorhead was closed
+├── MissingExtraError            an optional dependency is not installed; also an ImportError
+├── StoreError                   Redis, or the server, refused a request
+│   ├── StoreUnavailableError    it could not be reached, or did not answer in time
+│   ├── WrongKeyTypeError        a key of a session holds a value of another program
 │   ├── SearchUnavailableError   this Redis has no search module
 │   ├── IndexMissingError        an index that recall needs was dropped
-│   └── UnsupportedError         the server at a URL cannot do this
+│   └── UnsupportedError         the server cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
 ├── EmbeddingError               the embedding model failed; no message was removed
-├── RecallNotConfiguredError     recall was asked for, and there are no embeddings
-├── EmbeddingMismatchError       the index was made with another embedding model, or otherwise
-└── EmbeddedRedisError           no server could be started from the wheels
+├── RecallNotConfiguredError     recall needs an embedding model, and there is none
+├── EmbeddingMismatchError       the index was made with another embedding model, or with other settings
+└── EmbeddedRedisError           the embedded Redis server could not be started
 ```
 
-An error that stems from a library keeps that library's error as its `__cause__`.
+An error of this package that was caused by an error of a library has that error as its `__cause__`.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from pydantic import ValidationError
 
 
 class MotorheadError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all errors of this package."""
 
 
 class InvalidInputError(MotorheadError, ValueError):
-    """An argument cannot be used; the message says what to give instead."""
+    """An argument cannot be used. The message says what to give instead."""
+
+    @classmethod
+    def unknown_name(cls, kind: str, name: str, known: Iterable[str]) -> Self:
+        """Build the error for a name that does not exist. Its message names the most similar one that does.
+
+        Args:
+            kind: What the name should be the name of, such as `"option"`.
+            name: The name that was given.
+            known: The names that exist.
+        """
+        return cls(f"there is no {kind} {name!r}{_suggestion(name, known)}")
+
+    @classmethod
+    def from_validation(cls, what: str, error: ValidationError, known: Iterable[str]) -> Self:
+        """Build the error for arguments that pydantic refused. Its message does not repeat their values.
+
+        Args:
+            what: What could not be built, such as `"MotorheadMemory"`.
+            error: The error of pydantic.
+            known: The names of the arguments that exist.
+        """
+        known, problems = list(known), []
+        for found in error.errors():
+            name = ".".join(map(str, found["loc"]))
+            if found["type"] == "extra_forbidden":
+                problems.append(f"there is no option {name!r}{_suggestion(name, known)}")
+            else:
+                problems.append(f"{name}: {found['msg']}")
+        return cls(f"{what} cannot be made: {'; '.join(problems)}")
 
 
 class InvalidMessageError(InvalidInputError):
-    """A message cannot be stored as it is; none of its call was stored."""
+    """A message cannot be stored. No message of the same call was stored."""
 
 
 class ClosedError(MotorheadError):
-    """The handle was closed. Make another one."""
+    """The `Motorhead` was closed, so it can no longer be used. Make another one."""
 
 
 class MissingExtraError(MotorheadError, ImportError):
@@ -44,7 +83,7 @@ class MissingExtraError(MotorheadError, ImportError):
 
 
 class StoreError(MotorheadError):
-    """Redis refused a command, or a server a request."""
+    """Redis refused a command, or a server refused a request."""
 
 
 class StoreUnavailableError(StoreError):
@@ -52,36 +91,43 @@ class StoreUnavailableError(StoreError):
 
 
 class WrongKeyTypeError(StoreError):
-    """A key of a session exists already and is not of this package."""
+    """A key of a session exists, but its value was written by another program."""
 
 
 class SearchUnavailableError(StoreError):
-    """This Redis has no search module, which recall needs, and nothing else."""
+    """This Redis has no search module. Recall needs one; messages and summaries do not."""
 
 
 class IndexMissingError(StoreError):
-    """The index is not there. Recall makes it when it is next needed."""
+    """The search index does not exist. Recall makes it again when it next needs it."""
 
 
 class UnsupportedError(StoreError):
-    """What is at the URL cannot do this. Nothing was done."""
+    """The server at the URL cannot do this. Nothing was changed."""
 
 
 class SummarizationError(MotorheadError):
-    """The summarizer raised, took too long, or answered nothing. No message was removed."""
+    """The summarizer raised an error, took too long, or returned nothing. No message was removed."""
 
 
 class EmbeddingError(MotorheadError):
-    """The embedding model raised, took too long, or gave something else than vectors. No message was removed."""
+    """The embedding model raised an error, took too long, or did not return vectors. No message was removed."""
 
 
 class RecallNotConfiguredError(MotorheadError):
-    """Recall was asked for without an embedding model."""
+    """Recall needs an embedding model, and there is none. Give `embeddings=`."""
 
 
 class EmbeddingMismatchError(MotorheadError):
-    """The index was made with another embedding model, or in another way. `Motorhead.reindex` makes it anew."""
+    """The index was made with another embedding model, or with other settings. `Motorhead.reindex` makes it anew."""
 
 
 class EmbeddedRedisError(MotorheadError):
-    """The embedded server could not be started."""
+    """The embedded Redis server could not be started."""
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    closest = get_close_matches(name, known, n=1)
+    return f". Did you mean {closest[0]!r}?" if closest else ""

@@ -1,4 +1,4 @@
-"""What both ends of the REST wire know: how our server is told from the original, and the codes of errors."""
+"""Constants of the REST API that the server and the HTTP backend share: a response header, and the error codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from langchain_motorhead import exceptions as ours
 
 WIRE = "X-Motorhead-Wire"
-"""Header of every answer of our server, which keeps more of a message than role and content, and knows users."""
+"""A header that `motorhead serve` sends with every response. The original Motorhead does not send it.
+
+A client that sees it may use what the original lacks: whole messages instead of role and content, users, and search
+beyond one session.
+"""
 
 CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.InvalidMessageError: "invalid_message",
@@ -24,4 +28,4 @@ CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.EmbeddingError: "embedding_failed",
     ours.EmbeddingMismatchError: "embedding_mismatch",
 }
-"""The code of each error. They are stable."""
+"""The code that an error response has for each exception. Codes do not change between versions."""

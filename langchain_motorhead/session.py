@@ -1,15 +1,17 @@
-"""One session: append, load, compact, delete, each sync and async."""
+"""`Session`: one conversation. It is appended to, loaded, compacted, searched and deleted, sync and async."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.backends.base import Backend
 from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.recall.query import Query
+from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
@@ -17,23 +19,33 @@ from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import session_keys
 
 if TYPE_CHECKING:
-    from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.integrations.retriever import MotorheadRetriever
+    from typing_extensions import Unpack
+
+    from langchain_motorhead.recall.search_options import SearchOptions
 
 
 class Session:
-    """One conversation. Made by `Motorhead.session`, without any I/O.
+    """One conversation, stored as a summary of its older messages and a window with the newest ones.
 
-    Attributes:
-        session_id: Its id.
-        user_id: Whose it is, as given.
-        namespace: The namespace that it is in.
+    `Motorhead.session` returns one, without any I/O: the session begins to exist with its first message. Each method
+    has an async version, whose name begins with `a`.
+
+    Example:
+        ```python
+        session = motorhead.session("session-1", user_id="bob")
+        session.append([HumanMessage("hi, I'm Bob"), AIMessage("Hello Bob!")])
+        memory = session.load()
+        print(memory.summary, memory.messages)
+        ```
     """
 
-    def __init__(self, motorhead: Motorhead, backend: Backend, session_id: str, user_id: str | None = None) -> None:
-        self._motorhead = motorhead
+    def __init__(self, backend: Backend, session_id: str, user_id: str | None = None) -> None:
         self._backend = backend
         self._keys = session_keys(backend.namespace, session_id, user_id)
+
+    def __repr__(self) -> str:
+        user = "" if self.user_id is None else f", user_id={self.user_id!r}"
+        return f"Session({self.session_id!r}{user}, namespace={self.namespace!r}, {type(self._backend).__name__})"
 
     @property
     def session_id(self) -> str:
@@ -42,152 +54,172 @@ class Session:
 
     @property
     def user_id(self) -> str | None:
-        """Whose session it is, as given."""
+        """Id of the user whose session it is, as it was given to `Motorhead.session`."""
         return self._keys.user_id
 
     @property
     def namespace(self) -> str:
-        """Namespace that the session is in."""
+        """Namespace of the session."""
         return self._keys.namespace
 
     def append(self, messages: Sequence[MessageLike] | MessageLike, *, unless_known: bool = True) -> None:
-        """Store messages, in one round trip, all or none of them.
+        """Store messages in one round trip: all of them, or none if an error is raised.
 
         Args:
-            messages: LangChain messages, or the wire's objects with `role` and `content`. One alone need not be in a
-                list.
-            unless_known: Whether to leave out a message whose id is one of the last 128 of the session, so that an
-                append may be sent again. Messages without an id are always stored.
+            messages: LangChain messages, or objects with `role` and `content` as the REST API takes them. A single
+                message need not be in a list.
+            unless_known: Whether to leave out a message whose id is among the last 128 ids of the session, so that an
+                append can safely be repeated. A message without an id is always stored.
 
         Raises:
-            InvalidMessageError: One of them is not a message, or cannot be stored. None was.
+            InvalidMessageError: One of them is not a message, or cannot be stored. None was stored.
             StoreError: Redis refused, or could not be reached.
         """
         if given := _listed(messages):
-            leave_out = Dedup.SKIP_KNOWN if unless_known else Dedup.OFF
-            left = self._backend.run(self._backend.append(self._keys, given, leave_out))
-            self._backend.after_append(self._keys, left)
+            dedup = Dedup.SKIP_KNOWN if unless_known else Dedup.OFF
+            result = self._backend.run(self._backend.append(self._keys, given, dedup))
+            self._backend.after_append(self._keys, result)
 
     async def aappend(self, messages: Sequence[MessageLike] | MessageLike, *, unless_known: bool = True) -> None:
-        """Store messages. See `append`."""
+        """Store messages in one round trip. See `append`."""
         await self._backend.prepare(counting=True)
         if given := _listed(messages):
-            leave_out = Dedup.SKIP_KNOWN if unless_known else Dedup.OFF
-            left = await self._backend.arun(self._backend.append(self._keys, given, leave_out))
-            await self._backend.aafter_append(self._keys, left)
+            dedup = Dedup.SKIP_KNOWN if unless_known else Dedup.OFF
+            result = await self._backend.arun(self._backend.append(self._keys, given, dedup))
+            await self._backend.aafter_append(self._keys, result)
 
     def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
-        """Store what is new of a conversation that is held elsewhere, and read the session, in one round trip.
+        """Store the new messages of a conversation that is kept elsewhere too, and load the session. One round trip.
 
-        What is new is what comes after the newest message whose id the session knows, so the whole conversation may be
-        given each time; its messages should have ids.
+        New are the messages after the newest one whose id the session knows. So the whole conversation may be given
+        each time. Its messages should have ids.
 
         Args:
             messages: The conversation so far, or its newest messages, oldest first.
-            after: Id of a message that is known to be stored, where the holder remembers one: neither it nor an older
-                one is stored again, even if the session was deleted since.
+            after: Id of a message that is known to be stored. Neither it nor an older message is stored again, even if
+                the session was deleted since.
+
+        Returns:
+            The session, with the new messages.
 
         Raises:
-            InvalidMessageError: One of them is not a message, or cannot be stored. None was.
-            InvalidInputError: The session is of another user than was given.
+            InvalidMessageError: One of them is not a message, or cannot be stored. None was stored.
+            InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        followed = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=True))
-        self._backend.after_append(self._keys, followed.left)
-        return followed.memory or Memory()
+        result = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=True))
+        self._backend.after_append(self._keys, result.left)
+        return result.memory or Memory()
 
     async def acatch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
-        """Store what is new of a conversation, and read the session. See `catch_up`."""
+        """Store the new messages of a conversation that is kept elsewhere too, and load the session. See `catch_up`."""
         await self._backend.prepare(counting=True)
-        followed = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=True))
-        await self._backend.aafter_append(self._keys, followed.left)
-        return followed.memory or Memory()
+        result = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=True))
+        await self._backend.aafter_append(self._keys, result.left)
+        return result.memory or Memory()
 
     def append_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
-        """Store what is new of a conversation that is held elsewhere. As `catch_up`, but reads nothing."""
-        followed = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=False))
-        self._backend.after_append(self._keys, followed.left)
+        """Store the new messages of a conversation that is kept elsewhere too. Like `catch_up`, but loads nothing."""
+        result = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=False))
+        self._backend.after_append(self._keys, result.left)
 
     async def aappend_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
-        """Store what is new of a conversation that is held elsewhere. See `append_new`."""
+        """Store the new messages of a conversation that is kept elsewhere too. See `append_new`."""
         await self._backend.prepare(counting=True)
-        followed = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=False))
-        await self._backend.aafter_append(self._keys, followed.left)
+        result = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=False))
+        await self._backend.aafter_append(self._keys, result.left)
 
     def load(self) -> Memory:
-        """Read the summary and the messages after it, in one round trip.
+        """Load the summary and the messages after it, in one round trip.
+
+        Returns:
+            The session. It is empty if there is none.
 
         Raises:
-            InvalidInputError: The session is of another user than was given.
+            InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
         return self._backend.run(self._backend.load(self._keys))
 
     async def aload(self) -> Memory:
-        """Read the summary and the messages after it. See `load`."""
+        """Load the summary and the messages after it, in one round trip. See `load`."""
         return await self._backend.arun(self._backend.load(self._keys))
 
     def compact(self) -> CompactionReport:
-        """Fold the oldest messages into the summary, until nothing is due.
+        """Compact the session now: summarize its oldest messages, and remove them, until the window is within bounds.
 
-        Waits for another worker that is at it, but not for the end of a pause after a failure.
+        Waits if another worker compacts the session. Does not wait for the end of a pause after a failure.
 
         Returns:
-            What was done.
+            How many messages were summarized.
 
         Raises:
-            SummarizationError: The summarizer failed. What was not folded stays in the list.
-            EmbeddingError: With recall, the embedding model failed. What was not indexed stays in the list.
+            SummarizationError: The summarizer failed. The messages that it should have summarized are still there.
+            EmbeddingError: With recall, the embedding model failed. The messages that could not be indexed are still
+                there.
             EmbeddingMismatchError: With recall, the index was made with another model.
             StoreError: Redis refused, or could not be reached.
         """
         return _or_raise(self._backend.compact(self._keys))
 
     async def acompact(self) -> CompactionReport:
-        """Fold the oldest messages into the summary. See `compact`."""
+        """Compact the session now. See `compact`."""
         return _or_raise(await self._backend.acompact(self._keys))
 
     def delete(self) -> bool:
-        """Delete the session and everything of it.
+        """Delete the session: its messages, its summary, and its documents in the search index.
 
         Returns:
-            Whether there was one.
+            Whether the session existed.
 
         Raises:
-            InvalidInputError: The session is of another user than was given.
+            InvalidInputError: The session belongs to another user.
+            StoreError: Redis refused, or could not be reached.
         """
         return self._backend.run(self._backend.delete(self._keys))
 
     async def adelete(self) -> bool:
-        """Delete the session and everything of it. See `delete`."""
+        """Delete the session. See `delete`."""
         return await self._backend.arun(self._backend.delete(self._keys))
 
-    def search(self, text: str, k: int = 4, **fields: Any) -> list[Document]:
-        """Search what was said in this session, in its window or before.
+    def search(self, text: str, k: int = 4, **options: Unpack[SearchOptions]) -> list[Document]:
+        """Search all messages of this session: those in the window, and those that were summarized.
 
         Args:
-            text: What to find.
-            k: Documents to return at most.
-            **fields: See `MotorheadRetriever`.
+            text: What to search for.
+            k: How many documents to return at most.
+            **options: Such as `search_type`, `roles` or `neighbors`. See `MotorheadRetriever`.
 
         Returns:
-            Messages as documents, the best first.
+            The messages as documents, best first.
 
         Raises:
             RecallNotConfiguredError: There is no embedding model.
-            InvalidInputError: A field cannot be used.
-            EmbeddingError: The model failed, and the search is not `"hybrid"`, which then goes by words.
+            InvalidInputError: There is no such option, or its value cannot be used.
+            EmbeddingError: The embedding model failed. A `"hybrid"` search does not raise it, but searches for the
+                words alone.
             EmbeddingMismatchError: The index was made with another model.
             StoreError: Redis refused, could not be reached, or has no search module.
+
+        Example:
+            ```python
+            session.search("Where does Bob want to move?", k=3, neighbors=1)
+            ```
         """
-        return self._retriever(k, fields).invoke(text)
+        query = self._query(text, k, options)
+        return to_documents(self._backend.run(self._backend.search(query)), query, self.namespace)
 
-    async def asearch(self, text: str, k: int = 4, **fields: Any) -> list[Document]:
-        """Search what was said in this session. See `search`."""
-        return await self._retriever(k, fields).ainvoke(text)
+    async def asearch(self, text: str, k: int = 4, **options: Unpack[SearchOptions]) -> list[Document]:
+        """Search all messages of this session. See `search`."""
+        query = self._query(text, k, options)
+        await self._backend.prepare()
+        return to_documents(await self._backend.arun(self._backend.search(query)), query, self.namespace)
 
-    def _retriever(self, k: int, fields: dict[str, Any]) -> MotorheadRetriever:
-        return self._motorhead.retriever(self.session_id, self.user_id, k=k, **fields)
+    def _query(self, text: str, k: int, options: SearchOptions) -> Query:
+        from langchain_motorhead.recall.search_options import to_query
+
+        self._backend.check_search()
+        return to_query(text, self.namespace, session_id=self.session_id, user_id=self.user_id, k=k, **options)
 
 
 def _listed(messages: Sequence[MessageLike] | MessageLike) -> Sequence[MessageLike]:

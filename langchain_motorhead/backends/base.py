@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
@@ -73,6 +74,12 @@ class Backend(Protocol):
 
     def search(self, query: Query) -> Steps[list[Hit]]:
         """Search what was said."""
+
+    def create_index(self) -> Steps[None]:
+        """Create the search index unless it exists."""
+
+    def reindex(self, report: Report) -> Steps[int]:
+        """Build the search index anew. Return how many documents were embedded."""
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now."""

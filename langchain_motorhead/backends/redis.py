@@ -6,8 +6,11 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.recall import index
 from langchain_motorhead.recall import search as searching
+from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions import registry as sessions
@@ -99,6 +102,14 @@ class RedisBackend:
         """Search what was said."""
         return searching.search(query, self.engine.recall)
 
+    def create_index(self) -> Flow[None]:
+        """Create the search index unless it exists."""
+        return _create_index(self.engine.recall)
+
+    def reindex(self, report: Report) -> Flow[int]:
+        """Build the search index anew. Return how many documents were embedded."""
+        return reindex(self.engine.recall, report, one_slot=self.engine.one_slot)
+
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now."""
         self.engine.check_open()
@@ -143,3 +154,7 @@ class RedisBackend:
         self.engine.retry_queue.close()
         await self.engine.background.aclose()
         await self.connection.aclose()
+
+
+def _create_index(indexer: Indexer) -> Flow[None]:
+    yield from index.set_up(indexer)

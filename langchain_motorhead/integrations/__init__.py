@@ -1,1 +1,1 @@
-"""LangChain and LangGraph interfaces: middleware, nodes, history, memory, retriever and store."""
+"""Integrations: LangChain's chat history, chain memory and retriever; LangGraph's nodes and store; agent middleware."""

@@ -1,4 +1,7 @@
-"""What the faces of LangGraph have in common: whose run it is, and what its model is to be shown."""
+"""One run of an agent or graph: whose session it is, what was loaded for it, and what recall finds for it.
+
+Shared by the agent middleware and the graph nodes.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +14,35 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError, SearchUnavailableError, StoreError
-from langchain_motorhead.integrations.prompt import run_of, said
+from langchain_motorhead.handle import Handle
+from langchain_motorhead.integrations.prompt import run_messages, without_summaries
+from langchain_motorhead.integrations.retriever import MotorheadRetriever
 from langchain_motorhead.recall.rendering import as_lines
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.integrations.retriever import MotorheadRetriever
     from langchain_motorhead.session import Session
 
 logger = logging.getLogger(__name__)
 
 Scope: TypeAlias = Literal["session", "user", "namespace"]
 
-_MOST_RUNS = 1_024
-_MOST_OWN = 100
-_LONGEST_QUERY = 2_000  # characters: the rest of a pasted document hardly says more of what is wanted
+MAX_CACHED_RUNS_COUNT = 1_024
+MAX_EXTRA_RESULTS_COUNT = 100
+# The rest of a pasted document hardly says more of what is wanted.
+MAX_QUERY_CHARS = 2_000
 
 
 @dataclass(slots=True)
 class RunMemory:
-    """What a run began with, and how far it is stored.
+    """What was loaded at the start of a run, and how much of the run is stored.
 
     Attributes:
-        memory: The session as it was.
-        recalled: Lines that were found for it.
-        stored: Id of the newest message of the run that is stored.
+        memory: The session at the start of the run.
+        recalled: What recall found for the run, as lines of text.
+        stored: Id of the newest message of the run that is stored in the session.
     """
 
     memory: Memory
@@ -47,10 +51,11 @@ class RunMemory:
 
 
 class RunCache:
-    """What was loaded for the runs under way, so that a session is read once a run.
+    """A cache of the `RunMemory` of current runs, so that each run loads its session once.
 
-    Forgetting costs a round trip, no more, and the oldest go when there are too many. A run is told by the control that
-    LangGraph makes for each invocation: one that was interrupted and is resumed is another.
+    If an entry is missing, the session is loaded again, which costs a round trip. So the oldest entries can be dropped
+    when there are too many. LangGraph makes a control object for each invocation, which is the key of a run: a run that
+    was interrupted and then resumed counts as another run.
     """
 
     def __init__(self) -> None:
@@ -58,35 +63,35 @@ class RunCache:
         self._loaded: dict[tuple[Any, ...], tuple[Any, RunMemory]] = {}
 
     def put(self, control: Any, session: Session, loaded: RunMemory) -> None:
-        """Keep what was loaded for a run."""
+        """Store what was loaded for a run. Without a control object, as outside of a graph, nothing is stored."""
         if control is None:
             return
         with self._lock:
-            # Kept with it, so that no other object gets its id.
+            # The entry refers to the control object, so that no other object can get the same id().
             self._loaded[_key(control, session)] = control, loaded
-            while len(self._loaded) > _MOST_RUNS:
+            while len(self._loaded) > MAX_CACHED_RUNS_COUNT:
                 del self._loaded[next(iter(self._loaded))]
 
     def get(self, control: Any, session: Session) -> RunMemory | None:
-        """Give what was loaded for a run, if it is still there."""
+        """Return what was loaded for a run, or None."""
         return self._loaded.get(_key(control, session), (None, None))[1]
 
     def pop(self, control: Any, session: Session) -> RunMemory | None:
-        """Give what was loaded for a run, and forget it."""
+        """Remove the entry of a run, and return what was loaded for it, or None."""
         with self._lock:
             return self._loaded.pop(_key(control, session), (None, None))[1]
 
 
 @dataclass(frozen=True, slots=True)
 class RecallPolicy:
-    """How much is found for a run, and where.
+    """How many messages recall finds for a run, and where it searches.
 
     Args:
-        k: Messages to find. 0 for none.
-        scope: Where. None for the user's sessions where the run has a user, else the session.
+        k: How many messages to find. 0 for none.
+        scope: Where to search. None for the user's sessions if the run has a user, otherwise the session.
 
     Raises:
-        InvalidInputError: One of them cannot be used.
+        InvalidInputError: An argument cannot be used.
     """
 
     k: int = 0
@@ -94,85 +99,95 @@ class RecallPolicy:
 
     def __post_init__(self) -> None:
         if not isinstance(self.k, int) or isinstance(self.k, bool) or self.k < 0:
-            raise InvalidInputError(f"recall is how many messages to find, from 0, not {self.k!r}")
+            raise InvalidInputError(f"recall is the number of messages to find, from 0, not {self.k!r}")
         if self.scope not in (None, "session", "user", "namespace"):
             raise InvalidInputError(f'recall_scope must be "session", "user" or "namespace", not {self.scope!r}')
 
-    def check(self, motorhead: Motorhead) -> None:
-        """Refuse what cannot work before anything is run.
+    def check(self, motorhead: Handle) -> None:
+        """Raise an error now if every run would fail.
 
         Raises:
-            InvalidInputError: It is no Motorhead.
+            InvalidInputError: The argument is not a `Motorhead`, or `k` is too large.
             RecallNotConfiguredError: There is no embedding model.
         """
-        from langchain_motorhead.client import Motorhead
-
-        if not isinstance(motorhead, Motorhead):
-            raise InvalidInputError(f"motorhead must be a Motorhead, not {type(motorhead).__name__}")
+        Handle.check(motorhead)
         if self.k:
-            motorhead.retriever(k=self.k)
+            motorhead._backend.check_search()
+            MotorheadRetriever(motorhead=motorhead, k=self.k)
 
-    def find(self, motorhead: Motorhead, session: Session, memory: Memory, state: Sequence[BaseMessage]) -> str:
-        """Find what was said before the window and fits what the run is about.
+    def find(self, motorhead: Handle, session: Session, memory: Memory, state: Sequence[BaseMessage]) -> str:
+        """Search for messages that are older than the window and concern the user's newest message.
 
-        An embedding model or a search that fails is reported in the log, and nothing is found: the run goes on.
+        If the embedding model or the search fails, a warning is logged and nothing is found, so that the run goes on.
+
+        Args:
+            motorhead: Where to search.
+            session: The session of the run.
+            memory: The session as it was loaded. What it has is in the prompt anyway, so it is not searched.
+            state: The messages of the run's state.
+
+        Returns:
+            The messages as lines of text, or an empty string.
 
         Raises:
-            InvalidInputError: The scope is a user's, and the run has none.
+            InvalidInputError: The scope is `"user"`, and the run has no user.
             SearchUnavailableError: This Redis has no search module.
             EmbeddingMismatchError: The index was made with another model.
         """
         query = self._query(state)
         if not query:
             return ""
-        own = _unseen(state, memory)
+        own = _outside_window(state, memory)
         try:
             return self._lines(self._retriever(motorhead, session, memory, own).invoke(query), own)
         except (EmbeddingError, StoreError) as error:
             return _nothing_found(session, error)
 
-    async def afind(self, motorhead: Motorhead, session: Session, memory: Memory, state: Sequence[BaseMessage]) -> str:
-        """Find what was said before the window and fits what the run is about. See `find`."""
+    async def afind(self, motorhead: Handle, session: Session, memory: Memory, state: Sequence[BaseMessage]) -> str:
+        """Search for messages that are older than the window. See `find`."""
         query = self._query(state)
         if not query:
             return ""
-        await motorhead._backend.prepare()  # which imports what searching needs
-        own = _unseen(state, memory)
+        await motorhead._backend.prepare()  # imports what a search needs, off the event loop
+        own = _outside_window(state, memory)
         try:
             return self._lines(await self._retriever(motorhead, session, memory, own).ainvoke(query), own)
         except (EmbeddingError, StoreError) as error:
             return _nothing_found(session, error)
 
     def _query(self, state: Sequence[BaseMessage]) -> str:
-        """Give the text that a run is about: of the newest message of a human."""
-        newest = next((message for message in reversed(said(state)) if isinstance(message, HumanMessage)), None)
-        return newest.text.strip()[:_LONGEST_QUERY] if self.k and newest is not None else ""
+        """Return what to search for: the text of the user's newest message, shortened."""
+        humans = (message for message in reversed(without_summaries(state)) if isinstance(message, HumanMessage))
+        newest = next(humans, None)
+        return newest.text.strip()[:MAX_QUERY_CHARS] if self.k and newest is not None else ""
 
     def _lines(self, documents: Sequence[Document], own: set[str | None]) -> str:
         return as_lines([document for document in documents if document.id not in own][: self.k])
 
     def _retriever(
-        self, motorhead: Motorhead, session: Session, memory: Memory, own: set[str | None]
+        self, motorhead: Handle, session: Session, memory: Memory, own: set[str | None]
     ) -> MotorheadRetriever:
         scope = self.scope or ("session" if session.user_id is None else "user")
         if scope == "user" and session.user_id is None:
             raise InvalidInputError(
                 'recall_scope="user" needs a user: give user_id in the context, or in the configurable of the config'
             )
-        return motorhead.retriever(
+        retriever = MotorheadRetriever(
+            motorhead=motorhead,
             session_id=session.session_id if scope == "session" else None,
             user_id=None if scope == "namespace" else session.user_id,
-            k=self.k + min(len(own), _MOST_OWN),
-        ).without((session.session_id, memory.start))
+            k=self.k + min(len(own), MAX_EXTRA_RESULTS_COUNT),  # the run's own messages are found too, and left out
+        )
+        return retriever.without((session.session_id, memory.start))
 
 
-def session_of(motorhead: Motorhead, context: Any, config: Mapping[str, Any]) -> Session:
-    """Give the session of a run: of the ids in its context, else in its config.
+def session_of(motorhead: Handle, context: Any, config: Mapping[str, Any]) -> Session:
+    """Return the session of a run. Its ids are taken from the run's context, otherwise from its config.
 
     Args:
         motorhead: Where the session is.
-        context: The runtime's context, with attributes or items `session_id` and `user_id`, or None.
-        config: Its `configurable` has a `thread_id`, and maybe a `user_id`.
+        context: The context of the run: an object or a mapping with `session_id` and `user_id`, or None.
+        config: The config of the run. Its `configurable` has a `thread_id`, and may have a `user_id`.
 
     Raises:
         InvalidInputError: There is neither a `session_id` nor a `thread_id`.
@@ -192,10 +207,10 @@ def session_of(motorhead: Motorhead, context: Any, config: Mapping[str, Any]) ->
     return motorhead.session(str(session_id), None if user_id is None else str(user_id))
 
 
-def _unseen(state: Sequence[BaseMessage], memory: Memory) -> set[str | None]:
-    """List the run's own messages that have left the window already, as in a run that outgrows it."""
-    shown = {message.id for message in memory.messages}
-    return {message.id for message in run_of(state, shown)} - shown
+def _outside_window(state: Sequence[BaseMessage], memory: Memory) -> set[str | None]:
+    """Return the ids of the run's own messages that left the window already, as in a run with very many messages."""
+    window = {message.id for message in memory.messages}
+    return {message.id for message in run_messages(state, window)} - window
 
 
 def _key(control: Any, session: Session) -> tuple[Any, ...]:
@@ -209,5 +224,5 @@ def _field(context: Any, name: str) -> Any:
 def _nothing_found(session: Session, error: Exception) -> str:
     if isinstance(error, SearchUnavailableError):
         raise error
-    logger.warning("session %r: nothing was recalled: %s", session.session_id, error)
+    logger.warning("session %r: recall failed, so the run goes on without it: %s", session.session_id, error)
     return ""

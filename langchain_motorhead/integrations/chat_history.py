@@ -1,4 +1,4 @@
-"""A session as LangChain's `BaseChatMessageHistory`, and what `RunnableWithMessageHistory` needs of it."""
+"""`MotorheadChatMessageHistory`: a session as a `BaseChatMessageHistory` of LangChain."""
 
 from __future__ import annotations
 
@@ -10,32 +10,30 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.handle import motorhead_of
-from langchain_motorhead.integrations.runnable_history import _ENTER, _EXIT, _hook
+from langchain_motorhead.handle import Handle
+from langchain_motorhead.integrations.runnable_history import Hook, calling_hook
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from langchain_motorhead.client import Motorhead
     from langchain_motorhead.options import UrlOptions
     from langchain_motorhead.session import Session
 
-# Runs under way whose history is remembered, at most.
-_MOST_RUNS = 256
+MAX_REMEMBERED_RUNS_COUNT = 256
 
 
 class MotorheadChatMessageHistory(BaseChatMessageHistory):
     """A session as a chat message history. Making one does no I/O.
 
-    Its `messages` are the summary, as a system message, then every message that is not in it.
+    Its `messages` are the summary, as a system message, and then every message that the summary does not cover.
 
     Args:
-        session_id: Any string but the empty one.
-        user_id: Whose session it is.
-        motorhead: The configuration to work with; or give one of the next two.
-        url: Of Redis or of a server, as `Motorhead.from_url` takes it.
+        session_id: Any string that is not empty.
+        user_id: Id of the user whose session it is.
+        motorhead: A `Motorhead`. Or give `url` or `client` instead.
+        url: URL of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        **options: With `url` or `client`: see `Options`, and for a server `RemoteOptions`.
+        **options: With `url` or `client`: see `Options`, or `RemoteOptions` for a server.
 
     Raises:
         InvalidInputError: An argument cannot be used.
@@ -53,72 +51,88 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         session_id: str,
         *,
         user_id: str | None = None,
-        motorhead: Motorhead | None = None,
+        motorhead: Handle | None = None,
         url: str | None = None,
         client: Any = None,
         **options: Unpack[UrlOptions],
     ) -> None:
         super().__init__()
-        self.motorhead = motorhead_of(motorhead, url, client, **options)
+        self.motorhead = Handle.resolve(motorhead, url, client, **options)
         self.session: Session = self.motorhead.session(session_id, user_id)
-        self._handed_out: list[tuple[str | None, ...]] = []
+        self._given_to_runs: list[tuple[str | None, ...]] = []
         self._ending: set[int] = set()
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]
-        """The summary, as a system message, and the messages after it; read in one round trip."""
+        """The summary, as a system message, and the messages after it. Each access loads them, in one round trip.
+
+        Raises:
+            InvalidInputError: The session belongs to another user.
+            StoreError: Redis refused, or could not be reached.
+        """
         caller = sys._getframe(1)
-        return [] if self._is_end(caller) else self._noted(caller, self.session.load().as_messages())
+        return [] if self._is_end(caller) else self._remembered(caller, self.session.load().as_messages())
 
     async def aget_messages(self) -> list[BaseMessage]:
-        """Read the summary, as a system message, and the messages after it, in one round trip."""
+        """Load the summary, as a system message, and the messages after it, in one round trip. See `messages`."""
         caller = sys._getframe(1)
-        return [] if self._is_end(caller) else self._noted(caller, (await self.session.aload()).as_messages())
+        return [] if self._is_end(caller) else self._remembered(caller, (await self.session.aload()).as_messages())
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """Store messages, in one round trip, all or none of them."""
+        """Store messages in one round trip: all of them, or none if an error is raised.
+
+        Raises:
+            InvalidMessageError: One of them is not a message, or cannot be stored.
+            StoreError: Redis refused, or could not be reached.
+        """
         new, is_run = self._new(sys._getframe(1), messages)
         self.session.append(new, unless_known=not is_run)
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
-        """Store messages, in one round trip, all or none of them."""
+        """Store messages in one round trip. See `add_messages`."""
         new, is_run = self._new(sys._getframe(1), messages)
         await self.session.aappend(new, unless_known=not is_run)
 
     def clear(self) -> None:
-        """Delete the session and everything of it."""
+        """Delete the session: its messages, its summary, and its documents in the search index."""
         self.session.delete()
 
     async def aclear(self) -> None:
-        """Delete the session and everything of it."""
+        """Delete the session. See `clear`."""
         await self.session.adelete()
 
-    # RunnableWithMessageHistory without `history_messages_key` reads the history again when the run ends, and cuts as
-    # many messages off its input as the history has by then. If it got shorter meanwhile (a compaction) it would store
-    # old messages again; if it got longer (another writer) it would drop the user's. So the hook that runs at the end
-    # is shown an empty history, hence cuts nothing off, and what it then adds is rid of the very messages that a hook
-    # at the start was handed, where it begins with them. Only these hooks are treated so, and no other caller.
+    # Without `history_messages_key`, RunnableWithMessageHistory loads the history again when the run ends, and takes
+    # that many messages off the front of the run's messages: it assumes that they begin with the history. If the
+    # history became shorter during the run (by a compaction), it would store old messages again. If it became longer
+    # (by another writer), it would drop messages of the user. Therefore the hook at the end gets an empty history, so
+    # that it takes nothing off. From the messages that it then adds, this class takes off those that the hook at the
+    # start was given, if they begin with them. No other caller is treated like this.
 
     def _is_end(self, caller: FrameType) -> bool:
-        if _hook(caller) != _EXIT:
+        """Return whether the hook at the end of a run calls, and note that its messages are yet to come."""
+        if calling_hook(caller) is not Hook.EXIT:
             return False
         self._ending.add(id(caller))
         return True
 
-    def _noted(self, caller: FrameType, messages: list[BaseMessage]) -> list[BaseMessage]:
-        if messages and _hook(caller) == _ENTER:
-            self._handed_out.append(tuple(message.id for message in messages))
-            del self._handed_out[:-_MOST_RUNS]
+    def _remembered(self, caller: FrameType, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """Return the messages, and remember their ids if the hook at the start of a run calls."""
+        if messages and calling_hook(caller) is Hook.ENTER:
+            self._given_to_runs.append(tuple(message.id for message in messages))
+            del self._given_to_runs[:-MAX_REMEMBERED_RUNS_COUNT]
         return messages
 
-    # A run's messages are stored even if a model gives them the same id each time.
     def _new(self, caller: FrameType, messages: Sequence[BaseMessage]) -> tuple[Sequence[BaseMessage], bool]:
-        is_run = _hook(caller) == _EXIT
+        """Return the messages to store, and whether they are those of a run, which are stored even if an id is known.
+
+        Some models give each of their messages the same id.
+        """
+        is_run = calling_hook(caller) is Hook.EXIT
         if id(caller) not in self._ending or not is_run:
             return messages, is_run
         self._ending.discard(id(caller))
         ids = tuple(message.id for message in messages)
-        known = max((given for given in self._handed_out if ids[: len(given)] == given), key=len, default=())
+        known = max((given for given in self._given_to_runs if ids[: len(given)] == given), key=len, default=())
         if known:
-            self._handed_out.remove(known)
+            self._given_to_runs.remove(known)
         return messages[len(known) :], True

@@ -1,4 +1,4 @@
-"""A session as LangChain's `BaseMemory`, for `LLMChain(memory=...)` and its kin."""
+"""`MotorheadMemory`: a session as a `BaseMemory` of LangChain, for `LLMChain` and similar chains."""
 
 from __future__ import annotations
 
@@ -9,41 +9,25 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, get_bu
 from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, ValidationError
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.handle import motorhead_of
+from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
+from langchain_motorhead.options import DEFAULTS, REMOTE_DEFAULTS, UrlOptions
 from langchain_motorhead.sessions.load import Memory
 
-# Fields that are the Motorhead's options, where the memory makes its own.
-_OPTIONS = frozenset(
-    {
-        "llm",
-        "embeddings",
-        "recall",
-        "window",
-        "namespace",
-        "compaction",
-        "ttl",
-        "fallback",
-        "token_counter",
-        "summary_timeout",
-        "max_concurrency",
-        "api_key",
-        "client_id",
-        "timeout",
-    }
-)
+OPTIONS = frozenset(UrlOptions.__annotations__)
+"""Fields that are options of the `Motorhead` that the memory makes for itself."""
 
 
 class MotorheadMemory(BaseMemory):
     """A session as the memory of a chain. Making one does no I/O.
 
     Attributes:
-        session_id: Any string but the empty one.
-        user_id: Whose session it is.
-        motorhead: The configuration to work with; or give `url` or `client`.
-        url: Of Redis or of a server, as `Motorhead.from_url` takes it.
+        session_id: Any string that is not empty.
+        user_id: Id of the user whose session it is.
+        motorhead: A `Motorhead`. Or give `url` or `client` instead, with options.
+        url: URL of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        llm: With `url` or `client`, this and the next ten: see `Options`.
+        llm: With `url` or `client`, as are the next ten: see `Options`.
         embeddings: See `Options`.
         recall: See `Options`.
         window: See `Options`.
@@ -54,16 +38,22 @@ class MotorheadMemory(BaseMemory):
         token_counter: See `Options`.
         summary_timeout: See `Options`.
         max_concurrency: See `Options`.
-        api_key: With the `url` of a server, this and the next two: see `RemoteOptions`.
+        api_key: With the `url` of a server, as are the next two: see `RemoteOptions`.
         client_id: See `RemoteOptions`.
         timeout: See `RemoteOptions`.
-        memory_key: Variable of the prompt that gets the conversation.
-        summary_key: Variable that gets the summary. By default it is in the conversation, as its first message.
-        input_key: Input of the chain to store. By default the only one that is no variable of ours.
-        output_key: Output of the chain to store. By default the only one, or `"output"`.
-        return_messages: Whether the prompt gets messages rather than a text.
-        human_prefix: Who the user is in the text.
-        ai_prefix: Who the model is in the text.
+        memory_key: The variable of the prompt that gets the conversation.
+        summary_key: The variable of the prompt that gets the summary. By default the summary is the first message of
+            the conversation.
+        input_key: The input of the chain that is stored as the human's message. By default the only input that is not
+            a variable of this memory.
+        output_key: The output of the chain that is stored as the model's message. By default the only output, or
+            `"output"`.
+        return_messages: Whether the prompt gets a list of messages instead of one text.
+        human_prefix: Name of the human in the text.
+        ai_prefix: Name of the model in the text.
+
+    Raises:
+        InvalidInputError: There is no such field, or its value cannot be used.
 
     Example:
         ```python
@@ -84,16 +74,16 @@ class MotorheadMemory(BaseMemory):
     embeddings: Any = None
     recall: Any = None
     window: Any = None
-    namespace: str = "default"
-    compaction: str = "background"
+    namespace: str = DEFAULTS["namespace"]
+    compaction: str = DEFAULTS["compaction"]
     ttl: Any = None
     fallback: Any = None
     token_counter: Any = None
-    summary_timeout: float = 60.0
-    max_concurrency: int = 16
+    summary_timeout: float = DEFAULTS["summary_timeout"]
+    max_concurrency: int = DEFAULTS["max_concurrency"]
     api_key: str | None = Field(default=None, repr=False)
     client_id: str | None = None
-    timeout: float = 30.0
+    timeout: float = REMOTE_DEFAULTS["timeout"]
     memory_key: str = "history"
     summary_key: str | None = None
     input_key: str | None = None
@@ -109,15 +99,14 @@ class MotorheadMemory(BaseMemory):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
-            raise InvalidInputError(f"MotorheadMemory cannot be made: {problems}") from error
-        options: Any = {name: getattr(self, name) for name in _OPTIONS & self.model_fields_set}
-        motorhead = motorhead_of(self.motorhead, self.url, self.client, **options)
+            raise InvalidInputError.from_validation(type(self).__name__, error, type(self).model_fields) from error
+        options: Any = {name: getattr(self, name) for name in OPTIONS & self.model_fields_set}
+        motorhead = Handle.resolve(self.motorhead, self.url, self.client, **options)
         self._history = MotorheadChatMessageHistory(self.session_id, user_id=self.user_id, motorhead=motorhead)
 
     @property
     def memory_variables(self) -> list[str]:
-        """Variables of the prompt that this memory fills."""
+        """The variables of the prompt that this memory fills."""
         return [self.memory_key] if self.summary_key is None else [self.memory_key, self.summary_key]
 
     @property
@@ -127,11 +116,11 @@ class MotorheadMemory(BaseMemory):
 
     @property
     def context(self) -> str | None:
-        """The summary, as of the last time that the session was read."""
+        """The summary when the session was last loaded, or None."""
         return self._context
 
     async def init(self) -> None:
-        """Read the session, so that `context` is known. Not needed for anything else.
+        """Load the session, so that `context` has the summary. Nothing else needs it.
 
         Raises:
             StoreError: Redis refused, or could not be reached.
@@ -139,72 +128,88 @@ class MotorheadMemory(BaseMemory):
         self._context = (await self._history.session.aload()).summary
 
     def close(self) -> None:
-        """Wait for work in the background, and close the connection. A `motorhead` that was given stays open."""
+        """Wait for work in the background, then close the connections. A `motorhead` that was given stays open."""
         if self.motorhead is None:
             self._history.motorhead.close()
 
     async def aclose(self) -> None:
-        """Wait for work in the background, and close the connection. See `close`."""
+        """Wait for work in the background, then close the connections. See `close`."""
         if self.motorhead is None:
             await self._history.motorhead.aclose()
 
     def load_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Read the conversation, in one round trip."""
+        """Load the conversation, in one round trip.
+
+        Args:
+            inputs: The inputs of the chain, which are not used.
+
+        Returns:
+            The values of `memory_variables`.
+
+        Raises:
+            InvalidInputError: The session belongs to another user.
+            StoreError: Redis refused, or could not be reached.
+        """
         return self._variables(self._history.session.load())
 
     async def aload_memory_variables(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Read the conversation, in one round trip."""
+        """Load the conversation, in one round trip. See `load_memory_variables`."""
         return self._variables(await self._history.session.aload())
 
     def save_context(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-        """Store what was asked and what was answered, in one round trip.
+        """Store an input and an output of the chain as messages, in one round trip.
+
+        Args:
+            inputs: The inputs of the chain. `input_key` says which one is stored.
+            outputs: The outputs of the chain. `output_key` says which one is stored.
 
         Raises:
-            InvalidInputError: It is not clear which input or output is meant.
+            InvalidInputError: There are several inputs or outputs, and no key says which one is meant.
+            StoreError: Redis refused, or could not be reached.
         """
         self._history.session.append(self._turn(inputs, outputs))
 
     async def asave_context(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-        """Store what was asked and what was answered. See `save_context`."""
+        """Store an input and an output of the chain as messages. See `save_context`."""
         await self._history.session.aappend(self._turn(inputs, outputs))
 
     def clear(self) -> None:
-        """Delete the session and everything of it."""
+        """Delete the session: its messages, its summary, and its documents in the search index."""
         self._context = None
         self._history.clear()
 
     async def aclear(self) -> None:
-        """Delete the session and everything of it."""
+        """Delete the session. See `clear`."""
         self._context = None
         await self._history.aclear()
 
     def delete_session(self) -> None:
-        """Delete the session, as Motorhead's client calls it."""
+        """Delete the session, under the name that the memory in langchain-community has for it."""
         self.clear()
 
     def _variables(self, memory: Memory) -> dict[str, Any]:
         self._context = memory.summary
         messages = memory.as_messages() if self.summary_key is None else memory.messages
-        said: Any = messages
+        history: Any = messages
         if not self.return_messages:
-            said = get_buffer_string(messages, human_prefix=self.human_prefix, ai_prefix=self.ai_prefix)
+            history = get_buffer_string(messages, human_prefix=self.human_prefix, ai_prefix=self.ai_prefix)
         if self.summary_key is None:
-            return {self.memory_key: said}
-        return {self.memory_key: said, self.summary_key: memory.summary or ""}
+            return {self.memory_key: history}
+        return {self.memory_key: history, self.summary_key: memory.summary or ""}
 
     def _turn(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> list[BaseMessage]:
-        # "stop" is an argument of the model that chains carry among their inputs.
+        # Chains have "stop" among their inputs, which is an argument for the model.
         known = {*self.memory_variables, "stop"}
-        asked = _chosen(inputs, self.input_key, [key for key in inputs if key not in known], "input_key")
+        question = _chosen(inputs, self.input_key, [key for key in inputs if key not in known], "input_key")
         answers = list(outputs) if len(outputs) == 1 or "output" not in outputs else ["output"]
-        answered = _chosen(outputs, self.output_key, answers, "output_key")
-        return [*_messages(asked, HumanMessage), *_messages(answered, AIMessage)]
+        answer = _chosen(outputs, self.output_key, answers, "output_key")
+        return [*_messages(question, HumanMessage), *_messages(answer, AIMessage)]
 
 
 def _chosen(values: dict[str, Any], key: str | None, candidates: list[str], option: str) -> Any:
     if key is None:
         if len(candidates) != 1:
-            raise InvalidInputError(f"which of {sorted(values)} is to be stored? Name it: {option}=...")
+            raise InvalidInputError(f"which one of {sorted(values)} shall be stored? Name it: {option}=...")
         key = candidates[0]
     if key not in values:
         raise InvalidInputError(f"{option}={key!r} is not among {sorted(values)}")

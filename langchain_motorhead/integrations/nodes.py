@@ -1,9 +1,9 @@
-"""Memory for graphs that are built by hand: nodes that load and save it."""
+"""Memory for LangGraph graphs: the nodes `load_memory` and `save_memory`, and a state for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from langchain_core.messages import AnyMessage, BaseMessage, convert_to_messages
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
@@ -14,53 +14,57 @@ from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
-from langchain_motorhead.integrations.prompt import add_to_system, prompt, said
+from langchain_motorhead.integrations.prompt import add_to_system, prompt, without_summaries
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
-    from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.handle import Handle
     from langchain_motorhead.session import Session
 
-_STORED = "motorhead_stored"
+STORED_KEY = "motorhead_stored"
 
 
 class MemoryState(MessagesState):
-    """A graph's state with a place for memory.
+    """The state of a graph with memory: LangGraph's `MessagesState`, and two keys that `load_memory` writes.
+
+    The input of a graph needs neither of the two.
 
     Attributes:
-        llm_input_messages: What the model is to be shown, for the next step alone: only the checkpoint between the two
-            has it, from which a run can be taken up at the model.
+        llm_input_messages: The prompt for the model. It exists in the next step only, and in the checkpoint before that
+            step, so that an interrupted run can be resumed at the model.
         motorhead_stored: Id of the newest message that is stored in the session.
     """
 
-    llm_input_messages: Annotated[list[AnyMessage], EphemeralValue]
-    motorhead_stored: str
+    llm_input_messages: NotRequired[Annotated[list[AnyMessage], EphemeralValue]]
+    motorhead_stored: NotRequired[str]
 
 
 def load_memory(
-    motorhead: Motorhead,
+    motorhead: Handle,
     *,
     messages_key: str = "messages",
     prompt_key: str = "llm_input_messages",
     recall: int = 0,
     recall_scope: Scope | None = None,
 ) -> Runnable[Any, Command[Any]]:
-    """Make a node that stores what is new among a graph's messages, and writes what the model is to be shown.
+    """Return a node that stores the new messages of a graph's state, and writes the prompt for the model.
 
-    That is the summary and what was recalled, as a system message, then the window and the messages of the run. It
-    costs one round trip, and may stand before each call of the model. The session is the `session_id` of the run's
-    context, else its `thread_id`.
+    The prompt is a system message with the summary and with what recall found, then the window, then the messages of
+    the run. The node takes one round trip, plus those of the search if `recall` is above 0. It may come before each
+    call of the model. The session is the `session_id` of the run's context, otherwise the `thread_id` of its config.
 
     Args:
         motorhead: Where the memory is.
-        messages_key: Where the state has the messages of the conversation.
-        prompt_key: Where to write what the model is to be shown.
-        recall: Messages to find in the long-term index, by the newest message of a human. 0 for none.
-        recall_scope: As of `MotorheadMiddleware`.
+        messages_key: The key of the state that has the messages of the conversation. Each message needs an id, which
+            the reducer `add_messages` gives it.
+        prompt_key: The key of the state that gets the prompt.
+        recall: How many older messages to search for, by the text of the user's newest message. 0 for none.
+        recall_scope: Where to search. See `MotorheadMiddleware`.
 
     Raises:
-        InvalidInputError: An argument cannot be used; at a run, no session can be told, or it is another user's.
-        RecallNotConfiguredError: `recall` is asked for, and the Motorhead has no embedding model.
+        InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
+        RecallNotConfiguredError: `recall` is above 0, and the `Motorhead` has no embedding model.
+        StoreError: In a run: Redis refused, or could not be reached.
 
     Example:
         ```python
@@ -69,65 +73,76 @@ def load_memory(
         graph.set_entry_point("load")
         ```
     """
-    recalling = RecallPolicy(recall, recall_scope)
-    recalling.check(motorhead)
+    policy = RecallPolicy(recall, recall_scope)
+    policy.check(motorhead)
 
     def load(state: Any, config: RunnableConfig) -> Command[Any]:
         session, messages = _session(motorhead, config), _messages(state, messages_key)
-        memory = session.catch_up(messages, after=_get(state, _STORED))
-        return written(memory, messages, recalling.find(motorhead, session, memory, messages))
+        memory = session.catch_up(messages, after=_get(state, STORED_KEY))
+        return update(memory, messages, policy.find(motorhead, session, memory, messages))
 
     async def aload(state: Any, config: RunnableConfig) -> Command[Any]:
         session, messages = _session(motorhead, config), _messages(state, messages_key)
-        memory = await session.acatch_up(messages, after=_get(state, _STORED))
-        return written(memory, messages, await recalling.afind(motorhead, session, memory, messages))
+        memory = await session.acatch_up(messages, after=_get(state, STORED_KEY))
+        return update(memory, messages, await policy.afind(motorhead, session, memory, messages))
 
-    def written(memory: Memory, messages: Sequence[BaseMessage], recalled: str) -> Command[Any]:
+    def update(memory: Memory, messages: Sequence[BaseMessage], recalled: str) -> Command[Any]:
         text, shown = prompt(memory, messages, recalled)
         system = add_to_system(None, text, memory.epoch)
         prompted = shown if system is None else [system, *shown]
-        # As pairs, in which LangGraph looks for no messages to stream to the user.
-        return Command(update=[(prompt_key, prompted), *_stored(messages).items()])
+        # A list of pairs: in a dict, LangGraph would look for messages and stream them to the user.
+        return Command(update=[(prompt_key, prompted), *_newest(messages).items()])
 
     return RunnableLambda(load, aload, name="load_memory")
 
 
-def save_memory(motorhead: Motorhead, *, messages_key: str = "messages") -> Runnable[Any, dict[str, Any]]:
-    """Make a node that stores what is new among a graph's messages, each message once, by its id. One round trip.
+def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnable[Any, dict[str, Any]]:
+    """Return a node that stores the new messages of a graph's state, each once, which its id ensures. One round trip.
 
     Args:
         motorhead: Where the memory is.
-        messages_key: Where the state has the messages of the conversation.
+        messages_key: The key of the state that has the messages of the conversation.
 
     Raises:
-        InvalidInputError: It is no Motorhead; at a run, no session can be told, or it is another user's.
+        InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
+        StoreError: In a run: Redis refused, or could not be reached.
     """
     RecallPolicy().check(motorhead)
 
     def save(state: Any, config: RunnableConfig) -> dict[str, Any]:
         messages = _messages(state, messages_key)
-        _session(motorhead, config).append_new(messages, after=_get(state, _STORED))
-        return _stored(messages)
+        _session(motorhead, config).append_new(messages, after=_get(state, STORED_KEY))
+        return _newest(messages)
 
     async def asave(state: Any, config: RunnableConfig) -> dict[str, Any]:
         messages = _messages(state, messages_key)
-        await _session(motorhead, config).aappend_new(messages, after=_get(state, _STORED))
-        return _stored(messages)
+        await _session(motorhead, config).aappend_new(messages, after=_get(state, STORED_KEY))
+        return _newest(messages)
 
     return RunnableLambda(save, asave, name="save_memory")
 
 
 def pre_model_hook(
-    motorhead: Motorhead, *, recall: int = 0, recall_scope: Scope | None = None
+    motorhead: Handle, *, recall: int = 0, recall_scope: Scope | None = None
 ) -> Runnable[Any, Command[Any]]:
-    """Make the `pre_model_hook` of `create_react_agent`: `load_memory` with the keys that it has there.
+    """Return the `pre_model_hook` for `create_react_agent`: `load_memory` with the keys of that agent's state.
 
-    The last answer of a run is stored when the thread goes on; with `post_model_hook=save_memory(motorhead)` at once.
+    The last answer of a run is stored when the thread goes on. Give `post_model_hook=save_memory(motorhead)` too to
+    store it at once.
+
+    Args:
+        motorhead: Where the memory is.
+        recall: How many older messages to search for. See `load_memory`.
+        recall_scope: Where to search. See `MotorheadMiddleware`.
+
+    Raises:
+        InvalidInputError: See `load_memory`.
+        RecallNotConfiguredError: See `load_memory`.
     """
     return load_memory(motorhead, recall=recall, recall_scope=recall_scope)
 
 
-def _session(motorhead: Motorhead, config: RunnableConfig) -> Session:
+def _session(motorhead: Handle, config: RunnableConfig) -> Session:
     try:
         context = getattr(get_runtime(), "context", None)
     except RuntimeError:  # called outside of a graph
@@ -138,19 +153,19 @@ def _session(motorhead: Motorhead, config: RunnableConfig) -> Session:
 def _messages(state: Any, key: str) -> Sequence[BaseMessage]:
     given = _get(state, key)
     if given is None:
-        raise InvalidInputError(f"the state has no {key!r}. Say where its messages are: messages_key=...")
+        raise InvalidInputError(f"the state has no key {key!r}. Name the key that has the messages: messages_key=...")
     messages = convert_to_messages(given)
     if any(message.id is None for message in messages):
         raise InvalidInputError(
-            f"a message in {key!r} has no id, by which it is known again. Annotate the key with add_messages, as "
-            "MessagesState does"
+            f"a message in {key!r} has no id, which is needed to store it only once. Annotate the key with "
+            "add_messages, as MessagesState does"
         )
-    return said(messages)
+    return without_summaries(messages)
 
 
 def _get(state: Any, key: str) -> Any:
     return state.get(key) if isinstance(state, dict) else getattr(state, key, None)
 
 
-def _stored(messages: Sequence[BaseMessage]) -> dict[str, Any]:
-    return {_STORED: messages[-1].id} if messages else {}
+def _newest(messages: Sequence[BaseMessage]) -> dict[str, Any]:
+    return {STORED_KEY: messages[-1].id} if messages else {}

@@ -1,10 +1,10 @@
-"""What was said, as LangChain documents: a retriever, and a tool over it."""
+"""`MotorheadRetriever`: search over messages as a retriever of LangChain, and a tool for agents that uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -12,55 +12,67 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.handle import motorhead_of
-from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.rendering import _speaker, as_lines
-from langchain_motorhead.storage.keys import session_keys
+from langchain_motorhead.handle import Handle
+from langchain_motorhead.options import UrlOptions
+from langchain_motorhead.recall.query import Query
+from langchain_motorhead.recall.rendering import as_lines, to_documents
+from langchain_motorhead.recall.search_options import (
+    DEFAULT_RESULTS_COUNT,
+    Fraction,
+    NeighborCount,
+    ResultCount,
+    SearchOptions,
+    SearchType,
+    to_query,
+)
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
-    from langchain_motorhead.client import Motorhead
-
-_OPTIONS = frozenset({"embeddings", "recall", "namespace", "api_key", "client_id"})
-_MOST, _MOST_NEIGHBORS = 10_000, 20
-
 
 class MotorheadRetriever(BaseRetriever):
-    """What was said, found again: in one session, in all of a user's, or in the whole namespace. Two round trips.
+    """A search over messages: of one session, of all sessions of a user, or of the whole namespace.
 
-    A document's `page_content` is what a message says. Its `id` and `metadata["message_id"]` are the message's id; the
-    metadata has `session_id`, `user_id`, `namespace`, `role`, `name`, `seq` (sequence number in the session), `created`
-    (when it was appended, ISO 8601, UTC) and `score` as well.
+    It finds messages in the window and those that were summarized. A search takes two round trips.
+
+    The `page_content` of a document is the text of a message. Its `id`, and `metadata["message_id"]`, is the id of the
+    message. The metadata also has `session_id`, `user_id`, `namespace`, `role`, `name`, `seq` (sequence number in the
+    session), `created` (when it was appended: ISO 8601, UTC) and `score`.
 
     Attributes:
-        motorhead: The configuration to work with; or give `url` or `client`, with `embeddings`.
-        url: Of Redis or of a server, as `Motorhead.from_url` takes it.
+        motorhead: A `Motorhead`. Or give `url` or `client` instead, with `embeddings`.
+        url: URL of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
         embeddings: With `url` or `client`: see `Options`.
         recall: With `url` or `client`: see `Options`.
         namespace: With `url` or `client`: see `Options`.
         api_key: With the `url` of a server: see `RemoteOptions`.
         client_id: With the `url` of a server: see `RemoteOptions`.
-        session_id: Search this session alone.
-        user_id: Search this user's sessions alone. Without either, the whole namespace is searched.
-        k: Documents to return at most.
-        search_type: `"hybrid"` goes by meaning and by words, and finds the most; `"similarity"` by meaning alone;
-            `"mmr"` too, preferring what does not repeat the rest.
-        score_threshold: Leave out what scores lower. The score of `"similarity"` and `"mmr"` is the similarity by the
-            index's metric, with `"cosine"` 1 at most; that of `"hybrid"`, from 0 to 1, is relative to the best of the
-            search.
-        roles: Only messages of these roles: LangChain's types, such as `"human"`, or a `ChatMessage`'s role.
-        after: Only messages appended at this time or later. A date is its start; a time without a zone is UTC.
-        before: Only messages appended before this time.
-        filter: Any filter of redisvl, on `role`, `name`, `created` (seconds since 1970), `seq`, `terms` (stemmed
-            words), and `session`, `user` and `namespace` (percent-encoded).
-        neighbors: Return each message with so many before and after it, as one document; `metadata["message_ids"]`
-            has the ids, that of the message that was found first. Of a long neighbor it has the first piece.
-        exclude_window: Leave out what is still in the list of its session, whichever that is: a session's own prompt
-            has it anyway.
-        fetch_k: For `"mmr"`: of how many to choose.
-        lambda_mult: For `"mmr"`: from 0, as diverse as can be, to 1, as similar.
+        session_id: Search this session only.
+        user_id: Search the sessions of this user only. Without `session_id` and `user_id`, the whole namespace is
+            searched.
+        k: How many documents to return at most.
+        search_type: `"hybrid"` compares meaning and words, and finds the most. `"similarity"` compares meaning only.
+            `"mmr"` does too, and prefers messages that do not repeat the others (maximal marginal relevance).
+        score_threshold: Leave out documents with a lower score. For `"similarity"` and `"mmr"` the score is the
+            similarity by the metric of the index, with `"cosine"` 1 at most. For `"hybrid"` it is from 0 to 1, relative
+            to the best document that was found.
+        roles: Find messages of these roles only: LangChain's types, such as `"human"`, or the role of a `ChatMessage`.
+        after: Find messages appended at this time or later. A date means its first moment; a time without a zone is in
+            UTC.
+        before: Find messages appended before this time.
+        filter: A filter expression of redisvl, on `role`, `name`, `created` (seconds since 1970), `seq`, `terms`
+            (stemmed words), and `session`, `user` and `namespace` (percent-encoded).
+        neighbors: Return each message together with this many messages before and after it, as one document. Its
+            `metadata["message_ids"]` has the ids, that of the message that was found first. Of a long neighbor, the
+            document has the first piece.
+        exclude_window: Leave out messages that are still in the window of their session, since the session's own prompt
+            has them anyway.
+        fetch_k: For `"mmr"`: how many messages to choose from.
+        lambda_mult: For `"mmr"`: from 0, as diverse as possible, to 1, as similar as possible.
+
+    Raises:
+        InvalidInputError: There is no such field, or its value cannot be used.
 
     Example:
         ```python
@@ -81,144 +93,107 @@ class MotorheadRetriever(BaseRetriever):
     client_id: str | None = None
     session_id: str | None = None
     user_id: str | None = None
-    k: int = Field(default=4, ge=1, le=_MOST)
-    search_type: Literal["hybrid", "similarity", "mmr"] = "hybrid"
+    k: ResultCount = DEFAULT_RESULTS_COUNT
+    search_type: SearchType = "hybrid"
     score_threshold: float | None = None
     roles: Sequence[str] | None = None
     after: datetime | date | None = None
     before: datetime | date | None = None
     filter: Any = None
-    neighbors: int = Field(default=0, ge=0, le=_MOST_NEIGHBORS)
+    neighbors: NeighborCount = 0
     exclude_window: bool = False
-    fetch_k: int = Field(default=20, ge=1, le=_MOST)
-    lambda_mult: float = Field(default=0.5, ge=0, le=1)
+    fetch_k: ResultCount = 20
+    lambda_mult: Fraction = 0.5
 
-    _motorhead: Motorhead = PrivateAttr()
+    _motorhead: Handle = PrivateAttr()
     _unseen: tuple[str, int] | None = PrivateAttr(default=None)
 
     def __init__(self, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
-            raise InvalidInputError(f"MotorheadRetriever cannot be made: {problems}") from error
-        # LangChain may make it anew with every field, those that were not given as well.
-        options: Any = {name: value for name in _OPTIONS if (value := getattr(self, name)) is not None}
-        self._motorhead = motorhead_of(self.motorhead, self.url, self.client, **options)
-        self.query("")  # checks the rest
+            raise InvalidInputError.from_validation(type(self).__name__, error, type(self).model_fields) from error
+        # LangChain may copy a retriever by giving all of its fields, so None means that an option was not given.
+        options: Any = {name: value for name in OPTIONS if (value := getattr(self, name)) is not None}
+        self._motorhead = Handle.resolve(self.motorhead, self.url, self.client, **options)
+        self.query("")  # raises if a field cannot be used
 
     def without(self, unseen: tuple[str, int] | None) -> MotorheadRetriever:
-        """Leave out what a prompt has anyway: messages of a session from a sequence number on.
+        """Leave out messages that a prompt has anyway: those of one session from a sequence number on.
 
         Args:
-            unseen: The session's id, and the number. None to leave out nothing.
+            unseen: The session's id and the sequence number. None to leave out nothing.
 
         Returns:
-            This retriever itself.
+            This retriever itself, which was changed.
         """
         self._unseen = unseen
         return self
 
+    def query(self, text: str, **changes: Any) -> Query:
+        """Return the query of a search, as data.
+
+        Args:
+            text: What to search for.
+            **changes: Fields of this retriever that have other values for this search.
+
+        Raises:
+            InvalidInputError: The text is not a string, there is no such field, or its value cannot be used.
+        """
+        if changes:
+            given = {name: getattr(self, name) for name in self.model_fields_set - OPTIONS - {"url", "client"}}
+            changed = MotorheadRetriever(**{**given, **changes, "motorhead": self._motorhead})
+            return changed.without(self._unseen).query(text)
+        options: Any = {name: getattr(self, name) for name in SearchOptions.__annotations__}
+        return to_query(
+            text,
+            self._motorhead.namespace,
+            session_id=self.session_id,
+            user_id=self.user_id,
+            unseen=self._unseen,
+            k=self.k,
+            **options,
+        )
+
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **changes: Any
     ) -> list[Document]:
-        hits = self._motorhead._search(self.query(query, **changes))
-        return [self._document(hit) for hit in hits]
+        wanted = self.query(query, **changes)
+        return to_documents(self._motorhead._search(wanted), wanted, self._motorhead.namespace)
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **changes: Any
     ) -> list[Document]:
-        hits = await self._motorhead._asearch(self.query(query, **changes))
-        return [self._document(hit) for hit in hits]
-
-    def query(self, text: str, **changes: Any) -> Query:
-        """Give what is asked for, as data. See `Motorhead.retriever` for what it raises."""
-        if not isinstance(text, str):
-            raise InvalidInputError(f"a query is a string, not {type(text).__name__}")
-        if changes:
-            fixed = {name: getattr(self, name) for name in self.model_fields_set - _OPTIONS - {"url", "client"}}
-            changed = MotorheadRetriever(**{**fixed, **changes, "motorhead": self._motorhead})
-            return changed.without(self._unseen).query(text)
-        session_keys(self._motorhead.namespace, "any" if self.session_id is None else self.session_id, self.user_id)
-        if self.roles is not None and (isinstance(self.roles, str) or not self.roles or not all(self.roles)):
-            raise InvalidInputError('roles must be a list of roles, such as ["human"]')
-        if self.filter is not None:
-            _check_filter(self.filter)
-        return Query(
-            text=text,
-            k=self.k,
-            session_id=self.session_id,
-            user_id=self.user_id,
-            search_type=self.search_type,
-            score_threshold=self.score_threshold,
-            roles=None if self.roles is None else tuple(self.roles),
-            after=None if self.after is None else _seconds(self.after),
-            before=None if self.before is None else _seconds(self.before),
-            unseen=self._unseen,
-            filter=self.filter,
-            neighbors=self.neighbors,
-            exclude_window=self.exclude_window,
-            fetch_k=self.fetch_k,
-            lambda_mult=self.lambda_mult,
-        )
-
-    def _document(self, hit: Hit) -> Document:
-        metadata: dict[str, Any] = {
-            "message_id": hit.message_id,
-            "session_id": hit.session_id,
-            "user_id": hit.user_id,
-            "namespace": self._motorhead.namespace,
-            "role": hit.role,
-            "name": hit.name,
-            "seq": hit.seq,
-            "created": hit.created and hit.created.isoformat(),
-            "score": hit.score,
-        }
-        around = [*hit.before, *hit.after]
-        if not self.neighbors:
-            return Document(page_content=hit.text, metadata=metadata, id=hit.message_id)
-        metadata["message_ids"] = [each.message_id for each in (hit, *around)]
-        lines = [f"{_speaker(each)}: {each.text}" for each in (*hit.before, hit, *hit.after)]
-        return Document(page_content="\n".join(lines), metadata=metadata, id=hit.message_id)
+        wanted = self.query(query, **changes)
+        return to_documents(await self._motorhead._asearch(wanted), wanted, self._motorhead.namespace)
 
 
-def _check_filter(given: Any) -> None:
-    from redisvl.query.filter import FilterExpression
-
-    if not isinstance(given, FilterExpression):
-        raise InvalidInputError(
-            f"filter must be a filter of redisvl, such as Num('seq') > 10, not {type(given).__name__}"
-        )
+OPTIONS = frozenset(UrlOptions.__annotations__) & frozenset(MotorheadRetriever.model_fields)
+"""Fields that are options of the `Motorhead` that the retriever makes for itself."""
 
 
 def recall_tool(retriever: MotorheadRetriever, name: str, description: str) -> BaseTool:
-    """Make a tool by which an agent searches what was said.
+    """Return a tool with which an agent can search messages.
 
     Args:
-        retriever: What it searches with.
+        retriever: Searches for the tool.
         name: Name of the tool.
-        description: What the model is told of it.
+        description: The description of the tool that the model reads.
 
     Returns:
-        The tool. It answers with a line for each message, and has the documents as its artifact.
+        The tool. Its answer has a line for each message, and its artifact is the list of documents.
     """
     from langchain_core.tools import StructuredTool
 
-    def found(documents: list[Document]) -> tuple[str, list[Document]]:
+    def answer(documents: list[Document]) -> tuple[str, list[Document]]:
         return as_lines(documents) or "Nothing was found.", documents
 
     def search(query: str) -> tuple[str, list[Document]]:
-        return found(retriever.invoke(query))
+        return answer(retriever.invoke(query))
 
     async def asearch(query: str) -> tuple[str, list[Document]]:
-        return found(await retriever.ainvoke(query))
+        return answer(await retriever.ainvoke(query))
 
     return StructuredTool.from_function(
         search, asearch, name=name, description=description, response_format="content_and_artifact"
     )
-
-
-def _seconds(moment: datetime | date) -> float:
-    if not isinstance(moment, datetime):
-        moment = datetime.combine(moment, time())
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

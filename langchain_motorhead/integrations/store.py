@@ -1,4 +1,4 @@
-"""A store of items as LangGraph's `BaseStore`: what agents remember beyond one thread."""
+"""`MotorheadStore`: LangGraph's `BaseStore` on Redis, for items that agents remember beyond one thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from langgraph.store.base import (
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.handle import motorhead_of
+from langchain_motorhead.handle import Handle
 from langchain_motorhead.item_store import index as item_index
 from langchain_motorhead.item_store.batch import batch
 from langchain_motorhead.item_store.filters import Condition, check_filter
@@ -51,35 +51,38 @@ from langchain_motorhead.runtime.driver import Driver
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
-    from langchain_motorhead.client import Motorhead
-
-_FIELDS = ("$",)
-_TIMEOUT = 60.0
+WHOLE_VALUE = ("$",)
+EMBEDDING_TIMEOUT_SECONDS = 60.0
 
 
 class MotorheadStore(BaseStore):
-    """LangGraph's store on the Redis and in the namespace of a `Motorhead`. Making one does no I/O.
+    """A LangGraph store on the Redis, and in the namespace, of a `Motorhead`. Making one does no I/O.
 
-    Everything works on plain Redis; only a search with a `query` needs the search module, and an embedding model.
-    A batch of gets is one round trip, and so is one of puts, or a search; a search with a `query` is two, and one more
-    begins the time to live of what was found anew. Without a `query`, a search gives namespace by namespace in their
-    order, and the items of each in the order in which they were put first; with one, the nearest first, by the text of
-    an item that is nearest, and at last those that nothing was embedded of.
+    It works on any Redis. Only a search with a `query` needs the search module and an embedding model.
 
-    Values are kept as JSON: tuples come back as lists, and what JSON cannot hold is refused. What expires is gone at
-    once, and is swept by nobody.
+    A search without a `query` returns the items sorted by namespace, and within a namespace by the time of their first
+    put. A search with a `query` returns the most similar items first, by the most similar of their embedded texts.
+    Items without an embedded text come last.
+
+    A batch of gets, a batch of puts or a search takes one round trip. A search with a `query` takes two, and a third
+    if `refresh_on_read` renews the expiry of the items that it found.
+
+    Values are stored as JSON: a tuple is returned as a list, and a value that JSON cannot hold is refused. An expired
+    item is never returned, so no sweeper is needed.
 
     Args:
-        motorhead: The configuration to work with, which is the caller's to close.
-        index: How items are found by a `query`: `embed`, a LangChain embedding model, its name, or a function, sync or
-            async; `dims`, how long its vectors are, if that is to be checked; `fields`, paths of what is embedded,
-            `["$"]` for all of a value; and `model`, a name kept with the vectors where `embed` has none, as a
-            function. None for the embedding model of the `Motorhead`, if it has one; False for none.
-        ttl: `default_ttl`, minutes until an item expires, and `refresh_on_read`, whether they begin anew when it is
-            read.
+        motorhead: A `Motorhead`, which the store does not close.
+        index: How a `query` finds items, as a dict: `embed`, an embedding model of LangChain, its name, or a function,
+            sync or async; `dims`, the length of its vectors, if that shall be checked; `fields`, the paths of the
+            values that are embedded, `["$"]` for the whole value; `model`, a name of the model that is stored with the
+            vectors, needed if `embed` has none. None for the embedding model of the `Motorhead`, if it has one. False
+            for no search by a `query`.
+        ttl: `default_ttl`, the minutes until an item expires, and `refresh_on_read`, whether reading an item begins
+            them anew.
 
     Raises:
         InvalidInputError: An argument cannot be used.
+        UnsupportedError: The `Motorhead` works with a server, which has no store.
 
     Example:
         ```python
@@ -94,25 +97,25 @@ class MotorheadStore(BaseStore):
 
     def __init__(
         self,
-        motorhead: Motorhead,
+        motorhead: Handle,
         *,
         index: Mapping[str, Any] | Literal[False] | None = None,
         ttl: TTLConfig | None = None,
     ) -> None:
-        self.motorhead = motorhead_of(motorhead, None, None)
+        self.motorhead = Handle.resolve(motorhead, None, None)
         self.ttl_config = _checked_ttl(ttl)
         self._engine = engine = motorhead._engine
-        self._fields: tuple[str, ...] = _FIELDS
+        self._fields: tuple[str, ...] = WHOLE_VALUE
         self._prepared = False
-        calls, model, dimensions = None, None, None
+        client, model, dimensions = None, None, None
         if index is None:
             if engine.indexer is not None:
-                calls, model = engine.driver.vectors, engine.indexer.model
+                client, model = engine.driver.vectors, engine.indexer.model
         elif index is not False:
-            embeddings, model, dimensions, self._fields = _configured(index)
-            calls = EmbeddingClient(embeddings, _TIMEOUT)
-        self._driver = Driver(engine.driver.store, engine.driver.summaries, calls)
-        self._shelf = StoreConfig(store_key(engine.namespace), model, dimensions)
+            embeddings, model, dimensions, self._fields = _read_index(index)
+            client = EmbeddingClient(embeddings, EMBEDDING_TIMEOUT_SECONDS)
+        self._driver = Driver(engine.driver.store, engine.driver.summaries, client)
+        self._config = StoreConfig(store_key(engine.namespace), model, dimensions)
 
     @property
     def embeddings(self) -> Embeddings | None:
@@ -120,21 +123,33 @@ class MotorheadStore(BaseStore):
         return None if self._driver.vectors is None else self._driver.vectors.embeddings
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Execute operations, together. Reads see what was there before the batch; the last put to a place counts.
+        """Execute operations together. Reads see the state before the batch. Of two puts of one item, the last counts.
+
+        Args:
+            ops: The operations of LangGraph: `GetOp`, `PutOp`, `SearchOp` and `ListNamespacesOp`.
+
+        Returns:
+            The result of each operation, in their order.
 
         Raises:
-            InvalidInputError: An operation cannot be executed. None was.
+            InvalidInputError: An operation cannot be executed. None was executed.
             EmbeddingError: The embedding model failed. Nothing was stored.
             EmbeddingMismatchError: The store has vectors of another model. Nothing was stored.
             SearchUnavailableError: A search has a query, and this Redis has no search module.
+            ClosedError: The `Motorhead` was closed.
             StoreError: Redis refused, or could not be reached.
+
+        Example:
+            ```python
+            store.batch([GetOp(("users", "bob"), "diet"), GetOp(("users", "bob"), "home")])
+            ```
         """
         self._engine.check_open()
         flow, results = self._flow(ops)
         return results(self._driver.run(flow))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Execute operations, together. See `batch`."""
+        """Execute operations together. See `batch`."""
         self._engine.check_open()
         if self._driver.vectors is not None and not self._prepared:
             await asyncio.to_thread(item_index.prepare)
@@ -148,7 +163,7 @@ class MotorheadStore(BaseStore):
         def results(answers: list[Any]) -> list[Result]:
             return [_result(request, answer) for request, answer in zip(requests, answers, strict=True)]
 
-        return batch(requests, self._shelf), results
+        return batch(requests, self._config), results
 
     def _request(self, op: Op) -> Request:
         if isinstance(op, GetOp):
@@ -163,7 +178,7 @@ class MotorheadStore(BaseStore):
             check_page(op.limit, op.offset)
             if op.filter is not None:
                 check_filter(op.filter)
-            query = without_surrogates(op.query).strip() if op.query and self._shelf.model is not None else None
+            query = without_surrogates(op.query).strip() if op.query and self._config.model is not None else None
             return Search(_labels(op.namespace_prefix), op.filter, op.limit, op.offset, query, op.refresh_ttl)
         if isinstance(op, ListNamespacesOp):
             check_page(op.limit, op.offset)
@@ -173,7 +188,7 @@ class MotorheadStore(BaseStore):
         raise InvalidInputError(f"there is no operation {type(op).__name__}")
 
     def _texts(self, op: PutOp) -> tuple[str, ...]:
-        if self._shelf.model is None or op.index is False:
+        if self._config.model is None or op.index is False:
             return ()
         paths = self._fields if op.index is None else _paths(op.index)
         texts = (without_surrogates(text) for path in paths for text in get_text_at_path(op.value, path))
@@ -201,15 +216,15 @@ def _fields(found: Found) -> dict[str, Any]:
 
 
 def _place(namespace: Iterable[str], key: str) -> Place:
-    to_name(key)  # checks it
+    to_name(key)  # raises if the key cannot be used
     return Place(_labels(namespace), key)
 
 
 def _labels(namespace: Iterable[str]) -> tuple[str, ...]:
     if isinstance(namespace, str):
-        raise InvalidInputError(f"a namespace is a tuple of strings, such as ({namespace!r},), and not a string")
+        raise InvalidInputError(f"a namespace must be a tuple of strings, such as ({namespace!r},), not a string")
     labels = tuple(namespace)
-    to_path(labels)  # checks them
+    to_path(labels)  # raises if a label cannot be used
     return labels
 
 
@@ -221,25 +236,29 @@ def _condition(condition: MatchCondition) -> Condition:
 
 def _paths(fields: Any) -> tuple[str, ...]:
     if isinstance(fields, str) or not isinstance(fields, Iterable):
-        raise InvalidInputError(f"fields to embed are a list of paths, such as ['text'], not {fields!r}")
+        raise InvalidInputError(f"fields must be a list of paths, such as ['text'], not {fields!r}")
     paths = tuple(fields)
     if not all(isinstance(path, str) for path in paths):
-        raise InvalidInputError(f"fields to embed are a list of paths, such as ['text'], not {fields!r}")
+        raise InvalidInputError(f"fields must be a list of paths, such as ['text'], not {fields!r}")
     return paths
 
 
-def _configured(index: Mapping[str, Any]) -> tuple[Embeddings, str, int | None, tuple[str, ...]]:
-    """Read the configuration of the index: the model, its name, the length of its vectors, and what is embedded."""
+def _read_index(index: Mapping[str, Any]) -> tuple[Embeddings, str, int | None, tuple[str, ...]]:
+    """Return the embedding model, its name, the length of its vectors, and the paths of what is embedded.
+
+    Raises:
+        InvalidInputError: The dict cannot be used.
+    """
     if not isinstance(index, Mapping) or index.get("embed") is None:
         raise InvalidInputError('index must be a dict with "embed", such as {"embed": "openai:text-embedding-3-small"}')
     embed, dimensions, name = index["embed"], index.get("dims"), index.get("model")
     if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
         raise InvalidInputError(f"dims must be a whole number above 0, not {dimensions!r}")
     if name is not None and (not isinstance(name, str) or not name):
-        raise InvalidInputError(f"model must be a name of the embedding model, not {name!r}")
+        raise InvalidInputError(f"model must be the name of the embedding model, not {name!r}")
     by_method = callable(getattr(embed, "embed_documents", None))
     embeddings = ensure_embeddings(embed) if callable(embed) and not by_method else resolve_embeddings(embed)
-    return embeddings, name or model_name(embeddings), dimensions, _paths(index.get("fields") or _FIELDS)
+    return embeddings, name or model_name(embeddings), dimensions, _paths(index.get("fields") or WHOLE_VALUE)
 
 
 def _checked_ttl(ttl: Any) -> TTLConfig | None:

@@ -1,33 +1,60 @@
-"""Write search results as text for a model."""
+"""Rendering of search results: as LangChain documents, and as lines of text for a model's prompt. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from langchain_core.documents import Document
 
-from langchain_motorhead.recall.query import Hit
+from langchain_motorhead.recall.query import Hit, Query
+
+
+def to_documents(hits: Sequence[Hit], query: Query, namespace: str) -> list[Document]:
+    """Return the results of a search as documents. `MotorheadRetriever` says what a document has.
+
+    Args:
+        hits: The messages that were found, best first.
+        query: The query that found them. If it asked for neighbors, the text of a document has them too.
+        namespace: The namespace that was searched.
+    """
+    return [_to_document(hit, namespace, with_neighbors=query.neighbors > 0) for hit in hits]
 
 
 def as_lines(documents: Sequence[Document]) -> str:
-    """Write what a retriever found as text for a model: when it was said, and by whom."""
-    return "\n".join(_dated(each) for each in documents)
+    """Return documents as text for a model: a line for each, with the time of the message and its speaker."""
+    return "\n".join(_with_time(each) for each in documents)
 
 
-def _dated(document: Document) -> str:
+def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
+    metadata: dict[str, Any] = {
+        "message_id": hit.message_id,
+        "session_id": hit.session_id,
+        "user_id": hit.user_id,
+        "namespace": namespace,
+        "role": hit.role,
+        "name": hit.name,
+        "seq": hit.seq,
+        "created": hit.created and hit.created.isoformat(),
+        "score": hit.score,
+    }
+    if not with_neighbors:
+        return Document(page_content=hit.text, metadata=metadata, id=hit.message_id)
+    metadata["message_ids"] = [each.message_id for each in (hit, *hit.before, *hit.after)]
+    lines = [f"{each.name or _speaker(each.role)}: {each.text}" for each in (*hit.before, hit, *hit.after)]
+    return Document(page_content="\n".join(lines), metadata=metadata, id=hit.message_id)
+
+
+def _with_time(document: Document) -> str:
     created = document.metadata["created"]
-    return f"[{created[:16].replace('T', ' ')}] {_shown(document)}" if created else _shown(document)
+    return f"[{created[:16].replace('T', ' ')}] {_with_speaker(document)}" if created else _with_speaker(document)
 
 
-def _shown(document: Document) -> str:
-    if "message_ids" in document.metadata:  # with its neighbors, it names the speakers itself
+def _with_speaker(document: Document) -> str:
+    if "message_ids" in document.metadata:  # a document with neighbors names its speakers already
         return document.page_content
-    return f"{document.metadata['name'] or _role(document.metadata['role'])}: {document.page_content}"
+    return f"{document.metadata['name'] or _speaker(document.metadata['role'])}: {document.page_content}"
 
 
-def _speaker(hit: Hit) -> str:
-    return hit.name or _role(hit.role)
-
-
-def _role(role: str) -> str:
+def _speaker(role: str) -> str:
     return {"human": "Human", "ai": "AI"}.get(role, role)

@@ -182,7 +182,7 @@ def test_what_is_the_servers() -> None:
         with pytest.raises(InvalidInputError, match="URL"):
             Motorhead.from_url(url)
     for make in (Motorhead.from_url, lambda url, **more: MotorheadMemory(session_id="s", url=url, **more)):
-        with pytest.raises(InvalidInputError, match="api_key: a server's"):
+        with pytest.raises(InvalidInputError, match="api_key: only for a server"):
             make("redis://localhost:6379", api_key="k")
     with Motorhead.from_url("http://localhost:1") as motorhead:
         for call in (lambda: motorhead.window, motorhead.setup, motorhead.reindex, motorhead.store):

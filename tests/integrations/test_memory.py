@@ -142,7 +142,7 @@ def test_options_are_the_motorheads() -> None:
     assert (
         set(MotorheadMemory.model_fields)
         >= {*Options.__annotations__, *RemoteOptions.__annotations__}
-        == memory_module._OPTIONS
+        == memory_module.OPTIONS
     )
 
 

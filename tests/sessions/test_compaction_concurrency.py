@@ -134,7 +134,7 @@ def test_a_stale_commit_changes_nothing(make: MakeMotorhead) -> None:
 
     def meanwhile(given: SummaryInput) -> None:
         ledger.before = lambda given: None
-        session._motorhead._engine.driver.store.connection.sync_client.delete(session._keys.lease)
+        session._backend.engine.driver.store.connection.sync_client.delete(session._keys.lease)
         assert session.compact().folded == 6
 
     ledger.before = meanwhile

@@ -160,7 +160,7 @@ def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pyt
     monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.05)
     session = make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
-    store = session._motorhead._engine.driver.store
+    store = session._backend.engine.driver.store
     run = store.run
 
     def lossy(operation: Any) -> Any:

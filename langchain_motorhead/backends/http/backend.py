@@ -11,6 +11,7 @@ from langchain_motorhead.backends.http.protocol import Answer, Call, Calls, Outg
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.exceptions import ClosedError, InvalidInputError, UnsupportedError
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
@@ -24,6 +25,7 @@ T = TypeVar("T")
 # Session ids asked for at once, and pages that the original gives.
 _PAGE, _PAGES = 1_000, 100
 _ORIGINAL_FOUND = 10
+_NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
 class RemoteBackend:
@@ -57,7 +59,7 @@ class RemoteBackend:
     @property
     def engine(self) -> Engine:
         """Raises: it is the server's."""
-        _not_here("this needs Redis itself. Give Motorhead the Redis URL of the server")
+        _not_here(_NEEDS_REDIS)
 
     def run(self, flow: Calls[T]) -> T:
         """Run a flow."""
@@ -160,6 +162,14 @@ class RemoteBackend:
         path = f"/sessions/{calls.quoted(query.session_id)}/retrieval"
         answer = yield Call("POST", path, {}, calls.query(Query(query.text)))
         return calls.to_hits(answer, query)[: query.k]
+
+    def create_index(self) -> Calls[None]:
+        """Raise: the server creates its index."""
+        _not_here(_NEEDS_REDIS)
+
+    def reindex(self, report: Report) -> Calls[int]:
+        """Raise: the index is built anew next to Redis."""
+        _not_here(_NEEDS_REDIS)
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now."""
