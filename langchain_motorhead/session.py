@@ -12,6 +12,7 @@ from langchain_motorhead.backends.base import Backend
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
+from langchain_motorhead.recall.search_options import SearchOptions, to_query
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
@@ -20,8 +21,6 @@ from langchain_motorhead.storage.keys import session_keys
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from langchain_motorhead.recall.search_options import SearchOptions
 
 
 class Session:
@@ -216,8 +215,6 @@ class Session:
         return to_documents(await self._backend.arun(self._backend.search(query)), query, self.namespace)
 
     def _query(self, text: str, k: int, options: SearchOptions) -> Query:
-        from langchain_motorhead.recall.search_options import to_query
-
         self._backend.check_search()
         return to_query(text, self.namespace, session_id=self.session_id, user_id=self.user_id, k=k, **options)
 
