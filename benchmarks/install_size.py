@@ -2,8 +2,8 @@
 
     python benchmarks/install_size.py [--project .] [--json FILE] [EXTRA ...]
 
-Each row is one installation into an empty folder, by uv where there is one, else by pip. A package that two extras share
-counts in both rows. Sizes are blocks on disk, bytecode included, as `du -sm` counts them.
+Each row is one installation into an empty folder, by uv where there is one, else by pip. A package that two extras
+share counts in both rows. Sizes are blocks on disk, bytecode included, as `du -sm` counts them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def measure(project: Path, extra: str = "") -> dict[str, float]:
     pip = [uv, "pip", "install", "--compile-bytecode"] if uv else [sys.executable, "-m", "pip", "install", "--compile"]
     requirement = f"{project.resolve()}[{extra}]" if extra else str(project.resolve())
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*pip, "--quiet", "--target", folder, requirement], check=True)
+        subprocess.run([*pip, "--quiet", "--target", folder, requirement], check=True)  # noqa: S603 - uv or pip
         return weigh(Path(folder))
 
 
