@@ -15,9 +15,9 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["langchain_motorhead"]):
-    from langchain_motorhead.codec import decode, encode
     from langchain_motorhead.exceptions import InvalidMessageError
-    from langchain_motorhead.transcript import message_text
+    from langchain_motorhead.messages.codec import decode, encode
+    from langchain_motorhead.messages.text import message_text
 
 
 ROLES = ["Human", "AI", "tool", "system", "function", "user", "x"]

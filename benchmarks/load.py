@@ -24,7 +24,7 @@ import redis
 from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.redis_io.embedded import acquire
 
 # Bytes, as the README's table has them, which are rounded; and of a process that writes, whatever it writes.
 SESSION, MESSAGE, ROUNDED, PROCESS = 610, 450, 1.02, 100 << 20

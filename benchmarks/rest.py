@@ -71,7 +71,7 @@ def main() -> None:
 async def throughput(options: argparse.Namespace, url: str, stack: ExitStack) -> dict[str, Any]:
     """Measure how many requests are answered."""
     helper = [sys.executable, str(HERE / "rest_servers.py")]
-    ours = [sys.executable, "-m", "langchain_motorhead.cli", "serve", "--port"]
+    ours = [sys.executable, "-m", "langchain_motorhead.cli.main", "serve", "--port"]
     ports = {
         "motorhead": stack.enter_context(process(ours, REDIS_URL=url)),
         "plain": stack.enter_context(process([*helper, "plain"], REDIS_URL=url)),
@@ -153,7 +153,7 @@ def writes(name: str, turn: int) -> Callable[[int], bytes]:
 async def summaries(options: argparse.Namespace, url: str, stack: ExitStack) -> dict[str, Any]:
     """Measure how long requests take while summaries are made, and while none is."""
     model = stack.enter_context(process([sys.executable, str(HERE / "rest_servers.py"), "model"]))
-    ours = [sys.executable, "-m", "langchain_motorhead.cli", "serve", "--port"]
+    ours = [sys.executable, "-m", "langchain_motorhead.cli.main", "serve", "--port"]
     settings = {"REDIS_URL": url, "SUMMARIZER_API_BASE": f"http://127.0.0.1:{model}/v1", "MOTORHEAD_MODEL": "slow"}
     ports = {}
     for name, window in (("without", "100000"), ("with", "4")):

@@ -33,7 +33,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead import Motorhead, MotorheadError, SummaryInput, Window
-from langchain_motorhead.embedded import _find
+from langchain_motorhead.redis_io.embedded import _find
 
 OPTIONS: dict[str, Any] = {"window": Window(max_messages=12), "summary_timeout": 1.0, "namespace": "soak"}
 SEPARATOR = " "

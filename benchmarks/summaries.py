@@ -32,8 +32,8 @@ from langchain_core.outputs import ChatResult
 from measuring import server, tell, write
 
 from langchain_motorhead import Motorhead, Window, create_summarizer
-from langchain_motorhead.summarization import PROMPT
-from langchain_motorhead.tokens import count_tokens
+from langchain_motorhead.messages.tokens import count_tokens
+from langchain_motorhead.summarizers.llm import PROMPT
 
 SUMMARY = " ".join(f"fact{at % 97}" for at in range(200))
 COLUMNS = ("calls", "summaries", "prompts", "in all", "to everything")

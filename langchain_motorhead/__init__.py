@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.compaction import CompactionReport
     from langchain_motorhead.exceptions import (
         ClosedError,
         EmbeddedRedisError,
@@ -28,26 +27,27 @@ if TYPE_CHECKING:
         UnsupportedError,
         WrongKeyTypeError,
     )
-    from langchain_motorhead.extractive import ExtractiveSummarizer
-    from langchain_motorhead.flows import SummaryInput
-    from langchain_motorhead.graph import MemoryState, load_memory, pre_model_hook, save_memory
-    from langchain_motorhead.graph_store import MotorheadStore
-    from langchain_motorhead.hashing import HashingEmbeddings
-    from langchain_motorhead.history import MotorheadChatMessageHistory
-    from langchain_motorhead.loading import Memory
-    from langchain_motorhead.memory import MotorheadMemory
-    from langchain_motorhead.middleware import MotorheadMiddleware
+    from langchain_motorhead.flows.protocol import SummaryInput
+    from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
+    from langchain_motorhead.integrations.memory import MotorheadMemory
+    from langchain_motorhead.integrations.middleware import MotorheadMiddleware
+    from langchain_motorhead.integrations.nodes import MemoryState, load_memory, pre_model_hook, save_memory
+    from langchain_motorhead.integrations.retriever import MotorheadRetriever
+    from langchain_motorhead.integrations.store import MotorheadStore
+    from langchain_motorhead.messages.tokens import TiktokenCounter, TokenCounter
+    from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
     from langchain_motorhead.options import Options, RemoteOptions
-    from langchain_motorhead.recall import Recall
-    from langchain_motorhead.retriever import MotorheadRetriever
+    from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
-    from langchain_motorhead.summarization import Summarizer, create_summarizer
-    from langchain_motorhead.tokens import TiktokenCounter, TokenCounter
-    from langchain_motorhead.window import Window
+    from langchain_motorhead.sessions.compaction import CompactionReport
+    from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.window import Window
+    from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
+    from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer
 
 _HOMES = {
     "client": ("Motorhead",),
-    "compaction": ("CompactionReport",),
+    "sessions.compaction": ("CompactionReport",),
     "exceptions": (
         "ClosedError",
         "EmbeddedRedisError",
@@ -65,25 +65,25 @@ _HOMES = {
         "UnsupportedError",
         "WrongKeyTypeError",
     ),
-    "extractive": ("ExtractiveSummarizer",),
-    "hashing": ("HashingEmbeddings",),
-    "flows": ("SummaryInput",),
-    "graph": ("MemoryState", "load_memory", "pre_model_hook", "save_memory"),
-    "graph_store": ("MotorheadStore",),
-    "history": ("MotorheadChatMessageHistory",),
-    "loading": ("Memory",),
-    "memory": ("MotorheadMemory",),
-    "middleware": ("MotorheadMiddleware",),
+    "summarizers.extractive": ("ExtractiveSummarizer",),
+    "models.hashing_embeddings": ("HashingEmbeddings",),
+    "flows.protocol": ("SummaryInput",),
+    "integrations.nodes": ("MemoryState", "load_memory", "pre_model_hook", "save_memory"),
+    "integrations.store": ("MotorheadStore",),
+    "integrations.chat_history": ("MotorheadChatMessageHistory",),
+    "sessions.load": ("Memory",),
+    "integrations.memory": ("MotorheadMemory",),
+    "integrations.middleware": ("MotorheadMiddleware",),
     "options": ("Options", "RemoteOptions"),
-    "recall": ("Recall",),
-    "retriever": ("MotorheadRetriever",),
+    "recall.config": ("Recall",),
+    "integrations.retriever": ("MotorheadRetriever",),
     "session": ("Session",),
-    "summarization": ("Summarizer", "create_summarizer"),
-    "tokens": ("TiktokenCounter", "TokenCounter"),
-    "window": ("Window",),
+    "summarizers.llm": ("Summarizer", "create_summarizer"),
+    "messages.tokens": ("TiktokenCounter", "TokenCounter"),
+    "sessions.window": ("Window",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
-_OF_LANGGRAPH = ("graph", "graph_store", "middleware")
+_OF_LANGGRAPH = ("integrations.nodes", "integrations.store", "integrations.middleware")
 
 __all__ = [
     "ClosedError",

@@ -5,16 +5,18 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from langchain_motorhead import index_setup, reindexing
-from langchain_motorhead.backend import Backend
-from langchain_motorhead.connection import Connection, adopt, connect
-from langchain_motorhead.engine import Engine
-from langchain_motorhead.hits import Hit, Query
-from langchain_motorhead.local import RedisBackend
-from langchain_motorhead.options import Options, UrlOptions, make_engine, of_redis
+from langchain_motorhead.backends.base import Backend
+from langchain_motorhead.backends.redis import RedisBackend
+from langchain_motorhead.options import Options, UrlOptions, redis_options
+from langchain_motorhead.recall import index as index_setup
+from langchain_motorhead.recall import reindexing
+from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.redis_io.connection import Connection, adopt, connect
+from langchain_motorhead.redis_io.urls import is_http
+from langchain_motorhead.runtime.builder import make_engine
+from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.session import Session
-from langchain_motorhead.urls import is_http
-from langchain_motorhead.window import Window
+from langchain_motorhead.sessions.window import Window
 
 if TYPE_CHECKING:
     from typing import Self
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from typing_extensions import Unpack
 
-    from langchain_motorhead.graph_store import MotorheadStore
-    from langchain_motorhead.history import MotorheadChatMessageHistory
-    from langchain_motorhead.memory import MotorheadMemory
-    from langchain_motorhead.retriever import MotorheadRetriever
+    from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
+    from langchain_motorhead.integrations.memory import MotorheadMemory
+    from langchain_motorhead.integrations.retriever import MotorheadRetriever
+    from langchain_motorhead.integrations.store import MotorheadStore
 
 
 class Motorhead:
@@ -73,12 +75,12 @@ class Motorhead:
             InvalidInputError: The URL cannot be used, or an option.
         """
         if is_http(url):
-            from langchain_motorhead.remote import connect_to
+            from langchain_motorhead.backends.http import connect_to
 
             made = cls.__new__(cls)
             made._backend = connect_to(url, **options)
             return made
-        return cls(connect(url), **of_redis(options))
+        return cls(connect(url), **redis_options(options))
 
     @property
     def window(self) -> Window:
@@ -108,13 +110,13 @@ class Motorhead:
 
     def history(self, session_id: str, user_id: str | None = None) -> MotorheadChatMessageHistory:
         """Give a session as LangChain's chat message history."""
-        from langchain_motorhead.history import MotorheadChatMessageHistory
+        from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
 
         return MotorheadChatMessageHistory(session_id, user_id=user_id, motorhead=self)
 
     def memory(self, session_id: str, *, user_id: str | None = None, **fields: Any) -> MotorheadMemory:
         """Give a session as the memory of an `LLMChain`. For `fields`, see `MotorheadMemory`."""
-        from langchain_motorhead.memory import MotorheadMemory
+        from langchain_motorhead.integrations.memory import MotorheadMemory
 
         return MotorheadMemory(session_id=session_id, user_id=user_id, motorhead=self, **fields)
 
@@ -130,7 +132,7 @@ class Motorhead:
             RecallNotConfiguredError: There is no embedding model.
             InvalidInputError: An argument cannot be used.
         """
-        from langchain_motorhead.retriever import MotorheadRetriever
+        from langchain_motorhead.integrations.retriever import MotorheadRetriever
 
         self._backend.check_search()
         return MotorheadRetriever(motorhead=self, session_id=session_id, user_id=user_id, **fields)
@@ -156,13 +158,13 @@ class Motorhead:
         Raises:
             RecallNotConfiguredError: There is no embedding model.
         """
-        from langchain_motorhead.retriever import recall_tool
+        from langchain_motorhead.integrations.retriever import recall_tool
 
         return recall_tool(self.retriever(session_id, user_id, **fields), name, description)
 
     def store(self, *, index: Any = None, ttl: Any = None) -> MotorheadStore:
         """Give a LangGraph store in the same Redis and namespace. For the arguments, see `MotorheadStore`."""
-        from langchain_motorhead.graph_store import MotorheadStore
+        from langchain_motorhead.integrations.store import MotorheadStore
 
         return MotorheadStore(self, index=index, ttl=ttl)
 

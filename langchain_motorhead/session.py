@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.appending import MessageLike
-from langchain_motorhead.backend import Backend
-from langchain_motorhead.compaction import CompactionReport
+from langchain_motorhead.backends.base import Backend
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.keys import session_keys
-from langchain_motorhead.loading import Memory
-from langchain_motorhead.operations import LeaveOut
+from langchain_motorhead.sessions.append import MessageLike
+from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.sessions.operations import Dedup
+from langchain_motorhead.storage.keys import session_keys
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.retriever import MotorheadRetriever
+    from langchain_motorhead.integrations.retriever import MotorheadRetriever
 
 
 class Session:
@@ -64,7 +64,7 @@ class Session:
             StoreError: Redis refused, or could not be reached.
         """
         if given := _listed(messages):
-            leave_out = LeaveOut.KNOWN if unless_known else LeaveOut.NOTHING
+            leave_out = Dedup.SKIP_KNOWN if unless_known else Dedup.OFF
             left = self._backend.run(self._backend.append(self._keys, given, leave_out))
             self._backend.after_append(self._keys, left)
 
@@ -72,7 +72,7 @@ class Session:
         """Store messages. See `append`."""
         await self._backend.prepare(counting=True)
         if given := _listed(messages):
-            leave_out = LeaveOut.KNOWN if unless_known else LeaveOut.NOTHING
+            leave_out = Dedup.SKIP_KNOWN if unless_known else Dedup.OFF
             left = await self._backend.arun(self._backend.append(self._keys, given, leave_out))
             await self._backend.aafter_append(self._keys, left)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from langchain_motorhead import compaction, window
-from langchain_motorhead.operations import SCRIPTS, Script, to_script
-from langchain_motorhead.server import posting
+from langchain_motorhead.messages.tool_calls import safe_cuts
+from langchain_motorhead.server import groups as posting
+from langchain_motorhead.sessions import compaction
+from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
 
 
 @dataclass(frozen=True)
@@ -67,34 +68,37 @@ _MOVED_ON = "known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= st
 _NEVER = "if false then"
 
 BROKEN = {
-    "a commit without any fence": Broken("compacting", (("commit", _FENCE, _NEVER), ("commit", _SUMMARY, _NEVER))),
-    "a commit that does not compare epochs": _script("compacting", "commit", "known[1] ~= epoch or ", ""),
-    "a commit that does not compare where the list begins": Broken(
-        "compacting", (("commit", "(known[2] or '0') ~= first or ", ""), ("commit", _SUMMARY, _NEVER))
+    "a commit without any fence": Broken(
+        "compacting", (("compaction_commit", _FENCE, _NEVER), ("compaction_commit", _SUMMARY, _NEVER))
     ),
-    "a commit that does not compare summaries": _script("setting", "commit", _SUMMARY, _NEVER),
+    "a commit that does not compare epochs": _script("compacting", "compaction_commit", "known[1] ~= epoch or ", ""),
+    "a commit that does not compare where the list begins": Broken(
+        "compacting",
+        (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _SUMMARY, _NEVER)),
+    ),
+    "a commit that does not compare summaries": _script("setting", "compaction_commit", _SUMMARY, _NEVER),
     "a commit that trims one more": _script(
-        "compacting", "commit", _TRIM, "redis.call('LTRIM', messages, count + 1, -1)"
+        "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count + 1, -1)"
     ),
     "a commit that trims one less": _script(
-        "compacting", "commit", _TRIM, "redis.call('LTRIM', messages, count - 1, -1)"
+        "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count - 1, -1)"
     ),
     "a commit that keeps so many of the newest": _script(
-        "compacting", "commit", _TRIM, "redis.call('LTRIM', messages, -1, -1)"
+        "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, -1, -1)"
     ),
     "a commit that does not say where the list begins": _script(
-        "compacting", "commit", "redis.call('HINCRBY', state, 'first', count)", ""
+        "compacting", "compaction_commit", "redis.call('HINCRBY', state, 'first', count)", ""
     ),
-    "a commit that does not count tokens": _script("tools", "commit", "if size ~= '' then", _NEVER),
+    "a commit that does not count tokens": _script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
     "a trim before what is trimmed is indexed": Broken(
         "indexing",
-        (("commit", _UNINDEXED, _NEVER), (compaction.compact, "if compactor.recall:", "if False:")),
+        (("compaction_commit", _UNINDEXED, _NEVER), (compaction.compact, "if compactor.recall:", "if False:")),
     ),
     "a summary stored in one step, and the trim in another": Broken(
         "compacting",
         (
             (
-                "commit",
+                "compaction_commit",
                 "redis.call('HINCRBY', state, 'first', count)\n",
                 "if given == '1' then redis.call('HSET', state, "
                 "'summary', summary) return 1 end\nredis.call('HINCRBY', state, 'first', count)\n",
@@ -121,68 +125,75 @@ BROKEN = {
             ),
         ),
     ),
-    "a cut between a call and its result": Broken("tools", ((window.safe_cuts, "if not blocked[at]", ""),)),
+    "a cut between a call and its result": Broken("tools", ((safe_cuts, "if not blocked[at]", ""),)),
     "an append that trims": _script(
-        "compacting", "append", "if known[1] then", "redis.call('LTRIM', messages, -3, -1)\nif known[1] then"
+        "compacting", "session_append", "if known[1] then", "redis.call('LTRIM', messages, -3, -1)\nif known[1] then"
     ),
     "an append that does not know what was sent again": Broken(
         "resending",
         (
-            ("append", "if known[3] == token then", _NEVER),
-            ("append", "local ids, fresh = known[8] or ''", "local ids, fresh = ''"),
+            ("session_append", "if known[3] == token then", _NEVER),
+            ("session_append", "local ids, fresh = known[8] or ''", "local ids, fresh = ''"),
         ),
     ),
     "a new session with the epoch of the one before": _script(
-        "resending", "append", "new_epoch(token:sub(-8))", "token"
+        "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
     "an append that does not list the session": _script(
-        "resending", "append", "redis.call('ZADD', KEYS[at], now, id)", ""
+        "resending", "session_append", "redis.call('ZADD', KEYS[at], now, id)", ""
     ),
     "a summary that is replaced twice": _script("setting", "post", "if was[3] == token then", _NEVER),
     "a lease given back without its token": _script(
-        "compacting", "release", "if holder == ARGV[1] then", "if holder then"
+        "compacting", "compaction_release", "if holder == ARGV[1] then", "if holder then"
     ),
     "a lease held for longer by anybody": _script(
         "compacting",
-        "renew",
+        "lease_renew",
         "if holder == ARGV[1] or holder == ARGV[1] .. '!' then",
         "redis.call('SET', KEYS[1], ARGV[1])\nif true then",
     ),
     "a lease taken from whoever holds it": _script(
-        "compacting", "begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
+        "compacting", "compaction_begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
     ),
     "a pause in the place of another's lease": _script(
-        "failing", "fail", "if not holder or holder == ARGV[1] or holder == ARGV[1] .. '!' then", "if true then"
+        "failing",
+        "compaction_fail",
+        "if not holder or holder == ARGV[1] or holder == ARGV[1] .. '!' then",
+        "if true then",
     ),
     "a failure that is counted of a session that is gone": _script(
-        "compacting", "fail", "if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then", _NEVER
+        "compacting", "compaction_fail", "if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then", _NEVER
     ),
     "a request for a compaction that is forgotten": _script(
-        "chatting", "begin", "redis.call('APPEND', lease, '!')", ""
+        "chatting", "compaction_begin", "redis.call('APPEND', lease, '!')", ""
     ),
     "a lease without an end": _script(
         "compacting",
-        "begin",
+        "compaction_begin",
         "redis.call('SET', lease, token, 'PX', duration)",
         "redis.call('SET', lease, token, 'PX', 1)\nredis.call('PERSIST', lease)",
     ),
-    "an index that does not compare epochs": _script("indexing", "index", "known[1] ~= epoch or ", ""),
+    "an index that does not compare epochs": _script("indexing", "index_commit", "known[1] ~= epoch or ", ""),
     "an index that does not compare how much is indexed": _script(
-        "failing_to_index", "index", _MOVED_ON, "known[1] ~= epoch"
+        "failing_to_index", "index_commit", _MOVED_ON, "known[1] ~= epoch"
     ),
     "documents stored, and not that they are": _script(
-        "failing_to_index", "index", "redis.call('HSET', state, 'indexed', upto, 'generation', generation)", ""
+        "failing_to_index", "index_commit", "redis.call('HSET', state, 'indexed', upto, 'generation', generation)", ""
     ),
-    "documents with the time of another message": _script("indexing", "index", "stamp = stamps[at]", ""),
-    "documents that do not get their user": _script("indexing", "index", "redis.call('HSET', key, 'user', user)", ""),
+    "documents with the time of another message": _script("indexing", "index_commit", "stamp = stamps[at]", ""),
+    "documents that do not get their user": _script(
+        "indexing", "index_commit", "redis.call('HSET', key, 'user', user)", ""
+    ),
     "a deletion that leaves documents": _script(
-        "indexing", "delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
+        "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
     ),
-    "a deletion that leaves a lease": _script("compacting", "delete", "state, KEYS[3], KEYS[4])", "state, KEYS[4])"),
+    "a deletion that leaves a lease": _script(
+        "compacting", "session_delete", "state, KEYS[3], KEYS[4])", "state, KEYS[4])"
+    ),
     "a deletion that leaves the list": _script(
-        "compacting", "delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
+        "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
     ),
     "a deletion that leaves the session listed": _script(
-        "compacting", "delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""
+        "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""
     ),
 }

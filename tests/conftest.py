@@ -12,7 +12,7 @@ from openai_stub import KEY, Stub
 from servers import cluster
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.redis_io.embedded import acquire
 
 MakeMotorhead = Callable[..., Motorhead]
 

@@ -13,7 +13,7 @@ from simulated_redis import RememberingRedis
 from simulation import Progress, Simulation, Store, Worker
 from workers import Cast
 
-from langchain_motorhead.flows import Pause
+from langchain_motorhead.flows.protocol import Pause
 
 _LONGEST = 200
 

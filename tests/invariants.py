@@ -15,10 +15,12 @@ from langchain_core.messages import BaseMessage
 from support import SEPARATOR, contents, orphans, remembered
 
 from langchain_motorhead import Memory
-from langchain_motorhead.codec import decode
-from langchain_motorhead.flows import Summarize
-from langchain_motorhead.keys import SessionKeys, recall_key
-from langchain_motorhead.operations import SCRIPTS, Appended, Operation, Script
+from langchain_motorhead.flows.protocol import Summarize
+from langchain_motorhead.messages.codec import decode
+from langchain_motorhead.sessions.operations import AppendResult
+from langchain_motorhead.storage.keys import SessionKeys, recall_key
+from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.storage.scripts import SCRIPTS, Script
 
 Keys = Mapping[bytes, Any]
 # The same few records are looked at again and again.
@@ -42,7 +44,7 @@ def _name_of(source: str) -> str:
 
 
 @dataclass(frozen=True)
-class Said:
+class Utterance:
     """A message that was accepted."""
 
     text: str
@@ -63,7 +65,7 @@ class Ledger:
         past: Epochs of sessions that were deleted.
     """
 
-    said: tuple[Said, ...] | None = None
+    said: tuple[Utterance, ...] | None = None
     context: tuple[str, int] = ("", 0)
     replaced: object = None
     nothing: frozenset[str] = frozenset()
@@ -73,14 +75,14 @@ class Ledger:
     def executed(self, operation: Operation[Any], result: Any, state: Keys) -> Ledger:
         """Take note of an operation that Redis executed, and of the session's state as it left it."""
         name = name_of(operation)
-        if name == "delete" and result >= 0:
+        if name == "session_delete" and result >= 0:
             return Ledger(past=self.past | {self.epoch} if self.epoch else self.past)
-        if name not in ("append", "post") or not isinstance(result, Appended):
+        if name not in ("session_append", "post") or not isinstance(result, AppendResult):
             return self
         args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
         known = {each.text for each in self.said or ()}
         given = [_decoded(each) for each in args if isinstance(each, bytes) and each.startswith(b"{")]
-        new = (Said(each.text, int(args[1]), each.type == "tool") for each in given if each.text not in known)
+        new = (Utterance(each.text, int(args[1]), each.type == "tool") for each in given if each.text not in known)
         epoch = state.get(b"epoch") if self.said is None else self.epoch
         ledger = replace(self, said=(*(self.said or ()), *new), epoch=epoch)
         if name == "post" and args[2] != self.replaced:
@@ -150,14 +152,14 @@ class Invariants:
         expected = [text for text in due if text in covered or text not in ledger.nothing]
         _must(covered == expected, "the summary has {}, and should have {}", covered, expected)
 
-    def _no_result_is_cut_off(self, said: tuple[Said, ...], first: int, listed: list[BaseMessage]) -> None:
+    def _no_result_is_cut_off(self, said: tuple[Utterance, ...], first: int, listed: list[BaseMessage]) -> None:
         if listed and said[first].is_result:
             raise Violation(f"the list begins with a tool result: {said[first].text}")
         _must(
             not (lost := [id_ for id_ in orphans(listed) if _is_answered(id_, said)]), "results without calls: {}", lost
         )
 
-    def _what_is_indexed_is(self, said: tuple[Said, ...], first: int, state: Keys, there: Keys) -> None:
+    def _what_is_indexed_is(self, said: tuple[Utterance, ...], first: int, state: Keys, there: Keys) -> None:
         """What left the list is indexed; and what counts as indexed is, with its text, time, and user."""
         if not self.recall:
             return
@@ -220,7 +222,7 @@ def _described(namespace: str) -> bytes:
     return recall_key(namespace).encode()
 
 
-def _is_answered(id_: str, said: tuple[Said, ...]) -> bool:
+def _is_answered(id_: str, said: tuple[Utterance, ...]) -> bool:
     return any(each.is_result and each.text.endswith(f" {id_}") for each in said)
 
 

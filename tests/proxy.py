@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Literal
 
-from langchain_motorhead.operations import SCRIPTS
+from langchain_motorhead.storage.scripts import SCRIPTS
 
 How = Literal["unsent", "unanswered", "half answered", "late"]
 CUTS: list[How] = ["unsent", "unanswered", "half answered"]
@@ -155,7 +155,7 @@ def marks_of(command: str) -> tuple[bytes, ...]:
     """Give what tells a request apart: of a script its hash, or where it is sent whole its first line."""
     if command not in SCRIPTS:
         return (command.encode(),)
-    first = (files("langchain_motorhead") / "scripts" / f"{command}.lua").read_text().splitlines()[0]
+    first = (files("langchain_motorhead.storage") / "lua" / f"{command}.lua").read_text().splitlines()[0]
     return (SCRIPTS[command].sha.encode(), first.encode())
 
 

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import redis
 from simulated_redis import START, Snapshot
 
-from langchain_motorhead.connection import adopt
-from langchain_motorhead.operations import Operation
-from langchain_motorhead.store import Store
+from langchain_motorhead.redis_io.connection import adopt
+from langchain_motorhead.redis_io.executor import Executor
+from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class ServedRedis:
     """
 
     def __init__(self, client: redis.Redis, namespace: str) -> None:
-        self._store = Store(adopt(client))
+        self._store = Executor(adopt(client))
         self._client: Any = client
         self._pattern = f"motorhead:*{namespace}*"
         self._ends: dict[bytes, int] = {}

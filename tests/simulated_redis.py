@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from lupa import lua51
 
-from langchain_motorhead.operations import Command, Operation, Script
+from langchain_motorhead.storage.operation import Command, Operation
+from langchain_motorhead.storage.scripts import Script
 
 T = TypeVar("T")
 Value = Any

@@ -18,8 +18,8 @@ from simulated_redis import Snapshot
 from support import SEPARATOR
 
 from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError, SummarizationError
-from langchain_motorhead.flows import Embed, Flow, Pause, Request, Summarize, Summary
-from langchain_motorhead.operations import Operation
+from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request, Summarize, Summary
+from langchain_motorhead.storage.operation import Operation
 
 # What may become of an operation, a summary, and vectors.
 FAULTS: dict[type, tuple[str, ...]] = {
@@ -191,7 +191,7 @@ class Simulation:
                 return
             progress = self.at_work[name]
             self._step(step, progress, fault)
-            if _told(progress.request) != "delete":
+            if _told(progress.request) != "session_delete":
                 tokens = progress.worker.tokens
                 self.invariants.check_lease(tokens, before.values, self.store.dump().values, self._holders())
         except Violation as violation:

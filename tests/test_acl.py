@@ -20,8 +20,8 @@ from servers import cluster, watched_by_sentinel
 from support import numbered
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, StoreError, Window
-from langchain_motorhead.cli import main
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.cli.main import main
+from langchain_motorhead.redis_io.embedded import acquire
 from langchain_motorhead.server import create_app
 from langchain_motorhead.server.settings import Settings
 

@@ -20,16 +20,16 @@ from support import contents
 
 import langchain_motorhead
 from langchain_motorhead import Motorhead
-from langchain_motorhead.cli import main
-from langchain_motorhead.commands.talk import Talk
+from langchain_motorhead.cli.main import main
+from langchain_motorhead.cli.repl import Repl
 
-COMMAND = [sys.executable, "-m", "langchain_motorhead.cli", "chat"]
+COMMAND = [sys.executable, "-m", "langchain_motorhead.cli.main", "chat"]
 # The same, with what it reads from as its controlling terminal. A job of a shell ignores Ctrl-C from the start.
 CONTROLLED = """
 import os, signal
 os.close(os.open(os.ttyname(0), os.O_RDWR))
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from langchain_motorhead.cli import main
+from langchain_motorhead.cli.main import main
 main()
 """
 
@@ -218,7 +218,7 @@ def test_without_a_model(
 def test_commands_without_recall(make: MakeMotorhead, capsys: pytest.CaptureFixture[str]) -> None:
     """Without an index, the window is searched; a session that is deleted is gone, and a conversation goes on."""
     motorhead = make(compaction="manual")
-    talk = Talk(motorhead.session("s"), None, searches=False)
+    talk = Repl(motorhead.session("s"), None, searches=False)
     motorhead.session("s").append([{"role": "user", "content": "I live in Oslo"}, {"role": "ai", "content": "Oh"}])
     assert all(talk.take(line) for line in ("/search OSLO live", "/summary", "/delete", "/delete", "/window"))
     assert not talk.take("/quit")
@@ -244,7 +244,7 @@ class Parrot:
 def test_answers_of_the_same_id(make: MakeMotorhead, capsys: pytest.CaptureFixture[str]) -> None:
     """Each answer is stored, whatever its id, and also if its model failed in the middle of it."""
     session = make(compaction="manual").session("s")
-    talk = Talk(session, Parrot(), searches=False)
+    talk = Repl(session, Parrot(), searches=False)
     assert all(talk.take(line) for line in ("one\n", "two\n"))
     messages = session.load().messages
     assert contents(messages) == ["one", "one", "two", "two"]
@@ -255,7 +255,7 @@ def test_answers_of_the_same_id(make: MakeMotorhead, capsys: pytest.CaptureFixtu
 def test_a_redis_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot be stored is told, the model is not asked, and the conversation may go on."""
     with Motorhead.from_url("redis://127.0.0.1:1", compaction="manual") as motorhead:
-        assert Talk(motorhead.session("s"), None, searches=False).take("hi")
+        assert Repl(motorhead.session("s"), None, searches=False).take("hi")
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("Error: Redis cannot be reached")

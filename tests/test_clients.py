@@ -15,8 +15,8 @@ from servers import HOST, cluster, watched_by_sentinel
 from support import AsyncLedger, contents, numbered, remembered
 
 from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, MotorheadMemory, StoreError, Window
-from langchain_motorhead.connection import connect
-from langchain_motorhead.twins import sentinels_of
+from langchain_motorhead.redis_io.connection import connect
+from langchain_motorhead.redis_io.counterpart import sentinels_of
 
 
 @pytest.fixture(scope="module")

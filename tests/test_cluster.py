@@ -12,7 +12,7 @@ from redis.asyncio.cluster import ClusterNode
 from support import contents
 
 from langchain_motorhead import Motorhead, WrongKeyTypeError
-from langchain_motorhead.cluster import send_to_nodes
+from langchain_motorhead.redis_io.cluster import send_to_nodes
 
 MANUAL: dict[str, Any] = {"compaction": "manual"}
 

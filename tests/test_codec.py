@@ -29,8 +29,8 @@ from langchain_core.messages import (
     ToolMessageChunk,
 )
 
-from langchain_motorhead.codec import ROLES, decode, decode_all, encode, other_role
 from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.messages.codec import ROLES, decode, decode_all, encode, other_role
 
 # Lone surrogates, but no pairs of them: JSON cannot tell such a pair from the character that it makes up.
 TEXT = st.text() | st.text(st.characters()).filter(

@@ -14,7 +14,7 @@ from conftest import MakeMotorhead
 from support import numbered
 
 from langchain_motorhead import HashingEmbeddings, Window
-from langchain_motorhead.cli import main
+from langchain_motorhead.cli.main import main
 
 
 class Ended(NamedTuple):

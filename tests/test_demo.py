@@ -15,20 +15,20 @@ import pytest
 import redis
 
 import langchain_motorhead
-from langchain_motorhead import compaction_operations as operations
-from langchain_motorhead.cli import main
-from langchain_motorhead.demo.balance import Call, balance, committed, total
+from langchain_motorhead.cli.main import main
+from langchain_motorhead.demo.audit import ModelCall, balance, committed, total
 from langchain_motorhead.demo.dialogues import in_a_row, load_dialogues, turns
-from langchain_motorhead.demo.picture import draw
-from langchain_motorhead.demo.play import play
+from langchain_motorhead.demo.plot import draw
 from langchain_motorhead.demo.replay import Settings, Sight
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.demo.run import play
+from langchain_motorhead.redis_io.embedded import acquire
+from langchain_motorhead.sessions import compaction_operations as operations
 
 PACKAGE = Path(langchain_motorhead.__file__).parent
 # Where SIGINT is ignored, as in a background job of a shell, a program starts with it ignored.
 MAIN = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from langchain_motorhead.cli import main; main()"
+    "from langchain_motorhead.cli.main import main; main()"
 )
 MARKS = [f"8_00000/{at}" for at in range(6)]
 
@@ -241,11 +241,11 @@ def test_balance_doubts_a_wrong_count() -> None:
 def test_uncommitted_summaries_do_not_count() -> None:
     """Only the inputs that led to the summary that was read back make up the balance."""
     calls = [
-        Call(None, ("a/0", "a/1"), "lost race"),
-        Call(None, ("a/0", "a/1"), "one"),
-        Call("one", ("a/2",), "two"),
-        Call("one", ("a/2", "a/3"), "two and three"),
-        Call("two and three", ("a/4",), "not committed"),
+        ModelCall(None, ("a/0", "a/1"), "lost race"),
+        ModelCall(None, ("a/0", "a/1"), "one"),
+        ModelCall("one", ("a/2",), "two"),
+        ModelCall("one", ("a/2", "a/3"), "two and three"),
+        ModelCall("two and three", ("a/4",), "not committed"),
     ]
     assert committed(calls, "two and three") == ["a/0", "a/1", "a/2", "a/3"]
     assert committed(calls, None) == []

@@ -10,7 +10,7 @@ from servers import server
 from support import numbered
 
 from langchain_motorhead import HashingEmbeddings, Motorhead
-from langchain_motorhead.doctor import Finding, Level, examine
+from langchain_motorhead.diagnostics import Finding, Level, examine
 
 
 def findings(url: str, **options: object) -> dict[str, Finding]:

@@ -19,15 +19,15 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from langchain_motorhead import embedded
-from langchain_motorhead.embedded import EmbeddedServer, acquire
 from langchain_motorhead.exceptions import EmbeddedRedisError, InvalidInputError
+from langchain_motorhead.redis_io import embedded
+from langchain_motorhead.redis_io.embedded import EmbeddedServer, acquire
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 PRELUDE = """
 import os, signal, socket, subprocess, sys, time
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.redis_io.embedded import acquire
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored from the start in a background job of a shell
 def ask(server, command):
     with socket.socket(socket.AF_UNIX) as connection:
@@ -235,7 +235,7 @@ def test_killed_keeper_leaves_no_server(
     """Whichever process of the keeper is killed, the server ends with its user, and the next one has all data."""
     user = start(PRELUDE + "s = acquire(url); ask(s, 'SET key value'); say('ok'); sys.stdin.read()", str_url(tmp_path))
     assert line(user) == "ok"
-    keepers = sorted(pid for pid, command in processes(runtimes).items() if "keeper.sh" in command)
+    keepers = sorted(pid for pid, command in processes(runtimes).items() if "supervise.sh" in command)
     os.kill(keepers[which], signal.SIGKILL)
     if not user_too:
         time.sleep(0.01)
@@ -253,7 +253,7 @@ def test_keeper_killed_altogether(hold: Hold, start: Start, runtimes: Path, tmp_
     memory = acquire("embedded://")
     user = start(STAY, str_url(tmp_path))
     line(user)
-    for pid in [pid for pid, command in processes(runtimes).items() if "keeper.sh" in command]:
+    for pid in [pid for pid, command in processes(runtimes).items() if "supervise.sh" in command]:
         os.kill(pid, signal.SIGKILL)
     if user_too:
         user.kill()

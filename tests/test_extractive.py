@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.extractive import ExtractiveSummarizer
-from langchain_motorhead.sentences import read_messages, read_summary, write
+from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
+from langchain_motorhead.summarizers.sentences import read_messages, read_summary, write
 
 BOOKING = {"restaurant": "Nopa", "date": "2024-05-03", "time": "19:30", "guests": "4"}
 DINNER: list[BaseMessage] = [
@@ -294,7 +294,7 @@ def test_same_summary_in_every_process() -> None:
     """No order of a set or dict decides what is kept."""
     script = (
         "import sys; from langchain_core.messages import HumanMessage; "
-        "from langchain_motorhead.extractive import ExtractiveSummarizer; "
+        "from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer; "
         "chat = [HumanMessage(line) for line in sys.argv[1:]]; "
         "print(ascii(ExtractiveSummarizer(max_tokens=96).invoke({'summary': None, 'messages': chat})))"
     )

@@ -20,7 +20,7 @@ from servers import HOST, kill, replicated_cluster, sentinel, server, wait_until
 from support import AsyncLedger, Ledger, contents, numbered, remembered
 
 from langchain_motorhead import Motorhead, StoreError, StoreUnavailableError, Window
-from langchain_motorhead.keys import registry_key
+from langchain_motorhead.storage.keys import registry_key
 
 SMALL = Window(max_messages=4)
 

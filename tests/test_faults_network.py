@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from support import AsyncLedger, contents, numbered, remembered
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, Session, StoreUnavailableError, SummaryInput, Window
-from langchain_motorhead.keys import session_keys
+from langchain_motorhead.storage.keys import session_keys
 
 SMALL = Window(max_messages=4)
 SIDES = ["sync", "async"]
@@ -63,7 +63,7 @@ async def test_an_append_that_is_cut(proxy: Proxy, namespace: str, side: str, ho
         if known:  # and so is the script, which else goes with its source
             await call(side, session, "append", before)
         messages = named(3, start=len(before))
-        proxy.spoil("append", how)
+        proxy.spoil("session_append", how)
         error = await is_cut(side, session, "append", messages)
         assert "may have been stored" in str(error)
         assert "append them again" in str(error)
@@ -82,7 +82,7 @@ async def test_catching_up_that_is_cut(proxy: Proxy, namespace: str, side: str, 
     async with Motorhead.from_url(proxy.url, namespace=namespace, compaction="manual") as motorhead:
         session = motorhead.session("s")
         await call(side, session, "catch_up", named(2))
-        proxy.spoil("append", how)
+        proxy.spoil("session_append", how)
         assert "may have been stored" in str(await is_cut(side, session, "catch_up", named(5)))
         assert contents((await call(side, session, "catch_up", named(6))).messages) == names(6)
 
@@ -94,10 +94,10 @@ async def test_a_read_or_deletion_that_is_cut(proxy: Proxy, namespace: str, side
     async with Motorhead.from_url(proxy.url, namespace=namespace, compaction="manual") as motorhead:
         session = motorhead.session("s", "u")
         await call(side, session, "append", named(3))
-        proxy.spoil("read", how)
+        proxy.spoil("session_read", how)
         assert "stored" not in str(await is_cut(side, session, "load"))
         assert contents((await call(side, session, "load")).messages) == names(3)
-        proxy.spoil("delete", how)
+        proxy.spoil("session_delete", how)
         await is_cut(side, session, "delete")
         assert (await call(side, session, "load")).total == (3 if how == "unsent" else 0)
         assert await call(side, session, "delete") is (how == "unsent")
@@ -106,13 +106,13 @@ async def test_a_read_or_deletion_that_is_cut(proxy: Proxy, namespace: str, side
 
 
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("step", ["begin", "commit", "release", "fail"])
+@pytest.mark.parametrize("step", ["compaction_begin", "compaction_commit", "compaction_release", "compaction_fail"])
 @pytest.mark.parametrize("side", SIDES)
 async def test_a_compaction_that_is_cut(proxy: Proxy, namespace: str, side: str, step: str, how: How) -> None:
     """Whichever of its commands is cut, each message is in the summary or in the list, and the next one goes on."""
 
     def before(given: SummaryInput) -> None:
-        if step == "fail" and len(ledger.calls) == 1:
+        if step == "compaction_fail" and len(ledger.calls) == 1:
             raise RuntimeError("no summary")
 
     ledger = AsyncLedger(before)
@@ -126,7 +126,7 @@ async def test_a_compaction_that_is_cut(proxy: Proxy, namespace: str, side: str,
         assert fault.met.is_set()
         memory = await call(side, session, "load")
         assert remembered(memory) == names(7)
-        committed = step == "release" or (step == "commit" and how != "unsent")
+        committed = step == "compaction_release" or (step == "compaction_commit" and how != "unsent")
         assert memory.summarized == (5 if committed else 0)
         assert (await call(side, session, "compact")).folded == (0 if committed else 5)  # and need not wait for a lease
         memory = await call(side, session, "load")
@@ -134,7 +134,7 @@ async def test_a_compaction_that_is_cut(proxy: Proxy, namespace: str, side: str,
 
 
 @pytest.mark.parametrize("how", CUTS)
-@pytest.mark.parametrize("step", ["unindexed", "establish", "FT.CREATE", "index"])
+@pytest.mark.parametrize("step", ["index_begin", "index_describe", "FT.CREATE", "index_commit"])
 @pytest.mark.parametrize("side", SIDES)
 async def test_indexing_that_is_cut(
     proxy: Proxy, client: redis.Redis, namespace: str, side: str, step: str, how: How
@@ -165,7 +165,7 @@ async def test_an_answer_that_comes_too_late(proxy: Proxy, namespace: str, side:
         session, other = motorhead.session("s"), motorhead.session("t")
         await call(side, session, "append", named(1))
         await call(side, other, "append", numbered(1, start=8))
-        for command, method, args in (("append", "append", (named(2, start=1),)), ("read", "load", ())):
+        for command, method, args in (("session_append", "append", (named(2, start=1),)), ("session_read", "load", ())):
             fault = proxy.spoil(command, "late")
             error = await is_cut(side, session, method, *args)
             assert "timeout" in str(error).lower()
@@ -177,7 +177,7 @@ async def test_an_answer_that_comes_too_late(proxy: Proxy, namespace: str, side:
         assert contents((await call(side, session, "load")).messages) == names(3)
 
 
-@pytest.mark.parametrize("command", ["append", "read"])
+@pytest.mark.parametrize("command", ["session_append", "session_read"])
 async def test_a_cancelled_call_leaves_no_answer_behind(proxy: Proxy, namespace: str, command: str) -> None:
     """A task that is cancelled while it waits for Redis gives nobody else its answer."""
     async with Motorhead.from_url(proxy.url, namespace=namespace, compaction="manual") as motorhead:
@@ -185,7 +185,7 @@ async def test_a_cancelled_call_leaves_no_answer_behind(proxy: Proxy, namespace:
         await session.aappend(named(1))
         await other.aappend(numbered(1, start=8))
         fault = proxy.spoil(command, "late")
-        task = asyncio.create_task(session.aappend(named(3)) if command == "append" else session.aload())
+        task = asyncio.create_task(session.aappend(named(3)) if command == "session_append" else session.aload())
         assert await asyncio.to_thread(fault.met.wait, 20)
         for _ in range(10):  # it has to be past sending, in which Python 3.11 may overlook a cancellation
             await asyncio.sleep(0)
@@ -215,7 +215,7 @@ async def test_a_client_that_sends_again(proxy: Proxy, namespace: str, side: str
     async with Motorhead(client, namespace=namespace, compaction="manual") as motorhead:
         session: Session = motorhead.session("s")
         for start in (0, 2):
-            fault = proxy.spoil("append", how)
+            fault = proxy.spoil("session_append", how)
             await call(side, session, "append", numbered(2, start=start))
             assert fault.met.is_set()
         assert contents((await call(side, session, "load")).messages) == names(4)
@@ -227,7 +227,7 @@ async def test_a_network_that_is_gone_for_a_while(proxy: Proxy, namespace: str) 
     async with Motorhead.from_url(proxy.url, namespace=namespace, compaction="manual") as motorhead:
         sessions = [motorhead.session(f"s{at}") for at in range(10)]
         await asyncio.gather(*(session.aappend(named(1)) for session in sessions))
-        faults = [proxy.spoil("append", CUTS[at % 3]) for at in range(10)]
+        faults = [proxy.spoil("session_append", CUTS[at % 3]) for at in range(10)]
         failed = 0
         while not all(fault.met.is_set() for fault in faults):  # several appends share a request, and its fault
             results = await asyncio.gather(

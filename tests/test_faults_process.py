@@ -12,7 +12,7 @@ from conftest import MakeMotorhead
 from support import Ledger, remembered
 
 from langchain_motorhead import HashingEmbeddings, Window
-from langchain_motorhead.keys import session_keys
+from langchain_motorhead.storage.keys import session_keys
 
 # Forks writers from one process, so that each starts at once, and kills them. A writer notes each message in its book
 # before it appends it, and again after; the next writer of the same book begins with what was noted last.

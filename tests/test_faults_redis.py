@@ -20,16 +20,10 @@ from proxy import Proxy, proxied
 from servers import Lasting
 from support import AsyncLedger, Ledger, numbered, remembered
 
-from langchain_motorhead import (
-    HashingEmbeddings,
-    Motorhead,
-    Session,
-    StoreUnavailableError,
-    Window,
-    compaction,
-    indexing,
-)
-from langchain_motorhead.keys import session_keys
+from langchain_motorhead import HashingEmbeddings, Motorhead, Session, StoreUnavailableError, Window
+from langchain_motorhead.recall import indexing
+from langchain_motorhead.sessions import compaction
+from langchain_motorhead.storage.keys import session_keys
 
 SMALL = Window(max_messages=4)
 
@@ -159,7 +153,7 @@ async def test_killed_during_an_append(lasting: Lasting, proxy: Proxy, namespace
     async with Motorhead.from_url(proxy.url, namespace=namespace, compaction="manual") as motorhead:
         session = motorhead.session("s", "u")
         session.append(numbered(2))
-        dead = kill_at(proxy, lasting, "append", moment)
+        dead = kill_at(proxy, lasting, "session_append", moment)
         messages = [HumanMessage(f"m{at}", id=f"m{at}") for at in range(2, 5)]
         with pytest.raises(StoreUnavailableError, match="may have been stored"):
             session.append(messages) if side == "sync" else await session.aappend(messages)
@@ -175,7 +169,7 @@ async def test_killed_during_an_append(lasting: Lasting, proxy: Proxy, namespace
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("step", ["begin", "commit", "release"])
+@pytest.mark.parametrize("step", ["compaction_begin", "compaction_commit", "compaction_release"])
 def test_killed_during_a_compaction(lasting: Lasting, proxy: Proxy, namespace: str, step: str, moment: str) -> None:
     """Each message is in the summary or in the list, and the next compaction goes on from there."""
     ledger = Ledger()
@@ -191,14 +185,14 @@ def test_killed_during_a_compaction(lasting: Lasting, proxy: Proxy, namespace: s
         memory = session.load()
         assert remembered(memory) == names(7)
         if moment == "as it is answered":
-            assert memory.summarized == (0 if step == "begin" else 5)
+            assert memory.summarized == (0 if step == "compaction_begin" else 5)
         session.compact()
         memory = session.load()
         assert (remembered(memory), memory.summarized) == (names(7), 5)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("step", ["unindexed", "FT.CREATE", "index"])
+@pytest.mark.parametrize("step", ["index_begin", "FT.CREATE", "index_commit"])
 def test_killed_while_it_indexes(lasting: Lasting, proxy: Proxy, namespace: str, step: str, moment: str) -> None:
     """With the next message, or a compaction, all are indexed, each once, and found."""
     options: dict[str, Any] = {"namespace": namespace, "compaction": "manual", "embeddings": HashingEmbeddings(16)}

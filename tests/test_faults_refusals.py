@@ -22,7 +22,7 @@ from langchain_motorhead import (
     Window,
     WrongKeyTypeError,
 )
-from langchain_motorhead.keys import recall_key, session_keys
+from langchain_motorhead.storage.keys import recall_key, session_keys
 
 SMALL = Window(max_messages=4)
 
@@ -237,7 +237,7 @@ def test_a_writers_clock_jumps(
     total = 0
     for jump in [0, *jumps]:
         now = 3 if jump == "1970" else time.time_ns() + jump
-        monkeypatch.setattr("langchain_motorhead.appending.time.time_ns", lambda now=now: now)
+        monkeypatch.setattr("langchain_motorhead.sessions.append.time.time_ns", lambda now=now: now)
         for each in (session, other):
             each.append([HumanMessage(f"m{at}", id=f"{each.session_id}{at}") for at in range(total, total + 3)])
             each.append(HumanMessage("again", id=f"{each.session_id}{total}"))

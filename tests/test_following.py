@@ -14,8 +14,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from support import Ledger, Wire, contents, numbered, remembered, wiretapped
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window
-from langchain_motorhead.embedded import acquire
-from langchain_motorhead.identity import MARK, given_id, marks, origins
+from langchain_motorhead.messages.ids import MARK, derived_id, fingerprints, origin_epochs
+from langchain_motorhead.redis_io.embedded import acquire
 
 LARGE = Window(max_messages=1000)
 
@@ -36,7 +36,7 @@ def names(count: int, start: int = 0) -> list[str]:
 @given(st.lists(st.none() | st.text(st.characters(), max_size=8), max_size=8))
 def test_marks_are_of_one_length(ids: list[str | None]) -> None:
     """Each id has a mark of eleven characters, any string has one, and none is spaces."""
-    found = marks(ids)
+    found = fingerprints(ids)
     assert len(found) == (MARK * len(ids) if any(ids) else 0)
     for at, id_ in enumerate(ids if found else []):
         assert (found[at * MARK : (at + 1) * MARK] == " " * MARK) == (not id_)
@@ -45,8 +45,8 @@ def test_marks_are_of_one_length(ids: list[str | None]) -> None:
 def test_origins_are_epochs() -> None:
     """What names the session that gave an id is its epoch, in the shape that an epoch has and no other."""
     epoch = "0123456789abcdef"
-    assert origins([None, "x", "motorhead-xyz-1"]) == ""
-    assert origins(["x", given_id(epoch, 7), given_id(epoch, "summary"), given_id(epoch, "x")]) == (
+    assert origin_epochs([None, "x", "motorhead-xyz-1"]) == ""
+    assert origin_epochs(["x", derived_id(epoch, 7), derived_id(epoch, "summary"), derived_id(epoch, "x")]) == (
         "0" * 16 + epoch + epoch + "0" * 16
     )
 

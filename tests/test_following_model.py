@@ -31,7 +31,7 @@ from servers import HOST, cluster
 from support import Ledger, contents, numbered, remembered
 
 from langchain_motorhead import InvalidMessageError, Memory, Motorhead, Window
-from langchain_motorhead.codec import decode
+from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.session import Session
 
 REMEMBERED = 128

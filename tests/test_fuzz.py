@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from support import Ledger, numbered, remembered
 
 from langchain_motorhead import Motorhead, MotorheadError, Window
-from langchain_motorhead.codec import encode
+from langchain_motorhead.messages.codec import encode
 
 SMALL = Window(max_messages=4)
 TEXTS = {

@@ -34,9 +34,9 @@ from langchain_motorhead import (
     StoreError,
     Window,
 )
-from langchain_motorhead.embedded import acquire
-from langchain_motorhead.graph import MemoryState, load_memory, pre_model_hook, save_memory
-from langchain_motorhead.loading import SUMMARY_PREFIX
+from langchain_motorhead.integrations.nodes import MemoryState, load_memory, pre_model_hook, save_memory
+from langchain_motorhead.redis_io.embedded import acquire
+from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 
 SMALL = Window(max_messages=4)
 NOTHING = RunnableLambda[Any, str](lambda given: "Nothing much.")
@@ -569,13 +569,13 @@ def test_a_node_that_fails_after_storing(make: MakeMotorhead, kind: Kind, monkey
     motorhead, model = keeping(make), Model(kind)
     app = straight(motorhead, model, InMemorySaver())
     ask(app, 0, kind)
-    from langchain_motorhead.running import Recalling
+    from langchain_motorhead.integrations.agent_run import RecallPolicy
 
     def fail(*arguments: Any) -> str:
         raise ConnectionError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Recalling, "find", fail)
+        patch.setattr(RecallPolicy, "find", fail)
         with pytest.raises(ConnectionError):
             ask(app, 1, kind)
     assert remembered(motorhead.session("t").load()) == [*turns(1), "q1"]
@@ -763,7 +763,7 @@ def tapped(namespace: str) -> Iterator[tuple[Motorhead, Wire]]:
     server.release()
 
 
-class Turns:
+class FairSemaphore:
     """Counts how often a client turns from sending to reading, however many packets either takes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -791,7 +791,7 @@ def test_a_node_is_one_round_trip(tapped: tuple[Motorhead, Wire], kind: Kind, mo
     app = straight(motorhead, Model(kind), InMemorySaver())
     long = [HumanMessage(f"q{at}") if at % 2 == 0 else AIMessage(f"a{at}") for at in range(1_000)]
     app.invoke({kind.messages: [*long, HumanMessage("q1000")]}, config())
-    turned = Turns(monkeypatch)
+    turned = FairSemaphore(monkeypatch)
     for at in range(1001, 1004):
         wire.reset()
         turned.count = 0
@@ -812,7 +812,7 @@ def test_a_loop_is_one_round_trip_a_call(
     """Where load stands before each call of the model, it costs one round trip each time."""
     motorhead, wire = tapped
     app = looping(motorhead, Model(kind, calls=30), InMemorySaver())
-    turned = Turns(monkeypatch)
+    turned = FairSemaphore(monkeypatch)
     for at in range(3):
         wire.reset()
         turned.count = 0

@@ -40,13 +40,14 @@ from langchain_motorhead import (
     InvalidInputError,
     Motorhead,
     SearchUnavailableError,
-    item_operations,
 )
-from langchain_motorhead.embedded import acquire
-from langchain_motorhead.graph_store import MotorheadStore
-from langchain_motorhead.item_operations import Nearest, store_key
-from langchain_motorhead.operations import SCRIPTS, Command, Operation
-from langchain_motorhead.store import Store
+from langchain_motorhead.integrations.store import MotorheadStore
+from langchain_motorhead.item_store import operations as item_operations
+from langchain_motorhead.item_store.operations import Nearest, store_key
+from langchain_motorhead.redis_io.embedded import acquire
+from langchain_motorhead.redis_io.executor import Executor
+from langchain_motorhead.storage.operation import Command, Operation
+from langchain_motorhead.storage.scripts import SCRIPTS
 
 HOSTILE = [
     "*", "**", "{", "}", "{a}", "|", "!", '"', "'", "\\", " ", "  ", ",", ";", ":", "a/b", "a%2Fb", "a!b", "a*", "?",
@@ -579,7 +580,7 @@ def test_large_values_are_read_in_pages(store: MotorheadStore, monkeypatch: pyte
     big = "x" * 1_000_000
     store.batch([PutOp(("a",), f"k{at}", {"big": big, "at": at}) for at in range(12)])
     sent: list[int] = []
-    monkeypatch.setattr(Store, "_send", counted(Store._send, sent))
+    monkeypatch.setattr(Executor, "_send", counted(Executor._send, sent))
     assert [item.value["at"] for item in store.search(("a",), limit=12)] == list(range(12))
     assert len(sent) == 3
     assert [item.value["at"] for item in store.search(("a",), filter={"at": {"$gt": 9}})] == [10, 11]
@@ -898,15 +899,15 @@ def test_an_index_that_was_dropped_is_made_again(
 def test_the_index_is_there_before_vectors_are(monkeypatch: pytest.MonkeyPatch, searchable: MotorheadStore) -> None:
     """Others may put vectors as soon as their shape is said, so that is said when the index is made."""
     sent: list[Any] = []
-    send = Store._send
+    send = Executor._send
 
-    def noting(self: Store, commands: Sequence[Command], **options: Any) -> Any:
+    def noting(self: Executor, commands: Sequence[Command], **options: Any) -> Any:
         sent.extend(command.name for command in commands)
         return send(self, commands, **options)
 
-    monkeypatch.setattr(Store, "_send", noting)
+    monkeypatch.setattr(Executor, "_send", noting)
     searchable.put(("a",), "k", {"text": "cats"})
-    assert sent.index("FT.CREATE") < sent.index(SCRIPTS["establish"])
+    assert sent.index("FT.CREATE") < sent.index(SCRIPTS["index_describe"])
     assert sent.count(SCRIPTS["item_put"]) == 2
     sent.clear()
     searchable.put(("a",), "l", {"text": "cats"})
@@ -1120,7 +1121,7 @@ async def test_round_trips(
     url, wire = tapped
     sent: list[int] = []
     for name in ("_send", "_asend"):
-        monkeypatch.setattr(Store, name, counted(getattr(Store, name), sent))
+        monkeypatch.setattr(Executor, name, counted(getattr(Executor, name), sent))
     async with Motorhead.from_url(url, namespace=namespace, embeddings=embeddings) as motorhead:
         store = MotorheadStore(motorhead)
         assert (wire.round_trips, wire.up, sent) == (0, 0, [])
@@ -1156,7 +1157,7 @@ async def test_round_trips(
 def counted(method: Any, sent: list[int]) -> Any:
     """Note what a method is called with, before it is."""
 
-    def noting(self: Store, commands: Sequence[Any], **options: Any) -> Any:
+    def noting(self: Executor, commands: Sequence[Any], **options: Any) -> Any:
         sent.append(len(commands))
         return method(self, commands, **options)
 
@@ -1167,7 +1168,7 @@ CONCURRENT = """
 import asyncio, sys
 from blockbuster import BlockBuster
 from langchain_motorhead import HashingEmbeddings, Motorhead
-from langchain_motorhead.graph_store import MotorheadStore
+from langchain_motorhead.integrations.store import MotorheadStore
 from langgraph.store.base import GetOp, PutOp
 
 

@@ -15,7 +15,7 @@ from langchain_core.runnables.history import RunnableWithMessageHistory
 from support import Ledger, contents, numbered
 
 from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, Window
-from langchain_motorhead.loading import SUMMARY_PREFIX
+from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 
 SMALL = Window(max_messages=4)
 

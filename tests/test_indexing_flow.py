@@ -29,17 +29,17 @@ from langchain_motorhead import (
     SearchUnavailableError,
     StoreError,
 )
-from langchain_motorhead.codec import encode
-from langchain_motorhead.embedding import EmbeddingCalls, model_name, resolve_embeddings
-from langchain_motorhead.flows import Embed, Flow, Pause, Request
-from langchain_motorhead.index_making import tolerating
-from langchain_motorhead.index_setup import PROBE, Indexer, make_index, set_up
-from langchain_motorhead.indexing import embed_all, index
-from langchain_motorhead.keys import SessionKeys, recall_key, session_keys
-from langchain_motorhead.operations import SCRIPTS, Operation, Script
-from langchain_motorhead.outage import Outage
-from langchain_motorhead.recall_operations import Description, Unindexed, command
-from langchain_motorhead.search_operations import inspect
+from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request
+from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
+from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
+from langchain_motorhead.recall.index_operations import Description, Unindexed
+from langchain_motorhead.recall.indexing import embed_all, index
+from langchain_motorhead.runtime.retry_queue import RetryQueue
+from langchain_motorhead.search_index.lifecycle import command, ignoring_error, inspect
+from langchain_motorhead.storage.keys import SessionKeys, recall_key, session_keys
+from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.storage.scripts import SCRIPTS, Script
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ def play(flow: Flow[T], answers: Sequence[Any]) -> tuple[list[Request], T | None
 
 def stored(request: Request) -> dict[str, dict[str, Any]]:
     """Give the documents that a request stores: their fields by the rest of their keys."""
-    assert name(request) == "index"
+    assert name(request) == "index_commit"
     assert isinstance(request, Operation)
     rest = list(request.commands[0].args[8:])
     documents = {}
@@ -137,12 +137,12 @@ def test_indexing_step_by_step() -> None:
     requests, done = play(
         index(KEYS, "token", an_indexer(), wait=False), [(seen(numbered(3), indexed=5), THERE), vectors, False]
     )
-    assert names(requests) == ["unindexed", "Embed", "index"]
+    assert names(requests) == ["index_begin", "Embed", "index_commit"]
     assert done is True
     embed, store = requests[1], requests[2]
     assert isinstance(embed, Embed)
     assert embed.heartbeat is not None
-    assert (embed.query, name(embed.heartbeat)) == (False, "renew")
+    assert (embed.query, name(embed.heartbeat)) == (False, "lease_renew")
     assert embed.texts == ("Human: m0", "AI: m1\nHuman: m0", "Human: m2\nAI: m1\nHuman: m0")
     assert isinstance(store, Operation)
     assert store.commands[0].args[:6] == ("token", 10_000, "e", 5, 8, 1)
@@ -167,15 +167,15 @@ def test_the_first_document_waits_for_its_index() -> None:
         [(seen(numbered(2)), None), vectors, (True, THERE), None, FILLING, None, FILLED, None, False],
     )
     assert names(requests) == [
-        "unindexed",
+        "index_begin",
         "Embed",
-        "establish",
+        "index_describe",
         "FT.CREATE",
         "FT.INFO",
         "Pause",
         "FT.INFO",
         "alias",
-        "index",
+        "index_commit",
     ]
     assert (done, indexer.ready) == (True, True)
     create = requests[3]
@@ -188,7 +188,7 @@ def test_messages_without_a_text_ask_for_nothing() -> None:
     messages: list[BaseMessage | bytes] = [ToolMessage("r", tool_call_id="c"), HumanMessage(" "), b"no message"]
     indexer = an_indexer(ready=False)
     requests, done = play(index(KEYS, "t", indexer, wait=False), [(seen(messages), None), False])
-    assert names(requests) == ["unindexed", "index"]
+    assert names(requests) == ["index_begin", "index_commit"]
     assert stored(requests[1]) == {}
     assert (done, indexer.ready) == (True, False)
 
@@ -230,7 +230,7 @@ def test_many_messages_are_embedded_in_one_call() -> None:
             False,
         ],
     )
-    assert names(requests) == ["unindexed", "Embed", "index"] * 2
+    assert names(requests) == ["index_begin", "Embed", "index_commit"] * 2
     assert [len(texts) for texts in embeds(requests)] == [256, 44]
     assert done is True
 
@@ -245,13 +245,13 @@ def test_no_call_has_more_than_256_texts() -> None:
         [given[0], vectors, True, given[1], vectors, vectors, True, given[2], vectors, False],
     )
     assert names(requests) == [
-        "unindexed",
+        "index_begin",
         "Embed",
-        "index",
-        "unindexed",
+        "index_commit",
+        "index_begin",
         "Embed",
         "Embed",
-        "index",
+        "index_commit",
         *names(requests[:3]),
     ]
     counts = [len(texts) for texts in embeds(requests)]
@@ -307,7 +307,7 @@ def test_texts_that_are_all_at_fault() -> None:
     requests, done = play(
         index(KEYS, "t", an_indexer(ready=False), wait=False), [(seen(numbered(1)), None), DOWN, vectors, False]
     )
-    assert names(requests) == ["unindexed", "Embed", "Embed", "index"]
+    assert names(requests) == ["index_begin", "Embed", "Embed", "index_commit"]
     assert "vector" not in stored(requests[3])["0"]
     assert done is True
 
@@ -358,7 +358,7 @@ def test_a_session_that_moved_on_is_looked_at_again() -> None:
         index(KEYS, "t", an_indexer(), wait=False),
         [(seen(numbered(4)), THERE), vectors, None, (seen(numbered(2), epoch="new"), THERE), vectors, False],
     )
-    assert names(requests) == ["unindexed", "Embed", "index"] * 2
+    assert names(requests) == ["index_begin", "Embed", "index_commit"] * 2
     assert isinstance(requests[5], Operation)
     assert requests[5].commands[0].args[2:5] == ("new", 0, 2)
     assert done is True
@@ -380,7 +380,7 @@ def test_refused_twice_since_it_moved_on_twice(again: Unindexed, there: Descript
         index(KEYS, "t", an_indexer(), wait=False),
         [(seen(numbered(2)), THERE), vectors, None, (again, there), vectors, None, (again, there), vectors, False],
     )
-    assert names(requests) == ["unindexed", "Embed", "index"] * 3
+    assert names(requests) == ["index_begin", "Embed", "index_commit"] * 3
     assert done is True
 
 
@@ -403,7 +403,7 @@ def test_refused_again_after_it_moved_on() -> None:
     with pytest.raises(EmbeddingMismatchError):
         play(flow, answers)
     requests, done = play(index(KEYS, "t", an_indexer(), wait=False), answers[:-3])
-    assert names(requests)[-1] == "unindexed"
+    assert names(requests)[-1] == "index_begin"
     assert done is None
 
 
@@ -431,20 +431,20 @@ def test_a_user_and_an_odd_session_are_encoded() -> None:
 def test_nothing_to_do(wait: bool) -> None:
     """Where all is indexed, one look tells."""
     requests, done = play(index(KEYS, "t", an_indexer(), wait=wait), [(True, None)])
-    assert (names(requests), done) == (["unindexed"], True)
+    assert (names(requests), done) == (["index_begin"], True)
 
 
 def test_others_at_work_are_left_to_it() -> None:
     """While somebody else indexes the session, there is nothing to do, and it is told that not all is done."""
     requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(False, None)])
-    assert (names(requests), done) == (["unindexed"], False)
+    assert (names(requests), done) == (["index_begin"], False)
 
 
 def test_others_that_took_over_are_left_to_it() -> None:
     """Where somebody else takes over between two batches, the rest is left to it as well."""
     answers = [(seen(numbered(1), total=2), THERE), vectors, True, (False, None)]
     requests, done = play(index(KEYS, "t", an_indexer(), wait=False), answers)
-    assert (names(requests)[-1], done) == ("unindexed", False)
+    assert (names(requests)[-1], done) == ("index_begin", False)
 
 
 def test_waiting_for_others_at_work() -> None:
@@ -453,7 +453,7 @@ def test_waiting_for_others_at_work() -> None:
         index(KEYS, "t", an_indexer(), wait=True),
         [(False, None), None, (False, None), None, (seen(numbered(1)), THERE), vectors, False],
     )
-    assert names(requests) == ["unindexed", "Pause", "unindexed", "Pause", "unindexed", "Embed", "index"]
+    assert names(requests) == ["index_begin", "Pause", "index_begin", "Pause", "index_begin", "Embed", "index_commit"]
     assert done is True
     assert isinstance(requests[1], Pause)
     assert 0 < requests[1].seconds <= 1
@@ -467,7 +467,7 @@ def test_without_a_search_module_documents_are_stored(caplog: pytest.LogCaptureF
         index(KEYS, "t", indexer, wait=False),
         [(seen(numbered(1), total=2), None), *batch, True, (seen(numbered(1), indexed=1), THERE), *batch, False],
     )
-    assert names(requests) == ["unindexed", "Embed", "establish", "FT.CREATE", "HMGET", "index"] * 2
+    assert names(requests) == ["index_begin", "Embed", "index_describe", "FT.CREATE", "HMGET", "index_commit"] * 2
     assert [list(stored(requests[at])) for at in (5, 11)] == [["0"], ["1"]]
     assert all("vector" in fields for at in (5, 11) for fields in stored(requests[at]).values())
     assert (done, indexer.ready, indexer.unsearchable) == (True, False, True)
@@ -482,7 +482,7 @@ def test_a_search_module_that_came_later_is_used() -> None:
         index(KEYS, "t", indexer, wait=False),
         [(seen(numbered(1)), THERE), vectors, (False, THERE), None, FILLED, None, False],
     )
-    assert names(requests)[2:] == ["establish", "FT.CREATE", "FT.INFO", "alias", "index"]
+    assert names(requests)[2:] == ["index_describe", "FT.CREATE", "FT.INFO", "alias", "index_commit"]
     create = requests[3]
     assert isinstance(create, Operation)
     assert "SKIPINITIALSCAN" not in create.commands[0].args
@@ -502,7 +502,7 @@ def scans(requests: Sequence[Request]) -> list[bool]:
 def test_setting_up_asks_the_model_first(new: bool) -> None:
     """One text is embedded to see how long vectors are, described or not, and the index is made and named."""
     requests, there = play(set_up(an_indexer(ready=False)), [vectors, (new, THERE), None, FILLED, None])
-    assert names(requests) == ["Embed", "establish", "FT.CREATE", "FT.INFO", "alias"]
+    assert names(requests) == ["Embed", "index_describe", "FT.CREATE", "FT.INFO", "alias"]
     assert embeds(requests) == [(PROBE,)]
     establish, alias = requests[1], requests[4]
     assert isinstance(establish, Operation)
@@ -516,7 +516,7 @@ def test_setting_up_asks_the_model_first(new: bool) -> None:
 def test_setting_up_for_vectors_that_are_there() -> None:
     """Where it is known how long vectors are, the model is not asked."""
     requests, there = play(set_up(an_indexer(ready=False), 2), [(False, THERE), None, FILLED, None])
-    assert names(requests) == ["establish", "FT.CREATE", "FT.INFO", "alias"]
+    assert names(requests) == ["index_describe", "FT.CREATE", "FT.INFO", "alias"]
     assert there == THERE
 
 
@@ -534,7 +534,7 @@ def test_setting_up_twice_is_no_error(new: bool) -> None:
     indexer = an_indexer(ready=False)
     answers = [(new, THERE), EXISTS, FILLED, StoreError("Alias already exists")]
     requests, there = play(set_up(indexer, 2), answers)
-    assert names(requests) == ["establish", "FT.CREATE", "FT.INFO", "alias"]
+    assert names(requests) == ["index_describe", "FT.CREATE", "FT.INFO", "alias"]
     assert (there, indexer.ready) == (THERE, True)
 
 
@@ -544,7 +544,7 @@ def test_an_index_that_was_left_over_is_made_anew(dropping: StoreError | None) -
     answers = [(True, THERE), EXISTS, LEFT_OVER, dropping, None, FILLED, None]
     requests, there = play(set_up(an_indexer(), 2), answers)
     assert names(requests) == [
-        "establish",
+        "index_describe",
         *("FT.CREATE", "FT.INFO", "FT.DROPINDEX"),
         *("FT.CREATE", "FT.INFO"),
         "alias",
@@ -597,19 +597,19 @@ def test_an_index_that_never_stays_is_given_up(info: Any, asked: list[str]) -> N
 
     def reply(request: Request) -> Any:
         found.append(name(request))
-        return {"establish": (False, THERE), "FT.INFO": info}.get(found[-1])
+        return {"index_describe": (False, THERE), "FT.INFO": info}.get(found[-1])
 
     with pytest.raises(StoreError, match=r"^the index \S+/1 is dropped as often as it is made$") as caught:
         play(set_up(indexer, 2), [reply] * 50)
     assert type(caught.value) is StoreError
-    assert found == ["establish", *asked * 5]
+    assert found == ["index_describe", *asked * 5]
     assert not indexer.ready
 
 
 @pytest.mark.parametrize("error", ["Redis refused: Index already EXISTS", "already exists"])
 def test_tolerating(error: str) -> None:
     """What Redis refuses for the one reason that is none is done, in whatever letters it says so."""
-    flow = tolerating("already exists", command("FT.CREATE", "i"))
+    flow = ignoring_error("already exists", command("FT.CREATE", "i"))
     requests, _ = play(flow, [StoreError(error)])
     assert names(requests) == ["FT.CREATE"]
     with pytest.raises(StopIteration):
@@ -619,7 +619,7 @@ def test_tolerating(error: str) -> None:
 def test_tolerating_nothing_else() -> None:
     """Another reason is an error."""
     with pytest.raises(StoreError, match="OOM"):
-        play(tolerating("already exists", command("FT.CREATE", "i")), [StoreError("OOM")])
+        play(ignoring_error("already exists", command("FT.CREATE", "i")), [StoreError("OOM")])
 
 
 TEXT_FIELD = ["identifier", "terms", "attribute", "terms", "type", "TEXT", "WEIGHT", "1"]
@@ -736,7 +736,7 @@ class Both:
 
     async def __call__(self, model: Embeddings, *texts: str, query: bool = False, seconds: float = 5.0) -> Any:
         """Embed texts."""
-        calls, request = EmbeddingCalls(model, seconds), Embed(texts, query=query)
+        calls, request = EmbeddingClient(model, seconds), Embed(texts, query=query)
         if self.is_async:
             return await calls.acall(request, self.abeat)
         return calls.call(request, self.beat)
@@ -836,10 +836,10 @@ async def test_a_call_has_its_time(embed: Both) -> None:
 
 async def test_heartbeats(embed: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a call takes, a sign of life is given again and again, and none for a short one."""
-    monkeypatch.setattr("langchain_motorhead.calls.HEARTBEAT", 0.01)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.01)
     await embed(embed.kind(seconds=0.2), "a")
     assert 3 <= embed.beats <= 21
-    monkeypatch.setattr("langchain_motorhead.calls.HEARTBEAT", 3.0)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 3.0)
     embed.beats = 0
     await embed(embed.kind(), "a")
     assert embed.beats == 0
@@ -859,11 +859,11 @@ async def test_contexts(embed: Both) -> None:
 async def test_a_sync_model_does_not_hold_up_the_loop() -> None:
     """Called from an event loop, a model that is not async runs in a thread."""
     model, here = Model(), threading.get_ident()
-    await EmbeddingCalls(model, 5).acall(Embed(("a",)), asyncio.Event().wait)
-    await EmbeddingCalls(model, 5).acall(Embed(("a",), query=True), asyncio.Event().wait)
+    await EmbeddingClient(model, 5).acall(Embed(("a",)), asyncio.Event().wait)
+    await EmbeddingClient(model, 5).acall(Embed(("a",), query=True), asyncio.Event().wait)
     assert here not in model.threads
     asynchronous = AsyncModel()
-    await EmbeddingCalls(asynchronous, 5).acall(Embed(("a",)), asyncio.Event().wait)
+    await EmbeddingClient(asynchronous, 5).acall(Embed(("a",)), asyncio.Event().wait)
     assert asynchronous.threads == [here]
 
 
@@ -985,11 +985,11 @@ def retries() -> Retries:
 
 
 @pytest.fixture
-def outage(retries: Retries) -> Iterator[Outage]:
+def retry_queue(retries: Retries) -> Iterator[RetryQueue]:
     """Retries after a second, or as `_FIRST` is set to be."""
-    outage = Outage(retries)
-    yield outage
-    outage.close()
+    retry_queue = RetryQueue(retries)
+    yield retry_queue
+    retry_queue.close()
 
 
 def pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
@@ -997,30 +997,30 @@ def pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
     return [record.args[1] for record in caplog.records if isinstance(record.args, tuple) and len(record.args) == 3]  # type: ignore[misc]
 
 
-def test_without_a_failure_nothing_is_held(outage: Outage, retries: Retries) -> None:
+def test_without_a_failure_nothing_is_held(retry_queue: RetryQueue, retries: Retries) -> None:
     """As long as the model answers, nobody waits and nothing is retried."""
-    assert not outage.holds(KEYS)
-    outage.passed(KEYS)
-    assert not outage.holds(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
+    retry_queue.record_success(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
     assert retries.sessions == []
 
 
-def test_without_a_failure_nobody_else_is_retried(outage: Outage, retries: Retries) -> None:
+def test_without_a_failure_nobody_else_is_retried(retry_queue: RetryQueue, retries: Retries) -> None:
     """A session that passes has none retried that waits for something else than the model."""
-    outage.look_again(OTHER, 60)
-    outage.passed(KEYS)
+    retry_queue.retry_later(OTHER, 60)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == []
-    outage.retry_now()
+    retry_queue.retry_now()
     assert retries.sessions == ["other"]
 
 
-def test_looking_again(outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
+def test_looking_again(retry_queue: RetryQueue, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
     """A session that did not fail is retried once after a while, in another thread; none is held, nothing logged."""
     start = time.monotonic()
-    outage.look_again(KEYS, 0.1)
-    outage.look_again(KEYS, 0.1)
-    assert not outage.holds(KEYS)
-    assert not outage.holds(OTHER)
+    retry_queue.retry_later(KEYS, 0.1)
+    retry_queue.retry_later(KEYS, 0.1)
+    assert not retry_queue.defer_if_open(KEYS)
+    assert not retry_queue.defer_if_open(OTHER)
     retries.wait_for(1)
     assert retries.times[0] - start >= 0.1
     assert threading.get_ident() not in retries.threads
@@ -1029,28 +1029,30 @@ def test_looking_again(outage: Outage, retries: Retries, caplog: pytest.LogCaptu
     assert caplog.records == []
 
 
-def test_looking_again_and_again(outage: Outage, retries: Retries) -> None:
+def test_looking_again_and_again(retry_queue: RetryQueue, retries: Retries) -> None:
     """A retry may ask for the next one."""
-    retries.then = lambda keys: outage.look_again(keys, 0.01) if len(retries.sessions) < 3 else None
-    outage.look_again(KEYS, 0.01)
+    retries.then = lambda keys: retry_queue.retry_later(keys, 0.01) if len(retries.sessions) < 3 else None
+    retry_queue.retry_later(KEYS, 0.01)
     retries.wait_for(3)
     assert retries.sessions == ["s"] * 3
 
 
-def test_the_model_is_back_before_looking_again(outage: Outage, retries: Retries) -> None:
+def test_the_model_is_back_before_looking_again(retry_queue: RetryQueue, retries: Retries) -> None:
     """After a failure, what is to be looked at again is retried with the others when one passes."""
-    outage.look_again(OTHER, 60)
-    outage.failed(KEYS, DOWN)
-    outage.passed(KEYS)
+    retry_queue.retry_later(OTHER, 60)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == ["other"]
 
 
-def test_a_failure_holds_all_sessions(outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_holds_all_sessions(
+    retry_queue: RetryQueue, retries: Retries, caplog: pytest.LogCaptureFixture
+) -> None:
     """After a failure, no session asks the model for a second, which is logged once, and why."""
-    outage.failed(KEYS, DOWN)
-    assert outage.holds(KEYS)
-    assert outage.holds(OTHER)
-    outage.failed(OTHER, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
+    assert retry_queue.defer_if_open(KEYS)
+    assert retry_queue.defer_if_open(OTHER)
+    retry_queue.record_failure(OTHER, DOWN)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
@@ -1059,71 +1061,75 @@ def test_a_failure_holds_all_sessions(outage: Outage, retries: Retries, caplog: 
     assert retries.sessions == []
 
 
-def test_pauses_grow(outage: Outage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_pauses_grow(
+    retry_queue: RetryQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Each failure after a pause doubles it, up to the longest, and a success begins anew."""
     now = [1_000.0]
-    monkeypatch.setattr("langchain_motorhead.outage.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(Outage, "_set_timer", lambda self: None)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(RetryQueue, "_set_timer", lambda self: None)
     for _ in range(8):
-        outage.failed(KEYS, DOWN)
-        outage.failed(OTHER, DOWN)  # in the same pause
+        retry_queue.record_failure(KEYS, DOWN)
+        retry_queue.record_failure(OTHER, DOWN)  # in the same pause
         now[0] += 60
-        assert not outage.holds(KEYS)
+        assert not retry_queue.defer_if_open(KEYS)
     assert pauses(caplog) == [1, 2, 4, 8, 16, 32, 60, 60]
-    outage.passed(KEYS)
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_success(KEYS)
+    retry_queue.record_failure(KEYS, DOWN)
     assert pauses(caplog)[-1] == 1
 
 
-def test_a_pause_ends_by_itself(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_ends_by_itself(retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the pause, each session that waits is retried once, in another thread, with nobody asking for it."""
-    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.2)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.2)
     start = time.monotonic()
-    outage.failed(KEYS, DOWN)
-    outage.failed(KEYS, DOWN)
-    outage.holds(OTHER)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.defer_if_open(OTHER)
     retries.wait_for(2)
     assert sorted(retries.sessions) == ["other", "s"]
     assert retries.times[0] - start >= 0.2
     assert threading.get_ident() not in retries.threads
-    assert not outage.holds(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
     time.sleep(0.1)
     assert len(retries.sessions) == 2
 
 
-def test_the_model_is_back(outage: Outage, retries: Retries) -> None:
+def test_the_model_is_back(retry_queue: RetryQueue, retries: Retries) -> None:
     """When one session passes, all others that wait are retried at once, and the pause is over."""
-    outage.failed(KEYS, DOWN)
-    assert outage.holds(OTHER)
-    outage.passed(KEYS)
+    retry_queue.record_failure(KEYS, DOWN)
+    assert retry_queue.defer_if_open(OTHER)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == ["other"]
-    assert not outage.holds(KEYS)
-    outage.passed(KEYS)
+    assert not retry_queue.defer_if_open(KEYS)
+    retry_queue.record_success(KEYS)
     assert retries.sessions == ["other"]
 
 
-def test_retrying_now(outage: Outage, retries: Retries) -> None:
+def test_retrying_now(retry_queue: RetryQueue, retries: Retries) -> None:
     """Told to, it retries what waits without waiting for the pause to end."""
-    outage.failed(KEYS, DOWN)
-    outage.failed(OTHER, DOWN)
-    outage.retry_now()
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_failure(OTHER, DOWN)
+    retry_queue.retry_now()
     assert sorted(retries.sessions) == ["other", "s"]
-    outage.retry_now()
+    retry_queue.retry_now()
     assert len(retries.sessions) == 2
 
 
-def test_a_failure_of_the_retry_waits_again(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_retry_waits_again(
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What fails again after its retry is retried again, later each time, until it passes."""
-    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.03)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.03)
 
     def fail_twice(keys: SessionKeys) -> None:
         if len(retries.sessions) < 3:
-            threading.Timer(0.02, outage.failed, (keys, DOWN)).start()
+            threading.Timer(0.02, retry_queue.failed, (keys, DOWN)).start()
         else:
-            outage.passed(keys)
+            retry_queue.record_success(keys)
 
     retries.then = fail_twice
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
     retries.wait_for(3)
     assert retries.sessions == ["s"] * 3
     first, second, third = retries.times
@@ -1131,46 +1137,50 @@ def test_a_failure_of_the_retry_waits_again(outage: Outage, retries: Retries, mo
     assert third - second >= 0.02 + 0.12
 
 
-def test_a_failure_at_once_waits_again(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_at_once_waits_again(
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What fails within its retry, in the thread that retries it, is retried again as well."""
-    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.02)
-    retries.then = lambda keys: outage.failed(keys, DOWN) if len(retries.sessions) < 3 else None
-    outage.failed(KEYS, DOWN)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.02)
+    retries.then = lambda keys: retry_queue.record_failure(keys, DOWN) if len(retries.sessions) < 3 else None
+    retry_queue.record_failure(KEYS, DOWN)
     retries.wait_for(3)
     assert retries.sessions == ["s"] * 3
 
 
 def test_an_earlier_pause_does_not_end_a_later_one(
-    outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pause that a success ended has no part in the next one, which may be shorter, or longer."""
-    outage.failed(KEYS, DOWN)
-    outage.passed(KEYS)
-    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.02)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.record_success(KEYS)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.02)
     start = time.monotonic()
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
     retries.wait_for(1)
     assert retries.times[0] - start < 0.9
 
 
-def test_closing_ends_all_retries(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_ends_all_retries(retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once closed, what waits is not retried any more, and closing again is no error."""
-    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.1)
-    outage.failed(KEYS, DOWN)
-    outage.close()
-    outage.close()
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.1)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.close()
+    retry_queue.close()
     time.sleep(0.2)
     assert retries.sessions == []
 
 
-def test_closing_forbids_later_retries(outage: Outage, retries: Retries, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_forbids_later_retries(
+    retry_queue: RetryQueue, retries: Retries, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once closed, what fails, waits or is to be looked at again after that begins no wait for a retry."""
-    monkeypatch.setattr("langchain_motorhead.outage._FIRST", 0.05)
-    outage.close()
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.05)
+    retry_queue.close()
     before = set(threading.enumerate())
-    outage.look_again(OTHER, 0.01)
-    outage.failed(KEYS, DOWN)
-    outage.holds(OTHER)
+    retry_queue.retry_later(OTHER, 0.01)
+    retry_queue.record_failure(KEYS, DOWN)
+    retry_queue.defer_if_open(OTHER)
     assert set(threading.enumerate()) <= before
     time.sleep(0.15)
     assert retries.sessions == []
@@ -1178,7 +1188,7 @@ def test_closing_forbids_later_retries(outage: Outage, retries: Retries, monkeyp
 
 @pytest.mark.parametrize("timed", [True, False])
 def test_a_retry_that_raises_does_not_keep_others_from_theirs(
-    outage: Outage, retries: Retries, caplog: pytest.LogCaptureFixture, timed: bool
+    retry_queue: RetryQueue, retries: Retries, caplog: pytest.LogCaptureFixture, timed: bool
 ) -> None:
     """What cannot be retried is logged with its error, and the sessions after it are retried as well."""
     broken = RuntimeError("no thread can be started")
@@ -1188,10 +1198,10 @@ def test_a_retry_that_raises_does_not_keep_others_from_theirs(
             raise broken
 
     retries.then = refuse
-    outage.look_again(KEYS, 0.05 if timed else 60)
-    outage.look_again(OTHER, 0.06 if timed else 60)
+    retry_queue.retry_later(KEYS, 0.05 if timed else 60)
+    retry_queue.retry_later(OTHER, 0.06 if timed else 60)
     if not timed:
-        outage.retry_now()
+        retry_queue.retry_now()
     retries.wait_for(2)
     assert retries.sessions == ["s", "other"]
     (record,) = caplog.records
@@ -1200,9 +1210,9 @@ def test_a_retry_that_raises_does_not_keep_others_from_theirs(
     assert record.exc_info[1] is broken
 
 
-def test_no_thread_keeps_the_process(outage: Outage) -> None:
+def test_no_thread_keeps_the_process(retry_queue: RetryQueue) -> None:
     """What waits for a pause to end does not keep a process from ending."""
     before = set(threading.enumerate())
-    outage.failed(KEYS, DOWN)
+    retry_queue.record_failure(KEYS, DOWN)
     begun = set(threading.enumerate()) - before
     assert [thread.daemon for thread in begun] == [True]

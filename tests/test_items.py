@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from langgraph.store.memory import InMemoryStore
 
 from langchain_motorhead import InvalidInputError, StoreError
-from langchain_motorhead.item_filters import Condition, check_filter, is_listed, known_prefix, matches
-from langchain_motorhead.item_paths import Place, below, from_path, tags, to_name, to_path
-from langchain_motorhead.items import check_page, decode_value, encode_value, to_milliseconds, to_time
-from langchain_motorhead.operations import Command, Operation
-from langchain_motorhead.side_by_side import side_by_side
+from langchain_motorhead.flows.gather import gather
+from langchain_motorhead.item_store.filters import Condition, check_filter, is_listed, known_prefix, matches
+from langchain_motorhead.item_store.paths import Place, below, from_path, tags, to_name, to_path
+from langchain_motorhead.item_store.requests import check_page, decode_value, encode_value, to_milliseconds, to_time
+from langchain_motorhead.storage.operation import Command, Operation
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=6)
 HOSTILE = st.sampled_from(
@@ -278,7 +278,7 @@ def test_side_by_side() -> None:
     """What flows ask for at a time is asked together, and each gets its own answers."""
     sent: list[list[str]] = []
     flows = [asking(("A", "B"), ("C",)), asking(), asking(("D",), ("E",), ("F",))]
-    assert run(side_by_side(flows), sent) == [[["a", "b"], ["c"]], [], [["d"], ["e"], ["f"]]]
+    assert run(gather(flows), sent) == [[["a", "b"], ["c"]], [], [["d"], ["e"], ["f"]]]
     assert sent == [["A", "B", "D"], ["C", "E"], ["F"]]
 
 
@@ -286,5 +286,5 @@ def test_side_by_side_errors_reach_the_flow_whose_they_are() -> None:
     """What one flow asked for and failed is told to that flow, and the others go on."""
     sent: list[list[str]] = []
     flows = [asking(("A",), ("B",)), asking(("BAD",), ("C",))]
-    assert run(side_by_side(flows), sent) == [[["a"], ["b"]], ["bad", ["c"]]]
+    assert run(gather(flows), sent) == [[["a"], ["b"]], ["bad", ["c"]]]
     assert sent == [["A", "BAD"], ["A"], ["BAD"], ["B", "C"]]

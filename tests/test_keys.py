@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.keys import from_member, registry_key, session_keys, to_member
+from langchain_motorhead.storage.keys import from_member, registry_key, session_keys, to_member
 
 # Characters that mean something to a key, an encoding or a shell; few, so that ids collide if they can.
 HOSTILE = st.text(

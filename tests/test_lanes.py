@@ -17,7 +17,7 @@ from langchain_core.messages import HumanMessage
 from servers import Lasting
 
 from langchain_motorhead import Motorhead, StoreUnavailableError
-from langchain_motorhead.lanes import AsyncLane, Lane, lane_of
+from langchain_motorhead.redis_io.fast_path import AsyncPinnedConnections, PinnedConnections, pinned_for
 
 ECHO = ("EVAL", "return ARGV", 0)
 MANUAL: dict[str, Any] = {"compaction": "manual"}
@@ -36,9 +36,9 @@ def connections(client: redis.Redis, name: str) -> int:
 def test_a_connection_is_kept(url: str, client: redis.Redis) -> None:
     """Calls one after the other use one connection, and threads at once have one each, of which some are kept."""
     with redis.Redis.from_url(url, client_name="kept") as mine:
-        lane = lane_of(mine)
-        assert isinstance(lane, Lane)
-        assert lane is lane_of(mine)
+        lane = pinned_for(mine)
+        assert isinstance(lane, PinnedConnections)
+        assert lane is pinned_for(mine)
         for at in range(5):
             assert lane.send([echo(at), echo("b")]) == [[b"%d" % at], [b"b"]]
         assert connections(client, "kept") == 1
@@ -62,7 +62,7 @@ def test_a_connection_is_kept(url: str, client: redis.Redis) -> None:
 def test_an_error_is_in_the_place_of_its_reply(url: str) -> None:
     """What a command answers is its own, and the connection goes on."""
     with redis.Redis.from_url(url) as mine:
-        lane = lane_of(mine)
+        lane = pinned_for(mine)
         good, bad, after = lane.send([echo(1), ("EVAL", "return nonsense(", 0), echo(2)])
         assert (good, after) == ([b"1"], [b"2"])
         assert isinstance(bad, redis.ResponseError)
@@ -72,8 +72,8 @@ def test_an_error_is_in_the_place_of_its_reply(url: str) -> None:
 async def test_an_error_is_in_the_place_of_its_reply_async(url: str) -> None:
     """What a command answers is its own, and the connection goes on."""
     async with redis.asyncio.Redis.from_url(url, client_name="akept") as mine:
-        lane = lane_of(mine)
-        assert isinstance(lane, AsyncLane)
+        lane = pinned_for(mine)
+        assert isinstance(lane, AsyncPinnedConnections)
         good, bad, after = await lane.send([echo(1), ("EVAL", "return nonsense(", 0), echo(2)])
         assert (good, after) == ([b"1"], [b"2"])
         assert isinstance(bad, redis.ResponseError)
@@ -127,13 +127,13 @@ async def test_a_restart_between_two_calls_is_not_noticed_async(tmp_path: Path) 
 async def test_what_is_late_is_not_taken_for_the_next_answer(url: str, module: Any) -> None:
     """After a limit was passed the connection is another one."""
     mine = module.Redis.from_url(url, socket_timeout=0.2, retry=None)
-    lane = lane_of(mine)
+    lane = pinned_for(mine)
     slow = ("EVAL", "local at = redis.call('TIME') repeat local now = redis.call('TIME') until "
             "(now[1] - at[1]) * 1000000 + now[2] - at[2] > 600000 return 'late'", 0)  # fmt: skip
 
     async def send(*commands: Any) -> list[Any]:
         answer = lane.send(commands)
-        return list(await answer if isinstance(lane, AsyncLane) else answer)
+        return list(await answer if isinstance(lane, AsyncPinnedConnections) else answer)
 
     assert await send(echo(1)) == [[b"1"]]
     with pytest.raises(redis.TimeoutError):
@@ -190,23 +190,23 @@ def test_nothing_is_kept_after_the_end(url: str, client: redis.Redis, namespace:
 def test_others_are_left_to_their_client(url: str, make: Callable[[str], redis.Redis]) -> None:
     """What may need its connections, or does more than redis-py's own client, is asked as ever."""
     with make(url) as mine:
-        assert lane_of(mine) is None
+        assert pinned_for(mine) is None
 
 
 @pytest.mark.parametrize("module", [redis, redis.asyncio])
 async def test_who_watches_calls_sees_them(url: str, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tracing wraps the client's call, before or after it was first used: then all goes through that."""
     mine = module.Redis.from_url(url)
-    assert lane_of(mine) is not None
+    assert pinned_for(mine) is not None
     original = module.Redis.execute_command
 
     def traced(self: Any, *args: Any, **options: Any) -> Any:
         return original(self, *args, **options)
 
     monkeypatch.setattr(module.Redis, "execute_command", traced)
-    assert lane_of(mine) is None
+    assert pinned_for(mine) is None
     monkeypatch.undo()
-    assert lane_of(mine) is not None
+    assert pinned_for(mine) is not None
     await mine.aclose() if module is redis.asyncio else mine.close()
 
 
@@ -214,4 +214,4 @@ def test_without_poll(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a connection cannot be looked at, none is kept."""
     monkeypatch.delattr(select, "poll")
     with redis.Redis.from_url(url) as mine:
-        assert lane_of(mine) is None
+        assert pinned_for(mine) is None

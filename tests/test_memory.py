@@ -16,7 +16,7 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, Prom
 from support import Ledger, contents, numbered
 
 from langchain_motorhead import ClosedError, InvalidInputError, MotorheadMemory, Options, RemoteOptions, Window
-from langchain_motorhead import memory as memory_module
+from langchain_motorhead.integrations import memory as memory_module
 
 SMALL = Window(max_messages=4)
 

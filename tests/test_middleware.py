@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from support import Ledger, contents, remembered
 
 from langchain_motorhead import InvalidInputError, MotorheadMiddleware, Window
-from langchain_motorhead.loading import SUMMARY_PREFIX
+from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 
 SMALL = Window(max_messages=4)
 NO_SESSION = r"Give the run a thread.*thread_id"

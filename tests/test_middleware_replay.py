@@ -18,7 +18,7 @@ from support import SEPARATOR, Ledger, remembered
 
 from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.demo.dialogues import Dialogue, in_a_row, load_dialogues
-from langchain_motorhead.loading import SUMMARY_PREFIX
+from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 
 SMALL = Window(max_messages=8)
 

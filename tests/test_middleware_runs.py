@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from support import Ledger, contents, remembered, wiretapped
 
 from langchain_motorhead import Motorhead, MotorheadMiddleware, Window
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.redis_io.embedded import acquire
 
 SMALL = Window(max_messages=4)
 

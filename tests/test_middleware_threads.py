@@ -19,7 +19,7 @@ from servers import server
 from support import Ledger, contents, numbered, remembered
 
 from langchain_motorhead import Motorhead, Window
-from langchain_motorhead.keys import PREFIX
+from langchain_motorhead.storage.keys import PREFIX
 
 SMALL = Window(max_messages=6)
 SAID = [f"q{at}" + (" look 2" if at % 3 == 1 else "") for at in range(12)]

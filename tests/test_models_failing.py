@@ -16,7 +16,8 @@ from langchain_openai import ChatOpenAI
 from openai_stub import KEY, Stub
 from support import contents, numbered
 
-from langchain_motorhead import ExtractiveSummarizer, SummarizationError, Window, calls
+from langchain_motorhead import ExtractiveSummarizer, SummarizationError, Window
+from langchain_motorhead.concurrency import bounded_call as calls
 
 SMALL = Window(max_messages=4)
 HUGE = "word " * 400_000

@@ -12,8 +12,8 @@ from langchain_core.runnables import RunnableLambda
 from support import Ledger
 
 from langchain_motorhead import ExtractiveSummarizer, InvalidInputError, SummaryInput
-from langchain_motorhead.server.off_loop import OffLoop, off_loop
-from langchain_motorhead.summarizing import is_async
+from langchain_motorhead.models.summarizer_client import is_async
+from langchain_motorhead.server.summarizer import ThreadedSummarizer, threaded_summarizer
 
 GIVEN: SummaryInput = {"summary": None, "messages": [HumanMessage("I am Bob from Oslo."), AIMessage("Hello Bob.")]}
 NAME = "motorhead-summaries"
@@ -37,8 +37,8 @@ async def test_all_in_one_thread() -> None:
         now -= 1
         return "done"
 
-    summarizer = off_loop(RunnableLambda(lambda _: "sync", summarize))
-    assert isinstance(summarizer, OffLoop)
+    summarizer = threaded_summarizer(RunnableLambda(lambda _: "sync", summarize))
+    assert isinstance(summarizer, ThreadedSummarizer)
     assert is_async(summarizer)
     for _ in range(2):
         assert await asyncio.gather(*(summarizer.ainvoke(GIVEN) for _ in range(20))) == ["done"] * 20
@@ -63,8 +63,8 @@ async def test_whoever_is_cancelled_stops_the_work() -> None:
             raise
         return "late"
 
-    summarizer = off_loop(RunnableLambda(lambda _: "sync", summarize))
-    assert isinstance(summarizer, OffLoop)
+    summarizer = threaded_summarizer(RunnableLambda(lambda _: "sync", summarize))
+    assert isinstance(summarizer, ThreadedSummarizer)
     for how in ("cancelled", "closed"):
         started.clear()
         waiting = asyncio.ensure_future(summarizer.ainvoke(GIVEN))
@@ -86,7 +86,7 @@ async def test_an_error_is_as_it_was() -> None:
     async def summarize(_: SummaryInput) -> str:
         raise ValueError("no")
 
-    summarizer: Any = off_loop(RunnableLambda(lambda _: "sync", summarize))
+    summarizer: Any = threaded_summarizer(RunnableLambda(lambda _: "sync", summarize))
     with pytest.raises(ValueError, match="no"):
         await summarizer.ainvoke(GIVEN)
     await summarizer.close()
@@ -94,13 +94,13 @@ async def test_an_error_is_as_it_was() -> None:
 
 async def test_what_it_stands_for() -> None:
     """None is the extractive one, in the same thread; what may block is left to a thread for each call."""
-    extractive = off_loop(None)
-    assert isinstance(extractive, OffLoop)
+    extractive = threaded_summarizer(None)
+    assert isinstance(extractive, ThreadedSummarizer)
     assert await extractive.ainvoke(GIVEN) == ExtractiveSummarizer().invoke(GIVEN)
     assert extractive.says_nothing is not None
     assert not extractive.says_nothing(GIVEN)
     await extractive.close()
     ledger = Ledger()
-    assert off_loop(ledger) is ledger
+    assert threaded_summarizer(ledger) is ledger
     with pytest.raises(InvalidInputError, match="llm"):
-        off_loop(3)
+        threaded_summarizer(3)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import langchain_motorhead
-from langchain_motorhead import operations
+from langchain_motorhead.storage.scripts import _BEGINNINGS
 
 ROOT = Path(langchain_motorhead.__file__).parent
 
@@ -141,7 +141,7 @@ def test_modules_are_small() -> None:
         assert len(path.read_text().splitlines()) <= 320, path.name
 
 
-BEFORE_OTHERS = {each for names in operations._BEGINNINGS.values() for each in names}
+BEFORE_OTHERS = {each for names in _BEGINNINGS.values() for each in names}
 
 
 def test_scripts_are_all_used() -> None:

@@ -13,9 +13,9 @@ from langchain_core.messages import HumanMessage
 from support import contents, wiretapped
 
 from langchain_motorhead import Motorhead, StoreError, StoreUnavailableError, WrongKeyTypeError
-from langchain_motorhead.embedded import acquire
-from langchain_motorhead.operations import Packed
-from langchain_motorhead.pipelining import Pipelining
+from langchain_motorhead.redis_io.autopipeline import Pipelining
+from langchain_motorhead.redis_io.embedded import acquire
+from langchain_motorhead.storage.operation import Packed
 
 MANUAL: dict[str, Any] = {"compaction": "manual"}
 

@@ -18,7 +18,7 @@ from langchain_core.documents import Document
 from pydantic import BaseModel
 
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.plain import from_plain, to_plain
+from langchain_motorhead.messages.json_values import from_plain, to_plain
 
 TAGS = st.sampled_from(["$type", "value", "int", "float", "bytes", "map", "document"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | TAGS

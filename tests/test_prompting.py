@@ -22,8 +22,9 @@ from langchain_core.messages import (
 from support import contents, numbered
 
 from langchain_motorhead import Memory
-from langchain_motorhead.loading import SUMMARY_PREFIX
-from langchain_motorhead.prompting import add_to_system, paired, prompt
+from langchain_motorhead.integrations.prompt import add_to_system, prompt
+from langchain_motorhead.messages.tool_calls import paired
+from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 
 
 def human(name: str) -> HumanMessage:

@@ -16,7 +16,7 @@ from redisvl.query.filter import Num, Tag, Text
 from support import Ledger, numbered, remembered, wiretapped, with_tools
 
 from langchain_motorhead import EmbeddingMismatchError, HashingEmbeddings, InvalidInputError, Recall, Window
-from langchain_motorhead.keys import recall_key, session_keys
+from langchain_motorhead.storage.keys import recall_key, session_keys
 
 
 class Counting(HashingEmbeddings):

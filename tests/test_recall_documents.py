@@ -22,9 +22,9 @@ from langchain_core.messages import (
 )
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError, Recall
-from langchain_motorhead.recall import CONTEXT, Entry, Said, embedded, entries, read_said, said
-from langchain_motorhead.terms import terms
-from langchain_motorhead.transcript import message_text
+from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.recall.documents import CONTEXT, DocumentDraft, Utterance, embedded, entries, read_said, said
+from langchain_motorhead.recall.terms import terms
 
 RECALL = Recall()
 CALL = {"name": "f", "args": {}, "id": "c"}
@@ -39,12 +39,12 @@ def count(messages: Sequence[BaseMessage]) -> int:
     return sum(3 + -(-len(message_text(message)) // 3) for message in messages)
 
 
-def made(messages: Sequence[BaseMessage | None], start: int = 0, recall: Recall = RECALL) -> list[list[Entry]]:
+def made(messages: Sequence[BaseMessage | None], start: int = 0, recall: Recall = RECALL) -> list[list[DocumentDraft]]:
     """Make the documents of messages that nothing was said before."""
     return entries(messages, start, [], recall, count)
 
 
-def whole(pieces: Sequence[Entry]) -> str:
+def whole(pieces: Sequence[DocumentDraft]) -> str:
     """Give the text of a message's pieces."""
     return "".join(piece.text for piece in pieces)
 
@@ -92,19 +92,19 @@ def test_good_options(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (HumanMessage("hi"), Said("Human", None, "hi")),
-        (AIMessage("hi"), Said("AI", None, "hi")),
-        (HumanMessage(" hi\n"), Said("Human", None, "hi")),
-        (HumanMessage("hi", name="Anna"), Said("Anna", "Anna", "hi")),
-        (ChatMessage(content="hi", role="Ben"), Said("Ben", "Ben", "hi")),
-        (AIMessage("so", tool_calls=[CALL]), Said("AI", None, "so")),
-        (HumanMessage("a\ud800b"), Said("Human", None, "a?b")),
-        (HumanMessage("hi", name="\ud800x"), Said("?x", "?x", "hi")),
+        (HumanMessage("hi"), Utterance("Human", None, "hi")),
+        (AIMessage("hi"), Utterance("AI", None, "hi")),
+        (HumanMessage(" hi\n"), Utterance("Human", None, "hi")),
+        (HumanMessage("hi", name="Anna"), Utterance("Anna", "Anna", "hi")),
+        (ChatMessage(content="hi", role="Ben"), Utterance("Ben", "Ben", "hi")),
+        (AIMessage("so", tool_calls=[CALL]), Utterance("AI", None, "so")),
+        (HumanMessage("a\ud800b"), Utterance("Human", None, "a?b")),
+        (HumanMessage("hi", name="\ud800x"), Utterance("?x", "?x", "hi")),
         (HumanMessage([{"type": "text", "text": "one "}, {"type": "image_url", "image_url": "x"}, "two"]),
-         Said("Human", None, "one two")),
+         Utterance("Human", None, "one two")),
     ],
 )  # fmt: skip
-def test_what_is_said(message: BaseMessage, expected: Said) -> None:
+def test_what_is_said(message: BaseMessage, expected: Utterance) -> None:
     """Of a message its text is indexed, and who said it, by a name of their own if they have one."""
     assert said(message, RECALL) == expected
 
@@ -207,7 +207,7 @@ def test_context_from_before_the_first() -> None:
 def test_context_gives_way() -> None:
     """Of what was said before, only as much is embedded as fits, whole words of the latest first."""
     recall = Recall(max_input_tokens=32)  # of three characters each, by this count
-    before = [Said("Human", None, "first " * 20), Said("AI", None, "second " * 20)]
+    before = [Utterance("Human", None, "first " * 20), Utterance("AI", None, "second " * 20)]
     text = embedded("Human: short", before, recall)
     line, rest = text.split("\n", 1)
     assert (line, len(text) <= 96) == ("Human: short", True)
@@ -282,7 +282,7 @@ def cosine(one: Sequence[float], other: Sequence[float]) -> float:
 def test_hashed_vectors_are_the_same_in_every_process() -> None:
     """What was indexed by one process is found by another: nothing depends on the seed of Python's hashes."""
     program = (
-        "from langchain_motorhead.hashing import HashingEmbeddings as H;"
+        "from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings as H;"
         "print(repr(H(16).embed_query('The cat sat, été 東京')))"
     )
     told = {

@@ -37,15 +37,14 @@ from langchain_motorhead import (
     Session,
     StoreError,
     Window,
-    outage,
-    search_operations,
 )
-from langchain_motorhead.index_setup import Indexer, set_up
-from langchain_motorhead.keys import session_keys, to_tag
-from langchain_motorhead.operations import Operation
-from langchain_motorhead.schema import DISTANCE
-from langchain_motorhead.search_operations import Match
-from langchain_motorhead.store import Store
+from langchain_motorhead.recall import search_operations
+from langchain_motorhead.recall.index import Indexer, set_up
+from langchain_motorhead.redis_io.executor import Executor
+from langchain_motorhead.runtime import retry_queue
+from langchain_motorhead.search_index.queries import DISTANCE, Answer, Match
+from langchain_motorhead.storage.keys import session_keys, to_tag
+from langchain_motorhead.storage.operation import Operation
 
 WAYS = ("hybrid", "similarity", "mmr")
 
@@ -145,8 +144,8 @@ def names(count: int, start: int = 0) -> list[str]:
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses of an outage short."""
-    monkeypatch.setattr(outage, "_FIRST", 0.05)
-    monkeypatch.setattr(outage, "_LONGEST", 0.2)
+    monkeypatch.setattr(retry_queue, "_FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(retry_queue, "_LONGEST", 0.2)
 
 
 @pytest.fixture
@@ -268,7 +267,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [{tests!r}]
 from langchain_motorhead import Motorhead, Recall
-from langchain_motorhead.engine import Engine
+from langchain_motorhead.runtime.engine import Engine
 from test_recall_faults import Scripted, numbered
 
 def die(*_):
@@ -519,7 +518,7 @@ async def test_an_outage_ends_for_async_sessions(
             break
         await asyncio.sleep(0.02)
     assert {indexed(client, session) for session in sessions} == {12}
-    monkeypatch.setattr(outage, "_FIRST", 60.0)
+    monkeypatch.setattr(retry_queue, "_FIRST_PAUSE_SECONDS", 60.0)
     model.down = True
     await sessions[0].aappend(numbered(1, start=12))
     await motorhead.aflush()
@@ -552,10 +551,10 @@ def test_a_retry_that_fails_at_once_is_retried_again(monkeypatch: pytest.MonkeyP
     def retry(keys: Any) -> None:
         tries.append(time.monotonic())
         if len(tries) < 3:
-            waiting.failed(keys, ConnectionError("still away"))
+            waiting.record_failure(keys, ConnectionError("still away"))
 
-    waiting = outage.Outage(retry)
-    waiting.failed(session_keys("n", "s"), ConnectionError("away"))
+    waiting = retry_queue.RetryQueue(retry)
+    waiting.record_failure(session_keys("n", "s"), ConnectionError("away"))
     wait_until(lambda: len(tries) == 3, 2)
     waiting.close()
 
@@ -564,9 +563,9 @@ def test_a_failure_is_not_retried_later_for_a_look_at_another_worker(monkeypatch
     """What failed is retried after its pause, although something else is to be looked at again much later."""
     quick(monkeypatch)
     tries: list[Any] = []
-    waiting = outage.Outage(tries.append)
-    waiting.look_again(session_keys("n", "s"), 30)
-    waiting.failed(session_keys("n", "t"), ConnectionError("away"))
+    waiting = retry_queue.RetryQueue(tries.append)
+    waiting.retry_later(session_keys("n", "s"), 30)
+    waiting.record_failure(session_keys("n", "t"), ConnectionError("away"))
     try:
         wait_until(lambda: tries, 1)
     finally:
@@ -1028,7 +1027,7 @@ def test_documents_that_expire_while_they_are_searched(reply: Any) -> None:
     """What is in the index still, but expired, so that the module gives no fields of it, is passed over."""
     nothing = [None] * 4
     found, _ = search_operations.search("n", [("query",)], DISTANCE).read([nothing, reply, nothing])
-    assert found == [search_operations.Answer([Match("there", 0.5, {"name": "Bob"})], 2)]
+    assert found == [Answer([Match("there", 0.5, {"name": "Bob"})], 2)]
 
 
 def test_a_session_that_gets_a_ttl_later_leaves_nothing(
@@ -1199,9 +1198,9 @@ def test_an_index_that_is_switched_between_asking_and_reading(
     motorhead = make(embeddings=Scripted(), recall=Recall(model="a"))
     motorhead.session("s", "u").append(numbered(3))
     motorhead.flush()
-    other, run, reindexed = make(embeddings=Scripted(), recall=Recall(model="b")), Store.run, list[int]()
+    other, run, reindexed = make(embeddings=Scripted(), recall=Recall(model="b")), Executor.run, list[int]()
 
-    def run_late(self: Store, operation: Any) -> Any:
+    def run_late(self: Executor, operation: Any) -> Any:
         reads = {command.name for command in operation.commands} == {"HMGET"}
         if reads and self is motorhead._engine.driver.store and not reindexed:
             reindexed.append(0)
@@ -1210,7 +1209,7 @@ def test_an_index_that_is_switched_between_asking_and_reading(
 
     search = motorhead.retriever(user_id="u", k=1, search_type=way).invoke
     assert len(search("m1")) == 1
-    monkeypatch.setattr(Store, "run", run_late)
+    monkeypatch.setattr(Executor, "run", run_late)
     if way == "similarity":  # which reads all it needs with the asking
         assert len(search("m1")) == 1
         return
@@ -1276,15 +1275,15 @@ def test_a_reindex_interrupted_after_the_switch_leaves_nothing_old(
         motorhead.session(f"s{at}").append(numbered(3, start=10 * at))
     motorhead.flush()
     other = make(embeddings=Scripted(dimensions=32))
-    run = Store.run
+    run = Executor.run
 
-    def interrupted(self: Store, operation: Any) -> Any:
+    def interrupted(self: Executor, operation: Any) -> Any:
         result = run(self, operation)
         if any(command.name == "FT.ALIASUPDATE" for command in operation.commands):
             raise KeyboardInterrupt
         return result
 
-    monkeypatch.setattr(Store, "run", interrupted)
+    monkeypatch.setattr(Executor, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         other.reindex(progress=False)
     monkeypatch.undo()
@@ -1802,14 +1801,14 @@ def test_round_trips(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, way: 
     session.compact()
     session.search("m1", search_type=way, neighbors=1)
     trips: list[int] = []
-    send = Store._send
+    send = Executor._send
 
-    def counted(self: Store, commands: Any, **options: Any) -> list[Any]:
+    def counted(self: Executor, commands: Any, **options: Any) -> list[Any]:
         if threading.current_thread() is threading.main_thread():
             trips.append(len(commands))
         return send(self, commands, **options)
 
-    monkeypatch.setattr(Store, "_send", counted)
+    monkeypatch.setattr(Executor, "_send", counted)
     options: list[dict[str, Any]] = [
         {}, {"neighbors": 3}, {"exclude_window": True}, {"k": 50}, {"roles": ["human"]},
     ]  # fmt: skip
@@ -1842,12 +1841,12 @@ def test_a_threshold_costs_no_round_trips(
     session.append([HumanMessage("the cat sat"), *numbered(200)])
     motorhead.flush()
     trips: list[int] = []
-    send = Store._send
+    send = Executor._send
 
-    def counted(self: Store, commands: Any, **options: Any) -> list[Any]:
+    def counted(self: Executor, commands: Any, **options: Any) -> list[Any]:
         trips.append(len(commands))
         return send(self, commands, **options)
 
-    monkeypatch.setattr(Store, "_send", counted)
+    monkeypatch.setattr(Executor, "_send", counted)
     assert said(session.search("the cat sat", search_type=way, score_threshold=0.7)) == ["the cat sat"]
     assert len(trips) <= 2

@@ -34,7 +34,7 @@ from langchain_motorhead import (
     UnsupportedError,
     Window,
 )
-from langchain_motorhead.remote import transport
+from langchain_motorhead.backends.http import transport
 from langchain_motorhead.server import Settings, create_app
 
 

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from support import Wire, numbered, wiretapped
 
 from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, MotorheadMemory
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.redis_io.embedded import acquire
 
 TURN = [HumanMessage("How far is the moon?"), AIMessage("384,400 km.")]
 SIZES = (10, 1_000, 10_000)

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 from support import numbered, remembered
 
 from langchain_motorhead import EmbeddingError, InvalidInputError, Motorhead, MotorheadError, Window
-from langchain_motorhead.concealing import concealed
-from langchain_motorhead.remote.transport import Address
-from langchain_motorhead.server.logs import JSONLines
+from langchain_motorhead.backends.http.transport import Address
+from langchain_motorhead.models.redaction import concealed
+from langchain_motorhead.server.json_logs import JSONLines
 from langchain_motorhead.server.settings import Settings
 
 SMALL = Window(max_messages=4)

@@ -22,10 +22,11 @@ from support import Ledger
 from test_server_wire import known, said, settled
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window
-from langchain_motorhead.keys import session_keys
-from langchain_motorhead.server import Settings, create_app, models
-from langchain_motorhead.server.logs import JSONLines
+from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server import model_factory as models
+from langchain_motorhead.server.json_logs import JSONLines
 from langchain_motorhead.server.settings import variables
+from langchain_motorhead.storage.keys import session_keys
 
 SMALL = Window(max_messages=4)
 KEYS = {"key-a": "A", "key-b": "B"}
@@ -282,7 +283,7 @@ def test_a_logged_exception_tells_where_and_not_what() -> None:
 
 def test_an_error_of_our_own_making(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody thought of is a 500 that says nothing of it."""
-    monkeypatch.setattr("langchain_motorhead.server.wire.operations.read", lambda *_: 1 / 0)
+    monkeypatch.setattr("langchain_motorhead.server.routes.motorhead.operations.read", lambda *_: 1 / 0)
     with served(create_app(Settings(), motorhead=lambda _: make())) as base:
         answer = httpx.get(f"{base}/sessions/s/memory")
         assert (answer.status_code, answer.json()) == (500, {"error": "internal error", "code": "internal"})

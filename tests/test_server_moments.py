@@ -11,8 +11,8 @@ import redis
 from conftest import MakeMotorhead
 from test_server_wire import said
 
-from langchain_motorhead.keys import session_keys
 from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.storage.keys import session_keys
 
 
 async def test_reads_of_one_moment(

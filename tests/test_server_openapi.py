@@ -18,7 +18,11 @@ from fastapi.routing import APIRoute
 from http_servers import served
 
 from langchain_motorhead import HashingEmbeddings
-from langchain_motorhead.server import Settings, beside, create_app, health, page, wire
+from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server import docs_page as page
+from langchain_motorhead.server.routes import extensions as beside
+from langchain_motorhead.server.routes import health
+from langchain_motorhead.server.routes import motorhead as wire
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 

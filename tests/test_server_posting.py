@@ -14,9 +14,10 @@ from support import Ledger, numbered, remembered
 from test_server_wire import said
 
 from langchain_motorhead import InvalidInputError, Motorhead, Window
-from langchain_motorhead.keys import session_keys
-from langchain_motorhead.server import Settings, create_app, posting
-from langchain_motorhead.server.requests import to_records
+from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server import groups as posting
+from langchain_motorhead.server.request import to_records
+from langchain_motorhead.storage.keys import session_keys
 
 
 def post(motorhead: Motorhead, *contents: str, context: str | None = None, group: str | None = None) -> None:

@@ -18,8 +18,8 @@ from http_servers import served
 from support import SEPARATOR, Ledger
 
 from langchain_motorhead import Motorhead, Window
-from langchain_motorhead.keys import session_keys
 from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.storage.keys import session_keys
 
 SMALL = Window(max_messages=4)
 

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from support import Ledger, contents, numbered, orphans, with_tools
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window, WrongKeyTypeError
-from langchain_motorhead.appending import append, to_record
+from langchain_motorhead.sessions.append import append, to_record
 
 MANUAL: dict[str, Any] = {"compaction": "manual"}
 

@@ -73,13 +73,13 @@ def test_a_commit_without_a_fence_is_found_as_this_schedule() -> None:
     schedule = "c1 c1 d d a a c1"
     trace = SCENARIOS["compacting"]().replay(schedule)
     assert [line.split()[:2] for line in trace[:7]] == [
-        ["c1", "begin"],
+        ["c1", "compaction_begin"],
         ["c1", "summarize"],
         ["d", "HGET"],
-        ["d", "delete"],
-        ["a", "append"],
-        ["a", "append"],
-        ["c1", "commit"],
+        ["d", "session_delete"],
+        ["a", "session_append"],
+        ["a", "session_append"],
+        ["c1", "compaction_commit"],
     ]
     assert trace[6].endswith("-> False")
     with pytest.MonkeyPatch.context() as monkeypatch:

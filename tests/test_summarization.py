@@ -18,8 +18,10 @@ from langchain_core.runnables import ConfigurableField, Runnable, RunnableLambda
 from pydantic import Field
 
 from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
-from langchain_motorhead.flows import SummaryInput
-from langchain_motorhead.summarization import (
+from langchain_motorhead.flows.protocol import SummaryInput
+from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.models.usage import UsageHandler
+from langchain_motorhead.summarizers.llm import (
     DEFAULT_BUDGET,
     PROMPT,
     Summarizer,
@@ -27,8 +29,6 @@ from langchain_motorhead.summarization import (
     create_summarizer,
     resolve_summarizer,
 )
-from langchain_motorhead.transcript import message_text
-from langchain_motorhead.usage import UsageHandler
 
 Fold = Callable[..., Awaitable[str]]
 

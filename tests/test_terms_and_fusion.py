@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_motorhead.fusion import MEANING, SPEAKER, SPREAD, Place, fuse
-from langchain_motorhead.terms import LANGUAGES, terms, words
+from langchain_motorhead.recall.ranking import MEANING, SPEAKER, SPREAD, Place, fuse
+from langchain_motorhead.recall.terms import LANGUAGES, terms, words
 
 WORDS = 1 - MEANING
 MOST = 1 + SPEAKER

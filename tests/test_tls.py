@@ -15,7 +15,8 @@ from http_servers import served
 from support import contents, numbered
 from tls import behind_tls
 
-from langchain_motorhead import Motorhead, StoreUnavailableError, urls
+from langchain_motorhead import Motorhead, StoreUnavailableError
+from langchain_motorhead.redis_io import urls
 from langchain_motorhead.server import create_app
 from langchain_motorhead.server.settings import Settings
 

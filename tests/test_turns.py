@@ -17,9 +17,9 @@ from support import AsyncLedger, Ledger, numbered
 from test_server_wire import said
 
 from langchain_motorhead import InvalidInputError, Motorhead, SummaryInput, Window
+from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.tenants import Tenants
-from langchain_motorhead.turns import Turns
 
 SMALL = Window(max_messages=4)
 SESSIONS = [f"s{at}" for at in range(12)]
@@ -135,7 +135,7 @@ async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.
         threads.add(threading.current_thread().name)
         busy.before(given)
 
-    monkeypatch.setattr("langchain_motorhead.server.models.summarizer", lambda _: AsyncLedger(before))
+    monkeypatch.setattr("langchain_motorhead.server.model_factory.summarizer", lambda _: AsyncLedger(before))
     app = create_app(Settings(api_keys=keys, redis_url=url, max_window_size=4, max_concurrency=1))
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
@@ -155,7 +155,7 @@ async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.
 
 async def test_a_turn_is_given_to_one() -> None:
     """Whatever is cancelled when, no turn is lost and none is given twice."""
-    turns, now, most = Turns(2), 0, 0
+    turns, now, most = FairSemaphore(2), 0, 0
 
     async def work(at: int) -> None:
         nonlocal now, most

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.transcript import message_text
-from langchain_motorhead.window import Batch, Window, chunk, plan, safe_cuts, visible
+from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.messages.tool_calls import safe_cuts, visible
+from langchain_motorhead.sessions.window import Batch, Window, chunk, plan
 
 Messages = list[BaseMessage | None]
 

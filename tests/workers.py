@@ -9,18 +9,21 @@ from invariants import Invariants
 from langchain_core.messages import BaseMessage, HumanMessage
 from simulation import Simulation, Store, Worker
 
-from langchain_motorhead import Recall, StoreUnavailableError, Window, compaction, operations, recall_operations
-from langchain_motorhead.codec import encode
-from langchain_motorhead.compaction import Compactor
-from langchain_motorhead.compaction_operations import release
-from langchain_motorhead.flows import Flow
-from langchain_motorhead.index_setup import Indexer
-from langchain_motorhead.indexing import index
-from langchain_motorhead.keys import session_keys
-from langchain_motorhead.loading import load
-from langchain_motorhead.operations import Appended, LeaveOut, Operation, Record, give_up
-from langchain_motorhead.server import posting
-from langchain_motorhead.sessions import delete_session
+from langchain_motorhead import Recall, StoreUnavailableError, Window
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.recall import index_operations as recall_operations
+from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.indexing import index
+from langchain_motorhead.server import groups as posting
+from langchain_motorhead.sessions import compaction, operations
+from langchain_motorhead.sessions.compaction import Compactor
+from langchain_motorhead.sessions.compaction_operations import release
+from langchain_motorhead.sessions.load import load
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record, give_up
+from langchain_motorhead.sessions.registry import delete_session
+from langchain_motorhead.storage.keys import session_keys
+from langchain_motorhead.storage.operation import Operation
 
 # Tokens of any message.
 SIZE = 5
@@ -114,7 +117,7 @@ class Cast:
     def _indexer(self) -> Indexer:
         return Indexer(self.keys.namespace, Recall(), "m", count, ready=True)
 
-    def _append(self, batch: Sequence[BaseMessage], user: str | None) -> Operation[Appended | None]:
+    def _append(self, batch: Sequence[BaseMessage], user: str | None) -> Operation[AppendResult | None]:
         self.appended += 1
         counted = self.window.max_tokens is not None
         return operations.append(
@@ -125,7 +128,7 @@ class Cast:
             ttl=0,
             recall=self.recall,
             one_slot=True,
-            leave_out=LeaveOut.KNOWN,
+            leave_out=Dedup.SKIP_KNOWN,
         )
 
 

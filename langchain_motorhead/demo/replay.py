@@ -11,13 +11,13 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage
 
 from langchain_motorhead.client import Motorhead
-from langchain_motorhead.demo.balance import Balance, Recorder, balance, committed
+from langchain_motorhead.demo.audit import Balance, Recorder, balance, committed
 from langchain_motorhead.demo.dialogues import Dialogue, turns
-from langchain_motorhead.extractive import ExtractiveSummarizer
-from langchain_motorhead.loading import Memory
-from langchain_motorhead.summarization import resolve_summarizer
-from langchain_motorhead.tokens import count_tokens
-from langchain_motorhead.window import Window
+from langchain_motorhead.messages.tokens import count_tokens
+from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.sessions.window import Window
+from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
+from langchain_motorhead.summarizers.llm import resolve_summarizer
 
 if TYPE_CHECKING:
     from langchain_motorhead.options import Options

@@ -15,10 +15,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.server import beside, errors, health, page, wire
-from langchain_motorhead.server.direct import Direct
-from langchain_motorhead.server.edge import Edge
+from langchain_motorhead.server import docs_page as page
+from langchain_motorhead.server import errors
 from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.middleware import RequestMiddleware
+from langchain_motorhead.server.router import Direct
+from langchain_motorhead.server.routes import extensions as beside
+from langchain_motorhead.server.routes import health
+from langchain_motorhead.server.routes import motorhead as wire
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 
@@ -55,7 +59,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     app = Starlette(
         routes=[Mount("/", described)],
-        middleware=[Middleware(Edge, tenants=tenants, metrics=metrics), Middleware(Direct, routes=routes)],
+        middleware=[Middleware(RequestMiddleware, tenants=tenants, metrics=metrics), Middleware(Direct, routes=routes)],
         lifespan=lifespan,
     )
     described.state = app.state  # of whatever it answers itself

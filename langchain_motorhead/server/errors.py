@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead import exceptions as ours
-from langchain_motorhead.wire import CODES
+from langchain_motorhead.rest_protocol import CODES
 
 RETRY_AFTER = {"Retry-After": "1"}
 
@@ -97,7 +97,7 @@ def answer(status: int, code: str, message: str, headers: Mapping[str, str] | No
     return Response(body, status, headers, media_type="application/json")
 
 
-def of_error(error: Exception) -> Response:
+def to_response(error: Exception) -> Response:
     """Make the answer for an error of ours, of the request or of the framework; another is a 500 that says nothing."""
     if isinstance(error, RequestError):
         return answer(error.status, error.code, str(error), error.headers)
@@ -111,7 +111,7 @@ def of_error(error: Exception) -> Response:
 
 async def handle(_: Request, error: Exception) -> Response:
     """Answer an error, as Starlette asks for it."""
-    return of_error(error)
+    return to_response(error)
 
 
 HANDLED = (RequestError, HTTPException, ours.MotorheadError)

@@ -11,12 +11,12 @@ from typing import TypeAlias
 from starlette.requests import HTTPConnection
 
 from langchain_motorhead import Motorhead, Window
+from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.server import models
+from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.errors import UnauthorizedError
-from langchain_motorhead.server.off_loop import OffLoop, off_loop
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.turns import Turns
+from langchain_motorhead.server.summarizer import ThreadedSummarizer, threaded_summarizer
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Tenants:
             self._default: Motorhead | None = given
             self._all: Mapping[str, Motorhead] = {given.namespace: given}
             return
-        self._summarizer = None if given else off_loop(models.summarizer(settings))
+        self._summarizer = None if given else threaded_summarizer(models.summarizer(settings))
         make = given or _maker(settings, self._summarizer)
         self._all = {name: make(name) for name in sorted(set(self._keys.values()) or {settings.namespace})}
         self._default = None if self._keys else self.any
@@ -93,14 +93,14 @@ class Tenants:
             for motorhead in self._all.values():
                 motorhead._engine.background.cancel()
             await asyncio.wait(late, timeout=_LAST)
-        if isinstance(self._summarizer, OffLoop):
+        if isinstance(self._summarizer, ThreadedSummarizer):
             await self._summarizer.close()
 
 
 def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
     window = Window(settings.max_window_size, settings.max_window_tokens, settings.hard_limit)
     embedder = models.embeddings(settings)
-    turns = Turns(settings.max_concurrency)
+    turns = FairSemaphore(settings.max_concurrency)
 
     def make(namespace: str) -> Motorhead:
         motorhead = Motorhead.from_url(

@@ -1,0 +1,1 @@
+"""What a handle works with: Redis itself, or a server over HTTP."""

@@ -1,0 +1,51 @@
+"""The command `doctor`: findings as a table, and whether they break the promise.
+
+Annotations of commands are read at run time, so they are not postponed.
+"""
+
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from langchain_motorhead.cli.common import (
+    URL,
+    Embeddings,
+    Json,
+    Namespace,
+    Url,
+    open_motorhead,
+    print_json,
+    shown,
+    stdout,
+)
+
+_STYLES = {"fine": "green", "note": "yellow", "broken": "red"}
+
+
+def doctor(
+    *,
+    url: Url = URL,
+    namespace: Namespace = "default",
+    embeddings: Embeddings = None,
+    window: Annotated[int, typer.Option(min=2, help="Messages that a session keeps verbatim.", metavar="N")] = 12,
+    as_json: Json = False,
+) -> None:
+    """Look at a Redis for what the promise lacks. Ends with 1 if something breaks it."""
+    from langchain_motorhead.diagnostics import Level, examine
+    from langchain_motorhead.sessions.window import Window
+
+    with open_motorhead(url, namespace, embeddings, window=Window(max_messages=window)) as motorhead:
+        found = list(examine(motorhead))
+    if as_json:
+        print_json([{"level": f.level, "name": f.name, "value": f.value, "advice": f.advice} for f in found])
+    else:
+        table = Table("", "what", "how it is", "what that means", box=SIMPLE, header_style="bold", pad_edge=False)
+        for each in found:
+            level = Text(each.level, style=_STYLES[each.level])
+            table.add_row(level, each.name, shown(each.value), shown(each.advice))
+        stdout().print(table)
+    if any(each.level is Level.BROKEN for each in found):
+        raise typer.Exit(1)

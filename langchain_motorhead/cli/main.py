@@ -1,0 +1,100 @@
+"""The command line `motorhead`: which commands there are, and how errors end them. What one does is elsewhere.
+
+Its annotations are read at run time, so they are not postponed.
+"""
+
+import sys
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Annotated, Any
+
+from langchain_motorhead.exceptions import MotorheadError
+
+if TYPE_CHECKING:
+    import typer
+
+_INTERRUPTED = 130
+_NO_EXTRA = 'motorhead: the command line needs {missing}. Try: pip install "langchain-motorhead[cli,embedded]"\n'
+
+
+def main() -> None:
+    """Run the command line, and end the process."""
+    try:
+        _check_extras()
+        for stream in (sys.stdout, sys.stderr):  # a character that the terminal does not have is no reason to fail
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        _make_app()()
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def _check_extras() -> None:
+    try:
+        import rich  # noqa: F401 - whether it is there
+        import typer  # noqa: F401 - whether it is there
+    except ImportError as error:
+        sys.stderr.write(_NO_EXTRA.format(missing=error.name or "typer and rich"))
+        raise SystemExit(1) from None
+
+
+def _make_app() -> "typer.Typer":
+    import typer
+    from typer.core import TyperGroup
+
+    from langchain_motorhead.cli import chat, doctor, sessions
+    from langchain_motorhead.cli import transfer as moving
+    from langchain_motorhead.cli.demo import demo
+    from langchain_motorhead.cli.serve import Serve, serve
+
+    class Commands(TyperGroup):
+        """Ends a command that failed with a line, and no traceback."""
+
+        def invoke(self, ctx: Any) -> Any:
+            try:
+                return super().invoke(ctx)
+            except MotorheadError as error:
+                _complain(str(error))
+                raise typer.Exit(1) from None
+            except KeyboardInterrupt:
+                raise typer.Exit(_INTERRUPTED) from None
+
+    app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+    @app.callback(invoke_without_command=True)
+    def motorhead(
+        *, version: Annotated[bool, typer.Option("--version", help="Show the version, and exit.")] = False
+    ) -> None:
+        """Chat memory for LangChain and LangGraph on Redis."""
+        if version:
+            typer.echo(_version())
+            raise typer.Exit
+
+    app.command()(demo)
+    app.command(cls=Serve)(serve)
+    app.command()(chat.chat)
+    app.command()(moving.export)
+    app.command("import")(moving.import_)
+    app.command()(doctor.doctor)
+    app.add_typer(sessions.app, name="sessions")
+    return app
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"motorhead {version('langchain-motorhead')}"
+    except PackageNotFoundError:  # run from a checkout
+        return "motorhead (not installed)"
+
+
+def _complain(message: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    line = " ".join(message.split())
+    Console(stderr=True).print(Text(f"Error: {line}", style="red"), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

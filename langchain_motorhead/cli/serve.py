@@ -1,0 +1,92 @@
+"""The command `motorhead serve`: the environment's settings, an option for some, and uvicorn.
+
+Its annotations are read at run time, so they are not postponed.
+"""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
+
+# Seconds for which a thread that makes a summary may keep the event loop waiting; Python's own are 5 ms.
+_SWITCH = 0.001
+
+_NO_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorhead[server]"'
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on, before MOTORHEAD_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, before PORT.", min=0, max=65535)] = None,
+) -> None:
+    """Serve Motorhead's REST wire. The environment configures it."""
+    try:
+        import uvicorn
+
+        from langchain_motorhead.server import create_app
+        from langchain_motorhead.server import json_logs as logs
+    except ImportError as error:
+        raise MotorheadError(_NO_EXTRA.format(missing=error.name or "fastapi and uvicorn")) from None
+    settings = read_settings({name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    logs.set_up(settings.log_level)
+    app = create_app(settings)
+    _warn(settings)
+    sys.setswitchinterval(_SWITCH)
+    uvicorn.run(
+        app,
+        host=settings.listen_on,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
+    )
+
+
+class Serve(TyperCommand):
+    """Says in its help which variables it reads."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        self.help = _help()
+        super().format_help(ctx, formatter)
+
+
+def _help() -> str:
+    try:
+        from langchain_motorhead.server.settings import variables
+    except ImportError:
+        return serve.__doc__ or ""
+    rows = (f"{name} ({default}): {about}." if default else f"{name}: {about}." for name, default, about in variables())
+    return "\n\n".join((serve.__doc__ or "", *rows))
+
+
+def read_settings(given: dict[str, Any]) -> Any:
+    """Read the settings from the environment, but for those given.
+
+    Raises:
+        InvalidInputError: One cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from langchain_motorhead.server.settings import Settings
+
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        # Not the values, which may be credentials.
+        wrong = "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
+        raise InvalidInputError(f"the environment cannot be used: {wrong}") from None
+
+
+def _warn(settings: Any) -> None:
+    import logging
+
+    if not settings.api_keys and settings.listen_on not in ("127.0.0.1", "::1", "localhost"):
+        logging.getLogger(__name__).warning(
+            "listening on %s without API keys: whoever reaches it reads and deletes everything. Set MOTORHEAD_API_KEYS",
+            settings.listen_on,
+        )

@@ -1,0 +1,212 @@
+"""The commands `sessions list`, `show`, `search` and `delete`.
+
+Annotations of commands are read at run time, so they are not postponed.
+"""
+
+import json
+import sys
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
+
+from langchain_motorhead.cli.common import (
+    URL,
+    Embeddings,
+    Json,
+    Namespace,
+    Url,
+    User,
+    open_motorhead,
+    print_json,
+    shown,
+    stdout,
+)
+from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
+from langchain_motorhead.storage.operation import together
+
+app = typer.Typer(help="List, show, search and delete sessions.", no_args_is_help=True)
+
+SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
+
+
+@app.command("list")
+def list_(
+    *,
+    url: Url = URL,
+    namespace: Namespace = "default",
+    user: User = None,
+    page: Annotated[int, typer.Option(min=1, help="Page to show.", metavar="N")] = 1,
+    size: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions on a page.", metavar="N")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List sessions, the last active first."""
+    from langchain_motorhead.sessions import operations
+    from langchain_motorhead.sessions import registry_operations as listing
+    from langchain_motorhead.storage.keys import registry_key, session_keys
+
+    with open_motorhead(url, namespace) as motorhead:
+        engine = motorhead._engine
+        start = (page - 1) * size
+        found = engine.execute(
+            listing.listed(registry_key(namespace, user), start, start + size - 1, newest_first=True)
+        )
+        reads = (operations.read(session_keys(namespace, session_id), 1, 0) for session_id, _ in found)
+        readings = engine.execute(together(*reads)) if found else []
+    rows: list[dict[str, Any]] = [
+        {
+            "session": session_id,
+            "user": reading.user,
+            "window": reading.length,
+            "summarized": reading.first,
+            "failures": reading.failures,
+            "active": _time(active),
+        }
+        for (session_id, active), reading in zip(found, readings, strict=True)
+        if reading.epoch is not None
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = _table("session", "user", "in window", "summarized", "last active")
+    for row in rows:
+        table.add_row(
+            Text(shown(row["session"])), Text(shown(row["user"] or "")), str(row["window"]), str(row["summarized"]),
+            row["active"],
+        )  # fmt: skip
+    stdout().print(table)
+
+
+@app.command()
+def show(
+    session: SessionId,
+    *,
+    url: Url = URL,
+    namespace: Namespace = "default",
+    last: Annotated[int, typer.Option(min=1, help="Newest messages to show.", metavar="N")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show the summary of a session, and the messages after it."""
+    from langchain_motorhead.sessions import operations
+    from langchain_motorhead.storage.keys import session_keys
+
+    with open_motorhead(url, namespace) as motorhead:
+        reading = motorhead._engine.execute(operations.read(session_keys(namespace, session), -last))
+    if reading.epoch is None:
+        raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+    messages = [_message(record) for record in reading.records]
+    if as_json:
+        print_json(
+            {
+                "session": session,
+                "user": reading.user,
+                "summary": reading.summary,
+                "summarized": reading.first,
+                "tokens": reading.tokens,
+                "failures": reading.failures,
+                "window": reading.length,
+                "messages": messages,
+            }
+        )
+        return
+    console = stdout()
+    about = f"{reading.length} in the window, {reading.first} summarized, {reading.tokens} tokens spent on that"
+    console.print(Text.assemble((shown(session), "bold"), f"   {shown(reading.user or '')}   {about}"))
+    if reading.summary is not None:
+        console.print(Text(shown(reading.summary, lines=True), style="magenta"))
+    for message in messages:
+        content = message["content"] if isinstance(message["content"], str) else json.dumps(message["content"])
+        if message.get("tool_calls"):
+            content += f" {json.dumps(message['tool_calls'])}"
+        console.print(Text.assemble((shown(message["role"]), "cyan"), f": {shown(content, lines=True)}"))
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What to find.", metavar="TEXT")],
+    *,
+    url: Url = URL,
+    namespace: Namespace = "default",
+    user: User = None,
+    session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
+    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Messages to find.", metavar="N")] = 10,
+    embeddings: Embeddings = None,
+    as_json: Json = False,
+) -> None:
+    """Search what was said, in all sessions, a user's, or one. Needs the model that the index was made with."""
+    if embeddings is None:
+        raise RecallNotConfiguredError("a search needs the embedding model of the index: --embeddings NAME")
+    with open_motorhead(url, namespace, embeddings) as motorhead:
+        documents = motorhead.retriever(session, user, k=count).invoke(text)
+    if as_json:
+        print_json([{"text": document.page_content, **document.metadata} for document in documents])
+        return
+    table = _table("session", "role", "score", "text")
+    for document in documents:
+        found = document.metadata
+        table.add_row(
+            Text(shown(str(found["session_id"]))), Text(shown(str(found["role"]))), f"{found['score']:.2f}",
+            Text(shown(document.page_content)),
+        )  # fmt: skip
+    stdout().print(table)
+
+
+@app.command()
+def delete(
+    sessions: Annotated[list[str] | None, typer.Argument(help="Ids of sessions.", metavar="ID...")] = None,
+    *,
+    url: Url = URL,
+    namespace: Namespace = "default",
+    user: Annotated[str | None, typer.Option(help="Delete all sessions of this user.", metavar="ID")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete sessions with everything of them, or all of a user."""
+    if bool(sessions) == (user is not None):
+        raise InvalidInputError("give ids of sessions, or --user for all of a user's, and not both")
+    what = f"{len(sessions)} sessions" if sessions else f"all sessions of user {user!r}"
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InvalidInputError(
+                f"{what} would be deleted from namespace {namespace!r}. Say --yes if they are to be"
+            )
+        typer.confirm(f"Delete {shown(what)} of namespace {namespace!r}?", abort=True)
+    with open_motorhead(url, namespace) as motorhead:
+        if sessions:
+            deleted = sum(motorhead.session(session_id).delete() for session_id in dict.fromkeys(sessions))
+        else:
+            deleted = motorhead.delete_user(user or "")
+    typer.echo(f"{deleted} deleted")
+    if sessions and deleted < len(set(sessions)):
+        raise typer.Exit(1)
+
+
+def _message(record: bytes | str) -> dict[str, Any]:
+    """Give a stored message as the object that it is."""
+    from langchain_motorhead.messages.codec import decode
+
+    try:
+        decode(record)
+        message: dict[str, Any] = json.loads(record)
+    except (InvalidMessageError, ValueError):
+        return {"role": "unreadable", "content": repr(record)}
+    return {**message, "content": message["content"] or ""}
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", justify="right" if column in _NUMBERS else "left")
+    return table
+
+
+_NUMBERS = ("in window", "summarized", "score")
+
+
+def _time(micro: float) -> str:
+    try:
+        return datetime.fromtimestamp(micro / 1_000_000).astimezone().isoformat(" ", "seconds")
+    except (ValueError, OverflowError, OSError):
+        return ""

@@ -1,0 +1,187 @@
+"""The commands `export` and `import`: files, progress, and how they end.
+
+Annotations of commands are read at run time, so they are not postponed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from langchain_motorhead.cli.common import URL, Embeddings, Namespace, Url, User, open_motorhead, shown, stderr
+from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
+from langchain_motorhead.transfer.policies import Existing, Source
+
+if TYPE_CHECKING:
+    from langchain_motorhead.transfer.importer import ImportReport
+    from langchain_motorhead.transfer.snapshot import ExportedSession
+
+_STREAM = "-"
+
+
+def export(
+    *,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File to write, or - for the standard output.", metavar="FILE")
+    ] = _STREAM,
+    url: Url = URL,
+    namespace: Namespace = "default",
+    user: User = None,
+    session: Annotated[
+        list[str] | None, typer.Option(help="Only this session. May be given again.", metavar="ID")
+    ] = None,
+) -> None:
+    """Write sessions as JSON lines: all of each, with its summary, as it was at one instant."""
+    from langchain_motorhead.transfer.exporter import export_lines
+    from langchain_motorhead.transfer.importer import ImportReport
+    from langchain_motorhead.transfer.jsonl import first_line, last_line
+
+    tally, left = ImportReport(), 0
+
+    with open_motorhead(url, namespace) as motorhead, _progress() as show, _writing(output) as file:
+
+        def report(snapshot: "ExportedSession") -> None:
+            nonlocal left
+            tally.imported += 1
+            tally.messages += snapshot.count
+            left += snapshot.left
+            show(f"{_sessions(tally)} exported")
+
+        begin = first_line()
+        for line in export_lines(motorhead, user_id=user, session_ids=session, report=report, complain=tally.complain):
+            file.write(begin + line)
+            begin = b""
+        file.write(begin + last_line(tally.imported))
+    if left:
+        behind = f"up to {_many(left, 'message')} that were summarized can be searched here, and not after an import"
+        stderr().print(f"{behind}: recall's documents are not exported", style="yellow")
+    _end(tally, f"{_sessions(tally)} exported")
+
+
+def import_(
+    *,
+    what: Annotated[str, typer.Argument(help="File to read, or - for the standard input. With --from, a Redis URL.")],
+    source: Annotated[
+        Source | None, typer.Option("--from", help="Read the keys of another package from a Redis.")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="With --from: what the keys begin with.", show_default="as the package has it")
+    ] = None,
+    url: Url = URL,
+    namespace: Namespace = "default",
+    existing: Annotated[
+        Existing, typer.Option(help="What to do with another session of the same id that is there.")
+    ] = Existing.REFUSE,
+    embeddings: Embeddings = None,
+) -> None:
+    """Read sessions from JSON lines, or from what another package keeps in Redis.
+
+    Each is put in place at once. After an interruption, run the same again: it goes on where it was.
+    """
+    from langchain_motorhead.transfer.importer import ImportReport, import_lines, import_snapshots
+    from langchain_motorhead.transfer.readers import read_source
+
+    tally = ImportReport()
+    try:
+        with open_motorhead(url, namespace, embeddings) as motorhead, _progress() as show:
+
+            def report(tally: ImportReport) -> None:
+                show(_imported(tally))
+
+            if source is not None:
+                read = read_source(source, what, tally.complain, prefix)
+                import_snapshots(motorhead, read, existing, tally=tally, report=report)
+            else:
+                with _reading(what) as file:
+                    import_lines(motorhead, file, existing, tally=tally, report=report)
+    except MotorheadError:
+        if tally.imported:
+            stderr().print(f"{_imported(tally)}, until it ended early. Run it again to go on")
+        raise
+    _end(tally, _imported(tally))
+
+
+def _imported(tally: "ImportReport") -> str:
+    parts = [f"{_sessions(tally)} imported"]
+    if tally.before:
+        parts.append(f"{tally.before} imported before")
+    if tally.skipped:
+        parts.append(f"{tally.skipped} skipped")
+    return ", ".join(parts)
+
+
+def _sessions(tally: "ImportReport") -> str:
+    return f"{_many(tally.imported, 'session')} with {_many(tally.messages, 'message')}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + "s" * (count != 1)
+
+
+def _end(tally: "ImportReport", said: str) -> None:
+    """Say what it came to, and fail if something was left out."""
+    console = stderr()
+    for problem in tally.told:
+        console.print(shown(problem), style="yellow")
+    if more := tally.problems - len(tally.told):
+        console.print(f"… and {more:,} more", style="yellow")
+    console.print(said + (f"; {_many(tally.problems, 'problem')}" if tally.problems else ""))
+    if tally.problems:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], object]]:
+    """Show what is said in one line of a terminal; nothing where it is none."""
+    console = stderr()
+    if not console.is_terminal:
+        yield len  # any function of a text
+        return
+    with console.status("…") as status:
+        yield status.update
+
+
+@contextmanager
+def _writing(name: str) -> Iterator[BinaryIO]:
+    """Give what to write to. A file has its name only when it is complete; a pipe or device is written to as it is."""
+    if name == _STREAM:
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:  # whoever reads has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        return
+    path = Path(name).resolve()  # not to replace a link, such as /dev/stdout is
+    part = path.with_name(f"{path.name}.part")
+    try:
+        if path.exists() and not path.is_file():
+            part = path
+        with part.open("wb") as file:
+            yield file
+            if part != path:
+                file.flush()
+                os.fsync(file.fileno())
+        if part != path:
+            part.replace(path)
+    except OSError as error:
+        raise InvalidInputError(f"{name} cannot be written: {error.strerror or error}") from error
+    finally:
+        if part != path:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[BinaryIO]:
+    if name == _STREAM:
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(name).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise InvalidInputError(f"{name} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""LangChain and LangGraph interfaces: middleware, nodes, history, memory, retriever and store."""

@@ -1,0 +1,1 @@
+"""What LangGraph's BaseStore needs below its interface: items, filters, search."""

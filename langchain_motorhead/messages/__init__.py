@@ -1,0 +1,1 @@
+"""What a message is: its text, tokens, ids, tool calls and stored bytes. Pure: no I/O."""

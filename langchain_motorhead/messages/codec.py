@@ -1,0 +1,300 @@
+"""A message to bytes and back. Knows message classes and roles; knows nothing of Redis or sessions.
+
+A stored message is one JSON object, the REST wire's own with what LangChain needs beside it:
+`{"role": "Human", "content": "hi"}`, and further keys only where a field is not at its default. What JSON lacks is
+tagged by `plain.py`. Nothing stored names a class to import: a role, or a `type` from a fixed table, picks it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    BaseMessageChunk,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+    message_chunk_to_message,
+)
+from pydantic import BaseModel
+
+from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.messages.ids import derived_id
+from langchain_motorhead.messages.json_values import from_plain, is_json, to_plain
+
+# A role that any client may write, and the class that it is read as. Any other role is a ChatMessage.
+ROLES: Mapping[str, type[BaseMessage]] = {
+    "human": HumanMessage,
+    "Human": HumanMessage,
+    "user": HumanMessage,
+    "ai": AIMessage,
+    "AI": AIMessage,
+    "assistant": AIMessage,
+    "system": SystemMessage,
+    "tool": ToolMessage,
+}
+# A class whose role alone would be read as another class says so in `type`.
+_TYPES: Mapping[str, type[BaseMessage]] = {"chat": ChatMessage, "function": FunctionMessage, "remove": RemoveMessage}
+_WRITTEN: Mapping[type[BaseMessage], str] = {
+    HumanMessage: "Human",
+    AIMessage: "AI",
+    ToolMessage: "tool",
+    SystemMessage: "system",
+    ChatMessage: "",
+    FunctionMessage: "function",
+    RemoveMessage: "remove",
+}
+# Role, class, and whether it is an AIMessage, of what `decode_all` makes without the constructor. `test_codec.py` holds
+# that both make the same object.
+_SIMPLE: Mapping[Any, tuple[type[BaseMessage], str, bool]] = {
+    role: (cls, cls.model_fields["type"].default, cls is AIMessage)
+    for role, cls in ROLES.items()
+    if cls is not ToolMessage
+}
+_set_fields: Any = BaseModel.__dict__["__dict__"].__set__
+_set_given: Any = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra: Any = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private: Any = BaseModel.__dict__["__pydantic_private__"].__set__
+_CONTENT = (str, list, type(None))
+_EVERYWHERE = frozenset({"role", "content", "type"})
+# Fields of each class with their defaults, which need not be stored.
+_FIELDS: Mapping[type[BaseMessage], Mapping[str, Any]] = {
+    cls: {
+        name: field.get_default(call_default_factory=True)
+        for name, field in cls.model_fields.items()
+        if name not in _EVERYWHERE
+    }
+    for cls in _WRITTEN
+}
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "id": (str,), "name": (str,), "additional_kwargs": (dict,), "response_metadata": (dict,), "tool_calls": (list,),
+    "invalid_tool_calls": (list,), "usage_metadata": (dict,), "tool_call_id": (str,), "status": (str,),
+}  # fmt: skip
+_SIMPLE_ROLES: Mapping[type, str] = {HumanMessage: "Human", AIMessage: "AI", SystemMessage: "system"}
+_NONE_OR_EMPTY = ("additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls", "usage_metadata")
+
+
+def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
+    """Give the bytes to store for a message.
+
+    Args:
+        message: A LangChain message (a chunk counts as the message it adds up to), or the wire's own object, with
+            `role` and `content`, which is checked and kept as it is.
+
+    Raises:
+        InvalidMessageError: It is neither, or holds something that cannot be kept as data.
+    """
+    if isinstance(message, BaseMessage):
+        role = _SIMPLE_ROLES.get(type(message))
+        if role is not None and _is_bare(message):
+            return _dumps({"role": role, "content": message.content})
+        return _dumps(_record(message))
+    if isinstance(message, Mapping):
+        if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
+            return _dumps({"role": message["role"], "content": message["content"]})  # nothing in it to check
+        data = _dumps(
+            {
+                key: value if is_json(value) else to_plain(value, f"the message's {key}")
+                for key, value in message.items()
+            }
+        )
+        decode(data)
+        return data
+    raise InvalidMessageError(
+        f"{message!r:.80} is not a message. Give a LangChain message such as HumanMessage(...), "
+        'or {"role": "user", "content": "..."}'
+    )
+
+
+def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
+    """Read a stored message.
+
+    Args:
+        data: What `encode` gave, or what a REST client wrote.
+        fallback_id: Id for a message that was stored without one.
+
+    Raises:
+        InvalidMessageError: The bytes are not a message.
+    """
+    return decode_record(loads(data), fallback_id)
+
+
+def decode_all(
+    records: Sequence[bytes | str], epoch: str | None, position: int, skip: Callable[[int, InvalidMessageError], object]
+) -> list[BaseMessage | None]:
+    """Read stored messages, giving one without an id one that never changes.
+
+    Args:
+        records: What is stored, oldest first.
+        epoch: Of the session.
+        position: Sequence number of the first.
+        skip: Told which record is no message, and why.
+
+    Returns:
+        A message each, or None where a record is none.
+    """
+    parsed, messages = _parsed_together(records), list[BaseMessage | None]()
+    read: Callable[[Any, str | None], BaseMessage] = decode if parsed is None else decode_record
+    given: Sequence[Any] = records if parsed is None else parsed
+    prefix = derived_id(epoch, "")
+    for at, each in enumerate(given, position):
+        id_ = f"{prefix}{at}"
+        if type(each) is dict and len(each) == 2:
+            role, content = each.get("role"), each.get("content")
+            if type(role) is str and type(content) is str and role in _SIMPLE:
+                # What the constructor would make, in a quarter of its time: there is nothing for it to check. Not a
+                # function of its own, since a call would take as long again.
+                cls, type_, is_ai = _SIMPLE[role]
+                message: BaseMessage = object.__new__(cls)
+                fields: dict[str, Any] = {
+                    "content": content, "additional_kwargs": {}, "response_metadata": {}, "type": type_, "name": None,
+                    "id": id_,
+                }  # fmt: skip
+                if is_ai:
+                    fields["tool_calls"] = []
+                    fields["invalid_tool_calls"] = []
+                    fields["usage_metadata"] = None
+                _set_fields(message, fields)
+                _set_given(message, {"content", "id"})
+                _set_extra(message, {})
+                _set_private(message, None)
+                messages.append(message)
+                continue
+        try:
+            messages.append(read(each, id_))
+        except InvalidMessageError as error:
+            messages.append(None)
+            skip(at, error)
+    return messages
+
+
+def _parsed_together(records: Sequence[bytes | str]) -> Sequence[Any] | None:
+    """Parse all at once, which takes half the time; None where that is not the same as one by one."""
+    try:
+        parsed: list[Any] = orjson.loads(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
+    except (orjson.JSONDecodeError, TypeError):  # one is no JSON, or they are text
+        return None
+    return parsed if len(parsed) == len(records) else None  # a record may hold what is several
+
+
+def decode_record(record: Any, fallback_id: str | None = None) -> BaseMessage:
+    """Read a stored message that is parsed already. See `decode`."""
+    if type(record) is not dict:
+        raise InvalidMessageError("a stored message is a JSON object")
+    role, content = record.get("role"), record.get("content")
+    if not isinstance(role, str) or "content" not in record or not isinstance(content, _CONTENT):
+        raise InvalidMessageError("a message has a role, and a content that is a string or a list of blocks")
+    try:
+        return _full(record, role, fallback_id)
+    except Exception as error:  # LangChain's constructors trip over odd fields in many ways
+        raise InvalidMessageError(f"a stored {role!r:.40} message has fields that do not fit it") from error
+
+
+def other_role(data: bytes | str, message: BaseMessage) -> str | None:
+    """Give the role of a stored message where it is not the one that would be written for what `decode` made of it."""
+    role: str = loads(data)["role"]
+    written = message.role if isinstance(message, ChatMessage) else _WRITTEN[type(message)]
+    return None if role == written else role
+
+
+def _is_bare(message: BaseMessage) -> bool:
+    """Say whether a message is no more than a role and a text, as most are."""
+    values = message.__dict__
+    if values.get("id") is not None or values.get("name") is not None or type(values.get("content")) is not str:
+        return False
+    for name in _NONE_OR_EMPTY:
+        if values.get(name):
+            return False
+    return not message.__pydantic_extra__
+
+
+def _record(message: BaseMessage) -> dict[str, Any]:
+    if isinstance(message, BaseMessageChunk):
+        message = message_chunk_to_message(message)
+    cls = next((cls for cls in _WRITTEN if isinstance(message, cls)), None)
+    if cls is None:
+        raise InvalidMessageError(
+            f"{type(message).__name__} is not one of LangChain's message classes. Store it as a ChatMessage"
+        )
+    if not isinstance(message.content, str | list):
+        raise InvalidMessageError(f"a message's content is a string or a list of blocks, not {message.content!r:.40}")
+    record: dict[str, Any] = {"role": _WRITTEN[cls], "content": message.content}
+    if isinstance(message, ChatMessage):
+        record["role"] = message.role
+        if message.role in ROLES:
+            record["type"] = "chat"
+    elif record["role"] in _TYPES:
+        record["type"] = record["role"]
+    record.update(_set_fields_of(message, cls))
+    extra = {
+        key: value
+        for key, value in {**message.__dict__, **(message.model_extra or {})}.items()
+        if key not in cls.model_fields
+    }
+    if extra:
+        record["extra"] = extra
+    return {key: to_plain(value, f"{type(message).__name__}.{key}") for key, value in record.items()}
+
+
+def _set_fields_of(message: BaseMessage, cls: type[BaseMessage]) -> Iterator[tuple[str, Any]]:
+    for name, default in _FIELDS[cls].items():
+        value = message.__dict__.get(name)
+        if value is None or (type(value) is type(default) and value == default):
+            continue
+        if not isinstance(value, _KINDS.get(name, object)):
+            raise InvalidMessageError(f"{type(message).__name__}.{name} cannot be {value!r:.40}")
+        yield name, value
+
+
+def _dumps(record: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record)
+    except TypeError:  # a lone surrogate, which JSON can only carry escaped, or a wire object with odd values
+        try:
+            return json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise InvalidMessageError(f"a message cannot be written as JSON: {error}") from error
+
+
+def loads(data: bytes | str) -> Any:
+    """Parse JSON, with lone surrogates if it has them.
+
+    Raises:
+        InvalidMessageError: It is not JSON.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise InvalidMessageError("a stored message is not JSON") from error
+
+
+def _full(record: dict[str, Any], role: str, fallback_id: str | None) -> BaseMessage:
+    type_ = record.get("type")
+    cls = (_TYPES.get(type_) if isinstance(type_, str) else None) or ROLES.get(role, ChatMessage)
+    values = {name: from_plain(record[name]) for name in _FIELDS[cls] if name in record}
+    values["content"] = "" if record["content"] is None else from_plain(record["content"])
+    if values.get("id") is None:
+        values["id"] = fallback_id
+    if cls is ChatMessage:
+        values["role"] = role
+    elif cls is ToolMessage:
+        values.setdefault("tool_call_id", "")
+    message = cls(**values)
+    extra = from_plain(record.get("extra"))
+    if isinstance(extra, dict):
+        # Not through the constructor, to which some names mean something.
+        kept = {key: value for key, value in extra.items() if isinstance(key, str) and key not in cls.model_fields}
+        _set_extra(message, kept)
+        message.__pydantic_fields_set__.update(kept)
+    return message

@@ -1,0 +1,111 @@
+"""Messages as text: what a summarizer reads, and what token counting counts. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
+
+_SPEAKERS = {"human": "Human", "ai": "AI", "system": "System", "function": "Function"}
+# They stand in `tool_calls` as well.
+_CALL_BLOCKS = frozenset({"tool_use", "tool_call", "function_call", "invalid_tool_call", "input_json_delta"})
+# At worst a tokenizer takes quadratic time in a run without spaces, and it need not see more than this at once.
+_PIECE = 4096
+
+
+def speaker(message: BaseMessage) -> str:
+    """Name who said a message, as a transcript shows it."""
+    if isinstance(message, ChatMessage):
+        return message.role
+    if isinstance(message, ToolMessage):
+        return f"Tool {message.name}" if message.name else "Tool"
+    label = _SPEAKERS.get(message.type, message.type)
+    return f"{label} ({message.name})" if message.name else label
+
+
+def message_text(message: BaseMessage) -> str:
+    """Give all that a message says: its text, what other blocks it has by their type, and its tool calls."""
+    calls = isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
+    blocks = [message.content] if isinstance(message.content, str) else message.content
+    parts = [_block_text(block, calls_follow=calls) for block in blocks]
+    if isinstance(message, AIMessage):
+        parts += [f"[calls {call['name']}({_json(call['args'])})]" for call in message.tool_calls]
+        parts += [f"[calls {call['name']}({call['args']})]" for call in message.invalid_tool_calls]
+    return "\n".join(part for part in parts if part)
+
+
+def transcript(messages: Sequence[BaseMessage]) -> str:
+    """Write messages one after the other, each with its speaker."""
+    return without_surrogates("\n".join(f"{speaker(message)}: {message_text(message)}" for message in messages))
+
+
+def split_message(
+    message: BaseMessage, budget: int, count: Callable[[Sequence[BaseMessage]], int]
+) -> list[BaseMessage]:
+    """Cut one message into pieces of at most `budget` tokens that together say all of it, in order.
+
+    A piece carries the speaker and a part of the text; tool calls and other blocks are in the text.
+
+    Args:
+        message: A message larger than the budget, or not.
+        budget: Tokens a piece may have, as `count` counts them.
+        count: Counts the tokens of messages.
+
+    Returns:
+        The message itself if it fits.
+    """
+    if count([message]) <= budget:
+        return [message]
+    text, pieces = message_text(message), list[BaseMessage]()
+    size = max(1, budget * 3)  # characters; corrected below by counting
+    while text:
+        head = _head(text, size)
+        piece = _piece(message, head)
+        if count([piece]) > budget and size > 1:
+            size = max(1, min(size, len(text)) * 3 // 4)
+            continue
+        pieces.append(piece)
+        text = text[len(head) :]
+    return pieces or [message]
+
+
+def without_surrogates(text: str) -> str:
+    """Give a text that can be encoded: without lone surrogates, which neither a tokenizer nor HTTP takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def text_runs(text: str) -> Iterator[str]:
+    """Cut a text into runs short enough to be tokenized each in a bounded time."""
+    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
+
+
+def _head(text: str, size: int) -> str:
+    if len(text) <= size:
+        return text
+    space = max(text.rfind(" ", size // 2, size), text.rfind("\n", size // 2, size))
+    return text[: space + 1] if space > 0 else text[:size]
+
+
+def _piece(message: BaseMessage, text: str) -> BaseMessage:
+    if isinstance(message, HumanMessage):
+        return HumanMessage(content=text, name=message.name)
+    if isinstance(message, AIMessage):
+        return AIMessage(content=text, name=message.name)
+    return ChatMessage(content=text, role=speaker(message))
+
+
+def _block_text(block: object, *, calls_follow: bool) -> str:
+    if not isinstance(block, dict):
+        return str(block)
+    text, kind = block.get("text"), block.get("type")
+    if isinstance(text, str):
+        return text
+    return "" if calls_follow and kind in _CALL_BLOCKS else f"[{kind}]"
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):
+        return str(value)

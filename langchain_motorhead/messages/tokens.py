@@ -1,0 +1,96 @@
+"""Counting tokens: tiktoken where its encoding is at hand, langchain-core's approximation otherwise."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from langchain_core.messages import BaseMessage
+
+from langchain_motorhead.messages.text import message_text, text_runs, without_surrogates
+
+logger = logging.getLogger(__name__)
+
+TokenCounter: TypeAlias = Callable[[Sequence[BaseMessage]], int]
+"""From messages to the tokens they cost, as `langchain_core.messages.trim_messages` takes it."""
+
+# What chat formats add to a message, for its role and its end.
+_PER_MESSAGE = 3
+
+
+class TiktokenCounter:
+    """Counts with tiktoken, or approximately where the encoding cannot be had.
+
+    Tiktoken downloads an encoding at its first use. That is tried once, on first count, for a few seconds at most;
+    after that the process counts approximately, says so once in the log, and sums stay comparable to each other.
+
+    Args:
+        encoding: Name of a tiktoken encoding.
+        wait: Seconds to wait for the encoding before going without.
+
+    Example:
+        ```python
+        TiktokenCounter()([HumanMessage("How far is the moon?")])
+        ```
+    """
+
+    def __init__(self, encoding: str = "o200k_base", *, wait: float = 3.0) -> None:
+        self.encoding = encoding
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._count: TokenCounter | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether counting will not have to wait for the encoding."""
+        return self._count is not None
+
+    def prepare(self) -> None:
+        """Get the encoding now. Blocks for `wait` seconds at most; call it off an event loop."""
+        with self._lock:
+            if self._count is None:
+                self._count = self._choose()
+
+    def __call__(self, messages: Sequence[BaseMessage]) -> int:
+        """Count the tokens of messages."""
+        if self._count is None:
+            self.prepare()
+        count = self._count
+        return count(messages) if count else 0
+
+    def _choose(self) -> TokenCounter:
+        loaded: list[Any] = []
+        errors: list[Exception] = []
+
+        def load() -> None:
+            try:
+                import tiktoken
+
+                loaded.append(tiktoken.get_encoding(self.encoding))
+            except Exception as error:  # noqa: BLE001 - no failure of a download may reach the user
+                errors.append(error)
+
+        thread = threading.Thread(target=load, name="motorhead-tiktoken", daemon=True)
+        thread.start()
+        thread.join(self._wait)
+        if loaded:
+            encode = loaded[0].encode_ordinary
+            return lambda messages: sum(_PER_MESSAGE + _length(encode, message) for message in messages)
+        from langchain_core.messages.utils import count_tokens_approximately
+
+        logger.info(
+            "tiktoken's encoding %s cannot be had (%s); tokens are counted approximately",
+            self.encoding,
+            errors[0].__class__.__name__ if errors else f"no answer in {self._wait:g} s",
+        )
+        return count_tokens_approximately
+
+
+def _length(encode: Callable[[str], list[int]], message: BaseMessage) -> int:
+    return sum(len(encode(without_surrogates(run))) for run in text_runs(message_text(message)))
+
+
+count_tokens = TiktokenCounter()
+"""The counter used where none is given. One for the process, so that its encoding is loaded once."""

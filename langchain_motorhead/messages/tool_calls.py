@@ -1,0 +1,130 @@
+"""Tool calls and their results: where a list of messages may be cut, and what a prompt can show of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    FunctionMessage,
+    ToolMessage,
+)
+
+_RESULTS = (ToolMessage, FunctionMessage)
+
+
+def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int]:
+    """List the positions before which everything may leave, in ascending order.
+
+    A cut never leaves a tool result at the head, nor a call on one side and its result on the other. A call that has no
+    result yet is waited for until `patience` messages have come since its last result, or since it was made.
+    """
+    blocked = [False] * (len(messages) + 1)
+    calls: dict[str, int] = {}
+    for at, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            calls.update((id_, at) for id_ in _call_ids(message))
+        elif isinstance(message, ToolMessage | FunctionMessage):
+            blocked[at] = True
+            made = calls.get(getattr(message, "tool_call_id", ""))
+            for between in range(made + 1 if made is not None else at, at + 1):
+                blocked[between] = True
+    for at, heard in _unanswered(messages):
+        if heard >= len(messages) - patience:
+            blocked[at + 1 :] = [True] * (len(messages) - at)
+    return [at for at in range(1, len(messages)) if not blocked[at]]
+
+
+def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Leave out tool results whose call is not among `messages`, as where older messages were cut off."""
+    if not any(issubclass(kind, _RESULTS) for kind in set(map(type, messages))):
+        return list(messages)
+    calls: set[str | None] = set()
+    shown: list[BaseMessage] = []
+    for message in messages:
+        if isinstance(message, AIMessage):
+            calls.update(_call_ids(message))
+        if isinstance(message, ToolMessage) and message.tool_call_id not in calls:
+            continue
+        if isinstance(message, FunctionMessage) and not shown:
+            continue
+        shown.append(message)
+    return shown
+
+
+def _call_ids(message: AIMessage) -> list[str]:
+    return [id_ for call in (*message.tool_calls, *message.invalid_tool_calls) if (id_ := call.get("id"))]
+
+
+def _unanswered(messages: Sequence[BaseMessage | None]) -> list[tuple[int, int]]:
+    """List the messages with a call that has no result yet, and where they were last heard of: the newest result."""
+    open_calls: dict[str, int] = {}
+    made: dict[str, int] = {}
+    heard: dict[int, int] = {}
+    for at, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            calls = {call["id"]: at for call in message.tool_calls if call["id"]}
+            open_calls.update(calls)
+            made.update(calls)
+            heard[at] = at
+        elif isinstance(message, ToolMessage):
+            open_calls.pop(message.tool_call_id, None)
+            if message.tool_call_id in made:
+                heard[made[message.tool_call_id]] = at
+    return [(at, heard[at]) for at in sorted(set(open_calls.values()))]
+
+
+def paired(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Put each result right after its call, and leave out calls without a result and results without a call.
+
+    An id that is used again, as small models do, names the newest call that has it.
+    """
+    results: dict[int, list[BaseMessage]] = {}
+    answered: dict[int, set[str]] = {}
+    open_calls: dict[str, int] = {}
+    for at, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            open_calls.update((id_, at) for id_ in _calls(message))
+        elif isinstance(message, ToolMessage) and message.tool_call_id in open_calls:
+            caller = open_calls.pop(message.tool_call_id)
+            results.setdefault(caller, []).append(message)
+            answered.setdefault(caller, set()).add(message.tool_call_id)
+    shown: list[BaseMessage] = []
+    for at, message in enumerate(messages):
+        if isinstance(message, ToolMessage):
+            continue
+        if isinstance(message, AIMessage):
+            if (said := _without(message, _calls(message) - answered.get(at, set()))) is not None:
+                shown.append(said)
+            shown.extend(results.get(at, ()))
+        else:
+            shown.append(message)
+    return shown
+
+
+def _calls(message: AIMessage) -> set[str]:
+    return {id_ for call in (*message.tool_calls, *message.invalid_tool_calls) if (id_ := call.get("id"))}
+
+
+def _without(message: AIMessage, calls: set[str]) -> AIMessage | None:
+    """Leave calls out of a message, wherever a provider's package may look for them; None if nothing else is in it."""
+    if not calls:
+        return message
+    update: dict[str, Any] = {
+        "tool_calls": [call for call in message.tool_calls if call.get("id") not in calls],
+        "invalid_tool_calls": [call for call in message.invalid_tool_calls if call.get("id") not in calls],
+    }
+    if isinstance(message.content, list):
+        update["content"] = [block for block in message.content if not _is_call(block, calls)]
+    if raw := message.additional_kwargs.get("tool_calls"):
+        left = [call for call in raw if not (isinstance(call, dict) and call.get("id") in calls)]
+        rest = {key: value for key, value in message.additional_kwargs.items() if key != "tool_calls"}
+        update["additional_kwargs"] = {**rest, "tool_calls": left} if left else rest
+    said = message.model_copy(update=update)
+    return said if said.text.strip() or said.tool_calls or said.invalid_tool_calls else None
+
+
+def _is_call(block: Any, calls: set[str]) -> bool:
+    return isinstance(block, dict) and (block.get("call_id") or block.get("id")) in calls

@@ -1,0 +1,1 @@
+"""Recall, the semantic memory: documents, indexing, search and ranking."""

@@ -1,0 +1,220 @@
+"""Indexing as a flow: what of a session is not indexed, embedded in batches, stored with the count of what is.
+
+A message's documents and the sequence number up to which a session is indexed are stored in one step, so that each
+message is indexed exactly once whoever crashes, and a session deleted meanwhile stays deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_motorhead.concurrency.bounded_call import TooSlowError
+from langchain_motorhead.exceptions import (
+    EmbeddingError,
+    EmbeddingMismatchError,
+    InvalidMessageError,
+    SearchUnavailableError,
+)
+from langchain_motorhead.flows.protocol import Embed, Flow, Pause
+from langchain_motorhead.messages.codec import decode, other_role
+from langchain_motorhead.recall import index_operations as operations
+from langchain_motorhead.recall.config import Recall
+from langchain_motorhead.recall.documents import CONTEXT, CONTEXT_REACH, DocumentDraft, entries, read_said, said
+from langchain_motorhead.recall.index import PROBE, Indexer, set_up
+from langchain_motorhead.recall.index_operations import Description, Unindexed
+from langchain_motorhead.search_index.lifecycle import vector_field
+from langchain_motorhead.search_index.vectors import to_bytes
+from langchain_motorhead.sessions.operations import renew
+from langchain_motorhead.storage.keys import SessionKeys, to_tag
+from langchain_motorhead.storage.operation import Operation, Value
+
+logger = logging.getLogger(__name__)
+
+# Milliseconds. A worker that died holds up the next one for so long; one at work renews it every few seconds.
+LEASE = 10_000
+# Messages read, and texts embedded, in one go.
+BATCH = 256
+_POLL = Pause(0.1)
+
+
+def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[bool]:
+    """Index what is not indexed of a session.
+
+    Args:
+        keys: Keys of the session.
+        token: Random, made for this call.
+        indexer: How to do it.
+        wait: Whether to wait for another worker that is at it, rather than leave the work to it.
+
+    Returns:
+        Whether all is indexed; otherwise another worker is at it, or was when it died.
+
+    Raises:
+        EmbeddingError: The model failed. What was not indexed stays in the list.
+        EmbeddingMismatchError: The index was made otherwise.
+    """
+    refused = None
+    while True:
+        seen: Unindexed | bool
+        seen, there = yield operations.unindexed(
+            keys, token, lease=LEASE, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT
+        )
+        if seen is False and wait:
+            yield _POLL
+            continue
+        if isinstance(seen, bool):
+            return seen
+        if there is not None:
+            indexer.check(there, None)
+        upto, batch = _batch(seen, keys, indexer)
+        vectors = yield from _embed(batch, keys, token)
+        dimensions = next((len(vector) for vector in vectors if vector is not None), None)
+        check_lengths(vectors, dimensions)
+        if there is None or not indexer.ready:
+            there = yield from _ready(indexer, there, dimensions)
+        elif dimensions is not None:
+            indexer.check(there, dimensions)
+        documents = _documents(batch, vectors, keys, indexer.recall, there)
+        generation = 0 if there is None else there.generation
+        left = yield operations.index(keys, token, seen, upto, documents, lease=LEASE, generation=generation)
+        if left is False:
+            return True
+        if left is None and refused == (seen.epoch, seen.indexed, seen.user, generation):  # nobody else moved on either
+            raise EmbeddingMismatchError(
+                f"session {keys.session_id!r} was indexed for a later index of namespace {keys.namespace!r} than is "
+                "described. Call Motorhead.reindex()"
+            )
+        if left is None:
+            refused = (seen.epoch, seen.indexed, seen.user, generation)
+
+
+def embed_all(
+    texts: Sequence[str], instead: Sequence[str], heartbeat: Operation[None] | None = None
+) -> Flow[list[Any]]:
+    """Embed texts in one call. Where the model takes others, but not one of them, that one has None.
+
+    Args:
+        texts: What to embed.
+        instead: For each text what to embed where the model does not take it.
+        heartbeat: To be executed every few seconds while it takes.
+
+    Raises:
+        EmbeddingError: The model takes nothing now.
+    """
+    if not texts:
+        return []
+    try:
+        vectors = yield Embed(tuple(texts), heartbeat=heartbeat)
+        return list(vectors)
+    except EmbeddingError as error:
+        if isinstance(error.__cause__, TooSlowError):
+            raise
+        # Either the model is away, or one of the texts is at fault, which must not hold up the others for ever.
+        yield Embed((PROBE,), heartbeat=heartbeat)
+        if len(texts) == 1 and instead[0] != texts[0]:  # what was said before it may be at fault
+            return (yield from embed_all(instead, instead, heartbeat))
+        if len(texts) == 1:
+            logger.warning("a message is found by its words alone, since %s", error)
+            return [None]
+    half = len(texts) // 2
+    first = yield from embed_all(texts[:half], instead[:half], heartbeat)
+    second = yield from embed_all(texts[half:], instead[half:], heartbeat)
+    return first + second
+
+
+def suffix(entry: DocumentDraft) -> str:
+    """Give the rest of a document's key."""
+    return f"{entry.seq}/{entry.piece}" if entry.piece else str(entry.seq)
+
+
+def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, list[DocumentDraft]]:
+    """Make the documents of the next messages: of one at least, and of no more than make a batch."""
+    messages, sent = [], dict[int, str]()
+    for at, record in enumerate(seen.records, seen.start):
+        try:
+            messages.append(decode(record))
+            if (role := other_role(record, messages[-1])) is not None:
+                sent[at] = role
+        except InvalidMessageError as error:
+            messages.append(None)  # type: ignore[arg-type]
+            logger.warning("session %r: record %d is not indexed: %s", keys.session_id, at, error)
+    known = seen.indexed - seen.start
+    before = [read_said(*each) for each in reversed(seen.earlier)]
+    before += [each for message in messages[:known] if (each := said(message, indexer.recall)) is not None]
+    made = entries(messages[known:], seen.indexed, before, indexer.recall, indexer.count, sent)
+    upto, batch = seen.indexed, list[DocumentDraft]()
+    for pieces in made:
+        if batch and len(batch) + len(pieces) > BATCH:
+            break
+        batch += pieces
+        upto += 1
+    return upto, batch
+
+
+def check_lengths(vectors: Sequence[Any], dimensions: int | None) -> None:
+    """Refuse vectors of other lengths.
+
+    Raises:
+        EmbeddingError: One has not so many dimensions.
+    """
+    for vector in vectors:
+        if vector is not None and len(vector) != dimensions:
+            raise EmbeddingError(f"the embedding model gave vectors of {dimensions} and of {len(vector)} dimensions")
+
+
+def _embed(batch: Sequence[DocumentDraft], keys: SessionKeys, token: str) -> Flow[list[Any]]:
+    heartbeat = renew(keys.indexing, token, LEASE)
+    vectors: list[Any] = []
+    for at in range(0, len(batch), BATCH):
+        part = batch[at : at + BATCH]
+        vectors += yield from embed_all([entry.embedded for entry in part], [entry.line for entry in part], heartbeat)
+    return vectors
+
+
+def _ready(indexer: Indexer, there: Description | None, dimensions: int | None) -> Flow[Description | None]:
+    """Have the index made before its first document. Without a search module, documents wait for one."""
+    if dimensions is None:
+        return there  # nothing to index among these messages
+    try:
+        return (yield from set_up(indexer, dimensions))
+    except SearchUnavailableError as error:
+        if not indexer.unsearchable:
+            logger.warning("messages are embedded, but cannot be found yet: %s", error)
+        indexer.unsearchable = True
+        new = yield operations.describe(indexer.namespace)
+        return new  # type: ignore[no-any-return]
+
+
+def _documents(
+    batch: Sequence[DocumentDraft], vectors: Sequence[Any], keys: SessionKeys, recall: Recall, there: Description | None
+) -> list[tuple[str, int, Mapping[str, Value]]]:
+    session, namespace = to_tag(keys.session_id), to_tag(keys.namespace)
+    field = None if there is None else vector_field(there.generation)
+    stored = iter(to_bytes([vector for vector in vectors if vector is not None], recall.datatype))
+    documents: list[tuple[str, int, Mapping[str, Value]]] = []
+    for entry, vector in zip(batch, vectors, strict=True):
+        fields: dict[str, Value] = {
+            "text": entry.text,
+            "terms": entry.terms,
+            "role": entry.role,
+            "session": session,
+            "namespace": namespace,
+            "seq": entry.seq,
+        }
+        if entry.name:
+            fields["name"] = entry.name
+        if entry.id:
+            fields["id"] = entry.id
+        if entry.pieces > 1:
+            fields["pieces"] = entry.pieces
+        if entry.sent:
+            fields["sent"] = entry.sent
+        data = None if vector is None else next(stored)
+        if data is not None and field is not None:
+            fields[field] = data
+        elif vector is not None and data is None:
+            logger.warning("a message is found by its words alone, since its vector does not fit %s", recall.datatype)
+        documents.append((suffix(entry), entry.seq, fields))
+    return documents

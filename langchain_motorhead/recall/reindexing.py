@@ -1,0 +1,171 @@
+"""Making the index anew as a flow: new vectors beside the old ones, one switch, then the old ones go.
+
+Each generation of the index has a field of its own for vectors. So the documents stay where they are, a search finds
+all of them by the old index until the switch, and by the new one after it, and an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
+from langchain_motorhead.recall import index_operations as operations
+from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, read_said
+from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
+from langchain_motorhead.recall.index_operations import Description, Text
+from langchain_motorhead.recall.indexing import BATCH, check_lengths, embed_all, index
+from langchain_motorhead.recall.schema import index_name
+from langchain_motorhead.recall.terms import terms
+from langchain_motorhead.search_index.lifecycle import drop, vector_field
+from langchain_motorhead.search_index.vectors import item_size, to_bytes
+from langchain_motorhead.sessions.registry import all_sessions
+from langchain_motorhead.storage.keys import SessionKeys, session_keys
+
+Report: TypeAlias = Callable[[int, int], object]
+"""Told how many sessions are done, of how many."""
+
+# Sessions read together, so that their messages fill batches.
+_GROUP = 64
+_RANGE = 500
+
+
+@contextmanager
+def progress_bar(*, show: bool) -> Iterator[Report]:
+    """Show a progress bar while a run reports to what this gives."""
+    if not show:
+        yield max  # any function of two numbers
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc="reindex", unit="session") as bar:
+
+        def report(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield report
+
+
+def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
+    """Make the index anew from the stored text, and index what is not indexed yet.
+
+    Args:
+        indexer: How.
+        report: Told of the progress.
+        one_slot: Whether the switch can be made at one instant, as anywhere but in a cluster.
+
+    Returns:
+        How many documents were embedded.
+    """
+    vectors: Vectors = yield Embed((PROBE,))
+    dimensions = len(vectors[0])
+    sessions = yield from _sessions(indexer)
+    total, count = 3 * len(sessions), 0
+    there: Description | None = yield operations.describe(indexer.namespace)
+    if there is None or there == indexer.describe(dimensions, there.generation):
+        wanted = yield from set_up(indexer, dimensions)
+        report(len(sessions), total)
+    else:
+        wanted = yield from _planned(indexer, there, dimensions)
+        yield from make_index(indexer, wanted, scan=True)
+        count += yield from _revise_all(indexer, wanted, sessions, None, lambda done: report(done, total))
+        name = index_name(indexer.namespace, wanted.generation)
+        yield operations.switch(indexer.namespace, wanted, name, one_slot=one_slot)
+        indexer.ready = True
+    # What was indexed meanwhile; from here on, a session takes no vectors of another kind, and has none.
+    sessions = yield from _sessions(indexer)
+    total, earlier = 3 * len(sessions), range(1, wanted.generation)
+    old = tuple(map(vector_field, earlier))
+    count += yield from _revise_all(indexer, wanted, sessions, old, lambda done: report(len(sessions) + done, total))
+    if (yield operations.planned(indexer.namespace)) is not None:
+        for generation in earlier:
+            yield from drop(index_name(indexer.namespace, generation))
+        yield operations.unplan(indexer.namespace)
+    for done, keys in enumerate(sessions, 1):
+        yield from index(keys, secrets.token_hex(8), indexer, wait=True)
+        report(2 * len(sessions) + done, total)
+    return count
+
+
+def _planned(indexer: Indexer, there: Description, dimensions: int) -> Flow[Description]:
+    """Choose the generation to make: that of an interrupted run of the same kind, or the next one."""
+    begun: Description | None = yield operations.planned(indexer.namespace)
+    generation = there.generation + 1
+    if begun is not None and begun.generation > there.generation:
+        same = begun == indexer.describe(dimensions, begun.generation)
+        generation = begun.generation if same else begun.generation + 1
+    wanted = indexer.describe(dimensions, generation)
+    yield operations.plan(indexer.namespace, wanted)
+    return wanted
+
+
+def _sessions(indexer: Indexer) -> Flow[list[SessionKeys]]:
+    ids = yield from all_sessions(indexer.namespace)
+    return [session_keys(indexer.namespace, session_id) for session_id in ids]
+
+
+def _revise_all(
+    indexer: Indexer,
+    wanted: Description,
+    sessions: Sequence[SessionKeys],
+    dropped: Sequence[str] | None,
+    report: Callable[[int], object],
+) -> Flow[int]:
+    """Embed every document that has no vector of this kind. With `dropped`, this kind is the only one from now on."""
+    count = 0
+    for at in range(0, len(sessions), _GROUP):
+        group = sessions[at : at + _GROUP]
+        count += yield from _revise_group(indexer, wanted, group, dropped)
+        report(at + len(group))
+    return count
+
+
+def _revise_group(
+    indexer: Indexer, wanted: Description, group: Sequence[SessionKeys], dropped: Sequence[str] | None
+) -> Flow[int]:
+    field, start, count = vector_field(wanted.generation), 0, 0
+    size = wanted.dimensions * item_size(indexer.recall.datatype)
+    generation = None if dropped is None else wanted.generation
+    context: dict[str, list[Utterance]] = {}
+    while group:
+        found = yield operations.texts(
+            group, start, start + _RANGE, field, size, generation=generation, dropped=dropped or ()
+        )
+        start += _RANGE
+        todo = []
+        for keys, (epoch, _, documents) in zip(group, found, strict=True):
+            before = context.setdefault(keys.state, [])
+            for document in documents:
+                this = read_said(document.name, document.role, document.text)
+                if not document.done:
+                    text = _embedded(this, document, before, indexer)
+                    todo.append((keys, epoch, document, this, text))
+                before[:] = [*before, this][-CONTEXT:]
+        for at in range(0, len(todo), BATCH):
+            count += yield from _revise(indexer, field, wanted.dimensions, todo[at : at + BATCH])
+        group = [keys for keys, (epoch, indexed, _) in zip(group, found, strict=True) if epoch and indexed > start]
+    return count
+
+
+def _embedded(this: Utterance, document: Text, before: Sequence[Utterance], indexer: Indexer) -> str:
+    context = [] if "/" in document.suffix else before
+    return embedded(this.line, context, indexer.recall)
+
+
+def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[Any, ...]]) -> Flow[int]:
+    vectors = yield from embed_all([each[-1] for each in todo], [each[3].line for each in todo])
+    check_lengths(vectors, dimensions)
+    changed: dict[str, tuple[SessionKeys, str, list[tuple[str, str, bytes]]]] = {}
+    stored = iter(to_bytes([vector for vector in vectors if vector is not None], indexer.recall.datatype))
+    for (keys, epoch, document, this, _), vector in zip(todo, vectors, strict=True):
+        data = (None if vector is None else next(stored)) or b""
+        words = " ".join(terms(f"{this.name or ''} {this.text}", indexer.recall.language))
+        _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
+        rows.append((document.suffix, words, data))
+    count = 0
+    for keys, epoch, rows in changed.values():
+        count += yield operations.revise(keys, epoch, field, rows)
+    return count

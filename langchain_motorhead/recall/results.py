@@ -1,0 +1,159 @@
+"""What a search gives: the messages found, read from their documents, without what is gone or not wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.ids import derived_id
+from langchain_motorhead.recall import search_operations as operations
+from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.search_index.queries import Match
+from langchain_motorhead.storage.keys import DIGEST, SessionKeys, from_quoted
+
+SPARE = 4
+"""Read beside those asked for, since some may be gone by then."""
+MORE = 8
+"""How many times as many are asked for where that was not enough."""
+# Of a long message, about what matched.
+_MOST_PIECES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message that was found: where, which piece of it, of how many, and its score."""
+
+    keys: SessionKeys
+    seq: int
+    piece: int
+    pieces: int
+    score: float
+
+
+def read_hits(
+    ranked: Sequence[Candidate], found: Mapping[str, Sequence[Match]], enough: int, query: Query, vector: str | None
+) -> Flow[list[tuple[Hit, Any]]]:
+    """Read the best of what was found, as far as it can be given.
+
+    Args:
+        ranked: What was found, best first.
+        found: What each query found.
+        enough: How many to give.
+        query: What was asked.
+        vector: Field of the vector to read as well, if any.
+
+    Returns:
+        Each hit, and its vector as bytes if that was asked for.
+    """
+    if query.search_type == "similarity" and not (query.neighbors or query.exclude_window):
+        known = {match.key: match.fields for match in found["near"]}
+        documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked]
+        # Nothing is left to ask, unless a document may be there without its session, or says too little.
+        if not any("ttl" in fields or each.pieces > 1 or _is_digest(fields) for each, fields in documents):
+            made = [_hit(each, fields, _user(fields)) for each, fields in documents]
+            return [(hit, None) for hit in made if _is_in_scope(hit, query)][:enough]
+    hits, at, size = list[tuple[Hit, Any]](), 0, enough + SPARE
+    while at < len(ranked) and len(hits) < enough:
+        hits += yield from _read(ranked[at : at + size], query, vector)
+        at, size = at + size, MORE * size
+    return hits[:enough]
+
+
+def _read(found: Sequence[Candidate], query: Query, vector: str | None) -> Flow[list[tuple[Hit, Any]]]:
+    """Read what was found, leaving out what is gone by now, another's, or still in the window."""
+    wanted: dict[str, None] = {}
+    for each in found:
+        wanted.update(dict.fromkeys(_keys(each, query.neighbors)))
+    sessions = {each.keys.state: each.keys for each in found}
+    extra = () if vector is None else (vector,)
+    documents, states = yield operations.fetch(list(wanted), list(sessions), extra)
+    by_key = dict(zip(wanted, documents, strict=True))
+    by_state = dict(zip(sessions, states, strict=True))
+    hits = []
+    for each in found:
+        epoch, first, user = by_state[each.keys.state]
+        fields = by_key[_key(each.keys, each.seq, each.piece)]
+        if fields is None or fields["epoch"] != epoch:
+            continue
+        hit = _hit(each, fields, user)
+        if not _is_in_scope(hit, query):
+            continue
+        if query.exclude_window and each.seq >= first:
+            continue
+        if each.pieces > 1:
+            pieces = [by_key[_key(each.keys, each.seq, piece)] for piece in _pieces(each)]
+            hit.text = "".join(piece["text"] for piece in pieces if piece is not None)
+        if query.neighbors:
+            _surround(hit, each, by_key, epoch, query.neighbors)
+        hits.append((hit, fields.get(vector) if vector else None))
+    return hits
+
+
+def _is_in_scope(hit: Hit, query: Query) -> bool:
+    """Say whether a message is in what is searched, as if a filter could fail."""
+    return query.session_id in (None, hit.session_id) and query.user_id in (None, hit.user_id)
+
+
+def _surround(
+    hit: Hit, found: Candidate, by_key: dict[str, dict[str, Any] | None], epoch: str | None, count: int
+) -> None:
+    for seqs, around in ((_earlier(found, count), hit.before), (_later(found, count), hit.after)):
+        for seq in seqs:
+            fields = by_key[_key(found.keys, seq)]
+            if fields is not None and fields["epoch"] == epoch and len(around) < count:
+                around.append(_hit(replace(found, seq=seq, piece=0, pieces=1), fields, hit.user_id))
+    hit.before.reverse()
+
+
+def _keys(found: Candidate, neighbors: int) -> list[str]:
+    keys = [_key(found.keys, found.seq, piece) for piece in _pieces(found)]
+    if neighbors:
+        keys += [_key(found.keys, seq) for seq in (*_earlier(found, neighbors), *_later(found, neighbors))]
+    return keys
+
+
+# What is not indexed, such as the results of several tools, stands between: more are looked at than are wanted.
+_REACH = 8
+
+
+def _earlier(found: Candidate, count: int) -> range:
+    return range(found.seq - 1, max(-1, found.seq - 1 - _REACH - 3 * count), -1)
+
+
+def _later(found: Candidate, count: int) -> range:
+    return range(found.seq + 1, found.seq + 1 + _REACH + 3 * count)
+
+
+def _pieces(found: Candidate) -> range:
+    start = max(0, min(found.piece - _MOST_PIECES // 2, found.pieces - _MOST_PIECES))
+    return range(start, min(found.pieces, start + _MOST_PIECES))
+
+
+def _key(keys: SessionKeys, seq: int, piece: int = 0) -> str:
+    return f"{keys.documents}{seq}/{piece}" if piece else f"{keys.documents}{seq}"
+
+
+def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
+    return Hit(
+        session_id=found.keys.session_id,
+        seq=found.seq,
+        message_id=fields.get("id") or derived_id(fields["epoch"], found.seq),
+        text=fields["text"],
+        role=fields["role"],
+        name=fields.get("name"),
+        user_id=user_id,
+        created=datetime.fromtimestamp(float(fields["created"]), UTC),
+        score=found.score,
+        sent=fields.get("sent"),
+    )
+
+
+def _user(fields: dict[str, Any]) -> str | None:
+    return from_quoted(fields["user"]) if "user" in fields else None
+
+
+def _is_digest(fields: dict[str, Any]) -> bool:
+    return str(fields.get("user", "")).startswith(DIGEST)

@@ -1,0 +1,1 @@
+"""Everything that talks to Redis: connections, execution, and the translation of errors."""

@@ -1,0 +1,1 @@
+"""What recall and the item store share of the search module."""

@@ -1,0 +1,94 @@
+"""Vector queries of the search module, and how their replies are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redisvl.query.filter import FilterExpression
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from langchain_motorhead.storage.keys import from_member
+
+# What a search returns of a document beside its key, where it finds many to choose from.
+_RETURNED = ["name", "pieces"]
+
+
+DISTANCE = "vector_distance"
+
+
+# By itself the module stops after half a second, and gives what it has found by then for all there is.
+TO_THE_END = ("TIMEOUT", 0)
+
+
+def nearest(
+    vector: bytes, filter_: FilterExpression | None, count: int, fields: Sequence[str] | None = None
+) -> tuple[Any, ...]:
+    """Give what follows the index's name in FT.SEARCH for the nearest neighbours of a vector."""
+    from redisvl.query import VectorQuery
+
+    returned = _RETURNED if fields is None else list(fields)
+    query = VectorQuery(vector, "vector", return_fields=returned, filter_expression=filter_, num_results=count)
+    return (*query.get_args(), "PARAMS", 2, "vector", vector, *TO_THE_END)
+
+
+class Match(NamedTuple):
+    """A document that a query found: its key, the score or distance, and what was returned of it."""
+
+    key: str
+    score: float
+    fields: dict[str, str]
+
+
+class Answer(NamedTuple):
+    """What a query found, and how many it counted: documents that expired are counted, and not given."""
+
+    matches: list[Match]
+    total: int
+
+
+def to_matches(reply: Any, distance: str) -> list[Match]:
+    """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3. Hundreds of rows, so with little ado."""
+    if isinstance(reply, dict):
+        rows = _mapping(reply).get("results", [])
+        encoded = bool(rows) and b"id" in rows[0]
+        names: list[Any] = [b"id", b"score", b"extra_attributes"] if encoded else ["id", "score", "extra_attributes"]
+        id_, score, fields = names
+        found = (_match(row[id_], row.get(score), (row.get(fields) or {}).items(), distance) for row in rows)
+        return [match for match in found if match is not None]
+    # A list of fields follows the key, or the score if there is one.
+    rest = reply[1:]
+    if len(rest) > 2 and not isinstance(rest[1], list | None):
+        keys, scores, lists = rest[::3], rest[1::3], rest[2::3]
+    else:
+        keys, scores, lists = rest[::2], [None] * len(rest), rest[1::2]
+    found = (
+        _match(key, score, zip(flat[::2], flat[1::2], strict=True), distance)
+        for key, score, flat in zip(keys, scores, (each or [] for each in lists), strict=False)
+    )
+    return [match for match in found if match is not None]
+
+
+def _total(reply: Any) -> int:
+    return int(_mapping(reply).get("total_results", 0) if isinstance(reply, dict) else reply[0])
+
+
+def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match | None:
+    plain = {}
+    for name, value in fields:
+        text = name.decode() if type(name) is bytes else name
+        if text == distance:
+            score = value
+        else:
+            plain[text] = from_member(value)
+    if score is None:  # it expired while it was searched
+        return None
+    return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    # What is odd at the end of a list is a flag.
+    pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=False)
+    return {from_member(name): each for name, each in pairs}

@@ -1,0 +1,118 @@
+"""The Redis operations that only the wire has, as data: posting with a summary and a group, and listing a group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
+
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.sessions import registry_operations as listing
+from langchain_motorhead.sessions.append import append
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.storage.keys import SessionKeys, group_key, registry_key, session_keys, to_member
+from langchain_motorhead.storage.operation import Command, Operation, together
+from langchain_motorhead.storage.scripts import Script, source_of, to_script
+
+
+def _loaded() -> Script:
+    post = (files(__package__) / "post.lua").read_text("utf-8")
+    return to_script(
+        f"{source_of('lib_epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}"
+    )
+
+
+_POST = _loaded()
+# Appended in the place of no message, and left out by the script.
+_NO_MESSAGE = Record(b"", None, 0)
+# Ids read at once.
+_PAGE = 500
+
+
+def grouped_keys(keys: SessionKeys, group: str | None) -> SessionKeys:
+    """Give the keys of a session that is to be listed in a group as well."""
+    if group is None:
+        return keys
+    return replace(keys, registries=(*keys.registries, group_key(keys.namespace, group)))
+
+
+def post(
+    keys: SessionKeys,
+    records: Sequence[Record],
+    engine: Engine,
+    *,
+    context: str | None,
+    group: str | None,
+    leave_out: Dedup = Dedup.SKIP_KNOWN,
+) -> Operation[AppendResult | None]:
+    """Append messages, replace the summary, and list the session in a group. Atomic, but for the listing in a cluster.
+
+    A compaction in flight was made on the summary before, so its commit does nothing, and it begins anew.
+
+    Args:
+        keys: Keys of the session, from `grouped_keys`.
+        records: The messages, if any.
+        engine: Whose session it is.
+        context: The new summary, if there is one. An empty one removes what there was.
+        group: Where to list it, if anywhere beside the namespace.
+        leave_out: Which messages are stored already.
+    """
+    counted = engine.window.max_tokens is not None
+    placeholder = _NO_MESSAGE if counted else _NO_MESSAGE._replace(tokens=None)
+    plain = append(keys, records or [placeholder], engine, leave_out)
+    first, *others = plain.commands
+    args = (
+        len(records),
+        int(context is not None),
+        to_member(context or ""),
+        "" if group is None else group_key(keys.namespace, group),
+        group_key(keys.namespace) if engine.one_slot else "",
+        *first.args,
+    )
+    return Operation((Command(_POST, first.keys, args), *others), plain.read)
+
+
+def list_group(namespace: str, group: str | None, *, page: int, size: int) -> Flow[list[str]]:
+    """List sessions as the wire does: the least recently active first, those of a group, or those not in groups alone.
+
+    What is gone is left out, and dropped as it is met.
+    """
+    registry = registry_key(namespace) if group is None else group_key(namespace, group)
+    ids: list[str] = []
+    at, skip = 0, (page - 1) * size
+    if group is not None or not (yield _there(group_key(namespace))):  # none is to be left out
+        at, skip = skip, 0
+    while (wanted := min(_PAGE, skip + size - len(ids))) > 0:
+        found = yield listing.listed(registry, at, at + wanted - 1, newest_first=False)
+        if not found:
+            break
+        names = [session_id for session_id, _ in found]
+        there, elsewhere = yield together(
+            listing.existing([session_keys(namespace, name) for name in names]),
+            _among(group_key(namespace), names if group is None else ()),
+        )
+        gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
+        if gone:
+            yield listing.prune(registry, gone)
+            if group is None:
+                yield listing.prune(group_key(namespace), gone)
+        ids += [name for name, exists in zip(names, there, strict=True) if exists and name not in elsewhere]
+        at += len(found) - len(gone)
+    return ids[skip : skip + size]
+
+
+def _there(key: str) -> Operation[bool]:
+    """Ask whether a key is there."""
+    return Operation((Command("EXISTS", (key,)),), lambda replies: bool(replies[0]))
+
+
+def _among(key: str, ids: Sequence[str]) -> Operation[set[str]]:
+    """Ask which ids a sorted set has."""
+    if not ids:
+        return Operation((), lambda _: set())
+    command = Command("ZMSCORE", (key,), tuple(to_member(each) for each in ids))
+    return Operation(
+        (command,),
+        lambda replies: {each for each, score in zip(ids, replies[0], strict=True) if score is not None},
+    )

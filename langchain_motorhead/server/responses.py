@@ -1,0 +1,126 @@
+"""What is answered: stored records as they are, joined by commas, and the rest as JSON. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.messages.codec import encode, loads
+from langchain_motorhead.recall.query import Hit
+from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.window import Window
+
+OK = b'{"status":"Ok"}'
+_ROLES = {"human": "Human", "ai": "AI"}
+
+
+def raw(body: bytes) -> Response:
+    """Answer JSON that is there already."""
+    return Response(body, media_type="application/json")
+
+
+def plain(value: Any) -> Response:
+    """Answer a value as JSON."""
+    return raw(orjson.dumps(value))
+
+
+def memory(reading: SessionSnapshot, window: Window) -> Response:
+    """Answer a session: its messages newest first, its summary, and its counts."""
+    records = [each.encode() if isinstance(each, str) else each for each in reversed(reading.records)]
+    rest = orjson.dumps({"context": reading.summary, **counts(reading, window)})
+    readable = _readable(records)
+    cut = reading.first + reading.length > len(reading.records)
+    return raw(b'{"messages":[' + b",".join(_uncut(readable) if cut else readable) + b"]," + rest[1:])
+
+
+def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
+    """Give the counts of a session: tokens that summaries cost, messages in all, summarized, and due to be."""
+    return {
+        "tokens": reading.tokens,
+        "total": reading.first + reading.length,
+        "summarized": reading.first,
+        "backlog": max(0, reading.length - window.max_messages),
+        "failures": reading.failures,
+        "epoch": reading.epoch,
+    }
+
+
+def whole(memory: Memory) -> Response:
+    """Answer a session as a prompt needs it: each message with its id, no result cut from its call."""
+    rest = orjson.dumps(
+        {
+            "context": memory.summary,
+            "tokens": memory.tokens,
+            "total": memory.total,
+            "summarized": memory.summarized,
+            "backlog": memory.backlog,
+            "failures": memory.failures,
+            "start": memory.start,
+            "epoch": memory.epoch,
+        }
+    )
+    return raw(b'{"messages":[' + b",".join(map(encode, reversed(memory.messages))) + b"]," + rest[1:])
+
+
+def hit(found: Hit) -> dict[str, Any]:
+    """Give a message that was found, in the original's form."""
+    role = found.sent or _ROLES.get(found.role, found.role)
+    return {"role": role, "content": found.text, "dist": 1 - found.score}
+
+
+def full_hit(found: Hit) -> dict[str, Any]:
+    """Give a message that was found, with where it is."""
+    return {
+        **hit(found),
+        "score": found.score,
+        "type": found.role,
+        "name": found.name,
+        "id": found.message_id,
+        "session_id": found.session_id,
+        "seq": found.seq,
+        "user_id": found.user_id,
+        "created": found.created and found.created.isoformat(),
+        "before": [full_hit(each) for each in found.before],
+        "after": [full_hit(each) for each in found.after],
+    }
+
+
+def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
+    """Leave out what is not a message of ours, such as what another program put into a list."""
+    try:
+        parsed = orjson.loads(b"[" + b",".join(records) + b"]")
+    except orjson.JSONDecodeError:
+        parsed = []
+    if len(parsed) == len(records) and all(map(_is_message, parsed)):
+        return records
+    readable = []
+    for record in records:
+        try:
+            if _is_message(loads(record)):
+                readable.append(record)
+        except InvalidMessageError:
+            continue
+    return readable
+
+
+def _uncut(records: Sequence[bytes]) -> Sequence[bytes]:
+    """Leave out, of records newest first, tool results whose call was cut off, unless nothing else is there."""
+    if not any(b'"tool_call_id"' in record for record in records):
+        return records
+    called, kept = set[Any](), list[bytes]()
+    for record in reversed(records):
+        message = loads(record)
+        called.update(call.get("id") for call in message.get("tool_calls") or () if isinstance(call, dict))
+        result_of = message.get("tool_call_id")
+        if not result_of or result_of in called:
+            kept.append(record)
+    return kept[::-1] or records
+
+
+def _is_message(record: Any) -> bool:
+    return type(record) is dict and type(record.get("role")) is str and "content" in record

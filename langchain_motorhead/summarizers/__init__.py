@@ -1,0 +1,1 @@
+"""Runnables that merge messages into a summary, with a model or without one."""

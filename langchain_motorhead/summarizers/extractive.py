@@ -1,0 +1,307 @@
+"""A summarizer without a model: it keeps the sentences that say most, within a token budget.
+
+Here is what makes a sentence worth its tokens, and how sentences are picked. How they are read, taken apart and written
+is in `sentences.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.flows.protocol import SummaryInput
+from langchain_motorhead.messages.tokens import TokenCounter
+from langchain_motorhead.summarizers.sentences import Sentence, read_messages, read_summary, terms, write
+
+MIN_TOKENS = 16
+_INLINE_CHARS = 100_000  # take some 0.1 s; the event loop stands still no longer
+
+# Shares of the budget.
+_OPENING = 1 / 6  # for how it began
+_NEWEST = 2 / 5  # for the newest sentences, before all compete
+_LARGEST = 1 / 3  # at most for one sentence
+_AGED = 1 / 10  # for an old tool call with its result, when room is short
+_LEAST = 32  # tokens: neither of the two is held to less
+_OPENING_SENTENCES, _NEWEST_SENTENCES = 8, 40  # where to look for the two
+
+# What terms weigh, and what makes sentences of the same weight differ.
+_WEIGHTS = {"name": 2.0, "number": 1.5, "word": 1.0, "pair": 0.5, "key": 0.2}
+_REPEATED = 0.3  # of its weight, for a term that a picked sentence has
+_WORTH = 3.0  # weight that a new sentence must add: below are courtesies
+_TELLING = 0.5  # of that, where it has a name or a number
+_FRESH = 0.15  # share of its weight that any sentence must add
+_LENGTH_POWER = 0.7  # 0: long sentences win; 1: short ones do
+_RETAINED = 1.2  # for what the summary had already
+_LATE = 0.1  # more for the last sentence than for the first, as corrections come late
+_SUPERSEDED = 0.3  # for a tool call that was made again
+
+_ASSISTANTS = ("AI", "assistant")
+_QUESTION = ("?", "\uff1f", "؟")
+_CONFIRM = re.compile(r"\bconfirm(?:ing)?\b", re.IGNORECASE)
+
+
+class ExtractiveSummarizer(Runnable[SummaryInput, str]):
+    """Keeps the most telling sentences of a dialogue, in order, with no model and no network.
+
+    The sentences of the previous summary and of the new messages, tool calls among them, are bags of weighted terms:
+    names and numbers weigh more than words, recurring words more than others, courtesies nothing. Sentences are picked
+    greedily by the weight that no picked one covers yet, relative to length; what a tool did counts more, questions and
+    look-ups less. A share of the budget goes to how the dialogue began, one to the newest sentences. For the rest all
+    compete: an old fact stays until better ones need its room, and loses its tool's result first.
+
+    The same input gives the same summary in every process. If anything was said, the summary is not empty.
+
+    Args:
+        max_tokens: Tokens that a summary has at most, at least 16.
+        token_counter: Counts the tokens of messages; without it, 4 bytes of UTF-8 are a token.
+
+    Raises:
+        InvalidInputError: `max_tokens` is too small to say anything in.
+    """
+
+    def __init__(self, *, max_tokens: int = 256, token_counter: TokenCounter | None = None) -> None:
+        if max_tokens < MIN_TOKENS:
+            raise InvalidInputError(f"max_tokens is {max_tokens}: give at least {MIN_TOKENS}")
+        self.max_tokens = max_tokens
+        self.token_counter = token_counter
+
+    def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
+        """Return the new summary. A previous one that is empty or reads `NONE` counts as none."""
+        return self._call_with_config(self._summarize, input, config, **kwargs)
+
+    async def ainvoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
+        """Return the new summary, as `invoke` does, without holding up the event loop."""
+        return await self._acall_with_config(self._asummarize, input, config, **kwargs)
+
+    def says_nothing(self, given: SummaryInput) -> bool:
+        """Whether there is nothing to keep, as in messages of spaces alone: then an empty answer is no failure."""
+        return not any(read_summary(given["summary"] or "")) and not read_messages(given["messages"])
+
+    async def _asummarize(self, given: SummaryInput) -> str:
+        # A counter may load its encoding, or ask someone.
+        chars = len(given["summary"] or "") + sum(len(message.text) for message in given["messages"])
+        if self.token_counter is not None or chars > _INLINE_CHARS:
+            return await asyncio.to_thread(self._summarize, given)
+        return self._summarize(given)
+
+    def _summarize(self, given: SummaryInput) -> str:
+        summary = (given["summary"] or "").strip()
+        summary = "" if summary == "NONE" else summary
+        candidates = _candidates(read_summary(summary), read_messages(given["messages"]))
+        if not candidates:
+            return ""
+        if summary and not given["messages"] and self._count(summary) <= self.max_tokens:
+            return summary
+        prices = self._prices(candidates)
+        budget = max(self.max_tokens - prices.overhead, 1.0)
+        _bound(candidates, budget, prices)
+        _weigh(candidates)
+        return self._fit(_pick(candidates, budget, prices))
+
+    def _count(self, text: str) -> int:
+        return math.ceil(_size(text) / 4) if self.token_counter is None else self.token_counter([HumanMessage(text)])
+
+    def _prices(self, candidates: list[_Candidate]) -> _Prices:
+        if self.token_counter is None:
+            return _Prices(0.0, 0.25)
+        sample = write(c.full for c in candidates[:: len(candidates) // 50 + 1])[:4000]
+        overhead = self._count("")
+        return _Prices(overhead, max((self._count(sample) - overhead) / _size(sample), 0.01))
+
+    def _fit(self, picked: list[_Candidate]) -> str:
+        """Write what was picked, less the last picks where the counter disagrees with the estimate."""
+        while True:
+            text = write(c.sentence for c in sorted(picked, key=lambda c: c.index))
+            count = self._count(text)
+            if count <= self.max_tokens:
+                return text
+            only = picked[0].sentence
+            if len(picked) > 1:
+                del picked[max(1, min(len(picked) - 1, len(picked) * self.max_tokens // count)) :]
+            elif len(only.text) > 1:
+                picked[0].sentence = only.clipped(len(only.text) * 3 // 4)
+            else:
+                return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """What text costs in tokens: an estimate, as asking the counter for each sentence may be slow."""
+
+    overhead: float  # of any text
+    per_byte: float
+
+    def of(self, sentence: Sentence) -> float:
+        return self.per_byte * (_size(sentence.line) + 1)
+
+    def chars(self, sentence: Sentence, cost: float) -> int:
+        """Return how many characters of text the sentence may have to cost that much."""
+        excess = (self.of(sentence) - cost) / (self.per_byte * _size(sentence.text))
+        return max(1, math.floor(len(sentence.text) * (1 - excess)))
+
+
+@dataclass(slots=True)
+class _Candidate:
+    index: int
+    old: bool  # from the previous summary
+    full: Sentence
+    sentence: Sentence  # of an old tool call, while room is short, less than the full one
+    cost: float = 0.0
+    factor: float = 1.0
+    terms: tuple[tuple[str, float], ...] = ()
+    weight: float = 0.0  # of all its terms
+    worth: float = _WORTH  # what it must add if it is new
+
+
+class _Selection:
+    """What has been picked, in order of importance, and which terms it covers."""
+
+    def __init__(self, room: float, prices: _Prices) -> None:
+        self.picked: dict[int, _Candidate] = {}
+        self.room = room
+        self._prices = prices
+        self._covered: set[str] = set()
+
+    def take(self, candidate: _Candidate) -> None:
+        self.picked[candidate.index] = candidate
+        self.room -= candidate.cost
+        self._covered.update(term for term, _ in candidate.terms)
+
+    def take_best(self, candidates: Iterable[_Candidate], share: float = math.inf) -> None:
+        """Take the candidates of the highest gains, up to `share` tokens."""
+        share = min(share, self.room)
+        heap = [(-self._gain(c), c.index, c) for c in candidates if c.index not in self.picked]
+        heapq.heapify(heap)
+        while heap:
+            *_, best = heapq.heappop(heap)
+            if best.cost > share or not (gain := self._gain(best)):
+                continue
+            # Gains only shrink as others are taken, so one that still leads is the best of all.
+            if heap and -gain > heap[0][0]:
+                heapq.heappush(heap, (-gain, best.index, best))
+            else:
+                self.take(best)
+                share -= best.cost
+
+    def complete(self, candidate: _Candidate) -> None:
+        """Give a shortened sentence what room is left."""
+        if candidate.sentence != candidate.full:
+            chars = self._prices.chars(candidate.full, candidate.cost + self.room)
+            candidate.sentence = candidate.full.clipped(chars)
+            self.room += candidate.cost - self._prices.of(candidate.sentence)
+
+    def _gain(self, candidate: _Candidate) -> float:
+        """Return what taking it adds per token, or 0 if that is not worth it."""
+        fresh = sum(weight for term, weight in candidate.terms if term not in self._covered)
+        if fresh <= _FRESH * candidate.weight or (not candidate.old and fresh * candidate.factor < candidate.worth):
+            return 0.0
+        total = fresh + _REPEATED * (candidate.weight - fresh)
+        return candidate.factor * total / math.pow(candidate.cost + 3, _LENGTH_POWER)
+
+
+def _candidates(old: Iterable[Sentence], new: Iterable[Sentence]) -> list[_Candidate]:
+    first = dict.fromkeys(old, True)
+    for sentence in new:
+        first.setdefault(sentence, False)
+    return [_Candidate(index, is_old, said, said) for index, (said, is_old) in enumerate(first.items())]
+
+
+def _bound(candidates: list[_Candidate], budget: float, prices: _Prices) -> None:
+    """If not all fits, shorten what would take more than its share, and the results of old tool calls."""
+    tight = sum(prices.of(c.full) for c in candidates) > budget
+    largest, aged = (min(max(share * budget, _LEAST), budget) for share in (_LARGEST, _AGED))
+    for candidate in candidates:
+        if tight:
+            full = candidate.full.clipped(prices.chars(candidate.full, largest))
+            candidate.full = candidate.sentence = full
+            if candidate.old and full.by_tool:
+                candidate.sentence = full.clipped(max(prices.chars(full, aged), len(full.head)))
+        candidate.cost = prices.of(candidate.sentence)
+
+
+def _weigh(candidates: list[_Candidate]) -> None:
+    found = [list(terms(c.sentence.text)) for c in candidates]
+    spread = Counter(term for pairs in found for term in {term: None for term, _ in pairs})
+    names = {term for pairs in found for term, kind in pairs if kind == "name"}
+    common = max(len(candidates) / 4, 5)  # a word of every fourth sentence is a function word, in any language
+    after_outcome = False
+    for candidate, pairs in zip(candidates, found, strict=True):
+        weights: dict[str, float] = {}
+        for term, kind in pairs:
+            weight = _WEIGHTS["name" if kind == "word" and term in names else kind]
+            if weight == _WEIGHTS["word"]:
+                weight = _WEIGHTS["key"] if spread[term] > common else min(1 + 0.3 * math.log2(spread[term]), 2.0)
+            weights[term] = max(weights.get(term, 0.0), weight)
+        candidate.terms = tuple(weights.items())
+        candidate.weight = sum(weights.values())
+        if any(kind in ("name", "number") for _, kind in pairs) and candidate.sentence.role not in _ASSISTANTS:
+            candidate.worth = _WORTH * _TELLING
+        late = 1 + _LATE * candidate.index / len(candidates)
+        candidate.factor = _factor(candidate.sentence, after_outcome) * late * (_RETAINED if candidate.old else 1)
+        after_outcome = candidate.sentence.by_tool and not candidate.sentence.is_lookup
+    _discount_superseded(candidates)
+
+
+def _factor(sentence: Sentence, after_outcome: bool) -> float:  # noqa: FBT001
+    """Return how much it matters what kind of sentence this is."""
+    if sentence.by_tool:
+        return 0.8 if sentence.is_lookup else 2.0
+    if not sentence.speaker:
+        return 1.6  # a summary that a model wrote has no small talk
+    question = sentence.text.endswith(_QUESTION)
+    if sentence.role not in _ASSISTANTS:
+        return 1.0 if question else 1.1
+    if question or _CONFIRM.search(sentence.text):
+        return 0.4
+    return 1.5 if after_outcome else 1.0  # it says whether the tool succeeded
+
+
+def _discount_superseded(candidates: list[_Candidate]) -> None:
+    """A tool call made again with most arguments the same corrects the earlier one."""
+    later: dict[str, frozenset[str]] = {}
+    for candidate in reversed(candidates):
+        if call := candidate.sentence.call:
+            name, arguments = call
+            if len(arguments & later.get(name, frozenset())) * 3 >= len(arguments) * 2:
+                candidate.factor *= _SUPERSEDED
+            later[name] = arguments
+
+
+def _pick(candidates: list[_Candidate], budget: float, prices: _Prices) -> list[_Candidate]:
+    selection = _Selection(budget, prices)
+    old = [c for c in candidates if c.old]
+    new = [c for c in candidates if not c.old]
+    # What was wanted, which an AI's first words and calls do not tell.
+    said = (c for c in old or new[:_OPENING_SENTENCES] if c.sentence.role not in _ASSISTANTS and not c.sentence.by_tool)
+    opening = [c for c in said if c.weight]
+    if old:
+        for candidate in opening:  # the same ones each time, so that a summary's beginning does not erode
+            if selection.picked and budget - selection.room + candidate.cost > _OPENING * budget:
+                break
+            selection.take(candidate)
+    else:
+        selection.take_best(opening, _OPENING * budget)
+    selection.take_best(new[-_NEWEST_SENTENCES:], _NEWEST * budget)
+    selection.take_best(candidates)
+    for candidate in reversed(old):
+        if candidate.index in selection.picked:
+            selection.complete(candidate)
+        elif candidate.cost <= selection.room:
+            selection.take(candidate)
+    if not selection.picked:
+        selection.take(max(candidates, key=lambda c: (c.weight, -c.index)))
+    return list(selection.picked.values())
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))

@@ -1,0 +1,299 @@
+"""Sentences of messages and of summaries, with who said them: read from both, and written back as text.
+
+Knows how a message's content, tool calls and tool results become sentences, which terms a sentence has, and the line
+format that lets a summary be read again. Knows nothing of what is worth keeping, nor of token budgets. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolCall, ToolMessage
+
+from langchain_motorhead.messages.text import speaker
+
+MAX_CHARS = 1000  # of one sentence: whatever is longer is not a sentence
+_ELLIPSIS = "…"
+_MAX_CALL = 320  # characters of a tool call's arguments
+_MAX_RESULT = 200  # characters of a tool's result
+_MIN_RESULT = 16  # characters of a clipped result that are worth keeping
+_MAX_LABEL = 32
+_MAX_DEPTH = 4  # of nested tool data
+_RESULT, _FOUND = " -> ", " found, first: "
+
+# Blocks that say nothing, or what `tool_calls` says.
+_UNSAID = {"tool_use", "tool_call", "tool_call_chunk", "function_call", "thinking", "reasoning", "redacted_thinking"}
+
+_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]+")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Marks before a space; Chinese and Japanese ones anywhere. The look-behinds make a long run of them cost linear time.
+_END = re.compile(
+    r"(?<![.!?…؟।])[.!?…؟।]++[\"'\u2019\u201d»)\]]*+ "
+    r"|(?<![\u3002\uff01\uff1f])[\u3002\uff01\uff1f]++[\u2019\u201d\u300d\u300f\uff09]*+ ?"
+)
+_LABEL = re.compile(rf"([^\W\d_][\w .()'-]{{0,{_MAX_LABEL - 1}}}): (?=\S)")
+_UNLABEL = re.compile(r"^[\W\d_]+|[^\w .()'-]")
+_CALL = re.compile(r"([\w.-]{1,64})\((?=[\w.-]+=|\)|…)")
+
+_STEM = 6  # leading letters that tell words apart: a stemmer for no language in particular
+_TERM = re.compile(
+    r"(?P<key>[^\W\d][\w.-]*+(?==|: ))|(?P<number>\d+(?:,\d{3})*)"
+    r"|(?P<pair>[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)"
+    r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)*)"
+)
+_STOP = frozenset(  # courtesies, and what says nothing in English
+    "about actually all also am an and any anything are as assist at awesome be been but by bye can cool correct "
+    "could day did do does don't else enjoy fine for from give glad good goodbye great had has have hello help "
+    "helpful here hey hi how i'd i'll i'm i've if in interested is it it's just know let like lot me more much my "
+    "need nice no not now of ok okay on one or our perfect please right see should show so some sorry sounds sure "
+    "tell thank thanks that that's the them then there there's these they thing this to too up us very want was we "
+    "welcome well were what what's when where which who will with wonderful work works would yeah yes you you'd "
+    "you're you've your".split()
+)
+
+
+class Sentence(NamedTuple):
+    """A piece of text that is kept or dropped as a whole.
+
+    Attributes:
+        speaker: Label of who said it, such as `Human` or `Human (Ann)`; empty if unknown.
+        text: One line, not empty.
+    """
+
+    speaker: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        """The sentence on a line of its own."""
+        return f"{self.speaker}: {self.text}" if self.speaker else self.text
+
+    @property
+    def role(self) -> str:
+        """The speaker without a name."""
+        return self.speaker.partition(" ")[0]
+
+    @property
+    def by_tool(self) -> bool:
+        """Whether this is a tool's call or result, which full stops do not divide."""
+        return self.role == "Tool" or _CALL.match(self.text) is not None
+
+    @property
+    def is_lookup(self) -> bool:
+        """Whether this is a tool's result of several finds to choose from."""
+        return _FOUND in self.text and self.by_tool
+
+    @property
+    def call(self) -> tuple[str, frozenset[str]] | None:
+        """Name and `key=value` pairs of a tool call; None for anything else."""
+        match = _CALL.match(self.text)
+        return (match[1], frozenset(self.head[match.end() :].rstrip(f"){_ELLIPSIS}").split(", "))) if match else None
+
+    @property
+    def head(self) -> str:
+        """A tool call without its result; of anything else, the text."""
+        return self.text.partition(_RESULT)[0] if self.by_tool else self.text
+
+    def clipped(self, chars: int) -> Sentence:
+        """Return the sentence with at most `chars` characters of text, without a rest of a result too short to tell."""
+        text, head = clip(self.text, chars), self.head
+        if len(head) <= chars < len(self.text) and len(text) < len(head + _RESULT) + _MIN_RESULT:
+            text = head
+        return Sentence(self.speaker, text)
+
+
+def read_messages(messages: Sequence[BaseMessage]) -> list[Sentence]:
+    """Return what was said and done, in order.
+
+    A tool call reads `Name(key=value, …)`, followed by ` -> key: value, …` for what its result adds.
+
+    Args:
+        messages: Messages of any kind, oldest first.
+
+    Returns:
+        Sentences of at most `MAX_CHARS` characters of text.
+    """
+    said: list[Sentence] = []
+    unanswered: dict[str, tuple[int, ToolCall]] = {}
+    for message in messages:
+        if isinstance(message, (ToolMessage, FunctionMessage)):
+            _read_result(message, unanswered, said)
+            continue
+        who = _label(message)
+        said += [Sentence(who, text) for text in split(_content_text(message.content))]
+        for call in message.tool_calls if isinstance(message, AIMessage) else ():
+            unanswered[call["id"] or ""] = (len(said), call)
+            pairs = ", ".join(f"{key}={_flatten(value, {}, _MAX_CALL)}" for key, value in call["args"].items())
+            said.append(_sentence(who, f"{call['name']}({clip(pairs, _MAX_CALL)})"))
+    return said
+
+
+def read_summary(summary: str) -> Iterator[Sentence]:
+    """Yield the sentences of a summary, whoever wrote it.
+
+    Args:
+        summary: Text by `write`, or any prose or list.
+
+    Yields:
+        Sentences of at most `MAX_CHARS` characters of text. The speaker of a line holds for all of it.
+    """
+    for line in _lines(summary):
+        label = _LABEL.match(line)
+        whole = Sentence(label[1], line[label.end() :]) if label else Sentence("", line)
+        for text in (clip(whole.text, MAX_CHARS),) if whole.by_tool else split(whole.text):
+            yield Sentence(whole.speaker, text)
+
+
+def write(sentences: Iterable[Sentence]) -> str:
+    """Return text from which `read_summary` reads the same sentences.
+
+    Neighbours by one speaker share a line where reading can tell them apart.
+    """
+    lines: list[str] = []
+    last = Sentence("", "")
+    for sentence in sentences:
+        if sentence.speaker and sentence.speaker == last.speaker and _separable(last, sentence):
+            lines[-1] += f" {sentence.text}"
+        else:
+            lines.append(sentence.line)
+        last = sentence
+    return "\n".join(lines)
+
+
+def split(text: str) -> Iterator[str]:
+    """Yield the sentences of running text, of at most `MAX_CHARS` characters each."""
+    for line in _lines(text):
+        start = 0
+        for end in _END.finditer(line):
+            if _ends_sentence(line, start, end):
+                yield clip(line[start : end.end()].rstrip(), MAX_CHARS)
+                start = end.end()
+        if start < len(line):
+            yield clip(line[start:], MAX_CHARS)
+
+
+def clip(text: str, chars: int) -> str:
+    """Return `text`, or as many of its first words as fit into `chars` characters together with an ellipsis."""
+    if len(text) <= chars:
+        return text
+    head = text[: max(chars - 1, 0)]
+    space = head.rfind(" ")
+    if space > len(head) // 2:  # else it has no spaces to speak of, as in Chinese, and is cut anywhere
+        head = head[:space]
+    return head.rstrip(" ,;:") + _ELLIPSIS
+
+
+def terms(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what a sentence is about: each term, and its kind: `name`, `number`, `word`, `key`, or letter `pair`."""
+    for match in _TERM.finditer(text):
+        kind, word = match.lastgroup or "", match[0].casefold().replace("\u2019", "'")
+        if kind == "number":
+            yield word.replace(",", "").lstrip("0") or "0", kind
+        elif kind == "pair":
+            yield from ((word[start : start + 2], kind) for start in range(max(len(word) - 1, 1)))
+        elif kind == "key":
+            yield word[:_STEM], kind
+        elif word not in _STOP and len(word) > 1:
+            named = match.start() and match[0][0].isupper()  # a capital at the start says nothing
+            yield word[:_STEM], "name" if named else kind
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines that are not empty, with no unprintable characters and single spaces."""
+    printable = _UNPRINTABLE.sub(" ", _SURROGATE.sub("\ufffd", text))
+    return filter(None, (" ".join(line.split()) for line in _BREAKS.split(printable)))
+
+
+def _ends_sentence(line: str, start: int, end: re.Match[str]) -> bool:
+    """Tell the end of a sentence from an abbreviation or a list number."""
+    if line[end.start()] != "." or end.end() >= len(line):
+        return True
+    word = line[max(line.rfind(" ", start, end.start()) + 1, start) : end.start()]
+    if word[-1:].isdigit():
+        return end.start() - start > len(word)  # "1. First" begins a list
+    if len(word) > 3 and "." not in word:
+        return True
+    return word[:1].islower() and not line[end.end()].islower()  # "2 pm. The", but neither "St. Louis" nor "a.m. on"
+
+
+def _separable(first: Sentence, second: Sentence) -> bool:
+    if first.by_tool or second.by_tool:
+        return False
+    return list(split(f"{first.text} {second.text}")) == [first.text, second.text]
+
+
+def _sentence(who: str, text: str) -> Sentence:
+    return Sentence(who, clip(" ".join(_lines(text)), MAX_CHARS))
+
+
+def _label(message: BaseMessage) -> str:
+    """Return a label that is known again where a line begins with it."""
+    label = _UNLABEL.sub(" ", speaker(message).removesuffix("MessageChunk"))
+    return " ".join(label.split())[:_MAX_LABEL].rstrip() or "Someone"
+
+
+def _content_text(content: str | list[str | dict[str, Any]]) -> str:
+    if isinstance(content, str):
+        return content
+    return " ".join(block if isinstance(block, str) else _block_text(block) for block in content)
+
+
+def _block_text(block: Mapping[str, Any]) -> str:
+    text, kind = block.get("text"), str(block.get("type", ""))
+    if isinstance(text, str):
+        return text
+    return "" if kind in _UNSAID else f"[{kind.removesuffix('_url').removeprefix('input_')}]"
+
+
+def _read_result(
+    message: ToolMessage | FunctionMessage, unanswered: dict[str, tuple[int, ToolCall]], said: list[Sentence]
+) -> None:
+    """Put a result beside its call if that is at hand, and what does not go there at the end."""
+    call_id = message.tool_call_id if isinstance(message, ToolMessage) else ""
+    position, call = unanswered.pop(call_id, (None, None))
+    text = _content_text(message.content)
+    data = _parse(text)
+    parts = [_flatten(data, call["args"] if call else {}, _MAX_RESULT)] if data else list(split(text))
+    failed = "error: " if isinstance(message, ToolMessage) and message.status == "error" else ""
+    results = [_RESULT + clip(failed + part, _MAX_RESULT) for part in parts if part]
+    if position is not None and results:
+        said[position] = _sentence(said[position].speaker, said[position].text + results.pop(0))
+    name = message.name or (call["name"] if call else "result")
+    said += [_sentence("Tool", name + result) for result in results]
+
+
+def _parse(text: str) -> Any:
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _flatten(data: Any, known: Mapping[str, Any], chars: int, depth: int = 0) -> str:
+    """Write nested data as `key: value` pairs without those in `known`, soon stopping after `chars` characters."""
+    if depth > _MAX_DEPTH:
+        return _ELLIPSIS
+    if isinstance(data, Mapping):
+        new = ((key, value) for key, value in data.items() if key not in known or known[key] != value)
+        return _join((f"{key}: {_flatten(value, {}, chars, depth + 1)}" for key, value in new), chars)
+    if isinstance(data, list):
+        if len(data) > 1 and isinstance(data[0], Mapping):
+            return f"{len(data)}{_FOUND}{_flatten(data[0], known, chars, depth + 1)}"
+        return _join((_flatten(item, known, chars, depth + 1) for item in data), chars)
+    return "" if data is None else clip(str(data), chars)
+
+
+def _join(parts: Iterable[str], chars: int) -> str:
+    kept: list[str] = []
+    for part in filter(None, parts):
+        kept.append(part)
+        chars -= len(part)
+        if chars <= 0:
+            break
+    return ", ".join(kept)

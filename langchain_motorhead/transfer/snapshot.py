@@ -1,0 +1,222 @@
+"""A session as it is moved, and the Redis commands that read one and put one in place, as data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, group_key
+from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.scripts import SCRIPTS
+
+PAGE = 500
+"""Messages that are read, written and staged at once."""
+
+# What of the state is not moved as it is: the identity of the session, what is known of its index, where it is listed.
+_LEFT = frozenset({"epoch", "indexed", "generation", "owned", "until", "groups"})
+
+
+@dataclass(slots=True)
+class ExportedSession:
+    """A session as it was at one instant.
+
+    Attributes:
+        session_id: Its id.
+        state: Fields of its state as stored, but for the epoch and what is known of an index.
+        count: Messages in its list.
+        pages: Those messages as stored, oldest first, `PAGE` at a time. Can be read once.
+        ttl: Milliseconds until it expires, or 0.
+        groups: Names of the groups that list it.
+        grouped: Whether it is listed in groups alone.
+        left: Messages at most, of those that were summarized, that recall finds and that are not moved.
+    """
+
+    session_id: str
+    state: dict[str, bytes]
+    count: int
+    pages: Iterator[list[bytes]]
+    ttl: int = 0
+    groups: tuple[str, ...] = ()
+    grouped: bool = False
+    left: int = 0
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose session it is, if known."""
+        user = self.state.get("user")
+        return None if user is None else from_member(user)
+
+
+class Head(NamedTuple):
+    """What a snapshot begins with.
+
+    Attributes:
+        epoch: Of the session.
+        first: Sequence number of the list's first message.
+        state: Fields that are moved.
+        ttl: Milliseconds until it expires, or 0.
+        length: Messages in its list.
+        records: The first of them, as stored.
+        groups: Names of the groups that list it.
+        grouped: Whether it is listed in groups alone.
+        left: Messages at most, of those that were summarized, that recall finds.
+    """
+
+    epoch: bytes
+    first: int
+    state: dict[str, bytes]
+    ttl: int
+    length: int
+    records: list[bytes]
+    groups: tuple[str, ...]
+    grouped: bool
+    left: int
+
+
+class RestoreOutcome(Enum):
+    """What came of putting a session in place."""
+
+    THERE = 0
+    DONE = 1
+    DONE_BEFORE = 2
+    OTHER_OWNER = 3
+    INCOMPLETE = 4
+
+
+class Fingerprint:
+    """A digest of what is imported, by which it is known again when it is in place."""
+
+    def __init__(self, session_id: bytes, state: dict[str, bytes]) -> None:
+        self._digest = blake2b(digest_size=4)
+        self.add([session_id])
+        for name, value in sorted(state.items()):
+            self.add([name.encode(), value])
+
+    def add(self, values: Sequence[bytes]) -> None:
+        """Take in values, each told from the next by its length."""
+        for value in values:
+            self._digest.update(len(value).to_bytes(8, "big"))
+            self._digest.update(value)
+
+    @property
+    def text(self) -> str:
+        """The digest: 8 characters."""
+        return self._digest.hexdigest()
+
+
+def read_head(keys: SessionKeys) -> Operation[Head | None]:
+    """Read a session with the first of its messages, or None where there is none. Atomic."""
+
+    def read(replies: list[Any]) -> Head | None:
+        flat, life, count, records = replies[0]
+        try:
+            fields = {from_member(name): to_bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+            indexed, first = int(fields.get("indexed", b"0")), int(fields.get("first", b"0"))
+            listed = fields.get("groups", b"").decode().split()
+            groups = tuple(from_quoted(key.removeprefix(prefix)) for key in listed if key.startswith(prefix))
+        except ValueError as error:
+            raise StoreError(f"{keys.state} holds what is not of this package") from error
+        if (epoch := fields.get("epoch")) is None:
+            return None
+        return Head(
+            epoch=epoch,
+            first=first,
+            state={name: value for name, value in fields.items() if name not in _LEFT},
+            ttl=max(0, life),
+            length=count,
+            records=[to_bytes(each) for each in records],
+            groups=groups,
+            grouped=group_key(keys.namespace) in listed,
+            left=min(indexed, first),
+        )
+
+    prefix = group_key(keys.namespace, "-").removesuffix("-")
+    return Operation((Command(SCRIPTS["session_snapshot"], (keys.messages, keys.state), (PAGE - 1,)),), read)
+
+
+def listing_keys(keys: SessionKeys, snapshot: ExportedSession, *, one_slot: bool) -> SessionKeys:
+    """Give the keys of a session with those of its groups among the registries."""
+    return dataclasses.replace(
+        keys, registries=(*keys.registries, *_group_keys(keys.namespace, snapshot, one_slot=one_slot))
+    )
+
+
+def _group_keys(namespace: str, snapshot: ExportedSession, *, one_slot: bool) -> list[str]:
+    found = [group_key(namespace, group) for group in dict.fromkeys(snapshot.groups)]
+    # In a cluster no script could keep that one.
+    return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
+
+
+def stage(keys: SessionKeys, token: str, records: Sequence[bytes]) -> Operation[None]:
+    """Put messages where a session that is put in place takes them from. They go by themselves if it never is."""
+    command = Command(SCRIPTS["restore_stage"], (_staged(keys, token),), tuple(records))
+    return Operation((command,), lambda _: None)
+
+
+def unstage(keys: SessionKeys, token: str) -> Operation[None]:
+    """Drop messages that were staged for nothing."""
+    return Operation((Command("UNLINK", (_staged(keys, token),)),), lambda _: None)
+
+
+def restore(
+    keys: SessionKeys,
+    snapshot: ExportedSession,
+    records: Sequence[bytes] | None,
+    token: str,
+    digest: str,
+    *,
+    replace: bool,
+    owner: SessionKeys,
+    one_slot: bool,
+) -> Operation[RestoreOutcome]:
+    """Put a session in place: all of it, or nothing.
+
+    Args:
+        keys: Keys of the session, with its user; from `listing_keys`.
+        snapshot: What it is to be.
+        records: Its messages; None where they were staged.
+        token: Token that they were staged with.
+        digest: Fingerprint of what is imported, with which the session's epoch begins.
+        replace: Whether to replace a session that is there.
+        owner: Keys of the session that is there, with the user that it has.
+        one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
+    """
+    active = int(snapshot.state["updated"])
+    fields: list[Value] = [part for name, value in snapshot.state.items() for part in (name.encode(), value)]
+    if snapshot.groups:
+        fields += (b"groups", f" {' '.join(_group_keys(keys.namespace, snapshot, one_slot=one_slot))} ".encode())
+    old = [each for each in owner.registries if each not in keys.registries]
+    registries = (*keys.registries, *old) if one_slot else ()
+    args: tuple[Value, ...] = (
+        keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
+        int(records is None), len(keys.registries) if one_slot else 0, len(fields), *fields, *(records or ()),
+    )  # fmt: skip
+    session = (keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, _staged(keys, token))
+    return Operation(
+        (Command(SCRIPTS["session_restore"], (*session, *registries), args),),
+        lambda replies: RestoreOutcome(replies[0][0]),
+    )
+
+
+def list_restored(keys: SessionKeys, active: int, owner: SessionKeys, *, new: bool) -> Operation[None]:
+    """List a session that was put in place, where one script cannot do so at once; an older one only if it is not."""
+    how: tuple[Value, ...] = () if new else ("NX",)
+    commands = [Command("ZADD", (registry,), (*how, active, keys.member)) for registry in keys.registries]
+    commands += [
+        Command("ZREM", (registry,), (keys.member,)) for registry in owner.registries if registry not in keys.registries
+    ]
+    return Operation(tuple(commands), lambda _: None)
+
+
+def to_bytes(value: Any) -> bytes:
+    """Give a reply as bytes, also where a client has decoded it."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
+def _staged(keys: SessionKeys, token: str) -> str:
+    return f"{keys.lease.removesuffix('lease')}import:{token}"
