@@ -15,7 +15,7 @@ from doc_blocks import PAGES, ROOT, pages, shell_lines
 
 import langchain_motorhead
 from langchain_motorhead import Options, RemoteOptions, exceptions
-from langchain_motorhead.cli import main
+from langchain_motorhead.cli.main import main
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 OPTIONS = (PAGES / "reference" / "options.md").read_text()
@@ -149,6 +149,7 @@ def test_contributing_names_what_is_there() -> None:
     """The map of the modules is of this package, and names where the compaction rule is."""
     text = CONTRIBUTING.read_text()
     for name in re.findall(r"`((?:\w+/)*\w+\.(?:py|lua)|(?:\w+/)+)`", text):
-        folder = ROOT if name.startswith(("tests/", "benchmarks/")) else ROOT / "langchain_motorhead"
+        of_root = name.startswith(("tests/", "benchmarks/", "langchain_motorhead/"))
+        folder = ROOT if of_root else ROOT / "langchain_motorhead"
         assert (folder / name).exists(), name
     assert "`plan` in `sessions/window.py`" in text

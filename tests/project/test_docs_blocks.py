@@ -13,7 +13,7 @@ from doc_blocks import ROOT, Block, python_blocks
 from http_servers import served
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.embedded import acquire
+from langchain_motorhead.redis_io.embedded import acquire
 from langchain_motorhead.server import Settings, create_app
 
 RUNNER = Path(__file__).with_name("run_blocks.py")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 from doc_blocks import ROOT
@@ -31,12 +32,31 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def members_of(name: str) -> set[str]:
+    """List the public methods and properties of a public name that are written in the package itself."""
+    value = getattr(langchain_motorhead, name)
+    members = {key: member for each in reversed(getattr(value, "__mro__", ())) for key, member in vars(each).items()}
+    code = {
+        key: getattr(member, "fget", None) or getattr(member, "__func__", member) for key, member in members.items()
+    }
+    return {
+        key
+        for key, function in code.items()
+        if isinstance(function, FunctionType)
+        and function.__module__.startswith("langchain_motorhead")
+        and not key.startswith("_")
+    }
+
+
 @pytest.mark.timeout(300)
 def test_every_name_is_rendered(site: Path) -> None:
-    """Each public name has an anchor in the reference."""
+    """Each public name, and each method and property of it, has an anchor in the reference."""
     reference = "".join(page.read_text() for page in (site / "reference" / "api").glob("*.html"))
     for name in langchain_motorhead.__all__:
         assert f'id="langchain_motorhead.{name}"' in reference
+        for member in members_of(name):
+            assert f'id="langchain_motorhead.{name}.{member}"' in reference
+    assert "append" in members_of("Session")
 
 
 @pytest.mark.timeout(300)
