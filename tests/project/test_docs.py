@@ -11,7 +11,7 @@ import tomllib
 from contextlib import redirect_stdout
 
 import pytest
-from doc_blocks import PAGES, ROOT, pages, shell_lines
+from project.doc_blocks import PAGES, ROOT, pages, shell_lines
 
 import langchain_motorhead
 from langchain_motorhead import Options, RemoteOptions, exceptions

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doc_blocks import ROOT, Block, python_blocks
 from http_servers import served
+from project.doc_blocks import ROOT, Block, python_blocks
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.redis_io.embedded import acquire

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
-from doc_blocks import ROOT
+from project.doc_blocks import ROOT
 
 import langchain_motorhead
 
