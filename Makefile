@@ -4,20 +4,29 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.demo
 # Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
-APART := tests/test_faults_failover.py tests/test_simulation.py
+APART := tests/faults/test_failover.py tests/simulation/test_simulation.py
+# Rooms that have tests without a server.
+FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
-.PHONY: help demo test check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test test-fast check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: $(STAMP) ## Replay real dialogues through a real Redis, and show that nothing was lost
+install: $(STAMP) ## Install the package, and the pinned versions of all that development needs
+
+# The demo needs little of what development needs. Where that is installed already, nothing more is.
+demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## Replay real dialogues through a real Redis, and show that nothing was lost
 	@$(RUN)motorhead demo
 
 test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
 	@$(RUN)python -m pytest --numprocesses auto --dist loadfile $(APART:%=--ignore=%)
 	@$(RUN)python -m pytest $(APART)
+
+test-fast: $(STAMP) ## Run the tests that need no server and no other process, in seconds
+	@$(RUN)python -m pytest -m "not server and not process" --hypothesis-profile=fast $(FAST)
 
 check: lint types audit test ## Lint, format, types, known vulnerabilities and tests: what CI runs
 
@@ -36,7 +45,7 @@ PEER := build/agent-memory-server
 PYTHON312 ?= python3.12
 
 bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables, and a plot in build/bench
-	@test -x $(PEER)/bin/agent-memory || { $(PYTHON312) -m venv $(PEER) && \
+	@test -x $(PEER)/bin/agent-memory || { "$(PYTHON312)" -m venv $(PEER) && \
 	  $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check agent-memory-server "mcp<2"; } || true
 	@peer=$$($(PEER)/bin/agent-memory --help > /dev/null 2>&1 && echo "--agent-memory-server $(PEER)/bin/agent-memory"); \
 	  test -n "$$peer" || \
@@ -76,11 +85,21 @@ lock: $(STAMP) ## Choose the newest versions of everything, for requirements.loc
 clean: ## Remove what make made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+PYTHON_IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")
+
+$(DEMO_STAMP): pyproject.toml requirements.lock
+	@"$(PYTHON)" -c '$(PYTHON_IS_NEW_ENOUGH)'
+	@echo "Installing what the demo needs into $(VENV) ..."
+	@test -d $(VENV) || "$(PYTHON)" -m venv $(VENV)
+	@sed -n 's/^\([a-z0-9._-]*==.*\) \\$$/\1/p' requirements.lock > $(VENV)/versions.txt
+	@$(RUN)python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/versions.txt --editable ".[embedded]" typer rich
+	@touch $@
+
 # The lock pins what the package is developed and tested with; its users are bound by pyproject.toml alone.
 $(STAMP): pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@"$(PYTHON)" -c '$(PYTHON_IS_NEW_ENOUGH)'
 	@echo "Installing into $(VENV) ..."
-	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@test -d $(VENV) || "$(PYTHON)" -m venv $(VENV)
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

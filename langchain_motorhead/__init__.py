@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         IndexMissingError,
         InvalidInputError,
         InvalidMessageError,
+        MissingExtraError,
         MotorheadError,
         RecallNotConfiguredError,
         SearchUnavailableError,
@@ -56,6 +57,7 @@ _HOMES = {
         "IndexMissingError",
         "InvalidInputError",
         "InvalidMessageError",
+        "MissingExtraError",
         "MotorheadError",
         "RecallNotConfiguredError",
         "SearchUnavailableError",
@@ -83,7 +85,13 @@ _HOMES = {
     "sessions.window": ("Window",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
-_OF_LANGGRAPH = ("integrations.nodes", "integrations.store", "integrations.middleware")
+# Extras that modules need. The error for a missing one names it.
+_EXTRAS = {
+    "integrations.memory": "classic",
+    "integrations.middleware": "langgraph",
+    "integrations.nodes": "langgraph",
+    "integrations.store": "langgraph",
+}
 
 __all__ = [
     "ClosedError",
@@ -98,6 +106,7 @@ __all__ = [
     "InvalidMessageError",
     "Memory",
     "MemoryState",
+    "MissingExtraError",
     "Motorhead",
     "MotorheadChatMessageHistory",
     "MotorheadError",
@@ -134,9 +143,14 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(f"{__name__}.{_MODULES[name]}")
     except ModuleNotFoundError as error:
-        if _MODULES[name] not in _OF_LANGGRAPH:
+        extra = _EXTRAS.get(_MODULES[name])
+        if extra is None:
             raise
-        raise ImportError(f'{name} needs an extra: pip install "langchain-motorhead[langgraph]" ({error})') from error
+        from langchain_motorhead.exceptions import MissingExtraError
+
+        raise MissingExtraError(
+            f'{name} needs an extra: pip install "langchain-motorhead[{extra}]" ({error})'
+        ) from error
     value = getattr(module, name)
     globals()[name] = value
     return value

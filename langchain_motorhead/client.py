@@ -116,7 +116,7 @@ class Motorhead:
 
     def memory(self, session_id: str, *, user_id: str | None = None, **fields: Any) -> MotorheadMemory:
         """Give a session as the memory of an `LLMChain`. For `fields`, see `MotorheadMemory`."""
-        from langchain_motorhead.integrations.memory import MotorheadMemory
+        from langchain_motorhead import MotorheadMemory
 
         return MotorheadMemory(session_id=session_id, user_id=user_id, motorhead=self, **fields)
 
@@ -164,7 +164,7 @@ class Motorhead:
 
     def store(self, *, index: Any = None, ttl: Any = None) -> MotorheadStore:
         """Give a LangGraph store in the same Redis and namespace. For the arguments, see `MotorheadStore`."""
-        from langchain_motorhead.integrations.store import MotorheadStore
+        from langchain_motorhead import MotorheadStore
 
         return MotorheadStore(self, index=index, ttl=ttl)
 

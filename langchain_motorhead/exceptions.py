@@ -5,6 +5,7 @@ MotorheadError
 ├── InvalidInputError            also a ValueError: an argument cannot be used
 │   └── InvalidMessageError      a message cannot be stored as it is
 ├── ClosedError                  the handle was closed
+├── MissingExtraError            also an ImportError: an optional dependency is not installed
 ├── StoreError                   Redis answered, but not with what was asked for
 │   ├── StoreUnavailableError    Redis could not be reached, or did not answer in time
 │   ├── WrongKeyTypeError        a key of ours holds something else
@@ -36,6 +37,10 @@ class InvalidMessageError(InvalidInputError):
 
 class ClosedError(MotorheadError):
     """The handle was closed. Make another one."""
+
+
+class MissingExtraError(MotorheadError, ImportError):
+    """An optional dependency is not installed; the message names the extra that has it."""
 
 
 class StoreError(MotorheadError):

@@ -3,18 +3,57 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from types import CodeType
 
 import pytest
 import redis
-from openai_stub import KEY, Stub
-from servers import cluster
+from hypothesis import HealthCheck, settings
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.redis_io.embedded import acquire
+from support.factory import MakeMotorhead, maker
+from support.openai_stub import KEY, Stub
+from support.redis_servers import cluster
 
-MakeMotorhead = Callable[..., Motorhead]
+# A test that uses one of these fixtures starts a server, or is in a file that imports from one of these modules.
+SERVER_FIXTURES = {"url", "cluster_url", "stub"}
+SERVER_MODULES = {
+    "langchain_motorhead.redis_io.embedded",
+    "support.embedded_servers",
+    "support.http_servers",
+    "support.motorhead_stub",
+    "support.openai_stub",
+    "support.proxy",
+    "support.redis_servers",
+    "support.tls",
+}
+# A test that names one of these starts a process.
+PROCESSES = {"subprocess", "multiprocessing", "run_script"}
+
+# How long an example takes tells how busy the machine is, not how good the code is. Examples share a test's fixtures.
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.register_profile("any speed", ANY_SPEED)
+settings.register_profile("fast", ANY_SPEED, max_examples=20)
+settings.load_profile("any speed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a server or a process: `-m "not server and not process"` selects all others."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            modules = {getattr(value, "__module__", None) for value in vars(item.module).values()}
+            if SERVER_FIXTURES & set(item.fixturenames) or SERVER_MODULES & modules:
+                item.add_marker(pytest.mark.server)
+            if PROCESSES & set(_names(item.function.__code__)):
+                item.add_marker(pytest.mark.process)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names(inner)
 
 
 @pytest.fixture(scope="session")
@@ -43,17 +82,6 @@ def client(url: str) -> Iterator[redis.Redis]:
 def namespace() -> str:
     """A namespace that no other test has."""
     return f"test {uuid.uuid4()}"
-
-
-def maker(url: str, namespace: str, made: list[Motorhead]) -> MakeMotorhead:
-    """Give what makes handles on the server and the namespace, and keeps them in a list."""
-
-    def make(**options: Any) -> Motorhead:
-        motorhead = Motorhead.from_url(url, **{"namespace": namespace, **options})
-        made.append(motorhead)
-        return motorhead
-
-    return make
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ def _models(name: str | None) -> tuple[Any, Any]:
     """Make the model to talk to, and give what summarizes; end where there is none."""
     try:
         from langchain_motorhead.cli.serve import read_settings
+        from langchain_motorhead.models.by_name import chat_model
         from langchain_motorhead.server import model_factory as models
-        from langchain_motorhead.summarizers.llm import named_model
 
         settings = read_settings({"model": name} if name else {})
     except ImportError as error:
@@ -81,7 +81,7 @@ def _models(name: str | None) -> tuple[Any, Any]:
     try:
         model = models.chat_model(settings)
         if isinstance(model, str):
-            model = named_model(model, "--model")
+            model = chat_model(model, "--model")
     except InvalidInputError as error:
         stderr().print(f"Error: {error}", style="red")
         raise typer.Exit(_USAGE) from None

@@ -22,6 +22,7 @@ from langchain_motorhead.concurrency.bounded_call import (
 from langchain_motorhead.concurrency.micro_batch import Batcher
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows.protocol import Embed, Vectors
+from langchain_motorhead.models.by_name import embedding_model
 from langchain_motorhead.models.redaction import concealed
 
 # Where LangChain's own classes keep the name of their model.
@@ -114,20 +115,7 @@ def resolve_embeddings(embeddings: object) -> Embeddings:
         InvalidInputError: It is neither, or the named model cannot be made.
     """
     if isinstance(embeddings, str) and embeddings.strip():
-        from langchain_classic.embeddings import init_embeddings
-
-        try:
-            # OpenAI's would count tokens by an encoding that it downloads, and texts are cut to size already.
-            counts = embeddings.partition(":")[0] in ("openai", "azure_openai")
-            options: dict[str, Any] = {"check_embedding_ctx_length": False} if counts else {}
-            embeddings = init_embeddings(embeddings, **options)
-        except Exception as error:
-            why = " ".join(str(error).split())
-            raise InvalidInputError(
-                f"embeddings={embeddings!r} cannot be made into an embedding model ({why}). Name it as init_embeddings "
-                'takes it, such as "openai:text-embedding-3-small", with its package installed and its key set; or '
-                "give the model itself"
-            ) from error
+        embeddings = embedding_model(embeddings)
     # By what it can do, for there are models that do not inherit from LangChain's class.
     methods = [getattr(embeddings, name, None) for name in ("embed_documents", "embed_query")]
     if isinstance(embeddings, type) or not all(map(callable, methods)):

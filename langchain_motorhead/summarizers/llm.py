@@ -14,6 +14,7 @@ from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
 from langchain_motorhead.flows.protocol import SummaryInput, merge_summary
 from langchain_motorhead.messages.text import transcript, without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
+from langchain_motorhead.models.by_name import chat_model
 from langchain_motorhead.models.summarizer_client import model_below
 from langchain_motorhead.sessions.window import chunk
 
@@ -215,31 +216,13 @@ def resolve_summarizer(llm: object, option: str, count: TokenCounter) -> Runnabl
         InvalidInputError: It is none of those, or the named model cannot be made.
     """
     if isinstance(llm, str) and llm.strip():
-        return create_summarizer(named_model(llm, option), token_counter=count)
+        return create_summarizer(chat_model(llm, option), token_counter=count)
     if not isinstance(llm, Runnable):
         raise InvalidInputError(
             f"{option} must be a chat model, its name as init_chat_model takes it, or a runnable that summarizes: "
             f"{option}={llm!r:.40} is none of them"
         )
     return llm if model_below(llm) is None else create_summarizer(llm, token_counter=count)
-
-
-def named_model(name: str, option: str) -> Any:
-    """Make a chat model of its name.
-
-    Raises:
-        InvalidInputError: It cannot be made.
-    """
-    from langchain_classic.chat_models import init_chat_model
-
-    try:
-        return init_chat_model(name)
-    except Exception as error:
-        why = " ".join(str(error).split())
-        raise InvalidInputError(
-            f"{option}={name!r} cannot be made into a chat model ({why}). Name it as init_chat_model takes it, "
-            'such as "openai:gpt-4o-mini", with its package installed and its key set; or give the model itself'
-        ) from error
 
 
 def budget_of(summarizer: Runnable[SummaryInput, Any]) -> int:

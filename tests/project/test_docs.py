@@ -11,11 +11,11 @@ import tomllib
 from contextlib import redirect_stdout
 
 import pytest
-from project.doc_blocks import PAGES, ROOT, pages, shell_lines
 
 import langchain_motorhead
 from langchain_motorhead import Options, RemoteOptions, exceptions
 from langchain_motorhead.cli.main import main
+from support.doc_blocks import PAGES, ROOT, pages, shell_lines
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 OPTIONS = (PAGES / "reference" / "options.md").read_text()

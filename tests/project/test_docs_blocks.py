@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http_servers import served
-from project.doc_blocks import ROOT, Block, python_blocks
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.redis_io.embedded import acquire
 from langchain_motorhead.server import Settings, create_app
+from support.doc_blocks import ROOT, Block, python_blocks
+from support.http_servers import served
 
-RUNNER = Path(__file__).with_name("run_blocks.py")
+RUNNER = ROOT / "tests" / "support" / "run_blocks.py"
 BLOCKS = python_blocks()
 AT_ONCE = 3
 

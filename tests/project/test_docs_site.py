@@ -10,9 +10,9 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
-from project.doc_blocks import ROOT
 
 import langchain_motorhead
+from support.doc_blocks import ROOT
 
 # What a browser loads by itself: not links, which a reader clicks.
 LOADED = re.compile(r"<(?:script|img|iframe|source)\b[^>]*\bsrc=[\"']?([^\"'\s>]+)|<link\b([^>]*)>")

@@ -1,0 +1,159 @@
+"""The commands `export`, `import`, `sessions` and `doctor`, from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from langchain_motorhead import HashingEmbeddings, Window
+from langchain_motorhead.cli.main import main
+from support.factory import MakeMotorhead
+from support.messages import numbered
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int | str | None
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str) -> Run:
+    """Runs the command line in this process, on the server of the tests."""
+    monkeypatch.setenv("REDIS_URL", url)
+    for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*args: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["motorhead", *args])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ended(end.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "chat", "export", "import", "doctor", "sessions", "sessions list", "sessions show", "sessions search",
+     "sessions delete"],
+)  # fmt: skip
+def test_help(run: Run, command: str) -> None:
+    """Each command says what it does."""
+    code, out, err = run(*command.split(), "--help")
+    assert (code, err) == (0, "")
+    assert "Usage" in out
+
+
+def test_export_and_import(run: Run, make: MakeMotorhead, namespace: str, tmp_path: Path) -> None:
+    """What is exported to a file, or to the standard output, is imported from it into another namespace."""
+    make(compaction="manual").session("a\x1b[2J", "bob").append(numbered(3))
+    path, other = tmp_path / "out.jsonl", f"{namespace} other"
+    assert run("export", "--namespace", namespace, "-o", str(path)) == (0, "", "1 session with 3 messages exported\n")
+    code, out, _ = run("export", "--namespace", namespace)
+    assert (code, out.encode()) == (0, path.read_bytes())
+    assert [each.name for each in tmp_path.iterdir()] == ["out.jsonl"]
+    done = run("import", str(path), "--namespace", other)
+    assert done == (0, "", "1 session with 3 messages imported\n")
+    make(namespace=other).session("b").append(numbered(1))
+    path.write_text('no JSON\n{"session":"b","messages":[]}\n')
+    code, out, err = run("import", str(path), "--namespace", other)
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1] == "0 sessions with 0 messages imported; 2 problems"
+    assert run("import", str(path), "--namespace", other, "--existing", "skip").err.count("1 skipped") == 1
+
+
+def test_export_to_a_pipe(run: Run, make: MakeMotorhead, namespace: str, tmp_path: Path) -> None:
+    """What is no file is written to as it is, and not replaced, nor is a link."""
+    make().session("a").append(numbered(1))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run("export", "--namespace", namespace, "-o", str(pipe)).code == 0
+        assert len(os.read(reader, 65_536).splitlines()) == 3
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    link, file = tmp_path / "link", tmp_path / "file"
+    link.symlink_to(file)
+    assert run("export", "--namespace", namespace, "-o", str(link)).code == 0
+    assert link.is_symlink()
+    assert len(file.read_bytes().splitlines()) == 3
+
+
+def test_what_an_export_leaves_is_told(run: Run, make: MakeMotorhead, namespace: str) -> None:
+    """An export says how many messages recall finds that an import will not bring."""
+    motorhead = make(embeddings=HashingEmbeddings(64), compaction="manual", window=Window(max_messages=4))
+    motorhead.session("a").append(numbered(9))
+    motorhead.session("a").compact()
+    folded = motorhead.session("a").load().summarized
+    code, _, err = run("export", "--namespace", namespace)
+    assert code == 0
+    assert err.startswith(f"up to {folded} messages that were summarized can be searched here, and not after an import")
+
+
+def test_errors_are_a_line(run: Run, tmp_path: Path) -> None:
+    """A missing file or folder, and a Redis that is away, are a line without traceback or credentials."""
+    for args in (
+        ["import", str(tmp_path / "none")],
+        ["export", "-o", str(tmp_path / "none" / "x")],
+        ["export", "--url", "redis://me:secret@127.0.0.1:1"],
+        ["import", "redis://me:secret@127.0.0.1:1", "--from", "motorhead"],
+        ["doctor", "--url", "redis://me:secret@127.0.0.1:1"],
+        ["sessions", "show", "none"],
+        ["sessions", "search", "x"],
+        ["sessions", "delete"],
+        ["sessions", "delete", "x"],
+    ):
+        code, out, err = run(*args)
+        assert (code, out) == (1, ""), args
+        assert len(err.splitlines()) == 1
+        assert "secret" not in err
+
+
+def test_sessions(run: Run, make: MakeMotorhead, namespace: str) -> None:
+    """Sessions are listed, shown, searched and deleted; nothing that a terminal obeys gets to it."""
+    evil = "a\x1b[2J"
+    motorhead = make()
+    motorhead.session(evil, "bob").append([{"role": "user", "content": "I live in\x1b[31m Oslo"}])
+    motorhead.session("b").append(numbered(2))
+    common = ("--namespace", namespace)
+    rows = json.loads(run("sessions", "list", "--json", *common).out)
+    assert [(row["session"], row["user"], row["window"]) for row in rows] == [("b", None, 2), (evil, "bob", 1)]
+    shown = json.loads(run("sessions", "show", evil, "--json", *common).out)
+    assert shown["messages"] == [{"role": "user", "content": "I live in\x1b[31m Oslo"}]
+    for command in (("list",), ("show", evil)):
+        code, out, err = run("sessions", *command, *common)
+        assert (code, err) == (0, "")
+        assert "\\x1b" in out
+        assert "\x1b" not in out
+    assert run("sessions", "delete", evil, "--yes", *common) == (0, "1 deleted\n", "")
+    assert run("sessions", "delete", evil, "--yes", *common).code == 1
+    assert motorhead.sessions() == ["b"]
+
+
+def test_search(run: Run, make: MakeMotorhead, namespace: str) -> None:
+    """A search finds what was imported and indexed by the command itself."""
+    make().session("a", "bob").append([{"role": "user", "content": "I live in Oslo"}])
+    lines, other = run("export", "--namespace", namespace).out, f"{namespace} other"
+    path = Path(namespace.replace(" ", "-"))
+    try:
+        path.write_text(lines)
+        model = ("--embeddings", "hashing", "--namespace", other)
+        assert run("import", str(path), *model).code == 0
+    finally:
+        path.unlink()
+    found = json.loads(run("sessions", "search", "Oslo", "--json", *model).out)
+    assert [each["text"] for each in found] == ["I live in Oslo"]

@@ -1,0 +1,109 @@
+"""Async is async: nothing blocks the loop, from the first import to the last close."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from langchain_motorhead import Window
+from support.blocking import run_script
+from support.factory import MakeMotorhead
+from support.messages import numbered
+from support.summarizers import Ledger, remembered
+
+LIFE = """
+import asyncio, sys
+from support.blocking import nothing_blocks
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, MotorheadMemory, Window
+
+
+async def main():
+    with nothing_blocks():
+        for options in ({}, {"compaction": "inline", "window": Window(max_messages=4, max_tokens=200)}):
+            async with Motorhead.from_url(sys.argv[1], namespace="blocking", **options) as motorhead:
+                session = motorhead.session("s", user_id="u")
+                for at in range(20):
+                    await session.aappend([HumanMessage(f"Question {at} about Oslo?"), AIMessage(f"Answer {at}.")])
+                    await session.aload()
+                await motorhead.aflush()
+                await session.acompact()
+                history = motorhead.history("h")
+                await history.aadd_messages([HumanMessage("hi")])
+                assert len(await history.aget_messages()) == 1
+                memory = motorhead.memory("m")
+                await memory.init()
+                await memory.asave_context({"input": "a"}, {"output": "b"})
+                await memory.aload_memory_variables({})
+                await motorhead.asessions("u")
+                assert (await session.aload()).summarized > 20
+                assert await session.adelete()
+                await history.aclear()
+                await memory.aclear()
+                await motorhead.adelete_user("u")
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("where", ["server", "memory", "folder"])
+def test_nothing_blocks_the_loop(url: str, where: str, tmp_path: Path) -> None:
+    """In a fresh process, with a server that runs and with one that is started, no call blocks the event loop."""
+    target = {"server": url, "memory": "embedded://", "folder": f"embedded://{tmp_path}/data"}[where]
+    assert run_script(LIFE, target) == (0, "")
+
+
+BLOCKING = """
+import asyncio, pathlib, sys, threading, time
+from support.blocking import nothing_blocks
+lock = threading.Lock()
+lock.acquire()
+
+
+async def main():
+    with nothing_blocks():
+        eval(sys.argv[1])
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "function"),
+    [
+        ("time.sleep(0)", "time.sleep"),
+        ("pathlib.Path(sys.executable).read_bytes()", "io.BufferedReader.read"),
+        ("pathlib.Path(sys.executable).stat()", "os.stat"),
+        ("lock.acquire(timeout=1)", "lock.acquire"),
+    ],
+)
+def test_what_blocks_is_found(call: str, function: str) -> None:
+    """A call that blocks the loop fails the script that makes it, and is named: these tests can fail."""
+    code, errors = run_script(BLOCKING, call)
+    assert (code, errors.splitlines()[-1]) == (1, f"blockbuster.blockbuster.BlockingError: Blocking call to {function}")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_handle_works_on_in_a_forked_child(make: MakeMotorhead) -> None:
+    """A handle that was made and used before a fork works in parent and child, in the background too."""
+    motorhead = make(llm=Ledger(), window=Window(max_messages=4))
+    motorhead.session("parent").append(numbered(6))
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            motorhead.session("child").append(numbered(6))
+            motorhead.flush()
+            code = 0 if motorhead.session("child").load().summarized == 4 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    motorhead.flush()
+    for name in ("parent", "child"):
+        assert remembered(motorhead.session(name).load()) == [f"m{at}" for at in range(6)]

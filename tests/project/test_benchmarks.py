@@ -1,0 +1,30 @@
+"""The benchmarks run, and write what they found. What they find is no test's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+BENCH = Path(__file__).parents[2] / "benchmarks" / "bench.py"
+
+
+def test_figures_and_a_plot(tmp_path: Path) -> None:
+    """Each part gives ratios for all that it compares, and the plot is drawn."""
+    command = [sys.executable, str(BENCH), "--quick", "--folder", str(tmp_path), "--only", "session", "summaries"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith(str(tmp_path / "bench.png"))
+    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+    session = json.loads((tmp_path / "session.json").read_text())
+    assert set(session["times"]) == {
+        f"{what}, {size}" for what in ("read", "append", "open and read") for size in (10, "1,000")
+    }
+    assert all(len(row) == 6 and all(ratio > 0 for ratio in row.values()) for row in session["times"].values())
+    wire = session["wire"]
+    assert [wire[f"{what}: motorhead"]["round trips"] for what in ("read", "append")] == [1, 1]
+    bare, ours = (session["memory"][name]["bytes a message"] for name in ("a bare list", "motorhead"))
+    assert ours <= 1.1 * bare
+    tokens = json.loads((tmp_path / "summaries.json").read_text())["tokens"]
+    assert tokens["motorhead, 12"]["in all"] < tokens["each turn"]["in all"] < tokens["again"]["in all"]

@@ -1,0 +1,177 @@
+"""Flows, told by hand what came of their requests: no Redis, no model, no clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_motorhead import SummarizationError, Window
+from langchain_motorhead.flows.protocol import Flow, Pause, Request, Summarize, Summary
+from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.sessions.compaction import CompactionReport, Compactor, compact
+from langchain_motorhead.sessions.compaction_operations import LeaseRefused
+from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.storage.keys import session_keys
+from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.storage.scripts import SCRIPTS, Script
+from support.messages import numbered
+
+KEYS = session_keys("ns", "s")
+COMPACTOR = Compactor(window=Window(max_messages=4), budget=1_000, count=lambda messages: len(messages))
+
+
+def name(request: Request) -> str:
+    """Say what a request is for: the name of its script, or its type."""
+    if not isinstance(request, Operation):
+        return type(request).__name__
+    called = request.commands[0].name
+    return next(each for each in SCRIPTS if SCRIPTS[each] is called) if isinstance(called, Script) else called
+
+
+def seen(count: int, first: int = 0, summary: str | None = None) -> SessionSnapshot:
+    """Make a snapshot of a session with so many messages in its list."""
+    records: list[bytes | str] = [encode(message) for message in numbered(count, start=first)]
+    return SessionSnapshot("epoch", first, summary, 0, 0, None, None, None, count, records)
+
+
+def play(flow: Flow[CompactionReport], answers: list[Any]) -> tuple[list[Request], CompactionReport | None]:
+    """Answer a flow's requests in order. Returns them, and the report if it came to its end."""
+    requests = [next(flow)]
+    try:
+        for answer in answers:
+            requests.append(flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer))
+    except StopIteration as end:
+        return requests, end.value
+    return requests, None
+
+
+def test_a_compaction_step_by_step() -> None:
+    """Snapshot, summary, commit, a look whether more is due, and the lease is given back."""
+    flow = compact(KEYS, "token", COMPACTOR, explicit=False)
+    requests, report = play(flow, [seen(6), Summary("sum", 7), True, seen(2, first=4, summary="sum"), False])
+    assert [name(request) for request in requests] == [
+        "compaction_begin",
+        "Summarize",
+        "compaction_commit",
+        "compaction_begin",
+        "compaction_release",
+    ]
+    asked, commit = requests[1], requests[2]
+    assert isinstance(asked, Summarize)
+    assert isinstance(commit, Operation)
+    assert (asked.given["summary"], [m.content for m in asked.given["messages"]]) == (None, ["m0", "m1", "m2", "m3"])
+    assert name(asked.heartbeat) == "lease_renew"
+    assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, b"", 1, b"sum")
+    assert report == CompactionReport(folded=4, batches=1, tokens=7)
+
+
+def test_nothing_is_summarized_that_is_not_due() -> None:
+    """A session within its window is looked at once."""
+    requests, report = play(compact(KEYS, "t", COMPACTOR, explicit=False), [seen(4), False])
+    assert [name(request) for request in requests] == ["compaction_begin", "compaction_release"]
+    assert report == CompactionReport()
+
+
+@pytest.mark.parametrize("refusal", list(LeaseRefused))
+def test_what_is_refused_is_left_alone(refusal: LeaseRefused) -> None:
+    """In the background, nothing is done where others are at work, a pause is not over, or there is no session."""
+    requests, report = play(compact(KEYS, "t", COMPACTOR, explicit=False), [refusal])
+    assert [name(request) for request in requests] == ["compaction_begin"]
+    assert report == CompactionReport()
+
+
+def test_an_explicit_compaction_waits_its_turn() -> None:
+    """While somebody else is at work, it pauses and asks again."""
+    flow = compact(KEYS, "t", COMPACTOR, explicit=True)
+    requests, _ = play(flow, [LeaseRefused.BUSY, None, LeaseRefused.BUSY, None, seen(4), False])
+    assert [name(request) for request in requests] == [
+        "compaction_begin",
+        "Pause",
+        "compaction_begin",
+        "Pause",
+        "compaction_begin",
+        "compaction_release",
+    ]
+    assert isinstance(requests[1], Pause)
+
+
+def test_a_commit_that_comes_too_late_begins_anew() -> None:
+    """A session that moved on is looked at again, and summarized from what it is then."""
+    flow = compact(KEYS, "t", COMPACTOR, explicit=False)
+    requests, report = play(
+        flow,
+        [
+            seen(6),
+            Summary("old", 1),
+            False,
+            seen(5, first=4, summary="theirs"),
+            Summary("new", 2),
+            True,
+            seen(2),
+            False,
+        ],
+    )
+    assert [name(r) for r in requests] == ["compaction_begin", "Summarize", "compaction_commit"] * 2 + [
+        "compaction_begin",
+        "compaction_release",
+    ]
+    assert isinstance(requests[4], Summarize)
+    assert requests[4].given["summary"] == "theirs"
+    assert report == CompactionReport(folded=3, batches=1, tokens=2)
+
+
+def test_a_request_during_the_last_look_is_heard() -> None:
+    """Where the lease is kept because somebody asked, the session is looked at once more."""
+    flow = compact(KEYS, "t", COMPACTOR, explicit=False)
+    requests, _ = play(flow, [seen(4), True, seen(6), Summary("sum", 0), True, seen(2), False])
+    assert [name(request) for request in requests] == [
+        "compaction_begin",
+        "compaction_release",
+        "compaction_begin",
+        "Summarize",
+        "compaction_commit",
+        "compaction_begin",
+        "compaction_release",
+    ]
+
+
+def test_a_failure_commits_nothing_and_pauses() -> None:
+    """The failure ends it, is reported, and turns the lease into a pause; what was committed before stays counted."""
+    small = Compactor(window=Window(max_messages=4), budget=2, count=lambda messages: len(messages))
+    error = SummarizationError("no")
+    requests, report = play(
+        compact(KEYS, "t", small, explicit=False), [seen(6), Summary("sum", 3), True, error, (1, 1000)]
+    )
+    assert [name(request) for request in requests] == [
+        "compaction_begin",
+        "Summarize",
+        "compaction_commit",
+        "Summarize",
+        "compaction_fail",
+    ]
+    assert report == CompactionReport(folded=2, batches=1, tokens=3, error=error)
+
+
+def test_the_fallback_is_asked_once() -> None:
+    """A failure of both is a failure."""
+    both = Compactor(window=COMPACTOR.window, budget=1_000, count=COMPACTOR.count, has_fallback=True)
+    flow = compact(KEYS, "t", both, explicit=False)
+    requests, report = play(flow, [seen(6), SummarizationError("no"), SummarizationError("neither"), (2, 2000)])
+    assert [name(request) for request in requests] == ["compaction_begin", "Summarize", "Summarize", "compaction_fail"]
+    assert [request.fallback for request in requests if isinstance(request, Summarize)] == [False, True]
+    assert str(report.error if report else None) == "neither"
+
+
+def test_a_long_list_is_looked_at_in_parts() -> None:
+    """Of a list longer than is read at once, what was read is folded, and the rest is looked at next."""
+    part = seen(6)._replace(length=2_000)
+    requests, _ = play(compact(KEYS, "t", COMPACTOR, explicit=False), [part, Summary("sum", 0), True])
+    assert [name(request) for request in requests] == [
+        "compaction_begin",
+        "Summarize",
+        "compaction_commit",
+        "compaction_begin",
+    ]
+    assert isinstance(requests[2], Operation)
+    assert requests[2].commands[0].args[4] == 5

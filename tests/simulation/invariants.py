@@ -1,0 +1,232 @@
+"""What has to hold of a session after every step, whoever did what: checked on its raw keys.
+
+A ledger is told of every operation that Redis executed, and says what should be there. It knows what operations mean,
+and nothing of how scripts and flows come to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from langchain_motorhead import Memory
+from langchain_motorhead.flows.protocol import Summarize
+from langchain_motorhead.messages.codec import decode
+from langchain_motorhead.sessions.operations import AppendResult
+from langchain_motorhead.storage.keys import SessionKeys, recall_key
+from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.storage.scripts import SCRIPTS, Script
+from support.messages import contents, orphans
+from support.summarizers import SEPARATOR, remembered
+
+Keys = Mapping[bytes, Any]
+# The same few records are looked at again and again.
+_decoded = lru_cache(maxsize=10_000)(decode)
+_POST_HEAD = 5
+
+
+class Violation(AssertionError):  # noqa: N818
+    """Something does not hold that has to."""
+
+
+def name_of(operation: Operation[Any]) -> str:
+    """Give the name of an operation: of its script, or its command."""
+    called = operation.commands[0].name
+    return _name_of(called.source) if isinstance(called, Script) else called
+
+
+@lru_cache
+def _name_of(source: str) -> str:
+    return next((each for each, script in SCRIPTS.items() if script.source == source), "post")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A message that was accepted."""
+
+    text: str
+    when: int
+    is_result: bool
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What should be there.
+
+    Attributes:
+        said: All that was accepted, in order; None where there is no session.
+        context: What a client put in the place of the summary, and how much of what was said was summarized then.
+        replaced: Token of the request that put it there: sent again, it changes nothing.
+        nothing: Texts that a summarizer found nothing in, and said so.
+        epoch: Of the session, as it was when it was made.
+        past: Epochs of sessions that were deleted.
+    """
+
+    said: tuple[Utterance, ...] | None = None
+    context: tuple[str, int] = ("", 0)
+    replaced: object = None
+    nothing: frozenset[str] = frozenset()
+    epoch: bytes | None = None
+    past: frozenset[bytes] = frozenset()
+
+    def executed(self, operation: Operation[Any], result: Any, state: Keys) -> Ledger:
+        """Take note of an operation that Redis executed, and of the session's state as it left it."""
+        name = name_of(operation)
+        if name == "session_delete" and result >= 0:
+            return Ledger(past=self.past | {self.epoch} if self.epoch else self.past)
+        if name not in ("session_append", "post") or not isinstance(result, AppendResult):
+            return self
+        args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
+        known = {each.text for each in self.said or ()}
+        given = [_decoded(each) for each in args if isinstance(each, bytes) and each.startswith(b"{")]
+        new = (Utterance(each.text, int(args[1]), each.type == "tool") for each in given if each.text not in known)
+        epoch = state.get(b"epoch") if self.said is None else self.epoch
+        ledger = replace(self, said=(*(self.said or ()), *new), epoch=epoch)
+        if name == "post" and args[2] != self.replaced:
+            summary = operation.commands[0].args[2]
+            assert isinstance(summary, bytes)
+            ledger = replace(ledger, context=(summary.decode(), int(state.get(b"first", 0))), replaced=args[2])
+        return ledger
+
+    def found_nothing(self, texts: list[str]) -> Ledger:
+        """Take note that a summarizer found nothing in messages."""
+        return replace(self, nothing=self.nothing | set(texts))
+
+
+@dataclass(frozen=True)
+class Invariants:
+    """What has to hold of one session.
+
+    Args:
+        keys: Where it is.
+        recall: Whether nothing may leave the list before it is indexed.
+        counted: Tokens of each message in the list, where they are counted.
+    """
+
+    keys: SessionKeys
+    recall: bool
+    counted: int | None = None
+
+    def check(self, ledger: Ledger, keys: Keys) -> None:
+        """Check all of them on what Redis holds.
+
+        Raises:
+            Violation: One does not hold.
+        """
+        there = {key: value for key, value in keys.items() if key != _described(self.keys.namespace)}
+        state = self.state(there)
+        if ledger.said is None:
+            _must(not there, "something of a session is there that is not: {}", sorted(there))
+            return
+        _must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
+        _must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
+        _must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
+        first = int(state.get(b"first", 0))
+        listed = [_decoded(each) for each in there.get(self.keys.messages.encode(), ())]
+        self._nothing_is_lost(ledger, first, listed, state)
+        self._no_result_is_cut_off(ledger.said, first, listed)
+        self._what_is_indexed_is(ledger.said, first, state, there)
+        for registry in self.keys.registries:
+            _must(self.keys.member in there.get(registry.encode(), {}), "it is not listed in {}", registry)
+        if self.counted is not None:
+            size = int(state.get(b"size", 0))
+            _must(size == self.counted * len(listed), "{} tokens are counted of {} messages", size, len(listed))
+
+    def state(self, there: Keys) -> Keys:
+        """Give the session's state."""
+        found: Keys = there.get(self.keys.state.encode(), {})
+        return found
+
+    def _nothing_is_lost(self, ledger: Ledger, first: int, listed: list[BaseMessage], state: Keys) -> None:
+        """Each message is in the list or the summary, once, in order."""
+        said = [each.text for each in ledger.said or ()]
+        _must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
+        context, since = ledger.context
+        summary = state.get(b"summary", b"").decode()
+        covered = summary.split(SEPARATOR) if summary else []
+        due = [context] * bool(context) + said[since:first]
+        # A summarizer that found nothing in them leaves messages out, and may be asked again.
+        expected = [text for text in due if text in covered or text not in ledger.nothing]
+        _must(covered == expected, "the summary has {}, and should have {}", covered, expected)
+
+    def _no_result_is_cut_off(self, said: tuple[Utterance, ...], first: int, listed: list[BaseMessage]) -> None:
+        if listed and said[first].is_result:
+            raise Violation(f"the list begins with a tool result: {said[first].text}")
+        _must(
+            not (lost := [id_ for id_ in orphans(listed) if _is_answered(id_, said)]), "results without calls: {}", lost
+        )
+
+    def _what_is_indexed_is(self, said: tuple[Utterance, ...], first: int, state: Keys, there: Keys) -> None:
+        """What left the list is indexed; and what counts as indexed is, with its text, time, and user."""
+        if not self.recall:
+            return
+        indexed = int(state.get(b"indexed", 0))
+        _must(first <= indexed <= len(said), "{} of {} are indexed, and {} summarized", indexed, len(said), first)
+        prefix = self.keys.documents.encode()
+        documents = {int(key[len(prefix) :]): value for key, value in there.items() if key.startswith(prefix)}
+        due = {at: each.text for at, each in enumerate(said[:indexed]) if not each.is_result}
+        found = {at: fields[b"text"].decode() for at, fields in documents.items()}
+        _must(found == due, "documents of {}, and there should be of {}", found, due)
+        for at, fields in documents.items():
+            _must(fields[b"epoch"] == state[b"epoch"], "document {} is of another session", at)
+            when = f"{said[at].when // 1_000_000}.{said[at].when % 1_000_000:06d}".encode()
+            _must(fields[b"created"] == when, "document {} was said at {}", at, fields[b"created"])
+            _must((b"user" in fields) == (state.get(b"owned") == b"1"), "document {} is not found by user", at)
+
+    def check_lease(self, who: frozenset[bytes], before: Keys, after: Keys, holders: frozenset[bytes]) -> None:
+        """Nobody may take, end or turn into a pause the lease of another who is at work.
+
+        Args:
+            who: Tokens of whoever took the step.
+            before: Keys before the step.
+            after: Keys after it.
+            holders: Tokens of those at work.
+        """
+        for name in (self.keys.lease.encode(), self.keys.indexing.encode()):
+            held, now = before.get(name, b"").removesuffix(b"!"), after.get(name, b"").removesuffix(b"!")
+            _must(held == now or held in who or held not in holders, "the lease of {} went to {}", held, now or None)
+
+    def check_request(self, ledger: Ledger, request: Summarize) -> None:
+        """What a summarizer is given follows on what the summary that it is given covers, while that is current."""
+        said = [each.text for each in ledger.said or ()]
+        texts = [str(message.content) for message in request.given["messages"]]
+        before = (request.given["summary"] or "").split(SEPARATOR)[-1]
+        if not set(texts) <= set(said):
+            return  # of a session that was deleted since
+        start = said.index(texts[0])
+        _must(said[start : start + len(texts)] == texts, "{} is to be summarized, out of order", texts)
+        if before in said:
+            left_out = [text for text in said[said.index(before) + 1 : start] if text not in ledger.nothing]
+            _must(not left_out and said.index(before) < start, "{} is to follow on {}", texts, before)
+
+    def check_memory(self, ledger: Ledger, memory: Memory) -> None:
+        """Check that a reader is given all that was said, and no result whose call it is not given."""
+        said = [each.text for each in ledger.said or ()]
+        context, since = ledger.context
+        due = [context] * bool(context) + said[since:]
+        known = remembered(memory)
+        _must(known == [t for t in due if t in known or t not in ledger.nothing], "read {}, should be {}", known, due)
+        _must(memory.total == len(said), "read of {} messages, not of {}", memory.total, len(said))
+
+
+def length_of(keys: SessionKeys, there: Keys) -> int:
+    """Give the length of the list."""
+    return len(there.get(keys.messages.encode(), ()))
+
+
+@lru_cache
+def _described(namespace: str) -> bytes:
+    return recall_key(namespace).encode()
+
+
+def _is_answered(id_: str, said: tuple[Utterance, ...]) -> bool:
+    return any(each.is_result and each.text.endswith(f" {id_}") for each in said)
+
+
+def _must(holds: object, otherwise: str, *about: object) -> None:
+    if not holds:
+        raise Violation(otherwise.format(*about))

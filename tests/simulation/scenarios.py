@@ -1,0 +1,75 @@
+"""Small casts whose every schedule is explored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from langchain_motorhead import Window
+from simulation.exploration import Scenario
+from simulation.workers import Cast, named
+from support.messages import with_tools
+
+WINDOW = Window(max_messages=2, hard_limit=50)
+
+
+def compacting() -> Scenario:
+    """Two compactions, appends, and a deletion."""
+    cast = Cast("ns", WINDOW)
+    workers = (cast.compacting("c1"), cast.compacting("c2"), cast.appender("a", named("m4"), named("m5")))
+    return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),))
+
+
+def failing() -> Scenario:
+    """Two compactions, where two things go wrong."""
+    cast = Cast("ns", WINDOW)
+    workers = (cast.compacting("c1"), cast.compacting("c2"))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
+
+
+def indexing() -> Scenario:
+    """A compaction that indexes before it, an indexing, appends, the latter by a user, and a deletion."""
+    cast = Cast("ns", WINDOW, recall=True)
+    appender = cast.appender("a", named("m4", "m5", "m6"), named("m7"), user="u")
+    workers = (cast.compacting("c"), cast.indexing("i"), appender)
+    return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),), faults=0)
+
+
+def failing_to_index() -> Scenario:
+    """A compaction that indexes before it, an indexing, and an append, where one thing goes wrong."""
+    cast = Cast("ns", WINDOW, recall=True)
+    workers = (cast.compacting("c"), cast.indexing("i"), cast.appender("a", named("m4")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),))
+
+
+def setting() -> Scenario:
+    """A compaction in two batches, and a client that replaces the summary, where two things go wrong."""
+    cast = Cast("ns", WINDOW, budget=1)
+    workers = (cast.compacting("c", explicit=True), cast.setter("s", "instead", *named("m4")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
+
+
+def tools() -> Scenario:
+    """Turns with tools, in a window of tokens, read meanwhile."""
+    cast = Cast("ns", Window(max_messages=4, max_tokens=25, hard_limit=50), budget=3)
+    two = with_tools("two")
+    workers = (cast.compacting("c1"), cast.compacting("c2"), cast.appender("a", two[:2], two[2:]), cast.reading("r"))
+    return Scenario(cast, workers, (cast.appender("b", with_tools("one")),))
+
+
+def chatting() -> Scenario:
+    """Two who append and compact, on one session: neither leaves to the other what the other does not see."""
+    cast = Cast("ns", WINDOW)
+    return Scenario(cast, (cast.chatting("x", named("x1", "x2", "x3")), cast.chatting("y", named("y1"))), settles=True)
+
+
+def resending() -> Scenario:
+    """An append that is sent again since its answer was lost, a deletion, others who append, and a compaction."""
+    cast = Cast("ns", WINDOW)
+    workers = (cast.appender("a", named("m1", "m2")), cast.appender("b", named("n1"), named("n2")))
+    return Scenario(cast, (*workers, cast.compacting("c"), cast.deleting("d")))
+
+
+SCENARIOS: dict[str, Callable[[], Scenario]] = {
+    each.__name__: each
+    for each in (compacting, failing, indexing, failing_to_index, setting, tools, chatting, resending)
+}

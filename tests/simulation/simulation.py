@@ -1,0 +1,296 @@
+"""Flows at work beside each other, step by step, as a schedule says: a deterministic simulation.
+
+A worker is a flow. A step answers what one worker asks for: executes its operation on a store, or gives it a summary
+or vectors. `c1` does that as it should be; `c1.lost` and the rest of `FAULTS` otherwise; `tick` lets time pass until
+the next lease or pause ends. So a schedule is words: `a c1 c1 c2 tick c2.fails`. The same words come to the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError, SummarizationError
+from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request, Summarize, Summary
+from langchain_motorhead.storage.operation import Operation
+from simulation.invariants import Invariants, Ledger, Violation, name_of
+from simulation.simulated_redis import Snapshot
+from support.summarizers import SEPARATOR
+
+# What may become of an operation, a summary, and vectors.
+FAULTS: dict[type, tuple[str, ...]] = {
+    Operation: ("unsent", "lost", "twice", "drop", "cancel"),
+    Summarize: ("fails", "none", "empty", "beat", "drop", "cancel"),
+    Embed: ("fails", "beat", "drop", "cancel"),
+    Pause: ("drop", "cancel"),
+}
+
+
+class Cancelled(BaseException):
+    """A worker is told to stop, as a task is when its loop ends."""
+
+
+class Store(Protocol):
+    """What executes operations, and has a clock of its own."""
+
+    def run(self, operation: Operation[Any]) -> Any:
+        """Execute an operation."""
+
+    def tick(self) -> None:
+        """Let time pass until the next key expires."""
+
+    def dump(self) -> Snapshot:
+        """Give all that there is."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Somebody at work.
+
+    Attributes:
+        name: For schedules.
+        flow: Makes its flow: the same one each time.
+        give_back: What is executed when it is stopped, or fails.
+        tokens: What it writes into leases.
+    """
+
+    name: str
+    flow: Callable[[], Flow[Any]]
+    give_back: tuple[Operation[Any], ...] = ()
+    tokens: frozenset[bytes] = frozenset()
+
+    def whole(self) -> Flow[Any]:
+        """Make the flow, and what the engine does when it does not come to its end."""
+        try:
+            return (yield from self.flow())
+        except GeneratorExit:
+            raise
+        except BaseException:
+            for operation in self.give_back:
+                with suppress(MotorheadError):
+                    yield operation
+            raise
+
+
+class Progress:
+    """How far a worker came. One object for one way: it is known by all that the worker was told.
+
+    Attributes:
+        worker: Whose.
+        request: What it asks for; None if it is at its end.
+        result: What its flow came to.
+    """
+
+    def __init__(
+        self, worker: Worker, before: Progress | None = None, answer: Any = None, *, dead: bool = False
+    ) -> None:
+        self.worker = worker
+        self.result: Any = None
+        self._before = before
+        self._answer = answer
+        self._next: dict[str, Progress] = {}
+        self.request = None if dead else self._replay()
+
+    def told(self, answer: Any) -> Progress:
+        """Give how far it is with one more answer; an exception is thrown in."""
+        known = f"{type(answer).__name__} {answer!r}"
+        if known not in self._next:
+            after = Progress(self.worker, self, answer)
+            # Whoever polls is where it was.
+            before = self._before
+            if isinstance(self.request, Pause) and before is not None and _is_same(before.request, after.request):
+                after = before
+            self._next[known] = after
+        return self._next[known]
+
+    def dropped(self) -> Progress:
+        """Give how far it is when it died."""
+        return Progress(self.worker, dead=True)
+
+    def _answers(self) -> Iterator[Any]:
+        if self._before is not None:
+            yield from self._before._answers()
+            yield self._answer
+
+    def _replay(self) -> Request | None:
+        flow = self.worker.whole()
+        try:
+            request = next(flow)
+            for answer in self._answers():
+                request = flow.throw(answer) if isinstance(answer, BaseException) else flow.send(answer)
+        except StopIteration as end:
+            self.result = end.value
+            return None
+        except (MotorheadError, Cancelled) as error:
+            self.result = error
+            return None
+        flow.close()
+        return request
+
+
+@dataclass
+class Simulation:
+    """Workers, what they work on, and what should be there.
+
+    Attributes:
+        store: Executes operations.
+        invariants: Checked after every step.
+        at_work: How far each worker came, by its name.
+        ledger: What should be there.
+        trace: What was done, if it is to be told.
+    """
+
+    store: Store
+    invariants: Invariants
+    at_work: dict[str, Progress] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    trace: list[str] | None = None
+
+    def add(self, worker: Worker) -> None:
+        """Let somebody begin."""
+        self.at_work[worker.name] = Progress(worker)
+
+    def steps(self, *, faults: bool) -> list[str]:
+        """List the steps that can be taken now: those that should be, or those that may go wrong."""
+        going = {name: each.request for name, each in self.at_work.items() if each.request is not None}
+        if not faults:
+            return list(going)
+        steps = [f"{name}.{fault}" for name, request in going.items() for fault in FAULTS[type(request)]]
+        return [*steps, "tick"] if self.store.dump().ends else steps
+
+    def play(self, schedule: str) -> None:
+        """Take the steps of a schedule."""
+        for step in schedule.split():
+            self.do(step)
+
+    def do(self, step: str) -> None:
+        """Take one step, and check.
+
+        Raises:
+            Violation: Something does not hold that has to.
+        """
+        self.take(step)
+        self.check(step)
+
+    def take(self, step: str) -> None:
+        """Take one step, and check what went over, but not what is there now.
+
+        Raises:
+            Violation: Something does not hold that has to.
+        """
+        before = self.store.dump()
+        name, _, fault = step.partition(".")
+        try:
+            if name == "tick":
+                self.store.tick()
+                self._tell(step, lambda: f"time passes: {_ended(before, self.store.dump())} ends")
+                return
+            progress = self.at_work[name]
+            self._step(step, progress, fault)
+            if _told(progress.request) != "session_delete":
+                tokens = progress.worker.tokens
+                self.invariants.check_lease(tokens, before.values, self.store.dump().values, self._holders())
+        except Violation as violation:
+            raise self.traced(step, violation) from None
+
+    def check(self, step: str = "") -> None:
+        """Check what is there.
+
+        Raises:
+            Violation: Something does not hold that has to.
+        """
+        try:
+            self.invariants.check(self.ledger, self.store.dump().values)
+        except Violation as violation:
+            raise self.traced(step, violation) from None
+
+    def traced(self, step: str, violation: Violation) -> Violation:
+        """Give a violation with what was done before it."""
+        return Violation("\n".join([*(self.trace or []), f"after {step}: {violation}"]))
+
+    def _tell(self, step: str, what: Callable[[], str]) -> None:
+        if self.trace is not None:
+            self.trace.append(f"{step:12} {what()}")
+
+    def _holders(self) -> frozenset[bytes]:
+        going = (each for each in self.at_work.values() if each.request is not None)
+        return frozenset(token for each in going for token in each.worker.tokens)
+
+    def _step(self, step: str, progress: Progress, fault: str) -> None:
+        request, name = progress.request, progress.worker.name
+        if fault == "beat":
+            assert isinstance(request, Summarize | Embed)
+            if request.heartbeat is not None:
+                self._execute(request.heartbeat)
+            self._tell(step, lambda: "heartbeat")
+            return
+        if fault == "drop":
+            self.at_work[name] = progress.dropped()
+            self._tell(step, lambda: f"dies, asking for {_told(request)}")
+            return
+        answer = Cancelled() if fault == "cancel" else self._answer(request, fault)
+        self._tell(step, lambda: f"{_told(request)} -> {_shown(answer)}")
+        after = self.at_work[name] = progress.told(answer)
+        if isinstance(after.request, Summarize):
+            self.invariants.check_request(self.ledger, after.request)
+        if isinstance(after.result, Memory):
+            self.invariants.check_memory(self.ledger, after.result)
+
+    def _answer(self, request: Request | None, fault: str) -> Any:
+        if isinstance(request, Operation):
+            if fault == "unsent":
+                return StoreUnavailableError("not sent")
+            answer = self._execute(request)
+            if fault == "twice":  # as where Redis had forgotten a script
+                answer = self._execute(request)
+            return StoreUnavailableError("the answer was lost") if fault == "lost" else answer
+        if isinstance(request, Embed):
+            return EmbeddingError("no") if fault == "fails" else np.ones((len(request.texts), 2))
+        if isinstance(request, Summarize):
+            return self._summary(request, fault)
+        return None
+
+    def _summary(self, request: Summarize, fault: str) -> Any:
+        if fault == "fails":
+            return SummarizationError("no")
+        texts = [str(message.content) for message in request.given["messages"]]
+        if fault == "none":
+            self.ledger = self.ledger.found_nothing(texts)
+        before = request.given["summary"]
+        said = SEPARATOR.join([before, *texts] if before else texts)
+        return Summary({"none": "NONE", "empty": " "}.get(fault, said), 1)
+
+    def _execute(self, operation: Operation[Any]) -> Any:
+        try:
+            result = self.store.run(operation)
+        except MotorheadError as error:
+            return error
+        self.ledger = self.ledger.executed(operation, result, self.invariants.state(self.store.dump().values))
+        return result
+
+
+def _ended(before: Snapshot, after: Snapshot) -> str:
+    return ", ".join(key.decode().rpartition(":")[2] for key in before.ends if key not in after.ends)
+
+
+def _is_same(one: Request | None, other: Request | None) -> bool:
+    return isinstance(one, Operation) and isinstance(other, Operation) and one.commands == other.commands
+
+
+def _told(request: Request | None) -> str:
+    if isinstance(request, Operation):
+        return name_of(request)
+    if isinstance(request, Summarize):
+        texts = ",".join(str(message.content) for message in request.given["messages"])
+        return f"summarize {_shown(request.given['summary'])} + {texts}"
+    return type(request).__name__.lower()
+
+
+def _shown(answer: Any) -> str:
+    if isinstance(answer, np.ndarray):
+        return f"{len(answer)} vectors"
+    return repr(answer).replace(SEPARATOR, ",")[:160].replace("\\x1f", ",")

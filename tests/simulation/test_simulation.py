@@ -1,0 +1,213 @@
+"""Nothing lost, by simulation: every schedule of small casts, many of larger ones, and what is broken is found."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from langchain_motorhead import Window
+from simulation.exploration import Scenario, conclude, explore
+from simulation.invariants import Violation
+from simulation.mutations import BROKEN
+from simulation.scenarios import SCENARIOS
+from simulation.served_redis import ServedRedis
+from simulation.simulated_redis import SimulatedRedis, Snapshot
+from simulation.simulation import Simulation, Worker
+from simulation.workers import Cast, named
+from support.messages import with_tools
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Failures are a part of it, and not to be told a hundred thousand times. Nor are states garbage before the end."""
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+    yield
+    gc.enable()
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_schedule_of_a_few_workers(name: str) -> None:
+    """However they interleave, and whatever goes wrong, nothing is lost, and whoever comes next can go on."""
+    explored = explore(SCENARIOS[name]())
+    assert explored.states > 1_000
+    assert explored.steps > explored.states
+    assert explored.ends > 1
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a schedule on which it shows, and which shows it again when it is replayed."""
+    broken = BROKEN[name]
+    broken.apply(monkeypatch)
+    scenario = SCENARIOS[broken.scenario]()
+    with pytest.raises(Violation, match=r"^schedule: ") as found:
+        explore_with_more_and_more_faults(scenario)
+    told = str(found.value).splitlines()
+    schedule = told[0].removeprefix("schedule: ")
+    assert len(told) > 1 + len(schedule.split()), "a line for each step, and what does not hold"
+    with pytest.raises(Violation) as again:
+        scenario.replay(schedule)
+    assert str(again.value).splitlines() == told[1:]
+
+
+def explore_with_more_and_more_faults(scenario: Scenario) -> None:
+    """Explore a scenario so that what is found goes wrong by itself, if it can."""
+    for faults in range(scenario.faults + 1):
+        explore(replace(scenario, faults=faults))
+
+
+def test_a_commit_without_a_fence_is_found_as_this_schedule() -> None:
+    """The session is deleted and made anew while it is summarized: a broken commit is found, ours commits nothing."""
+    schedule = "c1 c1 d d a a c1"
+    trace = SCENARIOS["compacting"]().replay(schedule)
+    assert [line.split()[:2] for line in trace[:7]] == [
+        ["c1", "compaction_begin"],
+        ["c1", "summarize"],
+        ["d", "HGET"],
+        ["d", "session_delete"],
+        ["a", "session_append"],
+        ["a", "session_append"],
+        ["c1", "compaction_commit"],
+    ]
+    assert trace[6].endswith("-> False")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        BROKEN["a commit without any fence"].apply(monkeypatch)
+        with pytest.raises(Violation, match=r"commit -> True\nafter c1: the summary has \['m1', 'm2'\]"):
+            SCENARIOS["compacting"]().replay(schedule)
+
+
+class Crowd(RuleBasedStateMachine):
+    """Up to six workers of all kinds at once, on one session, of one store or on several alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.simulations: list[Simulation] = []
+        self.made = self.said = 0
+
+    def stores(self, namespace: str) -> list[Any]:
+        """Make the stores."""
+        return [SimulatedRedis()]
+
+    @initialize(
+        recall=st.booleans(),
+        messages=st.sampled_from([2, 4, 6]),
+        tokens=st.sampled_from([None, 15, 25]),
+        budget=st.sampled_from([1, 2, 100]),
+    )
+    def begin(self, recall: bool, messages: int, tokens: int | None, budget: int) -> None:
+        """Decide how the session is configured."""
+        window = Window(max_messages=messages, max_tokens=tokens, hard_limit=1_000)
+        self.cast = Cast(f"sim{uuid.uuid4().hex}", window, recall=recall, budget=budget)
+        for store in self.stores(self.cast.keys.namespace):
+            self.simulations.append(self.cast.simulation(store))
+            self.simulations[-1].trace = []
+
+    @precondition(lambda self: len(self.simulations[0].steps(faults=False)) < 6)
+    @rule(kind=st.sampled_from(["append", "append", "tools", "compact", "compact", "index", "delete", "read", "set"]),
+          count=st.integers(1, 5), other=st.booleans())  # fmt: skip
+    def join(self, kind: str, count: int, other: bool) -> None:
+        """Let another one begin."""
+        self.made += 1
+        self.said += 2 * count
+        worker = self.worker(
+            f"{kind}{self.made}", kind, [f"m{at}" for at in range(self.said - 2 * count, self.said)], other
+        )
+        for simulation in self.simulations:
+            simulation.add(worker)
+
+    def worker(self, name: str, kind: str, texts: list[str], other: bool) -> Worker:
+        """Make a worker."""
+        half = len(texts) // 2
+        match kind:
+            case "append":
+                return self.cast.appender(name, named(*texts[:half]), named(*texts[half:]), user="u" if other else None)
+            case "tools":
+                return self.cast.appender(name, *(with_tools(text) for text in texts[:half]))
+            case "set":
+                return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
+            case "compact":
+                return self.cast.compacting(name, explicit=other)
+            case "index" if self.cast.recall:
+                return self.cast.indexing(name, wait=other)
+            case "delete" if other:
+                return self.cast.deleting(name)
+        return self.cast.reading(name)
+
+    @precondition(lambda self: self.simulations[0].steps(faults=False))
+    @rule(which=st.integers(0, 1_000), times=st.integers(1, 3))
+    def step(self, which: int, times: int) -> None:
+        """Let one of them take steps."""
+        steps = self.simulations[0].steps(faults=False)
+        self.do(steps[which % len(steps)], times)
+
+    @precondition(lambda self: self.simulations[0].steps(faults=True))
+    @rule(which=st.integers(0, 1_000))
+    def go_wrong(self, which: int) -> None:
+        """Let one step go wrong, or time pass."""
+        steps = self.simulations[0].steps(faults=True)
+        self.do(steps[which % len(steps)])
+
+    def do(self, step: str, times: int = 1) -> None:
+        """Take the same step everywhere, and compare what came of it."""
+        for _ in range(times):
+            if step != "tick" and self.simulations[0].at_work[step.partition(".")[0]].request is None:
+                return
+            for simulation in self.simulations:
+                simulation.do(step)
+            first, *others = (alike(each.store.dump()) for each in self.simulations)
+            for other in others:
+                assert other == first, "\n".join(self.simulations[0].trace or [])
+
+    def teardown(self) -> None:
+        """Whoever comes next can go on."""
+        for simulation in self.simulations:
+            conclude(self.cast, simulation)
+            if isinstance(simulation.store, ServedRedis):
+                simulation.store.clear()
+
+
+def alike(snapshot: Snapshot) -> Any:
+    """Give what is to be the same on every store: all but the epochs, which are made of the time."""
+    values = {
+        key: {**value, b"epoch": b""} if isinstance(value, dict) and b"epoch" in value else value
+        for key, value in snapshot.values.items()
+    }
+    return values, {key: end - snapshot.now for key, end in snapshot.ends.items()}
+
+
+def test_many_schedules_of_a_crowd() -> None:
+    """Whatever many workers do, and whatever goes wrong, nothing is lost."""
+    run(Crowd, 25)
+
+
+def test_the_same_on_a_real_redis(client: redis.Redis) -> None:
+    """A real Redis does the same step for step, so that what is explored on the simulated one holds there, too."""
+
+    class Both(Crowd):
+        def stores(self, namespace: str) -> list[Any]:
+            return [SimulatedRedis(), ServedRedis(client, namespace)]
+
+    run(Both, 5)
+
+
+def run(machine: type[RuleBasedStateMachine], examples: int) -> None:
+    """Run a state machine."""
+    checks = list(HealthCheck)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=50, deadline=None, suppress_health_check=checks, derandomize=True
+        ),
+    )

@@ -1,0 +1,143 @@
+"""Who is at work in a simulation: workers whose flows are those of the package, with nothing random in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, HumanMessage
+
+from langchain_motorhead import Recall, StoreUnavailableError, Window
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.recall import index_operations as recall_operations
+from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.indexing import index
+from langchain_motorhead.server import groups as posting
+from langchain_motorhead.sessions import compaction, operations
+from langchain_motorhead.sessions.compaction import Compactor
+from langchain_motorhead.sessions.compaction_operations import release
+from langchain_motorhead.sessions.load import load
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record, give_up
+from langchain_motorhead.sessions.registry import delete_session
+from langchain_motorhead.storage.keys import session_keys
+from langchain_motorhead.storage.operation import Operation
+from simulation.invariants import Invariants
+from simulation.simulation import Simulation, Store, Worker
+
+# Tokens of any message.
+SIZE = 5
+
+
+def count(messages: Sequence[BaseMessage]) -> int:
+    """Count tokens."""
+    return SIZE * len(messages)
+
+
+def named(*texts: str) -> list[BaseMessage]:
+    """Make messages with these texts, which are their ids, too."""
+    return [HumanMessage(text, id=text) for text in texts]
+
+
+class Cast:
+    """Makes workers on one session.
+
+    Args:
+        namespace: Where the session is.
+        window: Its bounds. Where they are of tokens, tokens are counted.
+        recall: Whether it is indexed.
+        budget: Messages that are summarized at once.
+    """
+
+    def __init__(self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100) -> None:
+        self.keys = session_keys(namespace, "s")
+        self.window = window
+        self.recall = recall
+        self.compactor = Compactor(window=window, budget=budget * SIZE, count=count, recall=recall)
+        self.appended = 0
+
+    def simulation(self, store: Store) -> Simulation:
+        """Begin a simulation, with the index of the namespace described where it is needed."""
+        if self.recall:
+            indexer = self._indexer()
+            store.run(recall_operations.establish(indexer.namespace, indexer.describe(2)))
+        counted = None if self.window.max_tokens is None else SIZE
+        return Simulation(store, Invariants(self.keys, self.recall, counted))
+
+    def appender(self, name: str, *batches: Sequence[BaseMessage], user: str | None = None) -> Worker:
+        """Append batches of messages, each again if the answer was lost; from the second on as a user."""
+        appends = [self._append(batch, user if at else None) for at, batch in enumerate(batches)]
+        return Worker(name, lambda: _in_turn(appends))
+
+    def chatting(self, name: str, *batches: Sequence[BaseMessage]) -> Worker:
+        """Append a batch, compact, append another, compact, as one does in `inline` mode."""
+        appends, token = [self._append(batch, None) for batch in batches], name
+
+        def chat() -> Flow[None]:
+            for append in appends:
+                yield from _in_turn([append])
+                yield from self._compaction(token, explicit=False)
+
+        return self._holding(name, chat)
+
+    def setter(self, name: str, context: str, *batch: BaseMessage) -> Worker:
+        """Append messages, and replace the summary, as the wire does."""
+        append = self._append(batch, None)
+        plain = append.commands[0]
+        args = (len(batch), 1, context.encode(), "", "", *plain.args)
+        return Worker(
+            name, lambda: _in_turn([Operation((plain._replace(name=posting._POST, args=args),), append.read)])
+        )
+
+    def compacting(self, name: str, *, explicit: bool = False) -> Worker:
+        """Compact, having indexed before it where that is due, as the engine does."""
+        return self._holding(name, lambda: self._compaction(name, explicit=explicit))
+
+    def indexing(self, name: str, *, wait: bool = False) -> Worker:
+        """Index."""
+        return self._holding(name, lambda: index(self.keys, name, self._indexer(), wait=wait))
+
+    def deleting(self, name: str) -> Worker:
+        """Delete the session."""
+        return Worker(name, lambda: delete_session(self.keys, one_slot=True))
+
+    def reading(self, name: str) -> Worker:
+        """Read the session."""
+        return Worker(name, lambda: load(self.keys, self.window))
+
+    def _holding(self, name: str, flow: Any) -> Worker:
+        back: tuple[Operation[Any], ...] = (release(self.keys, name, ""), give_up(self.keys.indexing, name))
+        return Worker(name, flow, back[: 2 if self.recall else 1], frozenset([name.encode()]))
+
+    def _compaction(self, token: str, *, explicit: bool) -> Flow[object]:
+        if self.recall and not (yield from index(self.keys, token, self._indexer(), wait=explicit)):
+            return None
+        return (yield from compaction.compact(self.keys, token, self.compactor, explicit=explicit))
+
+    def _indexer(self) -> Indexer:
+        return Indexer(self.keys.namespace, Recall(), "m", count, ready=True)
+
+    def _append(self, batch: Sequence[BaseMessage], user: str | None) -> Operation[AppendResult | None]:
+        self.appended += 1
+        counted = self.window.max_tokens is not None
+        return operations.append(
+            session_keys(self.keys.namespace, self.keys.session_id, user),
+            [Record(encode(each), each.id, SIZE if counted else None) for each in batch] or [Record(b"", None, None)],
+            now=1_700_000_000_000_000 + self.appended,
+            token=f"{self.appended:016x}",
+            ttl=0,
+            recall=self.recall,
+            one_slot=True,
+            leave_out=Dedup.SKIP_KNOWN,
+        )
+
+
+def _in_turn(appends: Sequence[Operation[Any]]) -> Flow[None]:
+    for append in appends:
+        for again in (True, False):
+            try:
+                yield append
+                break
+            except StoreUnavailableError:
+                if not again:
+                    raise
