@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -32,7 +33,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Folder with what each block printed and its exit code. Each ran in a process and on a Redis of its own."""
     folder = tmp_path_factory.mktemp("blocks")
     homes = [tmp_path_factory.mktemp("redis") for _ in range(AT_ONCE + 1)]
-    servers = [acquire(f"embedded://{home}") for home in homes]
+    servers = [acquire(f"embedded://{quote(str(home))}") for home in homes]
     try:
         urls = [server.url for server in servers]
         app = create_app(Settings(), motorhead=lambda _: Motorhead.from_url(f"{urls[0]}?db=0"))
