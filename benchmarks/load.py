@@ -1,4 +1,4 @@
-"""What many sessions take: memory against what the README states, and the time of an append and a read among them.
+"""What many sessions take: memory against what the documentation states, and the time of an append and a read.
 
     python benchmarks/load.py [--url redis://localhost:6379] [--sessions 10000] [--messages 1000000]
 
@@ -26,7 +26,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_motorhead import Motorhead
 from langchain_motorhead.redis_io.embedded import acquire
 
-# Bytes, as the README's table has them, which are rounded; and of a process that writes, whatever it writes.
+# Bytes, rounded as in docs/pages/operate/operations.md, and those of a process that writes.
 SESSION, MESSAGE, ROUNDED, PROCESS = 610, 450, 1.02, 100 << 20
 TEXT = " ".join(f"word{at % 60:02}" for at in range(60))
 TURN = [HumanMessage(TEXT), AIMessage(TEXT)]

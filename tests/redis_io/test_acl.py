@@ -1,4 +1,4 @@
-"""Least rights: the ACL lines of the README let their user do what they are for, and nothing that is not needed."""
+"""Least rights: the documented ACL lines let their user do what they are for, and nothing that is not needed."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from support.http_servers import served
 from support.messages import numbered
 from support.redis_servers import cluster, watched_by_sentinel
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-LINES = {match[1]: match[0] for match in re.finditer(r"(?m)^ACL SETUSER (\w+) .*$", README.replace(" \\\n ", ""))}
-ONE_NAMESPACE = " ".join(re.findall(r"~motorhead:[^`\s]*shop[^`\s]*", README))
-ADDED = {match[1]: match[2].split() for match in re.finditer(r"(?m)^\| (.+?) \| `(\+[^`]+)` \|$", README)}
+PAGE = (Path(__file__).parents[2] / "docs" / "pages" / "operate" / "operations.md").read_text()
+LINES = {match[1]: match[0] for match in re.finditer(r"(?m)^ACL SETUSER (\w+) .*$", PAGE.replace(" \\\n ", ""))}
+ONE_NAMESPACE = " ".join(re.findall(r"~motorhead:[^`\s]*shop[^`\s]*", PAGE))
+ADDED = {match[1]: match[2].split() for match in re.finditer(r"(?m)^\| (.+?) \| `(\+[^`]+)` \|$", PAGE)}
+OF_SENTINEL = re.search(r"Sentinel has users of its own\. The one with the same name needs `([^`]+)`", PAGE)
 SMALL = Window(max_messages=4)
 IDENTIFIED = [HumanMessage(f"Oslo m{at}" + " word" * 300, id=f"i{at}") for at in range(8)]
 
 
 class Guarded:
-    """A server of one's own with a user of the README.
+    """A server of one's own with a user of the documentation.
 
     Attributes:
         root: A client that may do all.
@@ -201,13 +202,13 @@ def diagnose(url: str) -> None:
 
 
 DOINGS: dict[str, Callable[[str], None]] = {
-    "recall": recall, "LangGraph's store": store, "its queries, besides": query, "the REST server": serve,
-    "`export`, `import`": move, "`doctor`": diagnose,
+    "recall": recall, "the LangGraph store": store, "queries of the store, on top of that": query,
+    "the REST server": serve, "`export`, `import`": move, "`doctor`": diagnose,
 }  # fmt: skip
 
 
-def test_the_line_of_the_readme(guarded: Guarded) -> None:
-    """With the README's line, everything of sessions works, and every right in it is used."""
+def test_the_documented_line(guarded: Guarded) -> None:
+    """With the documented line, everything of sessions works, and every right in it is used."""
     allowed = guarded.allow(LINES["motorhead"])
     sessions(guarded.url)
     assert guarded.refused() == []
@@ -216,8 +217,8 @@ def test_the_line_of_the_readme(guarded: Guarded) -> None:
 
 @pytest.mark.parametrize("name", DOINGS)
 def test_further_rights(guarded: Guarded, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what the README adds for it, the rest works; each right in it is used."""
-    before = ADDED["LangGraph's store"] if name == "its queries, besides" else []
+    """With what the documentation adds for it, the rest works; each right in it is used."""
+    before = ADDED["the LangGraph store"] if name.startswith("queries of the store") else []
     guarded.allow(LINES["motorhead"], *before, *ADDED[name])
     monkeypatch.chdir(tmp_path)
     DOINGS[name](guarded.url)
@@ -260,18 +261,10 @@ def test_a_user_of_one_namespace(guarded: Guarded) -> None:
     assert guarded.keys() == []
 
 
-BEYOND = re.search(
-    r"In a cluster, and through Sentinel, redis-py asks for more: `([^`]+)`, `([^`]+)`\.\s"
-    r"Sentinel's own user of the same name needs `([^`]+)`",
-    README,
-)
-
-
 @pytest.mark.parametrize("side", ["sync", "async"])
 async def test_in_a_cluster(tmp_path: Path, side: str) -> None:
-    """What the README adds for a cluster is enough there."""
-    assert BEYOND
-    words = [*next(iter(LINES.values())).split(), *BEYOND[1].split()]
+    """What the documentation adds for a cluster is enough there."""
+    words = [*next(iter(LINES.values())).split(), *ADDED["redis-py in a cluster"]]
     with cluster(tmp_path) as ports:
         for port in ports:
             with redis.Redis(port=port) as root:
@@ -281,10 +274,10 @@ async def test_in_a_cluster(tmp_path: Path, side: str) -> None:
 
 @pytest.mark.parametrize("side", ["sync", "async"])
 async def test_through_sentinel(tmp_path: Path, side: str) -> None:
-    """What the README adds for Sentinel is enough at the primary; Sentinel itself has users of its own."""
-    assert BEYOND
-    words = [*next(iter(LINES.values())).split(), *BEYOND[2].split()]
-    its_own = ["ACL", "SETUSER", "motorhead", "reset", "on", ">PASSWORD", *BEYOND[3].split()]
+    """What the documentation adds for Sentinel is enough at the primary; Sentinel itself has users of its own."""
+    assert OF_SENTINEL
+    words = [*next(iter(LINES.values())).split(), *ADDED["redis-py through Sentinel"]]
+    its_own = ["ACL", "SETUSER", "motorhead", "reset", "on", ">PASSWORD", *OF_SENTINEL[1].split()]
     with watched_by_sentinel(tmp_path) as (own, port):
         for at, line in ((port, [*words[:3], "reset", *words[3:]]), (own, its_own)):
             with redis.Redis(port=at) as root:

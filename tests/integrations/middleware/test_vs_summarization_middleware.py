@@ -1,4 +1,4 @@
-"""The README's table beside LangChain's `SummarizationMiddleware`, row by row, on the installed version."""
+"""The documentation's table beside LangChain's `SummarizationMiddleware`, row by row, on the installed version."""
 
 from __future__ import annotations
 
