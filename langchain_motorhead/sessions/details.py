@@ -1,0 +1,271 @@
+"""What a later reply may depend on word for word: the numbers, dates and names of a text. Pure.
+
+Numbers are compared by their digits, whatever separates them. A date is a month or a weekday; its day and year are
+numbers. A name is a word with a capital that does not begin a sentence, and so only found in scripts that have
+capitals; German nouns count as well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from langchain_motorhead.sessions.number_words import spelled_numbers, spells_hundreds, spells_thousands
+from langchain_motorhead.sessions.wording import content_terms, folded, language
+
+_DIGITS = re.compile(r"\d+")
+_JOINABLE = re.compile(r"\d+(?:[.,'’\s\u202f/:()-]{1,2}\d+)+")
+_THOUSANDS = re.compile(r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?!\d)")
+_CLOCK = re.compile(
+    r"(?<!\d)(\d{1,2})(?=[:.h]\d\d(?!\d)|\s?(?:h|uhr|heures?|horas?|ore|uur|час\w*|時|时|点|點|시)(?![a-z]))"
+)
+_LIST_MARK = re.compile(r"^[ \t]*\d{1,3}[.)]\s", re.MULTILINE)
+_MAGNITUDE = re.compile(r"(\d+)(?:[.,](\d))?\s?(k|thousand|tausend|mil|mille|million|mio|m|万|萬|만|千)(?![a-z])")
+_POWERS = {"m": 10**6, "mio": 10**6, "million": 10**6, "万": 10**4, "萬": 10**4, "만": 10**4}
+_MOST_JOINED = 4  # groups of digits, as of a phone number
+
+_MONTHS = (
+    "january januar janvier enero janeiro gennaio januari января|february februar fevrier febrero fevereiro febbraio "
+    "februari февраля|march marz mars marzo marco maart марта|april avril abril aprile апреля|may mai mayo maio maggio "
+    "mei мая|june juni juin junio junho giugno июня|july juli juillet julio julho luglio июля|august aout agosto "
+    "augustus августа|september septembre septiembre setembro settembre сентября|october oktober octobre octubre "
+    "outubro ottobre октября|november novembre noviembre novembro ноября|december dezember decembre diciembre "
+    "dezembro dicembre декабря"
+)
+_SHORT_MONTHS = "jan|feb|mar|apr||jun|jul|aug|sep sept|oct okt|nov|dec dez"
+_WEEKDAYS = (
+    "monday montag lundi lunes segunda-feira lunedi maandag понедельник|tuesday dienstag mardi martes terca-feira "
+    "martedi dinsdag вторник|wednesday mittwoch mercredi miercoles quarta-feira mercoledi woensdag среда среду|thursday "
+    "donnerstag jeudi jueves quinta-feira giovedi donderdag четверг|friday freitag vendredi viernes sexta-feira venerdi "
+    "vrijdag пятница пятницу|saturday samstag sonnabend samedi sabado sabato zaterdag суббота субботу|sunday sonntag "
+    "dimanche domingo domenica zondag воскресенье"
+)
+_MONTH = {word: at for at, words in enumerate(_MONTHS.split("|"), 1) for word in words.split()}
+_SHORT_MONTH = {word: at for at, words in enumerate(_SHORT_MONTHS.split("|"), 1) for word in words.split()}
+_WEEKDAY = {word: at for at, words in enumerate(_WEEKDAYS.split("|"), 1) for word in words.split()}
+_ALSO_WORDS = {"may", "march", "mars", "mai", "marco"}  # months in lower case only beside a number
+_DATE_WORD = re.compile(r"[^\W\d_]+(?:-feira)?")
+_BESIDE_DIGIT = re.compile(r"\d(?:st|nd|rd|th)?\.?,?\s(?:of |de |di )?$")
+_ISO = re.compile(r"\b\d{4}-(\d\d)-\d\d\b")
+_CJK_MONTH = re.compile(r"(\d{1,2})\s?[月월]")
+_CJK_DAY = re.compile(r"(?:星期|周|週|礼拜)([一二三四五六日天])|([月火水木金土日])曜|([월화수목금토일])요일")
+_CJK_DAYS = {
+    each: at
+    for at, days in enumerate("一月월|二火화|三水수|四木목|五金금|六土토|日天일".split("|"), 1)
+    for each in days
+}
+
+_WORD = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’-][^\W\d_]+)*")
+# Before the first word of a sentence, a line, a quotation or a value.
+_BEGINNING = re.compile(r"(?:^|[.!?…:。！？|>\n\r\t([{\"“„«*#•-]|'\b)[\s\"'“„«(*¿¡_-]*$")
+_KATAKANA = re.compile(r"[ァ-ヴー]{2,}")
+_LABEL = re.compile(r"^[^\W\d_][\w .()'-]{0,31}: ", re.MULTILINE)
+_CALLED = re.compile(r"\[calls [\w.-]+\(|\b[\w.-]+\((?=[\w.-]+=)")
+_NO_NAMES = frozenset(
+    "i i'm i'd i'll i've ok okay am pm usd eur ai tv id the a an he she they we you it this that there yes no thanks hi "
+    "hello user human assistant tool none true false sie ihnen ihr ihre ich je il elle el ella lei lui io".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The numbers, dates and names of a text, each in a form in which two texts can be compared.
+
+    Attributes:
+        numbers: Digits without leading zeros.
+        dates: `month 3`, `weekday 1`.
+        names: Words in lower case without accents.
+    """
+
+    numbers: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.numbers) + len(self.dates) + len(self.names)
+
+    def within(self, text: Text) -> Details:
+        """Return those of these details that a text has as well, in any form."""
+        return Details(
+            frozenset(each for each in self.numbers if text.says_number(each)),
+            self.dates & text.dates,
+            frozenset(each for each in self.names if text.says_word(each)),
+        )
+
+    def without(self, others: Details) -> Details:
+        """Return those of these details that are not among others."""
+        return Details(self.numbers - others.numbers, self.dates - others.dates, self.names - others.names)
+
+
+class Text:
+    """A text that is asked what it says. What it takes to answer is worked out when it is first needed.
+
+    Args:
+        text: Any text.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def plain(self) -> str:
+        """The text as words are compared: see `folded`."""
+        return folded(self.text)
+
+    @cached_property
+    def dates(self) -> frozenset[str]:
+        """Months and weekdays."""
+        months = [*_ISO.findall(self.plain), *_CJK_MONTH.findall(self.plain)]
+        found = {f"month {int(each)}" for each in months if 1 <= int(each) <= 12}
+        found |= {f"weekday {_CJK_DAYS[''.join(each)]}" for each in _CJK_DAY.findall(self.plain)}
+        for match in _DATE_WORD.finditer(self.plain):
+            word = match[0]
+            if number := _MONTH.get(word):
+                if word not in _ALSO_WORDS or self._is_month(match):
+                    found.add(f"month {number}")
+            elif (number := _SHORT_MONTH.get(word)) and self._near_digit(match):
+                found.add(f"month {number}")
+            elif number := _WEEKDAY.get(word):
+                found.add(f"weekday {number}")
+        return frozenset(found)
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """Groups of digits, without leading zeros, and without the numbers of a list."""
+        text = _LIST_MARK.sub("", self.plain)
+        grouped = {re.sub(r"\D", "", each) for each in _THOUSANDS.findall(text)}
+        digits = {each.lstrip("0") for each in _DIGITS.findall(_THOUSANDS.sub(" ", text))}
+        return frozenset((digits | grouped) - {""})
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Words with a capital within a sentence, and Japanese words in katakana."""
+        return frozenset(name for name, begins in self._capitalized if not begins)
+
+    def names_known(self, other: Text) -> frozenset[str]:
+        """Names, and those words at the beginning of sentences that are names in another text."""
+        return frozenset(name for name, begins in self._capitalized if not begins or name in other.names)
+
+    @cached_property
+    def _capitalized(self) -> frozenset[tuple[str, bool]]:
+        """Words with a capital, and whether each begins a sentence."""
+        text = _CALLED.sub("\n", _LABEL.sub("\n", self.text))
+        found = {(folded(word), False) for word in _KATAKANA.findall(text)}
+        for match in _WORD.finditer(text):
+            word = match[0]
+            if len(word) > 1 and word[0].isupper():
+                plain = folded(word).removesuffix("'s").removesuffix("’s")
+                if plain not in _NO_NAMES and plain not in _MONTH and plain not in _WEEKDAY:
+                    begins = _BEGINNING.search(text, max(0, match.start() - 8), match.start()) is not None
+                    found.add((plain, begins))
+        return frozenset(found)
+
+    @cached_property
+    def terms(self) -> frozenset[str]:
+        """What it is about: see `content_terms`."""
+        return frozenset(content_terms(self.plain))
+
+    @cached_property
+    def language(self) -> str:
+        """Its language or script, as far as it can be known: see `language`."""
+        return language(self.plain)
+
+    @cached_property
+    def details(self) -> Details:
+        """Its numbers, dates and names."""
+        return Details(self.numbers, self.dates, self.names)
+
+    def says_word(self, word: str) -> bool:
+        """Whether a word stands in the text, or a longer form of it."""
+        return word in self._words or word in self.plain if len(word) > 3 else word in self._words
+
+    def says_number(self, number: str) -> bool:
+        """Whether the text has a number, in digits, in words, as another writing of a time, a date or a large number."""
+        value = int(number) if len(number) < 16 else None
+        return number in self._said or (value is not None and (value in self._spelled or self._composed(value)))
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(_WORD.findall(self.plain)) | frozenset(re.findall(r"[^\W\d_]+", self.plain))
+
+    @cached_property
+    def _said(self) -> frozenset[str]:
+        text = self.plain
+        groups = _DIGITS.findall(text)
+        said = {each.lstrip("0") for each in groups} | {each.rstrip("0") for each in groups if len(each) > 1}
+        for run in _JOINABLE.findall(text):
+            parts = _DIGITS.findall(run)
+            for start in range(len(parts)):
+                for end in range(start + 2, min(start + _MOST_JOINED, len(parts)) + 1):
+                    said.add("".join(parts[start:end]).lstrip("0"))
+        for whole, tenths, unit in _MAGNITUDE.findall(text):
+            said.add(str((int(whole) * 10 + int(tenths or 0)) * _POWERS.get(unit, 1000) // 10))
+        for each in [each for each in said if each.isdecimal() and len(each) < 16]:
+            value = int(each)
+            if 1900 <= value < 2100:
+                said.add(str(value % 100))
+            for power in (1000, 10_000, 1_000_000):
+                if value >= power and value % power == 0:
+                    said.add(str(value // power))
+        for hour in (int(each) for each in _CLOCK.findall(text)):
+            said.update(str(each) for each in (hour - 12, hour + 12) if 0 < each <= 24)
+        for match in re.finditer(r"\d[.,](\d)", text):
+            whole = re.search(r"\d+$", text[max(0, match.start() - 8) : match.start() + 1])
+            if whole is not None and match[1] >= "5":
+                said.add(str(int(whole[0]) + 1))  # 91.5, rounded
+        said.update(date.removeprefix("month ") for date in self.dates if date.startswith("month"))
+        said.discard("")
+        return frozenset(said)
+
+    @cached_property
+    def _spelled(self) -> set[int]:
+        return spelled_numbers(self.plain)
+
+    @cached_property
+    def _hundreds(self) -> bool:
+        return spells_hundreds(self.plain)
+
+    @cached_property
+    def _large(self) -> bool:
+        return spells_thousands(self.plain)
+
+    def _has(self, value: int) -> bool:
+        return value == 0 or str(value) in self._said or value in self._spelled
+
+    def _composed(self, value: int) -> bool:
+        """Whether words add up to a number: "three hundred and twenty", "twenty thousand", "nineteen ninety-five"."""
+        if value < 100:
+            return False
+        if self._hundreds and value < 1000:
+            return value % 100 < 10 or self._has(value % 100)
+        if self._large and value % 1000 == 0:
+            return value // 1000 < 10 or self._has(value // 1000) or value % 1_000_000 == 0
+        spelled = self._spelled
+        return 1000 <= value < 10_000 and value // 100 in spelled and (value % 100 in spelled or value % 100 < 10)
+
+    def _is_month(self, match: re.Match[str]) -> bool:
+        capital = len(self.plain) == len(self.text) and self.text[match.start()].isupper()
+        begins = _BEGINNING.search(self.plain, max(0, match.start() - 8), match.start()) is not None
+        return (capital and not begins) or self._near_digit(match)
+
+    def _near_digit(self, match: re.Match[str]) -> bool:
+        after = self.plain[match.end() : match.end() + 4].lstrip(". ")
+        return (
+            after[:1].isdigit()
+            or _BESIDE_DIGIT.search(self.plain, max(0, match.start() - 8), match.start()) is not None
+        )
+
+
+def unsaid_numbers(text: Text, source: Text) -> list[str]:
+    """List the numbers of two or more digits in a text that its source does not have in any form."""
+    hours = {each.lstrip("0") for each in _CLOCK.findall(text.plain)}
+    found = []
+    for number in sorted(text.numbers):
+        if len(number) < 2 or source.says_number(number):
+            continue
+        if number in hours and int(number) <= 24 and source._has((int(number) - 12) % 12 or 12):
+            continue
+        found.append(number)
+    return found
