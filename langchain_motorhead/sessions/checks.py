@@ -19,7 +19,7 @@ from langchain_motorhead.sessions.endings import Ending, ending_of
 from langchain_motorhead.sessions.refusals import is_refusal
 from langchain_motorhead.sessions.wording import (
     compact,
-    content_terms,
+    count_words,
     distinct_ngrams,
     distinct_sentences,
     size,
@@ -29,15 +29,19 @@ from langchain_motorhead.transcript import speaker, transcript
 
 _LARGEST = 0.6  # of the messages
 _ALWAYS_SHORT = 240  # characters: a summary of a few short messages may be as long as this
+_FEWEST = 3  # words, or characters where words have no spaces, of a summary
+_SHORT_SOURCE = 300  # characters of messages of which fewer words may be a summary
 _DISTINCT = 0.8
 _COMPRESSED = 0.4
 _WINDOW = 2_000  # characters: longer texts compress better, however good they are
 _SAID = 0.3  # of the content words
-_CHANCE = 2.5  # content words that a summary may have of its own beyond that, which matters to short ones
+_OWN = 1  # content words of its own that a summary may have beyond that
+_OWN_OF_FEW = 2.5  # of them, where little was said and in few words
+_LITTLE = 800  # characters of messages
 _FEW = 4  # content words: too few to tell
 _SAID_TRANSLATED = 0.5  # of the details, where summary and messages are not of one language
 _KEPT = 0.5  # of the details of the previous summary
-_KEPT_OF_QUOTES = 0.25  # of them, where it quotes what was said
+_KEPT_OF_QUOTES = 0.15  # of them, where it quotes what was said
 _TERMS = 8  # content words from which a previous summary is compared by them
 _TERMS_KEPT = 0.12  # of them
 _SHOWN = 5  # details that a reason names
@@ -109,11 +113,13 @@ def check_summary(
         Ending.REFUSED: [f"{Reason.REFUSED}: the model or a filter refused ({finish_reason})"],
         Ending.COMPLETE: list[str](),
     }[ending]
-    if not any(character.isalnum() for character in text):
-        return [*ended, f"{Reason.EMPTY}: it says nothing"]
     if ending is Ending.COMPLETE and is_refusal(text):
         return [f"{Reason.REFUSED}: it declines instead of summarizing"]
-    said, new, old = transcript(messages), Text(text), Text(previous)
+    said, label = transcript(messages), _LEADING_LABEL.match(text)
+    words = count_words(text[label.end() :] if label else text)
+    if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE):
+        return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]
+    new, old = Text(text), Text(previous)
     source = Text(f"{previous}\n{said}" if previous else said)
     checks = (
         _length(text, said, previous),
@@ -173,12 +179,13 @@ def _numbers(text: Text, source: Text) -> str:
 
 
 def _words(text: Text, source: Text) -> str:
-    terms = set(content_terms(text.plain))
+    terms = text.terms
     if not terms:
         return ""
-    said = sum(term in source.terms for term in terms) / len(terms)
+    said = sum(map(source.says_term, terms)) / len(terms)
     missed = len(terms) * (_SAID - said)
-    if (missed <= _CHANCE and (said or len(terms) <= _FEW)) or _translated(text, source):
+    own = _OWN_OF_FEW if size(source.text) <= _LITTLE else _OWN
+    if (missed <= own and (said or len(terms) <= _FEW)) or _translated(text, source):
         return ""
     return f"{Reason.UNRELATED}: {said:.0%} of its words are of the conversation"
 
@@ -188,7 +195,7 @@ def _translated(text: Text, source: Text) -> bool:
     if not text.language or not source.language or text.language == source.language:
         return False
     details = text.details
-    return len(details.within(source)) >= max(1, _SAID_TRANSLATED * len(details))
+    return details.within(source).count >= max(1, _SAID_TRANSLATED * details.count)
 
 
 def _forgotten(text: Text, previous: Text, source: Text) -> str:
@@ -197,9 +204,10 @@ def _forgotten(text: Text, previous: Text, source: Text) -> str:
     quotes = _QUOTED.search(previous.text) is not None
     # German nouns have capitals too, and are said in other words.
     least = _KEPT_OF_QUOTES if quotes or previous.language == "de" else _KEPT
-    if len(kept) < least * len(details):
+    if kept.count < least * details.count:
         missing = _shown(details.without(kept))
-        return f"{Reason.FORGETS}: it keeps {len(kept)} of {len(details)} numbers, dates and names; missing: {missing}"
+        return f"{Reason.FORGETS}: it keeps {kept.count} of {details.count} numbers, dates and names; missing: "
+        f"{missing}"
     if len(previous.terms) < _TERMS or text.language != previous.language:
         return ""
     share = len(previous.terms & text.terms) / len(previous.terms)

@@ -8,6 +8,7 @@ capitals; German nouns count as well.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +24,8 @@ _CLOCK = re.compile(
 _LIST_MARK = re.compile(r"^[ \t]*\d{1,3}[.)]\s", re.MULTILINE)
 _MAGNITUDE = re.compile(r"(\d+)(?:[.,](\d))?\s?(k|thousand|tausend|mil|mille|million|mio|m|万|萬|만|千)(?![a-z])")
 _POWERS = {"m": 10**6, "mio": 10**6, "million": 10**6, "万": 10**4, "萬": 10**4, "만": 10**4}
+_DECIMAL = re.compile(r"(\d{1,9})[.,](\d)")
+_LONGEST_NUMBER = 16  # digits
 _MOST_JOINED = 4  # groups of digits, as of a phone number
 
 _MONTHS = (
@@ -36,8 +39,10 @@ _MONTHS = (
 _SHORT_MONTHS = "jan|feb|mar|apr||jun|jul|aug|sep sept|oct okt|nov|dec dez"
 _WEEKDAYS = (
     "monday montag lundi lunes segunda-feira lunedi maandag понедельник|tuesday dienstag mardi martes terca-feira "
-    "martedi dinsdag вторник|wednesday mittwoch mercredi miercoles quarta-feira mercoledi woensdag среда среду|thursday "
-    "donnerstag jeudi jueves quinta-feira giovedi donderdag четверг|friday freitag vendredi viernes sexta-feira venerdi "
+    "martedi dinsdag вторник|wednesday mittwoch mercredi miercoles quarta-feira mercoledi woensdag среда среду|"
+    "thursday "
+    "donnerstag jeudi jueves quinta-feira giovedi donderdag четверг|friday freitag vendredi viernes sexta-feira "
+    "venerdi "
     "vrijdag пятница пятницу|saturday samstag sonnabend samedi sabado sabato zaterdag суббота субботу|sunday sonntag "
     "dimanche domingo domenica zondag воскресенье"
 )
@@ -63,7 +68,8 @@ _KATAKANA = re.compile(r"[ァ-ヴー]{2,}")
 _LABEL = re.compile(r"^[^\W\d_][\w .()'-]{0,31}: ", re.MULTILINE)
 _CALLED = re.compile(r"\[calls [\w.-]+\(|\b[\w.-]+\((?=[\w.-]+=)")
 _NO_NAMES = frozenset(
-    "i i'm i'd i'll i've ok okay am pm usd eur ai tv id the a an he she they we you it this that there yes no thanks hi "
+    "i i'm i'd i'll i've ok okay am pm usd eur ai tv id the a an he she they we you it this that there yes no thanks "
+    "hi "
     "hello user human assistant tool none true false sie ihnen ihr ihre ich je il elle el ella lei lui io".split()
 )
 
@@ -82,7 +88,8 @@ class Details:
     dates: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """How many there are."""
         return len(self.numbers) + len(self.dates) + len(self.names)
 
@@ -167,6 +174,10 @@ class Text:
         """What it is about: see `content_terms`."""
         return frozenset(content_terms(self.plain))
 
+    def says_term(self, term: str) -> bool:
+        """Whether the text has one of another text's terms."""
+        return term in (self.terms if term[0].upper() != term[0] else self.plain)
+
     @cached_property
     def language(self) -> str:
         """Its language or script, as far as it can be known: see `language`."""
@@ -182,42 +193,34 @@ class Text:
         return word in self._words or word in self.plain if len(word) > 3 else word in self._words
 
     def says_number(self, number: str) -> bool:
-        """Whether the text has a number, in digits, in words, as another writing of a time, a date or a large number."""
-        value = int(number) if len(number) < 16 else None
-        return number in self._said or (value is not None and (value in self._spelled or self._composed(value)))
+        """Whether the text has a number: in digits, in words, or in another writing of a time, date or large number."""
+        if number in self._groups or number in self._written:  # in this order, since the second takes longer
+            return True
+        value = int(number) if len(number) < _LONGEST_NUMBER else None
+        return value is not None and (value in self._spelled or f"month {value}" in self.dates or self._composed(value))
 
     @cached_property
     def _words(self) -> frozenset[str]:
         return frozenset(_WORD.findall(self.plain)) | frozenset(re.findall(r"[^\W\d_]+", self.plain))
 
     @cached_property
-    def _said(self) -> frozenset[str]:
-        text = self.plain
-        groups = _DIGITS.findall(text)
-        said = {each.lstrip("0") for each in groups} | {each.rstrip("0") for each in groups if len(each) > 1}
-        for run in _JOINABLE.findall(text):
-            parts = _DIGITS.findall(run)
-            for start in range(len(parts)):
-                for end in range(start + 2, min(start + _MOST_JOINED, len(parts)) + 1):
-                    said.add("".join(parts[start:end]).lstrip("0"))
-        for whole, tenths, unit in _MAGNITUDE.findall(text):
+    def _groups(self) -> frozenset[str]:
+        return frozenset(each.lstrip("0") for each in _DIGITS.findall(self.plain))
+
+    @cached_property
+    def _written(self) -> frozenset[str]:
+        """Other writings of the numbers in digits."""
+        said = {*self._groups, *_joined(self.plain)}
+        said |= {each.rstrip("0") for each in self._groups}
+        for whole, tenths, unit in _MAGNITUDE.findall(self.plain):
             said.add(str((int(whole) * 10 + int(tenths or 0)) * _POWERS.get(unit, 1000) // 10))
-        for each in [each for each in said if each.isdecimal() and len(each) < 16]:
-            value = int(each)
-            if 1900 <= value < 2100:
-                said.add(str(value % 100))
-            for power in (1000, 10_000, 1_000_000):
-                if value >= power and value % power == 0:
-                    said.add(str(value // power))
-        for hour in (int(each) for each in _CLOCK.findall(text)):
-            said.update(str(each) for each in (hour - 12, hour + 12) if 0 < each <= 24)
-        for match in re.finditer(r"\d[.,](\d)", text):
-            whole = re.search(r"\d+$", text[max(0, match.start() - 8) : match.start() + 1])
-            if whole is not None and match[1] >= "5":
-                said.add(str(int(whole[0]) + 1))  # 91.5, rounded
-        said.update(date.removeprefix("month ") for date in self.dates if date.startswith("month"))
-        said.discard("")
-        return frozenset(said)
+        said.update(
+            writing for each in tuple(said) if 2 < len(each) < _LONGEST_NUMBER for writing in _shorter(int(each))
+        )
+        hours = {int(each) for each in _CLOCK.findall(self.plain)}
+        said.update(str(other) for each in hours for other in (each - 12, each + 12) if 0 < other <= 24)
+        said.update(str(int(whole) + 1) for whole, tenth in _DECIMAL.findall(self.plain) if tenth >= "5")
+        return frozenset(said - {""})
 
     @cached_property
     def _spelled(self) -> set[int]:
@@ -231,8 +234,12 @@ class Text:
     def _large(self) -> bool:
         return spells_thousands(self.plain)
 
+    def says_hour(self, hour: int) -> bool:
+        """Whether the text has an hour of the day, as it is or counted from noon or midnight."""
+        return self._has(hour) or self._has(hour % 12 or 12)
+
     def _has(self, value: int) -> bool:
-        return value == 0 or str(value) in self._said or value in self._spelled
+        return value == 0 or str(value) in self._groups or value in self._spelled
 
     def _composed(self, value: int) -> bool:
         """Whether words add up to a number: "three hundred and twenty", "twenty thousand", "nineteen ninety-five"."""
@@ -258,6 +265,26 @@ class Text:
         )
 
 
+def _joined(plain: str) -> set[str]:
+    """Return what groups of digits are together, as of 1 200 or 555-1234."""
+    found = set()
+    for run in _JOINABLE.findall(plain):
+        parts = _DIGITS.findall(run)
+        for start in range(len(parts)):
+            for end in range(start + 2, min(start + _MOST_JOINED, len(parts)) + 1):
+                found.add("".join(parts[start:end]).lstrip("0"))
+    return found
+
+
+def _shorter(value: int) -> Iterator[str]:
+    """Yield how people shorten a number: 19 for 2019, 15 for 15,000 or 150,000 (where they count in ten thousands)."""
+    if 1900 <= value < 2100:
+        yield str(value % 100)
+    for power in (1000, 10_000, 1_000_000):
+        if value >= power and value % power == 0:
+            yield str(value // power)
+
+
 def unsaid_numbers(text: Text, source: Text) -> list[str]:
     """List the numbers of two or more digits in a text that its source does not have in any form."""
     hours = {each.lstrip("0") for each in _CLOCK.findall(text.plain)}
@@ -265,7 +292,7 @@ def unsaid_numbers(text: Text, source: Text) -> list[str]:
     for number in sorted(text.numbers):
         if len(number) < 2 or source.says_number(number):
             continue
-        if number in hours and int(number) <= 24 and source._has((int(number) - 12) % 12 or 12):
+        if number in hours and int(number) <= 24 and source.says_hour(int(number)):
             continue
         found.append(number)
     return found

@@ -6,7 +6,8 @@ import re
 from enum import Enum, StrEnum
 
 _CUT_OFF = frozenset(
-    "length maxtokens maxoutputtokens maxcompletiontokens maxnewtokens maxtokensreached maxlength tokenlimit modellength "
+    "length maxtokens maxoutputtokens maxcompletiontokens maxnewtokens maxtokensreached maxlength tokenlimit "
+    "modellength "
     "limit modelcontextwindowexceeded contextlength contextwindowexceeded errorlimit lengthlimit incomplete cancelled "
     "canceled aborted abort timeout timedout pauseturn insufficientsystemresource error failed errored".split()
 )

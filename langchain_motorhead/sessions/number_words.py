@@ -23,7 +23,8 @@ _UNITS = {
     10: "ten zehn dix diez dez dieci tien десять عشرة दस",
     11: "eleven elf onze once undici одиннадцать ग्यारह",
     12: "twelve zwolf douze doce doze dodici twaalf двенадцать dozen dutzend douzaine docena duzia dozzina dozijn noon "
-    "midday midnight mittag mittags mitternacht midi minuit mediodia medianoche meio-dia mezzogiorno mezzanotte полдень "
+    "midday midnight mittag mittags mitternacht midi minuit mediodia medianoche meio-dia mezzogiorno mezzanotte "
+    "полдень "
     "полночь 正午 中午 बारह",
 }
 _TEENS = {

@@ -9,13 +9,20 @@ from langchain_motorhead.sessions.wording import folded, size
 _LONGEST = 700  # characters: what is longer than this says something else as well
 _HEAD = 240  # characters in which it must begin
 
-_NO = r"(?:can ?not|can[’']?t|could(?: not|n[’']?t)|won[’']?t|will not|am (?:not able|unable)|[’']?m (?:not able|unable)|must (?:decline|refuse)|do(?:n[’']?t| not) (?:feel comfortable|see any|see the|have (?:the ability|access|enough)))"
+_NO = (
+    r"(?:can ?not|can[’']?t|could(?: not|n[’']?t)|won[’']?t|will not|am (?:not able|unable)|[’']?m (?:not able|"
+    r"unable)|must (?:decline|refuse)|do(?:n[’']?t| not) (?:feel comfortable|see any|see the|have (?:the ability|access|"
+    r"enough)))"
+)
 _HELP = (
     r"(?:help|assist|summari[sz]|provide|comply|fulfil+|continue|create|generate|process|produce|do (?:that|this)|"
     r"engage|respond|write|answer|complete|support|discuss|share|offer|participate|perform|see (?:any|the)|access|"
     r"decline|refuse|feel comfortable|have)"
 )
-_APOLOGY = r"(?:i[’']?m|i am|we[’']?re)?\s*(?:very |so |truly |really )?(?:sorry|afraid)|(?:my |i |we )?(?:sincere(?:ly)? )?apolog(?:ies|i[sz]e)|unfortunately|regrettably"
+_APOLOGY = (
+    r"(?:i[’']?m|i am|we[’']?re)?\s*(?:very |so |truly |really )?(?:sorry|afraid)|(?:my |i |we "
+    r")?(?:sincere(?:ly)? )?apolog(?:ies|i[sz]e)|unfortunately|regrettably"
+)
 _PATTERNS = [
     # English
     rf"(?:{_APOLOGY})\b[\w ,.;:!—–’'-]{{0,40}}?\bi\s?{_NO}",
@@ -23,32 +30,43 @@ _PATTERNS = [
     rf"(?:no|well|hello|hi)?[,.! ]*i\s?{_NO}\b[\w ,’'-]{{0,40}}?\b{_HELP}",
     r"as an? (?:ai|artificial intelligence|(?:large )?language model|assistant|responsible)\b[^.]{0,60}?\b(?:i|my)\b",
     r"i[’']?m (?:just |only )?an? (?:ai|artificial intelligence|(?:large )?language model)\b",
-    r"(?:this|that|the) (?:request|conversation|content|prompt|message)s? (?:\w+ ){0,3}(?:violates?|goes against|(?:was|were|has been|is) "
+    r"(?:this|that|the) (?:request|conversation|content|prompt|message)s? (?:\w+ ){0,3}(?:violates?|goes against|"
+    r"(?:was|were|has been|is) "
     r"(?:blocked|flagged|filtered|rejected))",
     r"(?:request|response|content|output) (?:was |has been )?(?:blocked|filtered|refused|rejected)\b",
-    r"(?:sure|certainly|of course|okay|ok|yes)?[,!. ]*(?:i[’']?d be (?:happy|glad) to (?:help|assist)|(?:could|can|would) you (?:please )?"
-    r"(?:provide|share|paste|send)|(?:please|kindly) (?:provide|share|paste|send|give)(?: me)?(?: with)? (?:the|your|more|some|a|any)\b)"
+    r"(?:sure|certainly|of course|okay|ok|yes)?[,!. ]*(?:i[’']?d be (?:happy|glad) to (?:help|assist)|(?:could|can|"
+    r"would) you (?:please )?"
+    r"(?:provide|share|paste|send)|(?:please|kindly) (?:provide|share|paste|send|give)(?: me)?(?: with)? (?:the|your|"
+    r"more|some|a|any)\b)"
     r"[^\n]{0,120}?(?:conversation|messages?|text|context|content|transcript|summary|help|details)",
-    r"(?:there (?:is|are|was|were)|i (?:see|found|find|have)) no (?:conversation|messages?|text|content)s? (?:\w+ ){0,4}"
+    r"(?:there (?:is|are|was|were)|i (?:see|found|find|have)) no (?:conversation|messages?|text|content)s? (?:\w+ "
+    r"){0,4}"
     r"(?:to summari[sz]e|provided|given|here|above|found)",
     r"it (?:is|would be) (?:not appropriate|inappropriate|unethical) for me",
     # German
     r"(?:es )?tut mir (?:\w+ )?leid\b.{0,40}?\b(?:ich|kann|diese|dabei|das)\b.{0,60}?\b(?:nicht|keine?n?)\b",
-    r"(?:entschuldigung|entschuldige|leider|sorry|verzeihung)\b[ ,.!]*(?:aber )?(?:ich (?:kann|darf|bin)|(?:kann|darf|bin) ich)\b.{0,60}?\b(?:nicht|keine?n?)\b",
-    r"ich (?:kann|darf|werde) (?:\w+ ){0,6}(?:nicht|keine?n?) (?:\w+ ){0,4}(?:helfen|zusammenfassen|bearbeiten|beantworten|"
+    r"(?:entschuldigung|entschuldige|leider|sorry|verzeihung)\b[ ,.!]*(?:aber )?(?:ich (?:kann|darf|bin)|(?:kann|darf|"
+    r"bin) ich)\b.{0,60}?\b(?:nicht|keine?n?)\b",
+    r"ich (?:kann|darf|werde) (?:\w+ ){0,6}(?:nicht|keine?n?) (?:\w+ ){0,4}(?:helfen|zusammenfassen|bearbeiten|"
+    r"beantworten|"
     r"erstellen|unterstutzen|weiterhelfen|behilflich|erfullen)",
     r"als (?:ein[e]? )?(?:ki\b|ki-|kunstliche intelligenz|sprachmodell)",
     # French
-    r"(?:je suis |je m[’']en )?(?:vraiment )?(?:desolee?|navree?|excuse)\b.{0,30}?\bje (?:ne )?(?:peux|puis|suis|pourrai)",
-    r"je (?:ne|n[’'])\s?(?:peux|puis|suis) pas (?:\w+ ){0,4}(?:aider|resumer|repondre|fournir|traiter|capable|autorise|en mesure|"
+    r"(?:je suis |je m[’']en )?(?:vraiment )?(?:desolee?|navree?|excuse)\b.{0,30}?\bje (?:ne )?(?:peux|puis|suis|"
+    r"pourrai)",
+    r"je (?:ne|n[’'])\s?(?:peux|puis|suis) pas (?:\w+ ){0,4}(?:aider|resumer|repondre|fournir|traiter|capable|"
+    r"autorise|en mesure|"
     r"vous aider|faire|repondre)",
     r"(?:malheureusement|helas|desole)[ ,]+je (?:ne|n[’'])",
     r"en tant qu[e’' ]+\s?(?:une? )?(?:ia\b|modele|intelligence|assistant)",
     # Spanish, Portuguese, Italian
-    r"(?:lo siento|lo lamento|disculp[ae]|perdon|lamentablemente|desafortunadamente|me temo que)\b.{0,30}?\bno (?:puedo|me es posible|estoy)",
-    r"no puedo (?:\w+ ){0,2}(?:ayudar|resumir|proporcionar|responder|cumplir|procesar|continuar|generar|hacer eso|ayudarte|ayudarle)",
+    r"(?:lo siento|lo lamento|disculp[ae]|perdon|lamentablemente|desafortunadamente|me temo que)\b.{0,30}?\bno "
+    r"(?:puedo|me es posible|estoy)",
+    r"no puedo (?:\w+ ){0,2}(?:ayudar|resumir|proporcionar|responder|cumplir|procesar|continuar|generar|hacer eso|"
+    r"ayudarte|ayudarle)",
     r"como (?:un |una |um |uma )?(?:modelo|ia\b|inteligencia|asistente|assistente)",
-    r"(?:desculpe|desculpa|sinto muito|lamento|infelizmente|pe[cç]o desculpa)\b.{0,30}?\bnao (?:posso|consigo|me e possivel|estou)",
+    r"(?:desculpe|desculpa|sinto muito|lamento|infelizmente|pe[cç]o desculpa)\b.{0,30}?\bnao (?:posso|consigo|me e "
+    r"possivel|estou)",
     r"nao (?:posso|consigo) (?:\w+ ){0,2}(?:ajudar|resumir|fornecer|responder|processar|atender|continuar)",
     r"(?:mi (?:di)?spiace|spiacente|purtroppo|scusa|chiedo scusa)\b.{0,30}?\bnon (?:posso|sono|riesco)",
     r"non posso (?:\w+ ){0,2}(?:aiutar|riassumere|fornire|rispondere|elaborare|continuare|soddisfare)",
@@ -59,7 +77,8 @@ _PATTERNS = [
     r"als (?:een )?(?:ai|taalmodel)\b",
     r"(?:przykro mi|przepraszam|niestety)\b.{0,30}?\bnie moge",
     r"(?:извините|простите|к сожалению|прошу прощения|мне жаль|извиняюсь)\b.{0,30}?\bя? ?не (?:могу|смогу|в состоянии)",
-    r"я не (?:могу|смогу) (?:\w+ ){0,3}(?:помочь|ответить|предоставить|обобщить|выполнить|обработать|составить|обсуждать)",
+    r"я не (?:могу|смогу) (?:\w+ ){0,3}(?:помочь|ответить|предоставить|обобщить|выполнить|обработать|составить|"
+    r"обсуждать)",
     r"(?:как|я) (?:искусственный интеллект|языковая модель|ии\b)",
     r"uzgunum\b.{0,40}?(?:amiyorum|emiyorum|amam|emem)",
     # Chinese, Japanese, Korean, Arabic, Hindi: without accents and vowel signs

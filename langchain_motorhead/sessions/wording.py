@@ -29,15 +29,18 @@ _FUNCTION_WORDS = frozenset(
     "in into is it its me my not of on or our out she so some than that the their them then there they this to up was "
     "we were what when where which who will with would you your "
     "aber als am auch auf aus bei bis das dass dem den der des die doch ein eine einem einen einer er es fur hat ich "
-    "ihm ihn ihr im ist mich mit nach nicht noch oder sich sie sind soll um und uns vom von vor war wie wir wird zu zum "
+    "ihm ihn ihr im ist mich mit nach nicht noch oder sich sie sind soll um und uns vom von vor war wie wir wird zu "
+    "zum "
     "zur "
     "au aux avec ce cette dans de du elle en est et eux il ils je la le les leur lui mais ne nous ont ou par pas plus "
     "pour que qui sa se ses son sur un une vous "
-    "al como con del el ella ellos era esta este ha hay lo los las mas muy no para pero por porque quiere ser si sin su "
+    "al como con del el ella ellos era esta este ha hay lo los las mas muy no para pero por porque quiere ser si sin "
+    "su "
     "sus tambien tiene una uno y "
     "ao aos as com da das dele do dos e ela ele em essa esse eu foi isso mais mas na nas nao nos o os para pela pelo "
     "por quer seu seus sua tem um uma voce "
-    "alla alle anche che chi ci come cui dal dalla degli dei della delle di gli hanno i ma nel nella non per piu quando "
+    "alla alle anche che chi ci come cui dal dalla degli dei della delle di gli hanno i ma nel nella non per piu "
+    "quando "
     "questo sono suo sua tra un "
     "aan dat de deze die een en er haar heeft het hij hun ik in is je maar met naar niet nog of om ook op te van voor "
     "wil wordt zal zich zij zijn "
@@ -46,7 +49,8 @@ _FUNCTION_WORDS = frozenset(
 )
 # What a summary calls the two sides, and what it says of any conversation.
 _REPORTING = frozenset(
-    "user users human assistant agent customer speaker conversation summary said says asked asks wants wanted told".split()
+    "user users human assistant agent customer speaker conversation summary said "
+    "says asked asks wants wanted told".split()
 )
 _PREFIX_FREE = _FUNCTION_WORDS | _REPORTING
 
@@ -54,7 +58,8 @@ _PREFIX_FREE = _FUNCTION_WORDS | _REPORTING
 _MARKERS = {
     language: frozenset(words.split())
     for language, words in {
-        "en": "the and was with they their that have has this would from will what when she he his her you is of to for",
+        "en": "the and was with they their that have has this would from will what when she he his her you is of to "
+        "for",
         "de": "der das und ist nicht ein eine mit auf fur wird sich den dem ich sie auch von zu hat am im nach wir",
         "fr": "le les des est une dans pour pas avec sur il elle qui je vous du et a ce sont au aux nous",
         "es": "el los las una por con para esta y su se lo es pero como quiere del no al hay muy mas",
@@ -65,12 +70,24 @@ _MARKERS = {
 }
 
 
+class _Marks(dict[int, int | None]):
+    """For `str.translate`: drops combining marks. Remembers each character that it met."""
+
+    def __missing__(self, code: int) -> int | None:
+        kept = None if unicodedata.category(chr(code))[0] == "M" else code
+        self[code] = kept
+        return kept
+
+
+_WITHOUT_MARKS = _Marks()
+
+
 def folded(text: str) -> str:
-    """Return the text in lower case, without accents and vowel signs, in plain digits, so that spellings of a word are equal."""
+    """Return the text in lower case, without accents and vowel signs, in plain digits: a word is spelled one way."""
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", "".join(each for each in apart if unicodedata.category(each)[0] != "M"))
+    return unicodedata.normalize("NFC", apart.translate(_WITHOUT_MARKS))
 
 
 def size(text: str) -> int:
@@ -121,6 +138,11 @@ def language(plain: str) -> str:
     best = max(scores, key=lambda each: scores[each])
     others = max(score for name, score in scores.items() if name != best)
     return best if scores[best] >= 3 and scores[best] > 1.3 * others else ""
+
+
+def count_words(text: str) -> int:
+    """Count the words of a text, or its characters where words have no spaces."""
+    return len(_UNIT.findall(text))
 
 
 def distinct_ngrams(plain: str) -> float:

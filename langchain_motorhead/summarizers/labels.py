@@ -8,28 +8,41 @@ from collections.abc import Mapping
 from typing import Any
 
 _NOUN = (
-    r"(?:summar(?:y|ies)|zusammenfassung|r[eé]sum[eé]|synth[eè]se|resumen|resumo|sum[aá]rio|riassunto|riepilogo|sommario|"
-    r"samenvatting|резюме|краткое содержание|сводка|摘要|总结|總結|概要|小结|要約|まとめ|サマリー?|요약(?:문|본)?|(?:ال)?ملخص|"
-    r"सारांश|podsumowanie|streszczenie|özet|sammanfattning|sammendrag|yhteenveto|shrnutí|περίληψη|tóm tắt|ringkasan|สรุป)"
+    r"(?:summar(?:y|ies)|zusammenfassung|r[eé]sum[eé]|synth[eè]se|resumen|resumo|sum[aá]rio|riassunto|riepilogo|"
+    r"sommario|"
+    r"samenvatting|резюме|краткое содержание|сводка|"
+    r"摘要|总结|總結|概要|小结|要約|まとめ|サマリー?|요약(?:문|본)?|(?:ال)?ملخص|"
+    r"सारांश|podsumowanie|streszczenie|özet|sammanfattning|sammendrag|yhteenveto|shrnutí|περίληψη|tóm tắt|ringkasan|"
+    r"สรุป)"
 )
-_SURE = r"(?:(?:sure|certainly|of course|absolutely|okay|ok|here you go|gerne|natürlich|bien sûr|claro|certo|конечно|好的|もちろん)[!,.，。！]*\s*)?"
+_SURE = (
+    r"(?:(?:sure|certainly|of course|absolutely|okay|ok|here you go|gerne|natürlich|bien sûr|claro|certo|конечно|"
+    r"好的|もちろん)[!,.，。！]*\s*)?"
+)
 _HERE = (
-    r"(?:here(?:[’']s| is| are)|below is|this is|the following is|hier (?:ist|sind|is)|voici|voilà|aquí (?:está|tienes?)|este es|"
+    r"(?:here(?:[’']s| is| are)|below is|this is|the following is|hier (?:ist|sind|is)|voici|voilà|aquí (?:está|"
+    r"tienes?)|este es|"
     r"aqui está|ecco|вот|以下是|这是|以下は|다음은|إليك|यहाँ|यह)"
 )
 _WORD = r"(?:[^\W\d_]+(?:[-’'][^\W\d_]+)*)"
 _END = r"\s*[*_]*\s*[:：]\s*[*_]*[ \t]*"
 _LABELS = [
     # Here is the updated summary of the conversation so far:
-    re.compile(rf"{_SURE}{_HERE}[^\n:：.。]{{0,60}}?{_NOUN}[^\n:：.。]{{0,80}}?(?:{_END}|[.。][*_]*[ \t]*\n)", re.IGNORECASE),
+    re.compile(
+        rf"{_SURE}{_HERE}[^\n:：.。]{{0,60}}?{_NOUN}[^\n:：.。]{{0,80}}?(?:{_END}|[.。][*_]*[ \t]*\n)", re.IGNORECASE
+    ),
     # New summary: / **Updated Summary:** / Summary of the conversation: / 更新后的摘要:
     re.compile(
         rf"{_SURE}(?!(?:the|a|an|der|die|le|la|el|il|o) (?:user|human|customer|nutzer|utilisateur|usuario)\b)"
-        rf"(?:{_WORD} ){{0,3}}(?:[^\W\d_]{{0,6}}?){_NOUN}(?: (?:of|so far|update|updated|der|des|du|de|del|da|della|van|mise? à|"
+        rf"(?:{_WORD} ){{0,3}}(?:[^\W\d_]{{0,6}}?){_NOUN}(?: (?:of|so far|update|updated|der|des|du|de|del|da|della|"
+        rf"van|mise? à|"
         rf"mis à jour|actualizado|atualizado|aggiornato|المحدث)(?: {_WORD}){{0,4}})?(?: \([^)\n]{{0,40}}\))?{_END}",
         re.IGNORECASE,
     ),
-    re.compile(rf"(?:final |my )?(?:answer|output|response|result|antwort|r[ée]ponse|respuesta|ответ|答案|回答){_END}", re.IGNORECASE),
+    re.compile(
+        rf"(?:final |my )?(?:answer|output|response|result|antwort|r[ée]ponse|respuesta|ответ|答案|回答){_END}",
+        re.IGNORECASE,
+    ),
     # ## Summary, **Summary**, [Summary], 【摘要】 on a line of its own
     re.compile(
         rf"(?:{_WORD} ){{0,2}}(?:[^\W\d_]{{0,6}}?){_NOUN}(?: {_WORD}){{0,3}}[ \t]*[*_\]】」=]*[ \t]*(?:\n+|$)",
@@ -42,7 +55,8 @@ _ORNAMENT = re.compile(r"[\s*_#>=\[【「-]*(?=\S)")
 _FENCE = re.compile(r"(```+|~~~+)[ \t]*([\w+-]*)[ \t]*\n(.*?)(?:\n[ \t]*\1)?[ \t]*", re.DOTALL)
 _INLINE_FENCE = re.compile(r"```(?:\w+\s)?([^`\n]+)```")
 _TAGGED = re.compile(
-    r"<(?P<tag>(?:\w+_)?(?:summary|answer|output|response|result|final|text|memory|zusammenfassung|resumen|resume))\b[^<>]*>(.*?)"
+    r"<(?P<tag>(?:\w+_)?(?:summary|answer|output|response|result|final|text|memory|zusammenfassung|resumen|"
+    r"resume))\b[^<>]*>(.*?)"
     r"(?:</(?P=tag)\s*>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -97,8 +111,8 @@ def _unlabelled(text: str) -> str:
         ornament = _ORNAMENT.match(text)
         if found := label.match(text, ornament.end() if ornament else 0):
             rest = text[found.end() :].strip()
-            if rest:
-                return rest.lstrip("*_").lstrip() if found[0].lstrip().startswith("*") else rest
+            bold = "*" in text[: found.start()] or "*" in found[0]
+            return rest.lstrip("*_").lstrip() if bold and rest.count("**") % 2 else rest
     return text
 
 

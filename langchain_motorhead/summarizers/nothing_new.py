@@ -12,8 +12,10 @@ _LONGEST = 220  # characters: a longer answer says something
 _NONE = frozenset(
     folded(each)
     for each in (
-        "none|nothing|nil|null|n/a|na|n.a.|not applicable|no|no change|no changes|no update|no updates|unchanged|no summary|"
-        "empty|nothing new|nothing to add|nothing else|no new information|same|same as before|no addition|no additions|void|"
+        "none|nothing|nil|null|n/a|na|n.a.|not applicable|no|no change|no changes|no update|no updates|unchanged|no "
+        "summary|"
+        "empty|nothing new|nothing to add|nothing else|no new information|same|same as before|no addition|no "
+        "additions|void|"
         "keine|keins|keiner|kein|nichts|nichts neues|keine änderung|keine änderungen|unverändert|nein|entfällt|"
         "aucun|aucune|rien|rien de nouveau|néant|inchangé|inchangée|aucun changement|rien à ajouter|non|"
         "ninguno|ninguna|ningún|nada|nada nuevo|sin cambios|sin novedades|sin novedad|ningún cambio|nada que añadir|"
@@ -27,44 +29,62 @@ _NONE = frozenset(
         "κανένα|τίποτα|καμία|τίποτα νέο|niciunul|nimic|nimic nou|nincs|semmi|nincs változás|niciuna|"
         "无|無|没有|沒有|暂无|無し|空|无变化|無變化|没有变化|无更新|无新增|无新信息|没有新信息|没有新内容|无新内容|无需更新|不变|"
         "なし|無し|ない|ありません|特になし|特にありません|変更なし|変化なし|追加なし|該当なし|新情報なし|"
-        "없음|없습니다|없다|없어요|해당 없음|변경 없음|변화 없음|변동 없음|새로운 내용 없음|새로운 정보 없음|추가 내용 없음|"
+        "없음|없습니다|없다|없어요|해당 없음|"
+        "변경 없음|변화 없음|변동 없음|새로운 내용 없음|새로운 정보 없음|추가 내용 없음|"
         "لا شيء|لا يوجد|لا جديد|لا شيء جديد|لا تغيير|بدون تغيير|לא|אין|אין חדש|כלום|ללא שינוי|"
         "कोई नहीं|कुछ नहीं|कुछ नया नहीं|कोई बदलाव नहीं|नहीं|शून्य|کوئی نہیں|هیچ|هیچی|"
-        "tidak ada|tidak ada yang baru|tiada|không có|không|không có gì mới|không có gì|ไม่มี|ไม่มีอะไรใหม่|ไม่มีข้อมูลใหม่|"
+        "tidak ada|tidak ada yang baru|tiada|không có|không|không có gì mới|không có gì|ไม่มี|ไม่มีอะไรใหม่|"
+        "ไม่มีข้อมูลใหม่|"
         "ningú|cap|res|res de nou|ez|bat ere ez|wala"
     ).split("|")
 )
 
 _NEWS = (
-    r"(?:information|informationen|info|details?|facts?|content|contents|data|updates?|messages?|points?|changes?|news|topics?|"
-    r"elements?|developments?|substance|context|material|significan\w+|relevan\w+|anything|items?|additions?|statements?)"
+    r"(?:information|informationen|info|details?|facts?|content|contents|data|updates?|messages?|points?|changes?|"
+    r"news|topics?|"
+    r"elements?|developments?|substance|context|material|significan\w+|relevan\w+|anything|items?|additions?|"
+    r"statements?)"
 )
-_NEW = r"(?:(?:new|further|additional|other|more|relevant|important|significant|meaningful|substantive|substantial|notable|useful|factual|extra|noteworthy|material) (?:or |and |, )?){1,3}"
+_NEW = (
+    r"(?:(?:new|further|additional|other|more|relevant|important|significant|meaningful|substantive|substantial|"
+    r"notable|useful|factual|extra|noteworthy|material) (?:or |and |, )?){1,3}"
+)
 _ADVERBS = r"(?:(?:really|actually|simply|also|currently|essentially|basically|just|therefore|thus) )?"
 _THERE = (
-    rf"(?:there (?:is|are|was|were|[’']s) {_ADVERBS}|(?:the |these |those |this )?(?:(?:new|latest|recent|last|provided|given|above|following) )*"
-    rf"(?:messages?|conversation|exchange|dialogue|content|text)s? (?:{_ADVERBS})(?:contains?|provides?|adds?|includes?|ha[sv]e?|offers?|brings?|introduces?) |"
+    rf"(?:there (?:is|are|was|were|[’']s) {_ADVERBS}|(?:the |these |those |this )?(?:(?:new|latest|recent|last|"
+    rf"provided|given|above|following) )*"
+    rf"(?:messages?|conversation|exchange|dialogue|content|text)s? (?:{_ADVERBS})(?:contains?|provides?|adds?|"
+    rf"includes?|ha[sv]e?|offers?|brings?|introduces?) |"
     rf"(?:i|we) (?:have|see|find|found) |it (?:adds|contains) )"
 )
 _NO_NEWS = re.compile(
-    rf"(?:{_THERE})?no (?:{_NEW}(?:{_NEWS})?|{_NEWS})\b|(?:{_THERE})?nothing (?:{_NEW}|new|else|further|to (?:add|update|report|"
-    rf"change|summari[sz]e|extend)|more|relevant|important|significant|(?:was |has |is |been )*(?:added|changed|missing|new))\b|{_THERE}nothing\b"
+    rf"(?:{_THERE})?no (?:{_NEW}(?:{_NEWS})?|{_NEWS})\b|(?:{_THERE})?nothing (?:{_NEW}|new|else|further|to (?:add|"
+    rf"update|report|"
+    rf"change|summari[sz]e|extend)|more|relevant|important|significant|(?:was |has |is |been )*(?:added|changed|"
+    rf"missing|new))\b|{_THERE}nothing\b"
 )
 _IN_WORDS = [
     # English
-    r"(?:the |these |those )?(?:(?:new|latest|recent|last|provided|given) )*(?:messages?|conversation|exchange)s? (?:do(?:es)?|did)(?: not|n[’']t) "
+    r"(?:the |these |those )?(?:(?:new|latest|recent|last|provided|given) )*(?:messages?|conversation|exchange)s? "
+    r"(?:do(?:es)?|did)(?: not|n[’']t) "
     r"(?:add|contain|provide|include|introduce|bring|change|contribute|offer)",
-    rf"(?:the )?(?:(?:existing|previous|current|old|above|original) )?summary (?:so far )?(?:(?:remains|stays|is|has|needs|does|should|can|doesn[’']t) )?"
-    rf"(?:still )?(?:{_ADVERBS})(?:the same|unchanged|not|no|up[- ]to[- ]date|current|complete|accurate|valid|remain|stay|as it is|covers)",
+    rf"(?:the )?(?:(?:existing|previous|current|old|above|original) )?summary (?:so far )?(?:(?:remains|stays|is|has|"
+    rf"needs|does|should|can|doesn[’']t) )?"
+    rf"(?:still )?(?:{_ADVERBS})(?:the same|unchanged|not|no|up[- ]to[- ]date|current|complete|accurate|valid|remain|"
+    rf"stay|as it is|covers)",
     r"(?:i (?:do not|don[’']t) have|there (?:isn[’']t|is not|aren[’']t|are not)) (?:anything|any)\b",
     r"same (?:summary )?as (?:before|above)",
     # German
-    r"(?:es (?:gibt|gab|liegen|wurden?) |(?:die|in den) (?:neuen )?nachrichten (?:enthalten|bringen|fugen|liefern|gibt es) (?:der zusammenfassung )?)?"
-    r"(?:nichts|keine(?:n|r|s)?) (?:\w+ )?(?:\w+ )?(?:neue\w*|weitere\w*|zusatzlich\w*|relevant\w*|wichtig\w*|hinzu\w*|anderung\w*|information\w*|erganz\w*)",
+    r"(?:es (?:gibt|gab|liegen|wurden?) |(?:die|in den) (?:neuen )?nachrichten (?:enthalten|bringen|fugen|liefern|"
+    r"gibt es) (?:der zusammenfassung )?)?"
+    r"(?:nichts|keine(?:n|r|s)?) (?:\w+ )?(?:\w+ )?(?:neue\w*|weitere\w*|zusatzlich\w*|relevant\w*|wichtig\w*|"
+    r"hinzu\w*|anderung\w*|information\w*|erganz\w*)",
     r"die (?:bisherige |bestehende |alte )?zusammenfassung (?:bleibt|ist|muss|braucht)",
     # French
-    r"(?:il n[’']y a |les (?:nouveaux |derniers )?messages (?:n[’'](?:ajoutent|apportent|contiennent) ))?(?:rien|aucune?s?|pas de?) "
-    r"(?:\w+ )?(?:nouve\w+|a ajouter|information\w*|changement\w*|de plus|element\w*|ajout\w*|modification\w*|supplementaire\w*)",
+    r"(?:il n[’']y a |les (?:nouveaux |derniers )?messages (?:n[’'](?:ajoutent|apportent|contiennent) ))?(?:rien|"
+    r"aucune?s?|pas de?) "
+    r"(?:\w+ )?(?:nouve\w+|a ajouter|information\w*|changement\w*|de plus|element\w*|ajout\w*|modification\w*|"
+    r"supplementaire\w*)",
     r"le resume (?:reste|est|demeure|ne change|n[’'])",
     # Spanish, Portuguese, Italian
     r"(?:no hay|no existe|no se \w+|los (?:nuevos )?mensajes(?: nuevos)? no \w+|sin|nada|ninguna?)\b(?: \w+){0,3}? ?"
@@ -77,10 +97,12 @@ _IN_WORDS = [
     r"(?:nuov[oaie]|informazion\w+|cambiament\w+|modific\w+|aggiungere|rilevant\w+|novita|aggiuntiv\w+|altro)",
     r"il (?:riassunto|riepilogo) (?:rimane|resta|non cambia|e invariato)",
     # Dutch, Polish, Russian
-    r"(?:er (?:is|zijn) |de nieuwe berichten (?:voegen|bevatten) )?(?:niets|geen) (?:\w+ )?(?:nieuw\w*|toe te voegen|wijziging\w*|informatie|aanvulling\w*|extra|relevant\w*)",
+    r"(?:er (?:is|zijn) |de nieuwe berichten (?:voegen|bevatten) )?(?:niets|geen) (?:\w+ )?(?:nieuw\w*|toe te voegen|"
+    r"wijziging\w*|informatie|aanvulling\w*|extra|relevant\w*)",
     r"de samenvatting blijft",
     r"(?:brak|nie ma|nic)\b(?: \w+)? (?:now\w+|zmian|informacji|do dodania)",
-    r"(?:новые сообщения |в новых сообщениях )?(?:нет|ничего|не (?:содержат|добавляют|содержится)|никак\w+)(?: \w+)? (?:нов\w+|информац\w+|изменени\w+|не добав\w+|добавить|значим\w+)",
+    r"(?:новые сообщения |в новых сообщениях )?(?:нет|ничего|не (?:содержат|добавляют|содержится)|никак\w+)(?: \w+)? "
+    r"(?:нов\w+|информац\w+|изменени\w+|не добав\w+|добавить|значим\w+)",
     r"(?:нечего (?:добавить|добавлять)|без изменений|(?:резюме|сводка) (?:остается|не изменил\w+|без изменений))",
     # Chinese, Japanese, Korean, Arabic, Hindi, as `folded` writes them
     r"(?:新消息|新的消息|对话|以上消息|这些消息)?(?:中|里)?(?:并)?(?:没有|沒有|无|無|未|不)(?:任何|提供|包含|添加|增加|带来|需要?|有)*"
@@ -95,7 +117,8 @@ _IN_WORDS = [
 _WORDS = re.compile("|".join(f"(?:{pattern})" for pattern in _IN_WORDS))
 _HINDI = re.compile(folded("(?:.{0,20}(?:कोई|कुछ) .{0,24}नहीं|सारांश (?:वही|अपरिवर्तित))"))
 _BUT = re.compile(
-    r"\b(?:but|however|except|although|though|only that|apart from|other than|besides|aber|jedoch|ausser|sauf|mais|excepto|pero|"
+    r"\b(?:but|however|except|although|though|only that|apart from|other than|besides|aber|jedoch|ausser|sauf|mais|"
+    r"excepto|pero|"
     r"salvo|mas|exceto|tranne|ma|maar|behalve|но|кроме)\b|但|除了|不过|しかし|たたし|하지만|그러나|لكن|باستثناء|लेकिन"
 )
 _TAG_OR_BRACKET = re.compile(r"^[\s\W_]*(.*?)[\s\W_]*$", re.DOTALL)
@@ -162,9 +185,12 @@ def _repeats_it(plain: str) -> bool:
 _SUMMARY = re.compile(r"summary|zusammenfassung|resum|riassunto|samenvatting|摘要|总结|要約|요약|ملخص|резюме|none\b")
 # "No new flights were found" is news; "no new information in these messages" is not.
 _TAIL = re.compile(
-    r"[\s,:–—-]*(?:(?:in|from|to|for|with|by|of|about|that|which|was|were|is|are|has|have|had|can|could|needs?|needed|required|necessary|beyond|here|"
-    r"at|since|as|so|worth|given|provided|added|found|and|or|on|new|else|further|additional|relevant|important|significant|"
-    r"information|present|available|be|been|since|because|therefore|hence|none)\b|\)|\"|$)"
+    r"[\s,:–—-]*(?:(?:in|from|to|for|with|by|of|about|that|which|was|were|is|are|has|have|had|can|could|needs?|needed|"
+    r"required|necessary|beyond|here|"
+    r"at|since|as|so|worth|given|provided|added|found|and|or|on|new|else|further|additional|relevant|important|"
+    r"significant|"
+    r"informations?|facts?|details?|decisions?|changes?|preferences?|updates?|requests?|content|present|available|be|"
+    r"been|since|because|therefore|hence|none)\b|\)|\"|$)"
 )
 
 
