@@ -47,13 +47,21 @@ _TERMS_KEPT = 0.12  # of them
 _SHOWN = 5  # details that a reason names
 
 _PROMPT_LABELS = re.compile(
-    r"^[\W_]*(?:new messages|summary so far|(?:previous|old|current) summary|summary|new summary)[*_ ]*:|\(none yet\)"
+    r"^[ \t*_#>\[(-]{0,12}(?:new messages|summary so far|(?:previous|old|current) summary|summary|new summary)[*_ ]*:|"
+    r"\(none yet\)"
     r"|\{summary\}|\{messages\}|you keep the memory of a conversation|extend the summary so that it covers"
     r"|answer with the summary alone|answer NONE\b|keep what a later reply may depend on",
     re.MULTILINE | re.IGNORECASE,
 )
-_LEADING_LABEL = re.compile(r"\s*[\W_]*(?:new )?summary[*_ ]*:", re.IGNORECASE)
+_LEADING_LABEL = re.compile(r"[\W_]{0,40}(?:new )?summary[*_ ]*:", re.IGNORECASE)
 _SPEAKERS = "human|user|ai|assistant|system|tool|customer|agent|bot|chatbot"
+# A question to the reader at the end: of no one who reports.
+_ASKS = re.compile(
+    r"(?:^|[.!?]\s+|\n)[^.!?:\n\"“'‘„«]*\b(?:i|me|my|we|you|your|ich|mir|mich|du|dir|dich|je|moi|vous|te|usted|"
+    r"quieres|puedo|"
+    r"você|posso)\b[^.!?:\n]*\?\Z",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r"^(?:[^\W\d_][\w .()'-]{0,31}: |[\w.-]{1,64}\([\w.-]+=)", re.MULTILINE)
 
 
@@ -168,7 +176,9 @@ def _speakers(text: str, messages: Sequence[BaseMessage], previous: str) -> str:
     )
     known = set(previous.splitlines())
     lines = [line for line in text.splitlines() if line not in known and labels.match(line.casefold())]
-    return f"{Reason.CONTINUES}: {len(lines)} lines begin with a speaker" if len(lines) > 1 else ""
+    if len(lines) > 1:
+        return f"{Reason.CONTINUES}: {len(lines)} lines begin with a speaker"
+    return f"{Reason.CONTINUES}: it ends by asking something" if _ASKS.search(text.rstrip(" \n*\"”'")) else ""
 
 
 def _numbers(text: Text, source: Text) -> str:

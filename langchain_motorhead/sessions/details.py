@@ -16,13 +16,15 @@ from langchain_motorhead.sessions.number_words import spelled_numbers, spells_hu
 from langchain_motorhead.sessions.wording import content_terms, folded, language
 
 _DIGITS = re.compile(r"\d+")
-_JOINABLE = re.compile(r"\d+(?:[.,'’\s\u202f/:()-]{1,2}\d+)+")
+_JOINABLE = re.compile(r"(?<!\d)\d+(?:[.,'’\s\u202f/:()-]{1,2}\d+)+")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?!\d)")
 _CLOCK = re.compile(
     r"(?<!\d)(\d{1,2})(?=[:.h]\d\d(?!\d)|\s?(?:h|uhr|heures?|horas?|ore|uur|час\w*|時|时|点|點|시)(?![a-z]))"
 )
 _LIST_MARK = re.compile(r"^[ \t]*\d{1,3}[.)]\s", re.MULTILINE)
-_MAGNITUDE = re.compile(r"(\d+)(?:[.,](\d))?\s?(k|thousand|tausend|mil|mille|million|mio|m|万|萬|만|千)(?![a-z])")
+_MAGNITUDE = re.compile(
+    r"(?<!\d)(\d+)(?:[.,](\d))?\s?(k|thousand|tausend|mil|mille|million|mio|m|万|萬|만|千)(?![a-z])"
+)
 _POWERS = {"m": 10**6, "mio": 10**6, "million": 10**6, "万": 10**4, "萬": 10**4, "만": 10**4}
 _DECIMAL = re.compile(r"(\d{1,9})[.,](\d)")
 _LONGEST_NUMBER = 16  # digits
@@ -66,7 +68,7 @@ _WORD = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’-][^\W\d_]+)*")
 _BEGINNING = re.compile(r"(?:^|[.!?…:。！？|>\n\r\t([{\"“„«*#•-]|'\b)[\s\"'“„«(*¿¡_-]*$")
 _KATAKANA = re.compile(r"[ァ-ヴー]{2,}")
 _LABEL = re.compile(r"^[^\W\d_][\w .()'-]{0,31}: ", re.MULTILINE)
-_CALLED = re.compile(r"\[calls [\w.-]+\(|\b[\w.-]+\((?=[\w.-]+=)")
+_CALLED = re.compile(r"\[calls [\w.-]+\(|\b[\w.-]{1,64}\((?=[\w.-]+=)")
 _NO_NAMES = frozenset(
     "i i'm i'd i'll i've ok okay am pm usd eur ai tv id the a an he she they we you it this that there yes no thanks "
     "hi "
@@ -236,7 +238,11 @@ class Text:
 
     def says_hour(self, hour: int) -> bool:
         """Whether the text has an hour of the day, as it is or counted from noon or midnight."""
-        return self._has(hour) or self._has(hour % 12 or 12)
+        on_dial = hour % 12 or 12
+        to_next = not self._spelled.isdisjoint({30, 45}) and self._has(
+            on_dial % 12 + 1
+        )  # "halb acht", "quarter to five"
+        return self._has(hour) or self._has(on_dial) or to_next
 
     def _has(self, value: int) -> bool:
         return value == 0 or str(value) in self._groups or value in self._spelled

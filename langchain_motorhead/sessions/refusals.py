@@ -11,7 +11,8 @@ _HEAD = 240  # characters in which it must begin
 
 _NO = (
     r"(?:can ?not|can[’']?t|could(?: not|n[’']?t)|won[’']?t|will not|am (?:not able|unable)|[’']?m (?:not able|"
-    r"unable)|must (?:decline|refuse)|do(?:n[’']?t| not) (?:feel comfortable|see any|see the|have (?:the ability|access|"
+    r"unable)|must (?:decline|refuse)|do(?:n[’']?t| not) (?:feel comfortable|see any|see the|have (?:the ability|"
+    r"access|"
     r"enough)))"
 )
 _HELP = (
@@ -43,16 +44,28 @@ _PATTERNS = [
     r"){0,4}"
     r"(?:to summari[sz]e|provided|given|here|above|found)",
     r"it (?:is|would be) (?:not appropriate|inappropriate|unethical) for me",
+    r"i (?:really |truly |simply |just )(?:can ?not|can[’']?t|won[’']?t) \w+",
+    r"(?:your|this|the) (?:request|response|prompt|message|output) (?:was|has been|is) (?:flagged|filtered|blocked|"
+    r"rejected)",
+    r"(?:i need more (?:information|context)|(?:it )?(?:seems|looks|appears)(?: like| that)?)?[,. ]*(?:but )?(?:you "
+    r"(?:have not|haven[’']t|did"
+    r" not|didn[’']t) (?:provided?|shared?|given?|included?|pasted?)|there (?:are|is) no (?:messages?|conversation|"
+    r"text|content)|please provide)",
+    r"(?:hello|hi|hey|sure)?[!,. ]*(?:how (?:can|may) i (?:help|assist)|what (?:would|do) you (?:like|want) me to)",
     # German
     r"(?:es )?tut mir (?:\w+ )?leid\b.{0,40}?\b(?:ich|kann|diese|dabei|das)\b.{0,60}?\b(?:nicht|keine?n?)\b",
-    r"(?:entschuldigung|entschuldige|leider|sorry|verzeihung)\b[ ,.!]*(?:aber )?(?:ich (?:kann|darf|bin)|(?:kann|darf|"
+    r"(?:entschuldigung|entschuldige|leider|sorry|verzeihung)\b[ ,.!]*(?:aber )?(?:das |dies |dabei )?(?:ich (?:kann|"
+    r"darf|bin)|(?:kann|darf|"
     r"bin) ich)\b.{0,60}?\b(?:nicht|keine?n?)\b",
     r"ich (?:kann|darf|werde) (?:\w+ ){0,6}(?:nicht|keine?n?) (?:\w+ ){0,4}(?:helfen|zusammenfassen|bearbeiten|"
     r"beantworten|"
     r"erstellen|unterstutzen|weiterhelfen|behilflich|erfullen)",
+    r"ich bin (?:leider )?nicht in der lage",
     r"als (?:ein[e]? )?(?:ki\b|ki-|kunstliche intelligenz|sprachmodell)",
     # French
-    r"(?:je suis |je m[’']en )?(?:vraiment )?(?:desolee?|navree?|excuse)\b.{0,30}?\bje (?:ne )?(?:peux|puis|suis|"
+    r"(?:je suis |je m[’']en |je )?(?:vraiment )?(?:desolee?|navree?|excuse|regrette)\b.{0,30}?\bje (?:ne )?(?:peux|"
+    r"puis|"
+    r"suis|"
     r"pourrai)",
     r"je (?:ne|n[’'])\s?(?:peux|puis|suis) pas (?:\w+ ){0,4}(?:aider|resumer|repondre|fournir|traiter|capable|"
     r"autorise|en mesure|"
@@ -87,6 +100,7 @@ _PATTERNS = [
     r"(?:作为|作為|我是)(?:一个|一名|一款|個)?(?:ai|人工智能|语言模型|大语言模型|大型语言模型)",
     r"(?:申し訳|すみません|こめんなさい|ごめんなさい|恐れ入りますか|残念なから).{0,40}?(?:てきません|てきかねます|できません|いたしかねます|お答え|お手伝い|対応)",
     r"(?:お手伝い|要約|対応|お答え|提供)(?:を?する|は|を)?(?:こと|ことは)?(?:は|か)?(?:てきません|てきかねます|いたしかねます)",
+    r".{0,16}(?:要約|お手伝い|対応|回答)(?:する|を)?(?:こと|事)は?(?:てきません|てきかねます|ない)",
     r"(?:ai|人工知能|言語モテル).{0,10}?(?:として)",
     r"(?:죄송|미안|유감).{0,40}?(?:없습니다|없어요|어렵습니다|못합니다)",
     r"(?:도와|도움을|제공|요약|답변|처리).{0,12}?(?:수 없습니다|수 없어요|드릴 수 없)",

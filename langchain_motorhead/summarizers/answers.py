@@ -6,6 +6,7 @@ replace what it summarizes is `check_summary`'s to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
@@ -23,6 +24,9 @@ from langchain_motorhead.summarizers.reasoning import UnclosedReasoningError, wi
 # Where providers say how an answer ended, in `response_metadata`.
 _ENDS = ("finish_reason", "stop_reason", "done_reason", "stopReason", "finishReason", "completion_reason", "stop_type")
 _BLOCKED = ("prompt_feedback", "promptFeedback")
+# Characters. What is far longer than was asked for is no summary.
+_LONGEST = 32_000
+_GAP = re.compile(r"\s{40,}")
 _REASONING_BLOCKS = frozenset(
     "reasoning thinking redacted_thinking reasoning_content thought thoughts summary_text encrypted_reasoning".split()
 )
@@ -87,7 +91,9 @@ def _read_text(text: str) -> ParsedAnswer:
     if not text.strip():
         raise UnusableAnswerError(f"{Reason.EMPTY}: it says nothing")
     try:
-        answer = without_reasoning(text)
+        answer = _GAP.sub("\n\n", without_reasoning(_GAP.sub("\n\n", text.strip())))
+        if len(answer) > _LONGEST:
+            raise UnusableAnswerError(f"{Reason.TOO_LONG}: it has {len(answer):,} characters")
         inside = unwrapped(answer) if answer else ""
         if inside:
             inside = unwrapped(without_reasoning(inside))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 _NOUN = (
-    r"(?:summar(?:y|ies)|zusammenfassung|r[eé]sum[eé]|synth[eè]se|resumen|resumo|sum[aá]rio|riassunto|riepilogo|"
+    r"(?:summar(?:y|ies)|zusammenfassung|résumé|resumé|résume|synth[eè]se|resumen|resumo|sum[aá]rio|riassunto|"
+    r"riepilogo|"
     r"sommario|"
     r"samenvatting|резюме|краткое содержание|сводка|"
     r"摘要|总结|總結|概要|小结|要約|まとめ|サマリー?|요약(?:문|본)?|(?:ال)?ملخص|"
@@ -22,34 +24,47 @@ _SURE = (
 _HERE = (
     r"(?:here(?:[’']s| is| are)|below is|this is|the following is|hier (?:ist|sind|is)|voici|voilà|aquí (?:está|"
     r"tienes?)|este es|"
-    r"aqui está|ecco|вот|以下是|这是|以下は|다음은|إليك|यहाँ|यह)"
+    r"aqui está|ecco|вот|以下是|这是|以下は|以下が|다음은|إليك|यहाँ|यह)"
 )
 _WORD = r"(?:[^\W\d_]+(?:[-’'][^\W\d_]+)*)"
+_TALK = (
+    r"(?:conversation|chat|dialogue?|discussion|exchange|messages?|session|unterhaltung|gesprächs?|dialogs?|"
+    r"conversación|"
+    r"conversazione|conversa|gesprek|беседы|разговора|диалога)"
+)
 _END = r"\s*[*_]*\s*[:：]\s*[*_]*[ \t]*"
 _LABELS = [
     # Here is the updated summary of the conversation so far:
     re.compile(
         rf"{_SURE}{_HERE}[^\n:：.。]{{0,60}}?{_NOUN}[^\n:：.。]{{0,80}}?(?:{_END}|[.。][*_]*[ \t]*\n)", re.IGNORECASE
     ),
-    # New summary: / **Updated Summary:** / Summary of the conversation: / 更新后的摘要:
+    # New summary: / **Updated Summary:** / Summary of the conversation so far: / The new summary is:
     re.compile(
         rf"{_SURE}(?!(?:the|a|an|der|die|le|la|el|il|o) (?:user|human|customer|nutzer|utilisateur|usuario)\b)"
-        rf"(?:{_WORD} ){{0,3}}(?:[^\W\d_]{{0,6}}?){_NOUN}(?: (?:of|so far|update|updated|der|des|du|de|del|da|della|"
-        rf"van|mise? à|"
-        rf"mis à jour|actualizado|atualizado|aggiornato|المحدث)(?: {_WORD}){{0,4}})?(?: \([^)\n]{{0,40}}\))?{_END}",
+        rf"(?:{_WORD} ){{0,3}}(?:[^\W\d_]{{0,6}}?){_NOUN}(?: (?:so far|updated?|mise? à jour|mis à jour|actualizado|"
+        rf"atualizado|aggiornato|المحدث)|(?: {_WORD}){{1,2}} {_TALK}(?: so far)?)?(?: \([^)\n]{{0,40}}\))?"
+        rf"(?: is| lautet| est| es)?(?:{_END}|\s+[-–—]\s+)",
         re.IGNORECASE,
     ),
     re.compile(
-        rf"(?:final |my )?(?:answer|output|response|result|antwort|r[ée]ponse|respuesta|ответ|答案|回答){_END}",
+        rf"(?:(?:final |my )?answer|conversation so far|memory|output|response|antwort|r[ée]ponse|respuesta|ответ|答案|"
+        rf"回答){_END}",
         re.IGNORECASE,
     ),
+    # [Summary] 【摘要】
+    re.compile(rf"(?<=[\[【「]){_NOUN}[\]】」]\s*", re.IGNORECASE),
     # ## Summary, **Summary**, [Summary], 【摘要】 on a line of its own
     re.compile(
-        rf"(?:{_WORD} ){{0,2}}(?:[^\W\d_]{{0,6}}?){_NOUN}(?: {_WORD}){{0,3}}[ \t]*[*_\]】」=]*[ \t]*(?:\n+|$)",
+        rf"(?:{_WORD} ){{0,2}}(?:[^\W\d_]{{0,6}}?){_NOUN}(?: "
+        rf"{_WORD}){{0,3}}[ \t]*[*_\]】」=]*[ \t]*(?:\n[-=]{(3,)}[ \t]*)?(?:\n+|$)",
         re.IGNORECASE,
     ),
-    # Sure! / Certainly, on a line of its own
-    re.compile(r"(?:sure|certainly|of course|absolutely)(?: thing)?[!,.:]+\s*\n+", re.IGNORECASE),
+    # Sure! / Certainly, here you go: on a line of its own
+    re.compile(
+        r"(?:sure|certainly|of course|absolutely|okay|ok)(?: thing)?(?:[!,. ]+here (?:you go|it is|you "
+        r"are))?[!,.:]+\s*\n+",
+        re.IGNORECASE,
+    ),
 ]
 _ORNAMENT = re.compile(r"[\s*_#>=\[【「-]*(?=\S)")
 _FENCE = re.compile(r"(```+|~~~+)[ \t]*([\w+-]*)[ \t]*\n(.*?)(?:\n[ \t]*\1)?[ \t]*", re.DOTALL)
@@ -61,10 +76,26 @@ _TAGGED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»", "‘": "’", "「": "」", "『": "』", "`": "`"}
+_RULED = re.compile(r"(?:[-*_=]{3,}[ \t]*\n+)?(.*?)(?:\n+[-*_=]{3,})?", re.DOTALL)
+_BOXED = re.compile(r"\$*\\boxed\{(?:\\text\{)?([^{}]*)\}+\$*")
+_REASONED = re.compile(
+    r"[\W_]*(?:thoughts?|(?:my )?thinking(?: process)?|reasoning|analysis|chain of thought)[*_ ]*:", re.IGNORECASE
+)
+_CONCLUDED = re.compile(
+    r"^[\s*#_]*(?:(?:final|new|updated) )?(?:summary|answer)[*_ ]*:[*_]*", re.MULTILINE | re.IGNORECASE
+)
+_OFFER = re.compile(
+    r"\n+[ \t]*(?:(?:please )?let me know|i hope (?:this|that)|feel free|is there anything else|would you like me|"
+    r"if you (?:need|have|want|would)|lass(?:en sie)? mich wissen|n[’']hésitez pas|avísame|si necesitas)[^\n]*$",
+    re.IGNORECASE,
+)
+_QUOTE_MARKS = re.compile(r"^>[ \t]?", re.MULTILINE)
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
 _KEYS = re.compile(
     r"summar|zusammenfassung|resum|riassunto|samenvatting|摘要|总结|要約|요약|ملخص|सारांश|резюме", re.IGNORECASE
 )
 _TEXT_KEYS = ("text", "answer", "result", "content", "output", "response", "final", "memory", "message", "value")
+_HEAD = 300  # characters in which a label ends
 _ROUNDS = 6
 
 
@@ -79,13 +110,14 @@ def unwrapped(text: str) -> str | None:
     """
     for _ in range(_ROUNDS):
         before = text
-        text = _untagged(_unfenced(text.strip()))
+        text = _untagged(_unfenced(text.strip().strip(_INVISIBLE).strip()))
+        text = _OFFER.sub("", text)
         if (data := _parsed(text)) is not None:
             found = text_of_data(data)
             if found is None:
                 return None
             text = found
-        text = _unquoted(_unlabelled(text)).strip()
+        text = _unquoted(_unlabelled(_concluded(text))).strip()
         if text == before:
             break
     return text
@@ -106,10 +138,17 @@ def text_of_data(data: Any) -> str | None:
     return next((text for value in named if (text := text_of_data(value))), None)
 
 
+def _concluded(text: str) -> str:
+    """Return what follows the label of a summary in a text that begins with the label of reasoning."""
+    labels = list(_CONCLUDED.finditer(text)) if _REASONED.match(text) else []
+    return text[labels[-1].end() :] if labels else text
+
+
 def _unlabelled(text: str) -> str:
+    head = text[:_HEAD]
     for label in _LABELS:
-        ornament = _ORNAMENT.match(text)
-        if found := label.match(text, ornament.end() if ornament else 0):
+        ornament = _ORNAMENT.match(head)
+        if found := label.match(head, ornament.end() if ornament else 0):
             rest = text[found.end() :].strip()
             bold = "*" in text[: found.start()] or "*" in found[0]
             return rest.lstrip("*_").lstrip() if bold and rest.count("**") % 2 else rest
@@ -125,11 +164,14 @@ def _unfenced(text: str) -> str:
 
 def _untagged(text: str) -> str:
     tagged = _TAGGED.fullmatch(text)
-    return tagged[2].strip() if tagged and tagged[2].strip() else text
+    return tagged[2].strip() if tagged else text
 
 
 def _unquoted(text: str) -> str:
-    text = text.strip()
+    ruled, boxed = _RULED.fullmatch(text.strip()), _BOXED.fullmatch(text.strip())
+    text = (boxed or ruled or [text, text])[1].strip()
+    if all(line.startswith(">") for line in text.splitlines()):
+        text = _QUOTE_MARKS.sub("", text)
     for mark in ("**", "__"):
         if len(text) > 4 and text.startswith(mark) and text.endswith(mark) and text.count(mark) == 2:
             text = text[2:-2].strip()
@@ -147,4 +189,9 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):
+        pass
+    try:
+        data = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None
+    return data if isinstance(data, dict | list) else None

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 
-from langchain_motorhead.sessions.wording import folded
+from langchain_motorhead.sessions.wording import WIDE, folded, size
 
+_LONGEST_REST = 16  # characters of a language without spaces, after what says it
 _LONGEST = 220  # characters: a longer answer says something
 
 # All that an answer says, in any case, quoted or bracketed.
 _NONE = frozenset(
     folded(each)
     for each in (
-        "none|nothing|nil|null|n/a|na|n.a.|not applicable|no|no change|no changes|no update|no updates|unchanged|no "
+        "none|nothing|nil|null|no_new_information|nothing_new|no_change|no_update|n/a|na|n.a.|not applicable|no|no "
+        "change|no changes|no update|no updates|unchanged|no "
         "summary|"
         "empty|nothing new|nothing to add|nothing else|no new information|same|same as before|no addition|no "
         "additions|void|"
         "keine|keins|keiner|kein|nichts|nichts neues|keine änderung|keine änderungen|unverändert|nein|entfällt|"
-        "aucun|aucune|rien|rien de nouveau|néant|inchangé|inchangée|aucun changement|rien à ajouter|non|"
+        "aucun|aucune|rien|rien de nouveau|rien de neuf|néant|inchangé|inchangée|aucun changement|rien à ajouter|non|"
         "ninguno|ninguna|ningún|nada|nada nuevo|sin cambios|sin novedades|sin novedad|ningún cambio|nada que añadir|"
         "nenhum|nenhuma|nada de novo|sem alterações|sem mudanças|sem novidades|nada a acrescentar|não|"
         "nessuno|nessuna|niente|nulla|niente di nuovo|nessun cambiamento|nessuna novità|invariato|nulla di nuovo|"
@@ -50,30 +52,41 @@ _NEW = (
     r"notable|useful|factual|extra|noteworthy|material) (?:or |and |, )?){1,3}"
 )
 _ADVERBS = r"(?:(?:really|actually|simply|also|currently|essentially|basically|just|therefore|thus) )?"
-_THERE = (
-    rf"(?:there (?:is|are|was|were|[’']s) {_ADVERBS}|(?:the |these |those |this )?(?:(?:new|latest|recent|last|"
-    rf"provided|given|above|following) )*"
-    rf"(?:messages?|conversation|exchange|dialogue|content|text)s? (?:{_ADVERBS})(?:contains?|provides?|adds?|"
-    rf"includes?|ha[sv]e?|offers?|brings?|introduces?) |"
-    rf"(?:i|we) (?:have|see|find|found) |it (?:adds|contains) )"
+_SUBJECT = (
+    r"(?:the |these |those |this )?(?:(?:new|latest|recent|last|provided|given|above|following) )*"
+    r"(?:messages?|conversation|exchange|dialogue|content|text|turns?)s? "
 )
+_ADDS = (
+    rf"(?:{_SUBJECT}{_ADVERBS}(?:contains?|provides?|adds?|includes?|ha[sv]e?|offers?|brings?|introduces?) |it "
+    rf"adds )"
+)
+_THERE = rf"(?:there(?: is| are| was| were|[’']s) {_ADVERBS}|(?:i|we) (?:have|see|find|found) |{_ADDS})"
 _NO_NEWS = re.compile(
-    rf"(?:{_THERE})?no (?:{_NEW}(?:{_NEWS})?|{_NEWS})\b|(?:{_THERE})?nothing (?:{_NEW}|new|else|further|to (?:add|"
-    rf"update|report|"
-    rf"change|summari[sz]e|extend)|more|relevant|important|significant|(?:was |has |is |been )*(?:added|changed|"
-    rf"missing|new))\b|{_THERE}nothing\b"
+    rf"(?:{_THERE})?no (?:{_NEW}(?:{_NEWS})?|{_NEWS})\b|{_ADDS}nothing\b|(?:{_THERE})?nothing (?:{_NEW}|new|else|"
+    rf"further|"
+    r"more|relevant|important|significant|of (?:note|importance|substance|relevance|interest|significance)|"
+    r"to (?:add|update|report|change|summari[sz]e|extend)|(?:was |has |is |been )*(?:added|changed|missing|new))\b"
 )
 _IN_WORDS = [
     # English
+    rf"{_SUBJECT}(?:(?:are|is|were|was|contains?|consists? of|includes?) )?(?:just|only|merely|simply|nothing but) "
+    r"(?:(?:contain|consist of|include|are|a|an|some|simple|brief|short|polite|casual|more) )*(?:greetings?|small talk|"
+    r"pleasantries|thanks|thank|chit-?chat|courtes\w+|acknowledg\w+|confirmations?|farewells?|goodbyes?)",
     r"(?:the |these |those )?(?:(?:new|latest|recent|last|provided|given) )*(?:messages?|conversation|exchange)s? "
     r"(?:do(?:es)?|did)(?: not|n[’']t) "
     r"(?:add|contain|provide|include|introduce|bring|change|contribute|offer)",
-    rf"(?:the )?(?:(?:existing|previous|current|old|above|original) )?summary (?:so far )?(?:(?:remains|stays|is|has|"
-    rf"needs|does|should|can|doesn[’']t) )?"
-    rf"(?:still )?(?:{_ADVERBS})(?:the same|unchanged|not|no|up[- ]to[- ]date|current|complete|accurate|valid|remain|"
-    rf"stay|as it is|covers)",
+    rf"(?:the )?(?:(?:existing|previous|current|old|above|original) )?summary (?:so far |above )?(?:(?:remains|stays|"
+    rf"is|has|"
+    rf"needs|does|should|can|doesn[’']t|already|does not) )?"
+    rf"(?:still |already )?(?:{_ADVERBS})(?:the same|unchanged|not|no|up[- ]to[- ]date|current|complete|accurate|"
+    rf"valid|remain|"
+    rf"stay|as it is|need|change|covers|(?:covers|includes|reflects|contains) (?:everything|all))",
     r"(?:i (?:do not|don[’']t) have|there (?:isn[’']t|is not|aren[’']t|are not)) (?:anything|any)\b",
     r"same (?:summary )?as (?:before|above)",
+    r"no (?:need to (?:update|change|extend|add)|(?:summary )?(?:update|change|addition|extension)s?\b)|not needed|"
+    r"nothing worth",
+    r"none of (?:the |these )?(?:new |latest |recent )?messages? (?:\w+ )?"
+    r"(?:adds?|contains?|provides?|brings?|changes?|has|have|is|are)",
     # German
     r"(?:es (?:gibt|gab|liegen|wurden?) |(?:die|in den) (?:neuen )?nachrichten (?:enthalten|bringen|fugen|liefern|"
     r"gibt es) (?:der zusammenfassung )?)?"
@@ -85,10 +98,14 @@ _IN_WORDS = [
     r"aucune?s?|pas de?) "
     r"(?:\w+ )?(?:nouve\w+|a ajouter|information\w*|changement\w*|de plus|element\w*|ajout\w*|modification\w*|"
     r"supplementaire\w*)",
+    r"les (?:nouveaux |derniers )?messages (?:n[’']|ne )(?:ajoutent|apportent|contiennent) (?:rien|aucune?|pas)",
     r"le resume (?:reste|est|demeure|ne change|n[’'])",
     # Spanish, Portuguese, Italian
     r"(?:no hay|no existe|no se \w+|los (?:nuevos )?mensajes(?: nuevos)? no \w+|sin|nada|ninguna?)\b(?: \w+){0,3}? ?"
     r"(?:nuev\w+|informacion|cambios?|novedad\w*|anadir|agregar|adicional\w*|relevante\w*|modificacion\w*)",
+    r"(?:los (?:nuevos |ultimos )?mensajes(?: nuevos)?|as (?:novas )?mensagens|i (?:nuovi )?messaggi) (?:no|nao|non) "
+    r"\w+ "
+    r"(?:nada|nulla|niente)",
     r"el resumen (?:no cambia|sigue|permanece|se mantiene|queda|es el mismo)",
     r"(?:nao ha|nao existe\w*|as (?:novas )?mensagens nao \w+|sem|nada|nenhuma?)\b(?: \w+){0,3}? ?"
     r"(?:nov[oa]s?|informac\w+|alterac\w+|mudanc\w+|acrescentar|adicionar|adicional\w*|relevante\w*|novidades)",
@@ -103,15 +120,17 @@ _IN_WORDS = [
     r"(?:brak|nie ma|nic)\b(?: \w+)? (?:now\w+|zmian|informacji|do dodania)",
     r"(?:новые сообщения |в новых сообщениях )?(?:нет|ничего|не (?:содержат|добавляют|содержится)|никак\w+)(?: \w+)? "
     r"(?:нов\w+|информац\w+|изменени\w+|не добав\w+|добавить|значим\w+)",
+    r"(?:нов\w+|дополнительн\w+|значим\w+) (?:информаци\w+|сведени\w+|данн\w+|факт\w+|детал\w+) нет",
     r"(?:нечего (?:добавить|добавлять)|без изменений|(?:резюме|сводка) (?:остается|не изменил\w+|без изменений))",
     # Chinese, Japanese, Korean, Arabic, Hindi, as `folded` writes them
-    r"(?:新消息|新的消息|对话|以上消息|这些消息)?(?:中|里)?(?:并)?(?:没有|沒有|无|無|未|不)(?:任何|提供|包含|添加|增加|带来|需要?|有)*"
-    r"(?:新|更新|变化|變化|补充|補充|新增|改变|添加|额外|其他|实质)",
+    r"(?:新消息|新的消息|对话|以上消息|这些消息)?(?:中|里)?(?:并)?(?:没有|沒有|无|無|未|不)(?:任何|什么|提供|包含|添加|增加|带来|需要?|有)*"
+    r"(?:(?:新|额外|其他|更多|实质性?|重要|相关)的?(?:信息|資訊|资讯|内容|內容|消息|事实|细节|要点|东西|进展|变化)|更新|变化|變化|"
+    r"补充|補充|新增|改变|(?<=[加充要])的|添加|新的?(?=。|$))",
     r"(?:摘要|总结|總結|概要)(?:保持|维持|維持|没有|无需|無需|不需要|仍然|无)(?:不变|不變|变化|更新|修改|改变|原样)?",
     r".{0,16}(?:情報|内容|事項|変更|追加|点|もの|要素|こと)(?:は|か|も)?(?:特に)?(?:ありません|なし|ない|ございません|含まれていません)",
     r"要約(?:に|は)(?:変更|変化|そのまま|追加)(?:は|か)?(?:ありません|なし|てす)?",
     r".{0,16}(?:정보|내용|사항|변경|변화|추가|것)(?:가|이|은|는|도|할)?\s?(?:\w{1,4} )?(?:없|포함되어 있지 않)",
-    r"(?:لا (?:توجد|يوجد|تحتوي|تضيف|شيء))(?: \w+){0,3} ?(?:جديد\w*|معلومات|تغيير\w*|اضاف\w*)",
+    r"(?:لا (?:توجد|يوجد|تحتوي|تضيف|شيء)|ليس هناك|ليست هناك)(?: \w+){0,3} ?(?:جديد\w*|معلومات|تغيير\w*|اضاف\w*)",
     r"(?:الملخص) (?:يبقى|لم يتغير|كما هو)",
 ]
 _WORDS = re.compile("|".join(f"(?:{pattern})" for pattern in _IN_WORDS))
@@ -125,6 +144,8 @@ _TAG_OR_BRACKET = re.compile(r"^[\s\W_]*(.*?)[\s\W_]*$", re.DOTALL)
 _WITH_REASON = re.compile(
     r"^[\W_]*(NONE|N/A|NIL|NULL|none|None)[\"'`*_)\]>”’]*\s*(?:[-–—:;,.(]|because\b|as\b|since\b|\n)", re.DOTALL
 )
+_FIRST_WORD = re.compile(r"[\W_]*([^\W\d_]+)[\"'`*_)\]>”’]*\s*(?:[-–—:;,.(。：，、]|\n)(.*)", re.DOTALL)
+_WIDE = re.compile(f"[{WIDE}]")
 _SHARED = frozenset("none ai human user assistant llm ok okay summary i".split())
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w’'-]+")
 _ADDRESSED = re.compile(r"(?:let me know|feel free|please)\b.*$", re.IGNORECASE | re.DOTALL)
@@ -139,15 +160,25 @@ def says_nothing_new(text: str) -> bool:
         text: An answer without reasoning and label.
     """
     text = text.strip()
+    if size(text) > _LONGEST:
+        return False
     bare = _bare(text)
-    if bare in _NONE or bare.strip("/") in _NONE:
+    if (
+        bare in _NONE
+        or bare.strip("/") in _NONE
+        or ((words := set(re.split(r"\W+", bare))) <= _NONE and len(words) == 1)
+    ):
         return True
-    if len(text) > _LONGEST or _BUT.search(folded(text)):
+    if _BUT.search(folded(text)):
         return False
     if reason := _WITH_REASON.match(text):
         rest = text[reason.end() :].strip()
         # In capitals it is the word that was asked for, whatever the reason says.
         return not rest or reason[1].isupper() or _denies(rest)
+    if (reason := _FIRST_WORD.match(text)) and folded(reason[1]) in _NONE:
+        rest = reason[2].strip()
+        plain = reason[1].isupper() and len(reason[1]) > 3 and not any(character.isdigit() for character in rest)
+        return plain or _denies(rest)
     return _denies(text)
 
 
@@ -168,7 +199,7 @@ def _denies(text: str) -> bool:
     if match is None:
         return False
     rest = plain[match.end() :]
-    if re.search(r"[;；:：]", rest):
+    if re.search(r"[;；:：]", rest) or (_WIDE.search(plain) and len(rest) > _LONGEST_REST):
         return False
     tail, _, after = re.sub(r"[.!?。！？]\s*", "\n", rest, count=1).partition("\n")
     if after.strip() and not _repeats_it(after.strip()):
@@ -189,7 +220,8 @@ _TAIL = re.compile(
     r"required|necessary|beyond|here|"
     r"at|since|as|so|worth|given|provided|added|found|and|or|on|new|else|further|additional|relevant|important|"
     r"significant|"
-    r"informations?|facts?|details?|decisions?|changes?|preferences?|updates?|requests?|content|present|available|be|"
+    r"informations?|facts?|details?|decisions?|changes?|preferences?|updates?|happened|said|mentioned|discussed|"
+    r"shared|occurred|requests?|content|present|available|be|"
     r"been|since|because|therefore|hence|none)\b|\)|\"|$)"
 )
 

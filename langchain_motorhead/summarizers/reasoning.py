@@ -6,7 +6,7 @@ import re
 
 _NAMES = (
     r"(?:[\w-]+[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflections?|scratch_?pad|"
-    r"inner_?monologue|chain_of_thought|cot|deliberation)"
+    r"inner_?monologue|chain_of_thought|cot|details|plan(?:ning)?|deliberation)"
 )
 _ATTRIBUTES = r"(?:\s+[^<>\[\]◁▷\n]{0,200})?"
 _TAG = re.compile(
@@ -19,12 +19,16 @@ _TAG = re.compile(
 _FINAL = re.compile(r"<\|channel\|?>\s*final\b.*?<\|message\|>", re.IGNORECASE | re.DOTALL)
 _CHANNEL = re.compile(r"\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|?>\s*(\w+)", re.IGNORECASE)
 _PLAIN_CHANNELS = re.compile(r"\s*analysis(?=[\s\W]|[A-Z]).*?assistant\s?final(?=[\s\W]|[A-Z])", re.DOTALL)
-_THOUGHT_CHANNEL = re.compile(r"\s*<\|channel>\s*thought\b.*?<channel\|>", re.IGNORECASE | re.DOTALL)
+_THOUGHT_CHANNEL = re.compile(
+    r"\s*(?:<\|channel>\s*thought\b.*?<channel\|>|<unused94>.*?<unused95>|<!--.*?-->)", re.IGNORECASE | re.DOTALL
+)
 _MARKER = re.compile(
-    r"<\|(?:start|end|return|message|channel|eot_id|im_end|im_start|endoftext|begin_of_solution|end_of_solution|"
+    r"<\|(?:im_start|start)\|>\s*assistant\s*|<\|(?:start|end|return|message|channel|eot_id|im_end|im_start|endoftext|"
+    r"begin_of_solution|end_of_solution|"
     r"start_response|end_response|end_of_text|begin_of_text)\|>|</?s>(?=\s*$)|<end_of_turn>",
     re.IGNORECASE,
 )
+_NEAR = 8  # characters before a tag
 _ENDED = re.compile(r"(?:^|[.!?…:。！？)\"'”*\n])[ \t]*$")  # a thought, before a lone closing tag
 _CODE = re.compile(r"^(```+|~~~+).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 
@@ -85,7 +89,7 @@ def _opens(tag: re.Match[str]) -> bool:
 
 
 def _begins_line(text: str, at: int) -> bool:
-    return not text[:at].rpartition("\n")[2].strip()
+    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
 
 
 def _closed(text: str, opening: re.Match[str]) -> int:
@@ -108,4 +112,5 @@ def _ends_thought(text: str, start: int, tag: re.Match[str]) -> bool:
     """Whether a closing tag without an opening one ends a thought, and is not mentioned in a sentence."""
     if text[tag.end() : tag.end() + 1] in ("`", "'", '"', "”"):
         return False
-    return _ENDED.search(text, start, tag.start()) is not None or text[tag.end() : tag.end() + 1] == "\n"
+    before = text[max(start, tag.start() - _NEAR) : tag.start()]
+    return _ENDED.search(before) is not None or text[tag.end() : tag.end() + 1] == "\n"
