@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from langchain_motorhead.sessions.dates import DATE_WORDS, begins_sentence, dates_of
 from langchain_motorhead.sessions.number_words import spelled_numbers, spells_hundreds, spells_thousands
 from langchain_motorhead.sessions.wording import content_terms, folded, language
 
@@ -29,43 +30,7 @@ _POWERS = {"m": 10**6, "mio": 10**6, "million": 10**6, "万": 10**4, "萬": 10**
 _DECIMAL = re.compile(r"(\d{1,9})[.,](\d)")
 _LONGEST_NUMBER = 16  # digits
 _MOST_JOINED = 4  # groups of digits, as of a phone number
-
-_MONTHS = (
-    "january januar janvier enero janeiro gennaio januari января|february februar fevrier febrero fevereiro febbraio "
-    "februari февраля|march marz mars marzo marco maart марта|april avril abril aprile апреля|may mai mayo maio maggio "
-    "mei мая|june juni juin junio junho giugno июня|july juli juillet julio julho luglio июля|august aout agosto "
-    "augustus августа|september septembre septiembre setembro settembre сентября|october oktober octobre octubre "
-    "outubro ottobre октября|november novembre noviembre novembro ноября|december dezember decembre diciembre "
-    "dezembro dicembre декабря"
-)
-_SHORT_MONTHS = "jan|feb|mar|apr||jun|jul|aug|sep sept|oct okt|nov|dec dez"
-_WEEKDAYS = (
-    "monday montag lundi lunes segunda-feira lunedi maandag понедельник|tuesday dienstag mardi martes terca-feira "
-    "martedi dinsdag вторник|wednesday mittwoch mercredi miercoles quarta-feira mercoledi woensdag среда среду|"
-    "thursday "
-    "donnerstag jeudi jueves quinta-feira giovedi donderdag четверг|friday freitag vendredi viernes sexta-feira "
-    "venerdi "
-    "vrijdag пятница пятницу|saturday samstag sonnabend samedi sabado sabato zaterdag суббота субботу|sunday sonntag "
-    "dimanche domingo domenica zondag воскресенье"
-)
-_MONTH = {word: at for at, words in enumerate(_MONTHS.split("|"), 1) for word in words.split()}
-_SHORT_MONTH = {word: at for at, words in enumerate(_SHORT_MONTHS.split("|"), 1) for word in words.split()}
-_WEEKDAY = {word: at for at, words in enumerate(_WEEKDAYS.split("|"), 1) for word in words.split()}
-_ALSO_WORDS = {"may", "march", "mars", "mai", "marco"}  # months in lower case only beside a number
-_DATE_WORD = re.compile(r"[^\W\d_]+(?:-feira)?")
-_BESIDE_DIGIT = re.compile(r"\d(?:st|nd|rd|th)?\.?,?\s(?:of |de |di )?$")
-_ISO = re.compile(r"\b\d{4}-(\d\d)-\d\d\b")
-_CJK_MONTH = re.compile(r"(\d{1,2})\s?[月월]")
-_CJK_DAY = re.compile(r"(?:星期|周|週|礼拜)([一二三四五六日天])|([月火水木金土日])曜|([월화수목금토일])요일")
-_CJK_DAYS = {
-    each: at
-    for at, days in enumerate("一月월|二火화|三水수|四木목|五金금|六土토|日天일".split("|"), 1)
-    for each in days
-}
-
 _WORD = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’-][^\W\d_]+)*")
-# Before the first word of a sentence, a line, a quotation or a value.
-_BEGINNING = re.compile(r"(?:^|[.!?…:。！？|>\n\r\t([{\"“„«*#•-]|'\b)[\s\"'“„«(*¿¡_-]*$")
 _KATAKANA = re.compile(r"[ァ-ヴー]{2,}")
 _LABEL = re.compile(r"^[^\W\d_][\w .()'-]{0,31}: ", re.MULTILINE)
 _CALLED = re.compile(r"\[calls [\w.-]+\(|\b[\w.-]{1,64}\((?=[\w.-]+=)")
@@ -126,19 +91,7 @@ class Text:
     @cached_property
     def dates(self) -> frozenset[str]:
         """Months and weekdays."""
-        months = [*_ISO.findall(self.plain), *_CJK_MONTH.findall(self.plain)]
-        found = {f"month {int(each)}" for each in months if 1 <= int(each) <= 12}
-        found |= {f"weekday {_CJK_DAYS[''.join(each)]}" for each in _CJK_DAY.findall(self.plain)}
-        for match in _DATE_WORD.finditer(self.plain):
-            word = match[0]
-            if number := _MONTH.get(word):
-                if word not in _ALSO_WORDS or self._is_month(match):
-                    found.add(f"month {number}")
-            elif (number := _SHORT_MONTH.get(word)) and self._near_digit(match):
-                found.add(f"month {number}")
-            elif number := _WEEKDAY.get(word):
-                found.add(f"weekday {number}")
-        return frozenset(found)
+        return dates_of(self.text, self.plain)
 
     @cached_property
     def numbers(self) -> frozenset[str]:
@@ -166,8 +119,8 @@ class Text:
             word = match[0]
             if len(word) > 1 and word[0].isupper():
                 plain = folded(word).removesuffix("'s").removesuffix("’s")
-                if plain not in _NO_NAMES and plain not in _MONTH and plain not in _WEEKDAY:
-                    begins = _BEGINNING.search(text, max(0, match.start() - 8), match.start()) is not None
+                if plain not in _NO_NAMES and plain not in DATE_WORDS:
+                    begins = begins_sentence(text, match.start())
                     found.add((plain, begins))
         return frozenset(found)
 
@@ -257,18 +210,6 @@ class Text:
             return value // 1000 < 10 or self._has(value // 1000) or value % 1_000_000 == 0
         spelled = self._spelled
         return 1000 <= value < 10_000 and value // 100 in spelled and (value % 100 in spelled or value % 100 < 10)
-
-    def _is_month(self, match: re.Match[str]) -> bool:
-        capital = len(self.plain) == len(self.text) and self.text[match.start()].isupper()
-        begins = _BEGINNING.search(self.plain, max(0, match.start() - 8), match.start()) is not None
-        return (capital and not begins) or self._near_digit(match)
-
-    def _near_digit(self, match: re.Match[str]) -> bool:
-        after = self.plain[match.end() : match.end() + 4].lstrip(". ")
-        return (
-            after[:1].isdigit()
-            or _BESIDE_DIGIT.search(self.plain, max(0, match.start() - 8), match.start()) is not None
-        )
 
 
 def _joined(plain: str) -> set[str]:

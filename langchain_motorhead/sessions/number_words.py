@@ -37,7 +37,7 @@ _TEENS = {
     19: "nineteen neunzehn dix-neuf diecinueve dezenove dezanove diciannove negentien девятнадцать",
 }
 _TENS = {  # by how they begin
-    20: "twenty twentie veinte veinti vinte venti ventu vento двадцат عشرون عشرين बीस",
+    20: "twenty twentie vingt veinte veinti vinte venti ventu vento двадцат عشرون عشرين बीस",
     30: "thirty thirtie trente treinta trinta trenta trentu trento тридцат ثلاثون ثلاثين तीस",
     40: "forty fortie quarante cuarenta quarenta quaranta сорок اربعون اربعين चालीस",
     50: "fifty fiftie cinquante cincuenta cinquenta cinquanta пятьдесят خمسون خمسين पचास",

@@ -70,16 +70,17 @@ _MARKERS = {
 }
 
 
-class _Marks(dict[int, int | None]):
-    """For `str.translate`: drops combining marks. Remembers each character that it met."""
+class _Plain(dict[int, int | None]):
+    """For `str.translate`: drops combining marks, makes digits plain. Remembers each character that it met."""
 
     def __missing__(self, code: int) -> int | None:
-        kept = None if unicodedata.category(chr(code))[0] == "M" else code
-        self[code] = kept
-        return kept
+        digit, is_mark = unicodedata.decimal(chr(code), None), unicodedata.category(chr(code))[0] == "M"
+        plain = None if is_mark else code if digit is None else ord("0") + digit
+        self[code] = plain
+        return plain
 
 
-_WITHOUT_MARKS = _Marks()
+_PLAIN = _Plain()
 
 
 def folded(text: str) -> str:
@@ -87,7 +88,7 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", apart.translate(_WITHOUT_MARKS))
+    return unicodedata.normalize("NFC", apart.translate(_PLAIN))
 
 
 def size(text: str) -> int:
