@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.messages.text import speaker, transcript
 from langchain_motorhead.sessions.details import Details, Text, unsaid_numbers
 from langchain_motorhead.sessions.endings import Ending, ending_of
 from langchain_motorhead.sessions.refusals import is_refusal
@@ -25,7 +26,6 @@ from langchain_motorhead.sessions.wording import (
     size,
     windows,
 )
-from langchain_motorhead.transcript import speaker, transcript
 
 _LARGEST = 0.6  # of the messages
 _ALWAYS_SHORT = 240  # characters: a summary of a few short messages may be as long as this

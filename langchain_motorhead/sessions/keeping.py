@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.sessions.details import Details, Text
-from langchain_motorhead.transcript import transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from langchain_motorhead.sentences import Sentence, read_summary, write
 from langchain_motorhead.sessions.details import Text
+from langchain_motorhead.summarizers.sentences import Sentence, read_summary, write
 
 _ENOUGH = 0.5  # of the numbers, dates and names of the extract
 
