@@ -1,0 +1,82 @@
+"""Months and weekdays that a text names, in the languages that chats are mostly in. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_MONTHS = (
+    "january januar janvier enero janeiro gennaio januari января|february februar fevrier febrero fevereiro febbraio "
+    "februari февраля|march marz mars marzo marco maart марта|april avril abril aprile апреля|may mai mayo maio maggio "
+    "mei мая|june juni juin junio junho giugno июня|july juli juillet julio julho luglio июля|august aout agosto "
+    "augustus августа|september septembre septiembre setembro settembre сентября|october oktober octobre octubre "
+    "outubro ottobre октября|november novembre noviembre novembro ноября|december dezember decembre diciembre "
+    "dezembro dicembre декабря"
+)
+_SHORT_MONTHS = "jan|feb|mar|apr||jun|jul|aug|sep sept|oct okt|nov|dec dez"
+_WEEKDAYS = (
+    "monday montag lundi lunes segunda-feira lunedi maandag понедельник|tuesday dienstag mardi martes terca-feira "
+    "martedi dinsdag вторник|wednesday mittwoch mercredi miercoles quarta-feira mercoledi woensdag среда среду|"
+    "thursday "
+    "donnerstag jeudi jueves quinta-feira giovedi donderdag четверг|friday freitag vendredi viernes sexta-feira "
+    "venerdi "
+    "vrijdag пятница пятницу|saturday samstag sonnabend samedi sabado sabato zaterdag суббота субботу|sunday sonntag "
+    "dimanche domingo domenica zondag воскресенье"
+)
+_MONTH = {word: at for at, words in enumerate(_MONTHS.split("|"), 1) for word in words.split()}
+_SHORT_MONTH = {word: at for at, words in enumerate(_SHORT_MONTHS.split("|"), 1) for word in words.split()}
+_WEEKDAY = {word: at for at, words in enumerate(_WEEKDAYS.split("|"), 1) for word in words.split()}
+_ALSO_WORDS = {"may", "march", "mars", "mai", "marco"}  # months in lower case only beside a number
+_DATE_WORD = re.compile(r"[^\W\d_]+(?:-feira)?")
+_BESIDE_DIGIT = re.compile(r"\d(?:st|nd|rd|th)?\.?,?\s(?:of |de |di )?$")
+_ISO = re.compile(r"\b\d{4}-(\d\d)-\d\d\b")
+_CJK_MONTH = re.compile(r"(\d{1,2})\s?[月월]")
+_CJK_DAY = re.compile(r"(?:星期|周|週|礼拜)([一二三四五六日天])|([月火水木金土日])曜|([월화수목금토일])요일")
+_CJK_DAYS = {
+    each: at
+    for at, days in enumerate("一月월|二火화|三水수|四木목|五金금|六土토|日天일".split("|"), 1)
+    for each in days
+}
+
+DATE_WORDS = frozenset(_MONTH) | frozenset(_WEEKDAY)
+"""Names of months and weekdays, in lower case without accents."""
+# Before the first word of a sentence, a line, a quotation or a value.
+_BEGINNING = re.compile(r"(?:^|[.!?…:。！？|>\n\r\t([{\"“„«*#•-]|'\b)[\s\"'“„«(*¿¡_-]*$")
+_LOOK_BACK = 8  # characters
+
+
+def dates_of(text: str, plain: str) -> frozenset[str]:
+    """Return the months and weekdays of a text, as `month 3` and `weekday 1`.
+
+    Args:
+        text: The text.
+        plain: The same as `folded` returns it.
+    """
+    months = [*_ISO.findall(plain), *_CJK_MONTH.findall(plain)]
+    found = {f"month {int(each)}" for each in months if 1 <= int(each) <= 12}
+    found |= {f"weekday {_CJK_DAYS[''.join(each)]}" for each in _CJK_DAY.findall(plain)}
+    for match in _DATE_WORD.finditer(plain):
+        word = match[0]
+        if number := _MONTH.get(word):
+            if word not in _ALSO_WORDS or _is_month(match, text, plain):
+                found.add(f"month {number}")
+        elif (number := _SHORT_MONTH.get(word)) and _near_digit(match, plain):
+            found.add(f"month {number}")
+        elif number := _WEEKDAY.get(word):
+            found.add(f"weekday {number}")
+    return frozenset(found)
+
+
+def begins_sentence(text: str, at: int) -> bool:
+    """Whether the word at a position is the first of a sentence, a line, a quotation or a value."""
+    return _BEGINNING.search(text, max(0, at - _LOOK_BACK), at) is not None
+
+
+def _is_month(match: re.Match[str], text: str, plain: str) -> bool:
+    capital = len(plain) == len(text) and text[match.start()].isupper()
+    return (capital and not begins_sentence(plain, match.start())) or _near_digit(match, plain)
+
+
+def _near_digit(match: re.Match[str], plain: str) -> bool:
+    after = plain[match.end() : match.end() + 4].lstrip(". ")
+    before = plain[max(0, match.start() - _LOOK_BACK) : match.start()]
+    return after[:1].isdigit() or _BESIDE_DIGIT.search(before) is not None
