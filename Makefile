@@ -30,9 +30,10 @@ test-fast: $(STAMP) ## Run the tests that need no server and no other process, i
 
 check: lint types audit test ## Lint, format, types, known vulnerabilities and tests: what CI runs
 
-lint: $(STAMP) ## Check style and format
+lint: $(STAMP) ## Check style, format, and which room imports which
 	@$(RUN)ruff check .
 	@$(RUN)ruff format --check .
+	@$(RUN)lint-imports --no-cache
 
 types: $(STAMP) ## Check types
 	@$(RUN)mypy
