@@ -791,14 +791,14 @@ async def test_calls_give_a_vector_for_each_text(embed: Both) -> None:
 async def test_other_answers_than_vectors(embed: Both, answer: Any) -> None:
     """What is not one vector of finite numbers for each text, all of one length, is the model's failure."""
     model = embed.kind(answer if answer is not None else ...)
-    with pytest.raises(EmbeddingError, match=r"^the embedding model gave "):
+    with pytest.raises(EmbeddingError, match=r"^the embedding model returned "):
         await embed(model, "a", "b")
 
 
 @pytest.mark.parametrize("answer", [[[]], [[math.nan]], [["a"]], [7.0]], ids=repr)
 async def test_other_answers_than_a_vector_of_a_query(embed: Both, answer: Any) -> None:
     """The vector of a query has to be one as well."""
-    with pytest.raises(EmbeddingError, match=r"^the embedding model gave "):
+    with pytest.raises(EmbeddingError, match=r"^the embedding model returned "):
         await embed(embed.kind(answer), "a", query=True)
 
 
@@ -903,7 +903,7 @@ def test_a_name_that_cannot_be_made(named: str, monkeypatch: pytest.MonkeyPatch)
     """A name that is none, or whose package or key is missing, is refused with the reason and what to give instead."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(
-        InvalidInputError, match=r"cannot be made into an embedding model .*give the model itself"
+        InvalidInputError, match=r"this embedding model could not be created .*give the model itself"
     ) as caught:
         resolve_embeddings(named)
     assert repr(named) in str(caught.value)

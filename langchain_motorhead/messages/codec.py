@@ -1,7 +1,7 @@
 """The message codec: a message to the bytes that are stored, and back.
 
-A stored message is one JSON object. It has the two fields of Motorhead's REST API, as `{"role": "Human", "content":
-"hi"}`, and LangChain's further fields where they differ from their defaults. `json_values.py` tags values that JSON cannot
+A stored message is one JSON object. It has the two fields of Motorhead's REST API, `role` and `content`, and
+LangChain's further fields where they differ from their defaults. `json_values.py` tags values that JSON cannot
 express. A stored message never names a class to import: its role, or a `type` from a fixed table, selects the class.
 
 This module knows message classes and roles. It knows nothing of Redis or of sessions.

@@ -30,7 +30,7 @@ def fingerprints(ids: Sequence[str | None]) -> str:
 
 
 def origin_epochs(ids: Sequence[str | None]) -> str:
-    """Return the epochs of the sessions that derived these ids, joined into one string; zeros for an id of another form.
+    """Return the epochs of the sessions that derived these ids, joined into one string; zeros for any other id.
 
     The result is empty if no id was derived.
     """
