@@ -42,7 +42,7 @@ from langchain_motorhead.recall import search_operations
 from langchain_motorhead.recall.index import Indexer, set_up
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime import retry_queue
-from langchain_motorhead.search_index.queries import DISTANCE, Answer, Match
+from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply
 from langchain_motorhead.storage.keys import session_keys, to_tag
 from langchain_motorhead.storage.operation import Operation
 
@@ -1027,7 +1027,7 @@ def test_documents_that_expire_while_they_are_searched(reply: Any) -> None:
     """What is in the index still, but expired, so that the module gives no fields of it, is passed over."""
     nothing = [None] * 4
     found, _ = search_operations.search("n", [("query",)], DISTANCE).read([nothing, reply, nothing])
-    assert found == [Answer([Match("there", 0.5, {"name": "Bob"})], 2)]
+    assert found == [SearchReply([Match("there", 0.5, {"name": "Bob"})], 2)]
 
 
 def test_a_session_that_gets_a_ttl_later_leaves_nothing(

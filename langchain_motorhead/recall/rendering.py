@@ -1,4 +1,4 @@
-"""Write search results as text for a model."""
+"""Rendering: search results as text for a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langchain_motorhead.recall.query import Hit
 
 
 def as_lines(documents: Sequence[Document]) -> str:
-    """Write what a retriever found as text for a model: when it was said, and by whom."""
+    """Return documents of a retriever as lines of text, each with its time and speaker."""
     return "\n".join(_dated(each) for each in documents)
 
 
@@ -20,7 +20,7 @@ def _dated(document: Document) -> str:
 
 
 def _shown(document: Document) -> str:
-    if "message_ids" in document.metadata:  # with its neighbors, it names the speakers itself
+    if "message_ids" in document.metadata:  # a text with neighbors already names its speakers
         return document.page_content
     return f"{document.metadata['name'] or _role(document.metadata['role'])}: {document.page_content}"
 
