@@ -30,7 +30,8 @@ def test_sock_is_the_socket(url: str) -> None:
 async def test_writer_has_the_socket(url: str) -> None:
     """An async connection keeps a stream writer in `_writer`, which knows its socket, and None while not connected."""
     async with redis.asyncio.Redis.from_url(url) as client:
-        connection: Any = await client.connection_pool.get_connection()
+        pool: Any = client.connection_pool
+        connection = await pool.get_connection()
         assert connection._writer.get_extra_info("socket").fileno() >= 0
         await connection.disconnect()
         assert connection._writer is None
