@@ -903,7 +903,7 @@ def test_a_name_that_cannot_be_made(named: str, monkeypatch: pytest.MonkeyPatch)
     """A name that is none, or whose package or key is missing, is refused with the reason and what to give instead."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(
-        InvalidInputError, match=r"this embedding model could not be created .*give the model itself"
+        InvalidInputError, match=r"cannot be used as an embedding model .*give the model itself"
     ) as caught:
         resolve_embeddings(named)
     assert repr(named) in str(caught.value)

@@ -127,7 +127,7 @@ def resolve_embeddings(embeddings: object) -> Embeddings:
         except Exception as error:
             why = " ".join(str(error).split())
             raise InvalidInputError(
-                f"embeddings={embeddings!r}: this embedding model could not be created ({why}). Give a name that "
+                f"embeddings={embeddings!r} cannot be used as an embedding model ({why}). Give a name that "
                 'init_embeddings accepts, such as "openai:text-embedding-3-small", with its package installed and its '
                 "key set, or give the model itself"
             ) from error

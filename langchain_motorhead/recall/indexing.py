@@ -95,8 +95,8 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
             generation,
         ):  # no other worker made progress either
             raise EmbeddingMismatchError(
-                f"session {keys.session_id!r} has documents of a later index than the described one of namespace "
-                f"{keys.namespace!r}. Call Motorhead.reindex()"
+                f"session {keys.session_id!r} has documents of a later index of namespace {keys.namespace!r} than the "
+                "described one. Call Motorhead.reindex()"
             )
         if left is None:
             refused = (seen.epoch, seen.indexed, seen.user, generation)

@@ -51,6 +51,11 @@ class Connection(SharedClients):
         pinned = self._pinned
         return None if pinned is None or pinned.is_instrumented else pinned
 
+    @property
+    def may_retry(self) -> bool:
+        """Whether the clients may send a command again after an error, as clients of the user may."""
+        return bool(self._given)
+
     async def async_client(self) -> Any:
         """Return the async client of the running event loop.
 

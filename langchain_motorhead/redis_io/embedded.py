@@ -1,14 +1,11 @@
-"""The embedded server: a real Redis-compatible server from Python wheels, on a Unix socket, for `embedded://` URLs.
+"""The embedded server: a real Redis-compatible server from wheels, on a Unix socket, for `embedded://` URLs.
 
 Each process that uses a server holds a FIFO (a named pipe) in the server's runtime folder open for writing. The kernel
-closes it however the process ends. `supervise.sh` reads the FIFO, and stops the server after the last process.
-
-A server with a data folder inherits a lock on a file in that folder. A process that gets the lock may start a server;
-every other process joins the running one. So a crash leaves nothing to repair, and no process is identified by an id
-that may belong to another process by now.
-
-A forked child inherits the FIFO: it can use its parent's handles, and the server runs until both have ended. A program
-started by exec inherits nothing. This module knows nothing of the stored data.
+closes it however the process ends. `supervise.sh` reads the FIFO, and stops the server after the last process. A server
+with a data folder inherits a lock on a file in that folder: a process that gets the lock may start a server, and all
+others join the running one. So a crash leaves nothing to repair, and no process is identified by an id that may belong
+to another process by now. A forked child inherits the FIFO and can use its parent's handles. This module knows nothing
+of the stored data.
 """
 
 import contextlib
@@ -78,9 +75,6 @@ def acquire(url: str) -> EmbeddedServer:
 
     Args:
         url: `embedded://`, or `embedded:///` and the rest of an absolute path, percent-encoded as in any URL.
-
-    Returns:
-        A reference to a server that is ready.
 
     Raises:
         InvalidInputError: `url` has another form.

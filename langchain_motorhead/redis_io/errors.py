@@ -20,6 +20,9 @@ from langchain_motorhead.storage.scripts import SCRIPTS
 _REDIRECTED = "TTL exhausted"
 # The errors of redis-py's two kinds of pools when all connections are in use, the second after waiting for one.
 _POOL_IS_FULL = ("Too many connections", "No connection available")
+# Part of redis-py's errors when a connection cannot be made, and of no other.
+_CONNECTING = " connecting to "
+_NO_PRIMARY = "No master found"
 # What Redis and redis-py say without a password (the third is the answer to RESP3's handshake), and with a wrong one.
 _NO_PASSWORD = ("Authentication required", "NOAUTH", "HELLO must be called with the client already authenticated")
 _WRONG_PASSWORD = ("WRONGPASS", "invalid username-password pair")
@@ -49,6 +52,14 @@ def is_pool_full(error: BaseException) -> bool:
     return isinstance(error, exceptions.ConnectionError) and str(error).startswith(_POOL_IS_FULL)
 
 
+def is_connect_error(error: BaseException) -> bool:
+    """Return whether redis-py could not connect. Nothing was sent then, if its client does not retry commands."""
+    from redis import exceptions
+
+    is_network = isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError)
+    return is_network and (_CONNECTING in str(error) or str(error).startswith(_NO_PRIMARY))
+
+
 def is_no_script(error: Exception) -> bool:
     """Return whether Redis does not know a script that was called by its SHA."""
     from redis.exceptions import NoScriptError
@@ -72,6 +83,8 @@ def translate_error(error: Exception, command: Command) -> StoreError:
 
     was_sent, error = not isinstance(error, NotSentError), cause_of(error)
     text = str(error).rstrip(".")
+    if text.startswith(_NO_PRIMARY):
+        text = text.partition(" : ")[0]  # the rest describes the client of a Sentinel with all its settings
     if isinstance(error, exceptions.RedisError | exceptions.RedisClusterException) and (
         translated := _translate_access_error(error, text)
     ):

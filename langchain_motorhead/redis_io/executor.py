@@ -12,6 +12,7 @@ from langchain_motorhead.redis_io.errors import (
     NotSentError,
     as_replies,
     cause_of,
+    is_connect_error,
     is_no_script,
     is_pool_full,
     translate_error,
@@ -139,8 +140,10 @@ class Executor:
         return replies + [None] * (len(commands) - len(replies))
 
     def _marked(self, error: Exception) -> Exception:
-        """Return the error as a `NotSentError` if a client's full pool refused a command before it was sent."""
-        if self.connection.clustered or not is_pool_full(error):  # a cluster client may have sent it to another node
+        """Return the error as a `NotSentError` if it certainly occurred before any command was sent."""
+        if self.connection.clustered:  # its client may have sent the command to another node before
+            return error
+        if not is_pool_full(error) and (self.connection.may_retry or not is_connect_error(error)):
             return error
         not_sent = NotSentError()
         not_sent.__cause__ = error

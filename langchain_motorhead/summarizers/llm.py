@@ -240,7 +240,7 @@ def named_model(name: str, option: str) -> Any:
     except Exception as error:
         why = " ".join(str(error).split())
         raise InvalidInputError(
-            f"{option}={name!r}: this chat model could not be created ({why}). Give a name that init_chat_model "
+            f"{option}={name!r} cannot be used as a chat model ({why}). Give a name that init_chat_model "
             'accepts, such as "openai:gpt-4o-mini", with its package installed and its key set, or give the model '
             "itself"
         ) from error

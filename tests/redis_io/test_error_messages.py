@@ -54,6 +54,17 @@ async def test_nothing_is_stored_if_the_connection_is_refused_async(refusing: st
         assert isinstance(caught.value.__cause__, redis.ConnectionError)
 
 
+async def test_nothing_is_stored_without_a_sentinel(refusing: str) -> None:
+    """An append that finds no primary, since no Sentinel answers, says that nothing was stored."""
+    if not refusing.startswith("redis://"):
+        pytest.skip("Sentinels have no Unix sockets")
+    async with Motorhead.from_url(refusing.replace("redis://", "redis+sentinel://"), **MANUAL) as motorhead:
+        with pytest.raises(StoreUnavailableError, match=r"Nothing was stored$"):
+            motorhead.session("s").append(HumanMessage("x"))
+        with pytest.raises(StoreUnavailableError, match=r"No master found for 'mymaster'\. .*Nothing was stored$"):
+            await motorhead.session("s").aappend(HumanMessage("x"))
+
+
 class DyingServer:
     """Forwards one connection to a server until an append passes, lets it through, and closes everything."""
 
