@@ -381,7 +381,7 @@ def test_an_append_during_a_close_does_not_fail_once_stored(make: MakeMotorhead)
 
 def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """A summary that was paid for is committed though its lease could not be renewed."""
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.05)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.05)
     session = make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
     store = session._motorhead._engine.driver.store
@@ -437,7 +437,7 @@ def test_work_asked_for_during_a_summary_is_not_forgotten(make: MakeMotorhead) -
 def test_a_long_summary_keeps_its_lease(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """A summary that takes longer than the lease is not paid for twice, since the lease is renewed meanwhile."""
     monkeypatch.setattr(compaction_module, "LEASE", 300)
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.1)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.1)
     ledger = Ledger(lambda given: time.sleep(1))
     one, other = (make(llm=ledger, window=SMALL, compaction="manual") for _ in range(2))
     one.session("s").append(numbered(6))

@@ -836,10 +836,10 @@ async def test_a_call_has_its_time(embed: Both) -> None:
 
 async def test_heartbeats(embed: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a call takes, a sign of life is given again and again, and none for a short one."""
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.01)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.01)
     await embed(embed.kind(seconds=0.2), "a")
     assert 3 <= embed.beats <= 21
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 3.0)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 3.0)
     embed.beats = 0
     await embed(embed.kind(), "a")
     assert embed.beats == 0

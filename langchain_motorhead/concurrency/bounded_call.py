@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 Done: TypeAlias = Future[Any] | asyncio.Future[Any]
 """A finished call: a future that holds its result or its exception."""
 
-HEARTBEAT = 3.0
+HEARTBEAT_SECONDS = 3.0
 """Seconds between two heartbeats of a call."""
 
 # A call may wait in a queue for this many times its own time limit.
@@ -43,7 +43,7 @@ def call(work: Callable[[], Any], timeout: float, heartbeat: Callable[[], object
     Args:
         work: The function.
         timeout: Time limit in seconds.
-        heartbeat: Called every `HEARTBEAT` seconds during the wait.
+        heartbeat: Called every `HEARTBEAT_SECONDS` seconds during the wait.
 
     Raises:
         TooSlowError: The time limit was exceeded.
@@ -68,7 +68,7 @@ async def acall(
         work: The function for the thread, used if `awork` is None.
         awork: The coroutine function, or None.
         timeout: Time limit in seconds.
-        heartbeat: Awaited every `HEARTBEAT` seconds during the wait.
+        heartbeat: Awaited every `HEARTBEAT_SECONDS` seconds during the wait.
 
     Raises:
         TooSlowError: The time limit was exceeded.
@@ -84,7 +84,7 @@ async def acall(
 
 
 def wait_for(future: Future[Any], timeout: float, heartbeat: Callable[[], object]) -> Done:
-    """Return a future when it is done, and call `heartbeat` every `HEARTBEAT` seconds until then.
+    """Return a future when it is done, and call `heartbeat` every `HEARTBEAT_SECONDS` seconds until then.
 
     The time limit begins when the call starts. Before that, it may wait in a queue for four times as long.
 
@@ -129,7 +129,7 @@ def _retrieve_exception(future: asyncio.Future[Any]) -> None:
 
 
 def _until(deadline: float) -> float:
-    return max(0.0, min(HEARTBEAT, deadline - time.monotonic()))
+    return max(0.0, min(HEARTBEAT_SECONDS, deadline - time.monotonic()))
 
 
 _abandoned: set[Future[Any]] = set()
