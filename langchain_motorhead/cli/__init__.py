@@ -1,1 +1,1 @@
-"""The commands of the command line, but for `demo` and `serve`: a module for each group."""
+"""The command line: every command of `motorhead`, with a module for each group."""

@@ -1,6 +1,6 @@
-"""The command `chat`: which model, which Redis, and where text comes from and goes to. What is said is `talk.py`'s.
+"""The command `chat`: selects the model and the Redis, and reads and prints lines. `repl.py` handles the conversation.
 
-Annotations of commands are read at run time, so they are not postponed.
+Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import logging
@@ -17,7 +17,7 @@ from langchain_motorhead.cli.common import Embeddings, Namespace, open_motorhead
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 
 _NO_MODEL = (
-    "there is no model to talk to. Give --model PROVIDER:NAME with that provider's key, set OPENAI_API_KEY, or set "
+    "there is no model to talk to. Give --model PROVIDER:NAME and set that provider's key, set OPENAI_API_KEY, or set "
     "OPENAI_API_BASE to the address of an OpenAI-compatible server"
 )
 _NO_EXTRA = 'chat needs {missing}. Try: pip install "langchain-motorhead[cli,embedded]"'
@@ -29,32 +29,36 @@ def chat(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model to talk to: an OpenAI model's name, or one of any provider as init_chat_model takes it.",
+            help="Model to talk to: a name of OpenAI's, or PROVIDER:NAME for init_chat_model.",
             envvar="MOTORHEAD_MODEL",
             show_envvar=True,
             metavar="NAME",
         ),
     ] = None,
-    session: Annotated[str, typer.Option(help="Session to go on with.", metavar="ID")] = "chat",
-    user: Annotated[str | None, typer.Option(help="Whose session it is.", metavar="ID")] = None,
+    session: Annotated[str, typer.Option(help="Session to continue.", metavar="ID")] = "chat",
+    user: Annotated[str | None, typer.Option(help="User of the session.", metavar="ID")] = None,
     url: Annotated[
         str | None,
         typer.Option(
             "--redis-url",
             "--url",
-            help="The Redis to work on.",
+            help="URL of the Redis to use.",
             envvar="REDIS_URL",
             show_envvar=True,
             metavar="URL",
-            show_default="one of your own, embedded, in ~/.local/share/motorhead",
+            show_default="an embedded one in ~/.local/share/motorhead",
         ),
     ] = None,
     namespace: Namespace = "default",
-    max_messages: Annotated[int, typer.Option(min=2, help="Messages kept verbatim.", metavar="N")] = 12,
-    max_tokens: Annotated[int | None, typer.Option(min=2, help="Tokens kept verbatim.", metavar="N")] = None,
+    max_messages: Annotated[
+        int, typer.Option(min=2, help="Largest number of messages kept verbatim.", metavar="N")
+    ] = 12,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=2, help="Largest number of tokens kept verbatim.", metavar="N")
+    ] = None,
     embeddings: Embeddings = None,
 ) -> None:
-    """Talk to a model that remembers. /help says what else can be typed; Ctrl-C stops an answer, Ctrl-D ends."""
+    """Talk to a model that remembers. /help lists the commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
     from langchain_motorhead.cli.repl import Repl
     from langchain_motorhead.sessions.window import Window
 
@@ -69,7 +73,7 @@ def chat(
 
 
 def _models(name: str | None) -> tuple[Any, Any]:
-    """Make the model to talk to, and give what summarizes; end where there is none."""
+    """Return the model to talk to and the model that summarizes, or exit with an error if there is none."""
     try:
         from langchain_motorhead.cli.serve import read_settings
         from langchain_motorhead.models.by_name import chat_model
@@ -92,7 +96,7 @@ def _models(name: str | None) -> tuple[Any, Any]:
 
 
 def _own() -> str:
-    """Give the URL of a Redis in a folder of the user's."""
+    """Return the URL of an embedded Redis in the user's data folder."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     folder = Path(data) / "motorhead"
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +105,7 @@ def _own() -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the package logs, such as a summary that failed, off the conversation. `/summary` tells of it."""
+    """Keep log messages, such as a failed summary, out of the conversation. `/summary` reports failures."""
     logger, handler = logging.getLogger("langchain_motorhead"), logging.NullHandler()
     propagates = logger.propagate
     logger.addHandler(handler)
@@ -114,7 +118,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _lines() -> Iterator[str]:
-    """Give what is typed, or piped, line by line."""
+    """Return an iterator over the lines that are typed or piped."""
     if not sys.stdin.isatty():
         if hasattr(sys.stdin, "reconfigure"):
             sys.stdin.reconfigure(errors="replace")
@@ -123,7 +127,7 @@ def _lines() -> Iterator[str]:
     import contextlib
 
     with contextlib.suppress(ImportError):
-        import readline  # noqa: F401 - gives input() its editing
+        import readline  # noqa: F401 - enables line editing in input()
     while True:
         try:
             yield input("> ")

@@ -1,6 +1,6 @@
-"""What the commands share: options, the handle that they make, and how text gets safely to a terminal.
+"""Shared parts of the commands: options, the handle, and safe output to a terminal.
 
-Annotations of commands are read at run time, so they are not postponed.
+Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import json
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 URL = "redis://localhost:6379"
 HASHING = "hashing"
 
-Url = Annotated[str, typer.Option(help="The Redis to work on.", envvar="REDIS_URL", show_envvar=True, metavar="URL")]
+Url = Annotated[str, typer.Option(help="URL of the Redis to use.", envvar="REDIS_URL", show_envvar=True, metavar="URL")]
 Namespace = Annotated[str, typer.Option(help="Namespace of the sessions.", metavar="NAME")]
 User = Annotated[str | None, typer.Option(help="Only sessions of this user.", metavar="ID")]
 Embeddings = Annotated[
     str | None,
     typer.Option(
-        help=f"Embedding model, named as init_embeddings takes it; '{HASHING}' for one that needs no model.",
+        help=f"Embedding model, as PROVIDER:NAME for init_embeddings, or '{HASHING}', which needs no model.",
         metavar="NAME",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def open_motorhead(url: str, namespace: str, embeddings: str | None = None, **options: Any) -> "Motorhead":
-    """Make the handle of a command."""
+    """Return the handle for a command."""
     from langchain_motorhead.client import Motorhead
 
     if embeddings == HASHING:
@@ -43,7 +43,7 @@ def open_motorhead(url: str, namespace: str, embeddings: str | None = None, **op
 
 
 def stdout() -> Console:
-    """Give a console for the standard output. What is piped is not folded to a width."""
+    """Return a console for the standard output. Piped output is not wrapped."""
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 10_000
@@ -51,21 +51,21 @@ def stdout() -> Console:
 
 
 def stderr() -> Console:
-    """Give a console for the standard error stream."""
+    """Return a console for the standard error stream."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """Print JSON, in which whatever is not ASCII is escaped: any id can be printed anywhere."""
+    """Print a value as JSON in ASCII, so that every terminal can show it."""
     typer.echo(json.dumps(value, indent=2))
 
 
 def shown(text: str, *, lines: bool = False) -> str:
-    """Give a text without what a terminal would obey: such characters are escaped.
+    """Return a text in which characters that control a terminal are escaped.
 
     Args:
         text: Any text.
-        lines: Whether ends of lines and tabs stay.
+        lines: Whether line breaks and tabs stay unescaped.
     """
     kept = "\n\t" if lines else ""
     return "".join(

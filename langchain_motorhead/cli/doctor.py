@@ -1,6 +1,6 @@
-"""The command `doctor`: findings as a table, and whether they break the promise.
+"""The command `doctor`: prints the findings of the diagnostics as a table, and fails if messages could be lost.
 
-Annotations of commands are read at run time, so they are not postponed.
+Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 from typing import Annotated
@@ -33,7 +33,7 @@ def doctor(
     window: Annotated[int, typer.Option(min=2, help="Messages that a session keeps verbatim.", metavar="N")] = 12,
     as_json: Json = False,
 ) -> None:
-    """Look at a Redis for what the promise lacks. Ends with 1 if something breaks it."""
+    """Check a Redis for settings and sessions that endanger stored messages. Exits with 1 if one does."""
     from langchain_motorhead.diagnostics import Level, examine
     from langchain_motorhead.sessions.window import Window
 
@@ -42,7 +42,7 @@ def doctor(
     if as_json:
         print_json([{"level": f.level, "name": f.name, "value": f.value, "advice": f.advice} for f in found])
     else:
-        table = Table("", "what", "how it is", "what that means", box=SIMPLE, header_style="bold", pad_edge=False)
+        table = Table("", "check", "found", "advice", box=SIMPLE, header_style="bold", pad_edge=False)
         for each in found:
             level = Text(each.level, style=_STYLES[each.level])
             table.add_row(level, each.name, shown(each.value), shown(each.advice))

@@ -1,6 +1,6 @@
-"""The command line `motorhead`: which commands there are, and how errors end them. What one does is elsewhere.
+"""The entry point of the command line: registers the commands, and turns errors into messages and exit codes.
 
-Its annotations are read at run time, so they are not postponed.
+Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import sys
@@ -12,20 +12,20 @@ from langchain_motorhead.exceptions import MotorheadError
 if TYPE_CHECKING:
     import typer
 
-_INTERRUPTED = 130
+_EXIT_INTERRUPTED = 130
 _NO_EXTRA = 'motorhead: the command line needs {missing}. Try: pip install "langchain-motorhead[cli,embedded]"\n'
 
 
 def main() -> None:
-    """Run the command line, and end the process."""
+    """Run the command line and exit."""
     try:
         _check_extras()
-        for stream in (sys.stdout, sys.stderr):  # a character that the terminal does not have is no reason to fail
+        for stream in (sys.stdout, sys.stderr):  # print characters that the terminal lacks as ?
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")
         _make_app()()
     except KeyboardInterrupt:
-        raise SystemExit(_INTERRUPTED) from None
+        raise SystemExit(_EXIT_INTERRUPTED) from None
 
 
 def _check_extras() -> None:
@@ -41,13 +41,12 @@ def _make_app() -> "typer.Typer":
     import typer
     from typer.core import TyperGroup
 
-    from langchain_motorhead.cli import chat, doctor, sessions
-    from langchain_motorhead.cli import transfer as moving
+    from langchain_motorhead.cli import chat, doctor, sessions, transfer
     from langchain_motorhead.cli.demo import demo
     from langchain_motorhead.cli.serve import Serve, serve
 
     class Commands(TyperGroup):
-        """Ends a command that failed with a line, and no traceback."""
+        """Prints one line, and no traceback, if a command fails."""
 
         def invoke(self, ctx: Any) -> Any:
             try:
@@ -56,13 +55,13 @@ def _make_app() -> "typer.Typer":
                 _complain(str(error))
                 raise typer.Exit(1) from None
             except KeyboardInterrupt:
-                raise typer.Exit(_INTERRUPTED) from None
+                raise typer.Exit(_EXIT_INTERRUPTED) from None
 
     app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback(invoke_without_command=True)
     def motorhead(
-        *, version: Annotated[bool, typer.Option("--version", help="Show the version, and exit.")] = False
+        *, version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False
     ) -> None:
         """Chat memory for LangChain and LangGraph on Redis."""
         if version:
@@ -72,8 +71,8 @@ def _make_app() -> "typer.Typer":
     app.command()(demo)
     app.command(cls=Serve)(serve)
     app.command()(chat.chat)
-    app.command()(moving.export)
-    app.command("import")(moving.import_)
+    app.command()(transfer.export)
+    app.command("import")(transfer.import_)
     app.command()(doctor.doctor)
     app.add_typer(sessions.app, name="sessions")
     return app
@@ -84,7 +83,7 @@ def _version() -> str:
 
     try:
         return f"motorhead {version('langchain-motorhead')}"
-    except PackageNotFoundError:  # run from a checkout
+    except PackageNotFoundError:  # not installed, but run from a checkout
         return "motorhead (not installed)"
 
 

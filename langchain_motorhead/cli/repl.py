@@ -1,4 +1,4 @@
-"""A conversation in a terminal: a line in, an answer out, both of them stored. Knows no options and no input."""
+"""The REPL of `chat`: takes one line at a time, prints the answer, and stores both. Knows nothing of options."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from langchain_motorhead.sessions.load import Memory
 
 _HELP = """\
-/window         the messages that the model sees as they are
-/summary        what it is told of all before them
-/search WORDS   find what was said
-/compact        fold the oldest messages into the summary now
-/delete         delete this session with everything of it
-/help           this
-/quit           end, as Ctrl-D does
-Ctrl-C stops an answer. A line that begins with a blank is no command."""
-_FOUND = 5
-_LONGEST = 400
+/window         show the messages that the model sees verbatim
+/summary        show the summary that it sees of all earlier messages
+/search WORDS   search the messages
+/compact        summarize the oldest messages now
+/delete         delete this session and all its data
+/help           show this help
+/quit           end the chat, as Ctrl-D does
+Ctrl-C stops an answer. A line that begins with a blank is never a command."""
+_MAX_FOUND = 5
+_MAX_ERROR_CHARS = 400
 
 
 class Repl:
-    """A session, and the model that talks in it.
+    """A conversation with a model in a session.
 
     Args:
-        session: Where it is remembered.
+        session: The session.
         model: A chat model.
         searches: Whether the session is indexed.
     """
@@ -48,7 +48,7 @@ class Repl:
         self._said: Any = None
 
     def take(self, line: str) -> bool:
-        """Do what a line asks for. Returns whether to go on."""
+        """Execute a line, and return whether to continue."""
         text = line.strip()
         if not text:
             return True
@@ -62,12 +62,12 @@ class Repl:
                 self._turn(text)
         except MotorheadError as error:
             _complain(str(error))
-        except KeyboardInterrupt:  # of a command
+        except KeyboardInterrupt:  # during a command
             typer.echo()
         return True
 
     def _turn(self, text: str) -> None:
-        """Store what the person says, ask the model, and store what it said, however that ended."""
+        """Store the user's message, ask the model, and store its answer, even an incomplete one."""
         with self._stoppable():
             self._session.append(HumanMessage(text))
             prompt = self._session.load().as_messages()
@@ -78,26 +78,26 @@ class Repl:
                 typer.echo(" …", nl=False)
             if self._said is not None and str(self._said.text).strip():
                 typer.echo()
-                # A model may give its messages the same id each time.
+                # Some models give all their messages the same id.
                 self._session.append(message_chunk_to_message(self._said), unless_known=False)
 
     def _answer(self, prompt: list[BaseMessage]) -> None:
-        """Stream an answer, keeping what came of it."""
+        """Print an answer as it arrives, and keep it."""
         self._answering = True
         try:
             for chunk in self._model.stream(prompt):
                 self._said = chunk if self._said is None else self._said + chunk
                 typer.echo(shown(str(chunk.text), lines=True), nl=False)
-        except Exception as error:  # noqa: BLE001 - providers' errors have nothing in common
+        except Exception as error:  # noqa: BLE001 - providers' errors have no common base class
             if self._said is not None:
                 typer.echo()
-            _complain(f"the model failed ({type(error).__name__}: {error}). What was said is kept")
+            _complain(f"the model failed ({type(error).__name__}: {error}). The messages are stored")
         finally:
             self._answering = False
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
-        """Let Ctrl-C stop the answer, and nothing else of a turn: least of all the storing."""
+        """Let Ctrl-C stop the answer only, and not the storing of messages."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -123,66 +123,66 @@ class Repl:
             "/help": lambda: typer.echo(_HELP),
         }
         if name not in commands:
-            _complain(f"there is no command {name}. /help lists them")
+            _complain(f"there is no command {name}. /help lists the commands")
             return
         commands[name]()
 
     def _window(self) -> None:
         memory = self._session.load()
         for message in memory.messages:
-            _say(f"{message.type}: {message.text}")
-        _tell(f"{_many(len(memory.messages), 'message')} in the window, {memory.summarized} summarized")
-        _tell_failures(memory)
+            _print_text(f"{message.type}: {message.text}")
+        _print_note(f"{_counted(len(memory.messages), 'message')} in the window, {memory.summarized} summarized")
+        _print_failures(memory)
 
     def _summary(self) -> None:
         memory = self._session.load()
         if memory.summary is None:
-            _tell("there is no summary yet")
+            _print_note("there is no summary yet")
         else:
-            _say(memory.summary)
-        _tell_failures(memory)
+            _print_text(memory.summary)
+        _print_failures(memory)
 
     def _search(self, words: str) -> None:
         if not words:
-            _complain("give words to search for: /search WORDS")
+            _complain("enter the words to search for: /search WORDS")
         elif not self._searches:
             wanted = words.casefold().split()
             found = [each for each in self._session.load().messages if all(w in each.text.casefold() for w in wanted)]
-            for message in found[-_FOUND:]:
-                _say(f"{message.type}: {message.text}")
-            _tell(f"{len(found)} found in the window. With --embeddings NAME, all that was said is searched")
+            for message in found[-_MAX_FOUND:]:
+                _print_text(f"{message.type}: {message.text}")
+            _print_note(f"{len(found)} found in the window. With --embeddings NAME, all messages are searched")
         else:
             self._session._backend.engine.index(self._session._keys, explicit=True, wait=True)
-            documents = self._session.search(words, k=_FOUND)
+            documents = self._session.search(words, k=_MAX_FOUND)
             for document in documents:
-                _say(f"{document.metadata['role']}: {document.page_content}")
-            _tell(f"{len(documents)} found")
+                _print_text(f"{document.metadata['role']}: {document.page_content}")
+            _print_note(f"{len(documents)} found")
 
     def _compact(self) -> None:
         report = self._session.compact()
-        _tell(f"{_many(report.folded, 'message')} folded into the summary")
+        _print_note(f"{_counted(report.folded, 'message')} summarized")
 
     def _delete(self) -> None:
-        _tell("deleted" if self._session.delete() else "there was nothing to delete")
+        _print_note("deleted" if self._session.delete() else "there was nothing to delete")
 
 
-def _say(text: str) -> None:
+def _print_text(text: str) -> None:
     typer.echo(shown(text, lines=True))
 
 
-def _tell(text: str) -> None:
+def _print_note(text: str) -> None:
     typer.secho(f"({text})", dim=True)
 
 
-def _tell_failures(memory: Memory) -> None:
+def _print_failures(memory: Memory) -> None:
     if memory.failures:
-        _tell(f"the last {_many(memory.failures, 'summary', 'summaries')} failed; nothing is lost")
+        _print_note(f"the last {_counted(memory.failures, 'summary', 'summaries')} failed; no message is lost")
 
 
 def _complain(text: str) -> None:
     line = shown(" ".join(text.split()))
-    stderr().print(f"Error: {line[:_LONGEST]}", style="red")
+    stderr().print(f"Error: {line[:_MAX_ERROR_CHARS]}", style="red")
 
 
-def _many(count: int, one: str, more: str | None = None) -> str:
+def _counted(count: int, one: str, more: str | None = None) -> str:
     return f"{count} {one if count == 1 else more or one + 's'}"

@@ -1,6 +1,6 @@
-"""The command `motorhead serve`: the environment's settings, an option for some, and uvicorn.
+"""The command `serve`: reads settings from the environment and options, and runs uvicorn.
 
-Its annotations are read at run time, so they are not postponed.
+Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import sys
@@ -11,17 +11,17 @@ from typer.core import TyperCommand
 
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 
-# Seconds for which a thread that makes a summary may keep the event loop waiting; Python's own are 5 ms.
-_SWITCH = 0.001
+# How long a thread that summarizes may keep the event loop waiting. Python's default is 5 ms.
+_SWITCH_SECONDS = 0.001
 
 _NO_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorhead[server]"'
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on, before MOTORHEAD_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, before PORT.", min=0, max=65535)] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Overrides MOTORHEAD_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. Overrides PORT.", min=0, max=65535)] = None,
 ) -> None:
-    """Serve Motorhead's REST wire. The environment configures it."""
+    """Serve Motorhead's REST API. Environment variables configure it."""
     try:
         import uvicorn
 
@@ -33,7 +33,7 @@ def serve(
     logs.set_up(settings.log_level)
     app = create_app(settings)
     _warn(settings)
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     uvicorn.run(
         app,
         host=settings.listen_on,
@@ -47,7 +47,7 @@ def serve(
 
 
 class Serve(TyperCommand):
-    """Says in its help which variables it reads."""
+    """A command whose help lists the environment variables."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -65,10 +65,10 @@ def _help() -> str:
 
 
 def read_settings(given: dict[str, Any]) -> Any:
-    """Read the settings from the environment, but for those given.
+    """Return the settings from the environment, overridden by those given.
 
     Raises:
-        InvalidInputError: One cannot be used.
+        InvalidInputError: A setting has an invalid value.
     """
     from pydantic import ValidationError
 
@@ -77,9 +77,9 @@ def read_settings(given: dict[str, Any]) -> Any:
     try:
         return Settings(**given)
     except ValidationError as error:
-        # Not the values, which may be credentials.
+        # Without the values, which may be credentials.
         wrong = "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
-        raise InvalidInputError(f"the environment cannot be used: {wrong}") from None
+        raise InvalidInputError(f"invalid settings in the environment: {wrong}") from None
 
 
 def _warn(settings: Any) -> None:
@@ -87,6 +87,7 @@ def _warn(settings: Any) -> None:
 
     if not settings.api_keys and settings.listen_on not in ("127.0.0.1", "::1", "localhost"):
         logging.getLogger(__name__).warning(
-            "listening on %s without API keys: whoever reaches it reads and deletes everything. Set MOTORHEAD_API_KEYS",
+            "listening on %s without API keys: anyone who can connect can read and delete everything. "
+            "Set MOTORHEAD_API_KEYS",
             settings.listen_on,
         )

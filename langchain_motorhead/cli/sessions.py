@@ -1,6 +1,6 @@
 """The commands `sessions list`, `show`, `search` and `delete`.
 
-Annotations of commands are read at run time, so they are not postponed.
+Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import json
@@ -40,10 +40,10 @@ def list_(
     namespace: Namespace = "default",
     user: User = None,
     page: Annotated[int, typer.Option(min=1, help="Page to show.", metavar="N")] = 1,
-    size: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions on a page.", metavar="N")] = 50,
+    size: Annotated[int, typer.Option(min=1, max=1_000, help="Number of sessions on a page.", metavar="N")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List sessions, the last active first."""
+    """List sessions, the most recently active first."""
     from langchain_motorhead.sessions import operations
     from langchain_motorhead.sessions import registry_operations as listing
     from langchain_motorhead.storage.keys import registry_key, session_keys
@@ -86,10 +86,10 @@ def show(
     *,
     url: Url = URL,
     namespace: Namespace = "default",
-    last: Annotated[int, typer.Option(min=1, help="Newest messages to show.", metavar="N")] = 100,
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
     as_json: Json = False,
 ) -> None:
-    """Show the summary of a session, and the messages after it."""
+    """Show the summary of a session and its newest messages."""
     from langchain_motorhead.sessions import operations
     from langchain_motorhead.storage.keys import session_keys
 
@@ -113,7 +113,7 @@ def show(
         )
         return
     console = stdout()
-    about = f"{reading.length} in the window, {reading.first} summarized, {reading.tokens} tokens spent on that"
+    about = f"{reading.length} in the window, {reading.first} summarized, {reading.tokens} tokens spent on the summary"
     console.print(Text.assemble((shown(session), "bold"), f"   {shown(reading.user or '')}   {about}"))
     if reading.summary is not None:
         console.print(Text(shown(reading.summary, lines=True), style="magenta"))
@@ -126,17 +126,19 @@ def show(
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="What to find.", metavar="TEXT")],
+    text: Annotated[str, typer.Argument(help="Text to search for.", metavar="TEXT")],
     *,
     url: Url = URL,
     namespace: Namespace = "default",
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
-    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Messages to find.", metavar="N")] = 10,
+    count: Annotated[
+        int, typer.Option("--count", "-k", min=1, help="Largest number of messages to find.", metavar="N")
+    ] = 10,
     embeddings: Embeddings = None,
     as_json: Json = False,
 ) -> None:
-    """Search what was said, in all sessions, a user's, or one. Needs the model that the index was made with."""
+    """Search the messages of all sessions, of a user's, or of one. Needs the embedding model of the index."""
     if embeddings is None:
         raise RecallNotConfiguredError("a search needs the embedding model of the index: --embeddings NAME")
     with open_motorhead(url, namespace, embeddings) as motorhead:
@@ -161,17 +163,15 @@ def delete(
     url: Url = URL,
     namespace: Namespace = "default",
     user: Annotated[str | None, typer.Option(help="Delete all sessions of this user.", metavar="ID")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete sessions with everything of them, or all of a user."""
+    """Delete sessions and all their data, or all sessions of a user."""
     if bool(sessions) == (user is not None):
-        raise InvalidInputError("give ids of sessions, or --user for all of a user's, and not both")
+        raise InvalidInputError("give either ids of sessions, or --user to delete all sessions of a user")
     what = f"{len(sessions)} sessions" if sessions else f"all sessions of user {user!r}"
     if not yes:
         if not sys.stdin.isatty():
-            raise InvalidInputError(
-                f"{what} would be deleted from namespace {namespace!r}. Say --yes if they are to be"
-            )
+            raise InvalidInputError(f"{what} would be deleted from namespace {namespace!r}. Confirm with --yes")
         typer.confirm(f"Delete {shown(what)} of namespace {namespace!r}?", abort=True)
     with open_motorhead(url, namespace) as motorhead:
         if sessions:
@@ -184,7 +184,7 @@ def delete(
 
 
 def _message(record: bytes | str) -> dict[str, Any]:
-    """Give a stored message as the object that it is."""
+    """Return a stored message as an object."""
     from langchain_motorhead.messages.codec import decode
 
     try:

@@ -1,6 +1,6 @@
-"""The commands `export` and `import`: files, progress, and how they end.
+"""The commands `export` and `import`: open files, show progress, and report problems.
 
-Annotations of commands are read at run time, so they are not postponed.
+Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import os
@@ -32,10 +32,10 @@ def export(
     namespace: Namespace = "default",
     user: User = None,
     session: Annotated[
-        list[str] | None, typer.Option(help="Only this session. May be given again.", metavar="ID")
+        list[str] | None, typer.Option(help="Only this session. Can be given several times.", metavar="ID")
     ] = None,
 ) -> None:
-    """Write sessions as JSON lines: all of each, with its summary, as it was at one instant."""
+    """Write sessions with their summaries as JSON Lines, each as it was at one moment."""
     from langchain_motorhead.transfer.exporter import export_lines
     from langchain_motorhead.transfer.importer import ImportReport
     from langchain_motorhead.transfer.jsonl import first_line, last_line
@@ -57,8 +57,8 @@ def export(
             begin = b""
         file.write(begin + last_line(tally.imported))
     if left:
-        behind = f"up to {_many(left, 'message')} that were summarized can be searched here, and not after an import"
-        stderr().print(f"{behind}: recall's documents are not exported", style="yellow")
+        behind = f"up to {_many(left, 'summarized message')} can be searched here, but not after an import"
+        stderr().print(f"{behind}, since the documents of recall are not exported", style="yellow")
     _end(tally, f"{_sessions(tally)} exported")
 
 
@@ -66,21 +66,21 @@ def import_(
     *,
     what: Annotated[str, typer.Argument(help="File to read, or - for the standard input. With --from, a Redis URL.")],
     source: Annotated[
-        Source | None, typer.Option("--from", help="Read the keys of another package from a Redis.")
+        Source | None, typer.Option("--from", help="Import from a Redis with the keys of this package.")
     ] = None,
     prefix: Annotated[
-        str | None, typer.Option(help="With --from: what the keys begin with.", show_default="as the package has it")
+        str | None, typer.Option(help="With --from: the prefix of its keys.", show_default="that of the package")
     ] = None,
     url: Url = URL,
     namespace: Namespace = "default",
     existing: Annotated[
-        Existing, typer.Option(help="What to do with another session of the same id that is there.")
+        Existing, typer.Option(help="What to do if another session of the same id exists.")
     ] = Existing.REFUSE,
     embeddings: Embeddings = None,
 ) -> None:
-    """Read sessions from JSON lines, or from what another package keeps in Redis.
+    """Read sessions from JSON Lines, or from the Redis keys of another package.
 
-    Each is put in place at once. After an interruption, run the same again: it goes on where it was.
+    Each session is imported completely or not at all. If an import is interrupted, run it again to continue.
     """
     from langchain_motorhead.transfer.importer import ImportReport, import_lines, import_snapshots
     from langchain_motorhead.transfer.readers import read_source
@@ -100,7 +100,7 @@ def import_(
                     import_lines(motorhead, file, existing, tally=tally, report=report)
     except MotorheadError:
         if tally.imported:
-            stderr().print(f"{_imported(tally)}, until it ended early. Run it again to go on")
+            stderr().print(f"{_imported(tally)}, then the import failed. Run it again to continue")
         raise
     _end(tally, _imported(tally))
 
@@ -123,11 +123,11 @@ def _many(count: int, what: str) -> str:
 
 
 def _end(tally: "ImportReport", said: str) -> None:
-    """Say what it came to, and fail if something was left out."""
+    """Print the result and the problems, and exit with 1 if there are problems."""
     console = stderr()
-    for problem in tally.told:
+    for problem in tally.details:
         console.print(shown(problem), style="yellow")
-    if more := tally.problems - len(tally.told):
+    if more := tally.problems - len(tally.details):
         console.print(f"… and {more:,} more", style="yellow")
     console.print(said + (f"; {_many(tally.problems, 'problem')}" if tally.problems else ""))
     if tally.problems:
@@ -136,10 +136,10 @@ def _end(tally: "ImportReport", said: str) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], object]]:
-    """Show what is said in one line of a terminal; nothing where it is none."""
+    """Show the progress on one line of a terminal, and nothing elsewhere."""
     console = stderr()
     if not console.is_terminal:
-        yield len  # any function of a text
+        yield len  # any function of a string
         return
     with console.status("…") as status:
         yield status.update
@@ -147,16 +147,16 @@ def _progress() -> Iterator[Callable[[str], object]]:
 
 @contextmanager
 def _writing(name: str) -> Iterator[BinaryIO]:
-    """Give what to write to. A file has its name only when it is complete; a pipe or device is written to as it is."""
+    """Open the file to write. It gets its name when it is complete. Pipes and devices are written directly."""
     if name == _STREAM:
         try:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # whoever reads has enough
+        except BrokenPipeError:  # the reader has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         return
-    path = Path(name).resolve()  # not to replace a link, such as /dev/stdout is
+    path = Path(name).resolve()  # a link, such as /dev/stdout, must not be replaced
     part = path.with_name(f"{path.name}.part")
     try:
         if path.exists() and not path.is_file():

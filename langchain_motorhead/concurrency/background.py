@@ -1,4 +1,4 @@
-"""Work beside the caller: in daemon threads, or in tasks of the running loop, one job at a time for a key."""
+"""Background jobs: a keyed executor that runs them in threads or asyncio tasks, one job at a time for each key."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from langchain_motorhead.exceptions import MotorheadError
 
 logger = logging.getLogger(__name__)
 
-# Seconds without work after which a thread ends: a handle that is never closed keeps none.
-_IDLE = 2.0
-_FAILED = "background work failed; nothing was lost, and the next message tries again"
+# A thread without work ends after this time, so that an object that is never closed keeps no thread.
+_IDLE_SECONDS = 2.0
+_FAILED_MESSAGE = "a background job failed; no data was lost, and the next message starts it again"
 
 
 class Work(NamedTuple):
-    """A job for `submit` or for `spawn`, with its key."""
+    """A job, as a function for a thread and as a coroutine function for a task, with its key."""
 
     key: str
     run: Callable[[], object]
@@ -37,19 +37,19 @@ class _Job:
     done: Future[None] = field(default_factory=Future)
 
     def is_stuck(self) -> bool:
-        """Say whether waiting for it in this thread would be for ever: its loop is this thread's, or does not run."""
+        """Return whether waiting here would never end: the job's event loop is this thread's, or has stopped."""
         return self.loop is not None and (self.loop is current_loop() or not self.loop.is_running())
 
 
 class Background:
-    """Runs jobs by key. A job asked for while it is at work runs once more after that.
+    """Runs jobs by key. A job submitted while a job of the same key is running makes that one run once more afterwards.
 
     Args:
-        threads: How many jobs run in threads at once.
+        threads: Largest number of jobs that run in threads at the same time.
     """
 
     def __init__(self, threads: int) -> None:
-        self._most_threads = threads
+        self._max_threads = threads
         self._reset()
         self._closed = False
 
@@ -69,13 +69,13 @@ class Background:
             if not self._admit(key, None):
                 return
             self._queue.append((key, work))
-            if self._idle < len(self._queue) and self._threads < self._most_threads:
+            if self._idle < len(self._queue) and self._threads < self._max_threads:
                 self._threads += 1
                 threading.Thread(target=self._serve, name="motorhead-background", daemon=True).start()
             self._changed.notify_all()
 
     def spawn(self, key: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Run a job as a task of the running loop, with nothing of the caller's context."""
+        """Run a job as a task of the running event loop, in an empty context."""
         self._reset_after_fork()
         loop = asyncio.get_running_loop()
         with self._changed:
@@ -87,48 +87,48 @@ class Background:
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            self._drop(key, job)  # where it was cancelled
+            self._drop(key, job)  # if it was cancelled
 
         task.add_done_callback(ended)
 
     @property
     def pending(self) -> int:
-        """How many jobs are at work, or waiting."""
+        """How many jobs are running or waiting."""
         return len(self._pending())
 
     def cancel(self) -> None:
-        """Cancel the tasks of the running loop, which give back what they hold. What they would have done stays due."""
+        """Cancel the tasks of the running event loop. They release their leases, and their work stays due."""
         loop = asyncio.get_running_loop()
         for task in tuple(self._tasks):
             if task.get_loop() is loop:
                 task.cancel()
 
     def flush(self) -> None:
-        """Wait until nothing is left to do.
+        """Wait until no job is running or waiting.
 
         Raises:
-            MotorheadError: It was called on an event loop that has work to do itself.
+            MotorheadError: A job runs on an event loop that this call would block.
         """
         while jobs := self._pending():
             if any(job.is_stuck() for job in jobs):
                 raise MotorheadError(
-                    "work is under way on an event loop that flush() keeps from running. Await aflush()"
+                    "flush() would block the event loop that has to finish the work. Await aflush() instead"
                 )
             wait([job.done for job in jobs])
 
     async def aflush(self) -> None:
-        """Wait until nothing is left to do."""
+        """Wait until no job is running or waiting."""
         while jobs := [job for job in self._pending() if job.loop is None or job.loop.is_running()]:
             await asyncio.wait([asyncio.wrap_future(job.done) for job in jobs])
 
     def close(self) -> None:
-        """Accept no more jobs, and wait for those there are. A task of the running loop is left to end by itself."""
+        """Accept no more jobs and wait for the present ones, except those on the event loop that this call blocks."""
         self._end()
         while jobs := [job for job in self._pending() if not job.is_stuck()]:
             wait([job.done for job in jobs])
 
     async def aclose(self) -> None:
-        """Accept no more jobs, and wait for those there are."""
+        """Accept no more jobs and wait for the present ones."""
         self._end()
         await self.aflush()
 
@@ -138,11 +138,11 @@ class Background:
             self._changed.notify_all()
 
     def _reset_after_fork(self) -> None:
-        if self._process != os.getpid():  # threads, tasks and their jobs stayed with the parent
+        if self._process != os.getpid():  # threads, tasks and jobs exist only in the parent process
             self._reset()
 
     def _admit(self, key: str, loop: asyncio.AbstractEventLoop | None) -> bool:
-        if self._closed:  # what it would have done stays due, for whoever comes next
+        if self._closed:  # the work stays due, and another process can do it
             return False
         self._forget_dead_loops()
         if (job := self._jobs.get(key)) is not None:
@@ -169,7 +169,7 @@ class Background:
                 job.done.set_result(None)
 
     def _finished(self, key: str) -> bool:
-        """Say whether a job may end, and end it."""
+        """Return whether a job has to run no more, and remove it in that case."""
         with self._changed:
             job = self._jobs.get(key)
             if job is not None and job.again:
@@ -184,7 +184,7 @@ class Background:
         while True:
             with self._changed:
                 self._idle += 1
-                there = self._changed.wait_for(lambda: self._queue or self._closed, _IDLE)
+                there = self._changed.wait_for(lambda: self._queue or self._closed, _IDLE_SECONDS)
                 self._idle -= 1
                 if not there or not self._queue:
                     self._threads -= 1
@@ -194,7 +194,7 @@ class Background:
                 try:
                     Context().run(work)
                 except Exception:
-                    logger.warning(_FAILED, exc_info=True)
+                    logger.warning(_FAILED_MESSAGE, exc_info=True)
                 if self._finished(key):
                     break
 
@@ -203,13 +203,13 @@ class Background:
             try:
                 await work()
             except Exception:
-                logger.warning(_FAILED, exc_info=True)
+                logger.warning(_FAILED_MESSAGE, exc_info=True)
             if self._finished(key):
                 break
 
 
 def current_loop() -> asyncio.AbstractEventLoop | None:
-    """Give the loop that runs in this thread, if one does."""
+    """Return the event loop that runs in this thread, or None."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

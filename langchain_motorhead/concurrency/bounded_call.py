@@ -1,7 +1,8 @@
-"""Calling a user's model: limited in time, and cut off from the user's run. Knows nothing of what is asked.
+"""Bounded calls: calls of a user's model with a time limit and a heartbeat, isolated from the user's own run.
 
-A call runs in an empty context, so that no callback, stream or tracing parent of the user's run reaches it, and in a
-thread of its own where it is not async, since nothing else can end the wait for a call that hangs.
+A call runs in an empty context, so that no callback, stream or tracing parent of the user's run reaches it. A call that
+is not async runs in a thread of its own, because nothing else can end the wait for a call that hangs. This module
+knows nothing of models.
 """
 
 from __future__ import annotations
@@ -15,36 +16,38 @@ from contextvars import Context
 from typing import Any, TypeAlias
 
 Done: TypeAlias = Future[Any] | asyncio.Future[Any]
-"""A call that came to its end; its result, or what it raised, is in it."""
+"""A finished call: a future that holds its result or its exception."""
 
-HEARTBEAT = 3.0
+HEARTBEAT_SECONDS = 3.0
 """Seconds between two heartbeats of a call."""
 
-# How many times as long as it may take a call may wait for its turn, and seconds between two looks whether it came.
-_QUEUED, _STEP = 4, 0.05
-# Threads of calls that were given up on. A model that hangs for an hour must not fill the process with them.
-_MOST_ABANDONED = 16
+# A call may wait in a queue for this many times its own time limit.
+_MAX_QUEUED_TIMEOUTS = 4
+# Time between two checks whether a queued call has started.
+_POLL_SECONDS = 0.05
+# Threads whose calls exceeded their time limit. A model that hangs for an hour must not fill the process with them.
+_MAX_ABANDONED_THREADS = 16
 
 
 class TooSlowError(Exception):
-    """The call took longer than it may, and goes on without anybody waiting for it."""
+    """The call exceeded its time limit. It goes on, but nothing waits for it."""
 
 
 class TooManyAbandonedError(Exception):
-    """Too many earlier calls took too long and still run."""
+    """Too many earlier calls exceeded their time limit and still run."""
 
 
 def call(work: Callable[[], Any], timeout: float, heartbeat: Callable[[], object]) -> Done:
-    """Make a call, and wait for its end.
+    """Run a function in a thread, and return its finished future.
 
     Args:
-        work: What to call.
-        timeout: Seconds that it may take.
-        heartbeat: Called every few seconds meanwhile.
+        work: The function.
+        timeout: Time limit in seconds.
+        heartbeat: Called every `HEARTBEAT_SECONDS` seconds during the wait.
 
     Raises:
-        TooSlowError: It took too long.
-        TooManyAbandonedError: It was not made.
+        TooSlowError: The time limit was exceeded.
+        TooManyAbandonedError: The function was not called, since too many earlier calls still run.
     """
     future = _in_thread(work)
     try:
@@ -59,17 +62,17 @@ async def acall(
     timeout: float,  # noqa: ASYNC109 - it sends heartbeats meanwhile
     heartbeat: Callable[[], Awaitable[object]],
 ) -> Done:
-    """Make a call, and await its end.
+    """Run a function in a thread, or a coroutine function in a task, and return its finished future.
 
     Args:
-        work: What to call in a thread, where it is not async.
-        awork: What to await in a task, where it is.
-        timeout: Seconds that it may take.
-        heartbeat: Awaited every few seconds meanwhile.
+        work: The function for the thread, used if `awork` is None.
+        awork: The coroutine function, or None.
+        timeout: Time limit in seconds.
+        heartbeat: Awaited every `HEARTBEAT_SECONDS` seconds during the wait.
 
     Raises:
-        TooSlowError: It took too long.
-        TooManyAbandonedError: It was not made.
+        TooSlowError: The time limit was exceeded.
+        TooManyAbandonedError: The function was not called, since too many earlier calls still run.
     """
     if awork is not None:
         return await await_for(asyncio.get_running_loop().create_task(awork(), context=Context()), timeout, heartbeat)
@@ -81,13 +84,15 @@ async def acall(
 
 
 def wait_for(future: Future[Any], timeout: float, heartbeat: Callable[[], object]) -> Done:
-    """Wait for the end of a call, calling `heartbeat` every few seconds.
+    """Return a future when it is done, and call `heartbeat` every `HEARTBEAT_SECONDS` seconds until then.
+
+    The time limit begins when the call starts. Before that, it may wait in a queue for four times as long.
 
     Raises:
-        TooSlowError: It takes longer than `timeout` seconds.
+        TooSlowError: The call needs longer than `timeout` seconds.
     """
-    queued = time.monotonic() + _QUEUED * timeout
-    while not future.running() and not wait([future], min(_STEP, timeout)).done:
+    queued = time.monotonic() + _MAX_QUEUED_TIMEOUTS * timeout
+    while not future.running() and not wait([future], min(_POLL_SECONDS, timeout)).done:
         if time.monotonic() >= queued and future.cancel():
             raise TooSlowError
         heartbeat()
@@ -104,7 +109,7 @@ async def await_for(
     timeout: float,  # noqa: ASYNC109 - it sends heartbeats meanwhile
     heartbeat: Callable[[], Awaitable[object]],
 ) -> Done:
-    """Await the end of a call, and cancel it if it takes too long. See `wait_for`."""
+    """Return a future when it is done, and cancel it if it exceeds its time limit. See `wait_for`."""
     deadline = time.monotonic() + timeout
     try:
         while not (await asyncio.wait({future}, timeout=_until(deadline)))[0]:
@@ -113,42 +118,42 @@ async def await_for(
             await heartbeat()
     finally:
         if not future.done():
-            future.add_done_callback(_ignored)
+            future.add_done_callback(_retrieve_exception)
             future.cancel()
     return future
 
 
-def _ignored(future: asyncio.Future[Any]) -> None:
+def _retrieve_exception(future: asyncio.Future[Any]) -> None:
     if not future.cancelled():
         future.exception()
 
 
 def _until(deadline: float) -> float:
-    return max(0.0, min(HEARTBEAT, deadline - time.monotonic()))
+    return max(0.0, min(HEARTBEAT_SECONDS, deadline - time.monotonic()))
 
 
 _abandoned: set[Future[Any]] = set()
 
 
 def _give_up(future: Future[Any]) -> None:
-    """Keep count of a thread that goes on, until it ends."""
+    """Count a call as abandoned until it ends, unless it has ended."""
     if not future.done():
         _abandoned.add(future)
         future.add_done_callback(_abandoned.discard)
 
 
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:
-    """Run a call in a daemon thread of its own, in an empty context."""
-    if len(_abandoned) >= _MOST_ABANDONED:
-        raise TooManyAbandonedError(f"{len(_abandoned)} earlier calls took too long and still run")
+    """Return the future of a function that runs in a daemon thread of its own, in an empty context."""
+    if len(_abandoned) >= _MAX_ABANDONED_THREADS:
+        raise TooManyAbandonedError(f"{len(_abandoned)} earlier calls exceeded their time limit and still run")
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
             future.set_result(Context().run(work))
-        except BaseException as error:  # noqa: BLE001 - it is the waiting thread's
-            # A future of asyncio takes no StopIteration.
+        except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
+            # asyncio's futures refuse a StopIteration.
             future.set_exception(RuntimeError("StopIteration") if isinstance(error, StopIteration) else error)
 
     threading.Thread(target=run, name="motorhead-model", daemon=True).start()

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for work that must not block the caller's loop."""
+"""The loop thread: an asyncio event loop in its own thread, for work that must not block the caller's loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class LoopThread:
-    """An event loop in a thread, from the first work on."""
+    """An event loop in a daemon thread, which starts with the first coroutine."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -17,11 +17,11 @@ class LoopThread:
         self._thread: threading.Thread | None = None
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Return the result of a coroutine that runs on the thread's loop, which starts with the first."""
+        """Return the result of a coroutine that runs on the thread's event loop."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._started()))
 
     async def stop(self) -> None:
-        """Stop the thread, and cancel what still runs there."""
+        """Cancel what still runs on the event loop, and stop the thread."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is not None and thread is not None:

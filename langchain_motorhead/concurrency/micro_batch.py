@@ -1,7 +1,7 @@
-"""Putting texts of several sessions into one call of an embedding model, while an earlier call is under way.
+"""Micro-batching: texts of several sessions go into one call of an embedding model while an earlier call is running.
 
-One call at a time: what comes meanwhile goes with the next. A local model computes no faster twice at once, and a
-remote one takes a batch in the time of a text.
+Only one call runs at a time, and texts that arrive meanwhile share the next one. A local model computes no faster with
+two calls at once, and a remote model embeds a batch in about the time of one text.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from contextvars import Context
 from itertools import accumulate
 from typing import Any
 
-_MOST = 256
-# Threads of calls that were given up on.
-_MOST_HANGING = 16
+_MAX_BATCH_TEXTS = 256
+# Largest number of threads whose calls hang.
+_MAX_HANGING_THREADS = 16
 
 
 class Batcher:
-    """Embeds texts, in one thread, as many at once as are there.
+    """Embeds texts in one thread, all that are waiting in one call.
 
     Args:
-        embed: Gives a vector for each text.
-        patience: Seconds after which a call counts as hanging, and no longer keeps others from theirs.
+        embed: Returns a vector for each text.
+        patience: Seconds after which a running call counts as hanging. Another thread then takes over the queue.
     """
 
     def __init__(self, embed: Callable[[list[str]], Sequence[Any]], patience: float) -> None:
@@ -38,13 +38,15 @@ class Batcher:
         self._hanging = 0
 
     def submit(self, texts: list[str]) -> Future[Any]:
-        """Have texts embedded. Returns what will have their vectors."""
+        """Return a future that will hold a vector for each of the texts."""
         future: Future[Any] = Future()
         with self._lock:
-            alive = self._thread is not None and self._thread.is_alive()  # it is not in a forked child
+            alive = self._thread is not None and self._thread.is_alive()  # not in a forked child
             hangs = alive and time.monotonic() - self._since > self._patience
-            if hangs and self._hanging >= _MOST_HANGING:
-                future.set_exception(TimeoutError(f"{self._hanging} earlier calls took too long and still run"))
+            if hangs and self._hanging >= _MAX_HANGING_THREADS:
+                future.set_exception(
+                    TimeoutError(f"{self._hanging} earlier calls exceeded their time limit and still run")
+                )
                 return future
             self._queue.append((texts, future))
             if not alive or hangs:
@@ -59,12 +61,12 @@ class Batcher:
             texts = [text for part, _ in batch for text in part]
             try:
                 vectors = Context().run(self._embed, texts)
-                answers = [vectors] if len(batch) == 1 else _parted(vectors, [len(part) for part, _ in batch])
-            except BaseException as error:  # noqa: BLE001 - it is the waiting threads'
-                # A future of asyncio takes no StopIteration.
-                told = RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
+                answers = [vectors] if len(batch) == 1 else _split(vectors, [len(part) for part, _ in batch])
+            except BaseException as error:  # noqa: BLE001 - the waiting threads raise it
+                # asyncio's futures refuse a StopIteration.
+                raised = RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
                 for _, future in batch:
-                    future.set_exception(told)
+                    future.set_exception(raised)
                 continue
             for (_, future), answer in zip(batch, answers, strict=True):
                 future.set_result(answer)
@@ -72,13 +74,13 @@ class Batcher:
     def _next(self) -> list[tuple[list[str], Future[Any]]]:
         with self._lock:
             if self._thread is not threading.current_thread():
-                self._hanging -= 1  # it hung, and another has taken over
+                self._hanging -= 1  # this call hung, and another thread took over
                 return []
             batch: list[tuple[list[str], Future[Any]]] = []
             size = 0
-            while self._queue and (not batch or size + len(self._queue[0][0]) <= _MOST):
+            while self._queue and (not batch or size + len(self._queue[0][0]) <= _MAX_BATCH_TEXTS):
                 texts, future = self._queue.popleft()
-                if future.set_running_or_notify_cancel():  # nobody waits any more for what was cancelled
+                if future.set_running_or_notify_cancel():  # not cancelled meanwhile
                     batch.append((texts, future))
                     size += len(texts)
             self._since = time.monotonic()
@@ -87,7 +89,7 @@ class Batcher:
             return batch
 
 
-def _parted(vectors: Sequence[Any], sizes: Sequence[int]) -> list[Sequence[Any]]:
+def _split(vectors: Sequence[Any], sizes: Sequence[int]) -> list[Sequence[Any]]:
     if len(vectors) != sum(sizes):
         raise ValueError(f"{len(vectors)} vectors for {sum(sizes)} texts")
     ends = list(accumulate(sizes))

@@ -1,1 +1,1 @@
-"""The demo: real dialogues replayed as concurrent sessions, with the balance of their messages."""
+"""The demo: replays real dialogues as concurrent sessions, and accounts for every message."""

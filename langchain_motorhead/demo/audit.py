@@ -1,7 +1,7 @@
-"""The balance: whether every accepted message is in the window or in the summary, once and in order. Pure.
+"""The audit: checks that each accepted message is in the window or in the summary, exactly once and in order. Pure.
 
-The summary's share is not taken on trust: a recorder around the summarizer keeps what each summary was made of, and the
-summary that was read back is followed to the inputs that led to it.
+It does not rely on the memory's own count of summarized messages. A recorder around the summarizer keeps the input of
+each summary, and the audit follows the stored summary back to these inputs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from langchain_motorhead.flows.protocol import SummaryInput, merge_summary
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """A summarization that succeeded, whether or not its result was committed.
+    """A successful call of the summarizer, whether or not its summary was stored.
 
     Attributes:
-        before: Summary that it was given.
+        before: The previous summary that it was given.
         marks: Ids of the messages that it was given.
-        after: Summary that it made.
+        after: The summary that it returned.
     """
 
     before: str | None
@@ -32,11 +32,11 @@ class ModelCall:
 
 
 class Recorder(Runnable[SummaryInput, str]):
-    """A summarizer that keeps what another one was asked and answered.
+    """A summarizer that records the inputs and outputs of another one.
 
     Attributes:
-        calls: What it was asked, in order.
-        max_input_tokens: Tokens that the other one takes at once, if it says so.
+        calls: The calls, in order.
+        max_input_tokens: The largest number of input tokens of the other summarizer, if known.
     """
 
     def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
@@ -45,15 +45,15 @@ class Recorder(Runnable[SummaryInput, str]):
         self._summarizer = summarizer
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Summarize, and record it."""
+        """Return the summary, and record the call."""
         return self._record(input, self._summarizer.invoke(input, config, **kwargs))
 
     async def ainvoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Summarize, and record it."""
+        """Return the summary, and record the call."""
         return self._record(input, await self._summarizer.ainvoke(input, config, **kwargs))
 
     def calls_of(self, name: str) -> list[ModelCall]:
-        """List what was asked about one dialogue."""
+        """Return the calls with messages of one dialogue."""
         return [call for call in self.calls if any(mark.rpartition("/")[0] == name for mark in call.marks)]
 
     def _record(self, given: SummaryInput, answer: str) -> str:
@@ -65,15 +65,15 @@ class Recorder(Runnable[SummaryInput, str]):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What became of the accepted messages.
+    """Where the accepted messages are.
 
     Attributes:
-        accepted: Messages that appends accepted.
-        window: Messages read back from the list.
-        summarized: Messages that the memory says its summary covers.
-        lost: Marks of accepted messages that are neither in the list nor in what the summary was made of.
-        doubled: Marks that are in both, or twice in one.
-        misplaced: Marks that are not where they were accepted.
+        accepted: How many messages appends accepted.
+        window: How many messages were read back from the list.
+        summarized: How many messages the summary covers, as the memory reports it.
+        lost: Ids of accepted messages that are neither in the list nor in the inputs of the summary.
+        doubled: Ids that are in both, or twice in one of them.
+        misplaced: Ids that are not in the order in which they were accepted.
     """
 
     accepted: int = 0
@@ -85,17 +85,17 @@ class Balance:
 
     @property
     def holds(self) -> bool:
-        """Whether each message is in its place, and nowhere else."""
+        """Whether each message is in the right place exactly once."""
         astray = self.lost or self.doubled or self.misplaced
         return not astray and self.accepted == self.window + self.summarized
 
 
 def committed(calls: Sequence[ModelCall], summary: str | None) -> list[str]:
-    """List the messages that a summary was made of, oldest first, by following it back to the one it extends.
+    """Return the ids of the messages that a summary was made of, oldest first.
 
     Args:
-        calls: What was recorded for the session, oldest first. Some of it may never have been committed.
-        summary: Summary as it was read back.
+        calls: The recorded calls of the session, oldest first. The summaries of some may never have been stored.
+        summary: The summary that was read back.
     """
     chain = []
     for call in reversed(calls):
@@ -108,13 +108,13 @@ def committed(calls: Sequence[ModelCall], summary: str | None) -> list[str]:
 def balance(
     accepted: Sequence[str], summarized: Sequence[str], window: Sequence[str], counted: int | None = None
 ) -> Balance:
-    """Compare what a session accepted with what was found of it.
+    """Return where the accepted messages of a session are.
 
     Args:
-        accepted: Marks of the accepted messages, in order.
-        summarized: Marks of the messages that the summary was made of, in order.
-        window: Marks of the messages in the list, in order.
-        counted: How many messages the memory says the summary covers, if that may be something else.
+        accepted: Ids of the accepted messages, in order.
+        summarized: Ids of the messages that the summary was made of, in order.
+        window: Ids of the messages in the list, in order.
+        counted: How many messages the summary covers, as the memory reports it; None if that is not known.
     """
     found = [*summarized, *window]
     times = Counter(found)
@@ -132,7 +132,7 @@ def balance(
 
 
 def total(balances: Iterable[Balance]) -> Balance:
-    """Add up the balances of several sessions."""
+    """Return the sum of the balances of several sessions."""
     every = list(balances)
     return Balance(
         accepted=sum(one.accepted for one in every),

@@ -1,6 +1,6 @@
-"""The dialogues that the demo replays: read from the package's data, as LangChain messages. Knows nothing of sessions.
+"""The demo's dialogues: reads the package's data file as LangChain messages. Knows nothing of sessions.
 
-Each message has an id that no other message of the demo has, `DIALOGUE/POSITION`: its mark, by which it is followed.
+Each message has an id that is unique in the demo, `DIALOGUE/POSITION`, by which the audit follows it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 SOURCE = "google-research-datasets/dstc8-schema-guided-dialogue, CC BY-SA 4.0"
-# Services whose name in the data set does not say what they are for.
+# Topics of services whose name in the data set is unclear.
 _TOPICS = {"Media": "movies", "Services": "therapists"}
 
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """What two parties and their tools said.
+    """A dialogue of two speakers and their tools.
 
     Attributes:
-        name: Unique in the demo.
-        topic: Services that it is about.
-        messages: Oldest first, each with its mark as id.
+        name: A name that is unique in the demo.
+        topic: The services that it is about.
+        messages: Its messages, oldest first.
     """
 
     name: str
@@ -35,19 +35,19 @@ class Dialogue:
 
 
 def load_dialogues() -> list[Dialogue]:
-    """Read the shipped dialogues, in an order where any first few are varied."""
+    """Return the shipped dialogues, in an order in which the first few are always varied."""
     lines = (files(__package__) / "dialogues.jsonl").read_text("utf-8").splitlines()
     return [_dialogue(json.loads(line)) for line in lines]
 
 
 def in_a_row(dialogues: Sequence[Dialogue], name: str) -> Dialogue:
-    """Make one long dialogue of several, with marks of its own."""
+    """Return one long dialogue made of several, with ids of its own."""
     messages = [message for dialogue in dialogues for message in dialogue.messages]
     return Dialogue(name, f"{len(dialogues)} dialogues in a row", _marked(messages, name))
 
 
 def turns(dialogue: Dialogue) -> list[list[BaseMessage]]:
-    """Cut a dialogue where a chat application would store it: what a person said; a call and its results; an answer."""
+    """Return a dialogue in parts as an application stores them: a user message, a call with its results, an answer."""
     groups: list[list[BaseMessage]] = []
     for message in dialogue.messages:
         if isinstance(message, ToolMessage) and groups:
@@ -73,7 +73,7 @@ def _message(record: dict[str, Any], name: str) -> BaseMessage:
         case "human":
             return HumanMessage(content)
         case "tool":
-            # Calls are numbered anew in each dialogue of the data; in a row, their ids would not be unique.
+            # The data numbers the calls of each dialogue from 0, so their ids would not be unique in a row.
             return ToolMessage(content, tool_call_id=f"{name}-{record['tool_call_id']}", name=record["name"])
         case _:
             calls = [{**call, "id": f"{name}-{call['id']}"} for call in record.get("tool_calls", ())]

@@ -1,4 +1,4 @@
-"""The picture of prompt tokens by turn, bounded against unbounded. The only place that knows matplotlib."""
+"""The plot: prompt tokens at each model call, with and without memory. The only module that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def draw(sights: Sequence[Sight], path: Path, topic: str) -> None:
     """Draw the tokens of a session's prompt at each model call, and those of its whole transcript.
 
     Args:
-        sights: What was seen at each call, in order.
-        path: Where to, a `.png` or an `.svg`.
-        topic: What was replayed.
+        sights: What was measured at each call, in order.
+        path: File to write, a `.png` or an `.svg`.
+        topic: What was replayed, for the title.
 
     Raises:
-        OSError: It cannot be written there.
+        OSError: The file cannot be written.
     """
-    # In an SVG text stays text, and the same numbers make the same file.
+    # Text in an SVG stays text, and equal numbers give equal files.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "motorhead", "font.size": 11, "text.color": _INK}):
         figure = Figure(figsize=(9, 5), layout="constrained")
         axes = figure.add_subplot()

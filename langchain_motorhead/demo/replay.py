@@ -1,4 +1,4 @@
-"""Replaying dialogues as sessions, all at once, and reading them back. Fills in `Run`s, and shows nothing."""
+"""The replay: stores dialogues as concurrent sessions, and reads them back. It fills in `Run`s and prints nothing."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from langchain_motorhead.options import Options
 
 IN_MEMORY = "embedded://"
-# To read back all of a session, also where summarizing failed all along.
-_EVERYTHING = 1_000_000
-# Seconds after which sessions on a server of the user's own expire, should the demo be killed.
-_TTL = 3_600.0
-# Answers after which the next session begins: people do not come all at once.
-_STAGGER = 0.4
-# Whose sessions they are, so that they can be deleted together.
+# A limit high enough to read back a whole session, even if every summary failed.
+_READ_ALL_MESSAGES = 1_000_000
+# Sessions on the user's own server expire after this time, in case the demo is killed.
+_TTL_SECONDS = 3_600.0
+# Each session starts this many model delays after the one before.
+_STAGGER_DELAYS = 0.4
+# User of the sessions, so that they can be deleted together.
 _USER = "motorhead-demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """How to replay.
+class ReplaySettings:
+    """ReplaySettings of a replay.
 
     Attributes:
-        url: Redis to work on.
-        window: Messages to keep verbatim.
-        llm: Name of the model that summarizes; None for the extractive summarizer.
-        delay: Seconds until the pretended model answers.
+        url: URL of the Redis to use.
+        window: How many messages a session keeps verbatim.
+        llm: Name of the model that summarizes, or None for the extractive summarizer.
+        delay: Seconds until a simulated model answers.
     """
 
     url: str = IN_MEMORY
@@ -52,13 +52,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What was seen of a session at one instant.
+    """Measurements of a session at one moment.
 
     Attributes:
-        accepted: Messages stored so far.
-        window: Messages kept verbatim. A model is given them all, unless summarizing is far behind.
-        summarized: Messages that the summary covers.
-        prompt: Tokens that a model is given.
+        accepted: How many messages were stored so far.
+        window: How many messages are kept verbatim. The prompt has them all, unless summarizing is far behind.
+        summarized: How many messages the summary covers.
+        prompt: Tokens of the prompt.
         transcript: Tokens of all messages stored so far.
     """
 
@@ -71,16 +71,16 @@ class Sight:
 
 @dataclass(slots=True)
 class Run:
-    """A dialogue being replayed, and what was seen of it so far.
+    """A dialogue that is being replayed, and the measurements so far.
 
     Attributes:
-        dialogue: What is replayed.
-        in_step: Whether each append waits for its summary, and no model is pretended: for measuring, not for watching.
-        accepted: Marks of the messages that were stored.
-        transcript: Tokens of these.
-        memory: As it was last read.
-        sights: One for each model call, and one of the end.
-        balance: What became of the messages, once they were read back.
+        dialogue: The dialogue.
+        in_step: Whether each append waits for its summary and no model is simulated, as the plot needs it.
+        accepted: Ids of the messages that were stored.
+        transcript: Tokens of these messages.
+        memory: The memory as it was last read.
+        sights: One measurement for each model call, and one at the end.
+        balance: Where the messages are, after they were read back.
     """
 
     dialogue: Dialogue
@@ -93,21 +93,21 @@ class Run:
 
     @property
     def latest(self) -> Sight:
-        """What was seen last."""
+        """The latest measurement."""
         return self.sights[-1] if self.sights else Sight()
 
 
-async def replay(settings: Settings, runs: Sequence[Run]) -> None:
-    """Replay each run's dialogue as a session of its own, all at once; then read them back and draw their balance.
+async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> None:
+    """Replay each run's dialogue as a session of its own, all concurrently; then read them back and audit them.
 
-    The sessions are in a namespace of their own. Where they would outlive the process, they are deleted.
+    The sessions are in a namespace of their own. On a server that outlives the process, they are deleted afterwards.
 
     Args:
-        settings: How to.
-        runs: What to replay. Changed while it goes on.
+        settings: ReplaySettings of the replay.
+        runs: The runs, which are updated during the replay.
 
     Raises:
-        MotorheadError: Redis cannot be reached, or refuses; or the model cannot be made.
+        MotorheadError: Redis cannot be reached or refuses, or there is no such model.
     """
     recorder = Recorder(
         ExtractiveSummarizer(token_counter=count_tokens)
@@ -119,19 +119,19 @@ async def replay(settings: Settings, runs: Sequence[Run]) -> None:
         "llm": recorder,
         "window": Window(max_messages=settings.window),
         "namespace": f"motorhead-demo-{uuid4().hex}",
-        "ttl": None if settings.url == IN_MEMORY else _TTL,
+        "ttl": None if settings.url == IN_MEMORY else _TTL_SECONDS,
     }
     at_step: Options = {**options, "compaction": "inline"}
-    reading: Options = {**options, "window": Window(max_messages=settings.window, hard_limit=_EVERYTHING)}
+    reading: Options = {**options, "window": Window(max_messages=settings.window, hard_limit=_READ_ALL_MESSAGES)}
     async with (
         Motorhead.from_url(settings.url, **options) as motorhead,
         Motorhead.from_url(settings.url, **at_step) as in_step,
         Motorhead.from_url(settings.url, **reading) as reader,
     ):
-        await motorhead.asessions()  # one error, and not one for each session, if there is no server
+        await motorhead.asessions()  # raises one error instead of one for each session if there is no server
         try:
             await _all_at_once(
-                _replay_one(in_step if run.in_step else motorhead, run, settings.delay, late=at * _STAGGER)
+                _replay_one(in_step if run.in_step else motorhead, run, settings.delay, late=at * _STAGGER_DELAYS)
                 for at, run in enumerate(runs)
             )
             await motorhead.aflush()
@@ -148,7 +148,7 @@ async def _all_at_once(jobs: Iterable[Coroutine[None, None, None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for job in jobs:
                 group.create_task(job)
-    except ExceptionGroup as errors:  # the first says what is wrong, the rest repeat it
+    except ExceptionGroup as errors:  # the others repeat the first
         raise errors.exceptions[0] from None
 
 
@@ -158,7 +158,7 @@ async def _replay_one(motorhead: Motorhead, run: Run, delay: float, *, late: flo
         delay = 0.0
     await asyncio.sleep(late * delay)
     for turn in turns(run.dialogue):
-        if isinstance(turn[0], AIMessage):  # here an application would call its model
+        if isinstance(turn[0], AIMessage):  # an application would call its model here
             await _look(motorhead, run)
             await asyncio.sleep(delay)
         await session.aappend(turn)

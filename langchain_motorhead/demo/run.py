@@ -1,4 +1,4 @@
-"""The demo from its beginning to its end: what is replayed, drawn and shown, and in which order."""
+"""The demo from beginning to end: replays dialogues, shows the progress and the audit, and draws the plot."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ import time
 from pathlib import Path
 from typing import Self
 
-from langchain_motorhead.demo import view as show
+from langchain_motorhead.demo import view
 from langchain_motorhead.demo.dialogues import in_a_row, load_dialogues
-from langchain_motorhead.demo.replay import Run, Settings, replay
+from langchain_motorhead.demo.replay import ReplaySettings, Run, replay
 from langchain_motorhead.exceptions import MotorheadError
 
 _LOGGER = logging.getLogger("langchain_motorhead")
-_IN_A_ROW = 6  # dialogues in the picture: enough to show the slope, few enough to show the teeth
+_PLOTTED_DIALOGUES = 6  # in a row: enough to show the growth, few enough to show each compaction
 
 
-def play(settings: Settings, count: int | None, picture: Path | None) -> bool:
-    """Replay dialogues, and show everything.
+def play(settings: ReplaySettings, count: int | None, picture: Path | None) -> bool:
+    """Replay dialogues and show the results.
 
     Args:
-        settings: How to replay.
-        count: How many dialogues; None for all.
-        picture: File to draw into, if any.
+        settings: ReplaySettings of the replay.
+        count: How many dialogues, or None for all.
+        picture: File for the plot, or None.
 
     Returns:
-        Whether the balance of every session holds.
+        Whether every message of every session is accounted for.
 
     Raises:
-        MotorheadError: Redis cannot be used, the model cannot be made, or the picture cannot be written.
+        MotorheadError: Redis cannot be used, there is no such model, or the plot cannot be written.
     """
     dialogues = load_dialogues()[:count]
     runs = [Run(dialogue) for dialogue in dialogues]
     if picture is not None:
-        runs.append(Run(in_a_row(dialogues[:_IN_A_ROW], "long"), in_step=True))
-    console = show.make_console()
-    console.print(show.heading(settings, runs))
+        runs.append(Run(in_a_row(dialogues[:_PLOTTED_DIALOGUES], "long"), in_step=True))
+    console = view.make_console()
+    console.print(view.heading(settings, runs))
     started = time.monotonic()
-    with _Notes() as notes, show.live(runs, console):
+    with _Notes() as notes, view.live(runs, console):
         asyncio.run(replay(settings, runs))
     took = time.monotonic() - started
-    console.print(show.board(runs, console), show.prompt(runs[0]), show.verdict(runs), sep="\n")
+    console.print(view.board(runs, console), view.prompt(runs[0]), view.verdict(runs), sep="\n")
     if picture is not None:
         _draw(runs[-1], picture)
-    console.print(show.footnotes(settings, took, picture, notes.lines()))
+    console.print(view.footnotes(settings, took, picture, notes.lines()))
     return all(run.balance is not None and run.balance.holds for run in runs)
 
 
@@ -58,7 +58,7 @@ def _draw(run: Run, path: Path) -> None:
 
 
 class _Notes(logging.Handler):
-    """Keeps the package's warnings while a display is up, and of each kind the last."""
+    """Collects the package's warnings while the display is shown, the last of each kind."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -70,8 +70,10 @@ class _Notes(logging.Handler):
         self._kinds[str(record.msg)] = count + 1, record.getMessage()
 
     def lines(self) -> list[str]:
-        """Give a line for each kind."""
-        return [last if count == 1 else f"{last} ({count} such warnings)" for count, last in self._kinds.values()]
+        """Return one line for each kind of warning."""
+        return [
+            last if count == 1 else f"{last} ({count} warnings of this kind)" for count, last in self._kinds.values()
+        ]
 
     def __enter__(self) -> Self:
         _LOGGER.addHandler(self)

@@ -1,4 +1,4 @@
-"""How the demo looks, in a terminal and in a log. Reads `Run`s, and changes nothing."""
+"""The demo's output, in a terminal or a log. Reads `Run`s and changes nothing."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rich.text import Text
 
 from langchain_motorhead.demo.audit import total
 from langchain_motorhead.demo.dialogues import SOURCE
-from langchain_motorhead.demo.replay import IN_MEMORY, Run, Settings, Sight
+from langchain_motorhead.demo.replay import IN_MEMORY, ReplaySettings, Run, Sight
 
-_WIDTH = 100  # columns of a log, and of a terminal at most
-_ROOMY = 96  # columns from which there is room for bars
-_BAR = 14
-_CHROME = 10  # lines of a live table that are not sessions
-_MARKS = 8  # of messages that went astray, to name at most
+_MAX_WIDTH_COLUMNS = 100  # of a log, and the largest of a terminal
+_MIN_BAR_WIDTH_COLUMNS = 96  # smallest width with bars
+_BAR_COLUMNS = 14
+_CHROME_LINES = 10  # lines of the live table other than sessions
+_MAX_LISTED_IDS = 8  # largest number of ids to list
 
 _DIM = "bright_black"
 _SUMMARIZED, _WINDOW, _TO_COME = ("▒", "magenta"), ("█", "cyan"), ("·", _DIM)
-_NUMBERS = {
+_NUMBER_STYLES = {
     "accepted": "",
     "in window": _WINDOW[1],
     "summarized": _SUMMARIZED[1],
@@ -39,32 +39,32 @@ _ROLES = {"system": "magenta", "human": "green", "ai": "cyan", "tool": "yellow"}
 
 
 def make_console() -> Console:
-    """Make a console for the standard output: a log's lines have a fixed width, a terminal's no more than that."""
+    """Return a console for the standard output. Lines of a log have a fixed width, and a terminal's no more."""
     console = Console(highlight=False)
-    console.width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    console.width = min(console.width, _MAX_WIDTH_COLUMNS) if console.is_terminal else _MAX_WIDTH_COLUMNS
     return console
 
 
-def heading(settings: Settings, runs: Sequence[Run]) -> RenderableType:
-    """Show what is going to be replayed, and on what."""
+def heading(settings: ReplaySettings, runs: Sequence[Run]) -> RenderableType:
+    """Return the heading: what is replayed, and on which Redis."""
     real = [run for run in runs if not run.in_step]
     messages = sum(len(run.dialogue.messages) for run in real)
-    where = "embedded Redis" if settings.url.startswith("embedded:") else "the Redis given"
-    who = settings.llm or "the extractive summarizer (--llm or OPENAI_API_KEY for a model)"
+    where = "embedded Redis" if settings.url.startswith("embedded:") else "your Redis"
+    who = settings.llm or "the extractive summarizer (for a model: --llm or OPENAI_API_KEY)"
     return Group(
         Text.assemble(
             ("motorhead demo   ", "bold"),
             f"{len(real)} real dialogue{'s' * (len(real) > 1)}, {messages} messages, as concurrent sessions on {where}",
         ),
-        Text(f"window: {settings.window} messages   summarized by: {who}", style=_DIM),
+        Text(f"window: the last {settings.window} messages   summarized by: {who}", style=_DIM),
     )
 
 
 def live(runs: Sequence[Run], console: Console) -> AbstractContextManager[object]:
-    """Show the runs while they go on; in a log, where nothing can move, do not."""
+    """Return a context manager that shows the runs while they go on. In a log it shows nothing."""
     if not console.is_interactive:
         return nullcontext()
-    most = max(3, console.height - _CHROME)
+    most = max(3, console.height - _CHROME_LINES)
     return Live(
         get_renderable=lambda: board(runs, console, most),
         console=console,
@@ -74,47 +74,47 @@ def live(runs: Sequence[Run], console: Console) -> AbstractContextManager[object
 
 
 def board(runs: Sequence[Run], console: Console, most: int | None = None) -> RenderableType:
-    """Show each session's progress, and the sums.
+    """Return a table with the progress of each session, and the totals.
 
     Args:
-        runs: What goes on.
-        console: Where to; bars are shown where it is wide enough, and has the characters.
-        most: Sessions to list at most.
+        runs: The runs.
+        console: Where it is shown. Bars are drawn if it is wide enough and has the characters.
+        most: Largest number of sessions to list, or None for all.
     """
-    roomy = console.width >= _ROOMY and not console.options.ascii_only
+    roomy = console.width >= _MIN_BAR_WIDTH_COLUMNS and not console.options.ascii_only
     table = Table(box=SIMPLE, show_edge=False, padding=0, show_footer=True, footer_style="bold")
     hidden = 0 if most is None else max(0, len(runs) - most)
     table.add_column("session", f"+{hidden} more" if hidden else "sum", no_wrap=True, min_width=8)
     table.add_column("about", style=_DIM, no_wrap=True, width=20 if roomy else 16)
     if roomy:
-        table.add_column("", no_wrap=True, min_width=_BAR)
-    for (head, style), footer in zip(_NUMBERS.items(), _numbers(*(run.latest for run in runs)), strict=True):
+        table.add_column("", no_wrap=True, min_width=_BAR_COLUMNS)
+    for (head, style), footer in zip(_NUMBER_STYLES.items(), _numbers(*(run.latest for run in runs)), strict=True):
         table.add_column(head, footer, style=style, justify="right", no_wrap=True, min_width=len(head))
     for run in runs[:most]:
         bar = [_bar(run)] if roomy else []
         table.add_row(run.dialogue.name, run.dialogue.topic, *bar, *_numbers(run.latest))
     legend = Text.assemble(
         *((_SUMMARIZED, " summarized  ", _WINDOW, " in window  ") if roomy else ()),
-        "prompt: tokens a model is given  transcript: tokens of all that was said",
+        "prompt: tokens that a model gets  transcript: tokens of all messages",
         style=_DIM,
     )
     return Group(Text(), table, legend, Text())
 
 
 def prompt(run: Run) -> RenderableType:
-    """Show a session's summary and window as a model is given them."""
+    """Return a session's summary and window as a model gets them."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for message in run.memory.as_messages():
         style = _ROLES.get(message.type, "white")
-        grid.add_row(Text(message.type, style=f"bold {style}"), _said(message))
+        grid.add_row(Text(message.type, style=f"bold {style}"), render_message(message))
     seen, shown = run.latest, len(run.memory.messages)
-    behind = f", {seen.window - shown} in between waiting" if seen.window > shown else ""
+    behind = f", {seen.window - shown} waiting to be summarized" if seen.window > shown else ""
     return Panel(
         grid,
         title=Text.assemble(
-            "What a model is given in session ",
+            "What a model gets in session ",
             (run.dialogue.name, "bold"),
             f", after {seen.accepted} messages of {seen.transcript:,} tokens",
         ),
@@ -127,7 +127,7 @@ def prompt(run: Run) -> RenderableType:
 
 
 def verdict(runs: Sequence[Run]) -> RenderableType:
-    """Show the balance of all sessions, and what went astray."""
+    """Return the audit of all sessions: the sums, and the messages that are not accounted for."""
     sums = total(run.balance for run in runs if run.balance is not None)
     holds = all(run.balance is not None and run.balance.holds for run in runs)
     colour = "green" if holds else "red"
@@ -147,18 +147,18 @@ def verdict(runs: Sequence[Run]) -> RenderableType:
     return Panel(grid, border_style=colour, padding=(0, 2))
 
 
-def footnotes(settings: Settings, took: float, picture: Path | None, notes: Sequence[str]) -> RenderableType:
-    """Show where the balance and the dialogues come from, and what else there is to know.
+def footnotes(settings: ReplaySettings, took: float, picture: Path | None, notes: Sequence[str]) -> RenderableType:
+    """Return the notes at the end: warnings, and where the numbers and the dialogues come from.
 
     Args:
-        settings: Of the replay.
-        took: Seconds that it took.
-        picture: File that was drawn, if any.
+        settings: ReplaySettings of the replay.
+        took: Its duration in seconds.
+        picture: File of the plot, or None.
         notes: Warnings.
     """
-    left = "The server went with them." if settings.url == IN_MEMORY else "They are deleted from Redis."
+    left = "The embedded server has stopped." if settings.url == IN_MEMORY else "They were deleted from Redis."
     plain = [
-        "The balance is drawn from what Redis gave back, and from what each committed summary was made of.",
+        "Counted: the messages read back from Redis, and those that the stored summaries were made of.",
         f"The sessions took {took:.1f} s. {left}",
         f"Dialogues: {SOURCE}",
     ]
@@ -167,7 +167,7 @@ def footnotes(settings: Settings, took: float, picture: Path | None, notes: Sequ
 
 
 def _numbers(*seen: Sight) -> list[str]:
-    """Write the sums of what was seen, a text for each column of numbers."""
+    """Return the sums of measurements as text, one for each numeric column."""
     prompt, transcript = sum(one.prompt for one in seen), sum(one.transcript for one in seen)
     counts = (
         sum(one.accepted for one in seen),
@@ -180,14 +180,15 @@ def _numbers(*seen: Sight) -> list[str]:
 
 
 def _bar(run: Run) -> Text:
-    """Draw a dialogue as a line: what is summarized, what is in the window, what is yet to be said."""
+    """Return a dialogue as a bar: summarized messages, messages in the window, and messages to come."""
     size = max(1, len(run.dialogue.messages))
-    summarized, known = (round(n / size * _BAR) for n in (run.latest.summarized, run.latest.accepted))
-    parts = (_SUMMARIZED, summarized), (_WINDOW, known - summarized), (_TO_COME, _BAR - known)
+    summarized, known = (round(n / size * _BAR_COLUMNS) for n in (run.latest.summarized, run.latest.accepted))
+    parts = (_SUMMARIZED, summarized), (_WINDOW, known - summarized), (_TO_COME, _BAR_COLUMNS - known)
     return Text.assemble(*((glyph * count, style) for (glyph, style), count in parts))
 
 
-def _said(message: BaseMessage) -> Text:
+def render_message(message: BaseMessage) -> Text:
+    """Return the text of a message, with its tool calls."""
     if isinstance(message, ToolMessage):
         return Text.assemble((f"{message.name}: ", _ROLES["tool"]), (message.text, _DIM))
     said = Text(message.text)
@@ -198,4 +199,4 @@ def _said(message: BaseMessage) -> Text:
 
 
 def _listed(marks: Sequence[str]) -> str:
-    return ", ".join(marks[:_MARKS]) + (", …" if len(marks) > _MARKS else "")
+    return ", ".join(marks[:_MAX_LISTED_IDS]) + (", …" if len(marks) > _MAX_LISTED_IDS else "")

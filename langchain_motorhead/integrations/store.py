@@ -31,12 +31,12 @@ from langchain_motorhead.item_store.filters import Condition, check_filter
 from langchain_motorhead.item_store.operations import store_key
 from langchain_motorhead.item_store.paths import Place, to_name, to_path
 from langchain_motorhead.item_store.requests import (
-    Found,
     Get,
     Listing,
     Put,
-    Request,
     Search,
+    StoredItem,
+    StoreRequest,
     check_page,
     decode_value,
     encode_value,
@@ -165,7 +165,7 @@ class MotorheadStore(BaseStore):
 
         return batch(requests, self._config), results
 
-    def _request(self, op: Op) -> Request:
+    def _request(self, op: Op) -> StoreRequest:
         if isinstance(op, GetOp):
             return Get(_place(op.namespace, op.key), op.refresh_ttl)
         if isinstance(op, PutOp):
@@ -195,16 +195,16 @@ class MotorheadStore(BaseStore):
         return tuple(text for text in texts if text.strip())
 
 
-def _result(request: Request, answer: Any) -> Result:
+def _result(request: StoreRequest, answer: Any) -> Result:
     if isinstance(request, Get):
-        found = cast("Found | None", answer)
+        found = cast("StoredItem | None", answer)
         return None if found is None else Item(**_fields(found))
     if isinstance(request, Search):
-        return [SearchItem(**_fields(found), score=found.score) for found in cast("list[Found]", answer)]
+        return [SearchItem(**_fields(found), score=found.score) for found in cast("list[StoredItem]", answer)]
     return cast("list[tuple[str, ...]] | None", answer)
 
 
-def _fields(found: Found) -> dict[str, Any]:
+def _fields(found: StoredItem) -> dict[str, Any]:
     namespace, key = found.place
     return {
         "namespace": namespace,

@@ -1,7 +1,7 @@
-"""Which items and namespaces are asked for. Pure: the rules of LangGraph's `InMemoryStore`, but nothing raises late.
+"""Item filters: which items and namespaces match the conditions of a request. Pure.
 
-An operator that does not exist, or a bound that is no number, is refused before anything is read, whatever is stored;
-and what is stored without the field, or with text in it, is not in any range.
+The rules are those of LangGraph's `InMemoryStore`, except that an invalid filter is refused before anything is read,
+whatever is stored. A stored value that is missing, or is not a number, is in no range.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import InvalidInputError
 
 _RANGES: Mapping[str, Callable[[Any, Any], bool]] = {"$gt": gt, "$gte": ge, "$lt": lt, "$lte": le}
-_KNOWN = ("$eq", "$ne", *_RANGES)
-_ANY = "*"
+_OPERATORS = ("$eq", "$ne", *_RANGES)
+_ANY_LABEL = "*"
 
 
 class Condition(NamedTuple):
-    """What a namespace must begin with, or end with; `"*"` is any label."""
+    """The labels that a namespace must begin or end with. `"*"` stands for any label."""
 
     at_end: bool
     path: tuple[str, ...]
 
 
 def check_filter(filter_: Any) -> None:
-    """Refuse a filter that cannot be applied.
+    """Refuse an invalid filter.
 
     Raises:
-        InvalidInputError: It is no dict, or has an operator that does not exist, or a bound that is no number.
+        InvalidInputError: It is not a dict, or has an unknown operator, or a bound that is not a number.
     """
     if not isinstance(filter_, Mapping):
         raise InvalidInputError(f"filter must be a dict, such as {{'kind': 'note'}}, not {type(filter_).__name__}")
@@ -37,21 +37,23 @@ def check_filter(filter_: Any) -> None:
 
 
 def matches(value: Mapping[str, Any], filter_: Mapping[str, Any] | None) -> bool:
-    """Say whether an item has what a filter asks for."""
+    """Return whether the value of an item matches a filter."""
     return all(_fits(value.get(field), wanted) for field, wanted in (filter_ or {}).items())
 
 
 def is_listed(namespace: tuple[str, ...], conditions: Sequence[Condition]) -> bool:
-    """Say whether a namespace meets all conditions."""
+    """Return whether a namespace meets all conditions."""
     return all(_meets(namespace, condition) for condition in conditions)
 
 
 def known_prefix(conditions: Sequence[Condition]) -> tuple[str, ...]:
-    """Give the labels that every namespace begins with that meets the conditions."""
+    """Return the labels with which every namespace that meets the conditions begins."""
     longest: tuple[str, ...] = ()
     for condition in conditions:
         if not condition.at_end:
-            fixed = condition.path[: condition.path.index(_ANY)] if _ANY in condition.path else condition.path
+            fixed = (
+                condition.path[: condition.path.index(_ANY_LABEL)] if _ANY_LABEL in condition.path else condition.path
+            )
             longest = max(longest, fixed, key=len)
     return longest
 
@@ -61,7 +63,7 @@ def _meets(namespace: tuple[str, ...], condition: Condition) -> bool:
     if len(namespace) < size:
         return False
     part = namespace[len(namespace) - size :] if condition.at_end else namespace[:size]
-    return all(wanted in (_ANY, label) for label, wanted in zip(part, condition.path, strict=True))
+    return all(wanted in (_ANY_LABEL, label) for label, wanted in zip(part, condition.path, strict=True))
 
 
 def _has_operators(wanted: Mapping[Any, Any]) -> bool:
@@ -79,10 +81,10 @@ def _check(wanted: Any) -> None:
             _check(each)
         return
     for name, bound in wanted.items():
-        if name not in _KNOWN:
-            raise InvalidInputError(f"filter: there is no operator {name!r}. There are {', '.join(_KNOWN)}")
+        if name not in _OPERATORS:
+            raise InvalidInputError(f"filter: unknown operator {name!r}. Use one of {', '.join(_OPERATORS)}")
         if name in _RANGES and _number(bound) is None:
-            raise InvalidInputError(f"filter: {name} compares numbers, and {bound!r} is none")
+            raise InvalidInputError(f"filter: {name} compares numbers, and {bound!r} is not a number")
 
 
 def _fits(value: Any, wanted: Any) -> bool:

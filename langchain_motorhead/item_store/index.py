@@ -1,4 +1,4 @@
-"""The index of a store's vectors, as redisvl describes it, and how it is asked. Does no I/O."""
+"""The item store's vector index: its schema and queries, built with redisvl. No I/O."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from langchain_motorhead.search_index.vectors import to_bytes
 from langchain_motorhead.storage.operation import Value
 
 _DATATYPE = "float32"
-# Vectors that the index makes room for at once.
-_BLOCK = 64
+# The index allocates memory for this many vectors at once.
+_BLOCK_VECTORS = 64
 
 
 def prepare() -> None:
-    """Import what is needed when it is needed, which takes long."""
+    """Import the libraries that a search needs, which takes long."""
     import numpy as np
     import redisvl.query
     import redisvl.schema  # noqa: F401
@@ -28,22 +28,22 @@ def prepare() -> None:
 
 
 def index_creation(store: str, dimensions: int, *, scan: bool) -> tuple[Any, ...]:
-    """Give what follows the index's name in FT.CREATE.
+    """Return the arguments of FT.CREATE after the index's name.
 
     Args:
         store: Key of the store.
-        dimensions: Of its vectors.
-        scan: Whether there may be vectors already.
+        dimensions: Dimensions of its vectors.
+        scan: Whether vectors may exist already.
     """
     from redisvl.schema import IndexSchema
 
-    # Every vector in question is compared with, so that what is nearest is found and not only what is near.
+    # Compares with every vector, so that the results are exact.
     vector = {
         "algorithm": "flat",
         "dims": dimensions,
         "distance_metric": "cosine",
         "datatype": _DATATYPE,
-        "block_size": _BLOCK,
+        "block_size": _BLOCK_VECTORS,
     }
     schema = IndexSchema.from_dict(
         {
@@ -58,7 +58,7 @@ def index_creation(store: str, dimensions: int, *, scan: bool) -> tuple[Any, ...
 
 
 def index_query(vector: Any, prefix: Sequence[str], count: int) -> tuple[Value, ...]:
-    """Give what follows the index's name in FT.SEARCH for what is nearest to a vector, below a prefix.
+    """Return the arguments of FT.SEARCH after the index's name that find the nearest vectors below a namespace prefix.
 
     Raises:
         EmbeddingError: The vector has a number that cannot be stored.
@@ -68,14 +68,14 @@ def index_query(vector: Any, prefix: Sequence[str], count: int) -> tuple[Value, 
 
 
 def index_count(prefix: Sequence[str]) -> tuple[Value, ...]:
-    """Give what follows the index's name in FT.SEARCH for how many vectors there are below a prefix."""
+    """Return the arguments of FT.SEARCH after the index's name that count the vectors below a namespace prefix."""
     from redisvl.query import CountQuery
 
     return (*CountQuery(filter_expression=_below(prefix)).get_args(), *TO_THE_END)
 
 
 def within(namespace: Sequence[str]) -> str:
-    """Give the tags of an item's vectors."""
+    """Return the tags of an item's vectors: one for its namespace and for each prefix of it."""
     return ",".join(tags(namespace))
 
 
@@ -87,10 +87,10 @@ def _below(prefix: Sequence[str]) -> Any:
 
 
 def to_stored(vectors: Any) -> list[bytes]:
-    """Give vectors, arrays of numpy, as they are stored; empty for one of zeros, which is near nothing.
+    """Return numpy vectors as they are stored; empty for a zero vector, which has no direction and is near nothing.
 
     Raises:
-        EmbeddingError: One has a number that cannot be stored.
+        EmbeddingError: A vector has a number that cannot be stored.
     """
     return [data if vector.any() else b"" for vector, data in zip(vectors, _stored(vectors), strict=True)]
 
@@ -99,6 +99,6 @@ def _stored(vectors: Any) -> list[bytes]:
     stored = []
     for data in to_bytes(vectors, _DATATYPE):
         if data is None:
-            raise EmbeddingError(f"the embedding model gave a vector with a number that {_DATATYPE} cannot hold")
+            raise EmbeddingError(f"the embedding model returned a vector with a number that {_DATATYPE} cannot hold")
         stored.append(data)
     return stored

@@ -1,16 +1,14 @@
-"""The Redis commands of a store of items, as data. All keys of one store are in one slot of a cluster.
+"""Redis commands of the item store, as data. All keys of a store are in one slot of a cluster.
 
-| key | type | holds |
-|---|---|---|
-| `motorhead:store:{NS}` | HASH | `model` and `dimensions` of the vectors, once there are any |
-| `motorhead:store:{NS}:namespaces` | ZSET, all of score 0 | the namespaces that have items |
-| `motorhead:store:{NS}:keys:NAMESPACE` | ZSET | keys of a namespace's items, numbered as they were put first |
-| `motorhead:store:{NS}:item:PATH` | HASH | `value`, `created`, `updated`; `ttl` in ms; `vectors`, how many |
-| `motorhead:store:{NS}:vector:PATH:N` | HASH | `vector`, and `within`: the tags of the namespaces that it is in |
-| `motorhead:store:{NS}:expiries` | ZSET | paths of the items that expire, by when |
+| key | type | content | |---|---|---| | `motorhead:store:{NS}` | HASH | `model` and `dimensions` of the vectors, once
+there are any | | `motorhead:store:{NS}:namespaces` | ZSET, all of score 0 | the namespaces that have items | |
+`motorhead:store:{NS}:keys:NAMESPACE` | ZSET | keys of a namespace's items, numbered in the order of their first put | |
+`motorhead:store:{NS}:item:PATH` | HASH | `value`, `created`, `updated`; `ttl` in ms; `vectors`: how many | |
+`motorhead:store:{NS}:vector:PATH:N` | HASH | `vector`, and `within`: tags of its namespace and of the prefixes of it |
+| `motorhead:store:{NS}:expiries` | ZSET | paths of the items that expire, by time |
 
-How namespaces and paths are written is in `item_paths.py`. An item and its vectors expire by themselves; the lists are
-rid of it when they are next read.
+`paths.py` defines how namespaces and paths are written. Items and their vectors expire by themselves, and are removed
+from the sorted sets at the next read.
 """
 
 from __future__ import annotations
@@ -20,27 +18,36 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.item_store.paths import from_path, to_name, to_path
-from langchain_motorhead.item_store.requests import Found
+from langchain_motorhead.item_store.requests import StoredItem
 from langchain_motorhead.search_index.queries import to_matches
 from langchain_motorhead.storage.keys import PREFIX, from_member, registry_key, to_member, to_tag
 from langchain_motorhead.storage.operation import Command, Operation, Value
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 DISTANCE = "vector_distance"
-# What one script does at most: so many items put, pruned or looked at, so many bytes read.
-_PUT, _PRUNED, _LOOKS, _BYTES = 200, 1_000, 5_000, 1 << 22
+# Limits of one call of a script.
+_MAX_PUT_ITEMS, _MAX_PRUNED_ITEMS, _MAX_SCANNED_ITEMS, _MAX_READ_BYTES = 200, 1_000, 5_000, 1 << 22
 _START = ("", "")
 
 
 class VectorSpec(NamedTuple):
-    """What the vectors of a store are: of which model, and how long."""
+    """The model and the dimensions of a store's vectors."""
 
     model: str
     dimensions: int
 
 
 class ItemWrite(NamedTuple):
-    """An item to keep: where, its value (empty to delete it), milliseconds that it lives, tags and vectors."""
+    """An item to write.
+
+    Attributes:
+        namespace: Labels of its namespace.
+        key: Its key.
+        value: Its value as JSON; empty to delete the item.
+        ttl: Its time to live in milliseconds, or 0.
+        tags: Tags of its vectors.
+        vectors: Its vectors as bytes.
+    """
 
     namespace: tuple[str, ...]
     key: str
@@ -51,50 +58,50 @@ class ItemWrite(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """How far a range of items was read: the namespace, and the number in it of the last."""
+    """The position of a read through items: the namespace, and the number of its last item that was read."""
 
     namespace: str
     number: str
 
 
 class Nearest(NamedTuple):
-    """What a search by vector found: paths with how similar, best first, and whether there may be more."""
+    """Result of a vector search: paths with their similarity, best first, and whether there may be more."""
 
     found: list[tuple[str, float]]
     more: bool
 
 
 def store_key(namespace: str) -> str:
-    """Name the key of a store's description, with which all its keys begin.
+    """Return the key of a store's description. All keys of the store begin with it.
 
     Raises:
-        InvalidInputError: The namespace is not a string, or empty.
+        InvalidInputError: The namespace is not a string, or is empty.
     """
-    registry_key(namespace)  # checks it
+    registry_key(namespace)  # raises if it is invalid
     return f"{PREFIX}:store:{{{to_tag(namespace)}}}"
 
 
 def vector_prefix(store: str) -> str:
-    """Give what the keys of vectors begin with."""
+    """Return the prefix of the keys of vectors."""
     return f"{store}:vector:"
 
 
 def put(store: str, writings: Sequence[ItemWrite], shape: VectorSpec | None, *, prune: bool) -> Operation[bool]:
-    """Keep and delete items. Each is kept, or deleted, with all that belongs to it, or not at all.
+    """Store and delete items. Each item is written completely or not at all.
 
     Args:
         store: Key of the store.
-        writings: Items, each place once.
-        shape: Of the vectors, if there are any.
-        prune: Whether to take off the lists what expired.
+        writings: The items, each place at most once.
+        shape: Model and dimensions of the vectors, or None if there are none.
+        prune: Whether to remove expired items from the sorted sets.
 
     Returns:
-        Whether it was done, and not refused since the store has vectors of another shape, or none yet.
+        False if the store has vectors of another model, or none yet, and nothing was written; otherwise True.
     """
     commands = []
-    for start in range(0, len(writings), _PUT):
+    for start in range(0, len(writings), _MAX_PUT_ITEMS):
         args: list[Value] = [b"", ""] if shape is None else [to_member(shape.model), shape.dimensions]
-        for each in writings[start : start + _PUT]:
+        for each in writings[start : start + _MAX_PUT_ITEMS]:
             args += (to_path(each.namespace), to_name(each.key), each.value, each.ttl, each.tags, len(each.vectors))
             args += each.vectors
         commands.append(Command(SCRIPTS["item_put"], (store,), tuple(args)))
@@ -104,46 +111,46 @@ def put(store: str, writings: Sequence[ItemWrite], shape: VectorSpec | None, *, 
     return Operation(tuple(commands), lambda replies: all(replies[:count]))
 
 
-def get(store: str, paths: Sequence[tuple[str, bool]]) -> Operation[list[Found | None]]:
-    """Read items, and let those live for their time from now that it is said of."""
+def get(store: str, paths: Sequence[tuple[str, bool]]) -> Operation[list[StoredItem | None]]:
+    """Read the items of these paths, and restart the time to live of those whose second value is True."""
     args = tuple(each for path, refresh in paths for each in (path, int(refresh)))
     command = Command(SCRIPTS["item_get"], (store,), args)
 
-    def read(replies: list[Any]) -> list[Found | None]:
+    def read(replies: list[Any]) -> list[StoredItem | None]:
         return [None if row is None else _found(path, *row) for (path, _), row in zip(paths, replies[0], strict=True)]
 
     return Operation((command,), read)
 
 
 def touch(store: str, paths: Sequence[str]) -> Operation[None]:
-    """Let items live for their time from now."""
+    """Restart the time to live of items."""
     args = tuple(each for path in paths for each in (path, 2))
     return Operation((Command(SCRIPTS["item_get"], (store,), args),), _nothing)
 
 
 def page(
     store: str, bounds: tuple[str, str], cursor: Cursor | None, *, skip: int, count: int, bare: bool
-) -> Operation[tuple[list[Found], Cursor | None, bool]]:
-    """Read items by namespace, and in each in the order in which they were put first.
+) -> Operation[tuple[list[StoredItem], Cursor | None, bool]]:
+    """Read items by namespace, within a namespace in the order of their first put.
 
     Args:
         store: Key of the store.
-        bounds: Of the namespaces.
-        cursor: How far was read before.
-        skip: Items to pass over.
-        count: How many to read; it may be fewer.
-        bare: Whether only those without vectors.
+        bounds: Bounds of the namespaces, as `below` returns them.
+        cursor: Where to continue, or None to start.
+        skip: How many items to skip.
+        count: Largest number of items to read.
+        bare: Whether to read only items without vectors.
 
     Returns:
-        Items, how far was read if there may be more, and whether something may have expired that is still listed.
+        The items, the cursor if there may be more, and whether expired items may still be listed.
     """
     low, high = bounds
     after = cursor or _START
     if cursor is not None:
         low = f"[{cursor.namespace}"
-    args = (low, high, *after, skip, count, _LOOKS, _BYTES, int(bare))
+    args = (low, high, *after, skip, count, _MAX_SCANNED_ITEMS, _MAX_READ_BYTES, int(bare))
 
-    def read(replies: list[Any]) -> tuple[list[Found], Cursor | None, bool]:
+    def read(replies: list[Any]) -> tuple[list[StoredItem], Cursor | None, bool]:
         expired, (more, namespace, number, rows) = replies
         found = [_found(from_member(path), *rest) for path, *rest in rows]
         return found, Cursor(from_member(namespace), from_member(number)) if more else None, bool(expired)
@@ -154,10 +161,10 @@ def page(
 def namespaces(
     store: str, bounds: tuple[str, str], count: int
 ) -> Operation[tuple[list[tuple[str, ...]], str | None, bool]]:
-    """Read namespaces in their order.
+    """Read namespaces in order.
 
     Returns:
-        Namespaces, the path of the last if there may be more, and whether one may be listed whose items expired.
+        The namespaces, the path of the last if there may be more, and whether expired ones may still be listed.
     """
 
     def read(replies: list[Any]) -> tuple[list[tuple[str, ...]], str | None, bool]:
@@ -170,20 +177,20 @@ def namespaces(
 
 
 def prune(store: str) -> Operation[bool]:
-    """Take items that expired off the lists. Returns whether there may be more."""
+    """Remove expired items from the sorted sets, and return whether there may be more."""
     return Operation((_pruning(store),), lambda replies: bool(replies[0]))
 
 
 def describe(store: str) -> Operation[VectorSpec | None]:
-    """Read of what shape the vectors of a store are; None if it has none."""
+    """Read the model and dimensions of a store's vectors, or None if it has none."""
     return Operation((_describing(store),), lambda replies: _shape(replies[0]))
 
 
 def establish(store: str, shape: VectorSpec) -> Operation[tuple[bool, VectorSpec]]:
-    """Say of what shape the vectors of a store are, unless it is said already.
+    """Store the model and dimensions of a store's vectors, unless they are stored already.
 
     Returns:
-        Whether it was not, and what holds.
+        Whether they were stored, and what is stored now.
     """
 
     def read(replies: list[Any]) -> tuple[bool, VectorSpec]:
@@ -191,7 +198,7 @@ def establish(store: str, shape: VectorSpec) -> Operation[tuple[bool, VectorSpec
         known = dict(zip(map(from_member, flat[::2]), flat[1::2], strict=True))
         found = _shape([known.get("model"), known.get("dimensions")])
         if found is None:
-            raise StoreError(f"{store} does not describe the vectors of a store. Delete that key")
+            raise StoreError(f"the key {store} does not hold the description of a store's vectors. Delete it")
         return bool(new), found
 
     args = ("model", to_member(shape.model), "dimensions", shape.dimensions)
@@ -199,12 +206,12 @@ def establish(store: str, shape: VectorSpec) -> Operation[tuple[bool, VectorSpec
 
 
 def nearest(store: str, query: tuple[Value, ...], count: int) -> Operation[tuple[VectorSpec | None, Nearest]]:
-    """Search by vector, and read of what shape the vectors are.
+    """Search by vector, and read the model and dimensions of the store's vectors.
 
     Args:
-        store: Key of the store, and name of its index.
-        query: What follows the index's name in FT.SEARCH.
-        count: How many vectors it asks for.
+        store: Key of the store, which is also the name of its index.
+        query: The arguments of FT.SEARCH after the index's name.
+        count: How many vectors the query asks for.
     """
     start = len(vector_prefix(store))
 
@@ -217,12 +224,12 @@ def nearest(store: str, query: tuple[Value, ...], count: int) -> Operation[tuple
 
 
 def count_vectors(store: str, query: tuple[Value, ...]) -> Operation[int]:
-    """Count the vectors that a query of the index finds."""
+    """Return the operation that counts the vectors found by a query."""
     return Operation((Command("FT.SEARCH", (store,), query),), lambda replies: _total(replies[0]))
 
 
 def _pruning(store: str) -> Command:
-    return Command(SCRIPTS["item_prune"], (store,), (_PRUNED,))
+    return Command(SCRIPTS["item_prune"], (store,), (_MAX_PRUNED_ITEMS,))
 
 
 def _describing(store: str) -> Command:
@@ -234,8 +241,8 @@ def _shape(values: Sequence[Any]) -> VectorSpec | None:
     return None if model is None or dimensions is None else VectorSpec(from_member(model), int(dimensions))
 
 
-def _found(path: str, value: Any, created: Any, updated: Any, ttl: Any = None) -> Found:
-    return Found(path, value, int(created), int(updated), int(ttl or 0))
+def _found(path: str, value: Any, created: Any, updated: Any, ttl: Any = None) -> StoredItem:
+    return StoredItem(path, value, int(created), int(updated), int(ttl or 0))
 
 
 def _total(reply: Any) -> int:

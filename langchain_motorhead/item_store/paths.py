@@ -1,8 +1,8 @@
-"""Where an item is, as text for key names and sorted sets. Pure.
+"""Item paths: namespaces and keys encoded as text for key names and sorted sets. Pure.
 
-The bytes of what is encoded sort as the labels do that it encodes, so that Redis lists namespaces in the order of
-Python's tuples, and one range is everything below a prefix. A label ends with a character that nothing else uses and
-that sorts before the rest: `("a",)` is the beginning of `("a", "b")`, and of `("ab",)` it is not.
+Encoded bytes sort as the labels do. So Redis lists namespaces in the order of Python's tuples, and one range covers
+everything below a prefix. Each label ends with a character that occurs nowhere else and sorts first: the path of
+`("a",)` is a prefix of that of `("a", "b")`, but not of that of `("ab",)`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import NamedTuple
 from langchain_motorhead.exceptions import InvalidInputError
 
 END = "!"
-# A byte that is not kept is written in hexadecimal, after a character between the kept ones that it sorts between.
-_LEADS = ((0x2D, "%"), (0x30, "."), (0x41, "="), (0x5F, "^"), (0x61, "`"), (0x100, "~"))
-_KEPT = frozenset(b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+# Any other byte is written in hexadecimal, after a character that sorts between the same safe bytes as it does.
+_ESCAPE_CHARS = ((0x2D, "%"), (0x30, "."), (0x41, "="), (0x5F, "^"), (0x61, "`"), (0x100, "~"))
+_SAFE_BYTES = frozenset(b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 _ENCODED = [
-    chr(byte) if byte in _KEPT else next(lead for end, lead in _LEADS if byte < end) + f"{byte:02X}"
+    chr(byte) if byte in _SAFE_BYTES else next(lead for end, lead in _ESCAPE_CHARS if byte < end) + f"{byte:02X}"
     for byte in range(256)
 ]
 _ESCAPE = re.compile(rb"[%.=^`~]([0-9A-F]{2})")
 
 
 class Place(NamedTuple):
-    """Where an item is: the labels of its namespace, and its key."""
+    """The place of an item: the labels of its namespace, and its key."""
 
     namespace: tuple[str, ...]
     key: str
 
 
 def to_path(labels: Sequence[str]) -> str:
-    """Encode a namespace, or a prefix of some.
+    """Return the path of a namespace, or of a prefix of one.
 
     Raises:
         InvalidInputError: A label is not a string.
@@ -42,29 +42,29 @@ def to_path(labels: Sequence[str]) -> str:
 
 
 def to_name(key: str) -> str:
-    """Encode the key of an item. It follows the path of its namespace.
+    """Return the encoded key of an item, which follows the path of its namespace.
 
     Raises:
-        InvalidInputError: It is not a string.
+        InvalidInputError: The key is not a string.
     """
     return _encoded(key, "the key of an item")
 
 
 def from_path(path: str) -> Place:
-    """Undo `to_path` and `to_name`, of a namespace and a key together; that of a namespace alone has the key `""`."""
+    """Return the place that a path encodes. The path of a namespace alone has the key `""`."""
     *labels, key = path.split(END)
     return Place(tuple(map(_decoded, labels)), _decoded(key))
 
 
 def below(path: str) -> tuple[str, str]:
-    """Give the bounds, as ZRANGEBYLEX takes them, of everything whose path begins with one."""
+    """Return the bounds for ZRANGEBYLEX of everything whose path begins with a path."""
     return f"[{path}", f"({path}\x7f"
 
 
 def tags(labels: Sequence[str]) -> Iterator[str]:
-    """Give a tag for a namespace and each that it is in, by which an index finds what is below it.
+    """Return an iterator over the tags of a namespace: one for it and for each prefix, to find all that is below it.
 
-    Digests, since the search module cuts off a tag that is longer than 4,096 bytes.
+    Tags are digests, since the search module cuts off tags longer than 4,096 bytes.
     """
     path = ""
     for label in labels:

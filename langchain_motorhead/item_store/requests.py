@@ -1,6 +1,6 @@
-"""What a store of items is asked for and gives, and the JSON that their values are kept as. Pure.
+"""Item store requests, stored items, and the JSON encoding of their values, as data. Pure.
 
-Knows neither Redis nor LangGraph, whose operations the face turns into these requests.
+This module knows neither Redis nor LangGraph. `integrations/store.py` turns LangGraph's operations into these requests.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from langchain_motorhead.item_store.paths import Place, from_path
 from langchain_motorhead.messages.json_values import is_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST = 100 * 366 * 1_440
-_DEEPEST = 100
-# Before what orjson does not read as it was: integers beyond 64 bits, and lone surrogates.
-_BY_JSON = b" "
+_MAX_TTL_MINUTES = 100 * 366 * 1_440
+_MAX_DEPTH = 100
+# First byte of a value that orjson would not read back unchanged: integers beyond 64 bits, and lone surrogates.
+_JSON_MARKER = b" "
 
 
 class Get(NamedTuple):
-    """A request for one item; and whether that is to begin its time to live anew."""
+    """A request for one item. `refresh` restarts its time to live."""
 
     place: Place
     refresh: bool
 
 
 class Search(NamedTuple):
-    """A request for the items below a prefix: those nearest to a query, if there is one, else all in their order."""
+    """A request for items below a namespace prefix: the nearest to a query, or without one all in their order."""
 
     prefix: tuple[str, ...]
     filter: Mapping[str, Any] | None
@@ -44,7 +44,7 @@ class Search(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A request for the namespaces that have items, cut off at a depth."""
+    """A request for the namespaces that have items, shortened to a depth."""
 
     conditions: tuple[Condition, ...]
     depth: int | None
@@ -53,13 +53,13 @@ class Listing(NamedTuple):
 
 
 class Put(NamedTuple):
-    """A request to keep an item, or to delete it.
+    """A request to store or delete an item.
 
     Attributes:
-        place: Where.
-        value: What, as JSON; None to delete it.
-        texts: By which it is found.
-        ttl: Milliseconds that it lives, or 0.
+        place: Its place.
+        value: Its value as JSON, or None to delete it.
+        texts: The texts to embed.
+        ttl: Its time to live in milliseconds, or 0.
     """
 
     place: Place
@@ -68,19 +68,19 @@ class Put(NamedTuple):
     ttl: int = 0
 
 
-Request: TypeAlias = Get | Search | Listing | Put
+StoreRequest: TypeAlias = Get | Search | Listing | Put
 
 
-class Found(NamedTuple):
+class StoredItem(NamedTuple):
     """An item as it is stored.
 
     Attributes:
-        path: Where, encoded.
-        value: What, as JSON.
-        created: Microseconds since 1970 at which it was put first.
-        updated: The same, for when it was put last.
-        ttl: Milliseconds that it lives unless read or put again, or 0.
-        score: How similar to the query, at most 1; None where it was not compared.
+        path: Its encoded place.
+        value: Its value as JSON.
+        created: Time of its first put, in microseconds since 1970.
+        updated: Time of its last put, in microseconds since 1970.
+        ttl: Its time to live in milliseconds, which a read or put restarts, or 0.
+        score: Similarity to the query, at most 1, or None if it was not compared.
     """
 
     path: str
@@ -92,17 +92,15 @@ class Found(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where it is."""
+        """The place of the item."""
         return from_path(self.path)
 
 
 def encode_value(value: Any) -> bytes:
-    """Give the value of an item as JSON.
-
-    What is read back equals it, but that a tuple is read back as a list.
+    """Return the value of an item as JSON. Tuples are read back as lists.
 
     Raises:
-        InvalidInputError: It is not a mapping, or holds what JSON cannot.
+        InvalidInputError: The value is not a mapping, or holds something that JSON cannot hold.
     """
     if not isinstance(value, Mapping):
         raise InvalidInputError(f"the value of an item must be a dict, not {type(value).__name__}")
@@ -113,36 +111,38 @@ def encode_value(value: Any) -> bytes:
     try:
         return orjson.dumps(plain)
     except TypeError:
-        return _BY_JSON + json.dumps(plain, separators=(",", ":"), allow_nan=False).encode()
+        return _JSON_MARKER + json.dumps(plain, separators=(",", ":"), allow_nan=False).encode()
 
 
 def decode_value(data: bytes) -> dict[str, Any]:
-    """Undo `encode_value`."""
-    value: dict[str, Any] = json.loads(data) if data.startswith(_BY_JSON) else orjson.loads(data)
+    """Return the value that `encode_value` was given."""
+    value: dict[str, Any] = json.loads(data) if data.startswith(_JSON_MARKER) else orjson.loads(data)
     return value
 
 
 def to_milliseconds(minutes: float | None) -> int:
-    """Turn a time to live in minutes into milliseconds; 0 for none.
+    """Return a time to live, given in minutes, in milliseconds; 0 for None.
 
     Raises:
-        InvalidInputError: It is not a number above 0, or longer than a century.
+        InvalidInputError: It is not a number above 0, or is longer than a century.
     """
     if minutes is None:
         return 0
     is_number = isinstance(minutes, int | float) and not isinstance(minutes, bool)
-    if not is_number or not 0 < minutes <= _LONGEST:
-        raise InvalidInputError(f"ttl must be minutes above 0, a century at most, or None for no end: not {minutes!r}")
+    if not is_number or not 0 < minutes <= _MAX_TTL_MINUTES:
+        raise InvalidInputError(
+            f"ttl must be a number of minutes above 0 and at most a century, or None, not {minutes!r}"
+        )
     return max(1, round(minutes * 60_000))
 
 
 def to_time(microseconds: int) -> datetime:
-    """Turn microseconds since 1970 into a time in UTC."""
+    """Return a time in UTC, given in microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def check_page(limit: int, offset: int) -> None:
-    """Refuse a limit or an offset that is no count.
+    """Refuse an invalid limit or offset.
 
     Raises:
         InvalidInputError: It is not a whole number of at least 0.
@@ -153,11 +153,11 @@ def check_page(limit: int, offset: int) -> None:
 
 
 def _plain(value: Any, where: str, depth: int) -> Any:
-    if depth > _DEEPEST:
-        raise InvalidInputError(f"the value of an item is nested deeper than {_DEEPEST} levels. Flatten it")
+    if depth > _MAX_DEPTH:
+        raise InvalidInputError(f"the value of an item is nested deeper than {_MAX_DEPTH} levels. Flatten it")
     if value is None or isinstance(value, bool):
         return value
-    # Members of a StrEnum or an IntEnum are the value that they equal.
+    # Members of a StrEnum or an IntEnum are stored as their value.
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -177,4 +177,4 @@ def _plain(value: Any, where: str, depth: int) -> Any:
 def _name(name: object, where: str) -> str:
     if isinstance(name, str):
         return str.__str__(name)
-    raise InvalidInputError(f"{where:.200} of an item has the key {name!r:.80}, and JSON has no keys but strings")
+    raise InvalidInputError(f"{where:.200} of an item has the key {name!r:.80}, but keys in JSON are strings")

@@ -1,8 +1,10 @@
-"""A message to bytes and back. Knows message classes and roles; knows nothing of Redis or sessions.
+"""The message codec: a message to the bytes that are stored, and back.
 
-A stored message is one JSON object, the REST wire's own with what LangChain needs beside it:
-`{"role": "Human", "content": "hi"}`, and further keys only where a field is not at its default. What JSON lacks is
-tagged by `plain.py`. Nothing stored names a class to import: a role, or a `type` from a fixed table, picks it.
+A stored message is one JSON object. It has the two fields of Motorhead's REST API, `role` and `content`, and
+LangChain's further fields where they differ from their defaults. `json_values.py` tags values that JSON cannot
+express. A stored message never names a class to import: its role, or a `type` from a fixed table, selects the class.
+
+This module knows message classes and roles. It knows nothing of Redis or of sessions.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.json_values import from_plain, is_json, to_plain
 
-# A role that any client may write, and the class that it is read as. Any other role is a ChatMessage.
+# Roles that a client may write, and the class each is read as. Any other role is read as a ChatMessage.
 ROLES: Mapping[str, type[BaseMessage]] = {
     "human": HumanMessage,
     "Human": HumanMessage,
@@ -41,7 +43,7 @@ ROLES: Mapping[str, type[BaseMessage]] = {
     "system": SystemMessage,
     "tool": ToolMessage,
 }
-# A class whose role alone would be read as another class says so in `type`.
+# Classes that the role alone does not identify. Their stored messages also have a `type`.
 _TYPES: Mapping[str, type[BaseMessage]] = {"chat": ChatMessage, "function": FunctionMessage, "remove": RemoveMessage}
 _WRITTEN: Mapping[type[BaseMessage], str] = {
     HumanMessage: "Human",
@@ -52,8 +54,8 @@ _WRITTEN: Mapping[type[BaseMessage], str] = {
     FunctionMessage: "function",
     RemoveMessage: "remove",
 }
-# Role, class, and whether it is an AIMessage, of what `decode_all` makes without the constructor. `test_codec.py` holds
-# that both make the same object.
+# For each role that `decode_all` reads without the constructor: the class, its `type`, and whether it is an AIMessage.
+# `test_codec.py` checks that both ways give equal objects.
 _SIMPLE: Mapping[Any, tuple[type[BaseMessage], str, bool]] = {
     role: (cls, cls.model_fields["type"].default, cls is AIMessage)
     for role, cls in ROLES.items()
@@ -65,7 +67,7 @@ _set_extra: Any = BaseModel.__dict__["__pydantic_extra__"].__set__
 _set_private: Any = BaseModel.__dict__["__pydantic_private__"].__set__
 _CONTENT = (str, list, type(None))
 _EVERYWHERE = frozenset({"role", "content", "type"})
-# Fields of each class with their defaults, which need not be stored.
+# Fields of each class with their defaults. A field at its default is not stored.
 _FIELDS: Mapping[type[BaseMessage], Mapping[str, Any]] = {
     cls: {
         name: field.get_default(call_default_factory=True)
@@ -83,14 +85,14 @@ _NONE_OR_EMPTY = ("additional_kwargs", "response_metadata", "tool_calls", "inval
 
 
 def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
-    """Give the bytes to store for a message.
+    """Return the bytes to store for a message.
 
     Args:
-        message: A LangChain message (a chunk counts as the message it adds up to), or the wire's own object, with
-            `role` and `content`, which is checked and kept as it is.
+        message: A LangChain message (a chunk is stored as the complete message it stands for), or an object of the
+            REST API with `role` and `content`. Such an object is checked and stored unchanged.
 
     Raises:
-        InvalidMessageError: It is neither, or holds something that cannot be kept as data.
+        InvalidMessageError: The argument is neither, or a field holds something that is not data.
     """
     if isinstance(message, BaseMessage):
         role = _SIMPLE_ROLES.get(type(message))
@@ -99,7 +101,7 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
         return _dumps(_record(message))
     if isinstance(message, Mapping):
         if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
-            return _dumps({"role": message["role"], "content": message["content"]})  # nothing in it to check
+            return _dumps({"role": message["role"], "content": message["content"]})  # nothing to check
         data = _dumps(
             {
                 key: value if is_json(value) else to_plain(value, f"the message's {key}")
@@ -115,10 +117,10 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
 
 
 def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
-    """Read a stored message.
+    """Return the message that was stored as these bytes.
 
     Args:
-        data: What `encode` gave, or what a REST client wrote.
+        data: What `encode` returned, or what a REST client wrote.
         fallback_id: Id for a message that was stored without one.
 
     Raises:
@@ -130,16 +132,16 @@ def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
 def decode_all(
     records: Sequence[bytes | str], epoch: str | None, position: int, skip: Callable[[int, InvalidMessageError], object]
 ) -> list[BaseMessage | None]:
-    """Read stored messages, giving one without an id one that never changes.
+    """Return the messages of several stored records. A message stored without an id always gets the same derived id.
 
     Args:
-        records: What is stored, oldest first.
-        epoch: Of the session.
-        position: Sequence number of the first.
-        skip: Told which record is no message, and why.
+        records: The stored records, oldest first.
+        epoch: Epoch of the session that holds them.
+        position: Sequence number of the first record.
+        skip: Called with the sequence number and the error of each record that cannot be read.
 
     Returns:
-        A message each, or None where a record is none.
+        One message for each record, or None where the record cannot be read.
     """
     parsed, messages = _parsed_together(records), list[BaseMessage | None]()
     read: Callable[[Any, str | None], BaseMessage] = decode if parsed is None else decode_record
@@ -150,8 +152,8 @@ def decode_all(
         if type(each) is dict and len(each) == 2:
             role, content = each.get("role"), each.get("content")
             if type(role) is str and type(content) is str and role in _SIMPLE:
-                # What the constructor would make, in a quarter of its time: there is nothing for it to check. Not a
-                # function of its own, since a call would take as long again.
+                # The same object as the constructor makes, in a quarter of the time: there is nothing to validate. It
+                # is inline because a function call would double that time.
                 cls, type_, is_ai = _SIMPLE[role]
                 message: BaseMessage = object.__new__(cls)
                 fields: dict[str, Any] = {
@@ -177,16 +179,20 @@ def decode_all(
 
 
 def _parsed_together(records: Sequence[bytes | str]) -> Sequence[Any] | None:
-    """Parse all at once, which takes half the time; None where that is not the same as one by one."""
+    """Return all records parsed in one call, in half the time; None if that could differ from one call each."""
     try:
         parsed: list[Any] = orjson.loads(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
-    except (orjson.JSONDecodeError, TypeError):  # one is no JSON, or they are text
+    except (orjson.JSONDecodeError, TypeError):  # a record is not JSON, or the records are str
         return None
-    return parsed if len(parsed) == len(records) else None  # a record may hold what is several
+    return parsed if len(parsed) == len(records) else None  # a broken record may hold several values
 
 
 def decode_record(record: Any, fallback_id: str | None = None) -> BaseMessage:
-    """Read a stored message that is parsed already. See `decode`."""
+    """Return the message of a record that is already parsed. See `decode`.
+
+    Raises:
+        InvalidMessageError: The record is not a message.
+    """
     if type(record) is not dict:
         raise InvalidMessageError("a stored message is a JSON object")
     role, content = record.get("role"), record.get("content")
@@ -194,19 +200,19 @@ def decode_record(record: Any, fallback_id: str | None = None) -> BaseMessage:
         raise InvalidMessageError("a message has a role, and a content that is a string or a list of blocks")
     try:
         return _full(record, role, fallback_id)
-    except Exception as error:  # LangChain's constructors trip over odd fields in many ways
+    except Exception as error:  # LangChain's constructors raise many kinds of errors
         raise InvalidMessageError(f"a stored {role!r:.40} message has fields that do not fit it") from error
 
 
 def other_role(data: bytes | str, message: BaseMessage) -> str | None:
-    """Give the role of a stored message where it is not the one that would be written for what `decode` made of it."""
+    """Return the role of a stored message if it differs from the one that `encode` would write, else None."""
     role: str = loads(data)["role"]
     written = message.role if isinstance(message, ChatMessage) else _WRITTEN[type(message)]
     return None if role == written else role
 
 
 def _is_bare(message: BaseMessage) -> bool:
-    """Say whether a message is no more than a role and a text, as most are."""
+    """Return whether a message has nothing but a role and a text, as most have."""
     values = message.__dict__
     if values.get("id") is not None or values.get("name") is not None or type(values.get("content")) is not str:
         return False
@@ -257,7 +263,7 @@ def _set_fields_of(message: BaseMessage, cls: type[BaseMessage]) -> Iterator[tup
 def _dumps(record: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(record)
-    except TypeError:  # a lone surrogate, which JSON can only carry escaped, or a wire object with odd values
+    except TypeError:  # a lone surrogate, which has to be escaped, or an object of the REST API with unusual values
         try:
             return json.dumps(record, separators=(",", ":"), allow_nan=False).encode()
         except (TypeError, ValueError) as error:
@@ -265,10 +271,10 @@ def _dumps(record: dict[str, Any]) -> bytes:
 
 
 def loads(data: bytes | str) -> Any:
-    """Parse JSON, with lone surrogates if it has them.
+    """Return the value of a JSON text, which may contain lone surrogates.
 
     Raises:
-        InvalidMessageError: It is not JSON.
+        InvalidMessageError: The data is not JSON.
     """
     try:
         return orjson.loads(data)
@@ -293,7 +299,7 @@ def _full(record: dict[str, Any], role: str, fallback_id: str | None) -> BaseMes
     message = cls(**values)
     extra = from_plain(record.get("extra"))
     if isinstance(extra, dict):
-        # Not through the constructor, to which some names mean something.
+        # Not through the constructor, which gives some names a meaning.
         kept = {key: value for key, value in extra.items() if isinstance(key, str) and key not in cls.model_fields}
         _set_extra(message, kept)
         message.__pydantic_fields_set__.update(kept)

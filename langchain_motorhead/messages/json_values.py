@@ -1,7 +1,7 @@
-"""Python values that JSON lacks, as JSON that says what they were. Knows nothing of messages.
+"""Tagged JSON: Python values that JSON cannot express, stored as JSON objects that name their type.
 
 `{"$type": "float", "value": "nan"}` is read back as a NaN. Tags come from the fixed table in this module, so reading
-never imports or runs anything.
+never imports or runs anything. This module knows nothing of messages.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from langchain_core.documents import Document
 from langchain_motorhead.exceptions import InvalidMessageError
 
 _TAG = "$type"
-# What orjson takes for an integer.
-_LEAST, _MOST = -(2**63), 2**64 - 1
-# Half of what the parsers and pydantic take, whatever is on the stack already.
-_DEEPEST = 100
+# The range of integers that orjson writes.
+_MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
+# Half of what the parsers and pydantic accept, which leaves room for the caller's own stack.
+_MAX_DEPTH = 100
 
 
 def to_plain(value: Any, where: str, depth: int = 0) -> Any:
-    """Turn a value into what JSON can hold, tagging what it lacks.
+    """Return a value as JSON can hold it, with a tag wherever JSON has no such type.
 
-    Strings, numbers, bytes, lists, dicts with any keys, and LangChain documents come back as they were. Tuples, sets,
-    dates, UUIDs, enums, dataclasses and pydantic models become the plain data that pydantic makes of them.
+    Strings, numbers, bytes, lists, dicts with keys of any type, and LangChain documents are read back unchanged.
+    Tuples, sets, dates, UUIDs, enums, dataclasses and pydantic models become plain data, as pydantic writes them.
 
     Args:
         value: Any value.
-        where: Name of the field that holds it, for the error.
-        depth: How deep in the field the value is.
+        where: Name of the field that holds it, for the error message.
+        depth: Levels of nesting above the value.
 
     Raises:
-        InvalidMessageError: A value in it is not data, or is nested too deeply to be sure to be read back.
+        InvalidMessageError: The value holds something that is not data, or is nested too deeply to be read back.
     """
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
     if kind is int:
-        return value if _LEAST <= value <= _MOST else {_TAG: "int", "value": hex(value)}
+        return value if _MIN_INT <= value <= _MAX_INT else {_TAG: "int", "value": hex(value)}
     if kind is float:
         return value if math.isfinite(value) else {_TAG: "float", "value": str(value)}
-    if depth > _DEEPEST:
-        raise InvalidMessageError(f"{where} is nested deeper than {_DEEPEST} levels. Flatten it, or store it as text")
+    if depth > _MAX_DEPTH:
+        raise InvalidMessageError(f"{where} is nested deeper than {_MAX_DEPTH} levels. Flatten it, or store it as text")
     depth += 1
     if kind is list or kind is tuple:
         return [to_plain(item, where, depth) for item in value]
@@ -62,15 +62,15 @@ def to_plain(value: Any, where: str, depth: int = 0) -> Any:
 
 
 def is_json(value: Any, depth: int = 0) -> bool:
-    """Say whether a value is what a JSON parser gives, of a depth that is sure to be read back."""
+    """Return whether a value consists of JSON types only and is not nested too deeply to be read back."""
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
-        return bool(_LEAST <= value <= _MOST)
+        return bool(_MIN_INT <= value <= _MAX_INT)
     if kind is float:
         return math.isfinite(value)
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return False
     if kind is list:
         return all(is_json(item, depth + 1) for item in value)
@@ -78,7 +78,7 @@ def is_json(value: Any, depth: int = 0) -> bool:
 
 
 def from_plain(value: Any) -> Any:
-    """Undo `to_plain`. A tag that it does not know stays as it is."""
+    """Return the value that `to_plain` was given. An object with an unknown tag is returned unchanged."""
     if type(value) is list:
         return [from_plain(item) for item in value]
     if type(value) is not dict:
@@ -88,7 +88,7 @@ def from_plain(value: Any) -> Any:
         if read is not None:
             try:
                 return read(value["value"])
-            except (TypeError, ValueError, AttributeError):  # written by somebody else
+            except (TypeError, ValueError, AttributeError):  # not written by this package
                 return value
     return {key: from_plain(item) for key, item in value.items()}
 
@@ -96,7 +96,7 @@ def from_plain(value: Any) -> Any:
 def _by_pydantic(value: Any, where: str) -> Any:
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-    if isinstance(value, Mapping):  # a mapping class other than dict, whose values may need tags
+    if isinstance(value, Mapping):  # its values may need tags
         return dict(value)
     # str, int and float subclasses, such as the members of a StrEnum, are the value they carry.
     if isinstance(value, str):

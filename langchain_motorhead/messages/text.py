@@ -1,4 +1,4 @@
-"""Messages as text: what a summarizer reads, and what token counting counts. Pure."""
+"""Messages as text: the transcript that a summarizer reads, and the text whose tokens are counted. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
 
 _SPEAKERS = {"human": "Human", "ai": "AI", "system": "System", "function": "Function"}
-# They stand in `tool_calls` as well.
+# Content blocks that repeat what is in `tool_calls`.
 _CALL_BLOCKS = frozenset({"tool_use", "tool_call", "function_call", "invalid_tool_call", "input_json_delta"})
-# At worst a tokenizer takes quadratic time in a run without spaces, and it need not see more than this at once.
-_PIECE = 4096
+# A tokenizer may take quadratic time for a long text without spaces, so it is given at most this much at once.
+_MAX_TOKENIZER_CHARS = 4096
 
 
 def speaker(message: BaseMessage) -> str:
-    """Name who said a message, as a transcript shows it."""
+    """Return the name that a transcript shows for the author of a message."""
     if isinstance(message, ChatMessage):
         return message.role
     if isinstance(message, ToolMessage):
@@ -25,7 +25,7 @@ def speaker(message: BaseMessage) -> str:
 
 
 def message_text(message: BaseMessage) -> str:
-    """Give all that a message says: its text, what other blocks it has by their type, and its tool calls."""
+    """Return the content of a message as text: its text, the types of its other blocks, and its tool calls."""
     calls = isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
     blocks = [message.content] if isinstance(message.content, str) else message.content
     parts = [_block_text(block, calls_follow=calls) for block in blocks]
@@ -36,24 +36,24 @@ def message_text(message: BaseMessage) -> str:
 
 
 def transcript(messages: Sequence[BaseMessage]) -> str:
-    """Write messages one after the other, each with its speaker."""
+    """Return the messages as text, one after the other, each after the name of its speaker."""
     return without_surrogates("\n".join(f"{speaker(message)}: {message_text(message)}" for message in messages))
 
 
 def split_message(
     message: BaseMessage, budget: int, count: Callable[[Sequence[BaseMessage]], int]
 ) -> list[BaseMessage]:
-    """Cut one message into pieces of at most `budget` tokens that together say all of it, in order.
+    """Return a message cut into pieces of at most `budget` tokens each, in order, that together hold its whole text.
 
-    A piece carries the speaker and a part of the text; tool calls and other blocks are in the text.
+    A piece has the speaker of the message and a part of its text. Tool calls and other blocks are part of that text.
 
     Args:
-        message: A message larger than the budget, or not.
-        budget: Tokens a piece may have, as `count` counts them.
-        count: Counts the tokens of messages.
+        message: The message, of any size.
+        budget: Largest number of tokens of a piece, as `count` counts them.
+        count: Returns the number of tokens of messages.
 
     Returns:
-        The message itself if it fits.
+        The pieces, or the message itself if it fits.
     """
     if count([message]) <= budget:
         return [message]
@@ -71,13 +71,13 @@ def split_message(
 
 
 def without_surrogates(text: str) -> str:
-    """Give a text that can be encoded: without lone surrogates, which neither a tokenizer nor HTTP takes."""
+    """Return a text with lone surrogates replaced, because tokenizers and HTTP clients cannot encode them."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def text_runs(text: str) -> Iterator[str]:
-    """Cut a text into runs short enough to be tokenized each in a bounded time."""
-    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
+    """Return an iterator over pieces of a text that are short enough for any tokenizer."""
+    return (text[start : start + _MAX_TOKENIZER_CHARS] for start in range(0, len(text), _MAX_TOKENIZER_CHARS))
 
 
 def _head(text: str, size: int) -> str:

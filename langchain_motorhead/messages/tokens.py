@@ -1,4 +1,4 @@
-"""Counting tokens: tiktoken where its encoding is at hand, langchain-core's approximation otherwise."""
+"""Token counting: by tiktoken if its encoding can be loaded, else by langchain-core's approximation."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from langchain_motorhead.messages.text import message_text, text_runs, without_s
 logger = logging.getLogger(__name__)
 
 TokenCounter: TypeAlias = Callable[[Sequence[BaseMessage]], int]
-"""From messages to the tokens they cost, as `langchain_core.messages.trim_messages` takes it."""
+"""A function that returns the number of tokens of messages, as `langchain_core.messages.trim_messages` takes it."""
 
-# What chat formats add to a message, for its role and its end.
-_PER_MESSAGE = 3
+# Tokens that a chat format adds to each message, for its role and its end.
+_TOKENS_PER_MESSAGE = 3
 
 
 class TiktokenCounter:
-    """Counts with tiktoken, or approximately where the encoding cannot be had.
+    """Counts tokens with tiktoken, or approximately if its encoding cannot be loaded.
 
-    Tiktoken downloads an encoding at its first use. That is tried once, on first count, for a few seconds at most;
-    after that the process counts approximately, says so once in the log, and sums stay comparable to each other.
+    Tiktoken downloads an encoding when it is first used. The first count tries that once, for `wait` seconds at most.
+    If it fails, the process counts approximately from then on and logs that once, so that all counts stay comparable.
 
     Args:
         encoding: Name of a tiktoken encoding.
-        wait: Seconds to wait for the encoding before going without.
+        wait: Seconds to wait for the encoding before counting approximately.
 
     Example:
         ```python
@@ -44,17 +44,17 @@ class TiktokenCounter:
 
     @property
     def ready(self) -> bool:
-        """Whether counting will not have to wait for the encoding."""
+        """Whether counting will start at once, without loading the encoding first."""
         return self._count is not None
 
     def prepare(self) -> None:
-        """Get the encoding now. Blocks for `wait` seconds at most; call it off an event loop."""
+        """Load the encoding. Blocks for `wait` seconds at most, so never call it on an event loop."""
         with self._lock:
             if self._count is None:
                 self._count = self._choose()
 
     def __call__(self, messages: Sequence[BaseMessage]) -> int:
-        """Count the tokens of messages."""
+        """Return the number of tokens of messages."""
         if self._count is None:
             self.prepare()
         count = self._count
@@ -69,7 +69,7 @@ class TiktokenCounter:
                 import tiktoken
 
                 loaded.append(tiktoken.get_encoding(self.encoding))
-            except Exception as error:  # noqa: BLE001 - no failure of a download may reach the user
+            except Exception as error:  # noqa: BLE001 - a failed download must not reach the user
                 errors.append(error)
 
         thread = threading.Thread(target=load, name="motorhead-tiktoken", daemon=True)
@@ -77,11 +77,11 @@ class TiktokenCounter:
         thread.join(self._wait)
         if loaded:
             encode = loaded[0].encode_ordinary
-            return lambda messages: sum(_PER_MESSAGE + _length(encode, message) for message in messages)
+            return lambda messages: sum(_TOKENS_PER_MESSAGE + _length(encode, message) for message in messages)
         from langchain_core.messages.utils import count_tokens_approximately
 
         logger.info(
-            "tiktoken's encoding %s cannot be had (%s); tokens are counted approximately",
+            "tiktoken's encoding %s could not be loaded (%s); tokens are counted approximately",
             self.encoding,
             errors[0].__class__.__name__ if errors else f"no answer in {self._wait:g} s",
         )
@@ -93,4 +93,4 @@ def _length(encode: Callable[[str], list[int]], message: BaseMessage) -> int:
 
 
 count_tokens = TiktokenCounter()
-"""The counter used where none is given. One for the process, so that its encoding is loaded once."""
+"""The default counter. One for the whole process, so that its encoding is loaded once."""

@@ -1,4 +1,4 @@
-"""Tool calls and their results: where a list of messages may be cut, and what a prompt can show of them. Pure."""
+"""Tool-call pairing: where a list of messages may be cut, and which calls and results a prompt can contain. Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _RESULTS = (ToolMessage, FunctionMessage)
 
 
 def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int]:
-    """List the positions before which everything may leave, in ascending order.
+    """Return the positions at which a list of messages may be cut, in ascending order.
 
-    A cut never leaves a tool result at the head, nor a call on one side and its result on the other. A call that has no
-    result yet is waited for until `patience` messages have come since its last result, or since it was made.
+    Everything before a cut can be removed. A cut never puts a tool result first, and never separates a call from its
+    result. A call that has no result yet blocks the cuts after it, until `patience` messages have followed its latest
+    result, or the call itself if it has none.
     """
     blocked = [False] * (len(messages) + 1)
     calls: dict[str, int] = {}
@@ -38,7 +39,7 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
 
 
 def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Leave out tool results whose call is not among `messages`, as where older messages were cut off."""
+    """Return the messages without tool results whose call is missing, as after older messages were removed."""
     if not any(issubclass(kind, _RESULTS) for kind in set(map(type, messages))):
         return list(messages)
     calls: set[str | None] = set()
@@ -59,7 +60,10 @@ def _call_ids(message: AIMessage) -> list[str]:
 
 
 def _unanswered(messages: Sequence[BaseMessage | None]) -> list[tuple[int, int]]:
-    """List the messages with a call that has no result yet, and where they were last heard of: the newest result."""
+    """Return the positions of messages with a call that has no result yet, each with the position of its newest result.
+
+    The second position is that of the message itself if none of its calls has a result.
+    """
     open_calls: dict[str, int] = {}
     made: dict[str, int] = {}
     heard: dict[int, int] = {}
@@ -77,9 +81,9 @@ def _unanswered(messages: Sequence[BaseMessage | None]) -> list[tuple[int, int]]
 
 
 def paired(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Put each result right after its call, and leave out calls without a result and results without a call.
+    """Return the messages with each tool result right after its call, without unanswered calls and unmatched results.
 
-    An id that is used again, as small models do, names the newest call that has it.
+    If an id was used by several calls, as small models do, it means the newest of them.
     """
     results: dict[int, list[BaseMessage]] = {}
     answered: dict[int, set[str]] = {}
@@ -109,7 +113,7 @@ def _calls(message: AIMessage) -> set[str]:
 
 
 def _without(message: AIMessage, calls: set[str]) -> AIMessage | None:
-    """Leave calls out of a message, wherever a provider's package may look for them; None if nothing else is in it."""
+    """Return a message without some of its calls, wherever providers look for them; None if nothing else is left."""
     if not calls:
         return message
     update: dict[str, Any] = {

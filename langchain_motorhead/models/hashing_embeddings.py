@@ -1,4 +1,4 @@
-"""Embeddings without a model: words and parts of words, hashed into a vector."""
+"""Hashing embeddings: vectors without a model, made by hashing words and their character n-grams."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from langchain_core.embeddings import Embeddings
 from langchain_motorhead.exceptions import InvalidInputError
 
 _WORD = re.compile(r"\w+")
-# Of a word between marks of its start and end, so that "cat" shares parts with "cats" and none with "concatenate".
-_GRAMS = (3, 4, 5)
+# Lengths of n-grams, taken from a word in angle brackets: "cat" shares some with "cats", none with "concatenate".
+_NGRAM_CHARS = (3, 4, 5)
 
 
 class HashingEmbeddings(Embeddings):
-    """Words and their character n-grams, hashed into a vector of unit length. No model, no network, no training.
+    """Embeds a text by hashing its words and their character n-grams into a vector of length 1.
 
-    Lexical only: texts are near each other if they share words, or parts of words. It knows no synonyms and no other
-    language. For demos, tests and trials without a model; not for production.
+    It needs no model, network or training, and it compares letters, not meaning: texts are close if they share words or
+    parts of words. It knows no synonyms and no translations. Use it for demos and tests, not in production.
 
     Args:
-        dimensions: Length of the vectors.
+        dimensions: Number of dimensions of a vector, at least 8.
 
     Raises:
-        InvalidInputError: Fewer than 8 dimensions.
+        InvalidInputError: `dimensions` is less than 8.
 
     Example:
         ```python
@@ -39,18 +39,18 @@ class HashingEmbeddings(Embeddings):
         if not isinstance(dimensions, int) or dimensions < 8:
             raise InvalidInputError(f"dimensions must be a whole number of at least 8, not {dimensions!r}")
         self.dimensions = dimensions
-        self.model = f"words and {_GRAMS[0]} to {_GRAMS[-1]} characters of them"
+        self.model = f"words and {_NGRAM_CHARS[0]} to {_NGRAM_CHARS[-1]} characters of them"
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Give a vector for each text."""
+        """Return a vector for each text."""
         return [self.embed_query(text) for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
-        """Give the vector of a text."""
+        """Return the vector of a text."""
         vector = [0.0] * self.dimensions
         for feature, count in Counter(_features(text)).items():
             digest = int.from_bytes(blake2b(feature.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-            # A sign of its own for each keeps features that fall together from adding up.
+            # A random sign for each feature keeps features of the same position from adding up.
             weight = (1 + math.log(count)) * (1 if digest & 1 else -1)
             vector[(digest >> 1) % self.dimensions] += weight * (1.0 if feature[0] == " " else 0.5)
         norm = math.sqrt(sum(number * number for number in vector))
@@ -58,10 +58,10 @@ class HashingEmbeddings(Embeddings):
 
 
 def _features(text: str) -> Iterator[str]:
-    """Give each word, after a space, and the n-grams of the longer ones."""
+    """Return an iterator over the words of a text, each after a space, and the n-grams of each word."""
     for word in _WORD.findall(text.lower()):
         yield f" {word}"
         marked = f"<{word}>"
-        for size in _GRAMS:
+        for size in _NGRAM_CHARS:
             if len(word) >= size:
                 yield from (marked[at : at + size] for at in range(len(marked) - size + 1))

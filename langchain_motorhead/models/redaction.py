@@ -1,4 +1,4 @@
-"""Taking credentials out of what a provider's error says, before it is told or logged. Pure."""
+"""Redaction: removes credentials from the text of a provider's error before it is raised or logged. Pure."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterator
 
 from pydantic import SecretStr
 
-_HIDDEN = "***"
-# What is shorter stands in a text by chance.
-_LEAST = 6
-# A password in a URL, what follows the name of a credential, and keys of the usual makes.
-_LIKE_ONE = re.compile(
+_MASK = "***"
+# A shorter secret may occur in a text by chance.
+_MIN_SECRET_CHARS = 6
+# A password in a URL, the value after the name of a credential, and keys with the usual prefixes.
+_CREDENTIAL = re.compile(
     r"(?<=://)[^\s/@]+(?=@)"
     r"|(?i:(?<=bearer )|(?<=basic )|(?<=api[-_ ]key[=:])|(?<=password[=:])|(?<=token[=:]))[\"']?[^\s\"',;&}]{6,}"
     r"|\b(?:sk|pk|rk|hf|gsk|xai|ghp)[-_][\w*.-]{6,}"
 )
 
 
-def concealed(text: str, model: object = None) -> str:
-    """Give a text without the secrets that a model holds, and without what looks like a credential.
+def redact(text: str, model: object = None) -> str:
+    """Return a text without the secrets that a model holds, and without anything that looks like a credential.
 
     Args:
-        text: What an error says: a server may repeat what it was sent.
-        model: The model that was called, whose fields may be secrets.
+        text: The text of an error. A server may repeat the key that it was sent.
+        model: The model that was called. Its fields of type `SecretStr` are removed from the text.
     """
     for secret in sorted(set(_secrets(model)), key=len, reverse=True):
-        text = text.replace(secret, _HIDDEN)
-    return _LIKE_ONE.sub(_HIDDEN, text)
+        text = text.replace(secret, _MASK)
+    return _CREDENTIAL.sub(_MASK, text)
 
 
 def _secrets(model: object) -> Iterator[str]:
     for value in getattr(model, "__dict__", {}).values():
         secret = value.get_secret_value() if isinstance(value, SecretStr) else ""
-        if len(secret) >= _LEAST:
+        if len(secret) >= _MIN_SECRET_CHARS:
             yield secret

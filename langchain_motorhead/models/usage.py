@@ -1,4 +1,4 @@
-"""How many tokens a summarization cost, whatever runnable made it."""
+"""Token usage: a callback handler that counts the tokens of a summarization, whatever runnable does it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 
 
 class UsageHandler(BaseCallbackHandler):
-    """Adds up the tokens of every model call below it: as reported by the model, else approximately."""
+    """Adds up the tokens of all model calls of a run, as the models report them, else counted approximately."""
 
-    run_inline = True  # it is quick, and an executor's thread would outlive it
+    run_inline = True  # it is fast, and otherwise langchain-core would start a thread for it
 
     def __init__(self) -> None:
         self.tokens = 0
@@ -25,17 +25,17 @@ class UsageHandler(BaseCallbackHandler):
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
-        """Remember what was asked, for a model that does not report what it cost."""
+        """Count the prompt, in case the model does not report its usage."""
         with self._lock:
             self._prompts[run_id] = sum(count_tokens_approximately(prompt) for prompt in messages)
 
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
-        """Remember what was asked, for a completion model."""
+        """Count the prompt of a completion model, in case the model does not report its usage."""
         with self._lock:
             self._prompts[run_id] = count_tokens_approximately([HumanMessage(prompt) for prompt in prompts])
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Add what a call cost."""
+        """Add the tokens of a finished call."""
         answers = [generation for row in response.generations for generation in row]
         reported = sum(_reported(generation) for generation in answers)
         counted = count_tokens_approximately([AIMessage(generation.text) for generation in answers])

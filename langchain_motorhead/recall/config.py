@@ -1,4 +1,4 @@
-"""`Recall`: the settings of how messages are indexed."""
+"""Recall configuration: how messages are indexed for search."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.recall.terms import LANGUAGES
 
 _ALGORITHMS = ("flat", "hnsw")
-
-
 _METRICS = ("cosine", "l2", "ip")
-
-
 _DATATYPES = ("float32", "float64", "float16", "bfloat16")
-
-
 _ROLES = ("human", "ai", "system", "tool", "function", "chat")
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """How recall indexes. The defaults suit most; a change of the first four, or of the model, asks for a `reindex`.
+    """How recall indexes messages. The defaults suit most uses.
+
+    After a change of `algorithm`, `metric`, `datatype` or `language`, or of the embedding model, call
+    `Motorhead.reindex`.
 
     Args:
-        algorithm: `"flat"` compares with every vector in question; `"hnsw"` approximately, for millions of messages.
+        algorithm: `"flat"` compares a query with every vector. `"hnsw"` searches approximately, for millions of
+            messages.
         metric: `"cosine"`, `"l2"` or `"ip"`.
-        datatype: Of the stored vectors: `"float32"`, `"float64"`, `"float16"` or `"bfloat16"`.
-        language: What the messages are in, for the words they are found by, such as `"english"` or `"german"`.
-        roles: Which messages are indexed, by LangChain's type. Tool results are not by default: they are long, and what
-            matters of them is in the answer that follows. Messages without a text never are.
-        max_input_tokens: Longer messages are indexed in pieces of so many tokens, and found as one.
-        model: Name of the embedding model that is kept with the index. By default it is taken from the model.
-        timeout: Seconds that a batch of embeddings may take.
+        datatype: Type of the stored numbers: `"float32"`, `"float64"`, `"float16"` or `"bfloat16"`.
+        language: Language of the messages, such as `"english"` or `"german"`, for the search by words.
+        roles: LangChain's types of the messages that are indexed. Tool results are not indexed by default: they are
+            long, and the answer after them repeats what matters. Messages without text are never indexed.
+        max_input_tokens: A longer message is indexed in pieces of at most this many tokens, and found as one message.
+        model: Name of the embedding model, which is stored with the index. By default the model itself is asked.
+        timeout: Time limit of an embedding call in seconds.
 
     Raises:
-        InvalidInputError: An option cannot be used.
+        InvalidInputError: An option has an invalid value.
     """
 
     algorithm: str = "flat"

@@ -1,8 +1,10 @@
-"""What recall indexes, and of what its documents are made. Pure: knows messages and options, no Redis and no model.
+"""Recall documents: which messages are indexed, and what a document of the index contains. Pure.
 
-A message becomes one document, a long one several: its text, the words it is found by, and a text to embed that has the
-messages before it, for a message of a dialogue often means little alone. That choice, and how a search weighs what it
-finds (`fusion.py`), was measured: see "Recall" in the README.
+A message becomes one document, and a long message several. A document has the text, the terms for the search by words,
+and the text that is embedded. That text includes the two messages before, since a message of a dialogue often means
+little alone. This choice, and the ranking in `ranking.py`, were measured: see "Recall" in the README.
+
+This module knows messages and options. It knows nothing of Redis or of models.
 """
 
 from __future__ import annotations
@@ -19,19 +21,19 @@ from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.terms import terms
 
 CONTEXT = 2
-"""Messages before a message that are embedded with it."""
+"""How many earlier messages are embedded with a message."""
 CONTEXT_REACH = 8
-"""How far back to look for them, past tool results and the like."""
+"""How many earlier messages are read to find them, since some, such as tool results, are not indexed."""
 
 _LABELS = {"human": "Human", "ai": "AI", "system": "System", "tool": "Tool", "function": "Function"}
-# Characters of a name that are embedded.
-_LONGEST_NAME = 64
-# Characters that make a token, in a text of letters.
-_CHARACTERS = 3
+# A longer name is cut.
+_MAX_NAME_CHARS = 64
+# Average length of a token in a text.
+_CHARS_PER_TOKEN = 3
 
 
 class Utterance(NamedTuple):
-    """A message as recall sees it: who said it, by a name of their own if there is one, and the text."""
+    """What a message says, and the name or role of its speaker."""
 
     label: str
     name: str | None
@@ -39,25 +41,25 @@ class Utterance(NamedTuple):
 
     @property
     def line(self) -> str:
-        """What a transcript would have."""
+        """The utterance as a line of a transcript."""
         return f"{self.label}: {self.text}"
 
 
 class DocumentDraft(NamedTuple):
-    """A document to be: one message, or a piece of one.
+    """A document before it is embedded: one message, or a piece of a long one.
 
     Attributes:
         seq: Sequence number of the message.
-        piece: Which piece of it, from 0.
-        pieces: How many there are.
-        role: LangChain's type of the message, or its role if it is a `ChatMessage`.
-        name: Name of who said it, if it has one.
-        id: Id of the message, if it has one.
-        text: What it says.
-        terms: Words to be found by.
-        line: It, and who says so.
-        embedded: What the model is given: the line, and what was said before it.
-        sent: Role that it was sent with, where LangChain's side would have written another.
+        piece: Number of the piece, from 0.
+        pieces: How many pieces the message has.
+        role: LangChain's type of the message, or the role of a `ChatMessage`.
+        name: Name of the speaker, or None.
+        id: Id of the message, or None.
+        text: The text.
+        terms: Terms for the search by words.
+        line: The text after the name of its speaker.
+        embedded: The text to embed: the line, and the messages before it.
+        sent: The role that a REST client wrote, if this package would have written another.
     """
 
     seq: int
@@ -73,25 +75,25 @@ class DocumentDraft(NamedTuple):
     sent: str | None = None
 
 
-def said(message: BaseMessage | None, recall: Recall) -> Utterance | None:
-    """Give what a message says, or None for one that is not indexed."""
+def to_utterance(message: BaseMessage | None, recall: Recall) -> Utterance | None:
+    """Return what a message says, or None if it is not indexed."""
     if message is None or message.type not in recall.roles:
         return None
-    # The property looks for blocks, which few messages have.
+    # The property `text` also handles lists of blocks, which few messages have.
     text = without_surrogates(message.content if isinstance(message.content, str) else str(message.text)).strip()
     if not text:
         return None
     name = message.role if isinstance(message, ChatMessage) else message.name
     name = name and without_surrogates(name)
-    return Utterance((name or "")[:_LONGEST_NAME] or _LABELS.get(message.type, message.type), name, text)
+    return Utterance((name or "")[:_MAX_NAME_CHARS] or _LABELS.get(message.type, message.type), name, text)
 
 
-def read_said(name: str, role: str, text: str) -> Utterance:
-    """Give what a document says."""
+def stored_utterance(name: str, role: str, text: str) -> Utterance:
+    """Return what a stored document says."""
     return Utterance(name or _LABELS.get(role, role), name or None, text)
 
 
-def entries(
+def to_drafts(
     messages: Sequence[BaseMessage | None],
     start: int,
     before: Sequence[Utterance],
@@ -99,23 +101,23 @@ def entries(
     count: TokenCounter,
     sent: Mapping[int, str] = MappingProxyType({}),
 ) -> list[list[DocumentDraft]]:
-    """Make the documents of consecutive messages.
+    """Return the documents of consecutive messages.
 
     Args:
-        messages: Messages, None where one cannot be read.
-        start: Sequence number of the first.
-        before: What was said before the first, oldest first.
-        recall: How to do it.
-        count: Counts tokens.
-        sent: Roles that were sent, by sequence number, where LangChain's side would have written others.
+        messages: The messages, with None for one that cannot be read.
+        start: Sequence number of the first message.
+        before: What was said before the first message, oldest first.
+        recall: How to index.
+        count: Returns the number of tokens of messages.
+        sent: Roles that REST clients wrote, by sequence number, if this package would have written others.
 
     Returns:
-        For each message its documents: none, one, or its pieces.
+        For each message a list of its documents, which is empty if it is not indexed.
     """
     context = list(before)
     made = list[list[DocumentDraft]]()
     for seq, message in enumerate(messages, start):
-        this = said(message, recall)
+        this = to_utterance(message, recall)
         if message is None or this is None:
             made.append([])
             continue
@@ -126,19 +128,19 @@ def entries(
 
 
 def embedded(line: str, context: Sequence[Utterance], recall: Recall) -> str:
-    """Give the text to embed for a line: it, and as much of what was said before it as fits, the latest first.
+    """Return the text to embed for a line: the line, and as much of the earlier utterances as fits, latest first.
 
-    About as much: a model that takes less cuts off the end, which is the oldest.
+    The length is estimated. A model with a smaller limit cuts off the end, which is the oldest part.
     """
     earlier = "\n".join([each.line for each in reversed(context[-CONTEXT:])])
-    room = recall.max_input_tokens * _CHARACTERS - len(line)
+    room = recall.max_input_tokens * _CHARS_PER_TOKEN - len(line)
     if len(earlier) > room:
         earlier = earlier[: max(0, room)].rpartition(" ")[0]
     return f"{line}\n{earlier}" if earlier else line
 
 
-def _joined(texts: Iterable[str]) -> list[str]:
-    """Put what is blank to the piece before it."""
+def _join_blank(texts: Iterable[str]) -> list[str]:
+    """Return the texts, with each blank one appended to the text before it."""
     pieces: list[str] = []
     for text in texts:
         if pieces and not text.strip():
@@ -152,10 +154,10 @@ def _pieces(
     message: BaseMessage, this: Utterance, seq: int, context: Sequence[Utterance], recall: Recall, count: TokenCounter
 ) -> list[DocumentDraft]:
     texts = [this.text]
-    room = max(16, recall.max_input_tokens - len(this.label.encode()) // 2 - 4)  # beside the label
-    # No text has more tokens than bytes.
+    room = max(16, recall.max_input_tokens - len(this.label.encode()) // 2 - 4)  # tokens left beside the label
+    # A text never has more tokens than bytes, so short texts need not be counted.
     if len(this.text) * 4 > room and len(this.text.encode()) > room and count([message]) > room:
-        texts = _joined(str(piece.content) for piece in split_message(HumanMessage(this.text), room, count))
+        texts = _join_blank(str(piece.content) for piece in split_message(HumanMessage(this.text), room, count))
     role = without_surrogates(message.role) if isinstance(message, ChatMessage) else message.type
     name = f"{this.name} " if this.name else ""
     return [

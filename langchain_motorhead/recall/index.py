@@ -1,4 +1,4 @@
-"""The index of a namespace: described once, made once, refused where it was made otherwise."""
+"""The recall index of a namespace: described and created once, and refused if it was made with other settings."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from langchain_motorhead.search_index.lifecycle import command, create, creation
 from langchain_motorhead.storage.keys import recall_key
 
 PROBE = "Is anybody there?"
-"""Embedded to see how long vectors are, and whether the model is there at all."""
+"""Embedded to learn the dimensions of the model's vectors, and whether the model works."""
 
 
 @dataclass(slots=True)
 class Indexer:
-    """What indexing needs to know beside the session.
+    """What indexing needs besides the session.
 
     Attributes:
-        namespace: Whose index.
+        namespace: Namespace of the index.
         recall: How to index.
         model: Name of the embedding model.
-        count: Counts tokens.
-        ready: Whether the index is known to be there.
-        unsearchable: Whether Redis is known to have no search module: documents are kept for when it has.
+        count: Returns the number of tokens of messages.
+        ready: Whether the index is known to exist.
+        unsearchable: Whether Redis is known to lack the search module. Documents are then stored for later.
     """
 
     namespace: str
@@ -40,36 +40,40 @@ class Indexer:
     unsearchable: bool = False
 
     def describe(self, dimensions: int, generation: int = 1) -> Description:
-        """Describe the index that this would make."""
+        """Return the description of the index that these settings make."""
         settings = f"{self.recall.algorithm} {self.recall.metric} {self.recall.datatype} {self.recall.language}"
         return Description(self.model, dimensions, settings, generation)
 
     def check(self, there: Description, dimensions: int | None) -> None:
-        """Refuse an index that was made otherwise.
+        """Refuse an index that was made with other settings.
+
+        Args:
+            there: Description of the existing index.
+            dimensions: Dimensions of the model's vectors, or None if they are not known yet.
 
         Raises:
-            EmbeddingMismatchError: It was made with another model, or other settings.
+            EmbeddingMismatchError: It was made with another model or other settings.
         """
         ours = self.describe(there.dimensions if dimensions is None else dimensions, there.generation)
         if ours != there:
             raise EmbeddingMismatchError(
-                f"the index of namespace {self.namespace!r} was made with {_told(there)}; this is {_told(ours)}. Call "
-                "Motorhead.reindex() to make it anew with this, or give the model and the Recall it was made with. "
-                "Recall(model=...) names the same model in another class"
+                f"the index of namespace {self.namespace!r} was made with {_text(there)}; this is {_text(ours)}. Call "
+                "Motorhead.reindex() to rebuild it with these, or use the model and the Recall that it was made with. "
+                "If it is the same model under another name, give that name as Recall(model=...)"
             )
 
 
 def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]:
-    """Make the index, unless it is there.
+    """Create the index, unless it exists, and return its description.
 
     Args:
-        indexer: What to make.
-        dimensions: Of the vectors; None to ask the model.
+        indexer: Settings of the index.
+        dimensions: Dimensions of the vectors, or None to ask the model.
 
     Raises:
-        EmbeddingMismatchError: There is one of another model, or of other settings.
+        EmbeddingMismatchError: The existing index was made with another model or other settings.
         SearchUnavailableError: Redis has no search module.
-        EmbeddingError: The model does not say how long its vectors are.
+        EmbeddingError: The model failed.
     """
     if dimensions is None:
         vectors: Vectors = yield Embed((PROBE,))
@@ -78,7 +82,7 @@ def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]
     new, there = yield operations.establish(indexer.namespace, indexer.describe(dimensions))
     indexer.check(there, dimensions)
     yield from make_index(indexer, there, scan=not new)
-    # A description that was deleted leaves the alias of its index.
+    # If only the description was deleted, the alias of its index still exists.
     point = "FT.ALIASUPDATE" if new else "FT.ALIASADD"
     name = index_name(indexer.namespace, there.generation)
     yield from ignoring_error("already exists", command(point, recall_key(indexer.namespace), name))
@@ -87,7 +91,7 @@ def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]
 
 
 def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None]:
-    """Make the index of a description, unless it is there, and wait until all documents that there were are in it."""
+    """Create the index of a description, unless it exists, and wait until it contains all stored documents."""
     name = index_name(indexer.namespace, there.generation)
     schema = index_schema(indexer.namespace, indexer.recall, there.dimensions, there.generation)
     how = partial(creation, schema, there.generation)
@@ -95,5 +99,5 @@ def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None
     yield from fill(name, how, there.dimensions)
 
 
-def _told(there: Description) -> str:
+def _text(there: Description) -> str:
     return f"{there.model} ({there.dimensions} dimensions; {there.settings})"

@@ -1,4 +1,4 @@
-"""The Redis commands of indexing, as data: what describes an index, and its documents. See also `operations.py`."""
+"""Redis commands of indexing, as data: the description of an index, and the documents of a session."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _PLANNED = tuple(f"next_{name}" for name in _DESCRIBED)
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is known of the index of a namespace.
+    """The stored description of a namespace's index.
 
     Attributes:
         model: Name of the embedding model.
-        dimensions: Of its vectors.
-        settings: How they are stored and compared, and in what language words are.
-        generation: Counts the rebuilds.
+        dimensions: Dimensions of its vectors.
+        settings: Algorithm, metric and datatype of the vectors, and language of the terms.
+        generation: Number of the index. It grows with each rebuild.
     """
 
     model: str
@@ -33,16 +33,16 @@ class Description:
 
 
 class Unindexed(NamedTuple):
-    """What of a session is not indexed yet.
+    """The next messages of a session that are not indexed yet.
 
     Attributes:
-        epoch: Of the session.
-        user: Whose it is, if known.
+        epoch: Epoch of the session.
+        user: User of the session, or None.
         indexed: Sequence number of the first message that is not indexed.
-        total: Sequence number that the next message will get.
-        start: Sequence number of the first record given; those before `indexed` are context.
+        total: Sequence number of the next message to be appended.
+        start: Sequence number of the first of `records`. Records before `indexed` are context.
         records: Messages as stored.
-        earlier: Name, role and text of documents before those, the latest first.
+        earlier: Name, role and text of documents before `records`, latest first.
     """
 
     epoch: str
@@ -55,7 +55,7 @@ class Unindexed(NamedTuple):
 
 
 class Text(NamedTuple):
-    """What a document says: the rest of its key, and whether it has the vector that was asked for."""
+    """The text of a stored document, and the end of its key. `done` says whether it has the requested vector."""
 
     suffix: str
     name: str
@@ -65,15 +65,15 @@ class Text(NamedTuple):
 
 
 def describe(namespace: str) -> Operation[Description | None]:
-    """Read what is known of the index."""
+    """Return the operation that reads the description of the index."""
     return Operation((describing(namespace),), lambda replies: to_description(replies[0]))
 
 
 def establish(namespace: str, description: Description) -> Operation[tuple[bool, Description]]:
-    """Describe the index, unless it is described already.
+    """Store the description of the index, unless it has one.
 
     Returns:
-        Whether it was not, and the description that holds.
+        Whether it was stored, and the description that is stored now.
     """
 
     def read(replies: list[Any]) -> tuple[bool, Description]:
@@ -81,7 +81,9 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
         known = dict(zip(map(from_member, flat[::2]), flat[1::2], strict=True))
         found = to_description([known.get(name) for name in _DESCRIBED])
         if found is None:
-            raise StoreError(f"{recall_key(namespace)} does not describe an index. Delete that key, then reindex")
+            raise StoreError(
+                f"the key {recall_key(namespace)} does not hold the description of an index. Delete it, then reindex"
+            )
         return bool(new), found
 
     return Operation(
@@ -90,13 +92,13 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
 
 
 def switch(namespace: str, description: Description, index: str, *, one_slot: bool) -> Operation[None]:
-    """Describe the index anew, and search it from now on.
+    """Store another description, and direct searches to its index.
 
     Args:
-        namespace: Whose index.
-        description: Of the new one.
-        index: Its name.
-        one_slot: Whether both can be done at one instant, as anywhere but in a cluster.
+        namespace: Namespace of the index.
+        description: Description of the new index.
+        index: Name of the new index.
+        one_slot: Whether both can happen in one transaction, which is impossible in a cluster.
     """
     key = recall_key(namespace)
     both = (
@@ -107,43 +109,45 @@ def switch(namespace: str, description: Description, index: str, *, one_slot: bo
     def read(replies: list[Any]) -> None:
         for reply in replies[-1] if one_slot else ():
             if isinstance(reply, Exception):
-                raise StoreError(f"the index {index} was made, but could not be put in place: {reply}") from reply
+                raise StoreError(
+                    f"the index {index} was made, but searches could not be directed to it: {reply}"
+                ) from reply
 
     return Operation((Command("MULTI", ()), *both, Command("EXEC", ())) if one_slot else both, read)
 
 
 def unplan(namespace: str) -> Operation[None]:
-    """Forget of what kind an index was that was begun, since it is in place."""
+    """Delete the description of the index under construction, since that index is in use now."""
     return Operation((Command("HDEL", (recall_key(namespace),), _PLANNED),), _nothing)
 
 
 def planned(namespace: str) -> Operation[Description | None]:
-    """Read of what kind an index is that was begun."""
+    """Read the description of the index under construction."""
     return Operation(
         (Command("HMGET", (recall_key(namespace),), _PLANNED),), lambda replies: to_description(replies[0])
     )
 
 
 def plan(namespace: str, description: Description) -> Operation[None]:
-    """Keep of what kind an index is that is begun."""
+    """Store the description of an index under construction."""
     return Operation((Command("HSET", (recall_key(namespace),), tuple(_pairs(_PLANNED, description))),), _nothing)
 
 
 def unindexed(
     keys: SessionKeys, token: str, *, lease: int, limit: int, reach: int, context: int
 ) -> Operation[tuple[Unindexed | bool, Description | None]]:
-    """Take the lease for indexing a session, and read what is not indexed; and what is known of the index.
+    """Take the lease for indexing a session, and read its next unindexed messages and the index's description.
 
     Args:
         keys: Keys of the session.
-        token: Random, made for this run.
-        lease: Milliseconds after which others may take over.
-        limit: Messages to read at most.
-        reach: Messages before those to read as well.
-        context: Documents before those to read at most, where the list begins later.
+        token: Random token of this run.
+        lease: Duration of the lease in milliseconds.
+        limit: Largest number of messages to read.
+        reach: How many earlier messages to read as context.
+        context: How many earlier documents to read as context, if those messages have left the list.
 
     Returns:
-        What is not indexed: False where another is at it, True where nothing is left to do.
+        The messages, or False if another worker holds the lease, or True if all is indexed; and the description.
     """
     args = (token, lease, limit, reach, context, keys.documents)
     script = Command(SCRIPTS["index_begin"], (keys.messages, keys.state, keys.indexing), args)
@@ -175,19 +179,19 @@ def index(
     lease: int,
     generation: int,
 ) -> Operation[bool | None]:
-    """Store documents, and that the messages up to `upto` are indexed, or nothing if the session moved on. Atomic.
+    """Store documents and the position up to which the session is indexed, or nothing if the session changed. Atomic.
 
     Args:
         keys: Keys of the session.
-        token: Token that the lease was taken with.
-        seen: What was read of it.
-        upto: End of the sequence numbers that are indexed with this.
-        documents: Rest of the key, sequence number and fields of each.
-        lease: Milliseconds to hold the lease for longer, if there is more to do.
-        generation: Of the index that the vectors are for.
+        token: Token that took the lease.
+        seen: What was read of the session.
+        upto: Sequence number after the last message that is indexed.
+        documents: For each document the end of its key, its sequence number and its fields.
+        lease: Milliseconds to extend the lease by if more is to be indexed.
+        generation: Generation of the index that the vectors are for.
 
     Returns:
-        Whether there is more to do, or None if nothing was stored.
+        Whether more is to be indexed, or None if nothing was stored.
     """
     user = "" if seen.user is None else to_tag(seen.user)
     args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user]
@@ -209,19 +213,20 @@ def texts(
     generation: int | None,
     dropped: Sequence[str],
 ) -> Operation[list[tuple[str | None, int, list[Text]]]]:
-    """Read what documents of sessions say.
+    """Read the texts of documents of several sessions.
 
     Args:
         sessions: Keys of the sessions.
         start: First sequence number.
-        stop: End of the sequence numbers.
-        field: Field of the vector that is wanted.
-        size: Bytes that it has.
-        generation: From now on, index these sessions for no earlier generation than this.
-        dropped: Fields of vectors to drop from them.
+        stop: Sequence number after the last.
+        field: Field of the requested vector.
+        size: Size of that vector in bytes.
+        generation: Refuse vectors of earlier generations for these sessions from now on; None to change nothing.
+        dropped: Fields of vectors to delete.
 
     Returns:
-        For each session its epoch, None if it is gone; the first sequence number not indexed; and its documents.
+        For each session its epoch, or None if it was deleted; its first sequence number that is not indexed; and its
+        documents.
     """
     after = (start, stop, field, size, "" if generation is None else generation, *dropped)
     commands = tuple(Command(SCRIPTS["documents_read"], (keys.state,), (keys.documents, *after)) for keys in sessions)
@@ -239,16 +244,16 @@ def texts(
 
 
 def revise(keys: SessionKeys, epoch: str, field: str, vectors: Sequence[tuple[str, str, bytes]]) -> Operation[int]:
-    """Give documents another vector and other words. Atomic; nothing if the session is gone.
+    """Store another vector and other terms for documents, or nothing if the session was deleted. Atomic.
 
     Args:
         keys: Keys of the session.
-        epoch: As it was read.
+        epoch: Epoch of the session when the documents were read.
         field: Field of the vector.
-        vectors: Rest of the key, words, and vector of each.
+        vectors: For each document the end of its key, its terms and its vector.
 
     Returns:
-        How many there were.
+        How many documents were changed.
     """
     args: list[Value] = [epoch, keys.documents, field]
     for each in vectors:
@@ -272,12 +277,12 @@ def _pairs(names: Sequence[str], description: Description) -> list[Value]:
 
 
 def describing(namespace: str) -> Command:
-    """Give the command that reads what is known of the index."""
+    """Return the command that reads the description of the index."""
     return Command("HMGET", (recall_key(namespace),), _DESCRIBED)
 
 
 def to_description(values: Sequence[Any]) -> Description | None:
-    """Read the reply to it."""
+    """Return the description in the reply to `describing`, or None if there is none."""
     if any(value is None for value in values):
         return None
     model, dimensions, settings, generation = map(from_member, values)

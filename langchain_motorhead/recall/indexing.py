@@ -1,7 +1,7 @@
-"""Indexing as a flow: what of a session is not indexed, embedded in batches, stored with the count of what is.
+"""The indexing flow: reads the unindexed messages of a session, embeds them in batches, and stores documents.
 
-A message's documents and the sequence number up to which a session is indexed are stored in one step, so that each
-message is indexed exactly once whoever crashes, and a session deleted meanwhile stays deleted.
+A message's documents and the position up to which the session is indexed are stored in one step. So each message is
+indexed exactly once even if workers crash, and a session that is deleted meanwhile stays deleted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from langchain_motorhead.flows.protocol import Embed, Flow, Pause
 from langchain_motorhead.messages.codec import decode, other_role
 from langchain_motorhead.recall import index_operations as operations
 from langchain_motorhead.recall.config import Recall
-from langchain_motorhead.recall.documents import CONTEXT, CONTEXT_REACH, DocumentDraft, entries, read_said, said
+from langchain_motorhead.recall.documents import (
+    CONTEXT,
+    CONTEXT_REACH,
+    DocumentDraft,
+    stored_utterance,
+    to_drafts,
+    to_utterance,
+)
 from langchain_motorhead.recall.index import PROBE, Indexer, set_up
 from langchain_motorhead.recall.index_operations import Description, Unindexed
 from langchain_motorhead.search_index.lifecycle import vector_field
@@ -32,28 +39,28 @@ from langchain_motorhead.storage.operation import Operation, Value
 
 logger = logging.getLogger(__name__)
 
-# Milliseconds. A worker that died holds up the next one for so long; one at work renews it every few seconds.
+# Milliseconds. A dead worker blocks the next one for this long. A running worker renews its lease every few seconds.
 LEASE = 10_000
-# Messages read, and texts embedded, in one go.
+# Largest number of messages read, or texts embedded, at once.
 BATCH = 256
 _POLL = Pause(0.1)
 
 
 def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[bool]:
-    """Index what is not indexed of a session.
+    """Index all messages of a session that are not indexed yet.
 
     Args:
         keys: Keys of the session.
-        token: Random, made for this call.
-        indexer: How to do it.
-        wait: Whether to wait for another worker that is at it, rather than leave the work to it.
+        token: Random token of this call.
+        indexer: Settings of the index.
+        wait: Whether to wait if another worker holds the lease, rather than to leave the work to it.
 
     Returns:
-        Whether all is indexed; otherwise another worker is at it, or was when it died.
+        Whether all is indexed. Otherwise another worker holds the lease, or did when it died.
 
     Raises:
-        EmbeddingError: The model failed. What was not indexed stays in the list.
-        EmbeddingMismatchError: The index was made otherwise.
+        EmbeddingError: The model failed. Messages that are not indexed stay in the list.
+        EmbeddingMismatchError: The index was made with other settings.
     """
     refused = None
     while True:
@@ -81,10 +88,15 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         left = yield operations.index(keys, token, seen, upto, documents, lease=LEASE, generation=generation)
         if left is False:
             return True
-        if left is None and refused == (seen.epoch, seen.indexed, seen.user, generation):  # nobody else moved on either
+        if left is None and refused == (
+            seen.epoch,
+            seen.indexed,
+            seen.user,
+            generation,
+        ):  # no other worker made progress either
             raise EmbeddingMismatchError(
-                f"session {keys.session_id!r} was indexed for a later index of namespace {keys.namespace!r} than is "
-                "described. Call Motorhead.reindex()"
+                f"session {keys.session_id!r} has documents of a later index of namespace {keys.namespace!r} than the "
+                "described one. Call Motorhead.reindex()"
             )
         if left is None:
             refused = (seen.epoch, seen.indexed, seen.user, generation)
@@ -93,15 +105,15 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
 def embed_all(
     texts: Sequence[str], instead: Sequence[str], heartbeat: Operation[None] | None = None
 ) -> Flow[list[Any]]:
-    """Embed texts in one call. Where the model takes others, but not one of them, that one has None.
+    """Return a vector for each text, or None for a text that the model rejects alone.
 
     Args:
-        texts: What to embed.
-        instead: For each text what to embed where the model does not take it.
-        heartbeat: To be executed every few seconds while it takes.
+        texts: The texts.
+        instead: For each text, what to embed if the model rejects it.
+        heartbeat: Operation to execute every few seconds during the call.
 
     Raises:
-        EmbeddingError: The model takes nothing now.
+        EmbeddingError: The model rejects every text at present.
     """
     if not texts:
         return []
@@ -111,12 +123,12 @@ def embed_all(
     except EmbeddingError as error:
         if isinstance(error.__cause__, TooSlowError):
             raise
-        # Either the model is away, or one of the texts is at fault, which must not hold up the others for ever.
+        # Either the model fails, or it rejects one of the texts, which must not block the others for ever.
         yield Embed((PROBE,), heartbeat=heartbeat)
-        if len(texts) == 1 and instead[0] != texts[0]:  # what was said before it may be at fault
+        if len(texts) == 1 and instead[0] != texts[0]:  # the context may be the reason
             return (yield from embed_all(instead, instead, heartbeat))
         if len(texts) == 1:
-            logger.warning("a message is found by its words alone, since %s", error)
+            logger.warning("a message can only be found by its words, because %s", error)
             return [None]
     half = len(texts) // 2
     first = yield from embed_all(texts[:half], instead[:half], heartbeat)
@@ -125,12 +137,12 @@ def embed_all(
 
 
 def suffix(entry: DocumentDraft) -> str:
-    """Give the rest of a document's key."""
+    """Return the end of a document's key."""
     return f"{entry.seq}/{entry.piece}" if entry.piece else str(entry.seq)
 
 
 def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, list[DocumentDraft]]:
-    """Make the documents of the next messages: of one at least, and of no more than make a batch."""
+    """Return the documents of the next messages, at least one and at most a batch, and the position after them."""
     messages, sent = [], dict[int, str]()
     for at, record in enumerate(seen.records, seen.start):
         try:
@@ -141,9 +153,9 @@ def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, l
             messages.append(None)  # type: ignore[arg-type]
             logger.warning("session %r: record %d is not indexed: %s", keys.session_id, at, error)
     known = seen.indexed - seen.start
-    before = [read_said(*each) for each in reversed(seen.earlier)]
-    before += [each for message in messages[:known] if (each := said(message, indexer.recall)) is not None]
-    made = entries(messages[known:], seen.indexed, before, indexer.recall, indexer.count, sent)
+    before = [stored_utterance(*each) for each in reversed(seen.earlier)]
+    before += [each for message in messages[:known] if (each := to_utterance(message, indexer.recall)) is not None]
+    made = to_drafts(messages[known:], seen.indexed, before, indexer.recall, indexer.count, sent)
     upto, batch = seen.indexed, list[DocumentDraft]()
     for pieces in made:
         if batch and len(batch) + len(pieces) > BATCH:
@@ -154,14 +166,16 @@ def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, l
 
 
 def check_lengths(vectors: Sequence[Any], dimensions: int | None) -> None:
-    """Refuse vectors of other lengths.
+    """Refuse vectors of different lengths.
 
     Raises:
-        EmbeddingError: One has not so many dimensions.
+        EmbeddingError: A vector has another number of dimensions.
     """
     for vector in vectors:
         if vector is not None and len(vector) != dimensions:
-            raise EmbeddingError(f"the embedding model gave vectors of {dimensions} and of {len(vector)} dimensions")
+            raise EmbeddingError(
+                f"the embedding model returned vectors of {dimensions} and of {len(vector)} dimensions"
+            )
 
 
 def _embed(batch: Sequence[DocumentDraft], keys: SessionKeys, token: str) -> Flow[list[Any]]:
@@ -174,14 +188,14 @@ def _embed(batch: Sequence[DocumentDraft], keys: SessionKeys, token: str) -> Flo
 
 
 def _ready(indexer: Indexer, there: Description | None, dimensions: int | None) -> Flow[Description | None]:
-    """Have the index made before its first document. Without a search module, documents wait for one."""
+    """Create the index before its first document. Without a search module, documents are stored for later."""
     if dimensions is None:
-        return there  # nothing to index among these messages
+        return there  # none of these messages is indexed
     try:
         return (yield from set_up(indexer, dimensions))
     except SearchUnavailableError as error:
         if not indexer.unsearchable:
-            logger.warning("messages are embedded, but cannot be found yet: %s", error)
+            logger.warning("messages are embedded, but cannot be searched yet: %s", error)
         indexer.unsearchable = True
         new = yield operations.describe(indexer.namespace)
         return new  # type: ignore[no-any-return]
@@ -215,6 +229,8 @@ def _documents(
         if data is not None and field is not None:
             fields[field] = data
         elif vector is not None and data is None:
-            logger.warning("a message is found by its words alone, since its vector does not fit %s", recall.datatype)
+            logger.warning(
+                "a message can only be found by its words, because its vector does not fit %s", recall.datatype
+            )
         documents.append((suffix(entry), entry.seq, fields))
     return documents

@@ -1,4 +1,4 @@
-"""A search request and one result of it, as data."""
+"""A search request (`Query`) and one of its results (`Hit`), as data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to search, where, and how. See `MotorheadRetriever`.
+    """What to search for, where, and how. `MotorheadRetriever` explains the other attributes.
 
     Attributes:
-        after: Seconds since 1970, as `before`.
-        unseen: Of this session only messages before this sequence number: what comes after is in the prompt anyway.
+        after: Search only messages stored at or after this time, in seconds since 1970; `before` likewise.
+        unseen: A session and a sequence number: later messages of that session are in the prompt, so they are left out.
     """
 
     text: str
@@ -38,21 +38,21 @@ class Query:
 
 @dataclass(slots=True)
 class Hit:
-    """A message that was found.
+    """A message that a search found.
 
     Attributes:
-        session_id: Session that it is in.
-        seq: Its sequence number there; None where a server does not tell it, as with the next and `created`.
-        message_id: Its id.
-        text: What it says; of a very long one, the part about what matched.
-        role: LangChain's type of it, or its role if it is a `ChatMessage`.
-        name: Who said it, if it has a name.
-        user_id: Whose session it is, if known.
-        created: When it was appended.
-        score: How well it fits, higher for better.
-        sent: The role that it was sent with, where LangChain's side would have written another.
-        before: Messages before it, oldest first, where they were asked for.
-        after: Messages after it.
+        session_id: Its session.
+        seq: Its sequence number there, or None if a server does not report it.
+        message_id: Its id, or None likewise.
+        text: Its text; of a very long message, the part around the match.
+        role: LangChain's type of the message, or the role of a `ChatMessage`.
+        name: Name of its speaker, or None.
+        user_id: User of its session, or None.
+        created: When it was appended, or None likewise.
+        score: How well it matches; higher is better.
+        sent: The role that a REST client wrote, if this package would have written another.
+        before: Messages before it, oldest first, if they were requested.
+        after: Messages after it, if they were requested.
     """
 
     session_id: str

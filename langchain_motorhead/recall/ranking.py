@@ -1,4 +1,4 @@
-"""Ranking what a search found, by meaning and by words. Pure.
+"""Ranking: fuses the results of the vector search and of the word search into one list. Pure.
 
 The rule and its three numbers were measured: see "Recall" in the README, and `benchmarks/recall_quality.py`.
 """
@@ -10,30 +10,30 @@ from typing import TypeAlias
 
 from langchain_motorhead.recall.terms import words
 
-Place: TypeAlias = tuple[str, int]
-"""A message: its session, and its sequence number."""
+MessageRef: TypeAlias = tuple[str, int]
+"""A message: its session and its sequence number."""
 
 MEANING = 0.4
-"""Weight of the vectors; words have the rest."""
+"""Weight of the vector search. The word search has the rest."""
 SPREAD = 0.25
-"""Share of a message's score by words that its neighbours get: an answer seldom repeats the words of its question."""
+"""Share of a message's word score that its neighbours get, as an answer seldom repeats the question's words."""
 SPEAKER = 0.1
-"""Bonus for what was said by the one person whom the query names."""
+"""Bonus for messages of a speaker whom the query names, if it names only one."""
 
 
 def fuse(
-    near: Mapping[Place, float], worded: Mapping[Place, float], names: Mapping[Place, str], query: Iterable[str]
-) -> dict[Place, float]:
-    """Rank messages.
+    near: Mapping[MessageRef, float],
+    worded: Mapping[MessageRef, float],
+    names: Mapping[MessageRef, str],
+    query: Iterable[str],
+) -> dict[MessageRef, float]:
+    """Return all messages found, best first, each with a score from 0 to 1 relative to the best of this search.
 
     Args:
-        near: Those found by meaning, with their similarity, higher for nearer.
-        worded: Those found by words, with their score.
-        names: Who said them, where they have a name of their own.
-        query: Words of the query, in lower case.
-
-    Returns:
-        All of them with a score from 0 to 1, best first. It is relative to the best of this search.
+        near: Messages found by vector, with their similarity; higher is nearer.
+        worded: Messages found by words, with their score.
+        names: Names of their speakers, if known.
+        query: Words of the query in lower case.
     """
     low, high = (min(near.values()), max(near.values())) if near else (0.0, 0.0)
     places = near.keys() | worded.keys()
@@ -47,7 +47,7 @@ def fuse(
     named = set() if only is None else {place for place, name in names.items() if _first(name) == only}
     scores = {}
     for place in places:
-        # Where all are equally near there is no span: each is the best.
+        # If all are equally near, each has the best score.
         meaning = (near[place] - low) / (high - low) if high > low and place in near else float(place in near)
         score = MEANING * meaning + (1 - MEANING) * by_words[place] / best
         if place in named:

@@ -1,7 +1,7 @@
-"""Making the index anew as a flow: new vectors beside the old ones, one switch, then the old ones go.
+"""The reindexing flow: builds new vectors beside the old ones, switches to the new index, and deletes the old vectors.
 
-Each generation of the index has a field of its own for vectors. So the documents stay where they are, a search finds
-all of them by the old index until the switch, and by the new one after it, and an interrupted run goes on where it was.
+Each generation of the index has its own vector field. So the documents stay in place, a search uses the old index
+until the switch and the new one after it, and an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
 from langchain_motorhead.recall import index_operations as operations
-from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, read_said
+from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, stored_utterance
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.recall.index_operations import Description, Text
 from langchain_motorhead.recall.indexing import BATCH, check_lengths, embed_all, index
@@ -25,16 +25,16 @@ from langchain_motorhead.sessions.registry import all_sessions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
 Report: TypeAlias = Callable[[int, int], object]
-"""Told how many sessions are done, of how many."""
+"""Called with the number of finished steps and the number of all steps."""
 
-# Sessions read together, so that their messages fill batches.
-_GROUP = 64
-_RANGE = 500
+# Sessions read together, so that their messages fill batches, and sequence numbers read at once of each.
+_GROUP_SESSIONS = 64
+_RANGE_MESSAGES = 500
 
 
 @contextmanager
 def progress_bar(*, show: bool) -> Iterator[Report]:
-    """Show a progress bar while a run reports to what this gives."""
+    """Show a progress bar, fed by the function that this context manager returns."""
     if not show:
         yield max  # any function of two numbers
         return
@@ -50,12 +50,12 @@ def progress_bar(*, show: bool) -> Iterator[Report]:
 
 
 def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
-    """Make the index anew from the stored text, and index what is not indexed yet.
+    """Rebuild the index from the stored texts, and index messages that are not indexed yet.
 
     Args:
-        indexer: How.
-        report: Told of the progress.
-        one_slot: Whether the switch can be made at one instant, as anywhere but in a cluster.
+        indexer: Settings of the index.
+        report: Called with the progress.
+        one_slot: Whether the switch can be one transaction, which is impossible in a cluster.
 
     Returns:
         How many documents were embedded.
@@ -75,7 +75,7 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
         name = index_name(indexer.namespace, wanted.generation)
         yield operations.switch(indexer.namespace, wanted, name, one_slot=one_slot)
         indexer.ready = True
-    # What was indexed meanwhile; from here on, a session takes no vectors of another kind, and has none.
+    # Also embed what was indexed meanwhile. From here on, sessions refuse vectors of other kinds.
     sessions = yield from _sessions(indexer)
     total, earlier = 3 * len(sessions), range(1, wanted.generation)
     old = tuple(map(vector_field, earlier))
@@ -91,7 +91,7 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
 
 
 def _planned(indexer: Indexer, there: Description, dimensions: int) -> Flow[Description]:
-    """Choose the generation to make: that of an interrupted run of the same kind, or the next one."""
+    """Return the description of the index to build: that of an interrupted run if it fits, else a new generation."""
     begun: Description | None = yield operations.planned(indexer.namespace)
     generation = there.generation + 1
     if begun is not None and begun.generation > there.generation:
@@ -114,10 +114,13 @@ def _revise_all(
     dropped: Sequence[str] | None,
     report: Callable[[int], object],
 ) -> Flow[int]:
-    """Embed every document that has no vector of this kind. With `dropped`, this kind is the only one from now on."""
+    """Embed every document that has no vector of the wanted kind.
+
+    With `dropped`, these vector fields are deleted, and vectors of other kinds are refused from now on.
+    """
     count = 0
-    for at in range(0, len(sessions), _GROUP):
-        group = sessions[at : at + _GROUP]
+    for at in range(0, len(sessions), _GROUP_SESSIONS):
+        group = sessions[at : at + _GROUP_SESSIONS]
         count += yield from _revise_group(indexer, wanted, group, dropped)
         report(at + len(group))
     return count
@@ -132,14 +135,14 @@ def _revise_group(
     context: dict[str, list[Utterance]] = {}
     while group:
         found = yield operations.texts(
-            group, start, start + _RANGE, field, size, generation=generation, dropped=dropped or ()
+            group, start, start + _RANGE_MESSAGES, field, size, generation=generation, dropped=dropped or ()
         )
-        start += _RANGE
+        start += _RANGE_MESSAGES
         todo = []
         for keys, (epoch, _, documents) in zip(group, found, strict=True):
             before = context.setdefault(keys.state, [])
             for document in documents:
-                this = read_said(document.name, document.role, document.text)
+                this = stored_utterance(document.name, document.role, document.text)
                 if not document.done:
                     text = _embedded(this, document, before, indexer)
                     todo.append((keys, epoch, document, this, text))

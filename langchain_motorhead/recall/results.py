@@ -1,4 +1,4 @@
-"""What a search gives: the messages found, read from their documents, without what is gone or not wanted."""
+"""Search results: reads the documents of the messages found, and leaves out what was deleted or is out of scope."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.search_index.queries import Match
 from langchain_motorhead.storage.keys import DIGEST, SessionKeys, from_quoted
 
-SPARE = 4
-"""Read beside those asked for, since some may be gone by then."""
-MORE = 8
-"""How many times as many are asked for where that was not enough."""
-# Of a long message, about what matched.
-_MOST_PIECES = 8
+SPARE_HITS = 4
+"""How many more messages are read than requested, as some may have been deleted."""
+GROWTH = 8
+"""Factor by which a search is enlarged if it found too few messages."""
+# Largest number of pieces of a long message that are read around a match.
+_MAX_PIECES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A message that was found: where, which piece of it, of how many, and its score."""
+    """A message that a search found: its session, sequence number, best piece, number of pieces, and score."""
 
     keys: SessionKeys
     seq: int
@@ -36,34 +36,34 @@ class Candidate:
 def read_hits(
     ranked: Sequence[Candidate], found: Mapping[str, Sequence[Match]], enough: int, query: Query, vector: str | None
 ) -> Flow[list[tuple[Hit, Any]]]:
-    """Read the best of what was found, as far as it can be given.
+    """Read the best messages found, and return those that still exist and are in scope.
 
     Args:
-        ranked: What was found, best first.
-        found: What each query found.
-        enough: How many to give.
-        query: What was asked.
-        vector: Field of the vector to read as well, if any.
+        ranked: The messages found, best first.
+        found: The documents that each kind of query found.
+        enough: Largest number of messages to return.
+        query: The search request.
+        vector: Vector field to read as well, or None.
 
     Returns:
-        Each hit, and its vector as bytes if that was asked for.
+        Each message, with its vector as bytes if that was requested.
     """
     if query.search_type == "similarity" and not (query.neighbors or query.exclude_window):
         known = {match.key: match.fields for match in found["near"]}
         documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked]
-        # Nothing is left to ask, unless a document may be there without its session, or says too little.
+        # No further read is needed, unless a document may have outlived its session, or is incomplete.
         if not any("ttl" in fields or each.pieces > 1 or _is_digest(fields) for each, fields in documents):
             made = [_hit(each, fields, _user(fields)) for each, fields in documents]
             return [(hit, None) for hit in made if _is_in_scope(hit, query)][:enough]
-    hits, at, size = list[tuple[Hit, Any]](), 0, enough + SPARE
+    hits, at, size = list[tuple[Hit, Any]](), 0, enough + SPARE_HITS
     while at < len(ranked) and len(hits) < enough:
         hits += yield from _read(ranked[at : at + size], query, vector)
-        at, size = at + size, MORE * size
+        at, size = at + size, GROWTH * size
     return hits[:enough]
 
 
 def _read(found: Sequence[Candidate], query: Query, vector: str | None) -> Flow[list[tuple[Hit, Any]]]:
-    """Read what was found, leaving out what is gone by now, another's, or still in the window."""
+    """Return the hits of candidates that still exist, are in scope, and are not in an excluded window."""
     wanted: dict[str, None] = {}
     for each in found:
         wanted.update(dict.fromkeys(_keys(each, query.neighbors)))
@@ -93,7 +93,7 @@ def _read(found: Sequence[Candidate], query: Query, vector: str | None) -> Flow[
 
 
 def _is_in_scope(hit: Hit, query: Query) -> bool:
-    """Say whether a message is in what is searched, as if a filter could fail."""
+    """Return whether a message is in the scope of the search. This check does not rely on the filters."""
     return query.session_id in (None, hit.session_id) and query.user_id in (None, hit.user_id)
 
 
@@ -115,21 +115,21 @@ def _keys(found: Candidate, neighbors: int) -> list[str]:
     return keys
 
 
-# What is not indexed, such as the results of several tools, stands between: more are looked at than are wanted.
-_REACH = 8
+# More neighbors are read than requested, since messages that are not indexed, such as tool results, lie between.
+_EXTRA_NEIGHBORS = 8
 
 
 def _earlier(found: Candidate, count: int) -> range:
-    return range(found.seq - 1, max(-1, found.seq - 1 - _REACH - 3 * count), -1)
+    return range(found.seq - 1, max(-1, found.seq - 1 - _EXTRA_NEIGHBORS - 3 * count), -1)
 
 
 def _later(found: Candidate, count: int) -> range:
-    return range(found.seq + 1, found.seq + 1 + _REACH + 3 * count)
+    return range(found.seq + 1, found.seq + 1 + _EXTRA_NEIGHBORS + 3 * count)
 
 
 def _pieces(found: Candidate) -> range:
-    start = max(0, min(found.piece - _MOST_PIECES // 2, found.pieces - _MOST_PIECES))
-    return range(start, min(found.pieces, start + _MOST_PIECES))
+    start = max(0, min(found.piece - _MAX_PIECES // 2, found.pieces - _MAX_PIECES))
+    return range(start, min(found.pieces, start + _MAX_PIECES))
 
 
 def _key(keys: SessionKeys, seq: int, piece: int = 0) -> str:

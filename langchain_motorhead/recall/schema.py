@@ -1,8 +1,8 @@
-"""The index and its queries, as redisvl describes them. Imports redisvl when first used, and does no I/O.
+"""The recall index's schema, and its word queries and filters, built with redisvl, which is imported on first use.
 
-A filter is never intersected with a union of words: version 2.10 of the search module then leaves most words out
-of the score, and finds less. So the filter stands beside each word, negated twice, which keeps the filter itself
-out of the score; and words are stemmed before they get here, since one that the module stems is such a union as well.
+A filter is never intersected with a union of words, because version 2.10 of the search module would then ignore most
+words in the score and find less. Instead the filter stands beside each word, negated twice, which keeps it out of the
+score. Words are stemmed by `terms.py`, since the module expands a word that it stems into such a union.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
     from redisvl.schema import IndexSchema
 
-# Vectors that an index makes room for at once. By itself the module makes room for 1,024, in an index of ten as well.
-_BLOCK = 64
-_TAG = {"case_sensitive": True}
-_FREE = {"separator": "\x1f"}  # they may hold a comma
-# A query may be a whole document; its first words have to do.
-_MOST_TERMS = 64
+# An index allocates memory for this many vectors at once. The module's default is 1,024, even for a small index.
+_BLOCK_VECTORS = 64
+_TAG_ATTRIBUTES = {"case_sensitive": True}
+_TEXT_TAG_ATTRIBUTES = {"separator": "\x1f"}  # values may contain a comma
+# A query may be a whole document. Only its first terms are searched.
+_MAX_QUERY_TERMS = 64
 
 
 def prepare(language: str) -> None:
-    """Import what is needed when it is needed, which takes long."""
+    """Import the libraries that a search needs, which takes long."""
     import redisvl.query
     import redisvl.schema  # noqa: F401
 
@@ -36,14 +36,14 @@ def prepare(language: str) -> None:
 
 
 def index_name(namespace: str, generation: int) -> str:
-    """Name the index of a generation; its alias is `recall_key`."""
+    """Return the name of a generation's index. Its alias is `recall_key`."""
     return f"{recall_key(namespace)}/{generation}"
 
 
 def index_schema(namespace: str, recall: Recall, dimensions: int, generation: int = 1) -> IndexSchema:
-    """Describe the index of a namespace.
+    """Return the schema of a namespace's index.
 
-    The text itself is stored and not indexed: its terms are, and indexing both would take half as long again.
+    The text itself is not indexed. Its terms are, and indexing both would take half as long again.
     """
     from redisvl.schema import IndexSchema
 
@@ -54,7 +54,7 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
         "datatype": recall.datatype,
     }
     if recall.algorithm == "flat":
-        vector["block_size"] = _BLOCK
+        vector["block_size"] = _BLOCK_VECTORS
     return IndexSchema.from_dict(
         {
             "index": {
@@ -65,11 +65,11 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
             },
             "fields": [
                 {"name": "terms", "type": "text", "attrs": {"no_stem": True}},
-                {"name": "role", "type": "tag", "attrs": _FREE},
-                {"name": "name", "type": "tag", "attrs": _FREE},
-                {"name": "session", "type": "tag", "attrs": _TAG},
-                {"name": "namespace", "type": "tag", "attrs": _TAG},
-                {"name": "user", "type": "tag", "attrs": _TAG},
+                {"name": "role", "type": "tag", "attrs": _TEXT_TAG_ATTRIBUTES},
+                {"name": "name", "type": "tag", "attrs": _TEXT_TAG_ATTRIBUTES},
+                {"name": "session", "type": "tag", "attrs": _TAG_ATTRIBUTES},
+                {"name": "namespace", "type": "tag", "attrs": _TAG_ATTRIBUTES},
+                {"name": "user", "type": "tag", "attrs": _TAG_ATTRIBUTES},
                 {"name": "created", "type": "numeric"},
                 {"name": "seq", "type": "numeric"},
                 {"name": "vector", "type": "vector", "attrs": vector},
@@ -79,7 +79,7 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
 
 
 def scope(session_id: str | None, user_id: str | None) -> list[FilterExpression]:
-    """Give the filters of one session, or of one user's sessions."""
+    """Return the filters for one session, or for the sessions of one user."""
     from redisvl.query.filter import Tag
 
     wanted = (("session", session_id), ("user", user_id))
@@ -93,7 +93,7 @@ def narrowed(
     unseen: tuple[str, int] | None,
     filter_: FilterExpression | None,
 ) -> list[FilterExpression]:
-    """Give the filters of what else a search asks for. For the arguments, see `Query`."""
+    """Return the filters for the other conditions of a search. `Query` explains the arguments."""
     if (roles, after, before, unseen, filter_) == (None,) * 5:
         return []
     from redisvl.query.filter import FilterExpression, Num, Tag
@@ -109,17 +109,17 @@ def narrowed(
         session_id, seq = unseen
         filters.append((Tag("session") != to_tag(session_id)) | (Num("seq") < seq))
     if filter_ is not None and str(filter_) != "*":
-        filters.append(FilterExpression(f"({filter_})"))  # so that no | in it reaches beyond it
+        filters.append(FilterExpression(f"({filter_})"))  # in parentheses, because it may contain a |
     return filters
 
 
 def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
-    """Give what follows the index's name in FT.SEARCH for the documents that have the most telling of some terms."""
+    """Return the arguments of FT.SEARCH after the index's name that find documents by terms, scored by BM25."""
     from redisvl.query import FilterQuery
     from redisvl.query.filter import FilterExpression
 
     beside = "" if filter_ is None else f"(-(-({filter_}))) "
-    union = "|".join(f"({beside}@terms:{word})" for word in dict.fromkeys(words[:_MOST_TERMS]))
+    union = "|".join(f"({beside}@terms:{word})" for word in dict.fromkeys(words[:_MAX_QUERY_TERMS]))
     query = FilterQuery(FilterExpression(f"({union})"), return_fields=_RETURNED, num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()
     return (*query.get_args(), *TO_THE_END)

@@ -1,4 +1,4 @@
-"""Searching as a flow: embed the query, ask the index by meaning and by words together, rank, read what was chosen."""
+"""The search flow: embeds the query, searches by vector and by words in one round trip, ranks, and reads the best."""
 
 from __future__ import annotations
 
@@ -13,62 +13,62 @@ from langchain_motorhead.recall import search_operations as operations
 from langchain_motorhead.recall.index import Indexer, set_up
 from langchain_motorhead.recall.index_operations import Description, describe
 from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.ranking import Place, fuse
-from langchain_motorhead.recall.results import MORE, SPARE, Candidate, read_hits
+from langchain_motorhead.recall.ranking import MessageRef, fuse
+from langchain_motorhead.recall.results import GROWTH, SPARE_HITS, Candidate, read_hits
 from langchain_motorhead.recall.schema import narrowed, scope, worded
 from langchain_motorhead.recall.terms import terms, words
 from langchain_motorhead.search_index.lifecycle import vector_field
-from langchain_motorhead.search_index.queries import DISTANCE, Answer, Match, nearest
+from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply, nearest
 from langchain_motorhead.search_index.vectors import from_bytes, to_bytes
 from langchain_motorhead.storage.keys import SessionKeys, from_quoted, session_keys
 
 logger = logging.getLogger(__name__)
 
-# Found by meaning, and by words, to rank; measured, as `fusion.py` says.
-_NEAREST, _WORDED = 100, 200
-# Of messages that are in a window, to be left out.
-_WINDOWS = 64
-# Of either, where most of what is found is of one message, or gone, or not wanted.
-_MOST_FOUND = 20_000
-# Of a query; it need not be longer than what is searched.
-_CHARACTERS = 4_000
+# How many documents to find by vector, and by words. Measured, as `ranking.py` says.
+_VECTOR_COUNT, _WORDS_COUNT = 100, 200
+# How many more to find if those in the window are left out.
+_WINDOW_COUNT = 64
+# Largest number of documents to find by either, if most of them cannot be returned.
+_MAX_FOUND = 20_000
+# The rest of a longer query is ignored.
+_MAX_QUERY_CHARS = 4_000
 
 
 def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
-    """Search what was said: in two round trips, but where most of what is found cannot be given.
+    """Return the messages that match a query, in two round trips unless too many of those found cannot be returned.
 
     Raises:
-        EmbeddingError: The model failed, and the query is not `"hybrid"`, which then goes by words alone.
-        EmbeddingMismatchError: The index was made with another model, or otherwise.
+        EmbeddingError: The model failed. A `"hybrid"` search does not raise this, but searches by words only.
+        EmbeddingMismatchError: The index was made with another model or other settings.
         SearchUnavailableError: Redis has no search module.
     """
-    text = without_surrogates(query.text).strip()[:_CHARACTERS]
+    text = without_surrogates(query.text).strip()[:_MAX_QUERY_CHARS]
     if not text:
         return []
     vector = yield from _vector(text, query)
     by_words = terms(text, indexer.recall.language) if query.search_type == "hybrid" else []
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
-    counts = (max(_NEAREST, 2 * enough), max(_WORDED, 4 * enough)) if by_words else (enough + SPARE, 0)
+    counts = (max(_VECTOR_COUNT, 2 * enough), max(_WORDS_COUNT, 4 * enough)) if by_words else (enough + SPARE_HITS, 0)
     again = True
     if query.exclude_window:
-        counts = (counts[0] + _WINDOWS, counts[1])
+        counts = (counts[0] + _WINDOW_COUNT, counts[1])
     while True:
-        counts = (min(counts[0], _MOST_FOUND), min(counts[1], _MOST_FOUND))
+        counts = (min(counts[0], _MAX_FOUND), min(counts[1], _MAX_FOUND))
         queries = list(_queries(vector, by_words, counts, query, indexer))
         if not queries:
             return []
-        answers, there = yield from _ask([each for _, _, each in queries], indexer, vector)
+        answers, there = yield from _run_queries([each for _, _, each in queries], indexer, vector)
         found = {kind: answer.matches for (kind, _, _), answer in zip(queries, answers, strict=True)}
         ranked, all_fit = _ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
         hits = yield from read_hits(ranked, found, enough, query, name)
         if name is not None and again and not all(data for _, data in hits):
-            again = False  # the index was changed for that of another model since it was asked
+            again = False  # the index was replaced after the search
             continue
         full = [count for (_, count, _), answer in zip(queries, answers, strict=True) if answer.total >= count]
-        if len(hits) >= enough or not all_fit or not full or min(full) >= _MOST_FOUND:
+        if len(hits) >= enough or not all_fit or not full or min(full) >= _MAX_FOUND:
             break
-        counts = (MORE * counts[0], MORE * counts[1])
+        counts = (GROWTH * counts[0], GROWTH * counts[1])
     if query.search_type == "mmr":
         return _diverse(hits, vector, query, indexer)
     return [hit for hit, _ in hits]
@@ -77,7 +77,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
 def _queries(
     vector: Any, by_words: Sequence[str], counts: tuple[int, int], query: Query, indexer: Indexer
 ) -> Iterator[tuple[str, int, tuple[Any, ...]]]:
-    """Give what to ask: for each its kind, how many to find, and the query."""
+    """Return an iterator over the queries: for each its kind, how many documents to find, and its arguments."""
     filter_: Any = None
     narrow = narrowed(query.roles, query.after, query.before, query.unseen, query.filter)
     for each in (*scope(query.session_id, query.user_id), *narrow):
@@ -98,15 +98,15 @@ def _vector(text: str, query: Query) -> Flow[Any]:
     except EmbeddingError as error:
         if query.search_type != "hybrid":
             raise
-        logger.warning("searching by words alone, since %s", error)
+        logger.warning("searching by words only, because %s", error)
         return None
     return vector
 
 
-def _ask(
+def _run_queries(
     queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: Any
-) -> Flow[tuple[list[Answer], Description | None]]:
-    """Run the queries; on an index that was dropped, once more when it is there again."""
+) -> Flow[tuple[list[SearchReply], Description | None]]:
+    """Run the queries. If the index was dropped, create it and run them once more."""
     dimensions = None if vector is None else len(vector)
     for last in (False, True):
         try:
@@ -116,7 +116,7 @@ def _ask(
         except StoreError as error:
             there = yield describe(indexer.namespace)
             if there is None:
-                return [Answer([], 0) for _ in queries], None  # nothing was ever indexed
+                return [SearchReply([], 0) for _ in queries], None  # nothing was ever indexed
             indexer.check(there, dimensions)
             if last or not isinstance(error, IndexMissingError):
                 raise
@@ -126,21 +126,21 @@ def _ask(
             indexer.check(there, dimensions)
         if answers is not None:
             return answers, there
-    raise StoreError("the index was made anew twice while it was searched. Search again")
+    raise StoreError("the index was rebuilt twice during the search. Search again")
 
 
 def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer) -> tuple[list[Candidate], bool]:
-    """Give the messages found, best first, and whether all of them score well enough."""
-    best: dict[Place, tuple[int, int]] = {}
-    names: dict[Place, str] = {}
-    scores: dict[str, dict[Place, float]] = {"near": {}, "worded": {}}
-    # Words tell better than the meaning which piece of a long message it is.
+    """Return the messages found, best first, and whether all of them reach the threshold of the score."""
+    best: dict[MessageRef, tuple[int, int]] = {}
+    names: dict[MessageRef, str] = {}
+    scores: dict[str, dict[MessageRef, float]] = {"near": {}, "worded": {}}
+    # The word search comes second, as it finds the best piece of a long message more reliably.
     for kind, to_score in (("near", _SIMILARITY[indexer.recall.metric]), ("worded", float)):
         known = scores[kind]
         for match in found.get(kind, ()):
             session, _, rest = match.key.rpartition(":")
             seq, _, piece = rest.partition("/")
-            if not seq.isdecimal():  # it is none of ours
+            if not seq.isdecimal():  # not a document of this package
                 continue
             place, score = (session, int(seq)), to_score(match.score)
             if score > known.get(place, -_INFINITY):
@@ -164,7 +164,7 @@ def _ranked(found: Mapping[str, Sequence[Match]], query: Query, indexer: Indexer
 
 
 def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer: Indexer) -> list[Hit]:
-    """Choose of the nearest those that repeat each other least."""
+    """Return those of the nearest messages that repeat each other least."""
     from langchain_core.vectorstores.utils import maximal_marginal_relevance
 
     with_vectors = [(hit, from_bytes(data, indexer.recall.datatype)) for hit, data in hits if data]

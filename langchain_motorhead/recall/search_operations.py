@@ -1,4 +1,4 @@
-"""The Redis commands of searching, as data: queries, what they find, and documents to read."""
+"""Redis commands of searching, as data: run queries, and read documents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_motorhead.recall.index_operations import Description, describing, to_description
-from langchain_motorhead.search_index.queries import Answer, _total, to_matches
+from langchain_motorhead.search_index.queries import SearchReply, _total, to_matches
 from langchain_motorhead.storage.keys import from_member, recall_key
 from langchain_motorhead.storage.operation import Command, Operation, Value
 
@@ -15,25 +15,25 @@ DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pi
 
 def search(
     namespace: str, queries: Sequence[tuple[Value, ...]], distance: str
-) -> Operation[tuple[list[Answer] | None, Description | None]]:
-    """Run queries on the index, together, and read what is known of it.
+) -> Operation[tuple[list[SearchReply] | None, Description | None]]:
+    """Run queries on the index in one round trip, and read its description.
 
     Args:
-        namespace: Whose index.
-        queries: What follows the index's name in FT.SEARCH.
-        distance: Field that has the distance, where a query gives one.
+        namespace: Namespace of the index.
+        queries: For each query the arguments of FT.SEARCH after the index's name.
+        distance: Field that has the distance, if a query returns one.
 
     Returns:
-        What each query found, or None if the index was changed for another meanwhile; and what is known of it.
+        What each query found, or None if the index was replaced meanwhile; and the description.
     """
     name = recall_key(namespace)
     commands = tuple(Command("FT.SEARCH", (name,), query) for query in queries)
 
-    def read(replies: list[Any]) -> tuple[list[Answer] | None, Description | None]:
+    def read(replies: list[Any]) -> tuple[list[SearchReply] | None, Description | None]:
         before, after = to_description(replies[0]), to_description(replies[-1])
         if before != after:
             return None, after
-        return [Answer(to_matches(reply, distance), _total(reply)) for reply in replies[1:-1]], after
+        return [SearchReply(to_matches(reply, distance), _total(reply)) for reply in replies[1:-1]], after
 
     return Operation((describing(namespace), *commands, describing(namespace)), read)
 
@@ -41,16 +41,16 @@ def search(
 def fetch(
     documents: Sequence[str], states: Sequence[str], extra: Sequence[str] = ()
 ) -> Operation[tuple[list[dict[str, Any] | None], list[tuple[str | None, int, str | None]]]]:
-    """Read documents, and of sessions their epoch, first sequence number in the list and user, in one go.
+    """Read documents and the state of their sessions in one round trip.
 
     Args:
         documents: Keys of documents.
-        states: Keys of sessions' states.
-        extra: Fields to read beside the usual ones, as bytes.
+        states: Keys of sessions' state hashes.
+        extra: Fields to read besides `DOCUMENT_FIELDS`, as bytes.
 
     Returns:
-        The fields of each document, or None if it is gone; the epoch, None if it is gone, `first`, and
-        user of each session.
+        The fields of each document, or None if it does not exist; and for each session its epoch (None if it does not
+        exist), the sequence number of its first message in the list, and its user.
     """
     fields = (*DOCUMENT_FIELDS, *extra)
     commands = [Command("HMGET", (key,), fields) for key in documents]

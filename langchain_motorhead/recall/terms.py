@@ -1,6 +1,6 @@
-"""The words that a text is found by: lower case, without stop words, each reduced to its stem.
+"""Terms for the search by words: the words of a text in lower case, stemmed, without stop words.
 
-Done here and not by the search module, whose stems make its scores wrong where a filter is set: see `schema.py`.
+This is not done by the search module, because its stemming makes scores wrong if a filter is set: see `schema.py`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ LANGUAGES = frozenset(
     "arabic basque catalan danish dutch english finnish french german greek hungarian indonesian italian nepali"
     " norwegian portuguese romanian russian spanish swedish tamil turkish none".split()
 )
-"""Languages that have a stemmer and stop words; `none` for neither."""
+"""Languages with a stemmer and stop words. With `none`, words are used unchanged."""
 
-_MOST_STEMS = 100_000
-# What is longer than 64 characters is none; it is cut in pieces, in a query as in a message.
-_PLAIN = re.compile(r"[^\W_]{1,64}")
+_MAX_CACHED_STEMS = 100_000
+# A longer word is cut into pieces, in queries and in messages alike.
+_WORD = re.compile(r"[^\W_]{1,64}")
 
 
 def words(text: str) -> list[str]:
-    """List the words of a text, in order, in lower case and with composed characters."""
+    """Return the words of a text, in order, in lower case and with composed characters."""
     if text.isascii():
-        return _PLAIN.findall(text.lower())
+        return _WORD.findall(text.lower())
     return _with_marks().findall(_normal(text))
 
 
@@ -34,37 +34,37 @@ def _normal(text: str) -> str:
 
 @cache
 def _with_marks() -> re.Pattern[str]:
-    """What a word is where marks are part of it, as the vowels of Nepali and Tamil are."""
+    """Return the pattern of a word in scripts where marks belong to words, as vowels do in Nepali and Tamil."""
     marks = "".join(each for each in map(chr, range(0x300, 0x10000)) if unicodedata.category(each) in ("Mn", "Mc"))
     return re.compile(rf"[^\W_](?:[^\W_]|[{marks}]){{0,63}}")
 
 
 def terms(text: str, language: str) -> list[str]:
-    """List what the words of a text are indexed as, in their order."""
+    """Return the terms of a text, in the order of its words."""
     found = words(text)
     return found if language == "none" else list(filter(None, map(_known(language).__getitem__, found)))
 
 
 class _Stems(dict[str, str]):
-    """The stem of each word that was met, empty for a stop word: looking one up takes a tenth of finding it."""
+    """A cache of the stem of each word, empty for a stop word. A lookup takes a tenth of the time of stemming."""
 
     def __init__(self, language: str) -> None:
         import Stemmer
         from redisvl.utils.stopwords import get_stopwords
 
         super().__init__(dict.fromkeys((_normal(word.strip()) for word in get_stopwords(language)), ""))
-        self._few = dict(self)
+        self._stop_words = dict(self)
         self._stemmer = Stemmer.Stemmer(language)
-        self._lock = threading.Lock()  # a stemmer is not for two threads at once
+        self._lock = threading.Lock()  # a stemmer is not thread-safe
 
     def __missing__(self, word: str) -> str:
-        if word in self._few:  # another thread may be starting over
+        if word in self._stop_words:  # another thread may be clearing the cache
             return ""
         with self._lock:
             stem: str = self._stemmer.stemWord(word)
-        if len(self) > _MOST_STEMS:
+        if len(self) > _MAX_CACHED_STEMS:
             self.clear()
-            self.update(self._few)
+            self.update(self._stop_words)
         self[word] = stem
         return stem
 

@@ -1,6 +1,6 @@
-"""Operations that are asked for in one turn of an event loop go out together, in one round trip.
+"""Auto-pipelining: operations requested in the same iteration of an event loop are sent in one round trip.
 
-Most of what a round trip costs here is the client's part of it, and that is nearly as much for one command as for many.
+Most of the time of a round trip is spent in the client, and it is nearly the same for one command as for several.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from weakref import WeakKeyDictionary
 from langchain_motorhead.storage.operation import Packed
 
 Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
-"""Sends commands, and gives a reply or an error for each; raises where nothing came back."""
+"""Sends commands and returns a reply or an error for each. It raises if no reply was received."""
 
-# Commands sent together at most: the first replies are read while the server is still at what came after them.
-_MOST = 16
-# Bytes of an operation that is sent by itself, so that no other waits behind it, or fails with it.
-_LARGE = 1 << 18
+# Largest number of commands sent together. The client reads the first replies while the server executes the rest.
+_MAX_COMMANDS = 16
+# A larger operation is sent alone, so that others neither wait for it nor fail with it.
+_LARGE_OPERATION_BYTES = 1 << 18
 
 
 @dataclass(slots=True)
@@ -29,27 +29,27 @@ class _Loop:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-class Pipelining:
+class AutoPipeline:
     """Sends the commands of one connection.
 
-    An operation that is alone is sent at once, and so is a large one. While others are under way it waits for the end
-    of this turn of the loop, and goes out with all that were asked for by then. Each has the replies to its own
-    commands; one that fails fails its own operation alone. Whoever is cancelled leaves the others as they are. Where
-    the connection is lost, each is told so, as nobody knows which were carried out.
+    An operation is sent at once if no other is under way, or if it is large. Otherwise it waits until the current
+    iteration of the event loop ends, and is sent together with all operations requested until then. Each operation gets
+    the replies to its own commands. An error of one command affects only its own operation, and a cancelled operation
+    does not affect the others. If the connection is lost, all of them fail, since nobody knows which were executed.
     """
 
     def __init__(self) -> None:
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
 
     async def send(self, commands: Sequence[Packed], send: Send) -> list[Any]:
-        """Send commands, and give a reply or an error for each.
+        """Send the commands of one operation, and return a reply or an error for each.
 
         Args:
-            commands: Of one operation.
-            send: Sends them, and those that go with them.
+            commands: The commands.
+            send: Sends commands, these and those of other operations, in one round trip.
 
         Raises:
-            Exception: Nothing came back.
+            Exception: `send` raised it, so no reply was received.
         """
         loop = asyncio.get_running_loop()
         state = self._loops.get(loop)
@@ -71,11 +71,11 @@ class Pipelining:
         waiting, state.waiting = state.waiting, []
         while waiting:
             count, at = 0, 0
-            while at < len(waiting) and (at == 0 or count + len(waiting[at][0]) <= _MOST):
+            while at < len(waiting) and (at == 0 or count + len(waiting[at][0]) <= _MAX_COMMANDS):
                 count += len(waiting[at][0])
                 at += 1
             batch, waiting = waiting[:at], waiting[at:]
-            task = loop.create_task(_deal(state, batch, send))
+            task = loop.create_task(_send_batch(state, batch, send))
             state.tasks.add(task)
             task.add_done_callback(state.tasks.discard)
 
@@ -86,11 +86,13 @@ def _is_large(commands: Sequence[Packed]) -> bool:
         for each in command:
             if type(each) is bytes:
                 size += len(each)
-    return size > _LARGE
+    return size > _LARGE_OPERATION_BYTES
 
 
-async def _deal(state: _Loop, batch: list[tuple[Sequence[Packed], asyncio.Future[list[Any]]]], send: Send) -> None:
-    """Send what goes together, and deal the replies."""
+async def _send_batch(
+    state: _Loop, batch: list[tuple[Sequence[Packed], asyncio.Future[list[Any]]]], send: Send
+) -> None:
+    """Send the commands of several operations together, and give each operation its replies."""
     batch = [each for each in batch if not each[1].done()]  # cancelled before it was sent
     if not batch:
         return

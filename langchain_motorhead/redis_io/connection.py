@@ -1,6 +1,6 @@
-"""The Redis clients that handles work through.
+"""Redis connections: the sync and async clients that all handles of the same URL in a process share.
 
-Handles of the same URL in one process share a connection; what a user's own client is for, its own settings decide.
+A client that the user passes keeps its own settings.
 """
 
 from __future__ import annotations
@@ -12,48 +12,52 @@ from typing import Any
 from weakref import WeakValueDictionary, finalize
 
 from langchain_motorhead.concurrency.shared_clients import SharedClients
-from langchain_motorhead.redis_io import counterpart as twins
-from langchain_motorhead.redis_io import urls
-from langchain_motorhead.redis_io.autopipeline import Pipelining
+from langchain_motorhead.redis_io import counterpart, urls
+from langchain_motorhead.redis_io.autopipeline import AutoPipeline
 
 
 class Connection(SharedClients):
-    """Clients of one Redis, shared by any number of handles, each of which closes it once.
+    """The clients of one Redis, shared by any number of handles. Each handle closes the connection once.
 
     Args:
-        make: Makes a client, given the module `redis` or `redis.asyncio`.
-        clustered: Whether it is a cluster.
-        given: Clients of the user, which are used and never closed.
+        make: Returns a new client, given the module `redis` or `redis.asyncio`.
+        clustered: Whether that Redis is a cluster.
+        given: Clients that the user passed. They are used but never closed.
     """
 
     def __init__(self, make: Callable[[Any], Any], *, clustered: bool, given: tuple[Any, ...] = ()) -> None:
         super().__init__()
         self.clustered = clustered
-        self.pipelining = Pipelining()
+        self.pipelining = AutoPipeline()
         self._make = make
-        self._sync = next((client for client in given if not twins.is_async(client)), None)
-        self._async: Any = next((client for client in given if twins.is_async(client)), None)
+        self._sync = next((client for client in given if not counterpart.is_async(client)), None)
+        self._async: Any = next((client for client in given if counterpart.is_async(client)), None)
         self._given = given
-        self._lane: Any = None
-        self._client_of_lane: Any = None
+        self._pinned: Any = None
+        self._pinned_client: Any = None
         self._start: Callable[[], object] | None = None
         self._stop: Callable[[], object] | None = None
 
     @property
-    def lane(self) -> Any:
-        """The lane of the sync client, where it has one. See `lanes.py`.
+    def pinned(self) -> Any:
+        """The pinned connections of the sync client, or None if its commands go through the client itself.
 
         Raises:
             ClosedError: Every handle was closed.
         """
         client = self.sync_client
-        if client is not self._client_of_lane:
-            self._lane, self._client_of_lane = pinned_for(client), client
-        lane = self._lane
-        return None if lane is None or lane.is_instrumented else lane
+        if client is not self._pinned_client:
+            self._pinned, self._pinned_client = pinned_for(client), client
+        pinned = self._pinned
+        return None if pinned is None or pinned.is_instrumented else pinned
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether the clients may send a command again after an error, as clients of the user may."""
+        return bool(self._given)
 
     async def async_client(self) -> Any:
-        """Give the async client of the running event loop.
+        """Return the async client of the running event loop.
 
         Raises:
             ClosedError: Every handle was closed.
@@ -82,24 +86,24 @@ class Connection(SharedClients):
 
     def _close_client(self, client: Any) -> None:
         if any(client is each for each in self._given):
-            if (lane := pinned_for(client)) is not None:
-                lane.give_back()
+            if (pinned := pinned_for(client)) is not None:
+                pinned.release_all()
         else:
-            for each in (client, *twins.sentinels_of(client)):
+            for each in (client, *counterpart.sentinels_of(client)):
                 each.close()
-                if hasattr(each, "disconnect_connection_pools"):  # of a cluster, which else leaves its sockets open
+                if hasattr(each, "disconnect_connection_pools"):  # a cluster client, which would leave its sockets open
                     each.disconnect_connection_pools()
 
     async def _aclose_client(self, client: Any) -> None:
-        for each in (client, *twins.sentinels_of(client)):
+        for each in (client, *counterpart.sentinels_of(client)):
             await each.aclose()
 
     async def aclose(self) -> None:
-        """Count one handle less, and close both clients with the last: the async one of the running loop."""
+        """Release the connection for one handle. The last one closes the sync client and this event loop's client."""
         await super().aclose()
-        lane = pinned_for(self._async) if self._async is not None and not self._users else None
-        if lane is not None:
-            await lane.give_back()
+        pinned = pinned_for(self._async) if self._async is not None and not self._users else None
+        if pinned is not None:
+            await pinned.release_all()
 
     def _ended(self) -> None:
         if self._stop is not None:
@@ -107,7 +111,7 @@ class Connection(SharedClients):
 
     @classmethod
     def to_embedded(cls, url: str) -> Connection:
-        """Connect to a server that starts with the first use, and stops with the last handle."""
+        """Return a connection to a server that starts with the first use and stops with the last handle."""
         server: list[Any] = []
         lock = threading.Lock()
 
@@ -125,16 +129,16 @@ class Connection(SharedClients):
 
         connection = cls(lambda redis: urls.make_client(server[0].url, redis), clustered=False)
         connection._start = start
-        # Also where a handle is dropped without having been closed.
+        # Stops the server too if a handle is garbage-collected without having been closed.
         connection._stop = finalize(connection, stop)
         return connection
 
 
 def pinned_for(client: Any) -> Any:
-    """Give the lane of a client, where it has one."""
-    from langchain_motorhead.redis_io import fast_path as lanes
+    """Return the pinned connections of a client, or None if its commands go through the client itself."""
+    from langchain_motorhead.redis_io import fast_path
 
-    return lanes.pinned_for(client)
+    return fast_path.pinned_for(client)
 
 
 _shared: WeakValueDictionary[str, Connection] = WeakValueDictionary()
@@ -142,10 +146,10 @@ _sharing = threading.Lock()
 
 
 def connect(url: str) -> Connection:
-    """Give the process's connection for a URL. Close it once for each call.
+    """Return this process's connection for a URL. Each call has to be matched by one `close`.
 
     Raises:
-        InvalidInputError: The URL is not one of Redis.
+        InvalidInputError: This is not a URL of Redis.
     """
     scheme = urls.scheme_of(url)
     with _sharing:
@@ -161,10 +165,16 @@ def connect(url: str) -> Connection:
 
 
 def adopt(client: Any, async_client: Any = None) -> Connection:
-    """Work through a user's client, and a twin of it for the other side, or two clients of the user.
+    """Return a connection through a client of the user, and a counterpart for the other side or a second client.
+
+    Args:
+        client: A sync or an async client of redis-py.
+        async_client: An async client, if `client` is sync.
 
     Raises:
-        InvalidInputError: A client is none of redis-py's.
+        InvalidInputError: One of them is not a client of redis-py.
     """
     given = (client,) if async_client is None else (client, async_client)
-    return Connection(lambda _: twins.make_counterpart(client), clustered=twins.is_clustered(client), given=given)
+    return Connection(
+        lambda _: counterpart.make_counterpart(client), clustered=counterpart.is_clustered(client), given=given
+    )

@@ -1,4 +1,4 @@
-"""Translate redis-py's errors into the package's, and say what was written."""
+"""Error translation: redis-py's and Redis' errors become the errors of this package, which say what was stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from langchain_motorhead.exceptions import (
     IndexMissingError,
-    MotorheadError,
     SearchUnavailableError,
     StoreError,
     StoreUnavailableError,
@@ -17,41 +16,94 @@ from langchain_motorhead.exceptions import (
 from langchain_motorhead.storage.operation import Command
 from langchain_motorhead.storage.scripts import SCRIPTS
 
-# What redis-py says when it was sent from node to node too often.
+# redis-py's error after too many redirections from node to node.
 _REDIRECTED = "TTL exhausted"
+# The errors of redis-py's two kinds of pools when all connections are in use, the second after waiting for one.
+_POOL_IS_FULL = ("Too many connections", "No connection available")
+# Part of redis-py's errors when a connection cannot be made, and of no other.
+_CONNECTING = " connecting to "
+_NO_PRIMARY = "No master found"
+# What Redis and redis-py say without a password (the third is the answer to RESP3's handshake), and with a wrong one.
+_NO_PASSWORD = ("Authentication required", "NOAUTH", "HELLO must be called with the client already authenticated")
+_WRONG_PASSWORD = ("WRONGPASS", "invalid username-password pair")
 
 
-def _as_replies(error: Exception, commands: Sequence[Command]) -> list[Any]:
-    """Give the error in the place of each reply; what is no error of Redis or the network is raised."""
+class NotSentError(Exception):
+    """Raised if an error of redis-py occurred before any command was sent. Its `__cause__` is that error."""
+
+
+def as_replies(error: Exception, commands: Sequence[Command]) -> list[Any]:
+    """Return the error as the reply to each command.
+
+    Raises:
+        Exception: The error itself, if it comes neither from Redis nor from the network.
+    """
     from redis.exceptions import RedisClusterException, RedisError
 
-    if isinstance(error, MotorheadError) or not isinstance(error, RedisError | RedisClusterException | OSError):
+    if not isinstance(error, RedisError | RedisClusterException | OSError | NotSentError):
         raise error
     return [error] * len(commands)
 
 
-def _is_no_script(error: Exception) -> bool:
+def is_pool_full(error: BaseException) -> bool:
+    """Return whether redis-py had no free connection for a command, which was not sent."""
+    from redis import exceptions
+
+    return isinstance(error, exceptions.ConnectionError) and str(error).startswith(_POOL_IS_FULL)
+
+
+def is_connect_error(error: BaseException) -> bool:
+    """Return whether redis-py could not connect. Nothing was sent then, if its client does not retry commands."""
+    from redis import exceptions
+
+    is_network = isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError)
+    return is_network and (_CONNECTING in str(error) or str(error).startswith(_NO_PRIMARY))
+
+
+def is_no_script(error: Exception) -> bool:
+    """Return whether Redis does not know a script that was called by its SHA."""
     from redis.exceptions import NoScriptError
 
     return isinstance(error, NoScriptError)
 
 
+def cause_of(error: Exception) -> Exception:
+    """Return the error of redis-py that a reply stands for."""
+    return error.__cause__ if isinstance(error, NotSentError) and isinstance(error.__cause__, Exception) else error
+
+
 def translate_error(error: Exception, command: Command) -> StoreError:
-    """Return the error of this package for an error of redis-py or of Redis itself."""
+    """Return this package's error for an error of redis-py or of Redis.
+
+    Args:
+        error: What redis-py raised or returned as a reply, or a `NotSentError`.
+        command: The command that failed.
+    """
     from redis import exceptions
 
+    was_sent, error = not isinstance(error, NotSentError), cause_of(error)
     text = str(error).rstrip(".")
-    if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError) or "ACL failure" in text:
-        return StoreError(f"Redis does not let this user in, or not do this: {text}")
+    if text.startswith(_NO_PRIMARY):
+        text = text.partition(" : ")[0]  # the rest describes the client of a Sentinel with all its settings
+    if isinstance(error, exceptions.RedisError | exceptions.RedisClusterException) and (
+        translated := _translate_access_error(error, text)
+    ):
+        return translated
+    if is_pool_full(error):
+        return StoreUnavailableError(
+            f"all connections of the Redis client's pool are in use ({text}). Give the client a larger "
+            f"max_connections, or make fewer calls at once{_outcome_note(command, was_sent=was_sent)}"
+        )
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
         return StoreUnavailableError(
-            f"Redis cannot be reached: {text}. Check the URL, and that the server is up{_outcome_note(command)}"
+            f"Redis cannot be reached: {text}. Check the URL, and that the server is up"
+            f"{_outcome_note(command, was_sent=was_sent)}"
         )
-    # A server before 7 wraps the error of a script's command in its own.
+    # A server before version 7 wraps the error of a script's command in its own.
     if "WRONGTYPE" in text:
         return WrongKeyTypeError(
-            f"one of the keys {', '.join(command.keys)} holds something that is not of this package. "
-            "Give another namespace or session_id, or move that key"
+            f"one of the keys {', '.join(command.keys)} holds data that this package did not write. "
+            "Use another namespace or session_id, or rename that key"
         )
     if (
         isinstance(command.name, str)
@@ -64,14 +116,22 @@ def translate_error(error: Exception, command: Command) -> StoreError:
             f"the Redis cluster cannot be reached: {text}. Check the URL, and that its nodes are up"
         )
     if isinstance(error, exceptions.ClusterError | exceptions.TryAgainError) or "NOREPLICAS" in text:
-        text = text.replace(_REDIRECTED, "a slot is being moved, or its nodes do not agree whose it is")
+        text = text.replace(_REDIRECTED, "a slot is being moved, or the nodes disagree about its owner")
         return StoreUnavailableError(
-            f"Redis does not take this now: {text}. {_written(command)}. Try again when its nodes are up and in touch"
+            f"Redis does not accept this now: {text}. {_written(command)}. "
+            "Try again when all its nodes are up and connected"
         )
+    return _translate_refusal(error, command, text)
+
+
+def _translate_refusal(error: Exception, command: Command, text: str) -> StoreError:
+    """Return the error for a command that a server, which is reachable, did not execute."""
+    from redis import exceptions
+
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "don't hash to the same slot" in text:
         return StoreError("this Redis is a node of a cluster. Connect with redis+cluster://, or with ?cluster=true")
     if isinstance(error, exceptions.OutOfMemoryError) or "OOM command not allowed" in text:
-        return StoreError(f"Redis is at its maxmemory and takes no more. {_written(command)}. Give it more memory")
+        return StoreError(f"Redis has reached its maxmemory and is full. {_written(command)}. Give it more memory")
     if isinstance(error, exceptions.ReadOnlyError) or "READONLY" in text:
         return StoreError(
             "Redis is a read-only replica. Connect to the primary, or through Sentinel or a cluster client"
@@ -79,34 +139,55 @@ def translate_error(error: Exception, command: Command) -> StoreError:
     return StoreError(f"Redis refused: {text}")
 
 
+def _translate_access_error(error: Exception, text: str) -> StoreError | None:
+    """Return the error for a missing or wrong password, or a missing permission; None for other errors."""
+    from redis import exceptions
+
+    if any(sign in text for sign in _NO_PASSWORD):
+        return StoreError(
+            "Redis requires a password. Put it into the URL: redis://:PASSWORD@host:6379, or "
+            "redis://USER:PASSWORD@host:6379 with a user name. A client that you create takes it as password=..."
+        )
+    if isinstance(error, exceptions.AuthenticationError) or any(sign in text for sign in _WRONG_PASSWORD):
+        return StoreError(
+            f"Redis does not let this user in: {text}. Check the user name and the password in the URL, "
+            "redis://USER:PASSWORD@host:6379, or those of the client"
+        )
+    if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
+        return StoreError(f"Redis does not let this user do this: {text}. Grant it with ACL SETUSER")
+    return None
+
+
 def _written(command: Command) -> str:
-    """Say what was written although a command was refused: in a cluster, a session is listed in a step of its own."""
+    """Return what was written although a command was refused. In a cluster, a session is listed in a second step."""
     if command.name != "ZADD":
         return "Nothing was written"
     return "The messages were stored, but their session is not listed yet: the next append does that"
 
 
-def _outcome_note(command: Command) -> str:
-    """Say what may have come of an append whose answer was lost."""
+def _outcome_note(command: Command, *, was_sent: bool) -> str:
+    """Return what an append without a reply may have stored; nothing for other commands."""
     if command.name is not SCRIPTS["session_append"]:
         return ""
-    return ". The messages may have been stored: append them again, which stores those that have ids once"
+    if not was_sent:
+        return ". Nothing was stored"
+    return ". The messages may have been stored: append them again, which stores messages with ids only once"
 
 
 def _translate_search_error(error: Exception) -> StoreError | None:
-    """Map what a Redis without the search module, or without the index, says to one of its commands."""
+    """Return the error for a search command if the search module or the index is missing; None for other errors."""
     from redis import exceptions
 
     text = str(error)
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "hash to the same slot" in text:
         return SearchUnavailableError(
-            "recall needs a search module that searches all of a cluster, and this does not. Use Redis 8. Messages "
-            "and summaries go on without it"
+            "recall needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
+            "Redis 8. Messages and summaries work without it"
         )
     if "unknown command" in text.lower():
         return SearchUnavailableError(
-            "recall needs the search module, which this Redis has not. Use Redis 8 or Redis Stack, such as "
-            "docker run -p 6379:6379 redis:8. Messages and summaries go on without it"
+            "recall needs the search module, which this Redis does not have. Use Redis 8 or Redis Stack, for example "
+            "docker run -p 6379:6379 redis:8. Messages and summaries work without it"
         )
     if re.search("no such index|unknown index|index.*not found", text, re.IGNORECASE):
         return IndexMissingError(f"Redis refused: {text}")

@@ -1,4 +1,4 @@
-"""Executes operations with a sync or an async client, and maps Redis' errors to ours. The one place for either."""
+"""The executor: executes operations through a sync or an async Redis client, and raises this package's errors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from langchain_motorhead.exceptions import (
-    MotorheadError,
-    StoreError,
-)
+from langchain_motorhead.exceptions import MotorheadError, StoreError
 from langchain_motorhead.redis_io.connection import Connection, pinned_for
 from langchain_motorhead.redis_io.errors import (
-    _as_replies,
-    _is_no_script,
+    NotSentError,
+    as_replies,
+    cause_of,
+    is_connect_error,
+    is_no_script,
+    is_pool_full,
     translate_error,
 )
 from langchain_motorhead.storage.operation import Command, Operation, Packed
@@ -21,9 +22,9 @@ from langchain_motorhead.storage.scripts import SCRIPTED, Script
 
 T = TypeVar("T")
 
-# Commands that are sent to a cluster at once, where their order does not matter.
-_SIDE_BY_SIDE = 32
-# Stored records are bytes, whatever the user's client does with its other replies.
+# Largest number of commands sent to a cluster at the same time, if their order does not matter.
+_MAX_CONCURRENT_COMMANDS = 32
+# Replies stay bytes, even if the user's client decodes its own.
 _RAW: Any = {"NEVER_DECODE": True}
 
 
@@ -31,7 +32,7 @@ class Executor:
     """Executes operations, each in one round trip.
 
     Args:
-        connection: Where to.
+        connection: The Redis to use.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -39,51 +40,53 @@ class Executor:
         self._known: set[str] = set()
 
     def run(self, operation: Operation[T]) -> T:
-        """Execute an operation.
+        """Execute an operation and return its result.
 
         Raises:
-            StoreError: Redis refused, or could not be reached.
+            StoreError: Redis refused it or could not be reached.
         """
         replies = self._send(operation.commands)
-        if forgotten := self._scripts_to_resend(operation.commands, replies):
-            replies = [*replies[: -len(forgotten)], *self._send(forgotten, with_source=True)]
-            self._scripts_to_resend(operation.commands, replies)
+        if _has_error(replies):
+            if unknown := _scripts_to_resend(operation.commands, replies):
+                replies = [*replies[: -len(unknown)], *self._send(unknown, with_source=True)]
+            _raise_first_error(operation.commands, replies)
         return _read(operation, replies)
 
     async def arun(self, operation: Operation[T]) -> T:
-        """Execute an operation.
+        """Execute an operation and return its result.
 
         Raises:
-            StoreError: Redis refused, or could not be reached.
+            StoreError: Redis refused it or could not be reached.
         """
         replies = await self._asend(operation.commands)
-        if forgotten := self._scripts_to_resend(operation.commands, replies):
-            replies = [*replies[: -len(forgotten)], *await self._asend(forgotten, with_source=True)]
-            self._scripts_to_resend(operation.commands, replies)
+        if _has_error(replies):
+            if unknown := _scripts_to_resend(operation.commands, replies):
+                replies = [*replies[: -len(unknown)], *await self._asend(unknown, with_source=True)]
+            _raise_first_error(operation.commands, replies)
         return _read(operation, replies)
 
     def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
             packed = [self._packed(command, with_source) for command in commands]
-            if (lane := self.connection.lane) is not None:
-                return list(lane.send(packed))
+            if (pinned := self.connection.pinned) is not None:
+                return list(pinned.send(packed))
             client = self.connection.sync_client
             if len(commands) == 1:
                 return [client.execute_command(*packed[0], **_RAW)]
             if self.connection.clustered:
-                # redis-py's sync cluster pipeline asks the server for a script's keys, and sends again what failed.
+                # Not by redis-py's pipeline, which asks the server for a script's keys and sends failed commands again.
                 replies: list[Any] = []
                 for each in commands:
                     replies += self._send([each], with_source=with_source)
-                    if isinstance(replies[-1], Exception):  # what comes after it is not to be done without it
+                    if isinstance(replies[-1], Exception):  # later commands depend on it
                         break
                 return replies + [None] * (len(commands) - len(replies))
             with client.pipeline(transaction=False) as pipeline:
                 for command in packed:
                     pipeline.execute_command(*command, **_RAW)
                 return list(pipeline.execute(raise_on_error=False))
-        except Exception as error:  # noqa: BLE001 - sorted out by `_as_replies`
-            return _as_replies(error, commands)
+        except Exception as error:  # noqa: BLE001 - `as_replies` raises what is not Redis' own
+            return as_replies(self._marked(error), commands)
 
     async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
@@ -93,8 +96,8 @@ class Executor:
             if len(commands) == 1:
                 return await self._apiped([self._packed(commands[0], with_source)])
             return await self._asend_apart(commands, with_source=with_source)
-        except Exception as error:  # noqa: BLE001 - sorted out by `_as_replies`
-            return _as_replies(error, commands)
+        except Exception as error:  # noqa: BLE001 - `as_replies` raises what is not Redis' own
+            return as_replies(self._marked(error), commands)
 
     async def _apiped(self, packed: Sequence[Packed]) -> list[Any]:
         task = asyncio.current_task()
@@ -110,14 +113,14 @@ class Executor:
         client = await self.connection.async_client()
         if self.connection.clustered:
             if client.get_default_node() is None:
-                await client.initialize()  # it would send the first commands to any node, whatever their keys
+                await client.initialize()  # else the first commands go to any node, whatever their keys
             if packed[0][0] in SCRIPTED:
                 from langchain_motorhead.redis_io.cluster import send_to_nodes
 
                 return await send_to_nodes(client, packed, **_RAW)
             return [await client.execute_command(*packed[0], **_RAW)]
-        if (lane := pinned_for(client)) is not None:
-            return list(await lane.send(packed))
+        if (pinned := pinned_for(client)) is not None:
+            return list(await pinned.send(packed))
         if len(packed) == 1:
             return [await client.execute_command(*packed[0], **_RAW)]
         async with client.pipeline(transaction=False) as pipeline:
@@ -126,9 +129,9 @@ class Executor:
             return list(await pipeline.execute(raise_on_error=False))
 
     async def _asend_apart(self, commands: Sequence[Command], *, with_source: bool) -> list[Any]:
-        """Send commands to a cluster, but not by redis-py's pipeline, which never looks for the heir of a lost node."""
+        """Send commands to a cluster without redis-py's pipeline, which never looks for a lost node's successor."""
         in_order = any(isinstance(command.name, Script) for command in commands)
-        width, replies = 1 if in_order else _SIDE_BY_SIDE, list[Any]()
+        width, replies = 1 if in_order else _MAX_CONCURRENT_COMMANDS, list[Any]()
         for at in range(0, len(commands), width):
             some = (self._asend([each], with_source=with_source) for each in commands[at : at + width])
             replies += [reply for one in await asyncio.gather(*some) for reply in one]
@@ -136,36 +139,62 @@ class Executor:
                 break
         return replies + [None] * (len(commands) - len(replies))
 
+    def _marked(self, error: Exception) -> Exception:
+        """Return the error as a `NotSentError` if it certainly occurred before any command was sent."""
+        if self.connection.clustered:  # its client may have sent the command to another node before
+            return error
+        if not is_pool_full(error) and (self.connection.may_retry or not is_connect_error(error)):
+            return error
+        not_sent = NotSentError()
+        not_sent.__cause__ = error
+        return not_sent
+
     def _packed(self, command: Command, with_source: bool) -> Packed:  # noqa: FBT001 - on the hot path
         name, keys, args = command
         if isinstance(name, str):
             return (name, *keys, *args)
         if name.sha in self._known and not with_source:
             return ("EVALSHA", name.sha, len(keys), *keys, *args)
-        # Makes the script known to the server, in the round trip that is made anyway.
+        # This also loads the script into the server, without another round trip.
         self._known.add(name.sha)
         return ("EVAL", name.source, len(keys), *keys, *args)
 
-    def _scripts_to_resend(self, commands: Sequence[Command], replies: Sequence[Any]) -> list[Command]:
-        """List what is to be sent again, with the source of its scripts: all from the first on that Redis forgot.
 
-        A command after that may have read what was not there yet; every one of ours may be executed twice.
+def _has_error(replies: Sequence[Any]) -> bool:
+    for reply in replies:  # noqa: SIM110 - `any` with a generator takes twice the time
+        if isinstance(reply, Exception):
+            return True
+    return False
 
-        Raises:
-            StoreError: A command failed for another reason.
-        """
-        for reply in replies:
-            if isinstance(reply, Exception):
-                break
-        else:
-            return []
-        first = None
-        for at, (command, reply) in enumerate(zip(commands, replies, strict=True)):
-            if isinstance(reply, Exception):
-                if not (_is_no_script(reply) and isinstance(command.name, Script)):
-                    raise translate_error(reply, command) from reply
-                first = at if first is None else first
-        return [] if first is None else list(commands[first:])
+
+def _scripts_to_resend(commands: Sequence[Command], replies: Sequence[Any]) -> Sequence[Command]:
+    """Return the commands to send again: all from the first script on that Redis does not know.
+
+    Later commands are among them, because they may have read what that script should have written. All operations of
+    this package can be executed twice. The result is empty if a command failed for another reason.
+    """
+    failed = [at for at, reply in enumerate(replies) if isinstance(reply, Exception)]
+    if not failed or not all(_is_unknown_script(commands[at], replies[at]) for at in failed):
+        return ()
+    return commands[failed[0] :]
+
+
+def _raise_first_error(commands: Sequence[Command], replies: Sequence[Any]) -> None:
+    """Raise this package's error for the first command that failed.
+
+    A script that Redis does not know comes after other errors, which explain why it was not sent again.
+
+    Raises:
+        StoreError: A command failed.
+    """
+    failed = [each for each in zip(commands, replies, strict=True) if isinstance(each[1], Exception)]
+    if failed:
+        command, error = next((each for each in failed if not _is_unknown_script(*each)), failed[0])
+        raise translate_error(error, command) from cause_of(error)
+
+
+def _is_unknown_script(command: Command, reply: Any) -> bool:
+    return isinstance(command.name, Script) and isinstance(reply, Exception) and is_no_script(reply)
 
 
 def _read(operation: Operation[T], replies: list[Any]) -> T:
@@ -174,4 +203,6 @@ def _read(operation: Operation[T], replies: list[Any]) -> T:
     except MotorheadError:
         raise
     except ValueError as error:
-        raise StoreError("a field of a session holds what this package does not write. Restore or delete it") from error
+        raise StoreError(
+            "a field of the session holds a value that this package did not write. Restore or delete the session"
+        ) from error

@@ -1,7 +1,13 @@
-"""Commands sent over connections that are kept at hand, sync and async.
+"""Pinned connections: connections of a redis-py client's pool that are pinned between calls, sync and async.
 
-For each call, redis-py's client takes a connection from its pool, looks whether it is alive, keeps books, and gives it
-back: a third of what a read of a session costs.
+For each call, redis-py takes a connection from its pool, checks that it is alive, updates its statistics and returns
+it. That is a third of the time of reading a session. A client with `single_connection_client=True` saves less of that
+time, cannot serve several threads or tasks at once, and does not notice that a server has closed the connection.
+
+redis-py has no public name for a connection's socket, so `_Pinned.is_alive` reads `_sock` (sync) and `_writer` (async).
+`tests/redis_io/test_private_names.py` checks both against the installed redis-py. They were checked by hand with 7.0.1
+and 8.1.0, the lowest and highest versions with which connections are pinned. redis-py 6.4, which pyproject.toml also
+allows, has no `should_reconnect`, so commands go through its client.
 """
 
 from __future__ import annotations
@@ -18,39 +24,41 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio
 from hiredis import pack_command
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from langchain_motorhead.redis_io.counterpart import PLAIN_CONNECTIONS
+from langchain_motorhead.redis_io.errors import NotSentError
 from langchain_motorhead.storage.operation import Packed
 from langchain_motorhead.storage.scripts import SCRIPTED
 
-Shapes: TypeAlias = MutableMapping[Any, Any]
+Converters: TypeAlias = MutableMapping[Any, Any]
 
-# Connections kept at most: what more threads need comes from the pool, and goes back there. A pool of fewer than so
-# many times that is left alone: others may need all it has.
-_KEPT, _SHARE = 16, 4
+# Largest number of pinned connections. Further threads and tasks take a connection from the pool and return it.
+_MAX_PINNED_CONNECTIONS = 16
+# A smaller pool is not used for pinning, since the user's own calls may need all its connections.
+_MIN_POOL_CONNECTIONS = 4 * _MAX_PINNED_CONNECTIONS
 
 
-class _Common:
+class _PinnedBase:
     def __init__(self, client: Any) -> None:
         self._pool: Any = client.connection_pool
-        self._shapes: Shapes = client.response_callbacks
-        self._class = type(client)
-        self._call = self._class.execute_command
-        self._idle: list[_Kept] = []
+        self._converters: Converters = client.response_callbacks
+        self._client_class = type(client)
+        self._execute_command = self._client_class.execute_command
+        self._idle: list[_Pinned] = []
 
     @property
     def is_instrumented(self) -> bool:
-        """Whether something wraps the client's calls by now, and is to see them."""
-        return self._class.execute_command is not self._call
+        """Whether something, such as tracing, wraps the client's calls by now and has to see them."""
+        return self._client_class.execute_command is not self._execute_command
 
 
-class PinnedConnections(_Common):
-    """Connections of a sync client's pool that are kept between calls.
+class PinnedConnections(_PinnedBase):
+    """Pinned connections of a sync client.
 
     Args:
-        client: The client.
+        client: The client, whose pool the connections come from.
     """
 
     def __init__(self, client: redis.Redis) -> None:
@@ -58,89 +66,96 @@ class PinnedConnections(_Common):
         self._process = os.getpid()
 
     def send(self, commands: Sequence[Packed]) -> list[Any]:
-        """Send commands, and give a reply or an error for each, as it came.
+        """Send commands, and return a reply or an error for each.
 
         Raises:
-            redis.ConnectionError: Nothing came back; so does a `redis.TimeoutError`.
+            NotSentError: No connection could be connection_class or had, so no command was sent.
+            redis.RedisError: The connection was lost or timed out, so no reply was received.
         """
-        kept = self._take()
-        connection = kept.connection
+        pinned = self._acquire()
+        connection = pinned.connection
         try:
             replies: list[Any] = connection.retry.call_with_retry(
-                lambda: _exchange(connection, commands, self._shapes), lambda _: connection.disconnect()
+                lambda: _exchange(connection, commands, self._converters), lambda _: connection.disconnect()
             )
         except BaseException:
-            connection.disconnect()  # answers that nobody waits for may be on their way
+            connection.disconnect()  # replies that nobody waits for may still arrive
             self._pool.release(connection)
             raise
-        if len(self._idle) < _KEPT and not connection.should_reconnect():
-            self._idle.append(kept)
+        if len(self._idle) < _MAX_PINNED_CONNECTIONS and not connection.should_reconnect():
+            self._idle.append(pinned)
         else:
             self._pool.release(connection)
         return replies
 
-    def give_back(self) -> None:
-        """Give all connections back to the pool."""
+    def release_all(self) -> None:
+        """Return all connections to the pool."""
         while self._idle:
             self._pool.release(self._idle.pop().connection)
 
-    def _take(self) -> _Kept:
-        if self._process != os.getpid():  # the connections stayed with the parent
+    def _acquire(self) -> _Pinned:
+        if self._process != os.getpid():  # the connections belong to the parent process
             self._process, self._idle = os.getpid(), []
         while self._idle:
             try:
-                kept = self._idle.pop()
-            except IndexError:  # another thread was quicker
+                pinned = self._idle.pop()
+            except IndexError:  # another thread took the last one
                 break
-            if kept.is_alive():
-                return kept
-            kept.connection.disconnect()
-            self._pool.release(kept.connection)
-        return _Kept(self._pool.get_connection())
+            if pinned.is_alive():
+                return pinned
+            pinned.connection.disconnect()
+            self._pool.release(pinned.connection)
+        try:
+            return _Pinned(self._pool.get_connection())
+        except (RedisError, OSError) as error:
+            raise NotSentError from error
 
 
-class AsyncPinnedConnections(_Common):
-    """Connections of an async client's pool that are kept between calls.
+class AsyncPinnedConnections(_PinnedBase):
+    """Pinned connections of an async client.
 
     Args:
-        client: The client.
+        client: The client, whose pool the connections come from.
     """
 
     async def send(self, commands: Sequence[Packed]) -> list[Any]:
-        """Send commands, and give a reply or an error for each. See `PinnedConnections.send`."""
-        kept = await self._take()
-        connection = kept.connection
+        """Send commands, and return a reply or an error for each. See `PinnedConnections.send`."""
+        pinned = await self._acquire()
+        connection = pinned.connection
         try:
             replies: list[Any] = await connection.retry.call_with_retry(
-                lambda: _aexchange(connection, commands, self._shapes), lambda _: connection.disconnect()
+                lambda: _aexchange(connection, commands, self._converters), lambda _: connection.disconnect()
             )
         except BaseException:
             await connection.disconnect(nowait=True)
             await self._pool.release(connection)
             raise
-        if len(self._idle) < _KEPT and not connection.should_reconnect():
-            self._idle.append(kept)
+        if len(self._idle) < _MAX_PINNED_CONNECTIONS and not connection.should_reconnect():
+            self._idle.append(pinned)
         else:
             await self._pool.release(connection)
         return replies
 
-    async def give_back(self) -> None:
-        """Give all connections back to the pool."""
+    async def release_all(self) -> None:
+        """Return all connections to the pool."""
         while self._idle:
             await self._pool.release(self._idle.pop().connection)
 
-    async def _take(self) -> _Kept:
+    async def _acquire(self) -> _Pinned:
         while self._idle:
-            kept = self._idle.pop()
-            if kept.is_alive():
-                return kept
-            await kept.connection.disconnect(nowait=True)
-            await self._pool.release(kept.connection)
-        return _Kept(await self._pool.get_connection())
+            pinned = self._idle.pop()
+            if pinned.is_alive():
+                return pinned
+            await pinned.connection.disconnect(nowait=True)
+            await self._pool.release(pinned.connection)
+        try:
+            return _Pinned(await self._pool.get_connection())
+        except (RedisError, OSError) as error:
+            raise NotSentError from error
 
 
-class _Kept:
-    """A connection, and what tells whether the server has closed it."""
+class _Pinned:
+    """A pinned connection, with a poll object that shows whether the server has closed it."""
 
     __slots__ = ("_poll", "_socket", "connection")
 
@@ -150,9 +165,9 @@ class _Kept:
         self._poll: Any = None
 
     def is_alive(self) -> bool:
-        """Say whether nothing came since the last answer: the end of the connection, or what nobody asked for.
+        """Return whether nothing arrived since the last reply: neither the end of the connection nor unexpected data.
 
-        redis-py's own look at a connection takes ten times as long, and it has no public name for the socket.
+        redis-py's own check takes ten times as long.
         """
         if isinstance(self.connection, redis.asyncio.connection.AbstractConnection):
             writer = self.connection._writer
@@ -167,27 +182,27 @@ class _Kept:
         return not self._poll.poll(0)
 
 
-def _exchange(connection: Any, commands: Sequence[Packed], shapes: Shapes) -> list[Any]:
+def _exchange(connection: Any, commands: Sequence[Packed], converters: Converters) -> list[Any]:
     connection.send_packed_command([b"".join(map(pack_command, commands))])
     replies = list[Any]()
     for command in commands:
         try:
-            replies.append(_shaped(command[0], connection.read_response(disable_decoding=True), shapes))
+            replies.append(_converted(command[0], connection.read_response(disable_decoding=True), converters))
         except ResponseError as error:
             replies.append(error)
     return replies
 
 
-async def _aexchange(connection: Any, commands: Sequence[Packed], shapes: Shapes) -> list[Any]:
+async def _aexchange(connection: Any, commands: Sequence[Packed], converters: Converters) -> list[Any]:
     await connection.send_packed_command(b"".join(map(pack_command, commands)))
     replies = list[Any]()
     try:
-        # One limit for all of them: to set one for each takes longer than to read it.
+        # One time limit for all replies: setting one for each takes longer than reading it.
         async with asyncio.timeout(connection.socket_timeout):
             for command in commands:
                 try:
                     reply = await connection.read_response(disable_decoding=True, timeout=math.inf)
-                    replies.append(_shaped(command[0], reply, shapes))
+                    replies.append(_converted(command[0], reply, converters))
                 except ResponseError as error:
                     replies.append(error)
     except TimeoutError as error:
@@ -195,40 +210,41 @@ async def _aexchange(connection: Any, commands: Sequence[Packed], shapes: Shapes
     return replies
 
 
-def _shaped(name: str, reply: Any, shapes: Shapes) -> Any:
-    """Give a reply as redis-py's client would: it puts those to some commands into another shape."""
-    return reply if name in SCRIPTED or name not in shapes else shapes[name](reply)
+def _converted(name: str, reply: Any, converters: Converters) -> Any:
+    """Return a reply as redis-py's client would, which converts the replies to some commands."""
+    return reply if name in SCRIPTED or name not in converters else converters[name](reply)
 
 
-_lanes: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_pinned_by_client: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 def pinned_for(client: Any) -> Any:
-    """Give the lane of a client, sync or async; None where its commands are to go through the client itself.
+    """Return the pinned connections of a sync or async client, or None if its commands have to go through the client.
 
-    They are if it is not redis-py's own, if something wraps its calls, as tracing does, and if its pool is small.
+    That is so if it is not redis-py's own class, if something wraps its calls, as tracing does, or if its pool is
+    small.
     """
     try:
-        lane = _lanes[client]
+        pinned = _pinned_by_client[client]
     except KeyError:
-        lane = _lanes[client] = _make_lane(client)
-    return None if lane is None or lane.is_instrumented else lane
+        pinned = _pinned_by_client[client] = _make_pinned(client)
+    return None if pinned is None or pinned.is_instrumented else pinned
 
 
-def _make_lane(client: Any) -> PinnedConnections | AsyncPinnedConnections | None:
+def _make_pinned(client: Any) -> PinnedConnections | AsyncPinnedConnections | None:
     if type(client) not in (redis.Redis, redis.asyncio.Redis) or _is_wrapped(type(client)):
         return None
     pool = client.connection_pool
     plain = type(pool).__module__ in ("redis.connection", "redis.asyncio.connection")
-    made = pool.connection_class
+    connection_class = pool.connection_class
     if not (
         plain
-        and made.__name__ in PLAIN_CONNECTIONS
-        and made.__module__ == type(pool).__module__
-        and hasattr(made, "should_reconnect")
+        and connection_class.__name__ in PLAIN_CONNECTIONS
+        and connection_class.__module__ == type(pool).__module__
+        and hasattr(connection_class, "should_reconnect")
         and getattr(pool, "cache", None) is None
         and client.connection is None
-        and pool.max_connections >= _KEPT * _SHARE
+        and pool.max_connections >= _MIN_POOL_CONNECTIONS
         and hasattr(select, "poll")
     ):
         return None

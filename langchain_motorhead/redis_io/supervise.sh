@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs one server for as long as somebody uses it: supervise.sh RUNTIME_FOLDER SERVER [ARGUMENT...]
+# Supervises one server while processes use it: supervise.sh RUNTIME_FOLDER SERVER [ARGUMENT...]
 #
-# stdin   reading end of a FIFO that every user holds open for writing, so that its end means: the last one is gone.
-#         A line on it names a file to make: the answer to someone who joins, given only while the server stays.
-# stdout  held open as long as the server may be alive; the lock on a data folder comes this way.
+# stdin   the reading end of a FIFO that every user process holds open for writing. End of file: the last one has left.
+#         A line on it names a file to create: the reply to a process that joins, given only while the server stays.
+# stdout  stays open while the server may run. It carries the lock on a data folder.
 # stderr  the log.
 #
-# It returns at once and leaves three processes beside the server, so that the death of any one of them, by SIGKILL
-# too, ends with the server stopped: one waits for the server, one for the users, and one for that one.
+# It returns at once and leaves three processes beside the server: one waits for the server, one for its users, and one
+# for the second. If any of them dies, even by SIGKILL, the server is stopped.
 
 trap '' HUP INT
 PATH=$PATH:/usr/bin:/bin
@@ -19,8 +19,8 @@ stop() {
         tries=$((tries + 1))
         sleep 0.1
     done
-    kill -KILL "$server" # it hangs; what it acknowledged is on disk
-    rm -rf "$runtime"    # comes to this only if the process that waits for the server was killed
+    kill -KILL "$server" # it hangs; the data that it acknowledged is on disk
+    rm -rf "$runtime"    # reached only if the process that waits for the server was killed
 } 2>/dev/null
 
 keep() {
@@ -28,7 +28,7 @@ keep() {
     shift
     "$@" 3<&- &
     server=$!
-    trap '' TERM # if all are told to stop, the server does, and those who clean up after it stay
+    trap '' TERM # if all processes get SIGTERM, the server stops and these clean up
     {
         while read -r answer; do true >"$runtime/$answer"; done
         stop
@@ -39,7 +39,7 @@ keep() {
     exec 3<&-
     wait "$server"
     rm -rf "$runtime"
-    kill -KILL 0 # the two others: users of a server that died may still hold their FIFO
+    kill -KILL 0 # ends the other two: users of a dead server may still hold the FIFO open
 }
 
 keep "$@" &

@@ -1,4 +1,4 @@
-"""Redis clients from a URL. Makes them, and does not connect: no I/O but a cluster client's own first look."""
+"""Redis URLs: parses them and builds clients. Only a cluster client connects, to look up its nodes."""
 
 from __future__ import annotations
 
@@ -19,79 +19,81 @@ FORMS = (
 )
 _HTTP = ("http://", "https://")
 _PLAIN = frozenset({"redis", "rediss", "unix"})
-_MANY = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
-# Without them a lost network would hang a caller. A URL's own parameters come first.
+_MULTI_NODE = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
+# Seconds. Without them, a caller would hang if the network is lost. Parameters in the URL take precedence.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
-# Tasks are many: above so many connections they wait for one, for so many seconds. Pools that cannot wait get more.
-_CONNECTIONS, _PATIENCE = 64, 20.0
-_MANY_CONNECTIONS = 1_024
+# Size of an async client's pool, and how long a task waits for a connection. Pools that cannot wait are larger.
+_POOL_CONNECTIONS, _POOL_WAIT_SECONDS = 64, 20.0
+_MAX_POOL_CONNECTIONS = 1_024
 
 
 def is_http(url: object) -> bool:
-    """Say whether a URL is of a server in front of Redis."""
+    """Return whether a URL is that of a REST server in front of Redis."""
     return isinstance(url, str) and url.lower().startswith(_HTTP)
 
 
 def scheme_of(url: object) -> str:
-    """Give the scheme of a URL that this package can connect to.
+    """Return the scheme of a Redis URL.
 
     Raises:
         InvalidInputError: It is not a string, or has another scheme. The message does not repeat the URL, which may
-            hold a password.
+            contain a password.
     """
     if not isinstance(url, str):
         raise InvalidInputError(f"a Redis URL is a string, not {type(url).__name__}. Forms: {FORMS}")
     scheme = url.partition("://")[0].lower() if "://" in url else ""
-    if scheme not in _PLAIN and scheme not in _MANY and scheme != "embedded":
+    if scheme not in _PLAIN and scheme not in _MULTI_NODE and scheme != "embedded":
         shown = f"the scheme {scheme!r}" if scheme else "a URL without a scheme"
-        raise InvalidInputError(f"{shown} is not one of Redis. Forms: {FORMS}")
+        raise InvalidInputError(f"{shown} is not supported for Redis. Forms: {FORMS}")
     return scheme
 
 
 def is_cluster(url: str) -> bool:
-    """Say whether a URL is of a cluster.
+    """Return whether a URL is that of a cluster.
 
     Raises:
-        InvalidInputError: The URL cannot be understood.
+        InvalidInputError: The URL cannot be parsed.
     """
     scheme = scheme_of(url)
     try:
         query = dict(parse_qsl(urlsplit(url).query))
     except ValueError as error:
-        raise InvalidInputError(f"the Redis URL cannot be understood. Forms: {FORMS}") from error
+        raise InvalidInputError(f"the Redis URL cannot be parsed. Forms: {FORMS}") from error
     return scheme.endswith("+cluster") or query.get("cluster", "") in ("true", "1")
 
 
 def make_client(url: str, redis: ModuleType) -> Any:
-    """Make a client for a URL.
+    """Build a client for a URL.
 
     Args:
-        url: In one of the forms of this module's `FORMS`, but for `embedded`.
-        redis: The module `redis`, or `redis.asyncio`.
+        url: A URL in one of `FORMS`, except `embedded` and `http`.
+        redis: The module `redis` or `redis.asyncio`.
 
     Raises:
-        InvalidInputError: The URL cannot be understood.
+        InvalidInputError: The URL cannot be parsed.
     """
     try:
         if scheme_of(url).endswith("+sentinel"):
             return _from_sentinel(url, redis)
-        options = {"retry": _never(redis), **_identity(), **_TIMEOUTS}
+        options = {"retry": _no_retries(redis), **_identity(), **_TIMEOUTS}
         if is_cluster(url):
-            return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MANY_CONNECTIONS, **options)
+            return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MAX_POOL_CONNECTIONS, **options)
         if "cluster=" in url:
             url = _without_cluster(url)
         if redis.__name__ == "redis":
-            return redis.Redis.from_url(url, max_connections=_MANY_CONNECTIONS, **options)
-        pool = redis.BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, timeout=_PATIENCE, **options)
+            return redis.Redis.from_url(url, max_connections=_MAX_POOL_CONNECTIONS, **options)
+        pool = redis.BlockingConnectionPool.from_url(
+            url, max_connections=_POOL_CONNECTIONS, timeout=_POOL_WAIT_SECONDS, **options
+        )
         return redis.Redis.from_pool(pool)
     except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InvalidInputError):
             raise
-        raise InvalidInputError(f"the Redis URL cannot be understood. Forms: {FORMS}") from error
+        raise InvalidInputError(f"the Redis URL cannot be parsed. Forms: {FORMS}") from error
 
 
 def prepare() -> None:
-    """Import what an async client needs, and read what it says of itself: work that reads files."""
+    """Import what an async client needs, and read its version metadata, since both read files."""
     import redis.asyncio.sentinel  # noqa: F401
 
     _identity()
@@ -99,10 +101,10 @@ def prepare() -> None:
 
 @cache
 def _identity() -> dict[str, Any]:
-    """Give what a client tells the server of itself; without it, redis-py reads files for each new connection."""
+    """Return the name and version that a client reports. Otherwise redis-py reads files for each connection."""
     try:
         from redis.driver_info import DriverInfo
-    except ImportError:  # before redis-py 7.2, which reads them when imported
+    except ImportError:  # redis-py before 7.2 reads them when it is imported
         return {}
     return {"driver_info": DriverInfo()}
 
@@ -129,7 +131,9 @@ def _from_sentinel(url: str, redis: ModuleType) -> Any:
         options |= {"username": unquote(user) or None, "password": unquote(password) or None}
     access = {key: value for key, value in options.items() if key != "db"}
     sentinel = import_module(f"{redis.__name__}.sentinel").Sentinel(sentinels, sentinel_kwargs=access, **options)
-    return sentinel.master_for(unquote(service) or "mymaster", retry=_never(redis), max_connections=_MANY_CONNECTIONS)
+    return sentinel.master_for(
+        unquote(service) or "mymaster", retry=_no_retries(redis), max_connections=_MAX_POOL_CONNECTIONS
+    )
 
 
 def _without_cluster(url: str) -> str:
@@ -138,8 +142,8 @@ def _without_cluster(url: str) -> str:
     return urlunsplit(parts._replace(scheme=parts.scheme.removesuffix("+cluster"), query=query))
 
 
-def _never(redis: ModuleType) -> Any:
-    """Give redis-py's policy of not sending again: an append whose answer was lost may have been carried out."""
+def _no_retries(redis: ModuleType) -> Any:
+    """Return redis-py's policy of no retries, since an append without a reply may have been executed."""
     from importlib import import_module
 
     from redis.backoff import NoBackoff

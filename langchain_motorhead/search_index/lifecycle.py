@@ -1,4 +1,4 @@
-"""Making an index of the search module: created unless it is there, filled, and of vectors of one length."""
+"""Index lifecycle: creates an index of the search module, waits until it is complete, and drops it."""
 
 from __future__ import annotations
 
@@ -19,49 +19,49 @@ if TYPE_CHECKING:
     from redisvl.schema import IndexSchema
 
 Creation: TypeAlias = Callable[..., tuple[Any, ...]]
-"""Gives what follows an index's name in FT.CREATE, told by `scan` whether there may be documents already."""
+"""Returns the arguments of FT.CREATE after the index's name. `scan` says whether documents may exist already."""
 
 _POLL = Pause(0.1)
-_TRIES = 5
+_MAX_ATTEMPTS = 5
 
 
 def create(name: str, creation: Creation, *, scan: bool) -> Flow[None]:
-    """Create an index, unless it is there."""
+    """Create an index, unless it exists."""
     yield from ignoring_error("already exists", command("FT.CREATE", name, *creation(scan=scan)))
 
 
 def fill(name: str, creation: Creation, dimensions: int) -> Flow[None]:
-    """Wait until an index that was created has all documents that there were.
+    """Wait until a new index contains all stored documents.
 
-    It is made anew if it was dropped meanwhile, or is of vectors of another length.
+    The index is created again if it was dropped meanwhile, or if its vectors have another length.
 
     Args:
         name: Name of the index.
-        creation: How to make it.
-        dimensions: Of its vectors.
+        creation: Returns the arguments of FT.CREATE.
+        dimensions: Dimensions of its vectors.
 
     Raises:
-        StoreError: It is dropped again and again.
+        StoreError: The index was dropped again and again.
     """
-    for tried in range(_TRIES):
+    for tried in range(_MAX_ATTEMPTS):
         if tried:
             yield from create(name, creation, scan=True)
         try:
             there, filling = yield inspect(name)
-            # It is not only incomplete while it is filled, but finds the wrong things.
+            # While an index is being filled, its results are wrong, and not only incomplete.
             while filling:
                 yield _POLL
                 there, filling = yield inspect(name)
-            if there in (0, dimensions):  # 0 where the module does not say
+            if there in (0, dimensions):  # 0 if the module does not report it
                 return
-            yield from drop(name)  # it is left over from one whose description was deleted
+            yield from drop(name)  # left over from an index whose description was deleted
         except IndexMissingError:
             continue  # dropped meanwhile
-    raise StoreError(f"the index {name} is dropped as often as it is made")
+    raise StoreError(f"the index {name} was dropped each time it was created")
 
 
 def drop(name: str) -> Flow[None]:
-    """Drop an index, if it is there. Its documents stay."""
+    """Drop an index if it exists. Its documents stay."""
     try:
         yield command("FT.DROPINDEX", name)
     except IndexMissingError:
@@ -69,7 +69,7 @@ def drop(name: str) -> Flow[None]:
 
 
 def ignoring_error(text: str, operation: Operation[None]) -> Flow[None]:
-    """Have an operation executed, and take it for done if Redis says so."""
+    """Execute an operation, and ignore an error of Redis that contains a text."""
     try:
         yield operation
     except StoreError as error:
@@ -78,19 +78,19 @@ def ignoring_error(text: str, operation: Operation[None]) -> Flow[None]:
 
 
 def vector_field(generation: int) -> str:
-    """Name the field of a document that has its vector: each generation has its own, so that two can stand together."""
+    """Return the name of the vector field of a generation. Generations differ in it, so that two can coexist."""
     return "vector" if generation == 1 else f"vector/{generation}"
 
 
 def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, ...]:
-    """Give what follows the index's name in FT.CREATE.
+    """Return the arguments of FT.CREATE after the index's name.
 
-    redisvl's own `create` always scans the whole keyspace in the background, during which searches are wrong.
+    redisvl's own `create` always scans the whole keyspace in the background, and searches are wrong until it ends.
     """
     arguments: list[Any] = ["ON", "HASH", "PREFIX", 1, schema.index.prefix]
     if not scan:
         arguments.append("SKIPINITIALSCAN")
-    # Terms have no stop words any more, and no phrases are searched.
+    # `terms.py` has removed the stop words, and phrases are not searched.
     arguments += ["NOOFFSETS", "NOHL", "STOPWORDS", 0, "SCHEMA"]
     for field in schema.redis_fields:
         name, *rest = field.redis_args()
@@ -99,7 +99,7 @@ def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, 
 
 
 def inspect(index: str) -> Operation[tuple[int, bool]]:
-    """Ask an index for the dimensions of its vectors, and whether it is still being filled with what was there."""
+    """Return the operation that reads an index's dimensions, and whether it is still being filled."""
 
     def read(replies: list[Any]) -> tuple[int, bool]:
         info = _mapping(replies[0])
@@ -111,5 +111,5 @@ def inspect(index: str) -> Operation[tuple[int, bool]]:
 
 
 def command(name: str, index: str, *args: Value) -> Operation[None]:
-    """Send a command of the search module that is asked for its effect alone."""
+    """Return the operation of a command of the search module whose reply is ignored."""
     return Operation((Command(name, (index,), args),), _nothing)

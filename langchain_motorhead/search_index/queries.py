@@ -1,32 +1,30 @@
-"""Vector queries of the search module, and how their replies are read."""
+"""Vector queries of the search module, and the parsing of search replies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from redisvl.query.filter import FilterExpression
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_motorhead.storage.keys import from_member
 
-# What a search returns of a document beside its key, where it finds many to choose from.
+if TYPE_CHECKING:
+    from redisvl.query.filter import FilterExpression
+
+# Fields that a search returns if it finds many documents to choose from.
 _RETURNED = ["name", "pieces"]
 
 
 DISTANCE = "vector_distance"
 
 
-# By itself the module stops after half a second, and gives what it has found by then for all there is.
+# By default the module stops after half a second and returns an incomplete result without saying so.
 TO_THE_END = ("TIMEOUT", 0)
 
 
 def nearest(
     vector: bytes, filter_: FilterExpression | None, count: int, fields: Sequence[str] | None = None
 ) -> tuple[Any, ...]:
-    """Give what follows the index's name in FT.SEARCH for the nearest neighbours of a vector."""
+    """Return the arguments of FT.SEARCH after the index's name that find the nearest neighbours of a vector."""
     from redisvl.query import VectorQuery
 
     returned = _RETURNED if fields is None else list(fields)
@@ -35,22 +33,22 @@ def nearest(
 
 
 class Match(NamedTuple):
-    """A document that a query found: its key, the score or distance, and what was returned of it."""
+    """A document that a query found: its key, its score or distance, and the returned fields."""
 
     key: str
     score: float
     fields: dict[str, str]
 
 
-class Answer(NamedTuple):
-    """What a query found, and how many it counted: documents that expired are counted, and not given."""
+class SearchReply(NamedTuple):
+    """The documents that a query found, and their total, which includes documents that expired meanwhile."""
 
     matches: list[Match]
     total: int
 
 
 def to_matches(reply: Any, distance: str) -> list[Match]:
-    """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3. Hundreds of rows, so with little ado."""
+    """Parse a reply of FT.SEARCH, a flat list in RESP2 and a map in RESP3. Written for speed with hundreds of rows."""
     if isinstance(reply, dict):
         rows = _mapping(reply).get("results", [])
         encoded = bool(rows) and b"id" in rows[0]
@@ -58,7 +56,7 @@ def to_matches(reply: Any, distance: str) -> list[Match]:
         id_, score, fields = names
         found = (_match(row[id_], row.get(score), (row.get(fields) or {}).items(), distance) for row in rows)
         return [match for match in found if match is not None]
-    # A list of fields follows the key, or the score if there is one.
+    # A list of fields follows the key, or the score if the query has scores.
     rest = reply[1:]
     if len(rest) > 2 and not isinstance(rest[1], list | None):
         keys, scores, lists = rest[::3], rest[1::3], rest[2::3]
@@ -83,12 +81,12 @@ def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], dist
             score = value
         else:
             plain[text] = from_member(value)
-    if score is None:  # it expired while it was searched
+    if score is None:  # it expired during the search
         return None
     return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    # What is odd at the end of a list is a flag.
+    # An extra element at the end of a list is a flag.
     pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=False)
     return {from_member(name): each for name, each in pairs}

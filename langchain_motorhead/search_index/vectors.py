@@ -1,4 +1,4 @@
-"""Vectors as the bytes that the search module stores, and back."""
+"""Vector encoding: numpy vectors to the bytes that the search module stores, and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def to_bytes(vectors: Sequence[Any], datatype: str) -> list[bytes | None]:
-    """Give vectors, arrays of numpy, as the index stores them; None for one with a number too large for that."""
+    """Return the stored bytes of each vector, or None for one with a number too large for the datatype."""
     import numpy as np
 
     if not len(vectors):
@@ -19,14 +19,14 @@ def to_bytes(vectors: Sequence[Any], datatype: str) -> list[bytes | None]:
 
 
 def from_bytes(data: bytes, datatype: str) -> list[float]:
-    """Undo `to_bytes`."""
+    """Return the vector that is stored as these bytes."""
     import numpy as np
 
     return [float(number) for number in np.frombuffer(data, _dtype(datatype))]
 
 
 def item_size(datatype: str) -> int:
-    """Give the bytes of a number of a stored vector."""
+    """Return the size in bytes of one stored number."""
     import numpy as np
 
     return int(np.dtype(_dtype(datatype)).itemsize)
@@ -35,6 +35,6 @@ def item_size(datatype: str) -> int:
 def _dtype(datatype: str) -> Any:
     if datatype != "bfloat16":
         return datatype
-    import ml_dtypes  # numpy has none; redisvl brings this
+    import ml_dtypes  # numpy has no bfloat16; redisvl depends on this package
 
     return ml_dtypes.bfloat16

@@ -1,7 +1,6 @@
-"""A summarizer without a model: it keeps the sentences that say most, within a token budget.
+"""The extractive summarizer: a summary without a model, made of the most informative sentences within a token budget.
 
-Here is what makes a sentence worth its tokens, and how sentences are picked. How they are read, taken apart and written
-is in `sentences.py`.
+This module weighs sentences and selects them. `sentences.py` reads, splits and writes them.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.summarizers.sentences import Sentence, read_messages, read_summary, terms, write
 
 MIN_TOKENS = 16
-_INLINE_CHARS = 100_000  # take some 0.1 s; the event loop stands still no longer
+_INLINE_CHARS = 100_000  # take about 0.1 s, the longest time that the event loop is blocked
 
 # Shares of the budget.
-_OPENING = 1 / 6  # for how it began
-_NEWEST = 2 / 5  # for the newest sentences, before all compete
-_LARGEST = 1 / 3  # at most for one sentence
-_AGED = 1 / 10  # for an old tool call with its result, when room is short
-_LEAST = 32  # tokens: neither of the two is held to less
-_OPENING_SENTENCES, _NEWEST_SENTENCES = 8, 40  # where to look for the two
+_OPENING = 1 / 6  # for the beginning of the dialogue
+_NEWEST = 2 / 5  # for the newest sentences, before all others compete
+_LARGEST = 1 / 3  # largest share of one sentence
+_AGED = 1 / 10  # largest share of an old tool call with its result
+_MIN_SHARE_TOKENS = 32  # the last two shares are never smaller than this
+_OPENING_SENTENCES, _NEWEST_SENTENCES = 8, 40  # where these two are searched
 
-# What terms weigh, and what makes sentences of the same weight differ.
+# Weights of terms, and factors of sentences.
 _WEIGHTS = {"name": 2.0, "number": 1.5, "word": 1.0, "pair": 0.5, "key": 0.2}
-_REPEATED = 0.3  # of its weight, for a term that a picked sentence has
-_WORTH = 3.0  # weight that a new sentence must add: below are courtesies
-_TELLING = 0.5  # of that, where it has a name or a number
-_FRESH = 0.15  # share of its weight that any sentence must add
-_LENGTH_POWER = 0.7  # 0: long sentences win; 1: short ones do
-_RETAINED = 1.2  # for what the summary had already
-_LATE = 0.1  # more for the last sentence than for the first, as corrections come late
-_SUPERSEDED = 0.3  # for a tool call that was made again
+_REPEATED = 0.3  # share of its weight that a term keeps if a selected sentence has it
+_WORTH = 3.0  # smallest weight that a new sentence must add; courtesies add less
+_TELLING = 0.5  # factor of that for a sentence with a name or a number
+_FRESH = 0.15  # smallest share of its weight that a sentence must add
+_LENGTH_POWER = 0.7  # 0 favours long sentences, 1 favours short ones
+_RETAINED = 1.2  # factor for sentences of the previous summary
+_LATE = 0.1  # bonus of the last sentence over the first, as corrections come late
+_SUPERSEDED = 0.3  # factor for a tool call that was repeated later
 
 _ASSISTANTS = ("AI", "assistant")
 _QUESTION = ("?", "\uff1f", "؟")
@@ -51,44 +50,45 @@ _CONFIRM = re.compile(r"\bconfirm(?:ing)?\b", re.IGNORECASE)
 
 
 class ExtractiveSummarizer(Runnable[SummaryInput, str]):
-    """Keeps the most telling sentences of a dialogue, in order, with no model and no network.
+    """Keeps the most informative sentences of a dialogue, in order, without a model or a network.
 
-    The sentences of the previous summary and of the new messages, tool calls among them, are bags of weighted terms:
-    names and numbers weigh more than words, recurring words more than others, courtesies nothing. Sentences are picked
-    greedily by the weight that no picked one covers yet, relative to length; what a tool did counts more, questions and
-    look-ups less. A share of the budget goes to how the dialogue began, one to the newest sentences. For the rest all
-    compete: an old fact stays until better ones need its room, and loses its tool's result first.
+    Each sentence of the previous summary and of the new messages, including tool calls, is a set of weighted terms.
+    Names and numbers weigh more than words, recurring words more than others, and courtesies nothing. Sentences are
+    selected greedily by the weight of terms that no selected sentence has, relative to their length. What a tool did
+    counts more; questions and look-ups count less. One share of the budget is for the beginning of the dialogue, and
+    one for the newest sentences. All sentences compete for the rest: an old fact stays until better ones need its room,
+    and a tool call loses its result first.
 
     The same input gives the same summary in every process. If anything was said, the summary is not empty.
 
     Args:
-        max_tokens: Tokens that a summary has at most, at least 16.
-        token_counter: Counts the tokens of messages; without it, 4 bytes of UTF-8 are a token.
+        max_tokens: Largest number of tokens of a summary, at least 16.
+        token_counter: Returns the number of tokens of messages. Without it, 4 bytes of UTF-8 count as a token.
 
     Raises:
-        InvalidInputError: `max_tokens` is too small to say anything in.
+        InvalidInputError: `max_tokens` is less than 16.
     """
 
     def __init__(self, *, max_tokens: int = 256, token_counter: TokenCounter | None = None) -> None:
         if max_tokens < MIN_TOKENS:
-            raise InvalidInputError(f"max_tokens is {max_tokens}: give at least {MIN_TOKENS}")
+            raise InvalidInputError(f"max_tokens must be at least {MIN_TOKENS}, not {max_tokens}")
         self.max_tokens = max_tokens
         self.token_counter = token_counter
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Return the new summary. A previous one that is empty or reads `NONE` counts as none."""
+        """Return the new summary. A previous summary that is empty or reads `NONE` is ignored."""
         return self._call_with_config(self._summarize, input, config, **kwargs)
 
     async def ainvoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Return the new summary, as `invoke` does, without holding up the event loop."""
+        """Return the new summary, as `invoke` does, without blocking the event loop."""
         return await self._acall_with_config(self._asummarize, input, config, **kwargs)
 
     def says_nothing(self, given: SummaryInput) -> bool:
-        """Whether there is nothing to keep, as in messages of spaces alone: then an empty answer is no failure."""
+        """Return whether there is nothing to keep, as in blank messages. An empty answer is then correct."""
         return not any(read_summary(given["summary"] or "")) and not read_messages(given["messages"])
 
     async def _asummarize(self, given: SummaryInput) -> str:
-        # A counter may load its encoding, or ask someone.
+        # A counter may load its encoding or call a service.
         chars = len(given["summary"] or "") + sum(len(message.text) for message in given["messages"])
         if self.token_counter is not None or chars > _INLINE_CHARS:
             return await asyncio.to_thread(self._summarize, given)
@@ -119,7 +119,7 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
         return _Prices(overhead, max((self._count(sample) - overhead) / _size(sample), 0.01))
 
     def _fit(self, picked: list[_Candidate]) -> str:
-        """Write what was picked, less the last picks where the counter disagrees with the estimate."""
+        """Return the selected sentences as text, without the last ones if the counter finds too many tokens."""
         while True:
             text = write(c.sentence for c in sorted(picked, key=lambda c: c.index))
             count = self._count(text)
@@ -136,7 +136,7 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
 
 @dataclass(frozen=True, slots=True)
 class _Prices:
-    """What text costs in tokens: an estimate, as asking the counter for each sentence may be slow."""
+    """Estimated costs of text in tokens, since calling the counter for each sentence may be slow."""
 
     overhead: float  # of any text
     per_byte: float
@@ -153,18 +153,18 @@ class _Prices:
 @dataclass(slots=True)
 class _Candidate:
     index: int
-    old: bool  # from the previous summary
+    old: bool  # whether it is from the previous summary
     full: Sentence
-    sentence: Sentence  # of an old tool call, while room is short, less than the full one
+    sentence: Sentence  # a shortened form if room is short
     cost: float = 0.0
     factor: float = 1.0
     terms: tuple[tuple[str, float], ...] = ()
     weight: float = 0.0  # of all its terms
-    worth: float = _WORTH  # what it must add if it is new
+    worth: float = _WORTH  # smallest gain if it is new
 
 
 class _Selection:
-    """What has been picked, in order of importance, and which terms it covers."""
+    """The selected sentences, most important first, and the terms that they cover."""
 
     def __init__(self, room: float, prices: _Prices) -> None:
         self.picked: dict[int, _Candidate] = {}
@@ -178,7 +178,7 @@ class _Selection:
         self._covered.update(term for term, _ in candidate.terms)
 
     def take_best(self, candidates: Iterable[_Candidate], share: float = math.inf) -> None:
-        """Take the candidates of the highest gains, up to `share` tokens."""
+        """Select the candidates with the highest gains, up to `share` tokens."""
         share = min(share, self.room)
         heap = [(-self._gain(c), c.index, c) for c in candidates if c.index not in self.picked]
         heapq.heapify(heap)
@@ -186,7 +186,7 @@ class _Selection:
             *_, best = heapq.heappop(heap)
             if best.cost > share or not (gain := self._gain(best)):
                 continue
-            # Gains only shrink as others are taken, so one that still leads is the best of all.
+            # Gains only shrink as others are selected, so a candidate that still leads is the best.
             if heap and -gain > heap[0][0]:
                 heapq.heappush(heap, (-gain, best.index, best))
             else:
@@ -194,14 +194,14 @@ class _Selection:
                 share -= best.cost
 
     def complete(self, candidate: _Candidate) -> None:
-        """Give a shortened sentence what room is left."""
+        """Extend a shortened sentence into the room that is left."""
         if candidate.sentence != candidate.full:
             chars = self._prices.chars(candidate.full, candidate.cost + self.room)
             candidate.sentence = candidate.full.clipped(chars)
             self.room += candidate.cost - self._prices.of(candidate.sentence)
 
     def _gain(self, candidate: _Candidate) -> float:
-        """Return what taking it adds per token, or 0 if that is not worth it."""
+        """Return the gain of a candidate per token, or 0 if it is too small."""
         fresh = sum(weight for term, weight in candidate.terms if term not in self._covered)
         if fresh <= _FRESH * candidate.weight or (not candidate.old and fresh * candidate.factor < candidate.worth):
             return 0.0
@@ -217,9 +217,9 @@ def _candidates(old: Iterable[Sentence], new: Iterable[Sentence]) -> list[_Candi
 
 
 def _bound(candidates: list[_Candidate], budget: float, prices: _Prices) -> None:
-    """If not all fits, shorten what would take more than its share, and the results of old tool calls."""
+    """If not everything fits, shorten long sentences to their share, and the results of old tool calls."""
     tight = sum(prices.of(c.full) for c in candidates) > budget
-    largest, aged = (min(max(share * budget, _LEAST), budget) for share in (_LARGEST, _AGED))
+    largest, aged = (min(max(share * budget, _MIN_SHARE_TOKENS), budget) for share in (_LARGEST, _AGED))
     for candidate in candidates:
         if tight:
             full = candidate.full.clipped(prices.chars(candidate.full, largest))
@@ -233,7 +233,7 @@ def _weigh(candidates: list[_Candidate]) -> None:
     found = [list(terms(c.sentence.text)) for c in candidates]
     spread = Counter(term for pairs in found for term in {term: None for term, _ in pairs})
     names = {term for pairs in found for term, kind in pairs if kind == "name"}
-    common = max(len(candidates) / 4, 5)  # a word of every fourth sentence is a function word, in any language
+    common = max(len(candidates) / 4, 5)  # a word in every fourth sentence is a function word in any language
     after_outcome = False
     for candidate, pairs in zip(candidates, found, strict=True):
         weights: dict[str, float] = {}
@@ -253,21 +253,21 @@ def _weigh(candidates: list[_Candidate]) -> None:
 
 
 def _factor(sentence: Sentence, after_outcome: bool) -> float:  # noqa: FBT001
-    """Return how much it matters what kind of sentence this is."""
+    """Return how much this kind of sentence matters."""
     if sentence.by_tool:
         return 0.8 if sentence.is_lookup else 2.0
     if not sentence.speaker:
-        return 1.6  # a summary that a model wrote has no small talk
+        return 1.6  # from a summary by a model, which has no small talk
     question = sentence.text.endswith(_QUESTION)
     if sentence.role not in _ASSISTANTS:
         return 1.0 if question else 1.1
     if question or _CONFIRM.search(sentence.text):
         return 0.4
-    return 1.5 if after_outcome else 1.0  # it says whether the tool succeeded
+    return 1.5 if after_outcome else 1.0  # the first sentence after a tool's result says whether it succeeded
 
 
 def _discount_superseded(candidates: list[_Candidate]) -> None:
-    """A tool call made again with most arguments the same corrects the earlier one."""
+    """Lower the weight of tool calls that were repeated later with mostly the same arguments, as in a correction."""
     later: dict[str, frozenset[str]] = {}
     for candidate in reversed(candidates):
         if call := candidate.sentence.call:
@@ -281,11 +281,11 @@ def _pick(candidates: list[_Candidate], budget: float, prices: _Prices) -> list[
     selection = _Selection(budget, prices)
     old = [c for c in candidates if c.old]
     new = [c for c in candidates if not c.old]
-    # What was wanted, which an AI's first words and calls do not tell.
+    # What the user wanted: not the first words and calls of the AI.
     said = (c for c in old or new[:_OPENING_SENTENCES] if c.sentence.role not in _ASSISTANTS and not c.sentence.by_tool)
     opening = [c for c in said if c.weight]
     if old:
-        for candidate in opening:  # the same ones each time, so that a summary's beginning does not erode
+        for candidate in opening:  # the same ones each time, so that the beginning of the summary is stable
             if selection.picked and budget - selection.room + candidate.cost > _OPENING * budget:
                 break
             selection.take(candidate)

@@ -1,4 +1,4 @@
-"""The summarizer made of a language model: a runnable from a summary and new messages to a new summary."""
+"""The LLM summarizer: a runnable that asks a language model to extend a summary by new messages."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ plain sentences, in the language of the conversation, at most some 300 words. An
 new messages add nothing to it, answer NONE."""
 
 DEFAULT_BUDGET = 8_000
-"""Tokens that a summarizer is given at once where nothing says otherwise."""
-_LEAST_BUDGET = 64
-# Characters. What is far longer than was asked for is no summary: all later calls and prompts would carry it.
-_LONGEST_ANSWER = 100_000
+"""Default for the largest number of input tokens of one call."""
+_MIN_BUDGET_TOKENS = 64
+# A longer answer is not a summary, and all later calls and prompts would contain it.
+_MAX_ANSWER_CHARS = 100_000
 
-# By what providers say that an answer is a refusal, or was cut off by a filter.
+# Finish reasons by which providers report a refusal, or an answer cut off by a filter.
 _REFUSALS = frozenset({"content_filter", "refusal", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST"})
 
 T = TypeVar("T")
-Steps: TypeAlias = Generator[list[BaseMessage], Any, T]
-"""Yields prompts, is sent the answers."""
+SummarySteps: TypeAlias = Generator[list[BaseMessage], Any, T]
+"""A generator that yields prompts and receives the model's answers."""
 
 
 class Summarizer(Runnable[SummaryInput, str]):
-    """Folds messages into a summary by asking a model. Made by `create_summarizer`.
+    """Extends a summary by new messages by asking a model. `create_summarizer` builds it.
 
     Attributes:
-        model: What is asked.
-        max_input_tokens: Tokens of summary and messages that it is given at once.
+        model: The model.
+        max_input_tokens: Largest number of tokens of summary and messages in one call.
     """
 
     def __init__(self, model: Runnable[Any, Any], prompt: str, max_input_tokens: int, count: TokenCounter) -> None:
@@ -56,18 +56,18 @@ class Summarizer(Runnable[SummaryInput, str]):
         self._count = count
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Fold messages into a summary.
+        """Return a summary that also covers the new messages.
 
         Args:
-            input: The summary so far, and the messages that it does not cover.
-            config: For the run.
+            input: The previous summary, and the messages that it does not cover.
+            config: Configuration of the run.
             **kwargs: Passed to the model.
 
         Returns:
-            The new summary; the old one if the model has nothing to add, and `NONE` if there is neither.
+            The new summary, or the previous one if the model adds nothing, or `NONE` if there is neither.
 
         Raises:
-            SummarizationError: The model refused, answered nothing, or far more than a summary.
+            SummarizationError: The model refused, returned no text, or returned far more text than a summary has.
         """
 
         def run(given: SummaryInput, run_manager: CallbackManagerForChainRun, config: RunnableConfig) -> str:  # noqa: ARG001
@@ -80,7 +80,7 @@ class Summarizer(Runnable[SummaryInput, str]):
         return self._call_with_config(run, input, config)
 
     async def ainvoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Fold messages into a summary. See `invoke`."""
+        """Return a summary that also covers the new messages. See `invoke`."""
 
         async def run(
             given: SummaryInput,
@@ -95,25 +95,25 @@ class Summarizer(Runnable[SummaryInput, str]):
 
         return await self._acall_with_config(run, input, config)
 
-    def _steps(self, given: SummaryInput) -> Steps[str]:
-        """Ask once for each group of messages that fits beside the summary so far."""
+    def _steps(self, given: SummaryInput) -> SummarySteps[str]:
+        """Ask the model once for each group of messages that fits beside the summary, and return the summary."""
         summary: str | None = given["summary"] or None
         messages = list(given["messages"])
         condensed = False
         while messages:
             if summary is not None and not condensed and self._size(summary) > self.max_input_tokens // 2:
-                # It would leave no room for anything else. Once: a model that is always too long comes to an end.
+                # A long summary leaves no room for messages, so it is shortened, once, since that may fail.
                 shorter, pieces, condensed = None, list[BaseMessage]([SystemMessage(summary)]), True
                 while pieces:
-                    shorter, pieces = yield from self._fold(shorter, pieces)
+                    shorter, pieces = yield from self._merge_group(shorter, pieces)
                 summary = shorter or summary
-            summary, messages = yield from self._fold(summary, messages)
+            summary, messages = yield from self._merge_group(summary, messages)
         return summary or given["summary"] or "NONE"
 
-    def _fold(
+    def _merge_group(
         self, summary: str | None, messages: Sequence[BaseMessage]
-    ) -> Steps[tuple[str | None, list[BaseMessage]]]:
-        """Ask once, for as many messages as fit. Returns the summary, and the messages that it does not cover yet."""
+    ) -> SummarySteps[tuple[str | None, list[BaseMessage]]]:
+        """Ask the model once, for as many messages as fit. Return the summary and the messages not covered yet."""
         room = max(self.max_input_tokens - self._size(summary or ""), self.max_input_tokens // 4)
         group, *rest = chunk(messages, room, self._count)
         answer = yield self._ask(summary, group)
@@ -125,7 +125,7 @@ class Summarizer(Runnable[SummaryInput, str]):
     def _ask(self, summary: str | None, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         parts = {"{summary}": without_surrogates(summary or "(none yet)"), "{messages}": transcript(messages)}
         missing = [part for part in parts if part not in self._prompt]
-        prompt = _replaced(self._prompt, parts)
+        prompt = _fill_in(self._prompt, parts)
         if not missing:
             return [HumanMessage(prompt)]
         said = "\n\n".join(f"{_HEADINGS[part]}\n{parts[part]}" for part in missing)
@@ -133,10 +133,10 @@ class Summarizer(Runnable[SummaryInput, str]):
 
 
 def _text(answer: Any) -> str:
-    """Give the text of an answer that may be a summary.
+    """Return the text of a model's answer.
 
     Raises:
-        SummarizationError: It is none: the model refused, said nothing, or did not come to an end.
+        SummarizationError: It is not a summary: the model refused, returned no text, or too much.
     """
     if isinstance(answer, BaseMessage):
         ends = (answer.response_metadata.get(name) for name in ("finish_reason", "stop_reason"))
@@ -146,17 +146,17 @@ def _text(answer: Any) -> str:
             raise SummarizationError("the model refused to summarize")
     text = str(answer.text) if isinstance(answer, BaseMessage) else str(answer)
     if not text.strip():
-        raise SummarizationError("the model answered nothing")
-    if len(text) > _LONGEST_ANSWER:
-        raise SummarizationError(f"the model answered {len(text):,} characters, which is no summary")
+        raise SummarizationError("the model returned no text")
+    if len(text) > _MAX_ANSWER_CHARS:
+        raise SummarizationError(f"the model returned {len(text):,} characters, which is too long for a summary")
     return text
 
 
 _HEADINGS = {"{summary}": "Summary so far:", "{messages}": "New messages:"}
 
 
-def _advance(steps: Steps[str], answer: Any) -> tuple[list[BaseMessage] | None, str]:
-    """Tell the steps what was answered. Returns the next prompt, or None and the summary at their end."""
+def _advance(steps: SummarySteps[str], answer: Any) -> tuple[list[BaseMessage] | None, str]:
+    """Send an answer to the steps. Return the next prompt, or None and the summary when they end."""
     try:
         return steps.send(answer), ""
     except StopIteration as end:
@@ -170,23 +170,24 @@ def create_summarizer(
     max_input_tokens: int | None = None,
     token_counter: TokenCounter | None = None,
 ) -> Summarizer:
-    """Make a runnable from the previous summary and new messages to the new summary.
+    """Build a runnable that takes a previous summary and new messages, and returns the new summary.
 
-    What is more than the model takes at once is folded in several calls; a message larger than that is split.
+    If the input is too large for one call, the model is called several times. A message larger than one input is split.
 
     Args:
         llm: A chat model, or a runnable over one, such as `model.with_retry()`.
-        prompt: Instruction of your own. The literal `{summary}` and `{messages}` in it are replaced; without them, both
-            follow it in a message of their own. Other braces mean nothing.
-        max_input_tokens: Tokens of summary and messages to give it at once. By default what the model's profile leaves
-            room for, and 8,000 at most, since models overlook things in longer inputs.
-        token_counter: Counts tokens, as `trim_messages` takes it. By default tiktoken's, where it can be had.
+        prompt: Your own instruction. The placeholders `{summary}` and `{messages}` are replaced. Without them, both
+            follow in a message of their own. Other braces stay as they are.
+        max_input_tokens: Largest number of tokens of summary and messages in one call. The default is three quarters
+            of the limit in the model's profile, and at most 8,000, since models overlook things in longer inputs.
+        token_counter: Returns the number of tokens of messages, as `trim_messages` takes it. The default uses tiktoken
+            if its encoding can be loaded.
 
     Returns:
-        The runnable, whose input is a dict with `summary` (a string or None) and `messages`.
+        A runnable whose input is a dict with `summary` (a string or None) and `messages`.
 
     Raises:
-        InvalidInputError: An argument cannot be used.
+        InvalidInputError: An argument is invalid.
 
     Example:
         ```python
@@ -197,49 +198,51 @@ def create_summarizer(
     if not isinstance(llm, Runnable):
         raise InvalidInputError(f"llm must be a chat model or a runnable over one, not {type(llm).__name__}")
     if not isinstance(prompt, str) or not prompt.strip():
-        raise InvalidInputError("prompt must be a text that says how to summarize")
+        raise InvalidInputError("prompt must be a string that tells the model how to summarize")
     budget = _budget_of(llm) if max_input_tokens is None else max_input_tokens
-    if not isinstance(budget, int) or budget < _LEAST_BUDGET:
-        raise InvalidInputError(f"max_input_tokens must be a whole number of at least {_LEAST_BUDGET}, not {budget!r}")
+    if not isinstance(budget, int) or budget < _MIN_BUDGET_TOKENS:
+        raise InvalidInputError(
+            f"max_input_tokens must be a whole number of at least {_MIN_BUDGET_TOKENS}, not {budget!r}"
+        )
     return Summarizer(llm, prompt, budget, token_counter or count_tokens)
 
 
 def resolve_summarizer(llm: object, option: str, count: TokenCounter) -> Runnable[SummaryInput, Any]:
-    """Give the summarizer that an option stands for: a chat model, its name, or a summarizer already.
+    """Return the summarizer for an option, which is a chat model, the name of one, or a summarizer.
 
     Args:
-        llm: What the user gave.
-        option: Name of the option, for the error.
-        count: Counts tokens.
+        llm: Value of the option.
+        option: Name of the option, for the error message.
+        count: Returns the number of tokens of messages.
 
     Raises:
-        InvalidInputError: It is none of those, or the named model cannot be made.
+        InvalidInputError: It is none of these, or there is no model of that name.
     """
     if isinstance(llm, str) and llm.strip():
         return create_summarizer(chat_model(llm, option), token_counter=count)
     if not isinstance(llm, Runnable):
         raise InvalidInputError(
-            f"{option} must be a chat model, its name as init_chat_model takes it, or a runnable that summarizes: "
-            f"{option}={llm!r:.40} is none of them"
+            f"{option} must be a chat model, a name that init_chat_model accepts, or a runnable that summarizes: "
+            f"{option}={llm!r:.40} is none of these"
         )
     return llm if model_below(llm) is None else create_summarizer(llm, token_counter=count)
 
 
 def budget_of(summarizer: Runnable[SummaryInput, Any]) -> int:
-    """Give the tokens of messages that a summarizer takes at once."""
+    """Return the largest number of tokens of messages for one call of a summarizer."""
     budget = getattr(summarizer, "max_input_tokens", None)
-    return budget if isinstance(budget, int) and budget >= _LEAST_BUDGET else DEFAULT_BUDGET
+    return budget if isinstance(budget, int) and budget >= _MIN_BUDGET_TOKENS else DEFAULT_BUDGET
 
 
 def _budget_of(llm: Runnable[Any, Any]) -> int:
     profile = getattr(model_below(llm), "profile", None)
     limit = profile.get("max_input_tokens") if isinstance(profile, dict) else None
-    # A quarter is left for the prompt, and for counting that is not the model's own.
-    return max(_LEAST_BUDGET, min(DEFAULT_BUDGET, limit * 3 // 4)) if isinstance(limit, int) else DEFAULT_BUDGET
+    # A quarter is left for the prompt, and for differences between token counters.
+    return max(_MIN_BUDGET_TOKENS, min(DEFAULT_BUDGET, limit * 3 // 4)) if isinstance(limit, int) else DEFAULT_BUDGET
 
 
-def _replaced(prompt: str, parts: dict[str, str]) -> str:
-    """Put parts into a prompt in one pass, so that what they say is never taken for a placeholder."""
+def _fill_in(prompt: str, parts: dict[str, str]) -> str:
+    """Return a prompt with its placeholders replaced in one pass, so that placeholders in the parts stay text."""
     import re
 
     return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found.group()], prompt)

@@ -1,7 +1,7 @@
-"""Sentences of messages and of summaries, with who said them: read from both, and written back as text.
+"""Sentences: splits messages and summaries into sentences with their speakers, and writes them back as text. Pure.
 
-Knows how a message's content, tool calls and tool results become sentences, which terms a sentence has, and the line
-format that lets a summary be read again. Knows nothing of what is worth keeping, nor of token budgets. Pure.
+This module defines how content, tool calls and tool results become sentences, the terms of a sentence, and the line
+format in which a summary can be read again. It knows nothing of what is worth keeping or of token budgets.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, Too
 
 from langchain_motorhead.messages.text import speaker
 
-MAX_CHARS = 1000  # of one sentence: whatever is longer is not a sentence
+MAX_CHARS = 1000  # of one sentence; longer text is clipped
 _ELLIPSIS = "…"
-_MAX_CALL = 320  # characters of a tool call's arguments
-_MAX_RESULT = 200  # characters of a tool's result
-_MIN_RESULT = 16  # characters of a clipped result that are worth keeping
-_MAX_LABEL = 32
+_MAX_CALL_CHARS = 320  # characters of a tool call's arguments
+_MAX_RESULT_CHARS = 200  # characters of a tool's result
+_MIN_RESULT_CHARS = 16  # characters of a clipped result that are worth keeping
+_MAX_LABEL_CHARS = 32
 _MAX_DEPTH = 4  # of nested tool data
 _RESULT, _FOUND = " -> ", " found, first: "
 
-# Blocks that say nothing, or what `tool_calls` says.
+# Content blocks without text for a summary, or that repeat `tool_calls`.
 _UNSAID = {"tool_use", "tool_call", "tool_call_chunk", "function_call", "thinking", "reasoning", "redacted_thinking"}
 
 _BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# Marks before a space; Chinese and Japanese ones anywhere. The look-behinds make a long run of them cost linear time.
+# Marks before a space, or Chinese and Japanese ones anywhere. The look-behinds keep long runs of marks in linear time.
 _END = re.compile(
     r"(?<![.!?…؟।])[.!?…؟।]++[\"'\u2019\u201d»)\]]*+ "
     r"|(?<![\u3002\uff01\uff1f])[\u3002\uff01\uff1f]++[\u2019\u201d\u300d\u300f\uff09]*+ ?"
 )
-_LABEL = re.compile(rf"([^\W\d_][\w .()'-]{{0,{_MAX_LABEL - 1}}}): (?=\S)")
+_LABEL = re.compile(rf"([^\W\d_][\w .()'-]{{0,{_MAX_LABEL_CHARS - 1}}}): (?=\S)")
 _UNLABEL = re.compile(r"^[\W\d_]+|[^\w .()'-]")
 _CALL = re.compile(r"([\w.-]{1,64})\((?=[\w.-]+=|\)|…)")
 
-_STEM = 6  # leading letters that tell words apart: a stemmer for no language in particular
+_STEM_CHARS = 6  # leading letters that identify a word: a stemmer for any language
 _TERM = re.compile(
     r"(?P<key>[^\W\d][\w.-]*+(?==|: ))|(?P<number>\d+(?:,\d{3})*)"
     r"|(?P<pair>[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)"
     r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)*)"
 )
-_STOP = frozenset(  # courtesies, and what says nothing in English
+_STOP = frozenset(  # courtesies and function words of English
     "about actually all also am an and any anything are as assist at awesome be been but by bye can cool correct "
     "could day did do does don't else enjoy fine for from give glad good goodbye great had has have hello help "
     "helpful here hey hi how i'd i'll i'm i've if in interested is it it's just know let like lot me more much my "
@@ -60,8 +60,8 @@ class Sentence(NamedTuple):
     """A piece of text that is kept or dropped as a whole.
 
     Attributes:
-        speaker: Label of who said it, such as `Human` or `Human (Ann)`; empty if unknown.
-        text: One line, not empty.
+        speaker: Label of the speaker, such as `Human` or `Human (Ann)`; empty if unknown.
+        text: The text: one line that is not empty.
     """
 
     speaker: str
@@ -69,7 +69,7 @@ class Sentence(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The sentence on a line of its own."""
+        """The sentence as a line of a summary."""
         return f"{self.speaker}: {self.text}" if self.speaker else self.text
 
     @property
@@ -79,43 +79,43 @@ class Sentence(NamedTuple):
 
     @property
     def by_tool(self) -> bool:
-        """Whether this is a tool's call or result, which full stops do not divide."""
+        """Whether this is a tool call or result, in which full stops end no sentence."""
         return self.role == "Tool" or _CALL.match(self.text) is not None
 
     @property
     def is_lookup(self) -> bool:
-        """Whether this is a tool's result of several finds to choose from."""
+        """Whether this is a tool's result with several finds to choose from."""
         return _FOUND in self.text and self.by_tool
 
     @property
     def call(self) -> tuple[str, frozenset[str]] | None:
-        """Name and `key=value` pairs of a tool call; None for anything else."""
+        """Name and `key=value` pairs of a tool call, or None if this is not one."""
         match = _CALL.match(self.text)
         return (match[1], frozenset(self.head[match.end() :].rstrip(f"){_ELLIPSIS}").split(", "))) if match else None
 
     @property
     def head(self) -> str:
-        """A tool call without its result; of anything else, the text."""
+        """The tool call without its result, or the whole text if this is not one."""
         return self.text.partition(_RESULT)[0] if self.by_tool else self.text
 
     def clipped(self, chars: int) -> Sentence:
-        """Return the sentence with at most `chars` characters of text, without a rest of a result too short to tell."""
+        """Return the sentence with at most `chars` characters of text. A result cut too short is dropped."""
         text, head = clip(self.text, chars), self.head
-        if len(head) <= chars < len(self.text) and len(text) < len(head + _RESULT) + _MIN_RESULT:
+        if len(head) <= chars < len(self.text) and len(text) < len(head + _RESULT) + _MIN_RESULT_CHARS:
             text = head
         return Sentence(self.speaker, text)
 
 
 def read_messages(messages: Sequence[BaseMessage]) -> list[Sentence]:
-    """Return what was said and done, in order.
+    """Return the sentences of messages, in order.
 
-    A tool call reads `Name(key=value, …)`, followed by ` -> key: value, …` for what its result adds.
+    A tool call becomes `Name(key=value, …)`, followed by ` -> key: value, …` for what its result adds.
 
     Args:
         messages: Messages of any kind, oldest first.
 
     Returns:
-        Sentences of at most `MAX_CHARS` characters of text.
+        Sentences with at most `MAX_CHARS` characters of text.
     """
     said: list[Sentence] = []
     unanswered: dict[str, tuple[int, ToolCall]] = {}
@@ -127,8 +127,8 @@ def read_messages(messages: Sequence[BaseMessage]) -> list[Sentence]:
         said += [Sentence(who, text) for text in split(_content_text(message.content))]
         for call in message.tool_calls if isinstance(message, AIMessage) else ():
             unanswered[call["id"] or ""] = (len(said), call)
-            pairs = ", ".join(f"{key}={_flatten(value, {}, _MAX_CALL)}" for key, value in call["args"].items())
-            said.append(_sentence(who, f"{call['name']}({clip(pairs, _MAX_CALL)})"))
+            pairs = ", ".join(f"{key}={_flatten(value, {}, _MAX_CALL_CHARS)}" for key, value in call["args"].items())
+            said.append(_sentence(who, f"{call['name']}({clip(pairs, _MAX_CALL_CHARS)})"))
     return said
 
 
@@ -136,10 +136,10 @@ def read_summary(summary: str) -> Iterator[Sentence]:
     """Yield the sentences of a summary, whoever wrote it.
 
     Args:
-        summary: Text by `write`, or any prose or list.
+        summary: Text from `write`, or any prose or list.
 
     Yields:
-        Sentences of at most `MAX_CHARS` characters of text. The speaker of a line holds for all of it.
+        Sentences with at most `MAX_CHARS` characters of text. All sentences of a line have the speaker of the line.
     """
     for line in _lines(summary):
         label = _LABEL.match(line)
@@ -151,7 +151,7 @@ def read_summary(summary: str) -> Iterator[Sentence]:
 def write(sentences: Iterable[Sentence]) -> str:
     """Return text from which `read_summary` reads the same sentences.
 
-    Neighbours by one speaker share a line where reading can tell them apart.
+    Adjacent sentences of one speaker share a line if `read_summary` can separate them.
     """
     lines: list[str] = []
     last = Sentence("", "")
@@ -165,7 +165,7 @@ def write(sentences: Iterable[Sentence]) -> str:
 
 
 def split(text: str) -> Iterator[str]:
-    """Yield the sentences of running text, of at most `MAX_CHARS` characters each."""
+    """Yield the sentences of running text, with at most `MAX_CHARS` characters each."""
     for line in _lines(text):
         start = 0
         for end in _END.finditer(line):
@@ -177,18 +177,18 @@ def split(text: str) -> Iterator[str]:
 
 
 def clip(text: str, chars: int) -> str:
-    """Return `text`, or as many of its first words as fit into `chars` characters together with an ellipsis."""
+    """Return `text`, or its first words and an ellipsis, with at most `chars` characters."""
     if len(text) <= chars:
         return text
     head = text[: max(chars - 1, 0)]
     space = head.rfind(" ")
-    if space > len(head) // 2:  # else it has no spaces to speak of, as in Chinese, and is cut anywhere
+    if space > len(head) // 2:  # otherwise it has few spaces, as in Chinese, and is cut anywhere
         head = head[:space]
     return head.rstrip(" ,;:") + _ELLIPSIS
 
 
 def terms(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what a sentence is about: each term, and its kind: `name`, `number`, `word`, `key`, or letter `pair`."""
+    """Yield each term of a sentence with its kind: `name`, `number`, `word`, `key`, or `pair` of letters."""
     for match in _TERM.finditer(text):
         kind, word = match.lastgroup or "", match[0].casefold().replace("\u2019", "'")
         if kind == "number":
@@ -196,20 +196,20 @@ def terms(text: str) -> Iterator[tuple[str, str]]:
         elif kind == "pair":
             yield from ((word[start : start + 2], kind) for start in range(max(len(word) - 1, 1)))
         elif kind == "key":
-            yield word[:_STEM], kind
+            yield word[:_STEM_CHARS], kind
         elif word not in _STOP and len(word) > 1:
-            named = match.start() and match[0][0].isupper()  # a capital at the start says nothing
-            yield word[:_STEM], "name" if named else kind
+            named = match.start() and match[0][0].isupper()  # a capital letter at the start of a sentence marks no name
+            yield word[:_STEM_CHARS], "name" if named else kind
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield the lines that are not empty, with no unprintable characters and single spaces."""
+    """Yield the lines that are not empty, without unprintable characters and with single spaces."""
     printable = _UNPRINTABLE.sub(" ", _SURROGATE.sub("\ufffd", text))
     return filter(None, (" ".join(line.split()) for line in _BREAKS.split(printable)))
 
 
 def _ends_sentence(line: str, start: int, end: re.Match[str]) -> bool:
-    """Tell the end of a sentence from an abbreviation or a list number."""
+    """Return whether a mark ends a sentence, rather than an abbreviation or the number of a list item."""
     if line[end.start()] != "." or end.end() >= len(line):
         return True
     word = line[max(line.rfind(" ", start, end.start()) + 1, start) : end.start()]
@@ -217,7 +217,9 @@ def _ends_sentence(line: str, start: int, end: re.Match[str]) -> bool:
         return end.start() - start > len(word)  # "1. First" begins a list
     if len(word) > 3 and "." not in word:
         return True
-    return word[:1].islower() and not line[end.end()].islower()  # "2 pm. The", but neither "St. Louis" nor "a.m. on"
+    return (
+        word[:1].islower() and not line[end.end()].islower()
+    )  # true for "2 pm. The", false for "St. Louis" and "a.m. on"
 
 
 def _separable(first: Sentence, second: Sentence) -> bool:
@@ -231,9 +233,9 @@ def _sentence(who: str, text: str) -> Sentence:
 
 
 def _label(message: BaseMessage) -> str:
-    """Return a label that is known again where a line begins with it."""
+    """Return a speaker's label in a form that is recognized at the beginning of a line."""
     label = _UNLABEL.sub(" ", speaker(message).removesuffix("MessageChunk"))
-    return " ".join(label.split())[:_MAX_LABEL].rstrip() or "Someone"
+    return " ".join(label.split())[:_MAX_LABEL_CHARS].rstrip() or "Someone"
 
 
 def _content_text(content: str | list[str | dict[str, Any]]) -> str:
@@ -252,14 +254,14 @@ def _block_text(block: Mapping[str, Any]) -> str:
 def _read_result(
     message: ToolMessage | FunctionMessage, unanswered: dict[str, tuple[int, ToolCall]], said: list[Sentence]
 ) -> None:
-    """Put a result beside its call if that is at hand, and what does not go there at the end."""
+    """Append a tool's result to its call if that is known, and the rest of it as sentences at the end."""
     call_id = message.tool_call_id if isinstance(message, ToolMessage) else ""
     position, call = unanswered.pop(call_id, (None, None))
     text = _content_text(message.content)
     data = _parse(text)
-    parts = [_flatten(data, call["args"] if call else {}, _MAX_RESULT)] if data else list(split(text))
+    parts = [_flatten(data, call["args"] if call else {}, _MAX_RESULT_CHARS)] if data else list(split(text))
     failed = "error: " if isinstance(message, ToolMessage) and message.status == "error" else ""
-    results = [_RESULT + clip(failed + part, _MAX_RESULT) for part in parts if part]
+    results = [_RESULT + clip(failed + part, _MAX_RESULT_CHARS) for part in parts if part]
     if position is not None and results:
         said[position] = _sentence(said[position].speaker, said[position].text + results.pop(0))
     name = message.name or (call["name"] if call else "result")
@@ -276,7 +278,7 @@ def _parse(text: str) -> Any:
 
 
 def _flatten(data: Any, known: Mapping[str, Any], chars: int, depth: int = 0) -> str:
-    """Write nested data as `key: value` pairs without those in `known`, soon stopping after `chars` characters."""
+    """Return nested data as `key: value` pairs, without those in `known`, in little more than `chars` characters."""
     if depth > _MAX_DEPTH:
         return _ELLIPSIS
     if isinstance(data, Mapping):

@@ -1,5 +1,5 @@
-"""Moving sessions in and out: to JSON lines, from JSON lines, and from what other packages keep in Redis.
+"""Transfer: export of sessions to JSON Lines, and import from JSON Lines or from the Redis keys of other packages.
 
-`exporting.export_lines` and `importing.import_lines` are a pair; `sources.read_source` reads other packages' keys, for
-`importing.import_snapshots`.
+`exporter.export_lines` and `importer.import_lines` are a pair. `readers.read_source` reads the keys of other packages
+for `importer.import_snapshots`.
 """

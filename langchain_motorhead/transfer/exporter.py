@@ -1,4 +1,4 @@
-"""Sessions out of Redis, as JSON lines: page by page, and each session as it was at one instant."""
+"""The exporter: writes sessions as JSON Lines, page by page, each session as it was at one moment."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
     from langchain_motorhead.runtime.engine import Engine
 
-# Bytes of a long session that are kept in memory; more goes to a temporary file.
-_SPOOLED = 1 << 20
-# How often a long session is read anew, because a compaction shortened its list meanwhile.
-_TRIES = 20
+# A long session is kept in memory up to this size, and in a temporary file beyond it.
+_MAX_SPOOLED_BYTES = 1 << 20
+# How often a long session is read again if a compaction shortens its list meanwhile.
+_MAX_ATTEMPTS = 20
 
 
 def export_lines(
@@ -29,23 +29,23 @@ def export_lines(
     *,
     user_id: str | None = None,
     session_ids: Sequence[str] | None = None,
-    report: Callable[[ExportedSession], object] = bool,  # any function of one
+    report: Callable[[ExportedSession], object] = bool,  # any function of one argument
     complain: Callable[[str], object] | None = None,
 ) -> Iterator[bytes]:
-    """Give the sessions of a namespace as JSON lines, in no order.
+    """Return an iterator over the sessions of a namespace as JSON Lines, in no particular order.
 
-    A session that is there all the while is given once, however much is written to it meanwhile.
+    A session that exists during the whole export is exported exactly once, however much is written to it meanwhile.
 
     Args:
-        motorhead: Where they are.
-        user_id: Give those of one user alone.
-        session_ids: Give these alone.
-        report: Told of each session that was given.
-        complain: Told of a session that cannot be read, which is then left out. None to raise instead.
+        motorhead: The handle to export from.
+        user_id: Export only the sessions of this user.
+        session_ids: Export only these sessions.
+        report: Called with each exported session.
+        complain: Called with a message for each session that cannot be read, which is then left out. None to raise.
 
     Raises:
-        InvalidInputError: An id cannot be used.
-        StoreError: Redis could not be reached, or a session not be read.
+        InvalidInputError: An id is invalid.
+        StoreError: Redis could not be reached, or a session could not be read.
     """
     engine = motorhead._engine
     namespace = motorhead.namespace
@@ -68,10 +68,10 @@ def export_lines(
 
 
 def read_snapshot(engine: Engine, keys: SessionKeys) -> ExportedSession | None:
-    """Read a session, or None where there is none. All of its messages come of one instant.
+    """Return a session, or None if it does not exist. All its messages are of one moment.
 
     Raises:
-        SessionMovedOn: While the pages are read: a compaction shortened the list.
+        SessionMovedOn: Raised while the pages are read, if a compaction has shortened the list.
     """
     head = engine.execute(snapshots.read_head(keys))
     if head is None or (keys.user_id is not None and head.state.get("user", keys.user) != keys.user):
@@ -92,19 +92,19 @@ def read_snapshot(engine: Engine, keys: SessionKeys) -> ExportedSession | None:
 
 
 class SessionMovedOn(Exception):  # noqa: N818 - not an error
-    """A session was compacted or deleted while it was read."""
+    """A session was compacted or deleted while it was being read."""
 
 
 def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, ExportedSession | None]:
-    """Give the lines of a session, none before all of it was read. Returns what it is."""
-    for _ in range(_TRIES):
+    """Yield the lines of a session after all of it was read, and return the session, or None if it does not exist."""
+    for _ in range(_MAX_ATTEMPTS):
         snapshot = read_snapshot(engine, keys)
         if snapshot is None:
             return None
         if snapshot.count <= PAGE:
             yield head_line(snapshot, keys.namespace, next(snapshot.pages))
             return snapshot
-        with SpooledTemporaryFile(_SPOOLED) as spool:
+        with SpooledTemporaryFile(_MAX_SPOOLED_BYTES) as spool:
             try:
                 spool.writelines(_lines(snapshot, keys.namespace))
             except SessionMovedOn:
@@ -112,7 +112,7 @@ def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, Export
             spool.seek(0)
             yield from spool
         return snapshot
-    raise InvalidInputError("it is compacted again and again while it is read. Export it when less is written to it")
+    raise InvalidInputError("it was compacted each time while it was being read. Export it when less is written to it")
 
 
 def _lines(snapshot: ExportedSession, namespace: str) -> Iterator[bytes]:
@@ -124,7 +124,7 @@ def _lines(snapshot: ExportedSession, namespace: str) -> Iterator[bytes]:
 
 
 def _all_ids(engine: Engine, registry: str) -> Iterator[str]:
-    """Give every session that is listed all the while, once."""
+    """Return an iterator over the ids of sessions. One that is listed all the time occurs exactly once."""
     walk = Walk(registry)
     while not walk.ended:
         yield from engine.run(walk.page())

@@ -1,4 +1,4 @@
-"""Sessions into Redis, each at once or not at all, and none of them twice."""
+"""The importer: writes sessions into Redis, each in one atomic step, and none of them twice."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import came to.
+    """The result of an import.
 
     Attributes:
-        imported: Sessions that were put in place.
-        messages: Their messages.
-        before: Sessions that an earlier run of the same import had put in place.
-        skipped: Sessions that were there, and were left as they are.
-        problems: What could not be read, or was refused. The first of them are in `told`.
+        imported: How many sessions were imported.
+        messages: How many messages they have.
+        before: How many sessions an earlier run of the same import had imported.
+        skipped: How many sessions existed already and were left unchanged.
+        problems: How many sessions or lines could not be read or were refused.
+        details: The descriptions of the first of these problems.
     """
 
     imported: int = 0
@@ -42,18 +43,18 @@ class ImportReport:
     before: int = 0
     skipped: int = 0
     problems: int = 0
-    told: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
 
     def complain(self, problem: str) -> None:
-        """Count a problem."""
+        """Count a problem, and keep its description if there are few so far."""
         self.problems += 1
-        if len(self.told) < _TOLD:
-            self.told.append(problem)
+        if len(self.details) < _MAX_DETAILS:
+            self.details.append(problem)
 
 
-_TOLD = 20
-# Ids of messages by which a session knows them again.
-_REMEMBERED = 128
+_MAX_DETAILS = 20
+# How many message ids a session remembers, to store no message twice.
+_REMEMBERED_IDS = 128
 
 
 def import_lines(
@@ -62,9 +63,9 @@ def import_lines(
     existing: Existing = Existing.REFUSE,
     *,
     tally: ImportReport | None = None,
-    report: Callable[[ImportReport], object] = bool,  # any function of one
+    report: Callable[[ImportReport], object] = bool,  # any function of one argument
 ) -> ImportReport:
-    """Import sessions from JSON lines. For the rest, see `import_snapshots`."""
+    """Import sessions from JSON Lines. See `import_snapshots` for the other arguments."""
     tally = tally or ImportReport()
     return import_snapshots(motorhead, read_lines(lines, tally.complain), existing, tally=tally, report=report)
 
@@ -75,26 +76,26 @@ def import_snapshots(
     existing: Existing = Existing.REFUSE,
     *,
     tally: ImportReport | None = None,
-    report: Callable[[ImportReport], object] = bool,  # any function of one
+    report: Callable[[ImportReport], object] = bool,  # any function of one argument
 ) -> ImportReport:
-    """Put sessions in place, each with all that belongs to it or not at all.
+    """Import sessions, each completely or not at all.
 
-    A session that is there because of an earlier run of the same import is left as it is, also if it went on since: so
-    an import that was interrupted can be run again. With an embedding model, each is indexed when it is in place.
+    A session that an earlier run of the same import has imported is left unchanged, even if it has grown since. So an
+    interrupted import can be run again. With an embedding model, each session is indexed after it was imported.
 
     Args:
-        motorhead: Where to.
+        motorhead: The handle to import into.
         sessions: The sessions.
-        existing: What to do with another session of the same id.
-        tally: To count in. None for a new one.
-        report: Told after each session.
+        existing: What to do if another session of the same id exists.
+        tally: The report to count in, or None for a new one.
+        report: Called after each session.
 
     Returns:
-        What it came to.
+        The report.
 
     Raises:
-        EmbeddingError: The embedding model failed. The session is in place; its messages are indexed later.
-        StoreUnavailableError: Redis could not be reached. What is in place is whole.
+        EmbeddingError: The embedding model failed. The session is imported, and its messages are indexed later.
+        StoreUnavailableError: Redis could not be reached. Every imported session is complete.
     """
     tally = tally or ImportReport()
     engine = motorhead._engine
@@ -117,7 +118,7 @@ def import_snapshots(
         elif existing is Existing.SKIP:
             tally.skipped += 1
         else:
-            tally.complain(f"{named}: there is another session of that id. It was left as it is")
+            tally.complain(f"{named}: another session of this id exists. It was left unchanged")
         if engine.indexer is not None and outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE):
             engine.index(keys, explicit=True, wait=True)
         report(tally)
@@ -128,7 +129,7 @@ def _restore(engine: Engine, keys: SessionKeys, snapshot: ExportedSession, *, re
     fingerprint = Fingerprint(keys.member, snapshot.state)
     token = secrets.token_hex(8)
     try:
-        records = _gather(engine, keys, snapshot, fingerprint, token)
+        records = _collect_records(engine, keys, snapshot, fingerprint, token)
     except BaseException:
         if snapshot.count > PAGE:
             _unstage(engine, keys, token)
@@ -147,19 +148,19 @@ def _restore(engine: Engine, keys: SessionKeys, snapshot: ExportedSession, *, re
         if outcome is not RestoreOutcome.OTHER_OWNER:
             break
     if outcome is RestoreOutcome.INCOMPLETE:
-        raise StoreError("its messages did not all arrive in Redis. Import it again")
+        raise StoreError("not all of its messages arrived in Redis. Import it again")
     if outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE) and not engine.one_slot:
         new = outcome is RestoreOutcome.DONE
         engine.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), owner, new=new))
     return outcome
 
 
-def _gather(
+def _collect_records(
     engine: Engine, keys: SessionKeys, snapshot: ExportedSession, fingerprint: Fingerprint, token: str
 ) -> list[bytes] | None:
-    """Read the messages of a session; stage them, and give None, where they are more than a page."""
+    """Return the messages of a session, or stage them in Redis and return None if they are more than a page."""
     gathered: list[bytes] = []
-    ids = None if "ids" in snapshot.state else deque[str](maxlen=_REMEMBERED)
+    ids = None if "ids" in snapshot.state else deque[str](maxlen=_REMEMBERED_IDS)
     done = 0
     for page in chain.from_iterable(map(_pieces, snapshot.pages)):
         fingerprint.add(page)
@@ -171,7 +172,7 @@ def _gather(
         else:
             gathered += page
     if done != snapshot.count:
-        raise InvalidInputError(f"has {done} of its {snapshot.count} messages; the rest is missing")
+        raise InvalidInputError(f"has only {done} of its {snapshot.count} messages")
     if ids:
         snapshot.state["ids"] = fingerprints(list(dict.fromkeys(ids))).encode()
     return gathered if snapshot.count <= PAGE else None
@@ -182,7 +183,7 @@ def _ids(page: list[bytes]) -> Iterator[str]:
         if b'"id"' in record:
             try:
                 id_ = decode(record).id
-            except InvalidMessageError:  # kept as it is
+            except InvalidMessageError:  # stored unchanged
                 continue
             if id_:
                 yield id_
@@ -196,5 +197,5 @@ def _pieces(page: list[bytes]) -> Iterator[list[bytes]]:
 def _unstage(engine: Engine, keys: SessionKeys, token: str) -> None:
     try:
         engine.execute(snapshots.unstage(keys, token))
-    except StoreError:  # it expires by itself
+    except StoreError:  # staged messages expire
         return

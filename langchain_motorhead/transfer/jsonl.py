@@ -1,15 +1,15 @@
-r"""Sessions as JSON lines, and back. Pure: knows nothing of files or Redis.
+"""The JSON Lines format of exported sessions: written and parsed here. Pure: no files and no Redis.
 
 A session is one line: `{"session": …, "namespace": …, "user": …, "created": …, "updated": …, "summary": …, "first": …,
 "tokens": …, "rest": {…}, "ttl": …, "groups": […], "grouped": …, "count": …, "messages": […]}`.
-What is not known is left out. Times are microseconds since 1970. Where the list is long, `messages` has the first of
-its `count` messages, and lines of the form `{"session": …, "from": …, "messages": […]}` follow with the rest.
+Unknown fields are left out. Times are microseconds since 1970. If the list is long, `messages` has the first of its
+`count` messages, and lines of the form `{"session": …, "from": …, "messages": […]}` with the others follow.
 
-A message is the object that is stored. One that JSON would not give back byte by byte is a string of what is stored,
-or `{"$base64": …}` where that is no text.
+A message is the stored JSON object. If JSON would not reproduce it byte by byte, it is a string of the stored text, or
+`{"$base64": …}` if that is not valid UTF-8.
 
-An export begins with `{"export": 1}` and ends with `{"end": N}`, N being how many sessions are between: by that a file
-that was cut off is known. Lines without them are read as well.
+An export begins with `{"export": 1}` and ends with `{"end": N}`, where N is the number of sessions between them, so
+that a truncated file is noticed. Lines without them are read too.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import orjson
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.transfer.snapshot import ExportedSession
 
-_TEXTS = ("user", "summary")
-_NUMBERS = ("created", "updated", "first", "tokens")
-_REST = re.compile(r"last|ids|(failures|size|format|t:\d{1,18})", re.ASCII)
+_TEXT_FIELDS = ("user", "summary")
+_NUMBER_FIELDS = ("created", "updated", "first", "tokens")
+_OTHER_FIELD = re.compile(r"last|ids|(failures|size|format|t:\d{1,18})", re.ASCII)
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
 _BYTES = "$base64"
 _FORMAT = b"1"
@@ -36,13 +36,13 @@ _BEGIN, _END = "export", "end"
 
 
 def head_line(snapshot: ExportedSession, namespace: str, records: list[bytes]) -> bytes:
-    """Write the first line of a session, with the first of its messages."""
+    """Return the first line of a session, with the first of its messages."""
     line: dict[str, Any] = {"session": snapshot.session_id, "namespace": namespace}
     rest: dict[str, Any] = {}
     for name, value in sorted(snapshot.state.items()):
-        if name in _NUMBERS and _NUMBER.fullmatch(value):
+        if name in _NUMBER_FIELDS and _NUMBER.fullmatch(value):
             line[name] = int(value)
-        elif name in _TEXTS:
+        elif name in _TEXT_FIELDS:
             line[name] = _to_json(value)
         else:
             rest[name] = _to_json(value)
@@ -57,63 +57,63 @@ def head_line(snapshot: ExportedSession, namespace: str, records: list[bytes]) -
 
 
 def first_line() -> bytes:
-    """Write what an export begins with."""
+    """Return the first line of an export."""
     return _dumps({_BEGIN: 1})
 
 
 def last_line(sessions: int) -> bytes:
-    """Write what an export ends with."""
+    """Return the last line of an export."""
     return _dumps({_END: sessions})
 
 
 def next_line(session_id: str, start: int, records: list[bytes]) -> bytes:
-    """Write a further line of a session: its messages from position `start` on."""
+    """Return a further line of a session, with its messages from position `start` on."""
     return _dumps({"session": session_id, "from": start, "messages": [_message(record) for record in records]})
 
 
 def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[ExportedSession]:
-    """Read sessions from lines.
+    """Parse sessions from lines.
 
     Args:
-        lines: Lines as written above.
-        complain: Told of each line that cannot be read; its neighbours are not lost.
+        lines: Lines in the format of this module.
+        complain: Called with a message for each line that cannot be read. The other lines are read all the same.
     """
     source, frame = _LineReader(lines), _ExportFrame(complain)
-    while (raw := source.take()) is not None:
+    while (raw := source.next()) is not None:
         if not raw.strip():
             continue
         number = source.number
         try:
             line = _loads(raw)
-            if frame.takes(line):
+            if frame.consume(line):
                 continue
             if "from" in line:
-                if source.told:  # of a session that was given up
+                if source.given_up:  # it belongs to a session that was given up
                     continue
-                raise InvalidInputError("goes on with a session whose beginning is not before it")
+                raise InvalidInputError("continues a session whose first line is missing")
             frame.sessions += 1
-            source.told = source.whole = False
+            source.given_up = source.whole = False
             records = _records(line)
             snapshot = _snapshot(line, _pages(source, line, records))
         except InvalidInputError as error:
-            source.told = True
+            source.given_up = True
             complain(f"line {number}: {error}")
             continue
         yield snapshot
-        source.told = not source.whole  # what is missing was told by whoever read the messages
+        source.given_up = not source.whole  # the reader of its pages has complained already
     frame.close()
 
 
 class _ExportFrame:
-    """Knows whether all of an export came."""
+    """Checks that an export is complete, by its first and last line."""
 
     def __init__(self, complain: Callable[[str], object]) -> None:
         self._complain = complain
         self._open = False
         self.sessions = 0
 
-    def takes(self, line: dict[str, Any]) -> bool:
-        """Say whether a line is a first or last one, and see what it means."""
+    def consume(self, line: dict[str, Any]) -> bool:
+        """Return whether a line is the first or last line of an export, and check it if so."""
         if "session" in line or not (_BEGIN in line or _END in line):
             return False
         if _BEGIN in line:
@@ -122,27 +122,27 @@ class _ExportFrame:
         elif self._open:
             self._open = False
             if line[_END] != self.sessions:
-                self._complain(f"of the {line[_END]!r:.20} sessions of the export, {self.sessions} are here")
+                self._complain(f"the export has {line[_END]!r:.20} sessions, but only {self.sessions} were found")
         return True
 
     def close(self) -> None:
-        """See that there was an end."""
+        """Complain if the last line of the export is missing."""
         if self._open:
-            self._complain("the end of the export is missing: what came was cut off. Export again")
+            self._complain("the last line of the export is missing, so the file is incomplete. Export again")
         self._open = False
 
 
 class _LineReader:
-    """Lines, of which one can be put back."""
+    """Reads lines. One line can be put back."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = iter(lines)
         self._back: bytes | None = None
         self.number = 0
-        self.told = False
+        self.given_up = False
         self.whole = False
 
-    def take(self) -> bytes | None:
+    def next(self) -> bytes | None:
         self.number += 1
         line, self._back = self._back, None
         return next(self._lines, None) if line is None else line
@@ -153,24 +153,24 @@ class _LineReader:
 
 
 def _pages(source: _LineReader, line: dict[str, Any], records: list[bytes]) -> Iterator[list[bytes]]:
-    """Give the messages of a session.
+    """Return an iterator over the messages of a session, in pages.
 
     Raises:
-        InvalidInputError: Some are missing.
+        InvalidInputError: Messages are missing.
     """
     count, session = line.get("count", len(records)), line["session"]
     done = 0
     while True:
         if done + len(records) > count:
-            raise InvalidInputError(f"has more messages than the {count} it says")
+            raise InvalidInputError(f"has more messages than its count of {count}")
         if records:
             yield records
         done += len(records)
         if done == count:
             source.whole = True
             return
-        raw = source.take()
-        missing = InvalidInputError(f"has {done} of its {count} messages; the rest is missing")
+        raw = source.next()
+        missing = InvalidInputError(f"has only {done} of its {count} messages")
         if raw is None:
             raise missing
         try:
@@ -188,12 +188,12 @@ def _pages(source: _LineReader, line: dict[str, Any], records: list[bytes]) -> I
 def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> ExportedSession:
     session, count, ttl = line.get("session"), line.get("count", len(line["messages"])), line.get("ttl", 0)
     if not isinstance(session, str) or not session:
-        raise InvalidInputError("is not of a session: it has no id")
+        raise InvalidInputError("has no session id")
     if not _is_count(count) or not _is_count(ttl):
         raise InvalidInputError("has a count or ttl that is not a number")
     state = {**_known_fields(line), **_other_fields(line.get("rest", {}))}
     if state.setdefault("format", _FORMAT) != _FORMAT:
-        raise InvalidInputError("was written by a later version, in another format")
+        raise InvalidInputError("has the format of a later version of this package")
     groups = line.get("groups", [])
     if not isinstance(groups, list) or not all(isinstance(group, str) and group for group in groups):
         raise InvalidInputError("has groups that are not a list of names")
@@ -202,12 +202,12 @@ def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> ExportedSes
 
 def _known_fields(line: dict[str, Any]) -> dict[str, bytes]:
     state: dict[str, bytes] = {}
-    for name in _TEXTS:
+    for name in _TEXT_FIELDS:
         if line.get(name) is not None:
             state[name] = _from_json(line[name], name)
     if state.get("user") == b"":
         raise InvalidInputError("has an empty user")
-    for name in _NUMBERS:
+    for name in _NUMBER_FIELDS:
         if line.get(name) is not None:
             if not _is_count(line[name]):
                 raise InvalidInputError(f"has a {name} that is not a number")
@@ -220,9 +220,9 @@ def _other_fields(rest: Any) -> dict[str, bytes]:
     if not isinstance(rest, dict):
         raise InvalidInputError("has a rest that is not an object")
     for name, value in rest.items():
-        match = _REST.fullmatch(name)
+        match = _OTHER_FIELD.fullmatch(name)
         if match is None:
-            raise InvalidInputError(f"has something unknown: {name!r:.40}. A later version may know it")
+            raise InvalidInputError(f"has the unknown field {name!r:.40}. A later version of this package may know it")
         state[name] = _from_json(value, name)
         if match[1] and not _NUMBER.fullmatch(state[name].removeprefix(b"-")):
             raise InvalidInputError(f"has a {name} that is not a number")
@@ -247,7 +247,7 @@ def _record(message: Any) -> bytes:
 
 def _message(record: bytes) -> Any:
     try:
-        # A level or two deeper than it will be in a line.
+        # Parsed a level or two deeper than it will be in a line.
         (((message,),),) = orjson.loads(b"[[[" + record + b"]]]")
         if type(message) is dict and _BYTES not in message and orjson.dumps(message) == record:
             return message
@@ -271,7 +271,7 @@ def _from_json(value: Any, name: str) -> bytes:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
             raise InvalidInputError(f"has a {name} that is not base64") from error
-    raise InvalidInputError(f"has a {name} that cannot be one")
+    raise InvalidInputError(f"has a {name} that is neither text nor base64")
 
 
 def _is_count(value: Any) -> bool:
@@ -281,7 +281,7 @@ def _is_count(value: Any) -> bool:
 def _dumps(line: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(line) + b"\n"
-    except TypeError:  # a lone surrogate, which JSON can only carry escaped
+    except TypeError:  # a lone surrogate, which has to be escaped
         return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""What other packages store for a message, as what is stored here. Pure; the classes come from a fixed table."""
+"""Legacy messages: converts messages stored by other packages. Pure; the classes come from a fixed table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from langchain_core.messages import (
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.codec import decode, encode
 
-# `type` of LangChain's own form of a message, and the class that it means. A chunk counts as a message.
+# The class for each `type` in LangChain's own format. A chunk is stored as a complete message.
 _CLASSES: Mapping[str, type[BaseMessage]] = {
     "human": HumanMessage,
     "ai": AIMessage,
@@ -34,27 +34,27 @@ _CLASSES: Mapping[str, type[BaseMessage]] = {
     "FunctionMessageChunk": FunctionMessage,
     "ChatMessageChunk": ChatMessage,
 }
-# Fields of a message that say nothing here: of older versions, or of chunks.
-_NOTHING = frozenset({"type", "example", "is_chunk", "tool_call_chunks", "chunk_position"})
+# Fields of older versions or of chunks, which are ignored.
+_IGNORED_FIELDS = frozenset({"type", "example", "is_chunk", "tool_call_chunks", "chunk_position"})
 
 
 def from_line(data: bytes) -> bytes:
-    """Turn `role: content` into what is stored. Such roles come back as they were.
+    """Return the record for a message of the form `role: content`. Its role is kept.
 
     Raises:
-        InvalidMessageError: It is of another form.
+        InvalidMessageError: It has another form.
     """
     role, separator, content = _text(data).partition(": ")
     if not separator:
-        raise InvalidMessageError("it is not of the form role: content")
+        raise InvalidMessageError("it does not have the form role: content")
     return encode({"role": role, "content": content})
 
 
 def from_json(data: bytes) -> bytes:
-    """Turn the JSON of LangChain's `message_to_dict` into what is stored.
+    """Return the record for the JSON of LangChain's `message_to_dict`.
 
     Raises:
-        InvalidMessageError: It is not that.
+        InvalidMessageError: It is something else.
     """
     try:
         return from_dict(orjson.loads(data))
@@ -70,24 +70,24 @@ def from_json(data: bytes) -> bytes:
 
 
 def from_dict(value: Any) -> bytes:
-    """Turn what LangChain's `message_to_dict` makes into what is stored.
+    """Return the record for a result of LangChain's `message_to_dict`.
 
     Raises:
-        InvalidMessageError: It is not that, or a message of an unknown type.
+        InvalidMessageError: It is something else, or a message of an unknown type.
     """
     if not isinstance(value, dict) or not isinstance(data := value.get("data"), dict):
-        raise InvalidMessageError("it is not a message with type and data")
+        raise InvalidMessageError("it is not a message with a type and data")
     type_ = value.get("type")
     cls = _CLASSES.get(type_) if isinstance(type_, str) else None
     if cls is None:
-        raise InvalidMessageError(f"it is of the unknown type {type_!r:.40}")
+        raise InvalidMessageError(f"it has the unknown type {type_!r:.40}")
     try:
-        message = cls(**{key: each for key, each in data.items() if key not in _NOTHING and each is not None})
+        message = cls(**{key: each for key, each in data.items() if key not in _IGNORED_FIELDS and each is not None})
         record = encode(message)
         decode(record)
     except InvalidMessageError:
         raise
-    except Exception as error:  # LangChain's constructors trip over odd fields in many ways
+    except Exception as error:  # LangChain's constructors raise many kinds of errors
         raise InvalidMessageError(f"it has fields that do not fit a message of type {type_!r}") from error
     return record
 

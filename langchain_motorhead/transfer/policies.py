@@ -1,4 +1,4 @@
-"""What an import can be told: where from, and what to do with what is there. Imports nothing, so that help is quick."""
+"""Import policies: where to import from, and what to do with existing sessions. Imports nothing, for a fast --help."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from enum import StrEnum
 
 
 class Existing(StrEnum):
-    """What to do with a session that is there already, and did not come of the same import."""
+    """What an import does with an existing session that it did not import itself."""
 
     REFUSE = "refuse"
-    """Leave it as it is, and say that it is not imported."""
+    """Leave it unchanged, and report a problem."""
     SKIP = "skip"
-    """Leave it as it is."""
+    """Leave it unchanged."""
     REPLACE = "replace"
-    """Delete it with its documents, and put the imported one in its place."""
+    """Delete it with its documents, and import the other."""
 
 
 class Source(StrEnum):
-    """What wrote the sessions that are read from a Redis."""
+    """The package that wrote the sessions to import."""
 
     MOTORHEAD = "motorhead"
     LANGCHAIN_REDIS = "langchain-redis"

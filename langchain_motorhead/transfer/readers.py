@@ -1,4 +1,4 @@
-"""Sessions that other packages keep in Redis, read from their keys. Nothing here writes."""
+"""Readers for the Redis keys of other packages, which they only read and never write."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ from langchain_motorhead.transfer.policies import Source
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
 
 Complain = Callable[[str], object]
-_SCANNED = 1_000
-_MICRO = 1_000_000
-# The original's lists of sessions: without a namespace, and of one.
+_SCAN_COUNT = 1_000
+_MICROSECONDS = 1_000_000
+# Keys of the original Motorhead's registries: without a namespace, and the prefix of those with one.
 _UNGROUPED, _GROUPS = "sessions", "sessions:"
-# Seconds of the year 5138: what is above is not a time in seconds.
-_LATEST = 10**11
+# In the year 5138. A greater number is not a time in seconds.
+_MAX_TIME_SECONDS = 10**11
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A Redis that is read, and who is told of what cannot be.
+    """A Redis to read from.
 
     Attributes:
-        store: Executes the reading.
-        prefix: What the keys of messages begin with.
-        complain: Told of what cannot be read.
+        executor: Executes the commands.
+        prefix: The prefix of the keys of messages.
+        complain: Called with a message for each session or key that cannot be read.
     """
 
-    store: Executor
+    executor: Executor
     prefix: str
     complain: Complain
 
     def ask(self, *commands: Command) -> list[Any]:
-        """Send commands, and give their replies."""
-        return self.store.run(Operation(commands, list))
+        """Send commands, and return their replies."""
+        return self.executor.run(Operation(commands, list))
 
     def scan(self, prefix: str, kind: str) -> Iterator[str]:
-        """Give the keys of a type that begin with a prefix, each once."""
+        """Return an iterator over the keys of a type that have a prefix, each once."""
         from redis.exceptions import RedisError
 
         pattern = re.sub(r"([*?\[\]\\^-])", r"\\\1", prefix) + "*"
-        self.ask(Command("EXISTS", (prefix,)))  # what is wrong with the connection is better told there
+        self.ask(Command("EXISTS", (prefix,)))  # reports connection errors better than a scan does
         seen: set[bytes] = set()
         try:
-            for key in self.store.connection.sync_client.scan_iter(pattern, count=_SCANNED, _type=kind):
+            for key in self.executor.connection.sync_client.scan_iter(pattern, count=_SCAN_COUNT, _type=kind):
                 if (raw := to_bytes(key)) in seen:
                     continue
                 seen.add(raw)
@@ -68,16 +68,16 @@ class Reader:
 
 
 def read_source(source: Source, url: str, complain: Complain, prefix: str | None = None) -> Iterator[ExportedSession]:
-    """Read the sessions that another package keeps in a Redis.
+    """Return an iterator over the sessions that another package keeps in a Redis.
 
     Args:
-        source: Which package.
-        url: The Redis.
-        complain: Told of what cannot be read; its neighbours are not lost.
-        prefix: What the keys of its messages begin with, where it is not that package's default.
+        source: The package.
+        url: URL of the Redis.
+        complain: Called with a message for each session or key that cannot be read. The others are read all the same.
+        prefix: The prefix of the keys of messages, if it is not the default of that package.
 
     Raises:
-        InvalidInputError: The URL is not one of Redis.
+        InvalidInputError: This is not a URL of Redis.
         StoreUnavailableError: Redis could not be reached.
     """
     read, default = SOURCES[source]
@@ -89,16 +89,16 @@ def read_source(source: Source, url: str, complain: Complain, prefix: str | None
 
 
 def _read_motorhead(reader: Reader) -> Iterator[ExportedSession]:
-    """Read `session:ID`, `context:ID`, `tokens:ID`, and times of last activity from `sessions` and `sessions:NS`."""
+    """Read `session:ID`, `context:ID`, `tokens:ID`, and the times of last activity in `sessions` and `sessions:NS`."""
     registries = [_UNGROUPED, *reader.scan(_GROUPS, "zset")]
     known = set()
     for key in reader.scan(reader.prefix, "list"):
         session_id = key.removeprefix(reader.prefix)
         known.add(session_id)
-        yield from _one(reader, session_id, _motorhead_session, registries)
-    for key in reader.scan("context:", "string"):  # whose messages are gone
+        yield from _read_one(reader, session_id, _motorhead_session, registries)
+    for key in reader.scan("context:", "string"):  # sessions without messages
         if (session_id := key.removeprefix("context:")) not in known:
-            yield from _one(reader, session_id, _motorhead_session, registries)
+            yield from _read_one(reader, session_id, _motorhead_session, registries)
 
 
 def _motorhead_session(reader: Reader, session_id: str, registries: list[str]) -> ExportedSession:
@@ -119,7 +119,7 @@ def _motorhead_session(reader: Reader, session_id: str, registries: list[str]) -
     if tokens and to_bytes(tokens).isdigit():
         state["tokens"] = b"%d" % int(to_bytes(tokens))
     found = _listed(reader, session_id, registries)
-    if times := [seconds for seconds in found.values() if 0 < seconds < _LATEST]:
+    if times := [seconds for seconds in found.values() if 0 < seconds < _MAX_TIME_SECONDS]:
         state["created"] = state["updated"] = _micro(max(times))
     snapshot = _snapshot(reader, session_id, [to_bytes(line) for line in reversed(lines)], from_line, state)
     snapshot.groups = tuple(key.removeprefix(_GROUPS) for key in found if len(key) > len(_GROUPS))
@@ -128,14 +128,14 @@ def _motorhead_session(reader: Reader, session_id: str, registries: list[str]) -
 
 
 def _listed(reader: Reader, session_id: str, registries: list[str]) -> dict[str, float]:
-    """Give the registries that list a session, and the times of its last activity that they have."""
+    """Return the registries that list a session, each with the time of its last activity."""
     found: dict[str, float] = {}
     for registry in registries:
         try:
             (score,) = reader.ask(Command("ZSCORE", (registry,), (session_id,)))
         except StoreUnavailableError:
             raise
-        except StoreError:  # a foreign key of that name
+        except StoreError:  # another program's key of that name
             continue
         if score is not None:
             found[registry] = float(score)
@@ -146,14 +146,14 @@ def _read_community(reader: Reader) -> Iterator[ExportedSession]:
     """Read `message_store:ID`."""
     for key in reader.scan(reader.prefix, "list"):
         session_id = key.removeprefix(reader.prefix)
-        yield from _one(reader, session_id, _community_session)
+        yield from _read_one(reader, session_id, _community_session)
 
 
 def _community_session(reader: Reader, session_id: str) -> ExportedSession:
     key = reader.prefix + session_id
     (length,) = reader.ask(Command("LLEN", (key,)))
     records: list[bytes] = []
-    # Counted from its end, which is the oldest, a list stays as it is while messages are added.
+    # Positions counted from the end, where the oldest message is, stay the same while messages are added.
     for done in range(0, length, PAGE):
         stop = min(done + PAGE, length)
         (page,) = reader.ask(Command("LRANGE", (key,), (-stop, -done - 1)))
@@ -162,7 +162,7 @@ def _community_session(reader: Reader, session_id: str) -> ExportedSession:
 
 
 def _read_langchain_redis(reader: Reader) -> Iterator[ExportedSession]:
-    """Read the JSON documents of langchain-redis, which are one for each message."""
+    """Read the JSON documents of langchain-redis, one for each message."""
     sessions: dict[str, list[tuple[float, str]]] = {}
     keys = reader.scan(reader.prefix, "ReJSON-RL")
     while page := list(islice(keys, PAGE)):
@@ -176,7 +176,7 @@ def _read_langchain_redis(reader: Reader) -> Iterator[ExportedSession]:
                     reader.complain(f"key {key!r:.120}: it is not a message with a session_id and a timestamp")
     for session_id, entries in sessions.items():
         entries.sort()
-        yield from _one(reader, session_id, _langchain_redis_session, entries)
+        yield from _read_one(reader, session_id, _langchain_redis_session, entries)
 
 
 def _langchain_redis_session(reader: Reader, session_id: str, entries: list[tuple[float, str]]) -> ExportedSession:
@@ -189,10 +189,10 @@ def _langchain_redis_session(reader: Reader, session_id: str, entries: list[tupl
     return _snapshot(reader, session_id, documents, from_json, state)
 
 
-def _one(
+def _read_one(
     reader: Reader, session_id: str, read: Callable[..., ExportedSession], *args: Any
 ) -> Iterator[ExportedSession]:
-    """Read one session, so that what is wrong with it is no other's loss."""
+    """Read one session, so that an error in it does not affect the others."""
     try:
         yield read(reader, session_id, *args)
     except StoreUnavailableError:
@@ -208,7 +208,7 @@ def _snapshot(
     convert: Callable[[bytes], bytes],
     state: dict[str, bytes],
 ) -> ExportedSession:
-    """Make a snapshot of what is stored, oldest first, without what cannot be read."""
+    """Return the session for the stored messages, oldest first, without those that cannot be read."""
     records: list[bytes] = []
     for at, each in enumerate(stored):
         try:
@@ -219,16 +219,16 @@ def _snapshot(
             continue
         records.append(record)
     if not records and "summary" not in state:
-        raise InvalidInputError("nothing of it can be read")
+        raise InvalidInputError("none of its messages can be read")
     state["format"] = b"1"
     pages = (records[start : start + PAGE] for start in range(0, len(records), PAGE))
     return ExportedSession(session_id, state, len(records), pages)
 
 
 def _micro(seconds: float) -> bytes:
-    if not 0 < seconds < _LATEST:
-        raise InvalidInputError(f"its time is {seconds!r}, which is none")
-    return b"%d" % round(seconds * _MICRO)
+    if not 0 < seconds < _MAX_TIME_SECONDS:
+        raise InvalidInputError(f"its time {seconds!r} is not a time in seconds")
+    return b"%d" % round(seconds * _MICROSECONDS)
 
 
 SOURCES: Mapping[Source, tuple[Callable[[Reader], Iterator[ExportedSession]], str]] = {

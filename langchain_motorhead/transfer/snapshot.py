@@ -1,4 +1,4 @@
-"""A session as it is moved, and the Redis commands that read one and put one in place, as data."""
+"""Exported sessions, and the Redis commands that read and restore one, as data."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from langchain_motorhead.storage.operation import Command, Operation, Value
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 PAGE = 500
-"""Messages that are read, written and staged at once."""
+"""How many messages are read, written or staged at once."""
 
-# What of the state is not moved as it is: the identity of the session, what is known of its index, where it is listed.
-_LEFT = frozenset({"epoch", "indexed", "generation", "owned", "until", "groups"})
+# Fields that are not exported: the session's identity, the state of its index, and its registries.
+_NOT_EXPORTED = frozenset({"epoch", "indexed", "generation", "owned", "until", "groups"})
 
 
 @dataclass(slots=True)
 class ExportedSession:
-    """A session as it was at one instant.
+    """A session as it was at one moment.
 
     Attributes:
         session_id: Its id.
-        state: Fields of its state as stored, but for the epoch and what is known of an index.
-        count: Messages in its list.
-        pages: Those messages as stored, oldest first, `PAGE` at a time. Can be read once.
+        state: Fields of its state as stored, without the epoch and the state of its index.
+        count: How many messages its list has.
+        pages: Those messages as stored, oldest first, in pages of `PAGE`. They can be read once.
         ttl: Milliseconds until it expires, or 0.
         groups: Names of the groups that list it.
-        grouped: Whether it is listed in groups alone.
-        left: Messages at most, of those that were summarized, that recall finds and that are not moved.
+        grouped: Whether only groups list it.
+        left: Largest number of summarized messages that recall can find here, but that are not exported.
     """
 
     session_id: str
@@ -47,24 +47,24 @@ class ExportedSession:
 
     @property
     def user_id(self) -> str | None:
-        """Whose session it is, if known."""
+        """The user of the session, or None."""
         user = self.state.get("user")
         return None if user is None else from_member(user)
 
 
 class Head(NamedTuple):
-    """What a snapshot begins with.
+    """The first part of an exported session.
 
     Attributes:
-        epoch: Of the session.
-        first: Sequence number of the list's first message.
-        state: Fields that are moved.
+        epoch: Epoch of the session.
+        first: Sequence number of the first message in its list.
+        state: The fields to export.
         ttl: Milliseconds until it expires, or 0.
-        length: Messages in its list.
+        length: How many messages its list has.
         records: The first of them, as stored.
         groups: Names of the groups that list it.
-        grouped: Whether it is listed in groups alone.
-        left: Messages at most, of those that were summarized, that recall finds.
+        grouped: Whether only groups list it.
+        left: Largest number of summarized messages that recall can find.
     """
 
     epoch: bytes
@@ -79,7 +79,7 @@ class Head(NamedTuple):
 
 
 class RestoreOutcome(Enum):
-    """What came of putting a session in place."""
+    """The outcome of restoring a session."""
 
     THERE = 0
     DONE = 1
@@ -89,7 +89,7 @@ class RestoreOutcome(Enum):
 
 
 class Fingerprint:
-    """A digest of what is imported, by which it is known again when it is in place."""
+    """A digest of an imported session, by which a repeated import recognizes it."""
 
     def __init__(self, session_id: bytes, state: dict[str, bytes]) -> None:
         self._digest = blake2b(digest_size=4)
@@ -98,7 +98,7 @@ class Fingerprint:
             self.add([name.encode(), value])
 
     def add(self, values: Sequence[bytes]) -> None:
-        """Take in values, each told from the next by its length."""
+        """Add values to the digest, each with its length."""
         for value in values:
             self._digest.update(len(value).to_bytes(8, "big"))
             self._digest.update(value)
@@ -110,7 +110,7 @@ class Fingerprint:
 
 
 def read_head(keys: SessionKeys) -> Operation[Head | None]:
-    """Read a session with the first of its messages, or None where there is none. Atomic."""
+    """Read a session and the first of its messages, or None if it does not exist. Atomic."""
 
     def read(replies: list[Any]) -> Head | None:
         flat, life, count, records = replies[0]
@@ -120,13 +120,13 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             listed = fields.get("groups", b"").decode().split()
             groups = tuple(from_quoted(key.removeprefix(prefix)) for key in listed if key.startswith(prefix))
         except ValueError as error:
-            raise StoreError(f"{keys.state} holds what is not of this package") from error
+            raise StoreError(f"the key {keys.state} holds data that this package did not write") from error
         if (epoch := fields.get("epoch")) is None:
             return None
         return Head(
             epoch=epoch,
             first=first,
-            state={name: value for name, value in fields.items() if name not in _LEFT},
+            state={name: value for name, value in fields.items() if name not in _NOT_EXPORTED},
             ttl=max(0, life),
             length=count,
             records=[to_bytes(each) for each in records],
@@ -140,7 +140,7 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
 
 
 def listing_keys(keys: SessionKeys, snapshot: ExportedSession, *, one_slot: bool) -> SessionKeys:
-    """Give the keys of a session with those of its groups among the registries."""
+    """Return the keys of a session, with the registries of its groups."""
     return dataclasses.replace(
         keys, registries=(*keys.registries, *_group_keys(keys.namespace, snapshot, one_slot=one_slot))
     )
@@ -148,18 +148,18 @@ def listing_keys(keys: SessionKeys, snapshot: ExportedSession, *, one_slot: bool
 
 def _group_keys(namespace: str, snapshot: ExportedSession, *, one_slot: bool) -> list[str]:
     found = [group_key(namespace, group) for group in dict.fromkeys(snapshot.groups)]
-    # In a cluster no script could keep that one.
+    # In a cluster, no script could maintain the last one.
     return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
 
 
 def stage(keys: SessionKeys, token: str, records: Sequence[bytes]) -> Operation[None]:
-    """Put messages where a session that is put in place takes them from. They go by themselves if it never is."""
+    """Store messages for a restore that follows. They expire if it does not."""
     command = Command(SCRIPTS["restore_stage"], (_staged(keys, token),), tuple(records))
     return Operation((command,), lambda _: None)
 
 
 def unstage(keys: SessionKeys, token: str) -> Operation[None]:
-    """Drop messages that were staged for nothing."""
+    """Delete staged messages."""
     return Operation((Command("UNLINK", (_staged(keys, token),)),), lambda _: None)
 
 
@@ -174,17 +174,17 @@ def restore(
     owner: SessionKeys,
     one_slot: bool,
 ) -> Operation[RestoreOutcome]:
-    """Put a session in place: all of it, or nothing.
+    """Store a session completely or not at all.
 
     Args:
-        keys: Keys of the session, with its user; from `listing_keys`.
-        snapshot: What it is to be.
-        records: Its messages; None where they were staged.
-        token: Token that they were staged with.
-        digest: Fingerprint of what is imported, with which the session's epoch begins.
-        replace: Whether to replace a session that is there.
-        owner: Keys of the session that is there, with the user that it has.
-        one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
+        keys: Keys of the session with its user, from `listing_keys`.
+        snapshot: The session.
+        records: Its messages, or None if they are staged.
+        token: Token with which they were staged.
+        digest: Fingerprint of the import, with which the session's epoch begins.
+        replace: Whether to replace an existing session.
+        owner: Keys of the existing session, with its user.
+        one_slot: Whether one script may write the session and the registries, which is impossible in a cluster.
     """
     active = int(snapshot.state["updated"])
     fields: list[Value] = [part for name, value in snapshot.state.items() for part in (name.encode(), value)]
@@ -204,7 +204,14 @@ def restore(
 
 
 def list_restored(keys: SessionKeys, active: int, owner: SessionKeys, *, new: bool) -> Operation[None]:
-    """List a session that was put in place, where one script cannot do so at once; an older one only if it is not."""
+    """List a restored session in a second step, as a cluster requires.
+
+    Args:
+        keys: Keys of the session.
+        active: Time of its last activity in microseconds since 1970.
+        owner: Keys of the session that it replaced, with its user.
+        new: Whether it was restored just now. If not, a newer time of activity is kept.
+    """
     how: tuple[Value, ...] = () if new else ("NX",)
     commands = [Command("ZADD", (registry,), (*how, active, keys.member)) for registry in keys.registries]
     commands += [
@@ -214,7 +221,7 @@ def list_restored(keys: SessionKeys, active: int, owner: SessionKeys, *, new: bo
 
 
 def to_bytes(value: Any) -> bytes:
-    """Give a reply as bytes, also where a client has decoded it."""
+    """Return a reply as bytes, even if the client has decoded it."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 

@@ -101,7 +101,7 @@ def test_what_an_export_leaves_is_told(run: Run, make: MakeMotorhead, namespace:
     folded = motorhead.session("a").load().summarized
     code, _, err = run("export", "--namespace", namespace)
     assert code == 0
-    assert err.startswith(f"up to {folded} messages that were summarized can be searched here, and not after an import")
+    assert err.startswith(f"up to {folded} summarized messages can be searched here, but not after an import")
 
 
 def test_errors_are_a_line(run: Run, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from langchain_motorhead.cli.main import main
 from langchain_motorhead.demo.audit import ModelCall, balance, committed, total
 from langchain_motorhead.demo.dialogues import in_a_row, load_dialogues, turns
 from langchain_motorhead.demo.plot import draw
-from langchain_motorhead.demo.replay import Settings, Sight
+from langchain_motorhead.demo.replay import ReplaySettings, Sight
 from langchain_motorhead.demo.run import play
 from langchain_motorhead.redis_io.embedded import acquire
 from langchain_motorhead.sessions import compaction_operations as operations
@@ -263,7 +263,7 @@ def test_demo_finds_out_a_faulty_memory(
         return commit(*args, dropped=dropped + more, **options)
 
     monkeypatch.setattr(operations, "commit_summary", faulty)
-    assert not play(Settings(), 2, None)
+    assert not play(ReplaySettings(), 2, None)
     assert found in capsys.readouterr().out
 
 

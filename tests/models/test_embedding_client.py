@@ -131,14 +131,14 @@ async def test_calls_give_a_vector_for_each_text(embed: Both) -> None:
 async def test_other_answers_than_vectors(embed: Both, answer: Any) -> None:
     """What is not one vector of finite numbers for each text, all of one length, is the model's failure."""
     model = embed.kind(answer if answer is not None else ...)
-    with pytest.raises(EmbeddingError, match=r"^the embedding model gave "):
+    with pytest.raises(EmbeddingError, match=r"^the embedding model returned "):
         await embed(model, "a", "b")
 
 
 @pytest.mark.parametrize("answer", [[[]], [[math.nan]], [["a"]], [7.0]], ids=repr)
 async def test_other_answers_than_a_vector_of_a_query(embed: Both, answer: Any) -> None:
     """The vector of a query has to be one as well."""
-    with pytest.raises(EmbeddingError, match=r"^the embedding model gave "):
+    with pytest.raises(EmbeddingError, match=r"^the embedding model returned "):
         await embed(embed.kind(answer), "a", query=True)
 
 
@@ -176,10 +176,10 @@ async def test_a_call_has_its_time(embed: Both) -> None:
 
 async def test_heartbeats(embed: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a call takes, a sign of life is given again and again, and none for a short one."""
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.01)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.01)
     await embed(embed.kind(seconds=0.2), "a")
     assert 3 <= embed.beats <= 21
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 3.0)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 3.0)
     embed.beats = 0
     await embed(embed.kind(), "a")
     assert embed.beats == 0
@@ -243,7 +243,7 @@ def test_a_name_that_cannot_be_made(named: str, monkeypatch: pytest.MonkeyPatch)
     """A name that is none, or whose package or key is missing, is refused with the reason and what to give instead."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(
-        InvalidInputError, match=r"cannot be made into an embedding model .*give the model itself"
+        InvalidInputError, match=r"cannot be used as an embedding model .*give the model itself"
     ) as caught:
         resolve_embeddings(named)
     assert repr(named) in str(caught.value)

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from langchain_motorhead import EmbeddingError, InvalidInputError, Motorhead, MotorheadError, Window
 from langchain_motorhead.backends.http.transport import Address
-from langchain_motorhead.models.redaction import concealed
+from langchain_motorhead.models.redaction import redact
 from langchain_motorhead.server.json_logs import JSONLines
 from langchain_motorhead.server.settings import Settings
 from support.factory import MakeMotorhead
@@ -116,11 +116,11 @@ def test_credentials_in_reprs() -> None:
 )  # fmt: skip
 def test_what_looks_like_a_credential(text: str) -> None:
     """Keys of the usual makes are taken out of what an error says, and the rest of it stays."""
-    told = concealed(text)
+    told = redact(text)
     assert "***" in told
     for secret in ("secret-of-mine", "abcdefgh1234", "hush-hush"):
         assert secret not in told
-    assert concealed("Error code: 429 - too many tokens") == "Error code: 429 - too many tokens"
+    assert redact("Error code: 429 - too many tokens") == "Error code: 429 - too many tokens"
 
 
 def test_an_embedding_models_key(make: MakeMotorhead) -> None:

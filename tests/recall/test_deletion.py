@@ -15,7 +15,7 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead
 from langchain_motorhead.recall import search_operations
-from langchain_motorhead.search_index.queries import DISTANCE, Answer, Match
+from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply
 from langchain_motorhead.storage.keys import session_keys
 from support.embeddings import Gate, Scripted
 from support.factory import MakeMotorhead
@@ -198,7 +198,7 @@ def test_documents_that_expire_while_they_are_searched(reply: Any) -> None:
     """What is in the index still, but expired, so that the module gives no fields of it, is passed over."""
     nothing = [None] * 4
     found, _ = search_operations.search("n", [("query",)], DISTANCE).read([nothing, reply, nothing])
-    assert found == [Answer([Match("there", 0.5, {"name": "Bob"})], 2)]
+    assert found == [SearchReply([Match("there", 0.5, {"name": "Bob"})], 2)]
 
 
 def test_a_session_that_gets_a_ttl_later_leaves_nothing(

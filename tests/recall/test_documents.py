@@ -21,7 +21,15 @@ from langchain_core.messages import (
 
 from langchain_motorhead import InvalidInputError, Recall
 from langchain_motorhead.messages.text import message_text
-from langchain_motorhead.recall.documents import CONTEXT, DocumentDraft, Utterance, embedded, entries, read_said, said
+from langchain_motorhead.recall.documents import (
+    CONTEXT,
+    DocumentDraft,
+    Utterance,
+    embedded,
+    stored_utterance,
+    to_drafts,
+    to_utterance,
+)
 from langchain_motorhead.recall.terms import terms
 
 RECALL = Recall()
@@ -39,7 +47,7 @@ def count(messages: Sequence[BaseMessage]) -> int:
 
 def made(messages: Sequence[BaseMessage | None], start: int = 0, recall: Recall = RECALL) -> list[list[DocumentDraft]]:
     """Make the documents of messages that nothing was said before."""
-    return entries(messages, start, [], recall, count)
+    return to_drafts(messages, start, [], recall, count)
 
 
 def whole(pieces: Sequence[DocumentDraft]) -> str:
@@ -104,7 +112,7 @@ def test_good_options(options: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_what_is_said(message: BaseMessage, expected: Utterance) -> None:
     """Of a message its text is indexed, and who said it, by a name of their own if they have one."""
-    assert said(message, RECALL) == expected
+    assert to_utterance(message, RECALL) == expected
 
 
 @pytest.mark.parametrize(
@@ -125,7 +133,7 @@ def test_what_is_said(message: BaseMessage, expected: Utterance) -> None:
 )
 def test_what_is_not_indexed(message: BaseMessage | None) -> None:
     """A message without a text, one that nobody said, and one that cannot be read are not indexed."""
-    assert said(message, RECALL) is None
+    assert to_utterance(message, RECALL) is None
     assert made([message]) == [[]]
 
 
@@ -141,9 +149,9 @@ def test_roles_choose_what_is_indexed() -> None:
     ]
     for message in messages:
         only = Recall(roles=(message.type,))
-        found = [said(other, only) for other in messages]
+        found = [to_utterance(other, only) for other in messages]
         assert [each.text for each in found if each is not None] == [message.content]
-    told = [said(message, Recall(roles=("system", "tool", "function"))) for message in messages]
+    told = [to_utterance(message, Recall(roles=("system", "tool", "function"))) for message in messages]
     assert [each.label for each in told if each is not None] == ["System", "look", "f"]
 
 
@@ -153,7 +161,7 @@ def test_roles_choose_what_is_indexed() -> None:
 def test_a_document_says_what_its_message_says(message: BaseMessage) -> None:
     """What is read back of a document is what the message said."""
     ((entry,),) = made([message])
-    assert read_said(entry.name or "", entry.role, entry.text) == said(message, RECALL)
+    assert stored_utterance(entry.name or "", entry.role, entry.text) == to_utterance(message, RECALL)
 
 
 def test_a_document() -> None:
@@ -198,8 +206,8 @@ def test_context_from_before_the_first() -> None:
     messages = [HumanMessage("a"), AIMessage("b", name="Bot"), HumanMessage("c"), AIMessage("d")]
     everything = made(messages)
     for at in range(1, 4):
-        before = [each for message in messages[:at] if (each := said(message, RECALL)) is not None]
-        assert entries(messages[at:], at, before, RECALL, count) == everything[at:]
+        before = [each for message in messages[:at] if (each := to_utterance(message, RECALL)) is not None]
+        assert to_drafts(messages[at:], at, before, RECALL, count) == everything[at:]
 
 
 def test_context_gives_way() -> None:
@@ -251,7 +259,7 @@ def test_short_messages_are_not_counted() -> None:
         raise AssertionError
 
     short = [HumanMessage("x" * 240), AIMessage("y")]
-    assert [len(one) for one in entries(short, 0, [], RECALL, never)] == [1, 1]
+    assert [len(one) for one in to_drafts(short, 0, [], RECALL, never)] == [1, 1]
 
 
 @settings(deadline=None)
@@ -262,7 +270,7 @@ def test_any_messages(messages: list[BaseMessage | None], start: int, most: int)
     documents = made(messages, start, recall)
     assert len(documents) == len(messages)
     for seq, (message, pieces) in enumerate(zip(messages, documents, strict=True), start):
-        this = said(message, recall)
+        this = to_utterance(message, recall)
         assert whole(pieces) == (this.text if this else "")
         assert [(p.seq, p.piece, p.pieces) for p in pieces] == [(seq, at, len(pieces)) for at in range(len(pieces))]
         for piece in pieces:

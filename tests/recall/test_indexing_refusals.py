@@ -152,7 +152,7 @@ def test_without_a_search_module_documents_are_stored(caplog: pytest.LogCaptureF
     assert [list(stored(requests[at])) for at in (5, 11)] == [["0"], ["1"]]
     assert all("vector" in fields for at in (5, 11) for fields in stored(requests[at]).values())
     assert (done, indexer.ready, indexer.unsearchable) == (True, False, True)
-    assert caplog.text.count("cannot be found yet") == 1
+    assert caplog.text.count("cannot be searched yet") == 1
 
 
 def test_a_search_module_that_came_later_is_used() -> None:

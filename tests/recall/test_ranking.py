@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_motorhead.recall.ranking import MEANING, SPEAKER, SPREAD, Place, fuse
+from langchain_motorhead.recall.ranking import MEANING, SPEAKER, SPREAD, MessageRef, fuse
 
 WORDS = 1 - MEANING
 MOST = 1 + SPEAKER
@@ -38,7 +38,7 @@ def test_nothing_found() -> None:
         ({("s", 1): 0.2}, {("s", 1): 0.0}, MEANING),
     ],
 )
-def test_a_single_hit(near: Mapping[Place, float], worded: Mapping[Place, float], score: float) -> None:
+def test_a_single_hit(near: Mapping[MessageRef, float], worded: Mapping[MessageRef, float], score: float) -> None:
     """A hit alone is the best of its side, whatever its similarity or score."""
     assert fuse(near, worded, {}, []) == {("s", 1): pytest.approx(score / MOST)}
 
@@ -136,9 +136,9 @@ def test_ties_are_broken_the_same_way_each_time() -> None:
     st.randoms(use_true_random=False),
 )
 def test_any_search_is_ranked(
-    near: dict[Place, float],
-    worded: dict[Place, float],
-    names: dict[Place, str],
+    near: dict[MessageRef, float],
+    worded: dict[MessageRef, float],
+    names: dict[MessageRef, str],
     query: list[str],
     chance: random.Random,
 ) -> None:
@@ -148,7 +148,7 @@ def test_any_search_is_ranked(
     scores = list(ranked.values())
     assert scores == sorted(scores, reverse=True)
     assert all(0.0 <= score <= 1.0 and math.isfinite(score) for score in scores)
-    shuffled: list[dict[Place, float]] = []
+    shuffled: list[dict[MessageRef, float]] = []
     for given_ in (near, worded):
         items = list(given_.items())
         chance.shuffle(items)

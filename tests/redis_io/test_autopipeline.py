@@ -11,7 +11,7 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import Motorhead, StoreError, StoreUnavailableError, WrongKeyTypeError
-from langchain_motorhead.redis_io.autopipeline import Pipelining
+from langchain_motorhead.redis_io.autopipeline import AutoPipeline
 from langchain_motorhead.redis_io.embedded import acquire
 from langchain_motorhead.storage.operation import Packed
 from support.factory import MakeMotorhead
@@ -43,7 +43,7 @@ def command(at: int, size: int = 0) -> list[Packed]:
     return [("A", at), ("B", at, b"x" * size)]
 
 
-async def start(pipelining: Pipelining, server: Server, *numbers: int) -> list[asyncio.Task[list[Any]]]:
+async def start(pipelining: AutoPipeline, server: Server, *numbers: int) -> list[asyncio.Task[list[Any]]]:
     """Ask for operations in one turn of the loop, and let it go on."""
     tasks = [asyncio.ensure_future(pipelining.send(command(at), server)) for at in numbers]
     for _ in range(3):
@@ -53,7 +53,7 @@ async def start(pipelining: Pipelining, server: Server, *numbers: int) -> list[a
 
 async def test_what_is_asked_for_in_one_turn_goes_together() -> None:
     """The first, alone, goes at once; the others of a turn together, each with its own replies."""
-    pipelining, server = Pipelining(), Server()
+    pipelining, server = AutoPipeline(), Server()
     tasks = await start(pipelining, server, 0)
     tasks += await start(pipelining, server, 1, 2, 3)
     tasks += await start(pipelining, server, 4)
@@ -67,7 +67,7 @@ async def test_what_is_asked_for_in_one_turn_goes_together() -> None:
 
 async def test_bounds() -> None:
     """No more than so many commands go together, and what is large goes by itself, at once."""
-    pipelining, server = Pipelining(), Server()
+    pipelining, server = AutoPipeline(), Server()
     tasks = await start(pipelining, server, *range(21))
     assert [len(batch) for batch in server.sent] == [2, 16, 16, 8]
     large = asyncio.ensure_future(pipelining.send(command(9, 1 << 19), server))
@@ -80,7 +80,7 @@ async def test_bounds() -> None:
 
 async def test_who_is_cancelled_leaves_the_others() -> None:
     """Before it was sent, while it is, or as the one that was alone."""
-    pipelining, server = Pipelining(), Server()
+    pipelining, server = AutoPipeline(), Server()
     first, *_ = await start(pipelining, server, 0)
     unsent = asyncio.ensure_future(pipelining.send(command(1), server))
     await asyncio.sleep(0)
@@ -101,7 +101,7 @@ async def test_who_is_cancelled_leaves_the_others() -> None:
 @pytest.mark.parametrize("error", [ConnectionError("lost"), asyncio.CancelledError()])
 async def test_a_lost_connection_is_told_to_each(error: BaseException) -> None:
     """Nobody waits for ever, and the next goes out again."""
-    pipelining, server = Pipelining(), Server()
+    pipelining, server = AutoPipeline(), Server()
     tasks = await start(pipelining, server, 0)
     tasks += await start(pipelining, server, 1, 2)
     server.error = error
@@ -114,7 +114,7 @@ async def test_a_lost_connection_is_told_to_each(error: BaseException) -> None:
 
 def test_loops_are_apart() -> None:
     """A loop that ends in the middle of something keeps no other from sending."""
-    pipelining = Pipelining()
+    pipelining = AutoPipeline()
 
     async def stuck() -> None:
         server = Server()

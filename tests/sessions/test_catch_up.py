@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window
-from langchain_motorhead.messages.ids import MARK, derived_id, fingerprints, origin_epochs
+from langchain_motorhead.messages.ids import FINGERPRINT_CHARS, derived_id, fingerprints, origin_epochs
 from langchain_motorhead.redis_io.embedded import acquire
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
@@ -39,9 +39,9 @@ def names(count: int, start: int = 0) -> list[str]:
 def test_marks_are_of_one_length(ids: list[str | None]) -> None:
     """Each id has a mark of eleven characters, any string has one, and none is spaces."""
     found = fingerprints(ids)
-    assert len(found) == (MARK * len(ids) if any(ids) else 0)
+    assert len(found) == (FINGERPRINT_CHARS * len(ids) if any(ids) else 0)
     for at, id_ in enumerate(ids if found else []):
-        assert (found[at * MARK : (at + 1) * MARK] == " " * MARK) == (not id_)
+        assert (found[at * FINGERPRINT_CHARS : (at + 1) * FINGERPRINT_CHARS] == " " * FINGERPRINT_CHARS) == (not id_)
 
 
 def test_origins_are_epochs() -> None:
@@ -115,7 +115,7 @@ def test_what_is_remembered_is_bounded(make: MakeMotorhead, client: redis.Redis)
         session.append(with_ids(1, at))
     kept = client.hget(session._keys.state, "ids")
     assert isinstance(kept, bytes)
-    assert len(kept) == 128 * MARK
+    assert len(kept) == 128 * FINGERPRINT_CHARS
     session.append(with_ids(600)[-128:])
     assert session.load().total == 600
 

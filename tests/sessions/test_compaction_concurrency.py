@@ -93,7 +93,7 @@ def test_a_long_summary_keeps_its_lease(
     make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A summary that takes longer than the lease is not paid for twice, since the lease is renewed meanwhile."""
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.05)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.05)
     ledger = Ledger()
     one, other = (make(llm=ledger, window=SMALL, compaction="manual") for _ in range(2))
     lease, full = one.session("s")._keys.lease, compaction_module.LEASE

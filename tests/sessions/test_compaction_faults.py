@@ -157,7 +157,7 @@ async def test_a_summarizer_that_stops_iterating(amake: MakeMotorhead) -> None:
 
 def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """A summary that was paid for is committed though its lease could not be renewed."""
-    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.05)
+    monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.05)
     session = make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
     store = session._backend.engine.driver.store

@@ -33,13 +33,15 @@ def test_an_export_that_was_cut_off_is_told(pair: tuple[Motorhead, Motorhead]) -
     for name in "abc":
         source.session(name).append(HumanMessage("hi"))
     lines = [first_line(), *export_lines(source), last_line(3)]
-    assert import_lines(target, lines[:-1]).told == [
-        "the end of the export is missing: what came was cut off. Export again"
+    assert import_lines(target, lines[:-1]).details == [
+        "the last line of the export is missing, so the file is incomplete. Export again"
     ]
     assert import_lines(target, [*lines[:-1], *lines]).problems == 1
-    assert import_lines(target, [*lines[:2], *lines[3:]]).told == ["of the 3 sessions of the export, 2 are here"]
+    assert import_lines(target, [*lines[:2], *lines[3:]]).details == [
+        "the export has 3 sessions, but only 2 were found"
+    ]
     again = import_lines(target, lines + lines)
-    assert (again.before, again.told) == (6, [])
+    assert (again.before, again.details) == (6, [])
 
 
 def test_ids_of_a_file_by_hand_are_known_again(pair: tuple[Motorhead, Motorhead]) -> None:
@@ -76,8 +78,8 @@ def test_a_list_that_others_shorten(
         (b"no JSON", "not JSON"),
         (b"[]", "not a JSON object"),
         (b"{}", "no list of messages"),
-        (b'{"messages":[]}', "no id"),
-        (b'{"session":"","messages":[]}', "no id"),
+        (b'{"messages":[]}', "no session id"),
+        (b'{"session":"","messages":[]}', "no session id"),
         (b'{"session":"x","messages":[1]}', "message"),
         (b'{"session":"x","messages":[{"$base64":"%"}]}', "base64"),
         (b'{"session":"x","messages":[],"rest":{"epoch":"1"}}', "unknown"),
@@ -93,7 +95,7 @@ def test_a_list_that_others_shorten(
         (b'{"session":"x","messages":[],"count":true}', "count"),
         (b'{"session":"x","messages":[],"count":2}', "0 of its 2"),
         (b'{"session":"x","messages":[{},{}],"count":1}', "more messages"),
-        (b'{"session":"x","from":500,"messages":[{}]}', "beginning"),
+        (b'{"session":"x","from":500,"messages":[{}]}', "first line"),
     ],
 )
 def test_broken_lines_are_told(pair: tuple[Motorhead, Motorhead], line: bytes, why: str) -> None:
@@ -102,7 +104,7 @@ def test_broken_lines_are_told(pair: tuple[Motorhead, Motorhead], line: bytes, w
     around = [b'{"session":"a","messages":[{"role":"q","content":"1"}]}', b'{"session":"b","messages":[]}']
     tally = import_lines(target, [around[0], line, b"\n", around[1]])
     assert (tally.imported, tally.problems) == (2, 1)
-    assert why in tally.told[0]
+    assert why in tally.details[0]
     assert set(target.sessions()) == {"a", "b"}
 
 

@@ -119,7 +119,7 @@ def test_langchain_community(foreign: redis.Redis, motorhead: Motorhead) -> None
         history.add_messages(ALL)
     foreign.lpush("message_store:long", *(json.dumps(message_to_dict(HumanMessage(f"m{at}"))) for at in range(1_201)))
     tally = bring(Source.LANGCHAIN_COMMUNITY, foreign, motorhead)
-    assert (tally.imported, tally.messages, tally.told) == (2, len(ALL) + 1_201, [])
+    assert (tally.imported, tally.messages, tally.details) == (2, len(ALL) + 1_201, [])
     read = motorhead.session("a").load().messages
     assert [message.model_dump(exclude={"id"}) for message in read] == [each.model_dump(exclude={"id"}) for each in ALL]
     assert [message.id for message in read][1:4] == ["h1", "a1", "t1"]
@@ -152,7 +152,7 @@ def test_another_prefix_and_hostile_ids(foreign: redis.Redis, motorhead: Motorhe
         foreign.lpush(f"my[app]*:{session_id}", json.dumps(message_to_dict(HumanMessage(session_id))))
     foreign.lpush("mya:other", json.dumps(message_to_dict(HumanMessage("no"))))
     tally = bring(Source.LANGCHAIN_COMMUNITY, foreign, motorhead, "my[app]*:")
-    assert (tally.imported, tally.told) == (len(HOSTILE), [])
+    assert (tally.imported, tally.details) == (len(HOSTILE), [])
     for session_id in HOSTILE:
         assert contents(motorhead.session(session_id).load().messages) == [session_id]
 

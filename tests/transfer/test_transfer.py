@@ -64,7 +64,7 @@ def test_round_trip_is_exact(
             session.append(numbered(20))
             session.compact()
     tally = moved(source, target)
-    assert (tally.imported, tally.problems, tally.told) == (len(sessions), 0, [])
+    assert (tally.imported, tally.problems, tally.details) == (len(sessions), 0, [])
     for session_id, (user, _, _) in sessions.items():
         assert stored(client, target, session_id) == stored(client, source, session_id)
         if user is not None:
@@ -295,7 +295,7 @@ def test_cluster(cluster_url: str, namespace: str) -> None:
         in_group(source, "in group", "g")
         target.session("s0", "eve").append(numbered(1))
         tally = moved(source, target, existing=Existing.REPLACE)
-        assert (tally.imported, tally.told) == (8, [])
+        assert (tally.imported, tally.details) == (8, [])
         assert target.sessions("bob") == source.sessions("bob")
         assert target.sessions() == source.sessions()
         assert target.sessions("eve") == []
