@@ -40,8 +40,8 @@ def chat_model(name: str, option: str) -> BaseChatModel:
         model: BaseChatModel = build(name) if build is not None else _openai("ChatOpenAI", name)
     except Exception as error:
         raise InvalidInputError(
-            f"{option}={name!r} cannot be made into a chat model ({_one_line(error)}). Name it as init_chat_model "
-            'takes it, such as "openai:gpt-4o-mini", with its package installed and its key set; or give the model '
+            f"{option}={name!r} cannot be used as a chat model ({_one_line(error)}). Give a name that init_chat_model "
+            'accepts, such as "openai:gpt-4o-mini", with its package installed and its key set, or give the model '
             "itself"
         ) from error
     return model
@@ -66,9 +66,9 @@ def embedding_model(name: str) -> Embeddings:
         )
     except Exception as error:
         raise InvalidInputError(
-            f"embeddings={name!r} cannot be made into an embedding model ({_one_line(error)}). Name it as "
-            'init_embeddings takes it, such as "openai:text-embedding-3-small", with its package installed and its '
-            "key set; or give the model itself"
+            f"embeddings={name!r} cannot be used as an embedding model ({_one_line(error)}). Give a name that "
+            'init_embeddings accepts, such as "openai:text-embedding-3-small", with its package installed and its '
+            "key set, or give the model itself"
         ) from error
     return model
 

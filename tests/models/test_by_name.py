@@ -57,7 +57,7 @@ def test_a_missing_package_is_named(name: str) -> None:
     missing = ("langchain", "langchain_classic", "langchain_openai")
     chat, embeddings = without(*missing, code=REFUSED.format(name=name)).splitlines()
     for error, option in ((chat, "llm"), (embeddings, "embeddings")):
-        assert error.startswith(f"{option}={name!r} cannot be made")
+        assert error.startswith(f"{option}={name!r} cannot be used")
         assert '"langchain-motorhead[openai]"' in error
         assert '"langgraph"' in error
 
