@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -11,11 +11,13 @@ from pydantic_core import core_schema
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from langchain_motorhead.server.errors import error_messages
 from langchain_motorhead.server.schemas.answers import ErrorAnswer
 from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID, EXAMPLE_USER_ID, Id
 
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 Method = Literal["GET", "POST", "DELETE"]
 Tag = Literal["Motorhead API", "Extensions", "Operations"]
 
@@ -81,7 +83,7 @@ class ApiRoute(Route):
         self,
         method: Method,
         path: str,
-        endpoint: Callable[[Request], Awaitable[Response]],
+        endpoint: Endpoint,
         *,
         tag: Tag,
         answer: Any,
@@ -91,10 +93,20 @@ class ApiRoute(Route):
         needs_key: bool = True,
     ) -> None:
         super().__init__(path, endpoint, methods=[method])
+        # Instead of Starlette's wrapper, which handles exceptions once more before its middleware does.
+        self.app = _asgi(endpoint)
         self.method = method.lower()
         self.tag, self.answer, self.query, self.body = tag, answer, query, body
         self.errors = sorted((*_EVERYWHERE, *errors))
         self.needs_key = needs_key
+
+
+def _asgi(endpoint: Endpoint) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return app
 
 
 def build_document(routes: Iterable[ApiRoute], *, version: str, with_keys: bool) -> dict[str, Any]:

@@ -96,9 +96,8 @@ async def retrieve(request: Request) -> Response:
 _MEMORY = "/sessions/{session_id}/memory"
 _RETRIEVAL = "/sessions/{session_id}/retrieval"
 
+# Starlette tries them in order, so the most frequent ones stand first.
 ROUTES = (
-    ApiRoute("GET", "/", now, tag="Motorhead API", answer=answers.Now, needs_key=False),
-    ApiRoute("GET", "/sessions", list_sessions, tag="Motorhead API", query=requests.ListQuery, answer=list[str]),
     ApiRoute(
         "GET", _MEMORY, get_memory, tag="Motorhead API", query=requests.MemoryQuery, answer=answers.SessionMemory
     ),
@@ -111,4 +110,6 @@ ROUTES = (
         "POST", _RETRIEVAL, retrieve, tag="Motorhead API",
         query=requests.UserQuery, body=requests.RetrievalBody, answer=list[answers.Hit], errors=(413, 501, 502),
     ),
+    ApiRoute("GET", "/sessions", list_sessions, tag="Motorhead API", query=requests.ListQuery, answer=list[str]),
+    ApiRoute("GET", "/", now, tag="Motorhead API", answer=answers.Now, needs_key=False),
 )  # fmt: skip
