@@ -22,7 +22,7 @@ Method = Literal["GET", "POST", "DELETE"]
 Tag = Literal["Motorhead API", "Extensions", "Operations"]
 
 _TAGS: Mapping[Tag, str] = {
-    "Motorhead API": "The seven requests of the original Motorhead server, with the same answers.",
+    "Motorhead API": "The requests of the original Motorhead server, with the same answers.",
     "Extensions": "Requests that the original did not have.",
     "Operations": "For whoever runs the server. These requests need no API key. `GET /metrics` returns metrics in "
     "Prometheus' text format.",

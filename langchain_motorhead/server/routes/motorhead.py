@@ -1,4 +1,4 @@
-"""The seven routes of the original Motorhead server. Their answers are the original's, byte for byte where possible."""
+"""The routes of the original Motorhead server. Their answers are the original's, byte for byte where possible."""
 
 from __future__ import annotations
 

@@ -42,10 +42,8 @@ class DeleteQuery(GroupQuery):
 class MemoryQuery(UserQuery):
     """Query parameters of reading a session."""
 
-    limit: int | Omitted = Field(
+    limit: Annotated[int, Field(ge=1, le=limits.MAX_INTEGER)] | Omitted = Field(
         None,
-        ge=1,
-        le=limits.MAX_INTEGER,
         description="Number of messages to return. The default is the window size; the server's hard limit is the "
         "maximum.",
         examples=[12],
