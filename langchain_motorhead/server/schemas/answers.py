@@ -127,7 +127,9 @@ class SessionInfo(Counts):
     exists: bool
     user_id: str | None
     length: int = Field(description="Messages that are stored verbatim.")
-    indexed: int = Field(description="Sequence number of the first message that is not in the search index.")
+    indexed: int | None = Field(
+        description="Sequence number of the first message that is not in the search index; null until indexing begins."
+    )
     window: WindowSize
 
 
