@@ -1,6 +1,6 @@
-"""The command `serve`: reads settings from the environment and options, and runs uvicorn.
+"""The command `motorhead serve`: reads the settings, and runs the server with uvicorn.
 
-Typer reads the annotations of commands at run time, so they are not postponed.
+Typer reads the annotations at run time, so they are not postponed.
 """
 
 import sys
@@ -11,29 +11,30 @@ from typer.core import TyperCommand
 
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 
-# How long a thread that summarizes may keep the event loop waiting. Python's default is 5 ms.
-_SWITCH_SECONDS = 0.001
+# How long the thread that makes summaries may hold the interpreter lock while the event loop waits. Python's default
+# is 5 ms.
+_SWITCH_INTERVAL_SECONDS = 0.001
 
-_NO_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorhead[server]"'
+_MISSING_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorhead[server]"'
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Overrides MOTORHEAD_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. Overrides PORT.", min=0, max=65535)] = None,
 ) -> None:
-    """Serve Motorhead's REST API. Environment variables configure it."""
+    """Run the REST server, which speaks the original Motorhead's API. Environment variables configure it."""
     try:
         import uvicorn
 
         from langchain_motorhead.server import create_app
         from langchain_motorhead.server import json_logs as logs
     except ImportError as error:
-        raise MotorheadError(_NO_EXTRA.format(missing=error.name or "fastapi and uvicorn")) from None
+        raise MotorheadError(_MISSING_EXTRA.format(missing=error.name or "starlette and uvicorn")) from None
     settings = read_settings({name: value for name, value in (("host", host), ("port", port)) if value is not None})
     logs.set_up(settings.log_level)
     app = create_app(settings)
     _warn(settings)
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     uvicorn.run(
         app,
         host=settings.listen_on,
@@ -47,10 +48,10 @@ def serve(
 
 
 class Serve(TyperCommand):
-    """A command whose help lists the environment variables."""
+    """The command, with all environment variables in its help."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help."""
+        """Write the help text."""
         self.help = _help()
         super().format_help(ctx, formatter)
 
@@ -65,10 +66,13 @@ def _help() -> str:
 
 
 def read_settings(given: dict[str, Any]) -> Any:
-    """Return the settings from the environment, overridden by those given.
+    """Read the settings from the environment.
+
+    Args:
+        given: Settings that override the environment, by name.
 
     Raises:
-        InvalidInputError: A setting has an invalid value.
+        InvalidInputError: A setting cannot be used.
     """
     from pydantic import ValidationError
 
@@ -79,7 +83,7 @@ def read_settings(given: dict[str, Any]) -> Any:
     except ValidationError as error:
         # Without the values, which may be credentials.
         wrong = "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
-        raise InvalidInputError(f"invalid settings in the environment: {wrong}") from None
+        raise InvalidInputError(f"the settings cannot be used: {wrong}") from None
 
 
 def _warn(settings: Any) -> None:
@@ -87,7 +91,7 @@ def _warn(settings: Any) -> None:
 
     if not settings.api_keys and settings.listen_on not in ("127.0.0.1", "::1", "localhost"):
         logging.getLogger(__name__).warning(
-            "listening on %s without API keys: anyone who can connect can read and delete everything. "
-            "Set MOTORHEAD_API_KEYS",
+            "listening on %s without API keys: everyone who can reach the server can read and delete all sessions. Set "
+            "MOTORHEAD_API_KEYS",
             settings.listen_on,
         )

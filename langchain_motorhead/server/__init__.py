@@ -1,6 +1,6 @@
-"""Motorhead as a server: the original's REST wire, for any number of tenants. `create_app` makes the ASGI application.
+"""The REST server, which speaks the original Motorhead's API. `create_app` builds the ASGI application.
 
-Importing it loads neither FastAPI nor pydantic-settings, so that the command line can say what is missing.
+Importing this package loads neither Starlette nor pydantic-settings, so that the command line can name what is missing.
 """
 
 from __future__ import annotations

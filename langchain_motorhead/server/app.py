@@ -1,41 +1,39 @@
-"""The ASGI application: routes, errors, what surrounds them, and the end of it all.
-
-FastAPI describes the routes, and answers what none of them is for. A request that one is for does not pass through it.
-"""
+"""Builds the ASGI application: routes, error handlers, middleware, and what happens when the server stops."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import Route
 
 from langchain_motorhead import Motorhead
-from langchain_motorhead.server import docs_page as page
-from langchain_motorhead.server import errors
+from langchain_motorhead.server import docs_page, errors
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
-from langchain_motorhead.server.router import Direct
-from langchain_motorhead.server.routes import extensions as beside
-from langchain_motorhead.server.routes import health
-from langchain_motorhead.server.routes import motorhead as wire
+from langchain_motorhead.server.routes import extensions, health
+from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 
-_ABOUT = "Chat memory: a window of recent messages, a running summary, and a search of all that was said."
+_ROUTES: tuple[Route, ...] = (
+    *motorhead_routes.ROUTES,
+    *extensions.ROUTES,
+    *health.ROUTES,
+    health.METRICS_ROUTE,
+    *docs_page.ROUTES,
+)
 
 
 def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeMotorhead | None = None) -> Starlette:
-    """Make the application, for any ASGI server. No I/O is done until a request comes.
+    """Build the application for any ASGI server. It connects to Redis when the first request needs it.
 
     Args:
-        settings: By default those of the environment.
-        motorhead: What to serve, where the settings of Redis and of models are not to be used; it stays the caller's to
-            close. With API keys a function, which makes one of a namespace.
+        settings: Settings of the server. The default reads them from environment variables.
+        motorhead: The `Motorhead` to serve, instead of one built from the settings. The caller closes it. With API
+            keys, a function that returns the `Motorhead` of a namespace; the server closes those.
 
     Raises:
         InvalidInputError: A setting cannot be used.
@@ -49,30 +47,14 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         yield
         await tenants.close(settings.shutdown_timeout)
 
-    described = FastAPI(
-        title="Motorhead", summary=_ABOUT, version=_version(), redirect_slashes=False, docs_url=None, redoc_url=None,
-        exception_handlers=errors.HANDLERS, separate_input_output_schemas=False,
-    )  # fmt: skip
-    routers = (wire.router, beside.router, health.router)
-    for router in (*routers, page.router):
-        described.include_router(router)
-    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     app = Starlette(
-        routes=[Mount("/", described)],
-        middleware=[Middleware(RequestMiddleware, tenants=tenants, metrics=metrics), Middleware(Direct, routes=routes)],
+        routes=_ROUTES,
+        middleware=[Middleware(RequestMiddleware, tenants=tenants, metrics=metrics, routes=_ROUTES)],
+        exception_handlers=errors.HANDLERS,
         lifespan=lifespan,
     )
-    described.state = app.state  # of whatever it answers itself
+    app.router.redirect_slashes = False  # an unknown path is a 404
     app.state.settings = settings
     app.state.tenants = tenants
     app.state.metrics = metrics
     return app
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("langchain-motorhead")
-    except PackageNotFoundError:  # run from a checkout
-        return "0"

@@ -1,4 +1,4 @@
-"""Every error of a request as JSON with a stable code: the one place where ours are mapped to HTTP."""
+"""Maps exceptions to HTTP errors: JSON with a text for people and a stable code for programs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from langchain_motorhead import exceptions as ours
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.rest_protocol import CODES
 
 RETRY_AFTER = {"Retry-After": "1"}
+"""Header of a 503: seconds after which the client should try again."""
 
 
 class RequestError(Exception):
-    """A request cannot be served as it is.
+    """The request is wrong.
 
     Attributes:
-        status: HTTP status.
-        code: Stable, for programs.
-        headers: Of the answer.
+        status: HTTP status of the answer.
+        code: Stable code for programs.
+        headers: Headers of the answer.
     """
 
     status = 400
@@ -31,7 +34,7 @@ class RequestError(Exception):
 
 
 class UnauthorizedError(RequestError):
-    """It has no key, or a wrong one."""
+    """The API key is missing or unknown."""
 
     status = 401
     code = "unauthorized"
@@ -39,26 +42,26 @@ class UnauthorizedError(RequestError):
 
 
 class ForbiddenError(RequestError):
-    """It comes from a page of another site, in somebody's browser."""
+    """A browser sent the request for a page of another site."""
 
     status = 403
     code = "forbidden"
 
 
 class InvalidJSONError(RequestError):
-    """Its body is not JSON."""
+    """The body is not a JSON object."""
 
     code = "invalid_json"
 
 
 class InvalidIdError(RequestError):
-    """An id of it cannot be used."""
+    """An id is empty, too long, or not Unicode text."""
 
     code = "invalid_id"
 
 
 class TooLargeError(RequestError):
-    """It is larger than it may be."""
+    """The body has too many bytes."""
 
     status = 413
     code = "too_large"
@@ -66,14 +69,19 @@ class TooLargeError(RequestError):
 
 
 class TooManyMessagesError(RequestError):
-    """It has more messages than it may."""
+    """The request has too many messages."""
 
     status = 413
     code = "too_many_messages"
 
 
-# The first class that fits, so the more special ones come first.
-_MAPPED: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
+_REQUEST_ERRORS = (
+    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, TooLargeError,
+    TooManyMessagesError,
+)  # fmt: skip
+# Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses
+# stand before their bases.
+_PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
     (ours.InvalidMessageError, 400, None),
     (ours.InvalidInputError, 400, None),
     (ours.RecallNotConfiguredError, 400, "Long term memory is disabled"),
@@ -82,41 +90,65 @@ _MAPPED: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
     (ours.WrongKeyTypeError, 409, None),
     (ours.SearchUnavailableError, 501, "this Redis has no search module"),
     (ours.UnsupportedError, 501, None),
-    (ours.IndexMissingError, 503, "the index was dropped. It is made anew"),
+    (ours.IndexMissingError, 503, "the search index was dropped; the server creates it again"),
     (ours.StoreError, 503, None),
-    (ours.SummarizationError, 502, "the summarizer failed. No message was removed"),
-    (ours.EmbeddingError, 502, "the embedding model failed. No message was removed"),
+    (ours.SummarizationError, 502, "the summarizer failed; no message was removed"),
+    (ours.EmbeddingError, 502, "the embedding model failed; no message was removed"),
     (ours.EmbeddingMismatchError, 409, None),
 )
-_OF_HTTP = {404: "not_found", 405: "method_not_allowed"}
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+_INTERNAL_CODE, _INTERNAL_MESSAGE = "internal", "internal error"
 
 
-def answer(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Make the answer that tells an error."""
-    body = orjson.dumps({"error": _sayable(message), "code": code})
+def error_response(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Build the answer for an error."""
+    body = orjson.dumps({"error": without_surrogates(message), "code": code})
     return Response(body, status, headers, media_type="application/json")
 
 
 def to_response(error: Exception) -> Response:
-    """Make the answer for an error of ours, of the request or of the framework; another is a 500 that says nothing."""
+    """Build the answer for an exception. For an unexpected one it is a 500 that reveals nothing."""
     if isinstance(error, RequestError):
-        return answer(error.status, error.code, str(error), error.headers)
+        return error_response(error.status, error.code, str(error), error.headers)
     if isinstance(error, HTTPException):
-        return answer(error.status_code, _OF_HTTP.get(error.status_code, "http_error"), error.detail, error.headers)
-    for cls, status, message in _MAPPED:
+        code = _HTTP_CODES.get(error.status_code, "http_error")
+        return error_response(error.status_code, code, error.detail, error.headers)
+    for cls, status, message in _PACKAGE_ERRORS:
         if isinstance(error, cls):
-            return answer(status, CODES[cls], message or str(error), RETRY_AFTER if status == 503 else None)
-    return answer(500, "internal", "internal error")
+            return error_response(status, CODES[cls], message or str(error), RETRY_AFTER if status == 503 else None)
+    return error_response(500, _INTERNAL_CODE, _INTERNAL_MESSAGE)
 
 
-async def handle(_: Request, error: Exception) -> Response:
-    """Answer an error, as Starlette asks for it."""
-    return to_response(error)
+async def handle_error(request: Request, error: Exception) -> Response:
+    """Answer an exception that an endpoint raised. A 405 names every method of the path in its `Allow` header."""
+    response = to_response(error)
+    if response.status_code == 405:
+        response.headers["Allow"] = ", ".join(allowed_methods(request))
+    return response
 
 
-HANDLED = (RequestError, HTTPException, ours.MotorheadError)
-HANDLERS: dict[Any, Any] = dict.fromkeys(HANDLED, handle)
+HANDLERS: dict[Any, Any] = dict.fromkeys((RequestError, HTTPException, ours.MotorheadError), handle_error)
+"""Exception handlers for Starlette."""
 
 
-def _sayable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+def allowed_methods(request: Request) -> list[str]:
+    """Return the HTTP methods that the routes of the request's path answer, in alphabetical order."""
+    methods = set[str]()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods.update(route.methods or ())
+    return sorted(methods)
+
+
+def error_messages() -> dict[int, dict[str, str]]:
+    """Return every error the server can answer: HTTP status to code to an example of its message."""
+    messages: dict[int, dict[str, str]] = {500: {_INTERNAL_CODE: _INTERNAL_MESSAGE}}
+    for cls in _REQUEST_ERRORS:
+        messages.setdefault(cls.status, {})[cls.code] = _first_line(cls)
+    for each, status, message in _PACKAGE_ERRORS:
+        messages.setdefault(status, {})[CODES[each]] = message or _first_line(each)
+    return messages
+
+
+def _first_line(cls: type[Exception]) -> str:
+    return (cls.__doc__ or "").partition("\n")[0].strip()

@@ -1,4 +1,4 @@
-"""The Redis operations that only the wire has, as data: posting with a summary and a group, and listing a group."""
+"""Groups of sessions, which the original calls namespaces: the POST that lists a session in one, and their listing."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from langchain_motorhead.storage.operation import Command, Operation, together
 from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 
-def _loaded() -> Script:
+def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
     return to_script(
         f"{source_of('lib_epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}"
     )
 
 
-_POST = _loaded()
-# Appended in the place of no message, and left out by the script.
+_POST = _load_script()
+# Sent where a request has no message; the script ignores it.
 _NO_MESSAGE = Record(b"", None, 0)
-# Ids read at once.
-_PAGE = 500
+# Session ids read from Redis in one command.
+_SCAN_IDS = 500
 
 
 def grouped_keys(keys: SessionKeys, group: str | None) -> SessionKeys:
-    """Give the keys of a session that is to be listed in a group as well."""
+    """Return the keys of a session with the registry of a group added, if there is a group."""
     if group is None:
         return keys
     return replace(keys, registries=(*keys.registries, group_key(keys.namespace, group)))
@@ -46,17 +46,17 @@ def post(
     group: str | None,
     leave_out: Dedup = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
-    """Append messages, replace the summary, and list the session in a group. Atomic, but for the listing in a cluster.
+    """Append messages, replace the summary, and list the session in a group. Atomic, except the listing in a cluster.
 
-    A compaction in flight was made on the summary before, so its commit does nothing, and it begins anew.
+    A running compaction began with the old summary, so its commit does nothing and it starts again.
 
     Args:
         keys: Keys of the session, from `grouped_keys`.
-        records: The messages, if any.
-        engine: Whose session it is.
-        context: The new summary, if there is one. An empty one removes what there was.
-        group: Where to list it, if anywhere beside the namespace.
-        leave_out: Which messages are stored already.
+        records: The messages; may be empty.
+        engine: The engine that the session belongs to.
+        context: The new summary. An empty text removes the summary; None keeps it.
+        group: Group to list the session in. None lists it in the namespace only.
+        leave_out: Which messages to skip because they are stored already.
     """
     counted = engine.window.max_tokens is not None
     placeholder = _NO_MESSAGE if counted else _NO_MESSAGE._replace(tokens=None)
@@ -74,23 +74,23 @@ def post(
 
 
 def list_group(namespace: str, group: str | None, *, page: int, size: int) -> Flow[list[str]]:
-    """List sessions as the wire does: the least recently active first, those of a group, or those not in groups alone.
+    """List sessions, the least recently active first: those of a group, or those that are not only in groups.
 
-    What is gone is left out, and dropped as it is met.
+    Entries of deleted or expired sessions are skipped and removed from the registry.
     """
     registry = registry_key(namespace) if group is None else group_key(namespace, group)
     ids: list[str] = []
     at, skip = 0, (page - 1) * size
-    if group is not None or not (yield _there(group_key(namespace))):  # none is to be left out
+    if group is not None or not (yield _exists(group_key(namespace))):  # no session is only in groups
         at, skip = skip, 0
-    while (wanted := min(_PAGE, skip + size - len(ids))) > 0:
+    while (wanted := min(_SCAN_IDS, skip + size - len(ids))) > 0:
         found = yield listing.listed(registry, at, at + wanted - 1, newest_first=False)
         if not found:
             break
         names = [session_id for session_id, _ in found]
         there, elsewhere = yield together(
             listing.existing([session_keys(namespace, name) for name in names]),
-            _among(group_key(namespace), names if group is None else ()),
+            _contained(group_key(namespace), names if group is None else ()),
         )
         gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
         if gone:
@@ -102,13 +102,13 @@ def list_group(namespace: str, group: str | None, *, page: int, size: int) -> Fl
     return ids[skip : skip + size]
 
 
-def _there(key: str) -> Operation[bool]:
-    """Ask whether a key is there."""
+def _exists(key: str) -> Operation[bool]:
+    """Build the operation that returns whether a key exists."""
     return Operation((Command("EXISTS", (key,)),), lambda replies: bool(replies[0]))
 
 
-def _among(key: str, ids: Sequence[str]) -> Operation[set[str]]:
-    """Ask which ids a sorted set has."""
+def _contained(key: str, ids: Sequence[str]) -> Operation[set[str]]:
+    """Build the operation that returns which of the ids a sorted set contains."""
     if not ids:
         return Operation((), lambda _: set())
     command = Command("ZMSCORE", (key,), tuple(to_member(each) for each in ids))

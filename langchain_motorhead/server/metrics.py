@@ -1,4 +1,4 @@
-"""What is counted of the server, in a registry of its own. No label names a session, a user or a tenant."""
+"""Prometheus metrics of the server, in a registry of their own. No label names a session, a user or a tenant."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
     """The metrics of one application.
 
     Args:
-        pending: Tells how much work is under way in the background.
+        pending: Returns the number of background jobs that run or wait.
     """
 
     def __init__(self, pending: Callable[[], float]) -> None:
@@ -23,25 +23,36 @@ class Metrics:
             "motorhead_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
         )
         self.seconds = Histogram(
-            "motorhead_request_seconds", "Time to answer", ("method", "route"), buckets=_BUCKETS, registry=self.registry
+            "motorhead_request_seconds",
+            "Time to answer",
+            ("method", "route"),
+            buckets=_BUCKET_SECONDS,
+            registry=self.registry,
         )
         self.under_way = Gauge("motorhead_requests_under_way", "Requests being answered", registry=self.registry)
         self.messages = Counter("motorhead_messages", "Messages accepted", registry=self.registry)
         background = Gauge("motorhead_background_work", "Sessions being summarized or indexed", registry=self.registry)
         background.set_function(pending)
-        # Looking one up takes longer than counting.
-        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        # Looking up a labelled metric takes longer than counting.
+        self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
-        known = self._known.get((method, route, status))
-        if known is None:
-            known = (self.requests.labels(method, route, str(status)), self.seconds.labels(method, route))
-            self._known[method, route, status] = known
-        count, histogram = known
+        """Count an answered request.
+
+        Args:
+            method: HTTP method.
+            route: Path of the route, without ids.
+            status: HTTP status of the answer.
+            seconds: Time from request to answer.
+        """
+        labelled = self._labelled.get((method, route, status))
+        if labelled is None:
+            labelled = (self.requests.labels(method, route, str(status)), self.seconds.labels(method, route))
+            self._labelled[method, route, status] = labelled
+        count, histogram = labelled
         count.inc()
         histogram.observe(seconds)
 
     def exposed(self) -> tuple[bytes, str]:
-        """Give the metrics as text, and the type of that."""
+        """Return the metrics in Prometheus' text format, and its media type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST

@@ -1,96 +1,110 @@
-"""What surrounds every request: its path, its time, its line in the log, and an answer whatever happens. ASGI."""
+"""ASGI middleware around every request: request id, metrics, log line, and an answer to unexpected errors."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 import time
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.rest_protocol import WIRE
-from langchain_motorhead.server.errors import ForbiddenError, answer, to_response
+from langchain_motorhead.server.errors import ForbiddenError, to_response
 from langchain_motorhead.server.json_logs import FIELDS
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.tenants import Tenants
 
 logger = logging.getLogger(__name__)
-_UNMATCHED = "(none)"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_CLIENT_LEFT = 499
-_QUIET = frozenset({"/health", "/ready", "/metrics"})
-_ALWAYS = ((b"x-content-type-options", b"nosniff"), (WIRE.lower().encode(), b"2"))
+# Label of a path or method that the server does not know, so that clients cannot create labels.
+_UNKNOWN_LABEL = "(none)"
+_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Logged, never sent: the client disconnected before the answer.
+_STATUS_CLIENT_DISCONNECTED = 499
+# Paths that monitoring asks for every few seconds; they are logged at level DEBUG.
+_MONITORING_PATHS = frozenset({"/health", "/ready", "/metrics"})
+_COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (WIRE.lower().encode(), b"2"))
 
 
 class RequestMiddleware:
-    """Wraps the application.
+    """Counts, times and logs every request, and answers errors that no handler knows.
 
     Args:
-        app: What answers.
-        tenants: Of the application.
-        metrics: Of the application.
+        app: The wrapped application.
+        tenants: Tenants of the application.
+        metrics: Metrics of the application.
+        routes: Routes of the application. Metrics and log name a request by its route's path, which has no ids.
     """
 
-    def __init__(self, app: ASGIApp, tenants: Tenants, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, tenants: Tenants, metrics: Metrics, routes: Iterable[Route]) -> None:
         self._app = app
         self._tenants = tenants
         self._metrics = metrics
+        self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Routes are found by the path as it was sent, so that an encoded slash belongs to an id.
+        # Routes match the path before percent-decoding, so that an encoded slash is part of an id.
         raw = scope.get("raw_path")
         scope["path"] = quote(scope["path"], safe="/:@!$&'()*+,;=~") if raw is None else raw.decode("latin-1")
-        started, status, id_ = time.perf_counter(), 0, secrets.token_hex(8)
+        started, status, request_id = time.perf_counter(), 0, secrets.token_hex(8)
 
-        async def answered(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", id_.encode()), *_ALWAYS]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                    *_COMMON_HEADERS,
+                ]
             await send(message)
 
         self._metrics.under_way.inc()
         try:
-            if self._is_foreign(scope):
-                await to_response(ForbiddenError("pages of other sites are refused"))(scope, receive, answered)
+            if self._is_cross_site_write(scope):
+                await to_response(ForbiddenError("requests from pages of other sites are refused"))(
+                    scope, receive, send_with_headers
+                )
             else:
-                await self._app(scope, receive, answered)
-        except Exception:
-            logger.exception("a request failed", extra={FIELDS: {"request_id": id_}})
+                await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            logger.exception("a request failed", extra={FIELDS: {"request_id": request_id}})
             if status:
                 raise
-            await answer(500, "internal", "internal error")(scope, receive, answered)
+            await to_response(error)(scope, receive, send_with_headers)
         finally:
             self._metrics.under_way.dec()
-            self._note(scope, status or _CLIENT_LEFT, time.perf_counter() - started, id_)
+            self._record(scope, status or _STATUS_CLIENT_DISCONNECTED, time.perf_counter() - started, request_id)
 
-    def _is_foreign(self, scope: Scope) -> bool:
-        """Say whether a browser sends this for a page of another site, where no key keeps that page out."""
+    def _is_cross_site_write(self, scope: Scope) -> bool:
+        """Return whether a browser sent a write for a page of another site, and no API key protects against it."""
         return (
             scope["method"] not in ("GET", "HEAD", "OPTIONS")
             and self._tenants.open_to_all
             and Headers(scope=scope).get("sec-fetch-site") == "cross-site"
         )
 
-    def _note(self, scope: Scope, status: int, seconds: float, id_: str) -> None:
-        route = getattr(scope.get("route"), "path", None) or _UNMATCHED  # of what is mounted it is empty
-        method = scope["method"] if scope["method"] in _METHODS else _UNMATCHED
+    def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        """Count a request in the metrics and log it."""
+        route = self._paths.get(scope.get("endpoint"), _UNKNOWN_LABEL)
+        method = scope["method"] if scope["method"] in _KNOWN_METHODS else _UNKNOWN_LABEL
         self._metrics.answered(method, route, status, seconds)
-        level = logging.DEBUG if route in _QUIET else logging.INFO
+        level = logging.DEBUG if route in _MONITORING_PATHS else logging.INFO
         if logger.isEnabledFor(level):
             fields = {
                 "method": method,
                 "route": route,
                 "status": status,
                 "ms": round(seconds * 1000, 3),
-                "request_id": id_,
+                "request_id": request_id,
             }
-            # Without a look at the stack for who calls.
+            # Not `logger.log`, which walks the stack to find its caller.
             extra = {FIELDS: fields}
             logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "request", (), None, extra=extra))

@@ -1,189 +1,228 @@
-"""What OpenAPI says of each request: parameters, bodies, answers. Data; nothing here is checked at run time."""
+"""Routes that carry their own OpenAPI description, and the OpenAPI document generated from them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required)}
+from langchain_motorhead.server.errors import error_messages
+from langchain_motorhead.server.schemas.answers import ErrorAnswer
+from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID, EXAMPLE_USER_ID, Id
 
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+Method = Literal["GET", "POST", "DELETE"]
+Tag = Literal["Motorhead API", "Extensions", "Operations"]
 
-_STRING: dict[str, Any] = {"type": "string"}
-_NUMBER: dict[str, Any] = {"type": "integer"}
-_MAYBE: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
-_ID: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 1024}
-_MESSAGE = _object(
-    {
-        "role": {"type": "string", "description": "Any. LangChain's side writes Human and AI"},
-        "content": {"anyOf": [{"type": "string"}, {"type": "array"}, {"type": "null"}]},
+_TAGS: Mapping[Tag, str] = {
+    "Motorhead API": "The requests of the original Motorhead server, with the same answers.",
+    "Extensions": "Requests that the original did not have.",
+    "Operations": "For whoever runs the server. These requests need no API key. `GET /metrics` returns metrics in "
+    "Prometheus' text format.",
+}
+_DESCRIPTION = (
+    "A *session* is one conversation. The server stores its newest messages verbatim (the *window*) and a running "
+    "*summary* of all older ones. When a session outgrows its window, a background *compaction* summarizes the oldest "
+    "messages and then removes them. With long-term memory, every message can also be found by a search.\n\n{key}\n\n"
+    "Every error is a JSON object with a text (`error`) and a stable `code`. Every answer has an `X-Request-Id` header "
+    "that the log repeats. Where GET is supported, so is HEAD."
+)
+_KEY_NEEDED = (
+    "Requests need an API key: `Authorization: Bearer KEY` or `x-metal-api-key: KEY`. The key decides whose sessions a "
+    "request reads and writes."
+)
+_NO_KEY_NEEDED = "This server needs no API key."
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key of this server."},
+    "x-metal-api-key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-metal-api-key",
+        "description": "The same key, in the header that the original's clients send.",
     },
-    "role",
-    "content",
-)
-_SENT = _object({"role": _MESSAGE["properties"]["role"], "content": _STRING}, "role", "content")
-_COUNTS = {
-    "tokens": {"type": "integer", "description": "Tokens that summaries have cost"},
-    "total": {"type": "integer", "description": "Messages ever accepted"},
-    "summarized": {"type": "integer", "description": "How many of them the summary covers"},
-    "backlog": {"type": "integer", "description": "Messages beyond the window that wait to be summarized"},
-    "failures": {"type": "integer", "description": "Summaries that failed in a row"},
-    "epoch": _MAYBE,
 }
-_HIT = {"role": _STRING, "content": _STRING, "dist": {"type": "number"}}
-_ERROR = _object({"error": _STRING, "code": {"type": "string", "description": "Stable, for programs"}}, "error", "code")
-
-_WHAT = {
-    400: "Something in the request is wrong",
-    401: "No API key, or a wrong one",
-    403: "From a page of another site",
-    409: "Redis holds something else under that name, or the index is another model's",
-    413: "Larger than the server takes",
-    501: "This Redis has no search module",
-    502: "A model failed. No message was removed",
-    503: "Redis cannot be reached, or refuses",
+_ERRORS = {
+    400: "The request is wrong. It changed nothing.",
+    401: "The API key is missing or unknown.",
+    403: "A browser sent the request for a page of another site.",
+    409: "A Redis key has another type, or the search index was made with another embedding model.",
+    413: "The body or the number of messages exceeds a limit of the server.",
+    500: "An unexpected error. The log has the details.",
+    501: "This Redis has no search module, or cannot do what was asked for.",
+    502: "A model failed. No message was removed.",
+    503: "Redis cannot be reached or refused a command, or the server is stopping. Try again later.",
 }
+_EVERYWHERE = (400, 401, 403, 409, 500, 503)
+_PATH_IDS = {"session_id": ("the session", EXAMPLE_SESSION_ID), "user_id": ("the user", EXAMPLE_USER_ID)}
+_SCHEMA_PATH = "#/components/schemas/{model}"
 
 
-def _answers(schema: dict[str, Any], *statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"schema": _ERROR}}
-    errors: dict[int | str, dict[str, Any]] = {
-        status: {"description": _WHAT[status], "content": content} for status in (400, 401, 403, 409, *statuses, 503)
+class ApiRoute(Route):
+    """A route of the REST API with its OpenAPI description. GET routes answer HEAD too.
+
+    Args:
+        method: HTTP method.
+        path: Path with parameters in braces.
+        endpoint: Answers the request. Its name is the operation's id, its docstring the description.
+        tag: Section of the documentation.
+        answer: Type of the JSON in a successful answer.
+        query: Model of the query parameters, if there are any.
+        body: Model of the JSON body, if there is one.
+        errors: HTTP statuses of errors beyond those that every request can have.
+        needs_key: Whether the request needs an API key where the server has any.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        tag: Tag,
+        answer: Any,
+        query: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
+        errors: Sequence[int] = (),
+        needs_key: bool = True,
+    ) -> None:
+        super().__init__(path, endpoint, methods=[method])
+        # Instead of Starlette's wrapper, which handles exceptions once more before its middleware does.
+        self.app = _asgi(endpoint)
+        self.method = method.lower()
+        self.tag, self.answer, self.query, self.body = tag, answer, query, body
+        self.errors = sorted((*_EVERYWHERE, *errors))
+        self.needs_key = needs_key
+
+
+def _asgi(endpoint: Endpoint) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return app
+
+
+def build_document(routes: Iterable[ApiRoute], *, version: str, with_keys: bool) -> dict[str, Any]:
+    """Build the OpenAPI 3.1 document.
+
+    Args:
+        routes: The routes to describe, in order.
+        version: Version of the server.
+        with_keys: Whether the server needs an API key.
+    """
+    routes = tuple(routes)
+    adapters: list[TypeAdapter[Any]] = [TypeAdapter(ErrorAnswer)]
+    for route in routes:
+        adapters += [TypeAdapter(each) for each in (route.answer, route.body) if each is not None]
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(at, "validation", each) for at, each in enumerate(adapters)],
+        ref_template=_SCHEMA_PATH,
+        schema_generator=_SchemaGenerator,
+    )
+    # In the order of the adapters above.
+    ordered = iter([_content(schemas[at, "validation"], definitions["$defs"]) for at in range(len(adapters))])
+    error = next(ordered)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method] = _operation(route, ordered, error, with_keys=with_keys)
+    components: dict[str, Any] = {"schemas": definitions["$defs"]}
+    if with_keys:
+        components["securitySchemes"] = _SECURITY_SCHEMES
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Motorhead",
+            "summary": "Chat memory: recent messages, a running summary of older ones, and search.",
+            "description": _DESCRIPTION.format(key=_KEY_NEEDED if with_keys else _NO_KEY_NEEDED),
+            "version": version,
+        },
+        "tags": [{"name": name, "description": description} for name, description in _TAGS.items()],
+        "paths": paths,
+        "components": components,
     }
-    return {200: {"description": "Done", "content": {"application/json": {"schema": schema}}}, **errors}
 
 
-def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+class _SchemaGenerator(GenerateJsonSchema):
+    """Leaves out what only repeats: titles of fields, and null as the default of a field that can be left out."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Return false for every field."""
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Return the schema of a field that has a default."""
+        made = super().default_schema(schema)
+        if made.get("default", ...) is None:
+            del made["default"]
+        return made
 
 
-def _path(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": _ID, "description": "Percent-encoded, slashes too"}
-
-
-def _made(
-    schema: dict[str, Any], *statuses: int, parameters: list[dict[str, Any]] | None = None, body: Any = None
+def _operation(
+    route: ApiRoute, contents: Iterable[dict[str, Any]], error: dict[str, Any], *, with_keys: bool
 ) -> dict[str, Any]:
-    extra: dict[str, Any] = {"parameters": parameters or []}
-    if body is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
-    return {"responses": _answers(schema, *statuses), "openapi_extra": extra}
+    contents = iter(contents)
+    description = (route.endpoint.__doc__ or "").strip()
+    responses: dict[str, Any] = {"200": {"description": "Success", "content": next(contents)}}
+    for status in route.errors:
+        responses[str(status)] = {"description": _ERRORS[status], "content": _error_content(error, status)}
+    operation: dict[str, Any] = {
+        "tags": [route.tag],
+        "summary": route.name.replace("_", " ").capitalize(),
+        "description": description,
+        "operationId": route.name,
+        "parameters": [*map(_path_parameter, route.param_convertors), *_query_parameters(route.query)],
+        "responses": responses,
+    }
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": next(contents)}
+    if with_keys:
+        operation["security"] = [{name: []} for name in _SECURITY_SCHEMES] if route.needs_key else []
+    return operation
 
 
-_SESSION_ID = _path("session_id")
-_USER = _query("user_id", _ID, "Whose session it is. A session that is another user's is refused")
-_GROUP = _query("namespace", _ID, "Group to list the session in. Reading needs none")
-_FULL = _query("full", {"type": "boolean", "default": False}, "Whether to answer more than the original did")
-_STATUS = {"status": {"type": "string", "const": "Ok"}}
+def _content(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a body or an answer, with the example of its model."""
+    media: dict[str, Any] = {"schema": schema}
+    of_list = schema.get("type") == "array"
+    inner = schema["items"] if of_list else next(iter(schema.get("anyOf", (schema,))))
+    name = inner.get("$ref", "").rpartition("/")[2]
+    examples = (definitions[name] if name else schema).get("examples")
+    if examples:
+        media["example"] = [examples[0]] if of_list and name else examples[0]
+    return {"application/json": media}
 
-NOW = _made(_object({"now": _NUMBER}, "now"))
-SESSIONS = _made(
-    {"type": "array", "items": _STRING},
-    parameters=[
-        _query("page", {"type": "integer", "minimum": 1, "maximum": 100, "default": 1}, "Page to give"),
-        _query("size", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10}, "Sessions on a page"),
-        _query("namespace", _ID, "List this group. Without it: what was posted without one"),
-        _query("user_id", _ID, "List this user's"),
-        _query("full", {"type": "boolean"}, "List all, in groups or not; any number of pages"),
-        _query("newest_first", {"type": "boolean"}, "With full or user_id: whether the one active last comes first"),
-    ],
-)
-_WHOLE = {**_COUNTS, "start": {"type": "integer", "description": "Sequence number of the oldest message read"}}
-GET_MEMORY = _made(
-    _object(
-        {"messages": {"type": "array", "items": _MESSAGE}, "context": _MAYBE, **_COUNTS},
-        "messages",
-        "context",
-        "tokens",
-    ),
-    parameters=[
-        _SESSION_ID,
-        _USER,
-        _query(
-            "limit",
-            {"type": "integer", "minimum": 1, "maximum": 2**31},
-            "Messages to give at most. Default: the window. No more than the hard limit",
-        ),
-        _query(
-            "full",
-            {"type": "boolean"},
-            "Give what a prompt needs: all that is not summarized, up to the hard limit, each message with its id, and "
-            "no tool result without its call",
-        ),
-    ],
-)
-POST_MEMORY = _made(
-    _object(_STATUS, "status"),
-    413,
-    parameters=[_SESSION_ID, _GROUP, _USER],
-    body=_object(
-        {
-            "messages": {"type": "array", "items": _SENT},
-            "context": _MAYBE,
-            "unless_known": {
-                "type": "boolean",
-                "default": True,
-                "description": "Whether a message is left out whose id is one of the last 128 of the session",
-            },
-        },
-        "messages",
-    ),
-)
-DELETE_MEMORY = _made(
-    _object({**_STATUS, "deleted": {"type": "boolean"}}, "status"), parameters=[_SESSION_ID, _GROUP, _USER, _FULL]
-)
-RETRIEVAL = _made(
-    {"type": "array", "items": _object(_HIT, *_HIT), "maxItems": 10},
-    413, 501, 502,
-    parameters=[_SESSION_ID, _USER],
-    body=_object({"text": _STRING}, "text"),
-)  # fmt: skip
-SESSION = _made(
-    _object(
-        {"session_id": _STRING, "exists": {"type": "boolean"}, "length": _NUMBER, **_COUNTS}, "session_id", "exists"
-    ),
-    parameters=[_SESSION_ID, _USER],
-)
-COMPACT = _made(
-    _object({**_STATUS, "folded": _NUMBER, "batches": _NUMBER, "tokens": _NUMBER}, "status", "folded"),
-    502,
-    parameters=[_SESSION_ID, _USER],
-)
-SEARCH = _made(
-    {"type": "array", "items": _object({**_HIT, "session_id": _STRING, "seq": _NUMBER}, *_HIT, "session_id", "seq")},
-    413, 501, 502,
-    body=_object(
-        {
-            "text": _STRING,
-            "k": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
-            "user_id": _ID,
-            "session_id": _ID,
-            "search_type": {"type": "string", "enum": ["hybrid", "similarity", "mmr"], "default": "hybrid"},
-            "score_threshold": {"type": "number"},
-            "roles": {"type": "array", "items": _STRING, "minItems": 1},
-            "after": {"type": "string", "format": "date-time", "description": "Appended at this time or later"},
-            "before": {"type": "string", "format": "date-time"},
-            "neighbors": {"type": "integer", "minimum": 0, "maximum": 20, "default": 0},
-            "exclude_window": {"type": "boolean", "default": False},
-            "fetch_k": {"type": "integer", "minimum": 1, "default": 20},
-            "lambda_mult": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
-            "unseen": _object({"session_id": _ID, "seq": _NUMBER}, "session_id", "seq"),
-        },
-        "text",
-    ),
-)  # fmt: skip
-CATCH_UP = _made(
-    {"anyOf": [_object(_STATUS, "status"), _object({"messages": {"type": "array", "items": _MESSAGE}, **_WHOLE})]},
-    413,
-    parameters=[_SESSION_ID, _USER],
-    body=_object(
-        {
-            "messages": {"type": "array", "items": _SENT, "description": "The conversation so far, with ids"},
-            "after": {**_MAYBE, "description": "Id of a message that is known to be stored"},
-            "read": {"type": "boolean", "default": True},
-        },
-        "messages",
-    ),
-)
-USER = _made(_object({**_STATUS, "deleted": _NUMBER}, "status", "deleted"), parameters=[_path("user_id")])
-HEALTH = _made(_object(_STATUS, "status"))
+
+def _error_content(error: Mapping[str, Any], status: int) -> dict[str, Any]:
+    examples = {code: {"value": {"error": message, "code": code}} for code, message in error_messages()[status].items()}
+    return {"application/json": {**error["application/json"], "examples": examples}}
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    thing, example = _PATH_IDS[name]
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": f"Id of {thing}, percent-encoded. Encode a slash as `%2F`.",
+        "schema": TypeAdapter(Id).json_schema(),
+        "example": example,
+    }
+
+
+def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
+    if query is None:
+        return []
+    properties = query.model_json_schema(schema_generator=_SchemaGenerator)["properties"]
+    parameters = []
+    for name, schema in properties.items():
+        parameter = {"name": name, "in": "query", "required": False, "description": schema.pop("description")}
+        examples = schema.pop("examples", ())
+        parameters.append({**parameter, "schema": schema, **({"example": examples[0]} if examples else {})})
+    return parameters

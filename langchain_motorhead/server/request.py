@@ -1,4 +1,4 @@
-"""What a request says: who asks, ids, numbers, its body, checked against the limits. Sends nothing to Redis."""
+"""Parses a request: tenant, ids, numbers, flags and the JSON body, checked against the limits. No I/O with Redis."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from langchain_motorhead.server.errors import (
     TooLargeError,
     TooManyMessagesError,
 )
+from langchain_motorhead.server.schemas.limits import MAX_INTEGER
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
 from langchain_motorhead.sessions.append import to_record
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
-_LEAST, _MOST = 1, 2**31
+# Digits of a query parameter; more are not worth parsing.
+_MAX_DIGITS = 11
 
 
 class RequestContext:
-    """A request, and what the application knows beside it."""
+    """A request together with the settings and tenants of the application."""
 
     __slots__ = ("request", "settings")
 
@@ -40,32 +42,32 @@ class RequestContext:
 
     @property
     def motorhead(self) -> Motorhead:
-        """The tenant's.
+        """The `Motorhead` of the tenant that sent the request.
 
         Raises:
-            UnauthorizedError: It is nobody's.
+            UnauthorizedError: The API key is missing or unknown.
         """
         tenants: Tenants = self.request.app.state.tenants
         return tenants.of(self.request)
 
     @property
     def engine(self) -> Engine:
-        """The tenant's."""
+        """The engine of the tenant that sent the request."""
         return self.motorhead._engine
 
     def keys(self, engine: Engine) -> SessionKeys:
-        """Give the keys of the session that the path names, of the user that the query does.
+        """Return the Redis keys of the session in the path, for the user in the query.
 
         Raises:
-            InvalidIdError: An id cannot be used.
+            InvalidIdError: An id is empty, too long, or not Unicode text.
         """
         return session_keys(engine.namespace, self.path_id("session_id"), self.query_id("user_id"))
 
     def path_id(self, name: str) -> str:
-        """Give an id from the path, which is percent-encoded there.
+        """Return an id from the path, percent-decoded.
 
         Raises:
-            InvalidIdError: It is too long, or no UTF-8.
+            InvalidIdError: The id is too long, or not UTF-8.
         """
         try:
             value = unquote_to_bytes(self.request.path_params[name]).decode()
@@ -74,28 +76,28 @@ class RequestContext:
         return self._id(name, value)
 
     def query_id(self, name: str) -> str | None:
-        """Give an id from the query, if it is there and not empty."""
+        """Return an id from the query, or None if it is absent or empty."""
         value = self.request.query_params.get(name)
         return self._id(name, value) if value else None
 
-    def number(self, name: str, default: int, most: int = _MOST) -> int:
-        """Give a whole number from the query.
+    def number(self, name: str, default: int, maximum: int = MAX_INTEGER) -> int:
+        """Return a whole number from the query.
 
         Raises:
-            RequestError: It is none, below 1, or too large.
+            RequestError: The value is not a whole number from 1 to `maximum`.
         """
         text = self.request.query_params.get(name)
         if text is None or text == "":
             return default
-        if not (text.isascii() and text.isdigit() and len(text) < 12 and _LEAST <= int(text) <= most):
-            raise RequestError(f"{name} must be a whole number from 1 to {most}")
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and 1 <= int(text) <= maximum):
+            raise RequestError(f"{name} must be a whole number from 1 to {maximum}")
         return int(text)
 
     def flag(self, name: str) -> bool:
-        """Say whether the query asks for something.
+        """Return a flag from the query; false if it is absent.
 
         Raises:
-            RequestError: It is neither `true` nor `false`.
+            RequestError: The value is neither `true` nor `false`.
         """
         text = self.request.query_params.get(name) or "false"
         if text not in ("true", "false"):
@@ -103,11 +105,11 @@ class RequestContext:
         return text == "true"
 
     async def body(self) -> dict[str, Any]:
-        """Read the body, a JSON object.
+        """Read and parse the body, a JSON object.
 
         Raises:
-            TooLargeError: It is larger than it may be.
-            InvalidJSONError: It is no JSON, or no object.
+            TooLargeError: The body exceeds the setting `max_body_bytes`.
+            InvalidJSONError: The body is not a JSON object.
         """
         data = await self._read()
         try:
@@ -119,24 +121,24 @@ class RequestContext:
         return body
 
     def id_of(self, body: Mapping[str, Any], name: str) -> str | None:
-        """Give an id from a body, if it is there."""
+        """Return an id from a body, or None if it is absent."""
         value = body.get(name)
         if value is not None and not isinstance(value, str):
             raise RequestError(f"{name} must be a string")
         return None if value is None else self._id(name, value)
 
     def messages_of(self, body: Mapping[str, Any]) -> list[Any]:
-        """Give the messages of a body.
+        """Return the messages of a body.
 
         Raises:
-            RequestError: There is no list of messages.
-            TooManyMessagesError: They are more than they may be.
+            RequestError: `messages` is not a list.
+            TooManyMessagesError: They exceed the setting `max_messages`.
         """
         messages = body.get("messages")
         if not isinstance(messages, list):
             raise RequestError("messages must be a list of objects with role and content")
         if len(messages) > self.settings.max_messages:
-            raise TooManyMessagesError(f"{len(messages)} messages are more than {self.settings.max_messages}")
+            raise TooManyMessagesError(f"{len(messages)} messages exceed the limit of {self.settings.max_messages}")
         return messages
 
     def _id(self, name: str, value: str) -> str:
@@ -149,33 +151,33 @@ class RequestContext:
         return value
 
     async def _read(self) -> bytes:
-        most = self.settings.max_body_bytes
-        told = self.request.headers.get("content-length", "")
-        if told.isdigit() and int(told) > most:
-            raise TooLargeError(f"the body is larger than {most} bytes")
+        max_bytes = self.settings.max_body_bytes
+        length = self.request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > max_bytes:
+            raise TooLargeError(f"the body is larger than {max_bytes} bytes")
         parts, size = list[bytes](), 0
         async for part in self.request.stream():
             size += len(part)
-            if size > most:
-                raise TooLargeError(f"the body is larger than {most} bytes")
+            if size > max_bytes:
+                raise TooLargeError(f"the body is larger than {max_bytes} bytes")
             parts.append(part)
         return b"".join(parts)
 
 
 def to_records(messages: Sequence[Any], engine: Engine) -> list[Record]:
-    """Give messages of the wire as they are to be stored: as they were sent.
+    """Return messages of a request as records to store. Keys other than role and content are kept.
 
     Raises:
-        InvalidMessageError: One is not a message.
+        InvalidMessageError: One of them is not a message.
     """
     return [to_record(_checked(message), engine) for message in messages]
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
-    """Give a string from a body, if it is there.
+    """Return a string from a body, or None if it is absent.
 
     Raises:
-        RequestError: It is something else, or needed and missing.
+        RequestError: The value is not a string, or it is absent and `needed`.
     """
     value = body.get(name)
     if value is None and not needed:
@@ -186,10 +188,10 @@ def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str 
 
 
 def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    """Give a truth value from a body.
+    """Return a flag from a body.
 
     Raises:
-        RequestError: It is something else.
+        RequestError: The value is not true or false.
     """
     value = body.get(name, default)
     if not isinstance(value, bool):
@@ -197,15 +199,15 @@ def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
     return value
 
 
-def number_of(body: Mapping[str, Any], name: str, default: int, most: int) -> int:
-    """Give a whole number from a body.
+def number_of(body: Mapping[str, Any], name: str, default: int, maximum: int) -> int:
+    """Return a whole number from a body.
 
     Raises:
-        RequestError: It is none, below 1, or too large.
+        RequestError: The value is not a whole number from 1 to `maximum`.
     """
     value = body.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not _LEAST <= value <= most:
-        raise RequestError(f"{name} must be a whole number from 1 to {most}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:
+        raise RequestError(f"{name} must be a whole number from 1 to {maximum}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""What is answered: stored records as they are, joined by commas, and the rest as JSON. Pure."""
+"""Builds JSON answers. Stored messages are joined as bytes, without parsing them into LangChain messages. No I/O."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ _ROLES = {"human": "Human", "ai": "AI"}
 
 
 def raw(body: bytes) -> Response:
-    """Answer JSON that is there already."""
+    """Build an answer from bytes that are JSON already."""
     return Response(body, media_type="application/json")
 
 
 def plain(value: Any) -> Response:
-    """Answer a value as JSON."""
+    """Build an answer from a value, as JSON."""
     return raw(orjson.dumps(value))
 
 
 def memory(reading: SessionSnapshot, window: Window) -> Response:
-    """Answer a session: its messages newest first, its summary, and its counts."""
+    """Build the answer for a session: its messages, newest first, its summary and its counters."""
     records = [each.encode() if isinstance(each, str) else each for each in reversed(reading.records)]
     rest = orjson.dumps({"context": reading.summary, **counts(reading, window)})
     readable = _readable(records)
-    cut = reading.first + reading.length > len(reading.records)
-    return raw(b'{"messages":[' + b",".join(_uncut(readable) if cut else readable) + b"]," + rest[1:])
+    is_cut = reading.first + reading.length > len(reading.records)
+    return raw(
+        b'{"messages":[' + b",".join(_without_orphan_results(readable) if is_cut else readable) + b"]," + rest[1:]
+    )
 
 
 def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
-    """Give the counts of a session: tokens that summaries cost, messages in all, summarized, and due to be."""
+    """Return the counters of a session, as `schemas.answers.Counts` describes them."""
     return {
         "tokens": reading.tokens,
         "total": reading.first + reading.length,
@@ -51,7 +53,7 @@ def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
 
 
 def whole(memory: Memory) -> Response:
-    """Answer a session as a prompt needs it: each message with its id, no result cut from its call."""
+    """Build the answer for a prompt: each message with its id, and no tool result without its tool call."""
     rest = orjson.dumps(
         {
             "context": memory.summary,
@@ -68,13 +70,13 @@ def whole(memory: Memory) -> Response:
 
 
 def hit(found: Hit) -> dict[str, Any]:
-    """Give a message that was found, in the original's form."""
+    """Return a search hit in the original's form."""
     role = found.sent or _ROLES.get(found.role, found.role)
     return {"role": role, "content": found.text, "dist": 1 - found.score}
 
 
 def full_hit(found: Hit) -> dict[str, Any]:
-    """Give a message that was found, with where it is."""
+    """Return a search hit with its session, its sequence number and its neighbors."""
     return {
         **hit(found),
         "score": found.score,
@@ -91,7 +93,7 @@ def full_hit(found: Hit) -> dict[str, Any]:
 
 
 def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
-    """Leave out what is not a message of ours, such as what another program put into a list."""
+    """Return the records that are messages. Another program may have put something else into the list."""
     try:
         parsed = orjson.loads(b"[" + b",".join(records) + b"]")
     except orjson.JSONDecodeError:
@@ -108,8 +110,8 @@ def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
     return readable
 
 
-def _uncut(records: Sequence[bytes]) -> Sequence[bytes]:
-    """Leave out, of records newest first, tool results whose call was cut off, unless nothing else is there."""
+def _without_orphan_results(records: Sequence[bytes]) -> Sequence[bytes]:
+    """Remove tool results whose call is not among the records, unless nothing else would be left. Newest first."""
     if not any(b'"tool_call_id"' in record for record in records):
         return records
     called, kept = set[Any](), list[bytes]()

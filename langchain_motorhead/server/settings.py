@@ -1,4 +1,4 @@
-"""What the server can be told by its environment: the original's variables, and ours for what is new."""
+"""Settings of the server: the original's environment variables, and further ones that begin with `MOTORHEAD_`."""
 
 from __future__ import annotations
 
@@ -9,96 +9,111 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
-def _variable(default: Any, description: str, *names: str, **more: Any) -> Any:
+def _setting(default: Any, description: str, *names: str, **more: Any) -> Any:
     return Field(default, description=description, validation_alias=AliasChoices(*names), **more)
 
 
 class Settings(BaseSettings):
-    """Settings of the server, each read from a variable of the environment, or given by its name."""
+    """Settings of the server. Each is read from an environment variable, or passed by its name."""
 
     model_config = SettingsConfigDict(
         populate_by_name=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    host: str | None = _variable(
+    host: str | None = _setting(
         None, "Address to listen on. Default: 0.0.0.0 with API keys, 127.0.0.1 without", "MOTORHEAD_HOST"
     )
-    port: int = _variable(8000, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
-    redis_url: str = _variable(
-        "redis://localhost:6379", "Redis to work on", "REDIS_URL", "MOTORHEAD_REDIS_URL", repr=False
+    port: int = _setting(8000, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
+    redis_url: str = _setting("redis://localhost:6379", "URL of Redis", "REDIS_URL", "MOTORHEAD_REDIS_URL", repr=False)
+    max_window_size: int = _setting(
+        12,
+        "Messages that a session keeps verbatim, and the most that a read returns",
+        "MOTORHEAD_MAX_WINDOW_SIZE",
+        ge=2,
     )
-    max_window_size: int = _variable(
-        12, "Messages kept verbatim, and returned at most", "MOTORHEAD_MAX_WINDOW_SIZE", ge=2
+    max_window_tokens: int | None = _setting(
+        None, "Tokens that a session keeps verbatim. Default: no limit", "MOTORHEAD_MAX_WINDOW_TOKENS", ge=2
     )
-    max_window_tokens: int | None = _variable(
-        None, "Tokens kept verbatim. Default: no such bound", "MOTORHEAD_MAX_WINDOW_TOKENS", ge=2
-    )
-    hard_limit: int | None = _variable(
+    hard_limit: int | None = _setting(
         None,
-        "Newest messages that a read with limit= returns at most. Default: twice the window",
+        "Messages that a read with limit= or full= returns at most. Default: twice the window",
         "MOTORHEAD_HARD_LIMIT",
         ge=2,
     )
-    long_term_memory: bool = _variable(False, "Whether to index messages for retrieval", "MOTORHEAD_LONG_TERM_MEMORY")
-    model: str | None = _variable(
+    long_term_memory: bool = _setting(
+        False, "Whether messages are indexed, so that they can be searched", "MOTORHEAD_LONG_TERM_MEMORY"
+    )
+    model: str | None = _setting(
         None,
-        "Model that summarizes: an OpenAI model's name, or one of any provider as init_chat_model takes it, such as "
-        "anthropic:NAME. Default: gpt-4o-mini where there is a key or an address for it, else no model",
+        "Model that summarizes: the name of an OpenAI model, or PROVIDER:NAME such as anthropic:NAME, as "
+        "init_chat_model takes it. Default: gpt-4o-mini if OpenAI's key or base URL is set, else no model",
         "MOTORHEAD_MODEL",
     )
-    embeddings: str | None = _variable(
+    embeddings: str | None = _setting(
         None,
-        "Embedding model of retrieval, named likewise. Default: text-embedding-3-small of OpenAI",
+        "Embedding model for searches: the name of an OpenAI model, or PROVIDER:NAME. Default: text-embedding-3-small",
         "MOTORHEAD_EMBEDDINGS",
     )
-    openai_api_key: SecretStr | None = _variable(None, "Key for OpenAI", "OPENAI_API_KEY")
-    openai_api_base: str | None = _variable(
+    openai_api_key: SecretStr | None = _setting(None, "API key for OpenAI", "OPENAI_API_KEY")
+    openai_api_base: str | None = _setting(
         None, "Base URL of an OpenAI-compatible endpoint", "OPENAI_API_BASE", "OPENAI_BASE_URL"
     )
-    summarizer_api_base: str | None = _variable(
-        None, "The same, for the summaries alone", "SUMMARIZER_API_BASE", "MOTORHEAD_SUMMARIZER_API_BASE"
-    )
-    azure_deployment_id: str | None = _variable(None, "Azure's deployment of the model", "AZURE_DEPLOYMENT_ID")
-    azure_deployment_id_ada: str | None = _variable(
-        None, "Azure's deployment of the embedding model", "AZURE_DEPLOYMENT_ID_ADA"
-    )
-    azure_api_base: str | None = _variable(None, "Azure's endpoint", "AZURE_API_BASE")
-    azure_api_key: SecretStr | None = _variable(None, "Key for Azure", "AZURE_API_KEY")
-    azure_api_version: str = _variable("2024-10-21", "Version of Azure's API", "AZURE_API_VERSION")
-    namespace: str = _variable(
-        "default", "Namespace of the sessions, where there are no API keys", "MOTORHEAD_NAMESPACE", min_length=1
-    )
-    api_keys: Annotated[dict[str, str] | None, NoDecode] = _variable(
+    summarizer_api_base: str | None = _setting(
         None,
-        "API keys, each with the namespace that it is bound to: KEY=NAMESPACE,KEY=NAMESPACE, or a JSON object",
+        "Base URL of an OpenAI-compatible endpoint that only summarizes",
+        "SUMMARIZER_API_BASE",
+        "MOTORHEAD_SUMMARIZER_API_BASE",
+    )
+    azure_deployment_id: str | None = _setting(
+        None, "Azure deployment of the model that summarizes", "AZURE_DEPLOYMENT_ID"
+    )
+    azure_deployment_id_ada: str | None = _setting(
+        None, "Azure deployment of the embedding model", "AZURE_DEPLOYMENT_ID_ADA"
+    )
+    azure_api_base: str | None = _setting(None, "Azure endpoint", "AZURE_API_BASE")
+    azure_api_key: SecretStr | None = _setting(None, "API key for Azure", "AZURE_API_KEY")
+    azure_api_version: str = _setting("2024-10-21", "Version of the Azure API", "AZURE_API_VERSION")
+    namespace: str = _setting(
+        "default", "Namespace of all sessions, if there are no API keys", "MOTORHEAD_NAMESPACE", min_length=1
+    )
+    api_keys: Annotated[dict[str, str] | None, NoDecode] = _setting(
+        None,
+        "API keys, each with the namespace it gives access to: KEY=NAMESPACE,KEY=NAMESPACE, or a JSON object",
         "MOTORHEAD_API_KEYS",
         repr=False,
     )
-    ttl: float | None = _variable(
-        None, "Seconds until a session expires unless written to. Default: never", "MOTORHEAD_TTL", gt=0
+    ttl: float | None = _setting(
+        None, "Seconds without a write after which a session expires. Default: never", "MOTORHEAD_TTL", gt=0
     )
-    summary_timeout: float = _variable(60.0, "Seconds that a summary may take", "MOTORHEAD_SUMMARY_TIMEOUT", gt=0)
-    max_concurrency: int = _variable(
-        16, "Sessions summarized at once by one server; the tenants take turns", "MOTORHEAD_MAX_CONCURRENCY", ge=1
+    summary_timeout: float = _setting(60.0, "Seconds that a summary may take", "MOTORHEAD_SUMMARY_TIMEOUT", gt=0)
+    max_concurrency: int = _setting(
+        16, "Sessions that one server summarizes at a time; tenants take turns", "MOTORHEAD_MAX_CONCURRENCY", ge=1
     )
-    shutdown_timeout: float = _variable(
+    shutdown_timeout: float = _setting(
         20.0,
-        "Seconds that requests, and then summaries, in flight have to end in when the server stops",
+        "Seconds to wait, when the server stops, for requests and then for summaries to finish",
         "MOTORHEAD_SHUTDOWN_TIMEOUT",
         ge=0,
     )
-    max_body_bytes: int = _variable(
-        8 * 1024 * 1024, "Bytes of a request's body at most (413)", "MOTORHEAD_MAX_BODY_BYTES", ge=1
+    max_body_bytes: int = _setting(
+        8 * 1024 * 1024,
+        "Largest request body in bytes; a larger one is answered with 413",
+        "MOTORHEAD_MAX_BODY_BYTES",
+        ge=1,
     )
-    max_messages: int = _variable(
+    max_messages: int = _setting(
         2_000,
-        "Messages of a request at most (413)",
+        "Most messages in a request; more are answered with 413",
         "MOTORHEAD_MAX_MESSAGES_PER_REQUEST",
         "MOTORHEAD_MAX_MESSAGES",
         ge=1,
     )
-    max_id_length: int = _variable(1_024, "Characters of an id at most (400)", "MOTORHEAD_MAX_ID_LENGTH", ge=1)
-    log_level: str = _variable("info", "Least level that is logged", "MOTORHEAD_LOG_LEVEL")
+    max_id_length: int = _setting(
+        1_024, "Longest id in characters; a longer one is answered with 400", "MOTORHEAD_MAX_ID_LENGTH", ge=1
+    )
+    log_level: str = _setting(
+        "info", "Lowest level that is logged: debug, info, warning, error or critical", "MOTORHEAD_LOG_LEVEL"
+    )
 
     @field_validator("api_keys", mode="before")
     @classmethod
@@ -109,31 +124,31 @@ class Settings(BaseSettings):
             return json.loads(value)
         pairs = [each.strip().rpartition("=") for each in value.split(",") if each.strip()]
         if any(not key or not namespace for key, _, namespace in pairs):
-            raise ValueError("give KEY=NAMESPACE,KEY=NAMESPACE, or a JSON object from keys to namespaces")
+            raise ValueError("the format is KEY=NAMESPACE,KEY=NAMESPACE, or a JSON object that maps keys to namespaces")
         return {key: namespace for key, _, namespace in pairs}
 
     @field_validator("api_keys")
     @classmethod
     def _check_keys(cls, value: dict[str, str] | None) -> dict[str, str] | None:
         if value and any(not key or not namespace for key, namespace in value.items()):
-            raise ValueError("an API key and its namespace are not empty")
+            raise ValueError("an API key and its namespace must not be empty")
         return value or None
 
     @field_validator("log_level")
     @classmethod
     def _check_level(cls, value: str) -> str:
         if value.lower() not in ("debug", "info", "warning", "error", "critical"):
-            raise ValueError("the level is debug, info, warning, error or critical")
+            raise ValueError("the level must be debug, info, warning, error or critical")
         return value.lower()
 
     @property
     def listen_on(self) -> str:
-        """Address to listen on: without keys that of this machine alone, unless told otherwise."""
-        return self.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")  # noqa: S104 - keys guard it
+        """Address to listen on. Without API keys, the default is reachable from this machine only."""
+        return self.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")  # noqa: S104 - API keys protect it
 
 
 def variables() -> list[tuple[str, str, str]]:
-    """List the variables that are read: name, default, and what it is."""
+    """List the environment variables: name, default and description of each."""
     rows = []
     for field in Settings.model_fields.values():
         aliases = field.validation_alias

@@ -1,4 +1,4 @@
-"""The summarizer of the server: summaries are made in one thread beside the event loop."""
+"""The server's summarizer, which runs in a thread of its own, so that requests do not wait for it."""
 
 from __future__ import annotations
 
@@ -15,53 +15,54 @@ from langchain_motorhead.summarizers.llm import budget_of, resolve_summarizer
 
 
 def threaded_summarizer(llm: object | None) -> ThreadedSummarizer | Runnable[SummaryInput, Any]:
-    """Give the summarizer of a server.
+    """Return a summarizer that does not block the event loop.
 
     Args:
-        llm: A chat model, its name, or a summarizer; None for the extractive one.
+        llm: A chat model, the name of one, or a summarizer; None for the extractive summarizer.
 
     Returns:
-        One that works beside the loop. What is not async is called in threads anyway, as it may wait for long.
+        The summarizer in a thread of its own. One that is not async is returned as it is: its callers already run it
+        in a thread for each call, because it may block for long.
 
     Raises:
-        InvalidInputError: It is none of these.
+        InvalidInputError: `llm` is none of these.
     """
     summarizer = ExtractiveSummarizer() if llm is None else resolve_summarizer(llm, "llm", count_tokens)
     return ThreadedSummarizer(summarizer) if llm is None or is_async(summarizer) else summarizer
 
 
 class ThreadedSummarizer(Runnable[SummaryInput, Any]):
-    """Summarizes as another does, in one thread for all summaries.
+    """Runs another summarizer, with one thread for all summaries.
 
-    What a client of a model computes for one answer, in its HTTP library, its models of data and its tracing, takes
-    some ten milliseconds in one go: on the event loop, all requests of the server would wait for that. In a thread for
-    each, they would wait for as many threads as have an answer at the moment, since one alone computes at a time.
+    For one answer, a model's client computes for about ten milliseconds without a pause: HTTP, data models, tracing. On
+    the server's event loop, all requests would wait for that. With a thread for each summary, requests would compete
+    with as many threads as have an answer at the moment.
 
     Args:
-        summarizer: Async, or one that waits for nothing.
+        summarizer: An async summarizer, or one that never waits.
     """
 
     def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
         self._summarizer = summarizer
         self._is_async = is_async(summarizer)
-        self._beside = LoopThread()
+        self._thread = LoopThread()
         self.max_input_tokens = budget_of(summarizer)
         self.says_nothing = getattr(summarizer, "says_nothing", None)
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
-        """Summarize, in the thread of the caller."""
+        """Summarize in the caller's thread."""
         return self._summarizer.invoke(input, config, **kwargs)
 
     async def ainvoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
-        """Summarize, in the thread beside."""
+        """Summarize in the summarizer's thread."""
 
         async def work() -> Any:
             if self._is_async:
                 return await self._summarizer.ainvoke(input, config, **kwargs)
             return self._summarizer.invoke(input, config, **kwargs)
 
-        return await self._beside.run(work())
+        return await self._thread.run(work())
 
     async def close(self) -> None:
-        """End the thread. A later summary starts it again."""
-        await self._beside.stop()
+        """Stop the thread and cancel its summaries. A later summary starts it again."""
+        await self._thread.stop()

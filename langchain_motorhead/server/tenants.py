@@ -1,4 +1,4 @@
-"""Who is calling: from an API key to the namespace that it is bound to, and the `Motorhead` of that."""
+"""Tenants: maps an API key to its namespace, and to the `Motorhead` that serves this namespace."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from langchain_motorhead.server.summarizer import ThreadedSummarizer, threaded_s
 
 logger = logging.getLogger(__name__)
 
-# Seconds for what was cut off to give its leases back, and for connections to be closed.
-_LAST = 2.0
+# Time for cancelled summaries to release their leases, and for connections to close.
+_CANCEL_SECONDS = 2.0
 
 MakeMotorhead: TypeAlias = Callable[[str], Motorhead]
 
 
 class Tenants:
-    """The tenants of a server. Making them does no I/O.
+    """The tenants of a server. The constructor does no I/O.
 
     Args:
-        settings: Which there are.
-        given: The only tenant's `Motorhead`, which stays the caller's to close; or what makes one of a namespace.
+        settings: Settings of the server, with the API keys.
+        given: The `Motorhead` of the only tenant, which the caller closes; or a function that returns the `Motorhead`
+            of a namespace.
 
     Raises:
         InvalidInputError: A setting cannot be used.
@@ -43,7 +44,9 @@ class Tenants:
         self._summarizer: object = None
         if isinstance(given, Motorhead):
             if self._keys:
-                raise InvalidInputError("api_keys are of several namespaces: give motorhead= as a function of them")
+                raise InvalidInputError(
+                    "with api_keys, motorhead= must be a function that returns the Motorhead of a namespace"
+                )
             self._default: Motorhead | None = given
             self._all: Mapping[str, Motorhead] = {given.namespace: given}
             return
@@ -54,45 +57,52 @@ class Tenants:
 
     @property
     def open_to_all(self) -> bool:
-        """Whether no key is asked for."""
+        """Whether requests need no API key."""
         return self._default is not None
 
     @property
     def any(self) -> Motorhead:
-        """One of them, to ask whether Redis is there."""
+        """Any tenant, to check whether Redis answers."""
         return next(iter(self._all.values()))
 
     @property
     def pending(self) -> int:
-        """Summaries and indexing under way, or waiting."""
+        """Number of background jobs that run or wait: summaries and indexing."""
         return sum(motorhead._engine.background.pending for motorhead in self._all.values())
 
     def of(self, request: HTTPConnection) -> Motorhead:
-        """Give the tenant of a request.
+        """Return the `Motorhead` of the tenant that sent a request.
 
         Raises:
-            UnauthorizedError: It has no key, or one that is not known.
+            UnauthorizedError: The API key is missing or unknown.
         """
         if self._default is not None:
             return self._default
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-metal-api-key", "")
-        # By its digest, so that how long it takes tells nothing of the keys.
+        # Looked up by digest, so that the time it takes reveals nothing about the keys.
         namespace = self._keys.get(_digest(key)) if key else None
         if namespace is None:
-            raise UnauthorizedError("give an API key, as Authorization: Bearer KEY or as x-metal-api-key")
+            raise UnauthorizedError("send a valid API key as Authorization: Bearer KEY or as x-metal-api-key: KEY")
         return self._all[namespace]
 
     async def close(self, seconds: float) -> None:
-        """Wait for the work in flight, but no longer than some seconds. What is cut off stays due."""
+        """Wait for background work, and close what this object created.
+
+        Args:
+            seconds: How long to wait. Summaries that take longer are cancelled; another server makes them later.
+        """
         ends = [motorhead.aclose() if self._owned else motorhead.aflush() for motorhead in self._all.values()]
         closing = [asyncio.ensure_future(each) for each in ends]
         _, late = await asyncio.wait(closing, timeout=seconds)
         if late:
-            logger.warning("summaries are cut off by the end of the server; nothing is lost, and they stay due")
+            logger.warning(
+                "the server stops before all summaries are done; those are cut off. No message is lost, and the next "
+                "write to a session summarizes it"
+            )
             for motorhead in self._all.values():
                 motorhead._engine.background.cancel()
-            await asyncio.wait(late, timeout=_LAST)
+            await asyncio.wait(late, timeout=_CANCEL_SECONDS)
         if isinstance(self._summarizer, ThreadedSummarizer):
             await self._summarizer.close()
 
@@ -113,7 +123,7 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             summary_timeout=settings.summary_timeout,
             max_concurrency=settings.max_concurrency,
         )
-        motorhead._engine.turns = turns  # one bound for all of them
+        motorhead._engine.turns = turns  # one limit for all tenants
         return motorhead
 
     return make

@@ -162,8 +162,8 @@ def test_logs_tell_no_content(tenants: httpx.Client, caplog: pytest.LogCaptureFi
         tenants.post("/sessions/hush/memory", content=b"hush", headers=with_key("key-a"))
         tenants.get("/hush", headers=with_key("hush"))
         # A line is written when its answer is out.
-        wait_until(lambda: sum(record.name.endswith(".edge") for record in caplog.records) == 3)
-    lines = [json.loads(JSONLines().format(record)) for record in caplog.records if record.name.endswith(".edge")]
+        wait_until(lambda: sum(record.name.endswith(".middleware") for record in caplog.records) == 3)
+    lines = [json.loads(JSONLines().format(record)) for record in caplog.records if record.name.endswith(".middleware")]
     assert [(line["route"], line["status"]) for line in lines] == [
         ("/sessions/{session_id}/memory", 200), ("/sessions/{session_id}/memory", 400), ("(none)", 404),
     ]  # fmt: skip

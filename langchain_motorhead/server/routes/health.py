@@ -1,45 +1,50 @@
-"""For who operates the server: whether it lives, whether Redis answers, and its metrics. None of it needs a key."""
+"""Routes for whoever runs the server: liveness, readiness and metrics. They need no API key."""
 
 from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from langchain_motorhead import MotorheadError
-from langchain_motorhead.server import openapi as described
-from langchain_motorhead.server import responses as answers
-from langchain_motorhead.server.errors import RETRY_AFTER, answer
+from langchain_motorhead.server import responses
+from langchain_motorhead.server.errors import RETRY_AFTER, error_response
+from langchain_motorhead.server.openapi import ApiRoute
+from langchain_motorhead.server.schemas.answers import Done
 from langchain_motorhead.storage.operation import Command, Operation
 
-router = APIRouter(tags=["Operation"])
-
-# Seconds that Redis has to answer in.
-_PATIENCE = 2.0
+READY_TIMEOUT_SECONDS = 2.0
+"""How long Redis may take to answer before the server says that it is not ready."""
 
 
-@router.get("/health", **described.HEALTH)
 async def health(_: Request) -> Response:
-    """Say that the process lives."""
-    return answers.raw(answers.OK)
+    """Say that the process is alive. This request does not ask Redis."""
+    return responses.raw(responses.OK)
 
 
-@router.get("/ready", **described.HEALTH)
 async def ready(request: Request) -> Response:
-    """Ask Redis, and say whether it answered."""
+    """Send a command to Redis, and say whether it answered."""
     engine = request.app.state.tenants.any._engine
-    # Of one key, so that a cluster knows whom to ask.
+    # A command with a key, so that a cluster client knows which node to ask.
     ping = Operation((Command("EXISTS", ("motorhead:ready",)),), lambda _: None)
     try:
-        await asyncio.wait_for(engine.aexecute(ping), _PATIENCE)
+        await asyncio.wait_for(engine.aexecute(ping), READY_TIMEOUT_SECONDS)
     except (TimeoutError, MotorheadError):
-        return answer(503, "redis_unavailable", "Redis cannot be reached", RETRY_AFTER)
-    return answers.raw(answers.OK)
+        return error_response(503, "redis_unavailable", "Redis cannot be reached", RETRY_AFTER)
+    return responses.raw(responses.OK)
 
 
-@router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request) -> Response:
-    """Give the metrics, as Prometheus reads them."""
+    """Return the metrics in Prometheus' text format."""
     text, media_type = request.app.state.metrics.exposed()
     return Response(text, headers={"Content-Type": media_type})
+
+
+ROUTES = (
+    ApiRoute("GET", "/health", health, tag="Operations", answer=Done, needs_key=False),
+    ApiRoute("GET", "/ready", ready, tag="Operations", answer=Done, needs_key=False),
+)
+METRICS_ROUTE = Route("/metrics", metrics)
+"""Not in the OpenAPI document: its answer is not JSON."""

@@ -1,69 +1,61 @@
-"""The original's wire: its seven requests, and its answers, byte for byte where it can be."""
+"""The routes of the original Motorhead server. Their answers are the original's, byte for byte where possible."""
 
 from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead.recall.query import Query
-from langchain_motorhead.server import groups as posting
-from langchain_motorhead.server import openapi as described
-from langchain_motorhead.server import responses as answers
+from langchain_motorhead.server import groups, responses
 from langchain_motorhead.server.errors import RequestError
+from langchain_motorhead.server.openapi import ApiRoute
 from langchain_motorhead.server.request import RequestContext, flag_of, text_of, to_records
+from langchain_motorhead.server.schemas import answers, requests
+from langchain_motorhead.server.schemas.limits import MAX_PAGE_NUMBER, MAX_PAGE_SESSIONS, RETRIEVAL_HITS
 from langchain_motorhead.sessions import load as loading
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import check_user
 
-router = APIRouter(tags=["The wire of Motorhead"])
 
-_MOST_PAGES, _MOST_ON_A_PAGE = 100, 1_000
-_FOUND = 10
-
-
-@router.get("/", **described.NOW)
 async def now(_: Request) -> Response:
-    """Tell the time, in milliseconds since 1970."""
-    return answers.plain({"now": time.time_ns() // 1_000_000})
+    """Return the server's time in milliseconds since 1970."""
+    return responses.plain({"now": time.time_ns() // 1_000_000})
 
 
-@router.get("/sessions", **described.SESSIONS)
 async def list_sessions(request: Request) -> Response:
-    """List session ids, the least recently active first: of a group, of a user, or those posted without a group."""
+    """List session ids, the least recently active first: those of a group, of a user, or those in no group."""
     asked = RequestContext(request)
     motorhead = asked.motorhead
-    page, size = asked.number("page", 1), asked.number("size", 10, _MOST_ON_A_PAGE)
+    page, size = asked.number("page", 1), asked.number("size", 10, MAX_PAGE_SESSIONS)
     group, user_id, full = asked.query_id("namespace"), asked.query_id("user_id"), asked.flag("full")
-    if page > _MOST_PAGES and not full:
-        raise RequestError(f"page must not exceed {_MOST_PAGES}")
+    if page > MAX_PAGE_NUMBER and not full:
+        raise RequestError(f"page must not exceed {MAX_PAGE_NUMBER}")
     newest_first = asked.flag("newest_first")
     if user_id is not None or full:
-        return answers.plain(await motorhead.asessions(user_id, page=page, size=size, newest_first=newest_first))
-    listed = posting.list_group(motorhead.namespace, group, page=page, size=size)
-    return answers.plain(await motorhead._engine.arun(listed))
+        return responses.plain(await motorhead.asessions(user_id, page=page, size=size, newest_first=newest_first))
+    listed = groups.list_group(motorhead.namespace, group, page=page, size=size)
+    return responses.plain(await motorhead._engine.arun(listed))
 
 
-@router.get("/sessions/{session_id}/memory", **described.GET_MEMORY)
 async def get_memory(request: Request) -> Response:
-    """Read a session: its newest messages, newest first, and the summary of what was before."""
+    """Read a session: its newest messages, newest first, and the summary of all older ones."""
     asked = RequestContext(request)
     engine = asked.engine
     keys, window = asked.keys(engine), engine.window
     if asked.flag("full"):
-        return answers.whole(await engine.arun(loading.load(keys, window)))
+        return responses.whole(await engine.arun(loading.load(keys, window)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
     reading = await engine.aexecute(operations.read(keys, -limit))
     check_user(keys, reading.user)
-    return answers.memory(reading, window)
+    return responses.memory(reading, window)
 
 
-@router.post("/sessions/{session_id}/memory", **described.POST_MEMORY)
 async def post_memory(request: Request) -> Response:
-    """Append messages to a session, making it if it is not there. A context replaces the summary."""
+    """Append messages to a session. A new session is created. A `context` replaces the summary."""
     asked = RequestContext(request)
     engine = asked.engine
     keys, group = asked.keys(engine), asked.query_id("namespace")
@@ -74,30 +66,50 @@ async def post_memory(request: Request) -> Response:
     records = to_records(asked.messages_of(body), engine)
     leave_out = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
-        operation = posting.post(
-            posting.grouped_keys(keys, group), records, engine, context=context, group=group, leave_out=leave_out
+        operation = groups.post(
+            groups.grouped_keys(keys, group), records, engine, context=context, group=group, leave_out=leave_out
         )
         left = await engine.aexecute(operation)
         request.app.state.metrics.messages.inc(left.added if left else 0)
         await engine.aafter_append(keys, left)
-    return answers.raw(answers.OK)
+    return responses.raw(responses.OK)
 
 
-@router.delete("/sessions/{session_id}/memory", **described.DELETE_MEMORY)
 async def delete_memory(request: Request) -> Response:
-    """Delete a session and everything of it."""
+    """Delete a session with its messages, its summary and its entries in the search index."""
     asked = RequestContext(request)
     engine = asked.engine
     deleted = await engine.arun(sessions.delete_session(asked.keys(engine), one_slot=engine.one_slot))
-    return answers.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else answers.raw(answers.OK)
+    return responses.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else responses.raw(responses.OK)
 
 
-@router.post("/sessions/{session_id}/retrieval", **described.RETRIEVAL)
 async def retrieve(request: Request) -> Response:
-    """Search a session by meaning: ten messages at most, nearest first."""
+    """Search a session by meaning. The answer has ten messages at most, the best match first."""
     asked = RequestContext(request)
     motorhead = asked.motorhead
     session_id, user_id = asked.path_id("session_id"), asked.query_id("user_id")
     text = text_of(await asked.body(), "text", needed=True) or ""
-    query = Query(text, _FOUND, session_id=session_id, user_id=user_id, search_type="similarity")
-    return answers.plain([answers.hit(found) for found in await motorhead._asearch(query)])
+    query = Query(text, RETRIEVAL_HITS, session_id=session_id, user_id=user_id, search_type="similarity")
+    return responses.plain([responses.hit(found) for found in await motorhead._asearch(query)])
+
+
+_MEMORY = "/sessions/{session_id}/memory"
+_RETRIEVAL = "/sessions/{session_id}/retrieval"
+
+# Starlette tries them in order, so the most frequent ones stand first.
+ROUTES = (
+    ApiRoute(
+        "GET", _MEMORY, get_memory, tag="Motorhead API", query=requests.MemoryQuery, answer=answers.SessionMemory
+    ),
+    ApiRoute(
+        "POST", _MEMORY, post_memory, tag="Motorhead API",
+        query=requests.GroupQuery, body=requests.NewMessages, answer=answers.Done, errors=(413,),
+    ),
+    ApiRoute("DELETE", _MEMORY, delete_memory, tag="Motorhead API", query=requests.DeleteQuery, answer=answers.Deleted),
+    ApiRoute(
+        "POST", _RETRIEVAL, retrieve, tag="Motorhead API",
+        query=requests.UserQuery, body=requests.RetrievalBody, answer=list[answers.Hit], errors=(413, 501, 502),
+    ),
+    ApiRoute("GET", "/sessions", list_sessions, tag="Motorhead API", query=requests.ListQuery, answer=list[str]),
+    ApiRoute("GET", "/", now, tag="Motorhead API", answer=answers.Now, needs_key=False),
+)  # fmt: skip

@@ -1,0 +1,181 @@
+"""Models of what the server answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from langchain_motorhead.server.schemas.base import (
+    EXAMPLE_SESSION_ID,
+    EXAMPLE_TEXT,
+    EXAMPLE_USER_ID,
+    Omitted,
+    Role,
+    Schema,
+    example,
+)
+
+
+class Done(Schema):
+    """The request was carried out."""
+
+    model_config = example(status="Ok")
+
+    status: Literal["Ok"]
+
+
+class Deleted(Done):
+    """The session is gone."""
+
+    deleted: bool | Omitted = Field(None, description="With `full=true`: whether the session existed.")
+
+
+class UserDeleted(Done):
+    """All sessions of the user are gone."""
+
+    model_config = example(status="Ok", deleted=3)
+
+    deleted: int = Field(description="Number of sessions deleted.")
+
+
+class Compacted(Done):
+    """What a compaction did."""
+
+    model_config = example(status="Ok", folded=6, batches=1, tokens=412)
+
+    folded: int = Field(description="Messages that moved from the list into the summary.")
+    batches: int = Field(description="Calls of the summarizer that were stored.")
+    tokens: int = Field(description="Tokens that these calls used.")
+
+
+class Now(Schema):
+    """The server's time."""
+
+    model_config = example(now=1748779200000)
+
+    now: int = Field(description="Milliseconds since 1970.")
+
+
+class StoredMessage(Schema):
+    """A message as it was sent, with all its keys."""
+
+    model_config = example(extra=True, role="Human", content=EXAMPLE_TEXT)
+
+    role: Role
+    content: str | list[Any] | None = Field(description="Text, or LangChain content blocks.")
+
+
+class Counts(Schema):
+    """Counters of a session."""
+
+    tokens: int = Field(description="Tokens that all summaries of the session used.")
+    total: int = Field(description="Messages ever accepted.")
+    summarized: int = Field(description="How many of them the summary covers.")
+    backlog: int = Field(description="Messages beyond the window that wait to be summarized.")
+    failures: int = Field(description="Summaries that failed in a row.")
+    epoch: str | None = Field(description="Random id, new when the session is created again; null if it is empty.")
+
+
+class SessionMemory(Counts):
+    """The recent messages of a session, and the summary of all older ones."""
+
+    model_config = example(
+        messages=[{"role": "Human", "content": EXAMPLE_TEXT}],
+        context="Alice works as a nurse.",
+        tokens=412,
+        total=7,
+        summarized=6,
+        backlog=0,
+        failures=0,
+        epoch="2f1c9a7e5b3d8046",
+    )
+
+    messages: list[StoredMessage] = Field(description="Newest first.")
+    context: str | None = Field(description="The summary; null if there is none.")
+    start: int | Omitted = Field(
+        None, description="With `full=true` and after a catch-up: sequence number of the oldest message returned."
+    )
+
+
+class WindowSize(Schema):
+    """How many messages, and how many tokens, a session keeps verbatim."""
+
+    max_messages: int
+    max_tokens: int | None
+
+
+class SessionInfo(Counts):
+    """What is known about a session, without its messages."""
+
+    model_config = example(
+        session_id=EXAMPLE_SESSION_ID,
+        exists=True,
+        user_id=EXAMPLE_USER_ID,
+        length=1,
+        indexed=7,
+        tokens=412,
+        total=7,
+        summarized=6,
+        backlog=0,
+        failures=0,
+        epoch="2f1c9a7e5b3d8046",
+        window={"max_messages": 12, "max_tokens": None},
+    )
+
+    session_id: str
+    exists: bool
+    user_id: str | None
+    length: int = Field(description="Messages that are stored verbatim.")
+    indexed: int | None = Field(
+        description="Sequence number of the first message that is not in the search index; null until indexing begins."
+    )
+    window: WindowSize
+
+
+class Hit(Schema):
+    """A message that a search found."""
+
+    model_config = example(role="Human", content=EXAMPLE_TEXT, dist=0.18)
+
+    role: str
+    content: str
+    dist: float = Field(description="1 - score: the smaller, the better the match.")
+
+
+class SearchHit(Hit):
+    """A message that a search found, with its place."""
+
+    model_config = example(
+        role="Human",
+        content=EXAMPLE_TEXT,
+        dist=0.18,
+        score=0.82,
+        type="human",
+        name=None,
+        id="msg-1",
+        session_id=EXAMPLE_SESSION_ID,
+        seq=6,
+        user_id=EXAMPLE_USER_ID,
+        created="2025-06-01T12:00:00+00:00",
+        before=[],
+        after=[],
+    )
+
+    score: float
+    type: str = Field(description="LangChain's role, such as `human` or `ai`.")
+    name: str | None
+    id: str | None = Field(description="Id of the message.")
+    session_id: str
+    seq: int = Field(description="Sequence number of the message in its session.")
+    user_id: str | None
+    created: str | None = Field(description="When the message was appended, in ISO 8601.")
+    before: list[SearchHit] = Field(description="Earlier neighbors, if the search asked for any.")
+    after: list[SearchHit] = Field(description="Later neighbors, if the search asked for any.")
+
+
+class ErrorAnswer(Schema):
+    """Why a request failed."""
+
+    error: str = Field(description="For people. The text may change.")
+    code: str = Field(description="For programs. Codes do not change.")
