@@ -53,7 +53,9 @@ def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., An
     exec(
         compile("from __future__ import annotations\n" + source.replace(old, new), "broken", "exec"), vars(module), made
     )
-    monkeypatch.setattr(module, function.__name__, made[function.__name__])
+    for each in [found for name, found in sys.modules.items() if name.startswith("langchain_motorhead.")]:
+        if getattr(each, function.__name__, None) is function:  # where it is defined, and where it is imported
+            monkeypatch.setattr(each, function.__name__, made[function.__name__])
 
 
 def _script(scenario: str, name: str, old: str, new: str) -> Broken:

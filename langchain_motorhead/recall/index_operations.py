@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.storage.keys import SessionKeys, from_member, recall_key, to_member, to_tag
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 _DESCRIBED = ("model", "dimensions", "settings", "generation")
@@ -114,7 +114,7 @@ def switch(namespace: str, description: Description, index: str, *, one_slot: bo
 
 def unplan(namespace: str) -> Operation[None]:
     """Forget of what kind an index was that was begun, since it is in place."""
-    return Operation((Command("HDEL", (recall_key(namespace),), _PLANNED),), _nothing)
+    return Operation((Command("HDEL", (recall_key(namespace),), _PLANNED),), ignore_replies)
 
 
 def planned(namespace: str) -> Operation[Description | None]:
@@ -126,7 +126,7 @@ def planned(namespace: str) -> Operation[Description | None]:
 
 def plan(namespace: str, description: Description) -> Operation[None]:
     """Keep of what kind an index is that is begun."""
-    return Operation((Command("HSET", (recall_key(namespace),), tuple(_pairs(_PLANNED, description))),), _nothing)
+    return Operation((Command("HSET", (recall_key(namespace),), tuple(_pairs(_PLANNED, description))),), ignore_replies)
 
 
 def unindexed(
@@ -282,7 +282,3 @@ def to_description(values: Sequence[Any]) -> Description | None:
         return None
     model, dimensions, settings, generation = map(from_member, values)
     return Description(model, int(dimensions), settings, int(generation))
-
-
-def _nothing(_: list[Any]) -> None:
-    return None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_motorhead.storage.keys import from_member
 
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
-from collections.abc import Iterable
-from typing import NamedTuple
-
-from langchain_motorhead.storage.keys import from_member
 
 # What a search returns of a document beside its key, where it finds many to choose from.
 _RETURNED = ["name", "pieces"]
@@ -52,7 +50,7 @@ class Answer(NamedTuple):
 def to_matches(reply: Any, distance: str) -> list[Match]:
     """Read a reply of FT.SEARCH: a flat list by RESP2, a map by RESP3. Hundreds of rows, so with little ado."""
     if isinstance(reply, dict):
-        rows = _mapping(reply).get("results", [])
+        rows = to_mapping(reply).get("results", [])
         encoded = bool(rows) and b"id" in rows[0]
         names: list[Any] = [b"id", b"score", b"extra_attributes"] if encoded else ["id", "score", "extra_attributes"]
         id_, score, fields = names
@@ -71,8 +69,9 @@ def to_matches(reply: Any, distance: str) -> list[Match]:
     return [match for match in found if match is not None]
 
 
-def _total(reply: Any) -> int:
-    return int(_mapping(reply).get("total_results", 0) if isinstance(reply, dict) else reply[0])
+def total(reply: Any) -> int:
+    """Return how many documents a reply of FT.SEARCH counted."""
+    return int(to_mapping(reply).get("total_results", 0) if isinstance(reply, dict) else reply[0])
 
 
 def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match | None:
@@ -88,7 +87,8 @@ def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], dist
     return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def to_mapping(value: Any) -> dict[str, Any]:
+    """Return a map of the search module, which RESP2 gives as a flat list, with its names decoded."""
     # What is odd at the end of a list is a flag.
     pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=False)
     return {from_member(name): each for name, each in pairs}

@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.messages.ids import fingerprints, origin_epochs
-from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member
-from langchain_motorhead.storage.operation import Command, Operation, _nothing
+from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
+from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -157,30 +157,26 @@ def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[SessionSnap
 
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
     """Hold a lease for `lease` milliseconds from now, if it is still ours."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), _nothing)
+    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)
 
 
 def give_up(lease_key: str, token: str) -> Operation[None]:
     """Give a lease back, if it is still ours."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), _nothing)
+    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
 
 
 def to_reading(reply: Sequence[Any]) -> SessionSnapshot:
     """Read what the scripts that read a session reply."""
     epoch, first, summary, tokens, failures, user, size, indexed, length, records = reply
     return SessionSnapshot(
-        epoch=_text(epoch),
+        epoch=optional_member(epoch),
         first=int(first or 0),
-        summary=_text(summary),
+        summary=optional_member(summary),
         tokens=int(tokens or 0),
         failures=int(failures or 0),
-        user=_text(user),
+        user=optional_member(user),
         size=None if size is None else int(size),
         indexed=None if indexed is None else int(indexed),
         length=length,
         records=records,
     )
-
-
-def _text(value: bytes | str | None) -> str | None:
-    return None if value is None else from_member(value)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.storage.keys import SessionKeys, from_member, to_member
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, to_member
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
 def owner(keys: SessionKeys) -> Operation[str | None]:
     """Read whose session it is."""
-    return Operation((Command("HGET", (keys.state,), ("user",)),), lambda replies: _text(replies[0]))
+    return Operation((Command("HGET", (keys.state,), ("user",)),), lambda replies: optional_member(replies[0]))
 
 
 def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Operation[int]:
@@ -38,7 +38,7 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
 
 def unlist(registry: str, session_id: str) -> Operation[None]:
     """Take a session off a registry."""
-    return Operation((Command("ZREM", (registry,), (to_member(session_id),)),), _nothing)
+    return Operation((Command("ZREM", (registry,), (to_member(session_id),)),), ignore_replies)
 
 
 def listed(registry: str, start: int, stop: int, *, newest_first: bool) -> Operation[list[tuple[str, float]]]:
@@ -71,7 +71,7 @@ def prune(registry: str, gone: Sequence[tuple[str, float]]) -> Operation[None]:
     args: list[Value] = []
     for session_id, score in gone:
         args += (to_member(session_id), repr(score))
-    return Operation((Command(SCRIPTS["registry_prune"], (registry,), tuple(args)),), _nothing)
+    return Operation((Command(SCRIPTS["registry_prune"], (registry,), tuple(args)),), ignore_replies)
 
 
 def _scored(reply: Sequence[Any]) -> list[tuple[str, float]]:
@@ -80,11 +80,3 @@ def _scored(reply: Sequence[Any]) -> list[tuple[str, float]]:
     if len(reply) % 2:
         raise StoreError("Redis gave members without scores")
     return [(from_member(reply[at]), float(reply[at + 1])) for at in range(0, len(reply), 2)]
-
-
-def _text(value: bytes | str | None) -> str | None:
-    return None if value is None else from_member(value)
-
-
-def _nothing(_: list[Any]) -> None:
-    return None

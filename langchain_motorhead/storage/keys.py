@@ -147,6 +147,11 @@ def from_member(data: bytes | str) -> str:
     return data.decode("utf-8", "surrogatepass") if isinstance(data, bytes) else data
 
 
+def optional_member(data: bytes | str | None) -> str | None:
+    """Return the id that `to_member` encoded, or None where Redis replied nil."""
+    return None if data is None else from_member(data)
+
+
 def _encoded(name: str, value: object) -> str:
     return _quoted(_checked(name, value))
 

@@ -57,5 +57,5 @@ def together(*operations: Operation[Any]) -> Operation[list[Any]]:
     return Operation(commands, read)
 
 
-def _nothing(_: list[Any]) -> None:
-    return None
+def ignore_replies(_: list[Any]) -> None:
+    """Return None, whatever was replied: the `read` of an operation that is executed for its effect alone."""
