@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import langchain_motorhead
-from langchain_motorhead.storage.scripts import _BEGINNINGS
+from langchain_motorhead.storage.scripts import _LIBRARIES
 
 ROOT = Path(langchain_motorhead.__file__).parent
 
@@ -141,12 +141,14 @@ def test_modules_are_small() -> None:
         assert len(path.read_text().splitlines()) <= 320, path.name
 
 
-BEFORE_OTHERS = {each for names in _BEGINNINGS.values() for each in names}
+BEFORE_OTHERS = {each for names in _LIBRARIES.values() for each in names}
 
 
 def test_scripts_are_all_used() -> None:
     """Every Lua script is an operation's, and says what its keys and arguments are; but for what goes before others."""
     code = "".join(path.read_text() for path in ROOT.rglob("*.py"))
-    for path in {*(ROOT / "scripts").glob("*.lua")} - {ROOT / "scripts" / f"{name}.lua" for name in BEFORE_OTHERS}:
+    folder = ROOT / "storage" / "lua"
+    assert {path.stem for path in folder.glob("lib_*.lua")} == BEFORE_OTHERS
+    for path in {*folder.glob("*.lua")} - {folder / f"{name}.lua" for name in BEFORE_OTHERS}:
         assert f'SCRIPTS["{path.stem}"]' in code
         assert path.read_text().count("-- KEYS") == path.read_text().count("-- ARGV") == 1
