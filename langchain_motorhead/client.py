@@ -13,8 +13,7 @@ from langchain_motorhead.recall import reindexing
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.redis_io.connection import Connection, adopt, connect
 from langchain_motorhead.redis_io.urls import is_http
-from langchain_motorhead.runtime.builder import make_engine
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.runtime.builder import build_maintenance
 from langchain_motorhead.session import Session
 from langchain_motorhead.sessions.window import Window
 
@@ -56,7 +55,7 @@ class Motorhead:
     def __init__(self, client: Any, *, async_client: Any = None, **options: Unpack[Options]) -> None:
         connection = client if isinstance(client, Connection) else adopt(client, async_client)
         try:
-            self._backend: Backend = RedisBackend(make_engine(connection, **options), connection)
+            self._backend: Backend = RedisBackend(build_maintenance(connection, **options), connection)
         except BaseException:
             connection.close()
             raise
@@ -93,8 +92,9 @@ class Motorhead:
         return self._backend.namespace
 
     @property
-    def _engine(self) -> Engine:
-        return self._backend.engine
+    def backend(self) -> Backend:
+        """What executes the work: Redis itself, or a server. For code that needs more than sessions offer."""
+        return self._backend
 
     def session(self, session_id: str, user_id: str | None = None) -> Session:
         """Give the handle of a session, which need not be there yet.
@@ -177,12 +177,14 @@ class Motorhead:
             EmbeddingMismatchError: There is an index of another model, or of other settings: see `reindex`.
             EmbeddingError: The model failed.
         """
-        self._engine.run(index_setup.set_up(self._engine.recall))
+        redis = self._backend.require_redis()
+        redis.run(index_setup.set_up(redis.recall))
 
     async def asetup(self) -> None:
         """Make the index of recall, unless it is there. See `setup`."""
-        await self._engine.prepare_counting()
-        await self._engine.arun(index_setup.set_up(self._engine.recall))
+        redis = self._backend.require_redis()
+        await redis.prepare()
+        await redis.arun(index_setup.set_up(redis.recall))
 
     def reindex(self, *, progress: bool = True) -> int:
         """Make the index anew, with the model and settings of this Motorhead, from the text that is stored.
@@ -201,16 +203,16 @@ class Motorhead:
             SearchUnavailableError: This Redis has no search module.
             EmbeddingError: The model failed. The old index is still in place.
         """
+        redis = self._backend.require_redis()
         with reindexing.progress_bar(show=progress) as report:
-            return self._engine.run(reindexing.reindex(self._engine.recall, report, one_slot=self._engine.one_slot))
+            return redis.run(reindexing.reindex(redis.recall, report, one_slot=redis.one_slot))
 
     async def areindex(self, *, progress: bool = True) -> int:
         """Make the index anew. See `reindex`."""
-        await self._engine.prepare_counting()
+        redis = self._backend.require_redis()
+        await redis.prepare()
         with reindexing.progress_bar(show=progress) as report:
-            return await self._engine.arun(
-                reindexing.reindex(self._engine.recall, report, one_slot=self._engine.one_slot)
-            )
+            return await redis.arun(reindexing.reindex(redis.recall, report, one_slot=redis.one_slot))
 
     def sessions(
         self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True

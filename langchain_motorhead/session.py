@@ -92,27 +92,27 @@ class Session:
             InvalidInputError: The session is of another user than was given.
             StoreError: Redis refused, or could not be reached.
         """
-        followed = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=True))
-        self._backend.after_append(self._keys, followed.left)
+        followed = self._backend.run(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        self._backend.after_append(self._keys, followed.appended)
         return followed.memory or Memory()
 
     async def acatch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
         """Store what is new of a conversation, and read the session. See `catch_up`."""
         await self._backend.prepare(counting=True)
-        followed = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=True))
-        await self._backend.aafter_append(self._keys, followed.left)
+        followed = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        await self._backend.aafter_append(self._keys, followed.appended)
         return followed.memory or Memory()
 
     def append_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
         """Store what is new of a conversation that is held elsewhere. As `catch_up`, but reads nothing."""
-        followed = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=False))
-        self._backend.after_append(self._keys, followed.left)
+        followed = self._backend.run(self._backend.catch_up(self._keys, _listed(messages), after, read=False))
+        self._backend.after_append(self._keys, followed.appended)
 
     async def aappend_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
         """Store what is new of a conversation that is held elsewhere. See `append_new`."""
         await self._backend.prepare(counting=True)
-        followed = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=False))
-        await self._backend.aafter_append(self._keys, followed.left)
+        followed = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=False))
+        await self._backend.aafter_append(self._keys, followed.appended)
 
     def load(self) -> Memory:
         """Read the summary and the messages after it, in one round trip.

@@ -94,7 +94,7 @@ BROKEN = {
     "a commit that does not count tokens": _script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
     "a trim before what is trimmed is indexed": Broken(
         "indexing",
-        (("compaction_commit", _UNINDEXED, _NEVER), (compaction.compact, "if compactor.recall:", "if False:")),
+        (("compaction_commit", _UNINDEXED, _NEVER), (compaction._compact, "if compactor.recall:", "if False:")),
     ),
     "a summary stored in one step, and the trim in another": Broken(
         "compacting",
@@ -108,8 +108,8 @@ BROKEN = {
             (
                 compaction._fold,
                 "if not committed:",
-                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), lease=LEASE, "
-                "summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
+                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), "
+                "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
                 "        if not committed:",
             ),
         ),

@@ -195,7 +195,7 @@ def test_failures_are_retried_with_growing_pauses(
     make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a failure the next appends do not ask at once; an explicit compaction does; a success forgets it all."""
-    monkeypatch.setitem(compaction_module._PAUSES, "first_pause", 60_000)
+    monkeypatch.setitem(compaction_module._PAUSES_MS, "first_pause", 60_000)
     ledger = Ledger(fail)
     motorhead = make(llm=ledger, window=SMALL)
     session = motorhead.session("s")
@@ -354,7 +354,7 @@ def test_a_loop_that_stands_still_holds_up_nobody(url: str, namespace: str) -> N
         motorhead.flush()
     loop.run_until_complete(motorhead.aflush())
     loop.run_until_complete(motorhead.session("t").aappend(numbered(6)))
-    motorhead._engine.background.close()
+    motorhead.backend.require_redis().maintenance.background.close()
     loop.run_until_complete(motorhead.aclose())
     loop.close()
 
@@ -374,7 +374,7 @@ async def test_a_summarizer_that_stops_iterating(amake: MakeMotorhead) -> None:
 def test_an_append_during_a_close_does_not_fail_once_stored(make: MakeMotorhead) -> None:
     """A handle that closes between an append and its compaction leaves the session due, and raises nothing."""
     motorhead = make(llm=Ledger(), window=SMALL)
-    motorhead._engine.background.close()
+    motorhead.backend.require_redis().maintenance.background.close()
     motorhead.session("s").append(numbered(6))
     assert motorhead.session("s").load().total == 6
 
@@ -384,7 +384,7 @@ def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pyt
     monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.05)
     session = make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
-    store = session._motorhead._engine.driver.store
+    store = session._motorhead.backend.require_redis().driver.executor
     run = store.run
 
     def lossy(operation: Any) -> Any:
@@ -436,7 +436,7 @@ def test_work_asked_for_during_a_summary_is_not_forgotten(make: MakeMotorhead) -
 
 def test_a_long_summary_keeps_its_lease(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """A summary that takes longer than the lease is not paid for twice, since the lease is renewed meanwhile."""
-    monkeypatch.setattr(compaction_module, "LEASE", 300)
+    monkeypatch.setattr(compaction_module, "LEASE_MS", 300)
     monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT", 0.1)
     ledger = Ledger(lambda given: time.sleep(1))
     one, other = (make(llm=ledger, window=SMALL, compaction="manual") for _ in range(2))
@@ -454,7 +454,7 @@ def test_a_dead_workers_lease_runs_out(
     make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lease whose holder died holds an explicit compaction up for its rest, and no longer."""
-    monkeypatch.setattr(compaction_module, "LEASE", 300)
+    monkeypatch.setattr(compaction_module, "LEASE_MS", 300)
     session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
     client.set(session._keys.lease, "somebody else", px=400)
@@ -471,7 +471,7 @@ def test_a_stale_commit_changes_nothing(make: MakeMotorhead) -> None:
 
     def meanwhile(given: SummaryInput) -> None:
         ledger.before = lambda given: None
-        session._motorhead._engine.driver.store.connection.sync_client.delete(session._keys.lease)
+        session._motorhead.backend.require_redis().connection.sync_client.delete(session._keys.lease)
         assert session.compact().folded == 6
 
     ledger.before = meanwhile
@@ -549,7 +549,7 @@ def test_a_log_line_says_what_was_done(make: MakeMotorhead, caplog: pytest.LogCa
     with caplog.at_level(logging.INFO, logger="langchain_motorhead"):
         session = make(llm=Chatty(configs=[]), window=SMALL, compaction="inline").session("s")
         session.append([HumanMessage("a secret"), *numbered(5)])
-    assert "folded 4 messages into the summary, in 1 batches, for 42 tokens" in caplog.text
+    assert "moved 4 messages into the summary, in 1 batches, for 42 tokens" in caplog.text
     assert "secret" not in caplog.text
 
 

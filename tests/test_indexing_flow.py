@@ -33,8 +33,8 @@ from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
-from langchain_motorhead.recall.index_operations import Description, Unindexed
-from langchain_motorhead.recall.indexing import embed_all, index
+from langchain_motorhead.recall.index_operations import Description, IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.indexing import IndexState, embed_all, index
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.search_index.lifecycle import command, ignoring_error, inspect
 from langchain_motorhead.storage.keys import SessionKeys, recall_key, session_keys
@@ -95,6 +95,8 @@ def play(flow: Flow[T], answers: Sequence[Any]) -> tuple[list[Request], T | None
         for answer in answers:
             given = answer(requests[-1]) if callable(answer) else answer
             requests.append(flow.throw(given) if isinstance(given, Exception) else flow.send(given))
+        if name(requests[-1]) == "lease_renew":  # it failed, and releases its lease
+            flow.send(None)
     except StopIteration as end:
         return requests, end.value
     return requests, None
@@ -131,14 +133,19 @@ def names(requests: Sequence[Request]) -> list[str]:
 
 # Indexing
 
+# What the operations of indexing say.
+DONE, MORE, STALE = IndexOutcome.DONE, IndexOutcome.MORE, IndexOutcome.STALE
+BUSY, NOTHING = IndexLease.BUSY, IndexLease.DONE
+
 
 def test_indexing_step_by_step() -> None:
     """What is not indexed is read, embedded in one call, and stored with the count of it, and that is all."""
     requests, done = play(
-        index(KEYS, "token", an_indexer(), wait=False), [(seen(numbered(3), indexed=5), THERE), vectors, False]
+        index(KEYS, "token", an_indexer(), wait=False),
+        [(seen(numbered(3), indexed=5), THERE), vectors, DONE],
     )
     assert names(requests) == ["index_begin", "Embed", "index_commit"]
-    assert done is True
+    assert done is IndexState.DONE
     embed, store = requests[1], requests[2]
     assert isinstance(embed, Embed)
     assert embed.heartbeat is not None
@@ -164,7 +171,7 @@ def test_the_first_document_waits_for_its_index() -> None:
     indexer = an_indexer(ready=False)
     requests, done = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(2)), None), vectors, (True, THERE), None, FILLING, None, FILLED, None, False],
+        [(seen(numbered(2)), None), vectors, (True, THERE), None, FILLING, None, FILLED, None, DONE],
     )
     assert names(requests) == [
         "index_begin",
@@ -177,7 +184,7 @@ def test_the_first_document_waits_for_its_index() -> None:
         "alias",
         "index_commit",
     ]
-    assert (done, indexer.ready) == (True, True)
+    assert (done, indexer.ready) == (IndexState.DONE, True)
     create = requests[3]
     assert isinstance(create, Operation)
     assert "SKIPINITIALSCAN" in create.commands[0].args
@@ -187,19 +194,19 @@ def test_messages_without_a_text_ask_for_nothing() -> None:
     """Where none of the messages is to be indexed, no model is asked and no index made, but they count as done."""
     messages: list[BaseMessage | bytes] = [ToolMessage("r", tool_call_id="c"), HumanMessage(" "), b"no message"]
     indexer = an_indexer(ready=False)
-    requests, done = play(index(KEYS, "t", indexer, wait=False), [(seen(messages), None), False])
+    requests, done = play(index(KEYS, "t", indexer, wait=False), [(seen(messages), None), DONE])
     assert names(requests) == ["index_begin", "index_commit"]
     assert stored(requests[1]) == {}
-    assert (done, indexer.ready) == (True, False)
+    assert (done, indexer.ready) == (IndexState.DONE, False)
 
 
 def test_an_unreadable_record_is_reported_and_passed(caplog: pytest.LogCaptureFixture) -> None:
     """A record that is no message is reported in the log, and those beside it are indexed."""
     messages: list[BaseMessage | bytes] = [HumanMessage("a"), b"{", AIMessage("b")]
-    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(seen(messages), THERE), vectors, False])
+    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(seen(messages), THERE), vectors, DONE])
     assert embeds(requests) == [("Human: a", "AI: b\nHuman: a")]
     assert list(stored(requests[2])) == ["0", "2"]
-    assert done is True
+    assert done is IndexState.DONE
     assert "session 's': record 1 is not indexed" in caplog.text
 
 
@@ -212,9 +219,9 @@ def test_context_comes_from_the_list_and_from_documents() -> None:
         (alone, "Human: m0\nAnna: second\nAI: first"),
         (behind, "Human: fourth\nAI: third\nAnna: second"),
     ):
-        requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(given, THERE), vectors, False])
+        requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(given, THERE), vectors, DONE])
         assert embeds(requests) == [(text,)]
-        assert done is True
+        assert done is IndexState.DONE
 
 
 def test_many_messages_are_embedded_in_one_call() -> None:
@@ -224,15 +231,15 @@ def test_many_messages_are_embedded_in_one_call() -> None:
         [
             (seen(numbered(256), total=300), THERE),
             vectors,
-            True,
+            MORE,
             (seen(numbered(44), indexed=256), THERE),
             vectors,
-            False,
+            DONE,
         ],
     )
     assert names(requests) == ["index_begin", "Embed", "index_commit"] * 2
     assert [len(texts) for texts in embeds(requests)] == [256, 44]
-    assert done is True
+    assert done is IndexState.DONE
 
 
 def test_no_call_has_more_than_256_texts() -> None:
@@ -242,7 +249,18 @@ def test_no_call_has_more_than_256_texts() -> None:
     given = [(seen(messages[at:], indexed=at), THERE) for at in (0, 3, 4)]
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=False),
-        [given[0], vectors, True, given[1], vectors, vectors, True, given[2], vectors, False],
+        [
+            given[0],
+            vectors,
+            MORE,
+            given[1],
+            vectors,
+            vectors,
+            MORE,
+            given[2],
+            vectors,
+            DONE,
+        ],
     )
     assert names(requests) == [
         "index_begin",
@@ -261,7 +279,7 @@ def test_no_call_has_more_than_256_texts() -> None:
     assert list(documents)[:3] == ["3", "3/1", "3/2"]
     assert "".join(fields["text"] for fields in documents.values()) == str(longest.content).strip()
     assert {fields["pieces"] for fields in documents.values()} == {str(len(documents))}
-    assert done is True
+    assert done is IndexState.DONE
 
 
 def test_nothing_is_stored_while_the_model_is_away() -> None:
@@ -272,8 +290,9 @@ def test_nothing_is_stored_while_the_model_is_away() -> None:
     probe = flow.throw(EmbeddingError("first"))
     assert isinstance(probe, Embed)
     assert (probe.texts, probe.heartbeat is not None) == ((PROBE,), True)
+    assert name(flow.throw(DOWN)) == "lease_renew"  # the lease is released
     with pytest.raises(EmbeddingError, match="is away"):
-        flow.throw(DOWN)
+        flow.send(None)
 
 
 def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixture) -> None:
@@ -291,8 +310,8 @@ def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixt
         answer = model(request)
         request = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
     with pytest.raises(StopIteration) as end:
-        flow.send(False)
-    assert end.value.value is True
+        flow.send(DONE)
+    assert end.value.value is IndexState.DONE
     documents = stored(request)
     assert [key for key, fields in documents.items() if "vector" not in fields] == ["5"]
     assert documents["5"]["terms"] == "n poison"
@@ -305,11 +324,12 @@ def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixt
 def test_texts_that_are_all_at_fault() -> None:
     """Where no text has a vector, documents are stored without, and the index is left as it is."""
     requests, done = play(
-        index(KEYS, "t", an_indexer(ready=False), wait=False), [(seen(numbered(1)), None), DOWN, vectors, False]
+        index(KEYS, "t", an_indexer(ready=False), wait=False),
+        [(seen(numbered(1)), None), DOWN, vectors, DONE],
     )
     assert names(requests) == ["index_begin", "Embed", "Embed", "index_commit"]
     assert "vector" not in stored(requests[3])["0"]
-    assert done is True
+    assert done is IndexState.DONE
 
 
 def test_embedding_nothing() -> None:
@@ -330,9 +350,8 @@ def test_embedding_nothing() -> None:
 def test_another_index_is_refused_before_the_model_is_asked(there: Description) -> None:
     """Nothing is embedded for an index that was made with another model, or otherwise."""
     flow = index(KEYS, "t", an_indexer(ready=False), wait=False)
-    next(flow)
     with pytest.raises(EmbeddingMismatchError, match=r"namespace 'ns' was made with .* this is m \(2 .*reindex"):
-        flow.send((seen(numbered(1)), there))
+        play(flow, [(seen(numbered(1)), there)])
 
 
 @pytest.mark.parametrize("ready", [True, False])
@@ -356,12 +375,19 @@ def test_a_session_that_moved_on_is_looked_at_again() -> None:
     """Where nothing was stored since the session is another one by now, it is read again, and indexed as it is."""
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=False),
-        [(seen(numbered(4)), THERE), vectors, None, (seen(numbered(2), epoch="new"), THERE), vectors, False],
+        [
+            (seen(numbered(4)), THERE),
+            vectors,
+            STALE,
+            (seen(numbered(2), epoch="new"), THERE),
+            vectors,
+            DONE,
+        ],
     )
     assert names(requests) == ["index_begin", "Embed", "index_commit"] * 2
     assert isinstance(requests[5], Operation)
     assert requests[5].commands[0].args[2:5] == ("new", 0, 2)
-    assert done is True
+    assert done is IndexState.DONE
 
 
 @pytest.mark.parametrize(
@@ -378,17 +404,27 @@ def test_refused_twice_since_it_moved_on_twice(again: Unindexed, there: Descript
     """As long as the session or the index is another one at each refusal, it is read and stored once more."""
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=False),
-        [(seen(numbered(2)), THERE), vectors, None, (again, there), vectors, None, (again, there), vectors, False],
+        [
+            (seen(numbered(2)), THERE),
+            vectors,
+            STALE,
+            (again, there),
+            vectors,
+            STALE,
+            (again, there),
+            vectors,
+            DONE,
+        ],
     )
     assert names(requests) == ["index_begin", "Embed", "index_commit"] * 3
-    assert done is True
+    assert done is IndexState.DONE
 
 
 @pytest.mark.parametrize("there", [THERE, None])
 def test_refused_twice_with_nothing_changed(there: Description | None) -> None:
     """Where the store refuses the same twice, with or without a vector, the index is a later one than described."""
     messages: list[BaseMessage | bytes] = [HumanMessage("a" if there else " ")]
-    answers = [(seen(messages), there), *([vectors] if there else []), None]
+    answers = [(seen(messages), there), *([vectors] if there else []), STALE]
     with pytest.raises(EmbeddingMismatchError, match=r"^session 's' .* later index of namespace 'ns' .*reindex\(\)$"):
         play(index(KEYS, "t", an_indexer(), wait=False), answers * 2)
 
@@ -398,7 +434,7 @@ def test_refused_again_after_it_moved_on() -> None:
     first, second = (seen(numbered(1), epoch=epoch) for epoch in "ab")
     answers: list[Any] = []
     for each in (first, second, second):
-        answers += [(each, THERE), vectors, None]
+        answers += [(each, THERE), vectors, STALE]
     flow = index(KEYS, "t", an_indexer(), wait=False)
     with pytest.raises(EmbeddingMismatchError):
         play(flow, answers)
@@ -410,7 +446,7 @@ def test_refused_again_after_it_moved_on() -> None:
 def test_a_later_generation_has_its_own_field() -> None:
     """Vectors are stored for the generation of the index that there is when they are."""
     later = Description("m", 2, SETTINGS, 3)
-    requests, _ = play(index(KEYS, "t", an_indexer(), wait=False), [(seen(numbered(1)), later), vectors, False])
+    requests, _ = play(index(KEYS, "t", an_indexer(), wait=False), [(seen(numbered(1)), later), vectors, DONE])
     assert isinstance(requests[2], Operation)
     assert requests[2].commands[0].args[5] == 3
     assert "vector/3" in stored(requests[2])["0"]
@@ -420,7 +456,7 @@ def test_a_user_and_an_odd_session_are_encoded() -> None:
     """Ids reach the index with nothing in them that could end or separate a tag."""
     keys = session_keys("n,s", "a b|c")
     indexer = Indexer("n,s", Recall(), "m", size, ready=True)
-    requests, _ = play(index(keys, "t", indexer, wait=False), [(seen(numbered(1), user="u}v"), THERE), vectors, False])
+    requests, _ = play(index(keys, "t", indexer, wait=False), [(seen(numbered(1), user="u}v"), THERE), vectors, DONE])
     fields = stored(requests[2])["0"]
     assert (fields["session"], fields["namespace"]) == ("a%20b%7Cc", "n%2Cs")
     assert isinstance(requests[2], Operation)
@@ -430,31 +466,39 @@ def test_a_user_and_an_odd_session_are_encoded() -> None:
 @pytest.mark.parametrize("wait", [True, False])
 def test_nothing_to_do(wait: bool) -> None:
     """Where all is indexed, one look tells."""
-    requests, done = play(index(KEYS, "t", an_indexer(), wait=wait), [(True, None)])
-    assert (names(requests), done) == (["index_begin"], True)
+    requests, done = play(index(KEYS, "t", an_indexer(), wait=wait), [(NOTHING, None)])
+    assert (names(requests), done) == (["index_begin"], IndexState.DONE)
 
 
 def test_others_at_work_are_left_to_it() -> None:
     """While somebody else indexes the session, there is nothing to do, and it is told that not all is done."""
-    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(False, None)])
-    assert (names(requests), done) == (["index_begin"], False)
+    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(BUSY, None)])
+    assert (names(requests), done) == (["index_begin"], IndexState.BUSY)
 
 
 def test_others_that_took_over_are_left_to_it() -> None:
     """Where somebody else takes over between two batches, the rest is left to it as well."""
-    answers = [(seen(numbered(1), total=2), THERE), vectors, True, (False, None)]
+    answers = [(seen(numbered(1), total=2), THERE), vectors, MORE, (BUSY, None)]
     requests, done = play(index(KEYS, "t", an_indexer(), wait=False), answers)
-    assert (names(requests)[-1], done) == ("index_begin", False)
+    assert (names(requests)[-1], done) == ("index_begin", IndexState.BUSY)
 
 
 def test_waiting_for_others_at_work() -> None:
     """Where it is told to wait, it pauses while somebody else is at work, and asks again."""
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=True),
-        [(False, None), None, (False, None), None, (seen(numbered(1)), THERE), vectors, False],
+        [
+            (BUSY, None),
+            None,
+            (BUSY, None),
+            None,
+            (seen(numbered(1)), THERE),
+            vectors,
+            DONE,
+        ],
     )
     assert names(requests) == ["index_begin", "Pause", "index_begin", "Pause", "index_begin", "Embed", "index_commit"]
-    assert done is True
+    assert done is IndexState.DONE
     assert isinstance(requests[1], Pause)
     assert 0 < requests[1].seconds <= 1
 
@@ -465,12 +509,19 @@ def test_without_a_search_module_documents_are_stored(caplog: pytest.LogCaptureF
     batch = [vectors, (True, THERE), MODULE_MISSING, THERE]
     requests, done = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(1), total=2), None), *batch, True, (seen(numbered(1), indexed=1), THERE), *batch, False],
+        [
+            (seen(numbered(1), total=2), None),
+            *batch,
+            MORE,
+            (seen(numbered(1), indexed=1), THERE),
+            *batch,
+            DONE,
+        ],
     )
     assert names(requests) == ["index_begin", "Embed", "index_describe", "FT.CREATE", "HMGET", "index_commit"] * 2
     assert [list(stored(requests[at])) for at in (5, 11)] == [["0"], ["1"]]
     assert all("vector" in fields for at in (5, 11) for fields in stored(requests[at]).values())
-    assert (done, indexer.ready, indexer.unsearchable) == (True, False, True)
+    assert (done, indexer.ready, indexer.unsearchable) == (IndexState.DONE, False, True)
     assert caplog.text.count("cannot be found yet") == 1
 
 
@@ -480,7 +531,7 @@ def test_a_search_module_that_came_later_is_used() -> None:
     indexer.unsearchable = True
     requests, _ = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(1)), THERE), vectors, (False, THERE), None, FILLED, None, False],
+        [(seen(numbered(1)), THERE), vectors, (False, THERE), None, FILLED, None, DONE],
     )
     assert names(requests)[2:] == ["index_describe", "FT.CREATE", "FT.INFO", "alias", "index_commit"]
     create = requests[3]
@@ -1124,7 +1175,7 @@ def test_a_failure_of_the_retry_waits_again(
 
     def fail_twice(keys: SessionKeys) -> None:
         if len(retries.sessions) < 3:
-            threading.Timer(0.02, retry_queue.failed, (keys, DOWN)).start()
+            threading.Timer(0.02, retry_queue.record_failure, (keys, DOWN)).start()
         else:
             retry_queue.record_success(keys)
 
@@ -1205,7 +1256,7 @@ def test_a_retry_that_raises_does_not_keep_others_from_theirs(
     retries.wait_for(2)
     assert retries.sessions == ["s", "other"]
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.WARNING, "session 's': could not be tried again")
+    assert (record.levelno, record.getMessage()) == (logging.WARNING, "session 's': its indexing could not be retried")
     assert record.exc_info is not None
     assert record.exc_info[1] is broken
 

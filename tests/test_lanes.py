@@ -55,7 +55,7 @@ def test_a_connection_is_kept(url: str, client: redis.Redis) -> None:
         for thread in threads:
             thread.join()
         assert len(lane._idle) <= 16
-        lane.give_back()
+        lane.release_all()
         assert not mine.connection_pool._in_use_connections
 
 
@@ -78,7 +78,7 @@ async def test_an_error_is_in_the_place_of_its_reply_async(url: str) -> None:
         assert (good, after) == ([b"1"], [b"2"])
         assert isinstance(bad, redis.ResponseError)
         assert await lane.send([echo(3)]) == [[b"3"]]
-        await lane.give_back()
+        await lane.release_all()
 
 
 def test_a_restart_between_two_calls_is_not_noticed(tmp_path: Path) -> None:

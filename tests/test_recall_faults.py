@@ -145,7 +145,7 @@ def names(count: int, start: int = 0) -> list[str]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses of an outage short."""
     monkeypatch.setattr(retry_queue, "_FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(retry_queue, "_LONGEST", 0.2)
+    monkeypatch.setattr(retry_queue, "_MAX_PAUSE_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -267,7 +267,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [{tests!r}]
 from langchain_motorhead import Motorhead, Recall
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.runtime.maintenance import Maintenance
 from test_recall_faults import Scripted, numbered
 
 def die(*_):
@@ -281,7 +281,7 @@ def before(texts):
         die()
 
 if {call} == 0:
-    Engine.after_append = die
+    Maintenance.after_append = die
 motorhead = Motorhead.from_url({url!r}, namespace={namespace!r}, embeddings=Scripted(before), compaction="manual")
 motorhead.session("s").append(numbered(600))
 motorhead.flush()
@@ -332,7 +332,7 @@ def test_an_index_is_made_by_several_at_once(url: str, client: redis.Redis, name
     """However the first writes of several workers interleave, each makes sure of the index, and none loses it."""
     random, server_side = Random(1), cast("Any", client)
     with Motorhead.from_url(url, namespace=namespace) as plain:
-        store = plain._engine.driver.store
+        store = plain.backend.require_redis().driver.executor
         for at in range(40):
             name = f"{namespace} {at}"
             flows = [set_up(Indexer(name, Recall(), "m", lambda messages: 1), 8) for _ in range(3)]
@@ -1202,7 +1202,7 @@ def test_an_index_that_is_switched_between_asking_and_reading(
 
     def run_late(self: Executor, operation: Any) -> Any:
         reads = {command.name for command in operation.commands} == {"HMGET"}
-        if reads and self is motorhead._engine.driver.store and not reindexed:
+        if reads and self is motorhead.backend.require_redis().driver.executor and not reindexed:
             reindexed.append(0)
             reindexed.append(other.reindex(progress=False))
         return run(self, operation)

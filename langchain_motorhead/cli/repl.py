@@ -152,7 +152,8 @@ class Repl:
                 _say(f"{message.type}: {message.text}")
             _tell(f"{len(found)} found in the window. With --embeddings NAME, all that was said is searched")
         else:
-            self._session._motorhead._engine.index(self._session._keys, explicit=True, wait=True)
+            maintenance = self._session._motorhead.backend.require_redis().maintenance
+            maintenance.index(self._session._keys, explicit=True, wait=True)
             documents = self._session.search(words, k=_FOUND)
             for document in documents:
                 _say(f"{document.metadata['role']}: {document.page_content}")

@@ -101,23 +101,24 @@ class MotorheadStore(BaseStore):
     ) -> None:
         self.motorhead = motorhead_of(motorhead, None, None)
         self.ttl_config = _checked_ttl(ttl)
-        self._engine = engine = motorhead._engine
+        self._redis = redis = motorhead.backend.require_redis()
         self._fields: tuple[str, ...] = _FIELDS
         self._prepared = False
         calls, model, dimensions = None, None, None
         if index is None:
-            if engine.indexer is not None:
-                calls, model = engine.driver.vectors, engine.indexer.model
+            indexer = redis.maintenance.indexer
+            if indexer is not None:
+                calls, model = redis.driver.embedder, indexer.model
         elif index is not False:
             embeddings, model, dimensions, self._fields = _configured(index)
             calls = EmbeddingClient(embeddings, _TIMEOUT)
-        self._driver = Driver(engine.driver.store, engine.driver.summaries, calls)
-        self._shelf = StoreConfig(store_key(engine.namespace), model, dimensions)
+        self._driver = Driver(redis.driver.executor, redis.driver.summarizer, calls)
+        self._shelf = StoreConfig(store_key(redis.namespace), model, dimensions)
 
     @property
     def embeddings(self) -> Embeddings | None:
         """The embedding model, if there is one."""
-        return None if self._driver.vectors is None else self._driver.vectors.embeddings
+        return None if self._driver.embedder is None else self._driver.embedder.embeddings
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Execute operations, together. Reads see what was there before the batch; the last put to a place counts.
@@ -129,14 +130,14 @@ class MotorheadStore(BaseStore):
             SearchUnavailableError: A search has a query, and this Redis has no search module.
             StoreError: Redis refused, or could not be reached.
         """
-        self._engine.check_open()
+        self._redis.check_open()
         flow, results = self._flow(ops)
         return results(self._driver.run(flow))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Execute operations, together. See `batch`."""
-        self._engine.check_open()
-        if self._driver.vectors is not None and not self._prepared:
+        self._redis.check_open()
+        if self._driver.embedder is not None and not self._prepared:
             await asyncio.to_thread(item_index.prepare)
             self._prepared = True
         flow, results = self._flow(ops)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
@@ -52,6 +53,26 @@ class Unindexed(NamedTuple):
     start: int
     records: list[bytes | str]
     earlier: list[tuple[str, str, str]]
+
+
+class IndexLease(Enum):
+    """Why there is nothing to index for a worker. The values are those of `index_begin.lua`."""
+
+    BUSY = 0
+    """Another worker holds the indexing lease."""
+    DONE = 1
+    """All messages are indexed."""
+
+
+class IndexOutcome(Enum):
+    """What an attempt to store documents came to. The values are those of `index_commit.lua`."""
+
+    STALE = 0
+    """Nothing was stored, because the session changed since it was read."""
+    DONE = 1
+    """All messages are indexed, and the lease is released."""
+    MORE = 2
+    """The documents were stored, and more messages are to be indexed."""
 
 
 class Text(NamedTuple):
@@ -131,7 +152,7 @@ def plan(namespace: str, description: Description) -> Operation[None]:
 
 def unindexed(
     keys: SessionKeys, token: str, *, lease: int, limit: int, reach: int, context: int
-) -> Operation[tuple[Unindexed | bool, Description | None]]:
+) -> Operation[tuple[Unindexed | IndexLease, Description | None]]:
     """Take the lease for indexing a session, and read what is not indexed; and what is known of the index.
 
     Args:
@@ -143,15 +164,15 @@ def unindexed(
         context: Documents before those to read at most, where the list begins later.
 
     Returns:
-        What is not indexed: False where another is at it, True where nothing is left to do.
+        What is not indexed, or why there is nothing to do; and the description of the index, if there is one.
     """
     args = (token, lease, limit, reach, context, keys.documents)
     script = Command(SCRIPTS["index_begin"], (keys.messages, keys.state, keys.indexing), args)
 
-    def read(replies: list[Any]) -> tuple[Unindexed | bool, Description | None]:
+    def read(replies: list[Any]) -> tuple[Unindexed | IndexLease, Description | None]:
         status, *rest = replies[0]
         if status != _TAKEN:
-            return bool(status), None
+            return IndexLease(status), None
         epoch, user, indexed, total, start, records, flat = rest
         said = [from_member(each) for each in flat]
         earlier = list(zip(said[::3], said[1::3], said[2::3], strict=True))
@@ -174,7 +195,7 @@ def index(
     *,
     lease: int,
     generation: int,
-) -> Operation[bool | None]:
+) -> Operation[IndexOutcome]:
     """Store documents, and that the messages up to `upto` are indexed, or nothing if the session moved on. Atomic.
 
     Args:
@@ -187,7 +208,7 @@ def index(
         generation: Of the index that the vectors are for.
 
     Returns:
-        Whether there is more to do, or None if nothing was stored.
+        Whether the documents were stored, and whether more messages are to be indexed.
     """
     user = "" if seen.user is None else to_tag(seen.user)
     args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user]
@@ -196,7 +217,7 @@ def index(
         for name, value in fields.items():
             args += (name, to_member(value) if isinstance(value, str) else value)
     script = Command(SCRIPTS["index_commit"], (keys.messages, keys.state, keys.indexing, keys.stale), tuple(args))
-    return Operation((script,), lambda replies: (None, False, True)[replies[0][0]])
+    return Operation((script,), lambda replies: IndexOutcome(replies[0][0]))
 
 
 def texts(

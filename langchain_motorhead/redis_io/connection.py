@@ -83,7 +83,7 @@ class Connection(SharedClients):
     def _close_client(self, client: Any) -> None:
         if any(client is each for each in self._given):
             if (lane := pinned_for(client)) is not None:
-                lane.give_back()
+                lane.release_all()
         else:
             for each in (client, *twins.sentinels_of(client)):
                 each.close()
@@ -97,11 +97,11 @@ class Connection(SharedClients):
     async def aclose(self) -> None:
         """Count one handle less, and close both clients with the last: the async one of the running loop."""
         await super().aclose()
-        lane = pinned_for(self._async) if self._async is not None and not self._users else None
+        lane = pinned_for(self._async) if self._async is not None and not self._refs else None
         if lane is not None:
-            await lane.give_back()
+            await lane.release_all()
 
-    def _ended(self) -> None:
+    def _on_last_close(self) -> None:
         if self._stop is not None:
             self._stop()
 
@@ -150,7 +150,7 @@ def connect(url: str) -> Connection:
     scheme = urls.scheme_of(url)
     with _sharing:
         connection = _shared.get(url)
-        if connection is not None and connection.share():
+        if connection is not None and connection.incref():
             return connection
         if scheme == "embedded":
             connection = Connection.to_embedded(url)

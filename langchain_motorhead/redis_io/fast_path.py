@@ -79,7 +79,7 @@ class PinnedConnections(_Common):
             self._pool.release(connection)
         return replies
 
-    def give_back(self) -> None:
+    def release_all(self) -> None:
         """Give all connections back to the pool."""
         while self._idle:
             self._pool.release(self._idle.pop().connection)
@@ -124,7 +124,7 @@ class AsyncPinnedConnections(_Common):
             await self._pool.release(connection)
         return replies
 
-    async def give_back(self) -> None:
+    async def release_all(self) -> None:
         """Give all connections back to the pool."""
         while self._idle:
             await self._pool.release(self._idle.pop().connection)

@@ -1,4 +1,4 @@
-"""Build the engine from the options."""
+"""Construction of the maintenance, with all that it works with, from the options of a `Motorhead`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import registry_key
 from langchain_motorhead.summarizers.llm import budget_of, resolve_summarizer
 
 
-def make_engine(
+def build_maintenance(
     connection: Connection,
     *,
     llm: object = None,
@@ -37,8 +37,8 @@ def make_engine(
     token_counter: TokenCounter | None = None,
     summary_timeout: float = 60.0,
     max_concurrency: int = 16,
-) -> Engine:
-    """Make the engine of a configuration. For the arguments, see `Options`.
+) -> Maintenance:
+    """Build the maintenance of a namespace on a connection. Does no I/O. For the options, see `options.Options`.
 
     Raises:
         InvalidInputError: An option cannot be used.
@@ -50,14 +50,16 @@ def make_engine(
     if recall is not None and not isinstance(recall, Recall):
         raise InvalidInputError(f'recall must be a Recall, such as Recall(language="german"), not {recall!r}')
     if recall is not None and embeddings is None:
-        raise InvalidInputError("recall is how to index, and asks for embeddings=, the model to index with")
+        raise InvalidInputError(
+            "recall= configures how messages are indexed, and needs embeddings=, the embedding model"
+        )
     if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
         raise InvalidInputError(f"max_concurrency must be a whole number of at least 1, not {max_concurrency!r}")
-    registry_key(namespace)  # checks it
+    registry_key(namespace)  # raises if the namespace cannot be used
     count = token_counter or count_tokens
     summarizer = _extractive(count) if llm is None else resolve_summarizer(llm, "llm", count)
     other = None if fallback is None else resolve_summarizer(fallback, "fallback", count)
-    # A quarter is left for the summary so far.
+    # A quarter of the budget is left for the summary so far.
     budget = budget_of(summarizer) if other is None else min(budget_of(summarizer), budget_of(other))
     calls = SummarizerClient(summarizer, other, _seconds("summary_timeout", summary_timeout))
     vectors, indexer = None, None
@@ -65,7 +67,7 @@ def make_engine(
         how, model = recall or Recall(), resolve_embeddings(embeddings)
         vectors = EmbeddingClient(model, how.timeout)
         indexer = Indexer(namespace, how, how.model or model_name(model), count)
-    return Engine(
+    return Maintenance(
         driver=Driver(Executor(connection), calls, vectors),
         compactor=Compactor(
             window or Window(), budget * 3 // 4, count, has_fallback=other is not None, recall=indexer is not None
@@ -74,16 +76,14 @@ def make_engine(
         mode=compaction,
         ttl=0 if ttl is None else max(1, round(_seconds("ttl", ttl) * 1000)),
         indexer=indexer,
-        turns=FairSemaphore(max_concurrency),
-        background=Background(threads=max(_THREADS, max_concurrency)),
+        semaphore=FairSemaphore(max_concurrency),
+        background=Background(threads=max(_MIN_THREADS, max_concurrency)),
     )
 
 
-_LONGEST = 100 * 366 * 86_400
-
-
-# At least, so that a bound of few summaries is none of what is indexed.
-_THREADS = 4
+_MAX_SECONDS = 100 * 366 * 86_400
+# Indexing runs in these threads, too, and is not limited by `max_concurrency`.
+_MIN_THREADS = 4
 
 
 def _extractive(count: TokenCounter) -> Any:
@@ -96,6 +96,6 @@ def _seconds(name: str, value: object) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
         raise InvalidInputError(f"{name} must be a number of seconds above 0, not {value!r}")
-    if seconds > _LONGEST:
-        raise InvalidInputError(f"{name} of {value!r} is longer than a century. Leave it out for none")
+    if seconds > _MAX_SECONDS:
+        raise InvalidInputError(f"{name} of {value!r} is longer than 100 years. Leave it out for no limit")
     return float(seconds)

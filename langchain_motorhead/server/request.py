@@ -10,9 +10,9 @@ import orjson
 from starlette.requests import Request
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.text import without_surrogates
-from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.server.errors import (
     InvalidIdError,
     InvalidJSONError,
@@ -22,7 +22,7 @@ from langchain_motorhead.server.errors import (
 )
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
-from langchain_motorhead.sessions.append import to_record
+from langchain_motorhead.sessions.append import AppendConfig, to_record
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
@@ -49,17 +49,17 @@ class RequestContext:
         return tenants.of(self.request)
 
     @property
-    def engine(self) -> Engine:
+    def backend(self) -> RedisBackend:
         """The tenant's."""
-        return self.motorhead._engine
+        return self.motorhead.backend.require_redis()
 
-    def keys(self, engine: Engine) -> SessionKeys:
+    def keys(self, backend: RedisBackend) -> SessionKeys:
         """Give the keys of the session that the path names, of the user that the query does.
 
         Raises:
             InvalidIdError: An id cannot be used.
         """
-        return session_keys(engine.namespace, self.path_id("session_id"), self.query_id("user_id"))
+        return session_keys(backend.namespace, self.path_id("session_id"), self.query_id("user_id"))
 
     def path_id(self, name: str) -> str:
         """Give an id from the path, which is percent-encoded there.
@@ -162,13 +162,13 @@ class RequestContext:
         return b"".join(parts)
 
 
-def to_records(messages: Sequence[Any], engine: Engine) -> list[Record]:
+def to_records(messages: Sequence[Any], config: AppendConfig) -> list[Record]:
     """Give messages of the wire as they are to be stored: as they were sent.
 
     Raises:
         InvalidMessageError: One is not a message.
     """
-    return [to_record(_checked(message), engine) for message in messages]
+    return [to_record(_checked(message), config) for message in messages]
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:

@@ -65,7 +65,7 @@ class Tenants:
     @property
     def pending(self) -> int:
         """Summaries and indexing under way, or waiting."""
-        return sum(motorhead._engine.background.pending for motorhead in self._all.values())
+        return sum(motorhead.backend.require_redis().maintenance.background.pending for motorhead in self._all.values())
 
     def of(self, request: HTTPConnection) -> Motorhead:
         """Give the tenant of a request.
@@ -91,7 +91,7 @@ class Tenants:
         if late:
             logger.warning("summaries are cut off by the end of the server; nothing is lost, and they stay due")
             for motorhead in self._all.values():
-                motorhead._engine.background.cancel()
+                motorhead.backend.require_redis().maintenance.background.cancel()
             await asyncio.wait(late, timeout=_LAST)
         if isinstance(self._summarizer, ThreadedSummarizer):
             await self._summarizer.close()
@@ -100,7 +100,7 @@ class Tenants:
 def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
     window = Window(settings.max_window_size, settings.max_window_tokens, settings.hard_limit)
     embedder = models.embeddings(settings)
-    turns = FairSemaphore(settings.max_concurrency)
+    semaphore = FairSemaphore(settings.max_concurrency)
 
     def make(namespace: str) -> Motorhead:
         motorhead = Motorhead.from_url(
@@ -113,7 +113,7 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             summary_timeout=settings.summary_timeout,
             max_concurrency=settings.max_concurrency,
         )
-        motorhead._engine.turns = turns  # one bound for all of them
+        motorhead.backend.require_redis().maintenance.semaphore = semaphore  # one limit for all of them
         return motorhead
 
     return make

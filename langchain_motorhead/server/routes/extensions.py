@@ -28,9 +28,9 @@ _SEARCH = frozenset(
 async def get_session(request: Request) -> Response:
     """Tell the counts of a session: messages in all, summarized, in the list, and how many are due."""
     asked = RequestContext(request)
-    engine = asked.engine
-    keys = asked.keys(engine)
-    reading = await engine.aexecute(operations.read(keys, 1, 0))  # none of the messages
+    backend = asked.backend
+    keys = asked.keys(backend)
+    reading = await backend.aexecute(operations.read(keys, 1, 0))  # none of the messages
     check_user(keys, reading.user)
     return answers.plain(
         {
@@ -39,8 +39,8 @@ async def get_session(request: Request) -> Response:
             "user_id": reading.user,
             "length": reading.length,
             "indexed": reading.indexed,
-            **answers.counts(reading, engine.window),
-            "window": {"max_messages": engine.window.max_messages, "max_tokens": engine.window.max_tokens},
+            **answers.counts(reading, backend.window),
+            "window": {"max_messages": backend.window.max_messages, "max_tokens": backend.window.max_tokens},
         }
     )
 

@@ -28,11 +28,11 @@ async def health(_: Request) -> Response:
 @router.get("/ready", **described.HEALTH)
 async def ready(request: Request) -> Response:
     """Ask Redis, and say whether it answered."""
-    engine = request.app.state.tenants.any._engine
+    redis = request.app.state.tenants.any.backend.require_redis()
     # Of one key, so that a cluster knows whom to ask.
     ping = Operation((Command("EXISTS", ("motorhead:ready",)),), lambda _: None)
     try:
-        await asyncio.wait_for(engine.aexecute(ping), _PATIENCE)
+        await asyncio.wait_for(redis.aexecute(ping), _PATIENCE)
     except (TimeoutError, MotorheadError):
         return answer(503, "redis_unavailable", "Redis cannot be reached", RETRY_AFTER)
     return answers.raw(answers.OK)

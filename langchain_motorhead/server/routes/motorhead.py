@@ -44,19 +44,19 @@ async def list_sessions(request: Request) -> Response:
     if user_id is not None or full:
         return answers.plain(await motorhead.asessions(user_id, page=page, size=size, newest_first=newest_first))
     listed = posting.list_group(motorhead.namespace, group, page=page, size=size)
-    return answers.plain(await motorhead._engine.arun(listed))
+    return answers.plain(await asked.backend.arun(listed))
 
 
 @router.get("/sessions/{session_id}/memory", **described.GET_MEMORY)
 async def get_memory(request: Request) -> Response:
     """Read a session: its newest messages, newest first, and the summary of what was before."""
     asked = RequestContext(request)
-    engine = asked.engine
-    keys, window = asked.keys(engine), engine.window
+    backend = asked.backend
+    keys, window = asked.keys(backend), backend.window
     if asked.flag("full"):
-        return answers.whole(await engine.arun(loading.load(keys, window)))
+        return answers.whole(await backend.arun(loading.load(keys, window)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
-    reading = await engine.aexecute(operations.read(keys, -limit))
+    reading = await backend.aexecute(operations.read(keys, -limit))
     check_user(keys, reading.user)
     return answers.memory(reading, window)
 
@@ -65,21 +65,21 @@ async def get_memory(request: Request) -> Response:
 async def post_memory(request: Request) -> Response:
     """Append messages to a session, making it if it is not there. A context replaces the summary."""
     asked = RequestContext(request)
-    engine = asked.engine
-    keys, group = asked.keys(engine), asked.query_id("namespace")
+    backend = asked.backend
+    keys, group = asked.keys(backend), asked.query_id("namespace")
     body = await asked.body()
     context = text_of(body, "context")
-    if engine.window.max_tokens is not None:
-        await engine.prepare_counting()
-    records = to_records(asked.messages_of(body), engine)
-    leave_out = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
+    if backend.append_config.counted:
+        await backend.prepare(counting=True)
+    records = to_records(asked.messages_of(body), backend.append_config)
+    dedup = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
         operation = posting.post(
-            posting.grouped_keys(keys, group), records, engine, context=context, group=group, leave_out=leave_out
+            posting.grouped_keys(keys, group), records, backend.append_config, context=context, group=group, dedup=dedup
         )
-        left = await engine.aexecute(operation)
+        left = await backend.aexecute(operation)
         request.app.state.metrics.messages.inc(left.added if left else 0)
-        await engine.aafter_append(keys, left)
+        await backend.aafter_append(keys, left)
     return answers.raw(answers.OK)
 
 
@@ -87,8 +87,8 @@ async def post_memory(request: Request) -> Response:
 async def delete_memory(request: Request) -> Response:
     """Delete a session and everything of it."""
     asked = RequestContext(request)
-    engine = asked.engine
-    deleted = await engine.arun(sessions.delete_session(asked.keys(engine), one_slot=engine.one_slot))
+    backend = asked.backend
+    deleted = await backend.arun(sessions.delete_session(asked.keys(backend), one_slot=backend.one_slot))
     return answers.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else answers.raw(answers.OK)
 
 
