@@ -21,7 +21,9 @@ import asyncio, os, random, signal, sys, time
 import redis.asyncio.sentinel
 sys.path[:0] = [{tests!r}]
 from langchain_core.messages import HumanMessage
-from langchain_motorhead import HashingEmbeddings, Motorhead, Window, compaction, indexing, schema
+from langchain_motorhead import HashingEmbeddings, Motorhead, Window
+from langchain_motorhead.recall import indexing, schema
+from langchain_motorhead.sessions import compaction
 from support.summarizers import AsyncLedger
 
 schema.prepare("english")

