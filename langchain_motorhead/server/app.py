@@ -16,6 +16,7 @@ from langchain_motorhead.server.middleware import RequestMiddleware
 from langchain_motorhead.server.routes import extensions, health
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings
+from langchain_motorhead.server.sites import Sites
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 
 _ROUTES: tuple[Route, ...] = (
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     settings = settings or Settings()
     tenants = Tenants(settings, motorhead)
     metrics = Metrics(lambda: tenants.pending)
+    sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], getattr(settings, "cors_origins", ()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -49,7 +51,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
 
     app = Starlette(
         routes=_ROUTES,
-        middleware=[Middleware(RequestMiddleware, tenants=tenants, metrics=metrics, routes=_ROUTES)],
+        middleware=[Middleware(RequestMiddleware, tenants=tenants, metrics=metrics, routes=_ROUTES, sites=sites)],
         exception_handlers=errors.HANDLERS,
         lifespan=lifespan,
     )

@@ -16,6 +16,7 @@ from langchain_motorhead.rest_protocol import WIRE
 from langchain_motorhead.server.errors import ForbiddenError, to_response
 from langchain_motorhead.server.json_logs import FIELDS
 from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.sites import Sites
 from langchain_motorhead.server.tenants import Tenants
 
 logger = logging.getLogger(__name__)
@@ -37,10 +38,12 @@ class RequestMiddleware:
         tenants: Tenants of the application.
         metrics: Metrics of the application.
         routes: Routes of the application. Metrics and log name a request by its route's path, which has no ids.
+        sites: Recognizes requests from pages of other sites, which are refused where no API key protects the server.
     """
 
-    def __init__(self, app: ASGIApp, tenants: Tenants, metrics: Metrics, routes: Iterable[Route]) -> None:
+    def __init__(self, app: ASGIApp, tenants: Tenants, metrics: Metrics, routes: Iterable[Route], sites: Sites) -> None:
         self._app = app
+        self._sites = sites
         self._tenants = tenants
         self._metrics = metrics
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
@@ -68,10 +71,8 @@ class RequestMiddleware:
 
         self._metrics.under_way.inc()
         try:
-            if self._is_cross_site_write(scope):
-                await to_response(ForbiddenError("requests from pages of other sites are refused"))(
-                    scope, receive, send_with_headers
-                )
+            if (refusal := self._refusal(scope)) is not None:
+                await to_response(ForbiddenError(refusal))(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
         except Exception as error:
@@ -83,13 +84,12 @@ class RequestMiddleware:
             self._metrics.under_way.dec()
             self._record(scope, status or _STATUS_CLIENT_DISCONNECTED, time.perf_counter() - started, request_id)
 
-    def _is_cross_site_write(self, scope: Scope) -> bool:
-        """Return whether a browser sent a write for a page of another site, and no API key protects against it."""
-        return (
-            scope["method"] not in ("GET", "HEAD", "OPTIONS")
-            and self._tenants.open_to_all
-            and Headers(scope=scope).get("sec-fetch-site") == "cross-site"
-        )
+    def _refusal(self, scope: Scope) -> str | None:
+        """Return why a request is refused that a page of another site sent, if no API key protects against it."""
+        if not self._tenants.open_to_all:
+            return None
+        address = scope.get("server")
+        return self._sites.refusal(scope["method"], Headers(scope=scope), address[0] if address else None)
 
     def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         """Count a request in the metrics and log it."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_HOST = re.compile(r"\*|(?:\*\.)?[\w.-]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.IGNORECASE)
 
 
 def _setting(default: Any, description: str, *names: str, **more: Any) -> Any:
@@ -24,6 +27,12 @@ class Settings(BaseSettings):
         None, "Address to listen on. Default: 0.0.0.0 with API keys, 127.0.0.1 without", "MOTORHEAD_HOST"
     )
     port: int = _setting(8000, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "Without API keys: host names under which the server is reached, beyond localhost, such as "
+        "motorhead,*.example.com, or * for any",
+        "MOTORHEAD_ALLOWED_HOSTS",
+    )
     redis_url: str = _setting("redis://localhost:6379", "URL of Redis", "REDIS_URL", "MOTORHEAD_REDIS_URL", repr=False)
     max_window_size: int = _setting(
         12,
@@ -134,6 +143,18 @@ class Settings(BaseSettings):
             raise ValueError("an API key and its namespace must not be empty")
         return value or None
 
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _parse_hosts(cls, value: Any) -> Any:
+        return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_HOST.fullmatch(each) for each in value):
+            raise ValueError("a host is a name or an address, without scheme and port, or *")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _check_level(cls, value: str) -> str:
@@ -153,6 +174,6 @@ def variables() -> list[tuple[str, str, str]]:
     for field in Settings.model_fields.values():
         aliases = field.validation_alias
         names = aliases.choices if isinstance(aliases, AliasChoices) else []
-        default = "" if field.default is None else str(field.default).lower()
+        default = "" if field.default in (None, ()) else str(field.default).lower()
         rows.append((str(names[0]), default, field.description or ""))
     return rows
