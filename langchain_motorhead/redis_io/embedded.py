@@ -28,6 +28,7 @@ from typing import IO
 from urllib.parse import quote, unquote_to_bytes
 
 from langchain_motorhead.exceptions import EmbeddedRedisError, InvalidInputError
+from langchain_motorhead.redis_io.data_folder import LOCK_FILE, make_private
 
 _logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def acquire(url: str) -> EmbeddedServer:
 
     `embedded://` keeps all data in memory, in one server for each process. `embedded:///folder` stores it in that
     folder, which is created if necessary, in one server for all processes that name the folder. Data is on disk when
-    the server acknowledges it.
+    the server acknowledges it, in files that only their owner can read.
 
     Args:
         url: `embedded://`, or `embedded:///` and the rest of an absolute path, percent-encoded as in any URL.
@@ -203,7 +204,7 @@ def _hung_up(fifo: int, event: int) -> bool:
 def _start_or_join(folder: Path) -> _Server:
     import fcntl  # does not exist on Windows
 
-    lock = os.open(folder / "motorhead.server", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + 2 * _START_SECONDS  # the owner of the lock may be starting or stopping
         while time.monotonic() < deadline:
@@ -214,6 +215,7 @@ def _start_or_join(folder: Path) -> _Server:
                     return server
                 time.sleep(_POLL_SECONDS)
             else:
+                make_private(folder)
                 return _start(folder, lock)
     finally:
         os.close(lock)  # this does not unlock it: the server has inherited the lock
