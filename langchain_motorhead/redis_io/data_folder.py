@@ -1,9 +1,14 @@
-"""The data folder of an embedded server: readable by its owner only."""
+"""The data folder of an embedded server: which one a URL names, and who may read it."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from langchain_motorhead.exceptions import InvalidInputError
 
 LOCK_FILE = "motorhead.server"
 """File in a data folder whose lock shows that a server uses the folder."""
@@ -11,6 +16,23 @@ LOCK_FILE = "motorhead.server"
 _LOGS = "appendonlydir"
 _OURS = frozenset({LOCK_FILE, _LOGS, "dump.rdb"})
 _OWNER_FOLDER, _OWNER_FILE = 0o700, 0o600
+
+
+def folder_of(url: str) -> Path | None:
+    """Return the data folder that a URL names, or None for a server in memory.
+
+    Raises:
+        InvalidInputError: `url` is not the URL of an embedded server.
+    """
+    match = re.fullmatch(r"embedded://(/[^?#]*)?", url, re.IGNORECASE)
+    path = os.fsdecode(unquote_to_bytes(os.fsencode(match[1] or ""))) if match else "\0"
+    if "\0" in path or (path and not path.strip("/")):
+        raise InvalidInputError(
+            f'{url!r} is not the URL of an embedded server. Give "embedded://" or, with three slashes, '
+            '"embedded:///folder": an absolute path without host or options, and % written as %25, '
+            "? as %3F and # as %23."
+        )
+    return Path("/" + path.lstrip("/")) if path else None
 
 
 def make_private(folder: Path) -> None:

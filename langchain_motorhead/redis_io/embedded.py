@@ -25,10 +25,10 @@ import time
 from functools import cache
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
-from langchain_motorhead.exceptions import EmbeddedRedisError, InvalidInputError
-from langchain_motorhead.redis_io.data_folder import LOCK_FILE, make_private
+from langchain_motorhead.exceptions import EmbeddedRedisError
+from langchain_motorhead.redis_io.data_folder import LOCK_FILE, folder_of, make_private
 
 _logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def acquire(url: str) -> EmbeddedServer:
         InvalidInputError: `url` has another form.
         EmbeddedRedisError: No server is installed, the folder cannot be used, or the server does not start.
     """
-    folder = _folder_of(url)
+    folder = folder_of(url)
     try:
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,18 +98,6 @@ def acquire(url: str) -> EmbeddedServer:
     except (OSError, subprocess.SubprocessError) as error:
         where = "in memory" if folder is None else f"with the folder {folder}"
         raise EmbeddedRedisError(f"The embedded server cannot run {where}: {error}") from error
-
-
-def _folder_of(url: str) -> Path | None:
-    match = re.fullmatch(r"embedded://(/[^?#]*)?", url, re.IGNORECASE)
-    path = os.fsdecode(unquote_to_bytes(os.fsencode(match[1] or ""))) if match else "\0"
-    if "\0" in path or (path and not path.strip("/")):
-        raise InvalidInputError(
-            f'{url!r} is not the URL of an embedded server. Give "embedded://" or, with three slashes, '
-            '"embedded:///folder": an absolute path without host or options, and % written as %25, '
-            "? as %3F and # as %23."
-        )
-    return Path("/" + path.lstrip("/")) if path else None
 
 
 @cache
