@@ -194,7 +194,12 @@ class RedisBackend:
         await self.maintenance.aflush()
 
     def close(self) -> None:
-        """Wait for the work in the background, and close the connection if nobody else uses it."""
+        """Wait for the work in the background, and close the connection if nobody else uses it.
+
+        Raises:
+            MotorheadError: Some of the work runs on the running event loop. Nothing was closed: await `aclose`.
+        """
+        self.maintenance.background.check_closable()
         self._closed = True
         self.maintenance.close()
         self.connection.close()
