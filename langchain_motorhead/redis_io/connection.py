@@ -22,13 +22,19 @@ class Connection(SharedClients):
 
     Args:
         make: Returns a new client, given the module `redis` or `redis.asyncio`.
-        clustered: Whether that Redis is a cluster.
+        clustered: Whether the clients are those of a cluster.
         given: Clients that the user passed. They are used but never closed.
+
+    Attributes:
+        clustered: Whether the clients are those of a cluster.
+        one_slot: Whether one command may have keys of several cluster slots. Not so in a cluster, and not so with one
+            endpoint in front of a cluster, as the executor notices.
     """
 
     def __init__(self, make: Callable[[Any], Any], *, clustered: bool, given: tuple[Any, ...] = ()) -> None:
         super().__init__()
         self.clustered = clustered
+        self.one_slot = not clustered
         self.pipelining = AutoPipeline()
         self._make = make
         self._sync = next((client for client in given if not counterpart.is_async(client)), None)

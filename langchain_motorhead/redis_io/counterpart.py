@@ -37,6 +37,14 @@ def is_clustered(client: object) -> bool:
     return hasattr(client, "nodes_manager")
 
 
+def has_cache(client: Any) -> bool:
+    """Return whether a sync client has redis-py's client-side cache."""
+    manager = getattr(client, "nodes_manager", None)
+    if manager is not None:
+        return getattr(manager, "_cache", None) is not None
+    return getattr(getattr(client, "connection_pool", None), "cache", None) is not None
+
+
 def sentinels_of(client: Any) -> list[Any]:
     """Return the clients through which a client finds its primary. redis-py does not close them."""
     manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)

@@ -214,7 +214,7 @@ def test_an_earlier_pause_does_not_end_a_later_one(
 ) -> None:
     """A pause that a success ended has no part in the next one, which may be shorter, or longer."""
     monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 3_600.0)
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._LONGEST", 3_600.0)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._MAX_PAUSE_SECONDS", 3_600.0)
     retry_queue.record_failure(KEYS, DOWN)
     retry_queue.record_success(KEYS)
     monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.02)
