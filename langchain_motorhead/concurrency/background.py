@@ -136,7 +136,9 @@ class Background:
         Raises:
             MotorheadError: A job runs on an event loop that this call would block.
         """
-        self._wait("flush() would block the event loop that has to finish the work. Await aflush() instead")
+        while jobs := self._pending():
+            _check_free(jobs, "flush", "aflush")
+            wait([job.done for job in jobs], _POLL_SECONDS)
 
     async def aflush(self) -> None:
         """Wait until no job is running or waiting."""
@@ -147,30 +149,18 @@ class Background:
         """Accept no more jobs, and wait for the present ones. See `check_closable`."""
         self.check_closable()
         self._end()
-        self._wait(None)
+        while jobs := self._pending():
+            wait([job.done for job in jobs], _POLL_SECONDS)
 
     def check_closable(self) -> None:
         """Raise `MotorheadError` if `close` would block an event loop that has to finish a job."""
-        self._check_free(
-            self._pending(), "close() would block the event loop that has to finish the work. Await aclose() instead"
-        )
+        _check_free(self._pending(), "close", "aclose")
 
     async def aclose(self) -> None:
         """Accept no more jobs and wait for the present ones."""
         self._pending()  # those of loops that stand still go on in threads
         self._end()
         await self.aflush()
-
-    def _wait(self, refusal: str | None) -> None:
-        while jobs := self._pending():
-            if refusal is not None:
-                self._check_free(jobs, refusal)
-            wait([job.done for job in jobs], _POLL_SECONDS)
-
-    @staticmethod
-    def _check_free(jobs: list[_Job], refusal: str) -> None:
-        if (loop := current_loop()) is not None and any(job.loop is loop for job in jobs):
-            raise MotorheadError(refusal)
 
     def _end(self) -> None:
         with self._changed:
@@ -288,6 +278,14 @@ class Background:
             logger.info(_NOT_STARTED_MESSAGE, error)
         elif not self._exiting:  # otherwise the servers and pools that the job used may be gone
             logger.warning(_FAILED_MESSAGE, exc_info=error)
+
+
+def _check_free(jobs: list[_Job], call: str, instead: str) -> None:
+    """Raise `MotorheadError` if the running event loop has to finish one of the jobs."""
+    if (loop := current_loop()) is not None and any(job.loop is loop for job in jobs):
+        raise MotorheadError(
+            f"{call}() would block the event loop that has to finish the work. Await {instead}() instead"
+        )
 
 
 def _wind_down(reference: weakref.ref[Background]) -> None:
