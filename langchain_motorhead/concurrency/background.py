@@ -283,9 +283,7 @@ class Background:
 def _check_free(jobs: list[_Job], call: str, instead: str) -> None:
     """Raise `MotorheadError` if the running event loop has to finish one of the jobs."""
     if (loop := current_loop()) is not None and any(job.loop is loop for job in jobs):
-        raise MotorheadError(
-            f"{call}() would block the event loop that has to finish the work. Await {instead}() instead"
-        )
+        raise MotorheadError(f"{call}() would block the event loop that has to do the work. Await {instead}() instead")
 
 
 def _wind_down(reference: weakref.ref[Background]) -> None:

@@ -215,7 +215,7 @@ def _pack(commands: Sequence[Packed]) -> bytes:
 
     Numbers are converted first: hiredis 3 crashes if a signal handler raises while it converts them.
     """
-    texts = (
+    texts: Iterator[Any] = (
         tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
         for command in commands
     )

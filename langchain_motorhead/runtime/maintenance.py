@@ -204,12 +204,7 @@ class Maintenance:
         await self.background.aflush()
 
     def close(self) -> None:
-        """Accept no more work, and wait for what is under way.
-
-        Raises:
-            MotorheadError: Some of the work runs on the running event loop, which this would block. Nothing was closed.
-        """
-        self.background.check_closable()
+        """Accept no more work, and wait for what is under way. See `Background.check_closable`."""
         self.retry_queue.close()
         self.background.close()
 
