@@ -52,9 +52,9 @@ class Executor:
         replies = self._send(operation.commands)
         if _has_error(replies):
             if self._may_be_split(operation, replies):
-                (reply,) = self._send([_CLUSTER_INFO])
-                if isinstance(reply, Exception):
-                    self.connection.one_slot = False
+                if self.connection.one_slot:
+                    self.connection.one_slot = not isinstance(self._send([_CLUSTER_INFO])[0], Exception)
+                if not self.connection.one_slot:
                     return self.run(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *self._send(unknown, with_source=True)]
@@ -71,9 +71,9 @@ class Executor:
         replies = await self._asend(operation.commands)
         if _has_error(replies):
             if self._may_be_split(operation, replies):
-                (reply,) = await self._asend([_CLUSTER_INFO])
-                if isinstance(reply, Exception):
-                    self.connection.one_slot = False
+                if self.connection.one_slot:
+                    self.connection.one_slot = not isinstance((await self._asend([_CLUSTER_INFO]))[0], Exception)
+                if not self.connection.one_slot:
                     return await self.arun(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *await self._asend(unknown, with_source=True)]
@@ -90,10 +90,8 @@ class Executor:
         That form is right for one endpoint in front of a cluster (Redis Enterprise). A node of a cluster refuses such
         keys too, but it refuses other slots anyway. Only a node answers CLUSTER INFO.
         """
-        return (
-            operation.split is not None
-            and self.connection.one_slot
-            and any(isinstance(reply, Exception) and is_cross_slot(reply) for reply in replies)
+        return operation.split is not None and any(
+            isinstance(reply, Exception) and is_cross_slot(reply) for reply in replies
         )
 
     def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
