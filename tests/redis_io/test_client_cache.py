@@ -48,7 +48,7 @@ def use(motorhead: Motorhead) -> None:
 
 
 @pytest.mark.parametrize("decoded", [True, False])
-def test_one_server(port: int, namespace: str, decoded: bool) -> None:  # noqa: FBT001
+def test_one_server(port: int, namespace: str, decoded: bool) -> None:
     """A plain client with a cache works, also for search and LangGraph's store, whatever it does with replies."""
     client: Any = redis.Redis(port=port, protocol=3, cache_config=CacheConfig(), decode_responses=decoded)
     with client, Motorhead(client, namespace=namespace, embeddings=HashingEmbeddings(32)) as motorhead:
