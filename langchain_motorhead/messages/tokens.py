@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.messages.text import message_text, text_runs, without_surrogates
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class TiktokenCounter:
     def __init__(self, encoding: str = "o200k_base", *, wait: float = 3.0) -> None:
         self.encoding = encoding
         self._wait = wait
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._count: TokenCounter | None = None
 
     @property
@@ -73,8 +74,12 @@ class TiktokenCounter:
                 errors.append(error)
 
         thread = threading.Thread(target=load, name="motorhead-tiktoken", daemon=True)
-        thread.start()
-        thread.join(self._wait)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the process has as many threads as it may have, or is ending
+            errors.append(error)
+        else:
+            thread.join(self._wait)
         if loaded:
             encode = loaded[0].encode_ordinary
             return lambda messages: sum(_TOKENS_PER_MESSAGE + _length(encode, message) for message in messages)

@@ -134,7 +134,13 @@ def switch(namespace: str, description: Description, index: str, *, one_slot: bo
                     f"the index {index} was made, but searches could not be directed to it: {reply}"
                 ) from reply
 
-    return Operation((Command("MULTI", ()), *both, Command("EXEC", ())) if one_slot else both, read)
+    if not one_slot:
+        return Operation(both, read)
+    return Operation(
+        (Command("MULTI", ()), *both, Command("EXEC", ())),
+        read,
+        split=lambda: switch(namespace, description, index, one_slot=False),
+    )
 
 
 def unplan(namespace: str) -> Operation[None]:

@@ -6,9 +6,10 @@ This is not done by the search module, because its stemming makes scores wrong i
 from __future__ import annotations
 
 import re
-import threading
 import unicodedata
 from functools import cache
+
+from langchain_motorhead.forks import ForkSafeLock
 
 LANGUAGES = frozenset(
     "arabic basque catalan danish dutch english finnish french german greek hungarian indonesian italian nepali"
@@ -55,7 +56,7 @@ class _Stems(dict[str, str]):
         super().__init__(dict.fromkeys((_normal(word.strip()) for word in get_stopwords(language)), ""))
         self._stop_words = dict(self)
         self._stemmer = Stemmer.Stemmer(language)
-        self._lock = threading.Lock()  # a stemmer is not thread-safe
+        self._lock = ForkSafeLock()  # a stemmer is not thread-safe
 
     def __missing__(self, word: str) -> str:
         if word in self._stop_words:  # another thread may be clearing the cache

@@ -22,6 +22,8 @@ _REDIRECTED = "TTL exhausted"
 _POOL_IS_FULL = ("Too many connections", "No connection available")
 # Part of redis-py's errors when a connection cannot be made, and of no other.
 _CONNECTING = " connecting to "
+# What redis-py says if a server refuses the commands of a cluster.
+_NO_CLUSTER = ("Cluster mode is not enabled", "command is not allowed")
 _NO_PRIMARY = "No master found"
 # What Redis and redis-py say without a password (the third is the answer to RESP3's handshake), and with a wrong one.
 _NO_PASSWORD = ("Authentication required", "NOAUTH", "HELLO must be called with the client already authenticated")
@@ -65,6 +67,11 @@ def is_no_script(error: Exception) -> bool:
     from redis.exceptions import NoScriptError
 
     return isinstance(error, NoScriptError)
+
+
+def is_cross_slot(error: Exception) -> bool:
+    """Return whether Redis refused a command because its keys belong to several cluster slots. It did nothing then."""
+    return "CROSSSLOT" in str(error) or "hash to the same slot" in str(error)
 
 
 def cause_of(error: Exception) -> Exception:
@@ -112,9 +119,13 @@ def translate_error(error: Exception, command: Command) -> StoreError:
     ):
         return mapped
     if isinstance(error, exceptions.RedisClusterException):
-        return StoreUnavailableError(
-            f"the Redis cluster cannot be reached: {text}. Check the URL, and that its nodes are up"
-        )
+        advice = "Check the URL, and that its nodes are up"
+        if any(sign in text for sign in _NO_CLUSTER):
+            advice = (
+                "This server does not offer the commands of a cluster. Connect with redis:// and without "
+                "?cluster=true, also to one endpoint in front of a cluster, such as Redis Enterprise"
+            )
+        return StoreUnavailableError(f"the Redis cluster cannot be reached: {text}. {advice}")
     if isinstance(error, exceptions.ClusterError | exceptions.TryAgainError) or "NOREPLICAS" in text:
         text = text.replace(_REDIRECTED, "a slot is being moved, or the nodes disagree about its owner")
         return StoreUnavailableError(
@@ -160,7 +171,7 @@ def _translate_access_error(error: Exception, text: str) -> StoreError | None:
 
 def _written(command: Command) -> str:
     """Return what was written although a command was refused. In a cluster, a session is listed in a second step."""
-    if command.name != "ZADD":
+    if command.name is not SCRIPTS["registry_add"]:
         return "Nothing was written"
     return "The messages were stored, but their session is not listed yet: the next append does that"
 

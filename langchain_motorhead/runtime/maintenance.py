@@ -13,10 +13,12 @@ import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langchain_motorhead.concurrency.background import Background, Work, current_loop
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
+from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
@@ -151,7 +153,7 @@ class Maintenance:
                 raise
             return IndexState.DEFERRED
         if self._on_indexed(keys, state):
-            self.background.spawn(keys.state, lambda: self.acompact(keys, explicit=False))
+            self.background.spawn(self._compaction_work(keys))
         return state
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
@@ -169,7 +171,7 @@ class Maintenance:
         """Do what an append made due. See `after_append`."""
         for work in self._due(keys, appended):
             if self.mode != "inline":
-                self.background.spawn(work.key, work.arun)
+                self.background.spawn(work)
                 continue
             try:
                 await work.arun()
@@ -179,11 +181,11 @@ class Maintenance:
     async def prepare(self) -> None:
         """Load what counts tokens, and what recall imports, outside of the event loop: both may take long."""
         if self.indexer is not None and not self._prepared:
-            await asyncio.to_thread(schema.prepare, self.indexer.recall.language)
+            await run_in_thread(partial(schema.prepare, self.indexer.recall.language))
             self._prepared = True
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
-            await asyncio.to_thread(count.prepare)
+            await run_in_thread(count.prepare)
 
     def flush(self) -> None:
         """Wait for the work in the background, having tried sessions again that wait for the embedding model.
@@ -202,7 +204,7 @@ class Maintenance:
         await self.background.aflush()
 
     def close(self) -> None:
-        """Accept no more work, and wait for what is under way."""
+        """Accept no more work, and wait for what is under way. See `Background.check_closable`."""
         self.retry_queue.close()
         self.background.close()
 
@@ -250,9 +252,9 @@ class Maintenance:
         if loop is None or not loop.is_running():
             self.background.submit(keys.state, work)
         elif loop is current_loop():
-            self.background.spawn(keys.state, awork)
+            self.background.spawn(Work(keys.state, work, awork))
         else:
-            loop.call_soon_threadsafe(self.background.spawn, keys.state, awork)
+            loop.call_soon_threadsafe(self.background.spawn, Work(keys.state, work, awork))
 
     def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
         """Return the work that an append made due."""
@@ -267,17 +269,16 @@ class Maintenance:
         if self.mode == "manual":
             return
         if self._is_due(appended):
-            yield Work(
-                keys.state,
-                lambda: self.compact(keys, explicit=False),
-                lambda: self.acompact(keys, explicit=False),
-            )
+            yield self._compaction_work(keys)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired
             yield Work(
                 keys.registries[-1],
                 lambda: self.driver.run(registry.prune_registries(keys)),
                 lambda: self.driver.arun(registry.prune_registries(keys)),
             )
+
+    def _compaction_work(self, keys: SessionKeys) -> Work:
+        return Work(keys.state, lambda: self.compact(keys, explicit=False), lambda: self.acompact(keys, explicit=False))
 
     def _is_due(self, appended: AppendResult) -> bool:
         # If tokens are counted from this append on, earlier messages are not in the count: the plan counts them all.

@@ -24,8 +24,9 @@ SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 
 # Files with the functions that each script uses.
 _LIBRARIES = {
-    "session_append": ("lib_documents", "lib_epochs"),
-    "session_restore": ("lib_documents", "lib_epochs"),
+    "session_append": ("lib_documents", "lib_epochs", "lib_registries"),
+    "session_restore": ("lib_documents", "lib_epochs", "lib_registries"),
+    "registry_add": ("lib_registries",),
     "session_read": ("lib_snapshot",),
     "compaction_begin": ("lib_leases", "lib_snapshot"),
     "index_begin": ("lib_leases",),
@@ -50,7 +51,8 @@ SCRIPTS = {
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
-        "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise", "registry_prune",
+        "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise",
+        "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )
 }  # fmt: skip
