@@ -64,7 +64,7 @@ def main() -> None:
         options.url, namespace=namespace, embeddings=model, compaction="manual", token_counter=len
     ) as motorhead:
         motorhead.setup()
-        client = motorhead._engine.driver.store.connection.sync_client
+        client = motorhead.backend.require_redis().connection.sync_client
         raw = SearchIndex(IndexSchema.from_dict(by_hand(f"raw {namespace}")), redis_client=client)
         raw.create()
         rows = {f"append and index {len(said):,}": indexing(motorhead, raw, said, model)}
@@ -130,7 +130,7 @@ def row(text: str, place: int, vector: bytes) -> dict[str, Any]:
 def searching(motorhead: Motorhead, raw: SearchIndex, model: InHand, rounds: int) -> dict[str, dict[str, float]]:
     """Compare the same queries, and the reading of what they found."""
     scope, fields = Tag("user") == "bob", ["text", "role", "session", "user", "created", "seq", "epoch"]
-    client = motorhead._engine.driver.store.connection.sync_client
+    client = motorhead.backend.require_redis().connection.sync_client
 
     def nearest(text: str, count: int, wanted: list[str]) -> Any:
         vector = np.array(model.embed_query(text), np.float32).tobytes()

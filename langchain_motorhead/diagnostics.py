@@ -19,8 +19,8 @@ from langchain_motorhead.storage.keys import recall_key, registry_key, session_k
 from langchain_motorhead.storage.operation import Command, Operation, together
 
 if TYPE_CHECKING:
+    from langchain_motorhead.backends.redis import RedisBackend
     from langchain_motorhead.handle import Handle
-    from langchain_motorhead.runtime.engine import Engine
 
 MIN_REDIS_VERSION = (6, 2)
 SESSIONS_PER_READ_COUNT = 200
@@ -66,14 +66,14 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
         broken = [finding for finding in examine(motorhead) if finding.level is Level.BROKEN]
         ```
     """
-    engine = motorhead._engine
-    engine.execute(Operation((Command("ZCARD", (registry_key(engine.namespace),)),), list))
-    client = engine.driver.store.connection.sync_client
-    nodes = client.get_primaries() if engine.one_slot is False else [None]
+    redis = motorhead.backend.require_redis()
+    redis.execute(Operation((Command("ZCARD", (registry_key(redis.namespace),)),), list))
+    client = redis.connection.sync_client
+    nodes = client.get_primaries() if redis.one_slot is False else [None]
     for node in nodes:
         yield from _server(client, "" if node is None else f" of {node.name}", node)
-    yield from _index(engine)
-    yield from _backlog(engine)
+    yield from _index(redis)
+    yield from _backlog(redis)
 
 
 def _server(client: Any, where: str, node: Any) -> Iterator[Finding]:
@@ -148,11 +148,11 @@ def _replication(info: Mapping[str, Any], config: Mapping[str, Any] | None, wher
     return Finding(Level.FINE, name, value)
 
 
-def _index(engine: Engine) -> Iterator[Finding]:
-    wanted = engine.indexer is not None
+def _index(redis: RedisBackend) -> Iterator[Finding]:
+    wanted = redis.maintenance.indexer is not None
     try:
         with contextlib.suppress(IndexMissingError):  # only a Redis with the module answers so
-            engine.execute(command("FT.INFO", recall_key(engine.namespace)))
+            redis.execute(command("FT.INFO", recall_key(redis.namespace)))
         yield Finding(Level.FINE, "search module", "present")
     except SearchUnavailableError:
         yield Finding(
@@ -160,14 +160,14 @@ def _index(engine: Engine) -> Iterator[Finding]:
         )
     except StoreError as error:
         yield Finding(Level.NOTE, "search module", "unknown", str(error))
-    described = engine.execute(recall.describe(engine.namespace))
+    described = redis.execute(recall.describe(redis.namespace))
     if described is None:
         yield Finding(Level.FINE, "index", "none yet")
         return
     value = f"{described.model}, {described.dimensions} dimensions, {described.settings}"
     try:
-        if engine.indexer is not None:
-            engine.indexer.check(described, engine.run(_dimensions()))
+        if redis.maintenance.indexer is not None:
+            redis.maintenance.indexer.check(described, redis.run(_dimensions()))
         yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
         yield Finding(Level.BROKEN, "index", value, str(error))
@@ -178,15 +178,15 @@ def _dimensions() -> Flow[int]:
     return len(vectors[0])
 
 
-def _backlog(engine: Engine) -> Iterator[Finding]:
-    ids = engine.run(sessions.all_sessions(engine.namespace))
+def _backlog(redis: RedisBackend) -> Iterator[Finding]:
+    ids = redis.run(sessions.all_sessions(redis.namespace))
     due = waiting = failing = unindexed = 0
     for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
         keys = [
-            session_keys(engine.namespace, session_id) for session_id in ids[start : start + SESSIONS_PER_READ_COUNT]
+            session_keys(redis.namespace, session_id) for session_id in ids[start : start + SESSIONS_PER_READ_COUNT]
         ]
-        for reading in engine.execute(together(*(operations.read(each, 1, 0) for each in keys))):
-            over = max(0, reading.length - engine.window.max_messages)
+        for reading in redis.execute(together(*(operations.read(each, 1, 0) for each in keys))):
+            over = max(0, reading.length - redis.window.max_messages)
             due, waiting, failing = due + (over > 0), waiting + over, failing + (reading.failures > 0)
             if reading.indexed is not None:
                 unindexed += max(0, reading.first + reading.length - reading.indexed)

@@ -17,8 +17,7 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import progress_bar
 from langchain_motorhead.redis_io.connection import Connection, adopt, connect
 from langchain_motorhead.redis_io.urls import is_http
-from langchain_motorhead.runtime.builder import build_engine
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.runtime.builder import build_maintenance
 from langchain_motorhead.session import Session
 from langchain_motorhead.sessions.window import Window
 
@@ -45,7 +44,7 @@ class Handle:
     def __init__(self, client: Any, *, async_client: Any = None, **options: Unpack[Options]) -> None:
         connection = client if isinstance(client, Connection) else adopt(client, async_client)
         try:
-            self._backend: Backend = RedisBackend(build_engine(connection, redis_options(options)), connection)
+            self._backend: Backend = RedisBackend(build_maintenance(connection, redis_options(options)), connection)
         except BaseException:
             connection.close()
             raise
@@ -132,8 +131,9 @@ class Handle:
         return self._backend.namespace
 
     @property
-    def _engine(self) -> Engine:
-        return self._backend.engine
+    def backend(self) -> Backend:
+        """What executes the work: Redis itself, or a server. For code that needs more than sessions offer."""
+        return self._backend
 
     def session(self, session_id: str, user_id: str | None = None) -> Session:
         """Return a session, which need not exist yet. No I/O.

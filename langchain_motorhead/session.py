@@ -106,27 +106,27 @@ class Session:
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        result = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=True))
-        self._backend.after_append(self._keys, result.left)
+        result = self._backend.run(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        self._backend.after_append(self._keys, result.appended)
         return result.memory or Memory()
 
     async def acatch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
         """Store the new messages of a conversation that is kept elsewhere too, and load the session. See `catch_up`."""
         await self._backend.prepare(counting=True)
-        result = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=True))
-        await self._backend.aafter_append(self._keys, result.left)
+        result = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        await self._backend.aafter_append(self._keys, result.appended)
         return result.memory or Memory()
 
     def append_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
         """Store the new messages of a conversation that is kept elsewhere too. Like `catch_up`, but loads nothing."""
-        result = self._backend.run(self._backend.follow(self._keys, _listed(messages), after, read=False))
-        self._backend.after_append(self._keys, result.left)
+        result = self._backend.run(self._backend.catch_up(self._keys, _listed(messages), after, read=False))
+        self._backend.after_append(self._keys, result.appended)
 
     async def aappend_new(self, messages: Sequence[MessageLike], *, after: str | None = None) -> None:
         """Store the new messages of a conversation that is kept elsewhere too. See `append_new`."""
         await self._backend.prepare(counting=True)
-        result = await self._backend.arun(self._backend.follow(self._keys, _listed(messages), after, read=False))
-        await self._backend.aafter_append(self._keys, result.left)
+        result = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=False))
+        await self._backend.aafter_append(self._keys, result.appended)
 
     def load(self) -> Memory:
         """Load the summary and the messages after it, in one round trip.

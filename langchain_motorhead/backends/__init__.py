@@ -1,1 +1,1 @@
-"""What a handle works with: Redis itself, or a server over HTTP."""
+"""Backends of a `Motorhead`: Redis itself, or a server over HTTP."""

@@ -1,13 +1,14 @@
-"""What a `Motorhead` and its sessions work with: Redis itself (`local.py`), or a server in front of it (`remote`)."""
+"""The backend protocol: what a `Motorhead` and its sessions need of Redis (`redis.py`) or of a server (`http/`)."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
@@ -16,94 +17,112 @@ from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")
-Steps: TypeAlias = Generator[Any, Any, T]
-"""A flow of whatever the backend that made it does."""
+BackendFlow: TypeAlias = Generator[Any, Any, T]
+"""A flow whose requests only the backend that built it can answer."""
 
 
 class Backend(Protocol):
-    """What does the work. Says what to do as flows, and runs them, sync or async."""
+    """Stores and searches sessions. Most tasks are flows: `run` runs one in this thread, `arun` on the event loop."""
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the backend was closed."""
 
     @property
     def namespace(self) -> str:
-        """Where the sessions are."""
+        """Namespace of the sessions."""
 
     @property
     def window(self) -> Window:
-        """Bounds of every session."""
-
-    @property
-    def engine(self) -> Engine:
-        """The engine on Redis, for what needs Redis itself.
+        """Bounds of the messages that every session keeps word for word.
 
         Raises:
-            UnsupportedError: There is none.
+            UnsupportedError: Only the server knows them.
         """
 
-    def run(self, flow: Steps[T]) -> T:
-        """Run a flow."""
+    def require_redis(self) -> RedisBackend:
+        """Return this backend if it works on Redis itself, for what a server does not offer.
 
-    async def arun(self, flow: Steps[T]) -> T:
-        """Run a flow."""
+        Raises:
+            UnsupportedError: It works on a server.
+        """
 
-    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: Dedup) -> Steps[AppendResult | None]:
-        """Store messages."""
+    def run(self, flow: BackendFlow[T]) -> T:
+        """Run a flow of this backend, and return its result."""
 
-    def follow(
-        self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool
-    ) -> Steps[CatchUpResult]:
-        """Store what is new of a conversation, and read the session if that is wanted."""
+    async def arun(self, flow: BackendFlow[T]) -> T:
+        """Run a flow of this backend, and return its result."""
 
-    def load(self, keys: SessionKeys) -> Steps[Memory]:
-        """Read a session."""
+    def append(
+        self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup
+    ) -> BackendFlow[AppendResult | None]:
+        """Store messages. See `sessions.operations.append`.
 
-    def delete(self, keys: SessionKeys) -> Steps[bool]:
-        """Delete a session. Whether there was one."""
+        Returns:
+            The result, for `after_append`. None if the server does what an append makes due.
+        """
 
-    def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Steps[list[str]]:
-        """List session ids."""
+    def catch_up(
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+    ) -> BackendFlow[CatchUpResult]:
+        """Store the messages of a conversation that the session does not have, and load the session if `read` says so.
 
-    def delete_user(self, user_id: str) -> Steps[int]:
-        """Delete a user's sessions. How many there were."""
+        See `sessions.catch_up.catch_up`.
+        """
+
+    def load(self, keys: SessionKeys) -> BackendFlow[Memory]:
+        """Load a session."""
+
+    def delete(self, keys: SessionKeys) -> BackendFlow[bool]:
+        """Delete a session. Returns whether it existed."""
+
+    def sessions(
+        self, user_id: str | None, *, page: int, size: int | None, newest_first: bool
+    ) -> BackendFlow[list[str]]:
+        """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
+
+    def delete_user(self, user_id: str) -> BackendFlow[int]:
+        """Delete all sessions of a user. Returns how many there were."""
 
     def check_search(self) -> None:
-        """Raise what is known to keep a search from working."""
+        """Raise if it is already known that a search must fail.
 
-    def search(self, query: Query) -> Steps[list[Hit]]:
-        """Search what was said."""
+        Raises:
+            RecallNotConfiguredError: There is no embedding model.
+        """
 
-    def create_index(self) -> Steps[None]:
+    def search(self, query: Query) -> BackendFlow[list[Hit]]:
+        """Search the messages of sessions. Returns the best hits, best first."""
+
+    def create_index(self) -> BackendFlow[None]:
         """Create the search index unless it exists."""
 
-    def reindex(self, report: Report) -> Steps[int]:
+    def reindex(self, report: Report) -> BackendFlow[int]:
         """Build the search index anew. Return how many documents were embedded."""
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
-        """Compact a session now."""
+        """Compact a session now: move its oldest messages into its summary until it is within its window."""
 
     async def acompact(self, keys: SessionKeys) -> CompactionReport:
-        """Compact a session now."""
+        """Compact a session now. See `compact`."""
 
-    def after_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
-        """Do what an append left to do."""
+    def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Compact and index what an append made due, now or in the background."""
 
-    async def aafter_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
-        """Do what an append left to do."""
+    async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Compact and index what an append made due, now or in the background."""
 
     async def prepare(self, *, counting: bool = False) -> None:
-        """Get ready off the event loop, to search, or (`counting`) to append."""
+        """Load what takes long outside of the event loop: what an append needs (`counting`), or else a search."""
 
     def flush(self) -> None:
-        """Wait for work in the background."""
+        """Wait for the work in the background."""
 
     async def aflush(self) -> None:
-        """Wait for work in the background."""
+        """Wait for the work in the background."""
 
     def close(self) -> None:
-        """Wait for work in the background, and close the connection."""
+        """Wait for the work in the background, and close the connection if nobody else uses it."""
 
     async def aclose(self) -> None:
-        """Wait for work in the background, and close the connection."""
+        """Wait for the work in the background, and close the connection if nobody else uses it."""

@@ -1,10 +1,11 @@
-"""A `Motorhead` on Redis itself: what each call of it comes to there."""
+"""The Redis backend: executes operations and flows on Redis, and leaves compaction and indexing to `Maintenance`."""
 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import index
 from langchain_motorhead.recall import search as searching
@@ -12,10 +13,10 @@ from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
-from langchain_motorhead.runtime.engine import Engine
-from langchain_motorhead.sessions import registry as sessions
-from langchain_motorhead.sessions.append import append, to_record
-from langchain_motorhead.sessions.catch_up import CatchUpResult, follow
+from langchain_motorhead.runtime.maintenance import Maintenance
+from langchain_motorhead.sessions import catch_up, registry
+from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
+from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
@@ -27,132 +28,181 @@ T = TypeVar("T")
 
 
 class RedisBackend:
-    """See `Backend`.
+    """A `Backend` on Redis itself.
 
-    Args:
-        engine: Does it.
-        connection: To close at the end.
+    Attributes:
+        maintenance: Compacts and indexes the sessions.
+        connection: Connection to Redis. `close` closes it.
+        driver: Runs flows.
+        append_config: How messages are appended.
     """
 
-    def __init__(self, engine: Engine, connection: Connection) -> None:
-        self.engine = engine
+    def __init__(self, maintenance: Maintenance, connection: Connection) -> None:
+        self.maintenance = maintenance
         self.connection = connection
+        self.driver = maintenance.driver
+        self.append_config = AppendConfig(
+            count=maintenance.compactor.count,
+            counted=maintenance.window.max_tokens is not None,
+            ttl=maintenance.ttl,
+            recall=maintenance.indexer is not None,
+            one_slot=not connection.clustered,
+        )
+        self._closed = False
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
-        return self.engine.closed
+        """Whether the backend was closed."""
+        return self._closed
 
     @property
     def namespace(self) -> str:
         """Namespace of the sessions."""
-        return self.engine.namespace
+        return self.maintenance.namespace
 
     @property
     def window(self) -> Window:
-        """Bounds of every session."""
-        return self.engine.window
+        """Bounds of the messages that every session keeps word for word."""
+        return self.maintenance.window
+
+    @property
+    def one_slot(self) -> bool:
+        """Whether one script may touch the keys of a session and the registries. Not so in a cluster."""
+        return self.append_config.one_slot
+
+    @property
+    def recall(self) -> Indexer:
+        """How sessions are indexed.
+
+        Raises:
+            RecallNotConfiguredError: There is no embedding model.
+        """
+        return self.maintenance.recall
+
+    def require_redis(self) -> RedisBackend:
+        """Return this backend."""
+        return self
+
+    def check_open(self) -> None:
+        """Raise `ClosedError` if the backend was closed."""
+        if self._closed:
+            raise ClosedError("this Motorhead was closed. Make another, or close it later")
+
+    def execute(self, operation: Operation[T]) -> T:
+        """Execute one operation, in this thread.
+
+        Raises:
+            ClosedError: The backend was closed.
+            StoreError: Redis refused, or could not be reached.
+        """
+        self.check_open()
+        return self.driver.executor.run(operation)
+
+    async def aexecute(self, operation: Operation[T]) -> T:
+        """Execute one operation, on this event loop. See `execute`."""
+        self.check_open()
+        return await self.driver.executor.arun(operation)
 
     def run(self, flow: Flow[T]) -> T:
-        """Run a flow."""
-        return self.engine.run(flow)
+        """Run a flow in this thread, and return its result.
+
+        Raises:
+            ClosedError: The backend was closed.
+            MotorheadError: What the flow raised.
+        """
+        self.check_open()
+        return self.driver.run(flow)
 
     def arun(self, flow: Flow[T]) -> Coroutine[Any, Any, T]:
-        """Run a flow."""
-        return self.engine.arun(flow)
+        """Run a flow on this event loop. See `run`."""
+        self.check_open()
+        return self.driver.arun(flow)
 
-    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: Dedup) -> Flow[AppendResult | None]:
-        """Store messages."""
-        left: AppendResult | None = yield append(
-            keys, [to_record(each, self.engine) for each in messages], self.engine, leave_out
-        )
-        return left
+    def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> Flow[AppendResult | None]:
+        """Store messages. See `Backend.append`."""
+        records = [to_record(each, self.append_config) for each in messages]
+        appended: AppendResult | None = yield append_records(keys, records, self.append_config, dedup)
+        return appended
 
-    def follow(
-        self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool
+    def catch_up(
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
     ) -> Flow[CatchUpResult]:
-        """Store what is new of a conversation."""
-
-        def describe(new: Sequence[Any], leave_out: Dedup) -> Operation[AppendResult | None]:
-            return append(keys, [to_record(each, self.engine) for each in new], self.engine, leave_out)
-
-        return follow(keys, messages, after, describe, self.engine.window if read else None)
+        """Store the new messages of a conversation. See `Backend.catch_up`."""
+        return catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
 
     def load(self, keys: SessionKeys) -> Flow[Memory]:
-        """Read a session."""
-        return load(keys, self.engine.window)
+        """Load a session."""
+        return load(keys, self.window)
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
-        """Delete a session."""
-        return sessions.delete_session(keys, one_slot=self.engine.one_slot)
+        """Delete a session. Returns whether it existed."""
+        return registry.delete_session(keys, one_slot=self.one_slot)
 
     def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Flow[list[str]]:
-        """List session ids."""
-        return sessions.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
+        """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
+        return registry.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
 
     def delete_user(self, user_id: str) -> Flow[int]:
-        """Delete a user's sessions."""
-        return sessions.delete_user(self.namespace, user_id, one_slot=self.engine.one_slot)
+        """Delete all sessions of a user. Returns how many there were."""
+        return registry.delete_user(self.namespace, user_id, one_slot=self.one_slot)
 
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""
-        self.engine.recall  # noqa: B018 - raises where there is none
+        self.recall  # noqa: B018 - raises
 
     def search(self, query: Query) -> Flow[list[Hit]]:
-        """Search what was said."""
-        return searching.search(query, self.engine.recall)
+        """Search the messages of sessions. Returns the best hits, best first."""
+        return searching.search(query, self.recall)
 
     def create_index(self) -> Flow[None]:
         """Create the search index unless it exists."""
-        return _create_index(self.engine.recall)
+        return _create_index(self.recall)
 
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
-        return reindex(self.engine.recall, report, one_slot=self.engine.one_slot)
+        return reindex(self.recall, report, one_slot=self.one_slot)
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
-        """Compact a session now."""
-        self.engine.check_open()
-        return self.engine.compact(keys, explicit=True)
+        """Compact a session now. See `Backend.compact`."""
+        self.check_open()
+        return self.maintenance.compact(keys, explicit=True)
 
     async def acompact(self, keys: SessionKeys) -> CompactionReport:
-        """Compact a session now."""
-        self.engine.check_open()
-        return await self.engine.acompact(keys, explicit=True)
+        """Compact a session now. See `Backend.compact`."""
+        self.check_open()
+        return await self.maintenance.acompact(keys, explicit=True)
 
-    def after_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
-        """Compact and index what is due."""
-        self.engine.after_append(keys, left)
+    def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Compact and index what an append made due, now or in the background."""
+        self.maintenance.after_append(keys, appended)
 
-    async def aafter_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
-        """Compact and index what is due."""
-        await self.engine.aafter_append(keys, left)
+    async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Compact and index what an append made due, now or in the background."""
+        await self.maintenance.aafter_append(keys, appended)
 
     async def prepare(self, *, counting: bool = False) -> None:
-        """Import and load what takes long, off the event loop."""
-        if not counting or self.engine.window.max_tokens is not None:
-            await self.engine.prepare_counting()
+        """Load what takes long outside of the event loop. See `Backend.prepare`."""
+        if not counting or self.append_config.counted:
+            await self.maintenance.prepare()
 
     def flush(self) -> None:
-        """Wait until all work in the background is done."""
-        self.engine.flush()
+        """Wait for the work in the background."""
+        self.maintenance.flush()
 
     async def aflush(self) -> None:
-        """Wait until all work in the background is done."""
-        await self.engine.aflush()
+        """Wait for the work in the background."""
+        await self.maintenance.aflush()
 
     def close(self) -> None:
-        """Wait for work in the background, and close the connection if no other handle shares it."""
-        self.engine.closed = True
-        self.engine.retry_queue.close()
-        self.engine.background.close()
+        """Wait for the work in the background, and close the connection if nobody else uses it."""
+        self._closed = True
+        self.maintenance.close()
         self.connection.close()
 
     async def aclose(self) -> None:
-        """Wait for work in the background, and close the connection if no other handle shares it."""
-        self.engine.closed = True
-        self.engine.retry_queue.close()
-        await self.engine.background.aclose()
+        """Wait for the work in the background, and close the connection if nobody else uses it."""
+        self._closed = True
+        await self.maintenance.aclose()
         await self.connection.aclose()
 
 

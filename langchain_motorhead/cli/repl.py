@@ -152,7 +152,8 @@ class Repl:
                 _print_text(f"{message.type}: {message.text}")
             _print_note(f"{len(found)} found in the window. With --embeddings NAME, all messages are searched")
         else:
-            self._session._backend.engine.index(self._session._keys, explicit=True, wait=True)
+            maintenance = self._session._backend.require_redis().maintenance
+            maintenance.index(self._session._keys, explicit=True, wait=True)
             documents = self._session.search(words, k=_MAX_FOUND)
             for document in documents:
                 _print_text(f"{document.metadata['role']}: {document.page_content}")

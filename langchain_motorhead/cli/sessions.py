@@ -49,13 +49,11 @@ def list_(
     from langchain_motorhead.storage.keys import registry_key, session_keys
 
     with open_motorhead(url, namespace) as motorhead:
-        engine = motorhead._engine
+        redis = motorhead.backend.require_redis()
         start = (page - 1) * size
-        found = engine.execute(
-            listing.listed(registry_key(namespace, user), start, start + size - 1, newest_first=True)
-        )
+        found = redis.execute(listing.listed(registry_key(namespace, user), start, start + size - 1, newest_first=True))
         reads = (operations.read(session_keys(namespace, session_id), 1, 0) for session_id, _ in found)
-        readings = engine.execute(together(*reads)) if found else []
+        readings = redis.execute(together(*reads)) if found else []
     rows: list[dict[str, Any]] = [
         {
             "session": session_id,
@@ -94,7 +92,7 @@ def show(
     from langchain_motorhead.storage.keys import session_keys
 
     with open_motorhead(url, namespace) as motorhead:
-        reading = motorhead._engine.execute(operations.read(session_keys(namespace, session), -last))
+        reading = motorhead.backend.require_redis().execute(operations.read(session_keys(namespace, session), -last))
     if reading.epoch is None:
         raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
     messages = [_message(record) for record in reading.records]

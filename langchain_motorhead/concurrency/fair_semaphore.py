@@ -1,4 +1,4 @@
-"""Taking turns: no more than so many at once, the others in the order they came, group by group."""
+"""A fair semaphore: it limits how many holders there are at once, and serves groups of waiters in turn."""
 
 from __future__ import annotations
 
@@ -13,96 +13,97 @@ from contextlib import asynccontextmanager, contextmanager
 
 
 class FairSemaphore:
-    """Lets so many work at once in threads, and so many on each event loop, which may stand still without the others.
+    """A semaphore for threads and event loops that is fair between groups.
 
-    Whoever waits has a place in the queue of its group, and nothing else: the groups are served in turn, so that a
-    crowd in one of them holds up the next of another by one turn alone.
+    The limit holds for all threads together, and for each event loop by itself: a loop that stands still keeps nobody
+    else waiting. Groups are served in turn, and each group's waiters in their order, so that many waiters of one group
+    delay the next one of another group by one holder only.
 
     Args:
-        at_once: How many.
+        limit: How many may hold the semaphore at once.
     """
 
-    def __init__(self, at_once: int) -> None:
-        self.at_once = at_once
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self._reset()
 
     def _reset(self) -> None:
         self._process = os.getpid()
-        self._threads = _Queue(self.at_once)
-        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = weakref.WeakKeyDictionary()
+        self._threads = _Waiters(self.limit)
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiters] = weakref.WeakKeyDictionary()
 
     @contextmanager
-    def turn(self, group: str) -> Iterator[None]:
-        """Wait in this thread for a turn, and have it."""
+    def acquire(self, group: str) -> Iterator[None]:
+        """Hold the semaphore in a `with` block. Blocks this thread until it is free for the group."""
         self._reset_after_fork()
-        queue = self._threads
-        mine = queue.ask(group)
+        waiters = self._threads
+        acquired = waiters.acquire(group)
         try:
-            mine.result()
+            acquired.result()
         except BaseException:
-            queue.withdraw(mine)
+            waiters.cancel(acquired)
             raise
         try:
             yield
         finally:
-            queue.pass_on()
+            waiters.release()
 
     @asynccontextmanager
-    async def aturn(self, group: str) -> AsyncIterator[None]:
-        """Await a turn on this loop, and have it."""
+    async def aacquire(self, group: str) -> AsyncIterator[None]:
+        """Hold the semaphore in an `async with` block. Waits until it is free for the group on this event loop."""
         self._reset_after_fork()
-        queue = self._loops.setdefault(asyncio.get_running_loop(), _Queue(self.at_once))
-        mine = queue.ask(group)
+        waiters = self._loops.setdefault(asyncio.get_running_loop(), _Waiters(self.limit))
+        acquired = waiters.acquire(group)
         try:
-            if not mine.done():
-                await asyncio.wrap_future(mine)
+            if not acquired.done():
+                await asyncio.wrap_future(acquired)
         except BaseException:
-            queue.withdraw(mine)
+            waiters.cancel(acquired)
             raise
         try:
             yield
         finally:
-            queue.pass_on()
+            waiters.release()
 
     def _reset_after_fork(self) -> None:
-        if self._process != os.getpid():  # who had a turn stayed with the parent
+        if self._process != os.getpid():  # the holders stayed in the parent process
             self._reset()
 
 
-class _Queue:
-    """Who waits in one place. Safe across threads."""
+class _Waiters:
+    """The free places of a semaphore, and the waiters for one, by group. Thread-safe."""
 
     def __init__(self, free: int) -> None:
         self._lock = threading.Lock()
         self._free = free
         self._waiting: dict[str, deque[Future[None]]] = {}
 
-    def ask(self, group: str) -> Future[None]:
-        """Ask for a turn, which begins when the future is done."""
-        mine: Future[None] = Future()
+    def acquire(self, group: str) -> Future[None]:
+        """Return a future that is done when a place is held."""
+        acquired: Future[None] = Future()
         with self._lock:
             if self._free:
                 self._free -= 1
-                mine.set_result(None)
+                acquired.set_result(None)
             else:
-                self._waiting.setdefault(group, deque()).append(mine)
-        return mine
+                self._waiting.setdefault(group, deque()).append(acquired)
+        return acquired
 
-    def withdraw(self, mine: Future[None]) -> None:
-        """Give up waiting, or a turn that came just then."""
-        if not mine.cancel():
-            self.pass_on()
+    def cancel(self, acquired: Future[None]) -> None:
+        """Stop waiting, or release a place that was given at the same moment."""
+        if not acquired.cancel():
+            self.release()
 
-    def pass_on(self) -> None:
-        """End a turn: it is the next one's, of the group that has waited longest for one."""
+    def release(self) -> None:
+        """Release a place. It goes to the next waiter of the group that was served longest ago."""
         with self._lock:
             while self._waiting:
                 group = next(iter(self._waiting))
                 queue = self._waiting.pop(group)
-                mine = queue.popleft()
+                acquired = queue.popleft()
                 if queue:
                     self._waiting[group] = queue  # behind the other groups
-                if mine.set_running_or_notify_cancel():
-                    mine.set_result(None)
+                if acquired.set_running_or_notify_cancel():
+                    acquired.set_result(None)
                     return
             self._free += 1

@@ -13,7 +13,8 @@ from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_motorhead.flows.protocol import SummaryInput, merge_summary
+from langchain_motorhead.flows.protocol import SummaryInput
+from langchain_motorhead.sessions.compaction import merge_summary
 
 
 @dataclass(frozen=True, slots=True)

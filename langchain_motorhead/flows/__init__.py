@@ -1,1 +1,1 @@
-"""Flows: generators that yield operations and model requests, and receive their results. Pure."""
+"""Flows: generators that yield Redis operations and model requests, and receive their results. Pure."""

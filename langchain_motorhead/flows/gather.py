@@ -1,4 +1,4 @@
-"""Running flows side by side: the operations that several ask for at a time are sent in one round trip. Pure."""
+"""Concurrent flows: several flows run at once, and the operations that they yield share one round trip. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from langchain_motorhead.storage.operation import Operation, together
 
 
 def gather(flows: Sequence[Flow[Any]]) -> Flow[list[Any]]:
-    """Run flows to their ends. What they ask for must do no harm if it is done twice.
+    """Run flows concurrently until all have returned.
+
+    If a round trip fails, each of its operations is sent again alone. So an operation must have the same effect when it
+    is executed twice.
 
     Returns:
-        What each came to.
+        The results of the flows, in their order.
 
     Raises:
-        MotorheadError: What one of them raised, or let pass.
+        MotorheadError: The first error that a flow raised.
     """
     results: list[Any] = [None] * len(flows)
     waiting: dict[int, Any] = {}
@@ -31,21 +34,22 @@ def gather(flows: Sequence[Flow[Any]]) -> Flow[list[Any]]:
     for at in range(len(flows)):
         advance(at, None, None)
     while waiting:
-        asked = dict(waiting)
+        requests = dict(waiting)
         waiting.clear()
-        answers = yield from _answers(list(asked.values()))
-        for at, (answer, error) in zip(asked, answers, strict=True):
+        answers = yield from _answers(list(requests.values()))
+        for at, (answer, error) in zip(requests, answers, strict=True):
             advance(at, answer, error)
     return results
 
 
 def _answers(requests: Sequence[Any]) -> Flow[list[tuple[Any, MotorheadError | None]]]:
+    """Return the result or the error of each request. If all are operations, they are sent in one round trip."""
     if len(requests) > 1 and all(isinstance(request, Operation) for request in requests):
         try:
             answers = yield together(*requests)
             return [(answer, None) for answer in answers]
         except StoreError:
-            pass  # one of them failed: which, shows when each is sent alone
+            pass  # one of them failed; sending each alone shows which
     each: list[tuple[Any, MotorheadError | None]] = []
     for request in requests:
         try:

@@ -1,8 +1,18 @@
-"""What a flow is: a generator that asks for one thing at a time, and is told what came of it.
+"""The flow protocol: a flow is a generator that yields requests, and is sent their results.
 
-A flow decides; it does no I/O, and never knows whether a sync or an async driver (`drivers.py`) runs it. It yields an
-`Operation` (answered with its result), a `Summarize` (answered with the text, or a `SummarizationError` thrown in), an
-`Embed` (answered with vectors, or an `EmbeddingError` thrown in) or a `Pause` (answered with None).
+A flow contains the decisions of a task with several steps, such as a compaction. It does no I/O and does not know
+whether a sync or an async driver (`runtime/driver.py`) runs it. For each request that it yields, the driver sends the
+result in, or throws the error in:
+
+| request | result | error |
+|---|---|---|
+| `Operation` | what its `read` returns | `StoreError` |
+| `Summarize` | `Summary` | `SummarizationError` |
+| `Embed` | `Vectors` | `EmbeddingError` |
+| `Pause` | None | |
+
+A flow that is cancelled while it waits has the cancellation thrown in, too. It may then yield operations that clean up,
+such as the release of a lease, and has to let the cancellation pass.
 """
 
 from __future__ import annotations
@@ -12,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from langchain_core.messages import BaseMessage
-from typing_extensions import TypedDict  # pydantic makes a schema of no other before Python 3.12
+from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
 
 from langchain_motorhead.storage.operation import Operation
 
@@ -20,11 +30,11 @@ T = TypeVar("T")
 
 
 class SummaryInput(TypedDict):
-    """What a summarizer is given.
+    """The input of a summarizer.
 
     Attributes:
-        summary: Summary so far, if any.
-        messages: Messages to fold into it, oldest first.
+        summary: Summary of the messages before, if there is one.
+        messages: Messages to add to the summary, oldest first.
     """
 
     summary: str | None
@@ -33,7 +43,7 @@ class SummaryInput(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a summarizer gave: its text as it came, and the tokens it spent."""
+    """The output of a summarizer: its text, unchanged, and the tokens that the call used."""
 
     text: str
     tokens: int
@@ -44,10 +54,10 @@ class Summarize:
     """A request for a summary.
 
     Attributes:
-        given: What to summarize.
-        fallback: Whether to ask the fallback summarizer.
-        heartbeat: To be executed every few seconds while it takes.
-        metadata: For the trace.
+        given: Input of the summarizer.
+        fallback: Whether to call the fallback summarizer instead of the first one.
+        heartbeat: Operation to execute every few seconds until the summarizer answers: it renews the lease.
+        metadata: Metadata of the call, for traces.
     """
 
     given: SummaryInput
@@ -57,17 +67,17 @@ class Summarize:
 
 
 Vectors: TypeAlias = Any
-"""An array of numpy, a row for each text."""
+"""A two-dimensional numpy array with one row for each text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """A request for the vectors of texts.
+    """A request for the embeddings of texts.
 
     Attributes:
-        texts: One at least.
-        query: Whether they are searched for, and not searched in.
-        heartbeat: To be executed every few seconds while it takes.
+        texts: Texts to embed, at least one.
+        query: Whether the texts are search queries. Otherwise they are documents.
+        heartbeat: Operation to execute every few seconds until the model answers: it renews the lease.
     """
 
     texts: tuple[str, ...]
@@ -77,16 +87,10 @@ class Embed:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A request to wait, in seconds."""
+    """A request to wait for some seconds."""
 
     seconds: float
 
 
 Request: TypeAlias = Operation[Any] | Summarize | Embed | Pause
 Flow: TypeAlias = Generator[Request, Any, T]
-
-
-def merge_summary(previous: str | None, answer: str) -> str | None:
-    """Give the summary that an answer stands for: a model that finds nothing to add says `NONE`."""
-    text = answer.strip()
-    return previous if text.strip("\"'`*. ").upper() == "NONE" else text

@@ -104,23 +104,24 @@ class MotorheadStore(BaseStore):
     ) -> None:
         self.motorhead = Handle.resolve(motorhead, None, None)
         self.ttl_config = _checked_ttl(ttl)
-        self._engine = engine = motorhead._engine
+        self._redis = redis = motorhead.backend.require_redis()
         self._fields: tuple[str, ...] = WHOLE_VALUE
         self._prepared = False
         client, model, dimensions = None, None, None
         if index is None:
-            if engine.indexer is not None:
-                client, model = engine.driver.vectors, engine.indexer.model
+            indexer = redis.maintenance.indexer
+            if indexer is not None:
+                client, model = redis.driver.embedder, indexer.model
         elif index is not False:
             embeddings, model, dimensions, self._fields = _read_index(index)
             client = EmbeddingClient(embeddings, EMBEDDING_TIMEOUT_SECONDS)
-        self._driver = Driver(engine.driver.store, engine.driver.summaries, client)
-        self._config = StoreConfig(store_key(engine.namespace), model, dimensions)
+        self._driver = Driver(redis.driver.executor, redis.driver.summarizer, client)
+        self._config = StoreConfig(store_key(redis.namespace), model, dimensions)
 
     @property
     def embeddings(self) -> Embeddings | None:
         """The embedding model, if there is one."""
-        return None if self._driver.vectors is None else self._driver.vectors.embeddings
+        return None if self._driver.embedder is None else self._driver.embedder.embeddings
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Execute operations together. Reads see the state before the batch. Of two puts of one item, the last counts.
@@ -144,14 +145,14 @@ class MotorheadStore(BaseStore):
             store.batch([GetOp(("users", "bob"), "diet"), GetOp(("users", "bob"), "home")])
             ```
         """
-        self._engine.check_open()
+        self._redis.check_open()
         flow, results = self._flow(ops)
         return results(self._driver.run(flow))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Execute operations together. See `batch`."""
-        self._engine.check_open()
-        if self._driver.vectors is not None and not self._prepared:
+        """Execute operations, together. See `batch`."""
+        self._redis.check_open()
+        if self._driver.embedder is not None and not self._prepared:
             await asyncio.to_thread(item_index.prepare)
             self._prepared = True
         flow, results = self._flow(ops)

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.item_store.paths import from_path, to_name, to_path
 from langchain_motorhead.item_store.requests import StoredItem
-from langchain_motorhead.search_index.queries import to_matches
+from langchain_motorhead.search_index.queries import to_matches, total
 from langchain_motorhead.storage.keys import PREFIX, from_member, registry_key, to_member, to_tag
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 DISTANCE = "vector_distance"
@@ -125,7 +125,7 @@ def get(store: str, paths: Sequence[tuple[str, bool]]) -> Operation[list[StoredI
 def touch(store: str, paths: Sequence[str]) -> Operation[None]:
     """Restart the time to live of items."""
     args = tuple(each for path in paths for each in (path, 2))
-    return Operation((Command(SCRIPTS["item_get"], (store,), args),), _nothing)
+    return Operation((Command(SCRIPTS["item_get"], (store,), args),), ignore_replies)
 
 
 def page(
@@ -218,14 +218,14 @@ def nearest(store: str, query: tuple[Value, ...], count: int) -> Operation[tuple
     def read(replies: list[Any]) -> tuple[VectorSpec | None, Nearest]:
         described, reply = replies
         found = [(match.key[start:].rpartition(":")[0], 1 - match.score) for match in to_matches(reply, DISTANCE)]
-        return _shape(described), Nearest(found, _total(reply) >= count)
+        return _shape(described), Nearest(found, total(reply) >= count)
 
     return Operation((_describing(store), Command("FT.SEARCH", (store,), query)), read)
 
 
 def count_vectors(store: str, query: tuple[Value, ...]) -> Operation[int]:
     """Return the operation that counts the vectors found by a query."""
-    return Operation((Command("FT.SEARCH", (store,), query),), lambda replies: _total(replies[0]))
+    return Operation((Command("FT.SEARCH", (store,), query),), lambda replies: total(replies[0]))
 
 
 def _pruning(store: str) -> Command:
@@ -243,12 +243,3 @@ def _shape(values: Sequence[Any]) -> VectorSpec | None:
 
 def _found(path: str, value: Any, created: Any, updated: Any, ttl: Any = None) -> StoredItem:
     return StoredItem(path, value, int(created), int(updated), int(ttl or 0))
-
-
-def _total(reply: Any) -> int:
-    total: Any = reply.get("total_results", reply.get(b"total_results", 0)) if isinstance(reply, dict) else reply[0]
-    return int(total)
-
-
-def _nothing(_: list[Any]) -> None:
-    return None

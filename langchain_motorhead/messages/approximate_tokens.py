@@ -1,8 +1,8 @@
 """An approximate count of tokens, for use where no encoding of a tokenizer can be loaded. Pure.
 
-A tokenizer splits a text at spaces, digits and punctuation, and then has about one token for a piece of a word. How long
-such a piece is depends on the language and the script, so both are estimated. The numbers were fitted to tiktoken's
-`cl100k_base`, and to `o200k_base` where that is possible at the same time: see the page on limits.
+A tokenizer splits a text at spaces, digits and punctuation, and then has about one token for a piece of a word. The
+length of such a piece depends on the language and the script, so both are estimated. The numbers were fitted to
+tiktoken's `cl100k_base`, and to `o200k_base` where that is possible at the same time.
 """
 
 from __future__ import annotations

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.storage.keys import SessionKeys, from_member, recall_key, to_member, to_tag
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 _DESCRIBED = ("model", "dimensions", "settings", "generation")
@@ -52,6 +53,26 @@ class Unindexed(NamedTuple):
     start: int
     records: list[bytes | str]
     earlier: list[tuple[str, str, str]]
+
+
+class IndexLease(Enum):
+    """Why there is nothing to index for a worker. The values are those of `index_begin.lua`."""
+
+    BUSY = 0
+    """Another worker holds the indexing lease."""
+    DONE = 1
+    """All messages are indexed."""
+
+
+class IndexOutcome(Enum):
+    """What an attempt to store documents came to. The values are those of `index_commit.lua`."""
+
+    STALE = 0
+    """Nothing was stored, because the session changed since it was read."""
+    DONE = 1
+    """All messages are indexed, and the lease is released."""
+    MORE = 2
+    """The documents were stored, and more messages are to be indexed."""
 
 
 class Text(NamedTuple):
@@ -118,7 +139,7 @@ def switch(namespace: str, description: Description, index: str, *, one_slot: bo
 
 def unplan(namespace: str) -> Operation[None]:
     """Delete the description of the index under construction, since that index is in use now."""
-    return Operation((Command("HDEL", (recall_key(namespace),), _PLANNED),), _nothing)
+    return Operation((Command("HDEL", (recall_key(namespace),), _PLANNED),), ignore_replies)
 
 
 def planned(namespace: str) -> Operation[Description | None]:
@@ -130,12 +151,12 @@ def planned(namespace: str) -> Operation[Description | None]:
 
 def plan(namespace: str, description: Description) -> Operation[None]:
     """Store the description of an index under construction."""
-    return Operation((Command("HSET", (recall_key(namespace),), tuple(_pairs(_PLANNED, description))),), _nothing)
+    return Operation((Command("HSET", (recall_key(namespace),), tuple(_pairs(_PLANNED, description))),), ignore_replies)
 
 
 def unindexed(
     keys: SessionKeys, token: str, *, lease: int, limit: int, reach: int, context: int
-) -> Operation[tuple[Unindexed | bool, Description | None]]:
+) -> Operation[tuple[Unindexed | IndexLease, Description | None]]:
     """Take the lease for indexing a session, and read its next unindexed messages and the index's description.
 
     Args:
@@ -147,15 +168,15 @@ def unindexed(
         context: How many earlier documents to read as context, if those messages have left the list.
 
     Returns:
-        The messages, or False if another worker holds the lease, or True if all is indexed; and the description.
+        What is not indexed, or why there is nothing to do; and the description of the index, if there is one.
     """
     args = (token, lease, limit, reach, context, keys.documents)
     script = Command(SCRIPTS["index_begin"], (keys.messages, keys.state, keys.indexing), args)
 
-    def read(replies: list[Any]) -> tuple[Unindexed | bool, Description | None]:
+    def read(replies: list[Any]) -> tuple[Unindexed | IndexLease, Description | None]:
         status, *rest = replies[0]
         if status != _TAKEN:
-            return bool(status), None
+            return IndexLease(status), None
         epoch, user, indexed, total, start, records, flat = rest
         said = [from_member(each) for each in flat]
         earlier = list(zip(said[::3], said[1::3], said[2::3], strict=True))
@@ -178,7 +199,7 @@ def index(
     *,
     lease: int,
     generation: int,
-) -> Operation[bool | None]:
+) -> Operation[IndexOutcome]:
     """Store documents and the position up to which the session is indexed, or nothing if the session changed. Atomic.
 
     Args:
@@ -191,7 +212,7 @@ def index(
         generation: Generation of the index that the vectors are for.
 
     Returns:
-        Whether more is to be indexed, or None if nothing was stored.
+        Whether the documents were stored, and whether more messages are to be indexed.
     """
     user = "" if seen.user is None else to_tag(seen.user)
     args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user]
@@ -200,7 +221,7 @@ def index(
         for name, value in fields.items():
             args += (name, to_member(value) if isinstance(value, str) else value)
     script = Command(SCRIPTS["index_commit"], (keys.messages, keys.state, keys.indexing, keys.stale), tuple(args))
-    return Operation((script,), lambda replies: (None, False, True)[replies[0][0]])
+    return Operation((script,), lambda replies: IndexOutcome(replies[0][0]))
 
 
 def texts(
@@ -287,7 +308,3 @@ def to_description(values: Sequence[Any]) -> Description | None:
         return None
     model, dimensions, settings, generation = map(from_member, values)
     return Description(model, int(dimensions), settings, int(generation))
-
-
-def _nothing(_: list[Any]) -> None:
-    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from langchain_motorhead.concurrency.bounded_call import TooSlowError
@@ -17,6 +18,7 @@ from langchain_motorhead.exceptions import (
     InvalidMessageError,
     SearchUnavailableError,
 )
+from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Embed, Flow, Pause
 from langchain_motorhead.messages.codec import decode, other_role
 from langchain_motorhead.recall import index_operations as operations
@@ -30,49 +32,64 @@ from langchain_motorhead.recall.documents import (
     to_utterance,
 )
 from langchain_motorhead.recall.index import PROBE, Indexer, set_up
-from langchain_motorhead.recall.index_operations import Description, Unindexed
+from langchain_motorhead.recall.index_operations import Description, IndexLease, IndexOutcome, Unindexed
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import to_bytes
-from langchain_motorhead.sessions.operations import renew
+from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.storage.keys import SessionKeys, to_tag
 from langchain_motorhead.storage.operation import Operation, Value
 
 logger = logging.getLogger(__name__)
 
-# Milliseconds. A dead worker blocks the next one for this long. A running worker renews its lease every few seconds.
-LEASE = 10_000
+# A dead worker blocks the next one for this long. A running worker renews its lease every few seconds.
+LEASE_MS = 10_000
 # Largest number of messages read, or texts embedded, at once.
 BATCH = 256
-_POLL = Pause(0.1)
+_POLL_PAUSE = Pause(0.1)
 
 
-def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[bool]:
-    """Index all messages of a session that are not indexed yet.
+class IndexState(Enum):
+    """How far a session is indexed after an attempt to index it."""
+
+    DONE = "done"
+    """All messages are indexed."""
+    BUSY = "busy"
+    """Another worker holds the indexing lease: it indexes the session, unless it crashed."""
+    DEFERRED = "deferred"
+    """The embedding model failed, now or a short time ago. The session is tried again later."""
+
+
+def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[IndexState]:
+    """Index the messages of a session that are not indexed. The lease is released in the end, also after a failure.
 
     Args:
         keys: Keys of the session.
-        token: Random token of this call.
-        indexer: Settings of the index.
-        wait: Whether to wait if another worker holds the lease, rather than to leave the work to it.
+        token: Random token of this worker, for the lease.
+        indexer: How messages are indexed.
+        wait: Whether to wait for another worker that indexes the session, instead of leaving the work to it.
 
     Returns:
-        Whether all is indexed. Otherwise another worker holds the lease, or did when it died.
+        `DONE`, or `BUSY` if the work was left to another worker.
 
     Raises:
         EmbeddingError: The model failed. Messages that are not indexed stay in the list.
-        EmbeddingMismatchError: The index was made with other settings.
+        EmbeddingMismatchError: The index was made with another model or other settings.
     """
+    return with_lease(_index(keys, token, indexer, wait=wait), give_up(keys.indexing, token))
+
+
+def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[IndexState]:
     refused = None
     while True:
-        seen: Unindexed | bool
+        seen: Unindexed | IndexLease
         seen, there = yield operations.unindexed(
-            keys, token, lease=LEASE, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT
+            keys, token, lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT
         )
-        if seen is False and wait:
-            yield _POLL
+        if seen is IndexLease.BUSY and wait:
+            yield _POLL_PAUSE
             continue
-        if isinstance(seen, bool):
-            return seen
+        if isinstance(seen, IndexLease):
+            return IndexState.BUSY if seen is IndexLease.BUSY else IndexState.DONE
         if there is not None:
             indexer.check(there, None)
         upto, batch = _batch(seen, keys, indexer)
@@ -85,21 +102,17 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
             indexer.check(there, dimensions)
         documents = _documents(batch, vectors, keys, indexer.recall, there)
         generation = 0 if there is None else there.generation
-        left = yield operations.index(keys, token, seen, upto, documents, lease=LEASE, generation=generation)
-        if left is False:
-            return True
-        if left is None and refused == (
-            seen.epoch,
-            seen.indexed,
-            seen.user,
-            generation,
-        ):  # no other worker made progress either
+        outcome = yield operations.index(keys, token, seen, upto, documents, lease=LEASE_MS, generation=generation)
+        if outcome is IndexOutcome.DONE:
+            return IndexState.DONE
+        if outcome is IndexOutcome.MORE:
+            continue
+        if refused == (seen.epoch, seen.indexed, seen.user, generation):  # not because the session changed
             raise EmbeddingMismatchError(
                 f"session {keys.session_id!r} has documents of a later index of namespace {keys.namespace!r} than the "
                 "described one. Call Motorhead.reindex()"
             )
-        if left is None:
-            refused = (seen.epoch, seen.indexed, seen.user, generation)
+        refused = (seen.epoch, seen.indexed, seen.user, generation)
 
 
 def embed_all(
@@ -179,7 +192,7 @@ def check_lengths(vectors: Sequence[Any], dimensions: int | None) -> None:
 
 
 def _embed(batch: Sequence[DocumentDraft], keys: SessionKeys, token: str) -> Flow[list[Any]]:
-    heartbeat = renew(keys.indexing, token, LEASE)
+    heartbeat = renew(keys.indexing, token, LEASE_MS)
     vectors: list[Any] = []
     for at in range(0, len(batch), BATCH):
         part = batch[at : at + BATCH]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_motorhead.recall.index_operations import Description, describing, to_description
-from langchain_motorhead.search_index.queries import SearchReply, _total, to_matches
-from langchain_motorhead.storage.keys import from_member, recall_key
+from langchain_motorhead.search_index.queries import SearchReply, to_matches, total
+from langchain_motorhead.storage.keys import from_member, optional_member, recall_key
 from langchain_motorhead.storage.operation import Command, Operation, Value
 
 DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pieces", "ttl", "sent")
@@ -33,7 +33,7 @@ def search(
         before, after = to_description(replies[0]), to_description(replies[-1])
         if before != after:
             return None, after
-        return [SearchReply(to_matches(reply, distance), _total(reply)) for reply in replies[1:-1]], after
+        return [SearchReply(to_matches(reply, distance), total(reply)) for reply in replies[1:-1]], after
 
     return Operation((describing(namespace), *commands, describing(namespace)), read)
 
@@ -60,7 +60,10 @@ def fetch(
         replies: list[Any],
     ) -> tuple[list[dict[str, Any] | None], list[tuple[str | None, int, str | None]]]:
         found = [_fields(reply, extra) for reply in replies[: len(documents)]]
-        sessions = [(_text(epoch), int(first or 0), _text(user)) for epoch, first, user in replies[len(documents) :]]
+        sessions = [
+            (optional_member(epoch), int(first or 0), optional_member(user))
+            for epoch, first, user in replies[len(documents) :]
+        ]
         return found, sessions
 
     return Operation(tuple(commands), read)
@@ -71,7 +74,3 @@ def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None
         return None
     usual = {name: from_member(value) for name, value in zip(DOCUMENT_FIELDS, reply, strict=False) if value is not None}
     return {**usual, **dict(zip(extra, reply[len(DOCUMENT_FIELDS) :], strict=True))}
-
-
-def _text(value: bytes | str | None) -> str | None:
-    return None if value is None else from_member(value)

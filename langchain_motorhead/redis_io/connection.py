@@ -101,11 +101,11 @@ class Connection(SharedClients):
     async def aclose(self) -> None:
         """Release the connection for one handle. The last one closes the sync client and this event loop's client."""
         await super().aclose()
-        pinned = pinned_for(self._async) if self._async is not None and not self._users else None
+        pinned = pinned_for(self._async) if self._async is not None and not self._refs else None
         if pinned is not None:
             await pinned.release_all()
 
-    def _ended(self) -> None:
+    def _on_last_close(self) -> None:
         if self._stop is not None:
             self._stop()
 
@@ -154,7 +154,7 @@ def connect(url: str) -> Connection:
     scheme = urls.scheme_of(url)
     with _sharing:
         connection = _shared.get(url)
-        if connection is not None and connection.share():
+        if connection is not None and connection.incref():
             return connection
         if scheme == "embedded":
             connection = Connection.to_embedded(url)

@@ -1,1 +1,1 @@
-"""When and where work is done: driver, engine, retry queue, and how they are built from options."""
+"""When and where work is done: the driver of flows, background maintenance, the retry queue, and their construction."""

@@ -1,4 +1,4 @@
-"""Build an engine from options: the dependency injection of this package. It checks the values and does no I/O."""
+"""Build the maintenance of a `Motorhead` from its options: the dependency injection of this package. Does no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import registry_key
@@ -31,8 +31,8 @@ MAX_SECONDS = 100 * 366 * 86_400
 MIN_THREADS_COUNT = 4
 
 
-def build_engine(connection: Connection, options: Options) -> Engine:
-    """Build the engine of one configuration.
+def build_maintenance(connection: Connection, options: Options) -> Maintenance:
+    """Build what compacts and indexes the sessions of one configuration.
 
     Args:
         connection: The Redis to work on.
@@ -53,7 +53,7 @@ def build_engine(connection: Connection, options: Options) -> Engine:
         vectors = EmbeddingClient(model, recall.timeout)
         indexer = Indexer(given["namespace"], recall, recall.model or model_name(model), count)
     summary_timeout = _seconds("summary_timeout", given["summary_timeout"])
-    return Engine(
+    return Maintenance(
         driver=Driver(Executor(connection), SummarizerClient(summarizer, fallback, summary_timeout), vectors),
         compactor=Compactor(
             given["window"] or Window(),
@@ -66,7 +66,7 @@ def build_engine(connection: Connection, options: Options) -> Engine:
         mode=given["compaction"],
         ttl=0 if given["ttl"] is None else max(1, round(_seconds("ttl", given["ttl"]) * 1000)),
         indexer=indexer,
-        turns=FairSemaphore(given["max_concurrency"]),
+        semaphore=FairSemaphore(given["max_concurrency"]),
         background=Background(threads=max(MIN_THREADS_COUNT, given["max_concurrency"])),
     )
 

@@ -1,4 +1,4 @@
-"""Run flows: do what they ask for, sync or async."""
+"""The flow driver: runs flows (`flows/protocol.py`), sync or async, by answering what they yield."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from langchain_motorhead.exceptions import RecallNotConfiguredError, StoreError
-from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Summarize
+from langchain_motorhead.exceptions import RecallNotConfiguredError, StoreError, StoreUnavailableError
+from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request, Summarize
 from langchain_motorhead.models.embedding_client import EmbeddingClient
 from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.redis_io.executor import Executor
@@ -17,34 +17,39 @@ from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
 
-
 NO_RECALL = (
     "recall needs an embedding model: give embeddings=, such as "
     '"openai:text-embedding-3-small". Messages and summaries need none'
 )
+# Time for each operation by which a cancelled flow cleans up. The event loop may be about to end.
+_CLEANUP_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
     """Runs flows.
 
-    Args:
-        store: Executes their operations.
-        summaries: Answers their requests for summaries.
-        vectors: Answers their requests for vectors, if there is a model.
+    Attributes:
+        executor: Executes operations.
+        summarizer: Answers requests for summaries.
+        embedder: Answers requests for embeddings. None without recall.
     """
 
-    store: Executor
-    summaries: SummarizerClient
-    vectors: EmbeddingClient | None = None
+    executor: Executor
+    summarizer: SummarizerClient
+    embedder: EmbeddingClient | None = None
 
     def run(self, flow: Flow[T]) -> T:
-        """Run a flow to its end.
+        """Run a flow until it returns.
+
+        Returns:
+            What the flow returned.
 
         Raises:
-            MotorheadError: What the flow raised, or let pass.
+            MotorheadError: What the flow raised, or did not handle.
         """
-        answer, failed = None, None
+        answer: Any = None
+        failed: BaseException | None = None
         while True:
             try:
                 request = flow.send(answer) if failed is None else flow.throw(failed)
@@ -52,17 +57,15 @@ class Driver:
                 return cast("T", end.value)
             answer, failed = None, None
             try:
-                answer = self.store.run(request) if isinstance(request, Operation) else self._do(request)
-            except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                answer = self._answer(request)
+            except BaseException as error:  # noqa: BLE001 - the flow handles it, or cleans up and raises it
                 failed = error
 
     async def arun(self, flow: Flow[T]) -> T:
-        """Run a flow to its end.
-
-        Raises:
-            MotorheadError: What the flow raised, or let pass.
-        """
-        answer, failed = None, None
+        """Run a flow until it returns. See `run`."""
+        answer: Any = None
+        failed: BaseException | None = None
+        cancelled = False
         while True:
             try:
                 request = flow.send(answer) if failed is None else flow.throw(failed)
@@ -70,37 +73,48 @@ class Driver:
                 return cast("T", end.value)
             answer, failed = None, None
             try:
-                answer = await (self.store.arun(request) if isinstance(request, Operation) else self._ado(request))
-            except Exception as error:  # noqa: BLE001 - the flow decides what it means
+                answer = await (self._aclean_up(request) if cancelled else self._aanswer(request))
+            except BaseException as error:  # noqa: BLE001 - the flow handles it, or cleans up and raises it
                 failed = error
+                cancelled = cancelled or not isinstance(error, Exception)
 
-    def _do(self, request: Summarize | Embed | Pause) -> Any:
+    def _answer(self, request: Request) -> Any:
+        if isinstance(request, Operation):
+            return self.executor.run(request)
         if isinstance(request, Pause):
             return time.sleep(request.seconds)
         if isinstance(request, Embed):
-            return self._embedding().call(request, lambda: self._beat(request))
-        return self.summaries.call(request, lambda: self._beat(request))
+            return self._embedder().call(request, lambda: self._beat(request))
+        return self.summarizer.call(request, lambda: self._beat(request))
 
-    async def _ado(self, request: Summarize | Embed | Pause) -> Any:
+    async def _aanswer(self, request: Request) -> Any:
+        if isinstance(request, Operation):
+            return await self.executor.arun(request)
         if isinstance(request, Pause):
             return await asyncio.sleep(request.seconds)
         if isinstance(request, Embed):
-            return await self._embedding().acall(request, lambda: self._abeat(request))
-        return await self.summaries.acall(request, lambda: self._abeat(request))
+            return await self._embedder().acall(request, lambda: self._abeat(request))
+        return await self.summarizer.acall(request, lambda: self._abeat(request))
 
-    def _embedding(self) -> EmbeddingClient:
-        if self.vectors is None:
+    async def _aclean_up(self, request: Request) -> Any:
+        try:
+            return await asyncio.wait_for(self._aanswer(request), _CLEANUP_SECONDS)
+        except TimeoutError as error:
+            raise StoreUnavailableError("Redis did not answer while a cancelled task cleaned up") from error
+
+    def _embedder(self) -> EmbeddingClient:
+        if self.embedder is None:
             raise RecallNotConfiguredError(NO_RECALL)
-        return self.vectors
+        return self.embedder
 
-    # Nothing is given up for a heartbeat that was lost: correctness does not rest on the lease.
+    # A lost heartbeat ends nothing: the lease only saves duplicate work.
 
     def _beat(self, request: Summarize | Embed) -> None:
         if request.heartbeat is not None:
             with contextlib.suppress(StoreError):
-                self.store.run(request.heartbeat)
+                self.executor.run(request.heartbeat)
 
     async def _abeat(self, request: Summarize | Embed) -> None:
         if request.heartbeat is not None:
             with contextlib.suppress(StoreError):
-                await self.store.arun(request.heartbeat)
+                await self.executor.arun(request.heartbeat)

@@ -1,4 +1,7 @@
-"""Sessions that wait to be indexed, since an embedding model is away, or another worker at it. Knows nothing of how."""
+"""A retry queue with exponential backoff: sessions that wait to be indexed until the embedding model answers again.
+
+After a failure, nothing is tried until a pause is over, as with a circuit breaker. Each failure doubles the pause.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,14 @@ from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
 
-_FIRST_PAUSE_SECONDS, _LONGEST = 1.0, 60.0
-"""Seconds between two tries of a model that failed, which double with each failure."""
+_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 60.0
 
 
 class RetryQueue:
-    """Keeps what has to wait, and retries it by itself: after a failure with a pause for all, which grows.
+    """Holds sessions, and retries each by itself when its time has come and no pause is on.
 
     Args:
-        retry: Called for each session that waits, in a thread.
+        retry: Called with each session to retry, in a thread.
     """
 
     def __init__(self, retry: Callable[[SessionKeys], object]) -> None:
@@ -32,10 +34,10 @@ class RetryQueue:
         self._closed = False
 
     def record_failure(self, keys: SessionKeys, error: Exception) -> None:
-        """Note that a session could not be indexed, since the model failed."""
+        """Queue a session that could not be indexed because the model failed, and begin a pause."""
         with self._lock:
-            if time.monotonic() >= self._until:  # others may have failed in the same pause
-                pause = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _LONGEST)
+            if time.monotonic() >= self._until:  # not a further failure of the same attempts
+                pause = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _MAX_PAUSE_SECONDS)
                 self._failures = min(self._failures + 1, 30)
                 self._until = time.monotonic() + pause
                 logger.warning(
@@ -45,7 +47,7 @@ class RetryQueue:
             self._wait(keys, self._until)
 
     def defer_if_open(self, keys: SessionKeys) -> bool:
-        """Say whether it is no use to ask the model now, and have the session wait if so."""
+        """Queue a session if a pause is on. Returns whether it is."""
         with self._lock:
             if time.monotonic() >= self._until:
                 return False
@@ -53,7 +55,7 @@ class RetryQueue:
             return True
 
     def record_success(self, keys: SessionKeys) -> None:
-        """Note that a session is indexed; after a failure, that the model is back, and retry what waits."""
+        """Note that the model answered for a session. After a failure, end the pause and retry the queue."""
         with self._lock:
             failed, self._failures = self._failures, 0
             if failed:
@@ -62,12 +64,12 @@ class RetryQueue:
             self.retry_now()
 
     def retry_later(self, keys: SessionKeys, seconds: float) -> None:
-        """Have a session retried after a while, though nothing failed."""
+        """Queue a session for a retry after some seconds, without a failure."""
         with self._lock:
             self._wait(keys, time.monotonic() + seconds)
 
     def retry_now(self) -> None:
-        """Retry what waits, whatever the pause."""
+        """End the pause, and retry all sessions of the queue."""
         with self._lock:
             self._until = 0.0
             waiting = [keys for keys, _ in self._waiting.values()]
@@ -76,7 +78,7 @@ class RetryQueue:
         self._try(waiting)
 
     def close(self) -> None:
-        """Retry nothing any more."""
+        """Empty the queue, and retry nothing any more."""
         with self._lock:
             self._closed = True
             self._waiting.clear()
@@ -88,7 +90,7 @@ class RetryQueue:
         self._set_timer()
 
     def _set_timer(self) -> None:
-        """Wake up when the first of what waits is due, and not before the pause is over."""
+        """Start the timer for the first session that is due, but not before the end of the pause."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -113,4 +115,4 @@ class RetryQueue:
             try:
                 self._retry(keys)
             except Exception:
-                logger.warning("session %r: could not be tried again", keys.session_id, exc_info=True)
+                logger.warning("session %r: its indexing could not be retried", keys.session_id, exc_info=True)

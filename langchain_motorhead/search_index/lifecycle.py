@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_motorhead.exceptions import IndexMissingError, StoreError
 from langchain_motorhead.flows.protocol import Flow, Pause
-from langchain_motorhead.recall.index_operations import (
-    _nothing,
-)
-from langchain_motorhead.search_index.queries import (
-    _mapping,
-)
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.search_index.queries import to_mapping
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 
 if TYPE_CHECKING:
     from redisvl.schema import IndexSchema
@@ -102,8 +97,8 @@ def inspect(index: str) -> Operation[tuple[int, bool]]:
     """Return the operation that reads an index's dimensions, and whether it is still being filled."""
 
     def read(replies: list[Any]) -> tuple[int, bool]:
-        info = _mapping(replies[0])
-        attributes = map(_mapping, info["attributes"])
+        info = to_mapping(replies[0])
+        attributes = map(to_mapping, info["attributes"])
         dimensions = next((int(each["dim"]) for each in attributes if "dim" in each), 0)
         return dimensions, bool(int(info.get("indexing", 0))) or float(info.get("percent_indexed", 1)) < 1
 
@@ -112,4 +107,4 @@ def inspect(index: str) -> Operation[tuple[int, bool]]:
 
 def command(name: str, index: str, *args: Value) -> Operation[None]:
     """Return the operation of a command of the search module whose reply is ignored."""
-    return Operation((Command(name, (index,), args),), _nothing)
+    return Operation((Command(name, (index,), args),), ignore_replies)

@@ -10,6 +10,9 @@ from langchain_motorhead.storage.keys import from_member
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
 
+if TYPE_CHECKING:
+    from redisvl.query.filter import FilterExpression
+
 # Fields that a search returns if it finds many documents to choose from.
 _RETURNED = ["name", "pieces"]
 
@@ -50,7 +53,7 @@ class SearchReply(NamedTuple):
 def to_matches(reply: Any, distance: str) -> list[Match]:
     """Parse a reply of FT.SEARCH, a flat list in RESP2 and a map in RESP3. Written for speed with hundreds of rows."""
     if isinstance(reply, dict):
-        rows = _mapping(reply).get("results", [])
+        rows = to_mapping(reply).get("results", [])
         encoded = bool(rows) and b"id" in rows[0]
         names: list[Any] = [b"id", b"score", b"extra_attributes"] if encoded else ["id", "score", "extra_attributes"]
         id_, score, fields = names
@@ -69,8 +72,9 @@ def to_matches(reply: Any, distance: str) -> list[Match]:
     return [match for match in found if match is not None]
 
 
-def _total(reply: Any) -> int:
-    return int(_mapping(reply).get("total_results", 0) if isinstance(reply, dict) else reply[0])
+def total(reply: Any) -> int:
+    """Return how many documents a reply of FT.SEARCH counted."""
+    return int(to_mapping(reply).get("total_results", 0) if isinstance(reply, dict) else reply[0])
 
 
 def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], distance: str) -> Match | None:
@@ -86,7 +90,8 @@ def _match(key: bytes | str, score: Any, fields: Iterable[tuple[Any, Any]], dist
     return Match(key.decode() if isinstance(key, bytes) else key, float(score), plain)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def to_mapping(value: Any) -> dict[str, Any]:
+    """Return a map of the search module, which RESP2 sends as a flat list, with decoded names."""
     # An extra element at the end of a list is a flag.
     pairs = value.items() if isinstance(value, dict) else zip(value[::2], value[1::2], strict=False)
     return {from_member(name): each for name, each in pairs}

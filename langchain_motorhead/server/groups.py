@@ -7,9 +7,8 @@ from dataclasses import replace
 from importlib.resources import files
 
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions import registry_operations as listing
-from langchain_motorhead.sessions.append import append
+from langchain_motorhead.sessions.append import AppendConfig, append_records
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.storage.keys import SessionKeys, group_key, registry_key, session_keys, to_member
 from langchain_motorhead.storage.operation import Command, Operation, together
@@ -40,11 +39,11 @@ def grouped_keys(keys: SessionKeys, group: str | None) -> SessionKeys:
 def post(
     keys: SessionKeys,
     records: Sequence[Record],
-    engine: Engine,
+    config: AppendConfig,
     *,
     context: str | None,
     group: str | None,
-    leave_out: Dedup = Dedup.SKIP_KNOWN,
+    dedup: Dedup = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
     """Append messages, replace the summary, and list the session in a group. Atomic, except the listing in a cluster.
 
@@ -53,21 +52,20 @@ def post(
     Args:
         keys: Keys of the session, from `grouped_keys`.
         records: The messages; may be empty.
-        engine: The engine that the session belongs to.
+        config: How messages are appended.
         context: The new summary. An empty text removes the summary; None keeps it.
         group: Group to list the session in. None lists it in the namespace only.
-        leave_out: Which messages to skip because they are stored already.
+        dedup: Which messages to skip because they are stored already.
     """
-    counted = engine.window.max_tokens is not None
-    placeholder = _NO_MESSAGE if counted else _NO_MESSAGE._replace(tokens=None)
-    plain = append(keys, records or [placeholder], engine, leave_out)
+    placeholder = _NO_MESSAGE if config.counted else _NO_MESSAGE._replace(tokens=None)
+    plain = append_records(keys, records or [placeholder], config, dedup)
     first, *others = plain.commands
     args = (
         len(records),
         int(context is not None),
         to_member(context or ""),
         "" if group is None else group_key(keys.namespace, group),
-        group_key(keys.namespace) if engine.one_slot else "",
+        group_key(keys.namespace) if config.one_slot else "",
         *first.args,
     )
     return Operation((Command(_POST, first.keys, args), *others), plain.read)

@@ -10,9 +10,9 @@ import orjson
 from starlette.requests import Request
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.text import without_surrogates
-from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.server.errors import (
     InvalidIdError,
     InvalidJSONError,
@@ -23,7 +23,7 @@ from langchain_motorhead.server.errors import (
 from langchain_motorhead.server.schemas.limits import MAX_INTEGER
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
-from langchain_motorhead.sessions.append import to_record
+from langchain_motorhead.sessions.append import AppendConfig, to_record
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
@@ -51,17 +51,17 @@ class RequestContext:
         return tenants.of(self.request)
 
     @property
-    def engine(self) -> Engine:
-        """The engine of the tenant that sent the request."""
-        return self.motorhead._engine
+    def backend(self) -> RedisBackend:
+        """The backend of the tenant that sent the request."""
+        return self.motorhead.backend.require_redis()
 
-    def keys(self, engine: Engine) -> SessionKeys:
+    def keys(self, backend: RedisBackend) -> SessionKeys:
         """Return the Redis keys of the session in the path, for the user in the query.
 
         Raises:
             InvalidIdError: An id is empty, too long, or not Unicode text.
         """
-        return session_keys(engine.namespace, self.path_id("session_id"), self.query_id("user_id"))
+        return session_keys(backend.namespace, self.path_id("session_id"), self.query_id("user_id"))
 
     def path_id(self, name: str) -> str:
         """Return an id from the path, percent-decoded.
@@ -164,13 +164,13 @@ class RequestContext:
         return b"".join(parts)
 
 
-def to_records(messages: Sequence[Any], engine: Engine) -> list[Record]:
+def to_records(messages: Sequence[Any], config: AppendConfig) -> list[Record]:
     """Return messages of a request as records to store. Keys other than role and content are kept.
 
     Raises:
         InvalidMessageError: One of them is not a message.
     """
-    return [to_record(_checked(message), engine) for message in messages]
+    return [to_record(_checked(message), config) for message in messages]
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:

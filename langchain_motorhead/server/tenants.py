@@ -68,7 +68,7 @@ class Tenants:
     @property
     def pending(self) -> int:
         """Number of background jobs that run or wait: summaries and indexing."""
-        return sum(motorhead._engine.background.pending for motorhead in self._all.values())
+        return sum(motorhead.backend.require_redis().maintenance.background.pending for motorhead in self._all.values())
 
     def of(self, request: HTTPConnection) -> Motorhead:
         """Return the `Motorhead` of the tenant that sent a request.
@@ -101,7 +101,7 @@ class Tenants:
                 "write to a session summarizes it"
             )
             for motorhead in self._all.values():
-                motorhead._engine.background.cancel()
+                motorhead.backend.require_redis().maintenance.background.cancel()
             await asyncio.wait(late, timeout=_CANCEL_SECONDS)
         if isinstance(self._summarizer, ThreadedSummarizer):
             await self._summarizer.close()
@@ -110,7 +110,7 @@ class Tenants:
 def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
     window = Window(settings.max_window_size, settings.max_window_tokens, settings.hard_limit)
     embedder = models.embeddings(settings)
-    turns = FairSemaphore(settings.max_concurrency)
+    semaphore = FairSemaphore(settings.max_concurrency)
 
     def make(namespace: str) -> Motorhead:
         motorhead = Motorhead.from_url(
@@ -123,7 +123,7 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             summary_timeout=settings.summary_timeout,
             max_concurrency=settings.max_concurrency,
         )
-        motorhead._engine.turns = turns  # one limit for all tenants
+        motorhead.backend.require_redis().maintenance.semaphore = semaphore  # one limit for all of them
         return motorhead
 
     return make

@@ -1,1 +1,1 @@
-"""The life of one session: append, load, catch up, compact, list and delete."""
+"""The life of a session: append, load, catch up, compact, list and delete, as flows and operations."""

@@ -1,77 +1,92 @@
-"""Keep up with a conversation that somebody else holds, such as a graph's state: store what is new of it, and read.
+"""Catching up with a conversation that is held elsewhere, such as in a graph's state: store what is new, and load.
 
-A flow; it knows nothing of graphs.
+One flow does both, so that an agent's turn takes one round trip.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.sessions.load import Memory, reading_for, to_memory
+from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
+from langchain_motorhead.sessions.load import Memory, read_window, to_memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
 
-# Newest messages that are offered first where it is not known which are stored. Hardly a turn is longer.
-_TAIL = 64
+# Newest messages that are sent first if nothing is known of a long conversation. Few turns are longer.
+_FIRST_ATTEMPT_MESSAGES = 64
 
 
 class CatchUpResult(NamedTuple):
-    """What came of it: the session, if it was to be read, and what the append left, if there was one."""
+    """The result of catching up.
+
+    Attributes:
+        memory: The session, or None if it was not to be read.
+        appended: Result of the append, or None if nothing was sent.
+    """
 
     memory: Memory | None
-    left: AppendResult | None
+    appended: AppendResult | None
 
 
-def follow(
+def catch_up(
     keys: SessionKeys,
-    messages: Sequence[Any],
+    messages: Sequence[MessageLike],
     after: str | None,
-    append: Callable[[Sequence[Any], Dedup], Operation[AppendResult | None]],
+    config: AppendConfig,
     window: Window | None,
 ) -> Flow[CatchUpResult]:
-    """Store what is new of a conversation, and read the session, in one round trip.
+    """Store the messages of a conversation that a session does not have yet, and load the session, in one round trip.
 
-    In two where nothing of a long conversation is known, since it began before the session did.
+    New are the messages after `after`, and after the newest message whose id the session knows. A second round trip is
+    needed if the conversation is long, `after` is unknown, and the session knows none of its newest messages.
 
     Args:
         keys: Keys of the session.
         messages: The conversation so far, or its newest messages, oldest first.
-        after: Id of a message that is known to be stored, if the holder remembers: no older one is stored again. What
-            is new comes after it, and after the newest message whose id the session knows.
-        append: Describes the append of messages.
-        window: Bounds of the reading. None to read nothing.
+        after: Id of a message that the caller knows to be stored, or None. Neither it nor an older one is stored again.
+        config: How messages are appended.
+        window: Bounds of what is loaded. None to load nothing.
 
     Raises:
-        InvalidInputError: The session is another user's.
+        InvalidMessageError: A message cannot be stored. None was stored.
+        InvalidInputError: The session belongs to another user.
     """
     new = _after(messages, after)
     if new is not None:
         attempts = [(new, Dedup.AFTER_LAST_KNOWN)]
-    elif len(messages) <= _TAIL:
+    elif len(messages) <= _FIRST_ATTEMPT_MESSAGES:
         attempts = [(messages, Dedup.AFTER_LAST_KNOWN)]
     else:
-        attempts = [(messages[-_TAIL:], Dedup.AFTER_LAST_KNOWN_OR_NONE), (messages, Dedup.AFTER_LAST_KNOWN)]
-    left, reading = None, None
-    for part, leave_out in attempts:
+        newest = messages[-_FIRST_ATTEMPT_MESSAGES:]
+        attempts = [(newest, Dedup.AFTER_LAST_KNOWN_OR_NONE), (messages, Dedup.AFTER_LAST_KNOWN)]
+    appended, snapshot = None, None
+    for part, dedup in attempts:
         if part and window is not None:
-            left, reading = yield together(append(part, leave_out), reading_for(keys, window))
+            appended, snapshot = yield together(_append(keys, part, config, dedup), read_window(keys, window))
         elif part:
-            left = yield append(part, leave_out)
+            appended = yield _append(keys, part, config, dedup)
         elif window is not None:
-            reading = yield reading_for(keys, window)
-        if left is not None:
+            snapshot = yield read_window(keys, window)
+        if appended is not None:
             break
-    if window is None or reading is None:
-        return CatchUpResult(None, left)
-    memory = yield from to_memory(keys, window, reading)
-    return CatchUpResult(memory, left)
+    if window is None or snapshot is None:
+        return CatchUpResult(None, appended)
+    memory = yield from to_memory(keys, window, snapshot)
+    return CatchUpResult(memory, appended)
+
+
+def _append(
+    keys: SessionKeys, messages: Sequence[MessageLike], config: AppendConfig, dedup: Dedup
+) -> Operation[AppendResult | None]:
+    return append_records(keys, [to_record(each, config) for each in messages], config, dedup)
 
 
 def _after(messages: Sequence[Any], id_: str | None) -> Sequence[Any] | None:
+    """Return the messages after the one with an id, or None if there is none with it."""
     if id_ is None:
         return None
     for at in range(len(messages) - 1, -1, -1):

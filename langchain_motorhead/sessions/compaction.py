@@ -1,4 +1,10 @@
-"""Compaction as a flow: lease, snapshot, plan, summarize, commit. Decides everything, does nothing itself."""
+"""Compaction, as a flow: move the oldest messages of a session into its summary.
+
+To compact a session is to take its lease, read a snapshot, plan which messages leave the window (`window.py`),
+summarize them with the summary so far, and commit: store the new summary and remove the messages in one atomic script.
+To summarize is one call of the model within that. The lease keeps two workers from paying for the same summary. No
+message is lost without it: a commit does nothing if the session changed since the snapshot.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +15,11 @@ from dataclasses import dataclass, replace
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.exceptions import SummarizationError
-from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, Summary, SummaryInput, merge_summary
+from langchain_motorhead.flows.leases import with_lease
+from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, Summary, SummaryInput
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import compaction_operations as operations
-from langchain_motorhead.sessions.compaction_operations import LeaseRefused
+from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.load import decode_all
 from langchain_motorhead.sessions.operations import SessionSnapshot, renew
 from langchain_motorhead.sessions.window import Batch, Window, plan
@@ -20,26 +27,27 @@ from langchain_motorhead.storage.keys import SessionKeys, check_user
 
 logger = logging.getLogger(__name__)
 
-# Milliseconds. A worker that died holds up the next one for so long; one at work renews it every few seconds.
-LEASE = 10_000
-_PAUSES = {"first_pause": 1_000, "longest_pause": 300_000}
-_POLL = Pause(0.1)
-# Messages beyond the window to look at in one go: bounds the memory of folding a session of any length.
-_LOOK_AHEAD = 1_000
-# Summaries in a row that the session may move on under. Each costs a call of the model.
-_MOST_VAIN = 5
+# How long a worker that crashed keeps others away. A worker that runs renews its lease every few seconds.
+LEASE_MS = 10_000
+# Pauses after the first of several failures, and at most.
+_PAUSES_MS = {"first_pause": 1_000, "longest_pause": 300_000}
+_POLL_PAUSE = Pause(0.1)
+# Messages read beyond the window at a time: bounds the memory needed to compact a session of any length.
+_LOOK_AHEAD_MESSAGES = 1_000
+# Summaries in a row that could not be committed because the session changed. Each costs a call of the model.
+_MAX_VAIN_SUMMARIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Compactor:
-    """What compaction needs to know beside the session.
+    """How sessions are compacted.
 
     Attributes:
-        window: Bounds to keep to.
-        budget: Tokens of messages that the summarizer takes at once.
-        count: Counts tokens.
-        has_fallback: Whether there is a second summarizer to ask when the first fails.
-        recall: Whether a message has to be indexed before it leaves the list.
+        window: Bounds of the messages that are kept word for word.
+        budget: Tokens of messages that fit into one call of the summarizer.
+        count: Counts the tokens of messages.
+        has_fallback: Whether a second summarizer is called when the first one fails.
+        recall: Whether a message has to be indexed for recall before it is removed from the list.
     """
 
     window: Window
@@ -51,13 +59,13 @@ class Compactor:
 
 @dataclass(slots=True)
 class CompactionReport:
-    """What a compaction did.
+    """The result of a compaction.
 
     Attributes:
-        folded: Messages moved from the list into the summary.
-        batches: Commits that took.
-        tokens: Tokens that the summarizer spent.
-        error: The failure that ended it, if one did.
+        folded: Number of messages that were moved into the summary.
+        batches: Number of commits.
+        tokens: Tokens that the summarizer used.
+        error: Error of the summarizer that ended the compaction, or None.
     """
 
     folded: int = 0
@@ -67,42 +75,56 @@ class CompactionReport:
 
 
 def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
-    """Fold a session's oldest messages into its summary until nothing is due.
+    """Compact a session until it is within its window. The lease is released in the end, also after a failure.
 
     Args:
         keys: Keys of the session.
-        token: Random, made for this call.
-        compactor: How to do it.
-        explicit: Whether somebody waits for it: then it does not mind an earlier failure, and waits for another
-            worker rather than leaving the work to it.
+        token: Random token of this worker, for the lease.
+        compactor: How sessions are compacted.
+        explicit: Whether a caller waits for the result. If so, the pause after a failure is ignored, and the flow waits
+            for another worker that compacts the session, instead of leaving the work to it.
 
     Returns:
-        What was done. A failed summarization is in its `error`; whatever was committed before it stays.
+        What was done. If a summarization failed, `error` says how; what was committed before stays.
+
+    Raises:
+        InvalidInputError: The session belongs to another user.
+        StoreError: Redis refused, or could not be reached.
     """
+    return with_lease(_compact(keys, token, compactor, explicit=explicit), release(keys, token, ""))
+
+
+def merge_summary(previous: str | None, answer: str) -> str | None:
+    """Return the summary after an answer of the model: the answer, or the previous summary if it says `NONE`."""
+    text = answer.strip()
+    return previous if text.strip("\"'`*. ").upper() == "NONE" else text
+
+
+def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
     report = CompactionReport()
-    limit, vain = compactor.window.max_messages + _LOOK_AHEAD, 0
+    limit, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, 0
     while True:
         seen: SessionSnapshot | LeaseRefused = yield operations.begin(
-            keys, token, lease=LEASE, limit=limit, force=explicit
+            keys, token, lease=LEASE_MS, limit=limit, force=explicit
         )
         if seen is LeaseRefused.BUSY and explicit:
-            yield _POLL
+            yield _POLL_PAUSE
             continue
         if isinstance(seen, LeaseRefused):
             return report
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
-            yield operations.release(keys, token, seen.epoch or "")
+            yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
         messages = decode_all(seen, keys, seen.first)
         batches = plan(messages, seen.length, compactor.window, compactor.budget, compactor.count)
         if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, None):
-            limit *= 2  # one group of calls and results is larger than what was looked at
+            limit *= 2  # one group of tool calls and results is larger than what was read
             continue
         if compactor.recall:
             batches = _indexed(batches, seen, keys)
         drift = _drift(seen, messages, compactor)
         if not batches:
-            if (yield operations.release(keys, token, seen.epoch or "", drift or None)):
+            if (yield release(keys, token, seen.epoch or "", drift or None)):
                 continue
             return report
         try:
@@ -110,7 +132,7 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
             whole = yield from _fold(keys, token, compactor, seen, batches, messages, drift, report)
             vain = _count_vain(vain, progress=whole or report.batches > before)
         except SummarizationError as error:
-            failures, pause = yield operations.fail(keys, token, seen.epoch or "", **_PAUSES)
+            failures, pause = yield operations.fail(keys, token, seen.epoch or "", **_PAUSES_MS)
             logger.warning(
                 "session %r: summarization failed, %d in a row, next try in %.0f s; no message was removed: %s",
                 keys.session_id, failures, pause / 1000, error,
@@ -129,10 +151,10 @@ def _fold(
     drift: int | None,
     report: CompactionReport,
 ) -> Flow[bool]:
-    """Summarize and commit each batch, until the session moves on under it: then it is to be looked at anew.
+    """Summarize and commit each batch, until a commit finds that the session has changed since it was read.
 
     Returns:
-        Whether all were committed.
+        Whether all batches were committed.
     """
     at = 0
     for batch in batches:
@@ -147,7 +169,7 @@ def _fold(
             keys,
             token,
             seen,
-            lease=LEASE,
+            lease=LEASE_MS,
             summary=summary,
             dropped=batch.count,
             spent=spent,
@@ -155,7 +177,10 @@ def _fold(
             indexed=compactor.recall,
         )
         if not committed:
-            logger.info("session %r: changed while it was summarized; nothing was removed", keys.session_id)
+            logger.info(
+                "session %r: changed while it was summarized; no message was removed",
+                keys.session_id,
+            )
             return False
         seen = seen._replace(summary=summary, first=seen.first + batch.count)
         drift = None if drift is None else 0
@@ -166,25 +191,27 @@ def _fold(
 
 
 def _count_vain(vain: int, *, progress: bool) -> int:
-    """Count summaries in a row that could not be stored.
+    """Return the number of summaries in a row that could not be committed.
 
     Raises:
-        SummarizationError: They are too many to go on paying for.
+        SummarizationError: They are too many: each costs a call of the model.
     """
     if progress:
         return 0
-    if vain + 1 == _MOST_VAIN:
-        raise SummarizationError(f"the session changed, or is damaged, under each of {_MOST_VAIN} summaries")
+    if vain + 1 == _MAX_VAIN_SUMMARIES:
+        raise SummarizationError(
+            f"{_MAX_VAIN_SUMMARIES} summaries in a row could not be stored: the session kept changing, or is damaged"
+        )
     return vain + 1
 
 
 def _indexed(batches: Sequence[Batch], seen: SessionSnapshot, keys: SessionKeys) -> list[Batch]:
-    """Give those of the oldest batches whose messages are all indexed: the others wait, and cost no summary yet."""
+    """Return the oldest batches whose messages are all indexed. The others wait, and are not summarized yet."""
     room, ready = max(0, (seen.indexed or 0) - seen.first), list[Batch]()
     for batch in batches:
         room -= batch.count
         if room < 0:
-            logger.info("session %r: messages wait to be indexed before they are summarized", keys.session_id)
+            logger.info("session %r: messages are not summarized before they are indexed for recall", keys.session_id)
             break
         ready.append(batch)
     return ready
@@ -196,7 +223,7 @@ def _summarize(
     request = Summarize(
         given=SummaryInput(summary=summary, messages=chunk),
         fallback=False,
-        heartbeat=renew(keys.lease, token, LEASE),
+        heartbeat=renew(keys.lease, token, LEASE_MS),
         metadata={"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace},
     )
     try:
@@ -204,19 +231,19 @@ def _summarize(
     except SummarizationError as error:
         if not compactor.has_fallback:
             raise
-        logger.warning("session %r: the fallback summarizes, since %s", keys.session_id, error)
+        logger.warning("session %r: the fallback summarizer is used, because %s", keys.session_id, error)
         return (yield from _answer(replace(request, fallback=True)))
 
 
 def _answer(request: Summarize) -> Flow[Summary]:
     answer: Summary = yield request
     if not answer.text.strip():
-        raise SummarizationError("the summarizer answered nothing")
+        raise SummarizationError("the summarizer returned nothing")
     return answer
 
 
 def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:
-    """Give what the stored count of the list's tokens is short of; None where it is not kept."""
+    """Return how much larger the list's token count is than the stored one, or None if tokens are not counted."""
     if compactor.window.max_tokens is None:
         return None
     if len(messages) < seen.length:

@@ -1,22 +1,25 @@
-"""The Redis commands of a compaction, as data: lease, snapshot, commit."""
+"""Redis operations of a compaction: take the lease and read a snapshot, commit a summary, release, count a failure."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import Any
 
-from langchain_motorhead.sessions.operations import SessionSnapshot, to_reading
+from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot
 from langchain_motorhead.storage.keys import SessionKeys, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
 class LeaseRefused(Enum):
-    """Why a compaction did not get the lease."""
+    """Why a worker did not get the compaction lease. The values are those of `compaction_begin.lua`."""
 
     BUSY = 0
+    """Another worker holds it."""
     NO_SESSION = 1
+    """There is no such session."""
     PAUSED = 3
+    """A summarization failed a short time ago."""
 
 
 _TAKEN = 2
@@ -25,28 +28,28 @@ _TAKEN = 2
 def begin(
     keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool
 ) -> Operation[SessionSnapshot | LeaseRefused]:
-    """Take the lease for a compaction and read the oldest `limit` messages. Atomic.
+    """Take the compaction lease of a session and read its oldest messages. Atomic.
 
-    Whoever holds the lease already is told to look again before giving it back, so that no request for a compaction is
-    forgotten between two workers.
+    If another worker holds the lease, the request is noted there: that worker looks at the session again before it
+    releases the lease. So no request for a compaction is lost between two workers.
 
     Args:
         keys: Keys of the session.
-        token: Random, made for this compaction.
-        lease: Milliseconds after which others may take over.
-        limit: How many messages to read.
+        token: Random token of this worker.
+        lease: Milliseconds until the lease expires.
+        limit: How many messages to read at most.
         force: Whether to ignore the pause after a failure.
 
     Returns:
-        A reading, or why there is none.
+        A snapshot of the session, or why the lease was refused.
     """
     command = Command(
         SCRIPTS["compaction_begin"], (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force))
     )
 
     def parse(replies: list[Any]) -> SessionSnapshot | LeaseRefused:
-        status, *reading = replies[0]
-        return to_reading(reading) if status == _TAKEN else LeaseRefused(status)
+        status, *snapshot = replies[0]
+        return to_snapshot(snapshot) if status == _TAKEN else LeaseRefused(status)
 
     return Operation((command,), parse)
 
@@ -63,23 +66,23 @@ def commit_summary(
     size: int | None,
     indexed: bool,
 ) -> Operation[bool]:
-    """Store a summary and drop the messages that it now covers, or do nothing if the session moved on.
+    """Store a summary and remove the messages that it now covers, or do nothing if the session changed. Atomic.
 
-    Atomic. Messages appended since the snapshot are kept.
+    Messages appended since the snapshot are kept.
 
     Args:
         keys: Keys of the session being compacted.
         token: Token that the lease was taken with.
-        seen: The snapshot; its epoch, `first` and summary must still hold.
-        lease: Milliseconds to hold the lease for longer.
-        summary: Text covering everything up to the last dropped message, or None to keep the stored one.
-        dropped: How many of the oldest messages it covers.
-        spent: Tokens that the summarizer spent on it.
-        size: Change of the list's count of tokens, where they are counted.
-        indexed: Whether to drop only what is indexed, and otherwise nothing.
+        seen: The snapshot. The session must still have its epoch, `first` and summary.
+        lease: Milliseconds until the lease expires, counted from this commit.
+        summary: Text covering everything up to the last removed message, or None to keep the stored one.
+        dropped: How many of the oldest messages to remove.
+        spent: Tokens that the summarizer used for this summary.
+        size: Change of the list's token count, or None if tokens are not counted.
+        indexed: Whether all removed messages must be indexed for recall; if one is not, nothing is done.
 
     Returns:
-        Whether the commit took place.
+        Whether the summary was stored.
     """
     stored = (0,) if summary is None else (1, to_member(summary))
     args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
@@ -89,10 +92,10 @@ def commit_summary(
 
 
 def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) -> Operation[bool]:
-    """Give the lease back, and correct the list's count of tokens by `size`.
+    """Release the compaction lease if this worker holds it, and change the list's token count by `size`.
 
     Returns:
-        Whether the lease was kept, since somebody asked for a compaction in the meantime.
+        Whether the lease was kept, because another worker asked for a compaction meanwhile.
     """
     args = (token, epoch, "" if size is None else size)
     return Operation(
@@ -103,10 +106,10 @@ def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) 
 def fail(
     keys: SessionKeys, token: str, epoch: str, *, first_pause: int, longest_pause: int
 ) -> Operation[tuple[int, int]]:
-    """Count a failed summarization, and turn the lease into a pause that doubles with each failure.
+    """Count a failed summarization, and replace the lease by a pause that doubles with each failure in a row.
 
     Returns:
-        Failures in a row, and the pause in milliseconds.
+        The number of failures in a row, and the pause in milliseconds.
     """
     command = Command(SCRIPTS["compaction_fail"], (keys.state, keys.lease), (token, epoch, first_pause, longest_pause))
     return Operation((command,), lambda replies: (replies[0][0], replies[0][1]))

@@ -1,4 +1,4 @@
-"""From what a read found to what a prompt is made of. A flow, and pure functions."""
+"""Loading a session: from a snapshot in Redis to the `Memory` for a prompt. A flow and pure functions."""
 
 from __future__ import annotations
 
@@ -26,19 +26,23 @@ SUMMARY_PREFIX = "Summary of the conversation so far:\n"
 
 @dataclass(slots=True)
 class Memory:
-    """A session as a prompt needs it, all of one instant.
+    """What a session remembers at one instant: the summary of older messages, and the newest messages word for word.
+
+    The window is the newest messages, as many as the options allow. The backlog is older messages that the summary does
+    not cover yet, as while a compaction is under way: they are still in `messages`.
 
     Attributes:
-        summary: Text that covers every message older than the list, or None.
-        messages: The newest messages, oldest first: all that are not in the summary, up to the window's hard limit.
-        backlog: Messages beyond the window that wait to be summarized.
-        tokens: Tokens that summaries have cost so far.
-        total: Messages ever accepted: summarized, or still in the list.
-        summarized: How many of them the summary covers.
-        failures: Summarizations that failed in a row; 0 when all is well.
-        start: Sequence number of the first message that was read: the first of `messages`, unless that was a result
-            whose call is summarized.
-        epoch: Identity of the session, from its first message to its deletion; None where there is none.
+        summary: Text that covers every message before `messages`, or None if nothing was summarized yet.
+        messages: All messages that the summary does not cover, oldest first, but at most as many as the window's hard
+            limit.
+        backlog: Number of messages that are older than the window and wait to be summarized.
+        tokens: Tokens that the summarizer has used for this session.
+        total: Number of messages ever stored in this session.
+        summarized: Number of messages that the summary covers.
+        failures: Number of summarizations that failed in a row. 0 after one that succeeded.
+        start: Sequence number of the first message that was read. That is the first of `messages`, unless it was a tool
+            result without its call, which is left out.
+        epoch: Random identifier of the session, from its first message to its deletion. None if there is no session.
     """
 
     summary: str | None = None
@@ -52,76 +56,81 @@ class Memory:
     epoch: str | None = None
 
     def as_messages(self) -> list[BaseMessage]:
-        """Give the summary, as a system message, and the messages after it."""
+        """Return the summary, as a system message, and the messages after it."""
         if self.summary is None:
             return list(self.messages)
         return [SystemMessage(SUMMARY_PREFIX + self.summary, id=derived_id(self.epoch, "summary")), *self.messages]
 
 
 def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
-    """Read a session in one round trip; in two where its newest messages are one oversized group of tool results.
+    """Load a session in one round trip, or in two if its newest messages are one oversized group of tool results.
 
     Raises:
-        InvalidInputError: The session is another user's than `keys` say.
+        InvalidInputError: The session belongs to another user than the one in `keys`.
     """
-    reading: SessionSnapshot = yield reading_for(keys, window)
-    return (yield from to_memory(keys, window, reading))
+    snapshot: SessionSnapshot = yield read_window(keys, window)
+    return (yield from to_memory(keys, window, snapshot))
 
 
-def reading_for(keys: SessionKeys, window: Window) -> Operation[SessionSnapshot]:
-    """Describe the reading that `to_memory` makes a memory of."""
+def read_window(keys: SessionKeys, window: Window) -> Operation[SessionSnapshot]:
+    """Build the operation that reads the snapshot for `to_memory`."""
     return operations.read(keys, -window.read_limit)
 
 
-def to_memory(keys: SessionKeys, window: Window, reading: SessionSnapshot) -> Flow[Memory]:
-    """Make a memory of a reading, with one more where it is not enough.
+def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> Flow[Memory]:
+    """Build the memory of a snapshot, having read the whole session if the snapshot shows no message that may be shown.
 
     Raises:
-        InvalidInputError: The session is another user's than `keys` say.
+        InvalidInputError: The session belongs to another user than the one in `keys`.
     """
-    check_user(keys, reading.user)
-    messages = shown(reading, keys)
-    if reading.records and not messages and reading.length > len(reading.records):
-        reading = yield operations.read(keys, 0)
-        messages = _newest_group(shown(reading, keys), window.read_limit)
+    check_user(keys, snapshot.user)
+    messages = prompt_messages(snapshot, keys)
+    if snapshot.records and not messages and snapshot.length > len(snapshot.records):
+        snapshot = yield operations.read(keys, 0)
+        messages = _newest_group(prompt_messages(snapshot, keys), window.read_limit)
     return Memory(
-        summary=reading.summary,
+        summary=snapshot.summary,
         messages=messages,
-        backlog=max(0, reading.length - window.max_messages),
-        tokens=reading.tokens,
-        total=reading.first + reading.length,
-        summarized=reading.first,
-        failures=reading.failures,
-        start=reading.first + reading.length - len(reading.records),
-        epoch=reading.epoch,
+        backlog=max(0, snapshot.length - window.max_messages),
+        tokens=snapshot.tokens,
+        total=snapshot.first + snapshot.length,
+        summarized=snapshot.first,
+        failures=snapshot.failures,
+        start=snapshot.first + snapshot.length - len(snapshot.records),
+        epoch=snapshot.epoch,
     )
 
 
-def decode_all(reading: SessionSnapshot, keys: SessionKeys, position: int) -> list[BaseMessage | None]:
-    """Decode the records of a reading, giving a message without an id one that never changes.
+def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> list[BaseMessage | None]:
+    """Return the messages of a snapshot. A message without an id gets one that is the same each time.
 
     Args:
-        reading: What was read.
-        keys: Keys of the session, for the report.
+        snapshot: Snapshot of the session.
+        keys: Keys of the session, for the log.
         position: Sequence number of the first record.
 
     Returns:
-        A message each, or None where a record is not one, which is reported in the log.
+        One message for each record, or None for a record that cannot be decoded; that is logged.
     """
 
     def skip(at: int, error: InvalidMessageError) -> None:
-        logger.warning("session %r: record %d is skipped: %s", keys.session_id, at, error)
+        logger.warning("session %r: stored message %d cannot be read and is skipped: %s", keys.session_id, at, error)
 
-    return codec.decode_all(reading.records, reading.epoch, position, skip)
+    return codec.decode_all(snapshot.records, snapshot.epoch, position, skip)
 
 
-def shown(reading: SessionSnapshot, keys: SessionKeys) -> list[BaseMessage]:
-    """Give the readable messages of a reading that ends with the newest, without tool results cut from their calls."""
-    position = reading.first + reading.length - len(reading.records)
-    messages = [message for message in decode_all(reading, keys, position) if message is not None]
+def prompt_messages(snapshot: SessionSnapshot, keys: SessionKeys) -> list[BaseMessage]:
+    """Return the messages of a snapshot that a prompt may show: readable, and no tool result without its call.
+
+    Args:
+        snapshot: Snapshot whose records end with the newest message.
+        keys: Keys of the session, for the log.
+    """
+    position = snapshot.first + snapshot.length - len(snapshot.records)
+    messages = [message for message in decode_all(snapshot, keys, position) if message is not None]
     if position:
         return visible(messages)
-    # Nothing came before: only a prompt that began with a tool result would be refused by a model.
+    # Nothing was cut off before these: leave out only what may not begin a prompt, a tool result.
     start = next((at for at, message in enumerate(messages) if message.type not in ("tool", "function")), 0)
     return messages[start:]
 

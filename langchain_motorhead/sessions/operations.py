@@ -1,6 +1,6 @@
-"""Every Redis command of this package, each as data: what to send, and how to read the replies.
+"""Redis operations of a session: append, read, and the leases of its workers.
 
-Imports no Redis client, and does no I/O; `store.py` executes what is described here.
+Here they are only described; `redis_io/executor.py` sends them.
 """
 
 from __future__ import annotations
@@ -10,25 +10,28 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.messages.ids import fingerprints, origin_epochs
-from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member
-from langchain_motorhead.storage.operation import Command, Operation, _nothing
+from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
+from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
 class SessionSnapshot(NamedTuple):
-    """A session as it was at one instant.
+    """The stored state of a session at one instant.
+
+    Messages are numbered from 0; a message's sequence number never changes. The list holds the messages that the
+    summary does not cover.
 
     Attributes:
-        epoch: Random, made with the session; None if there is no such session.
-        first: Sequence number of the list's first message: how many were folded.
-        summary: Text that covers the messages before `first`, if any.
-        tokens: Spent by the summarizer so far.
-        failures: Summarizations that failed since the last that did not.
-        user: Whose session it is, if known.
-        size: Tokens of the list, where they are counted.
-        indexed: Sequence number of the first message that is not indexed, where recall has begun.
-        length: Messages in the list.
-        records: Those of them that were asked for, as stored.
+        epoch: Random identifier, made with the session. None if there is no such session.
+        first: Sequence number of the list's first message, which is also the number of summarized messages.
+        summary: Text that covers the messages before `first`, or None.
+        tokens: Tokens that the summarizer has used.
+        failures: Number of summarizations that failed in a row.
+        user: User that the session belongs to, or None.
+        size: Tokens of the list's messages, or None if they are not counted.
+        indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
+        length: Number of messages in the list.
+        records: The messages that were asked for, as stored.
     """
 
     epoch: str | None
@@ -47,7 +50,13 @@ _NONE_KNOWN = 2
 
 
 class Record(NamedTuple):
-    """A message to append: as it is stored, its id if it has one, and its tokens where they are counted."""
+    """A message to append.
+
+    Attributes:
+        data: The message as it is stored.
+        id: Id of the message, or None.
+        tokens: Tokens of the message, or None if they are not counted.
+    """
 
     data: bytes
     id: str | None
@@ -55,26 +64,29 @@ class Record(NamedTuple):
 
 
 class Dedup(Enum):
-    """Which of the messages of an append are taken for stored already, and left out."""
+    """Which messages of an append are left out because the session has them already. It knows its latest ids.
+
+    The values are those of `session_append.lua`.
+    """
 
     OFF = "nothing"
-    """None of them."""
+    """None are left out."""
     SKIP_KNOWN = ""
-    """Those whose id is known."""
+    """Messages with a known id are left out."""
     AFTER_LAST_KNOWN = "before"
-    """Those up to the last whose id is known."""
+    """All messages up to the last one with a known id are left out."""
     AFTER_LAST_KNOWN_OR_NONE = "only"
-    """The same; all of them, if no id is known."""
+    """As `AFTER_LAST_KNOWN`; and if no id is known, all messages are left out."""
 
 
 class AppendResult(NamedTuple):
-    """What an append left.
+    """The result of an append.
 
     Attributes:
-        length: Messages in the list.
-        size: Their tokens, where they are counted.
-        added: Messages that it added.
-        tokens: Their tokens, where they are counted.
+        length: Number of messages in the list after the append.
+        size: Tokens of the list's messages, or None if they are not counted.
+        added: Number of messages that were appended.
+        tokens: Tokens of the appended messages, or None if they are not counted.
     """
 
     length: int
@@ -92,26 +104,27 @@ def append(
     ttl: int,
     recall: bool,
     one_slot: bool,
-    leave_out: Dedup = Dedup.SKIP_KNOWN,
+    dedup: Dedup = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
-    """Append messages to a session, making it if it is not there. Atomic.
+    """Append messages to a session, creating the session if needed. Atomic.
 
     Args:
         keys: Keys of the session.
-        records: The messages, one at least; all of them with tokens, or none.
+        records: Messages to append, at least one. Either all have token counts, or none has.
         now: Microseconds since 1970.
-        token: Random, made for this append: by it the same append, sent again because its answer was lost, is
-            recognised where the messages have no ids. A new session's epoch is made of it and the time.
-        ttl: Milliseconds until the session expires unless written to, or 0.
-        recall: Whether the messages are to be indexed.
-        one_slot: Whether one script may touch the session and the registries, as anywhere but in a cluster.
-        leave_out: Which messages are taken for stored already.
+        token: Random token of this append. If the same append is sent again because the reply was lost, it is
+            recognised by its token, also when the messages have no ids. The epoch of a new session is made of the token
+            and the time.
+        ttl: Milliseconds until the session expires if nothing more is appended, or 0 for never.
+        recall: Whether the messages will be indexed for recall.
+        one_slot: Whether one script may touch the session and the registries. Not so in a cluster.
+        dedup: Which messages are left out because they are stored already.
 
     Returns:
-        What it left; None if nothing was appended since no id is known.
+        The result, or None if nothing was appended because no id is known.
 
     Raises:
-        InvalidInputError: From `read`: the session is another user's.
+        InvalidInputError: Raised by `read` if the session belongs to another user.
     """
     ids = [record.id for record in records]
     args = (
@@ -125,16 +138,16 @@ def append(
         keys.documents,
         fingerprints(ids),
         origin_epochs(ids),
-        leave_out.value,
+        dedup.value,
         *(record.data for record in records),
     )
-    # The last is of use where there is a time to live. While a cluster moves a slot, it refuses a script with a key
-    # that is not there: none is named without need, so that an append goes on.
+    # `stale` is only used with a time to live. While a cluster moves a slot, it refuses a script with a key that does
+    # not exist, so no key is named without need.
     session = (keys.messages, keys.state, keys.stale if ttl else keys.state)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
     else:
-        # In this order, a session that exists gets listed whatever deletion is at work beside it.
+        # In this order, a session that exists is listed in the end, whatever a concurrent deletion does.
         listing = (Command("ZADD", (registry,), (now, keys.member)) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
@@ -150,37 +163,33 @@ def append(
 
 
 def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[SessionSnapshot]:
-    """Read the summary, the counts, and messages of the list from `start` to `stop`, as LRANGE takes them. Atomic."""
+    """Read the state of a session, and its messages from position `start` to `stop`, as LRANGE takes them. Atomic."""
     command = Command(SCRIPTS["session_read"], (keys.messages, keys.state), (start, stop))
-    return Operation((command,), lambda replies: to_reading(replies[0]))
+    return Operation((command,), lambda replies: to_snapshot(replies[0]))
 
 
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
-    """Hold a lease for `lease` milliseconds from now, if it is still ours."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), _nothing)
+    """Extend a lease to `lease` milliseconds from now, if `token` still holds it."""
+    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)
 
 
 def give_up(lease_key: str, token: str) -> Operation[None]:
-    """Give a lease back, if it is still ours."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), _nothing)
+    """Release a lease, if `token` still holds it."""
+    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
 
 
-def to_reading(reply: Sequence[Any]) -> SessionSnapshot:
-    """Read what the scripts that read a session reply."""
+def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
+    """Parse the snapshot that `lib_snapshot.lua` returns."""
     epoch, first, summary, tokens, failures, user, size, indexed, length, records = reply
     return SessionSnapshot(
-        epoch=_text(epoch),
+        epoch=optional_member(epoch),
         first=int(first or 0),
-        summary=_text(summary),
+        summary=optional_member(summary),
         tokens=int(tokens or 0),
         failures=int(failures or 0),
-        user=_text(user),
+        user=optional_member(user),
         size=None if size is None else int(size),
         indexed=None if indexed is None else int(indexed),
         length=length,
         records=records,
     )
-
-
-def _text(value: bytes | str | None) -> str | None:
-    return None if value is None else from_member(value)

@@ -1,4 +1,4 @@
-"""Listing and deleting sessions, as flows."""
+"""The session registry: flows that list, walk and delete sessions."""
 
 from __future__ import annotations
 
@@ -10,38 +10,36 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.storage.keys import SessionKeys, check_user, registry_key, session_keys, to_member
 
-# Ids read at once: bounds the size of a reply.
-_PAGE = 1_000
-# Looked at for each new session: more than one, so that registries shrink when fewer sessions come than went.
-_SOME = 10
+# Ids read at a time: bounds the size of a reply.
+_PAGE_SESSIONS = 1_000
+# Sessions checked whenever a new one is created: more than one, so that a registry shrinks if most sessions expire.
+_CHECKED_SESSIONS = 10
 
 
 def list_sessions(
     namespace: str, user_id: str | None, *, page: int, size: int | None, newest_first: bool
 ) -> Flow[list[str]]:
-    """List sessions by their last activity.
-
-    A session that expired is dropped from the registry as it is met.
+    """Return session ids, ordered by last activity. Expired sessions that are met are removed from the registry.
 
     Args:
-        namespace: Whose sessions.
-        user_id: Of one user alone, if given.
-        page: Page to give, from 1.
-        size: Sessions on a page, or None for all on one.
-        newest_first: Whether the one that was active last comes first.
+        namespace: Namespace of the sessions.
+        user_id: User whose sessions are listed, or None for all sessions of the namespace.
+        page: Number of the page, from 1.
+        size: Number of sessions on a page, or None for all sessions on one page.
+        newest_first: Whether the session that was active last comes first.
 
     Raises:
-        InvalidInputError: A page or size below 1.
+        InvalidInputError: The page or the size is not a whole number of at least 1.
     """
     if not isinstance(page, int) or page < 1 or not (size is None or (isinstance(size, int) and size >= 1)):
-        raise InvalidInputError("page and size are whole numbers from 1; leave size out for all sessions at once")
+        raise InvalidInputError("page and size must be whole numbers from 1. Leave size out for all sessions at once")
     registry = registry_key(namespace, user_id)
     start = 0 if size is None else (page - 1) * size
     ids: list[str] = []
     if size is None and page > 1:
         return ids
     while True:
-        wanted = _PAGE if size is None else min(_PAGE, size - len(ids))
+        wanted = _PAGE_SESSIONS if size is None else min(_PAGE_SESSIONS, size - len(ids))
         if not wanted:
             return ids
         at = start + len(ids)
@@ -49,17 +47,17 @@ def list_sessions(
         if not found:
             return ids
         if (
-            yield from _drop_gone(namespace, registry, found)
-        ):  # dropping them moves the rest up: look at the same place again
+            yield from _remove_expired(namespace, registry, found)
+        ):  # the rest has moved up: read the same positions again
             continue
         ids += [session_id for session_id, _ in found]
 
 
 class Walk:
-    """A way through all sessions of a registry, in no order.
+    """An iteration over all sessions of a registry, in no order.
 
-    Each that is there all the while is met once, whichever are written to meanwhile and however many were active at one
-    time: it goes by neither times nor positions, which change.
+    A session that exists during the whole walk is met exactly once, whatever is written meanwhile. Neither times of
+    last activity nor positions are used, because both change.
 
     Args:
         registry: Key of the registry.
@@ -68,16 +66,16 @@ class Walk:
     def __init__(self, registry: str) -> None:
         self._registry = registry
         self._cursor: int | None = 0
-        self._seen: set[bytes] = set()  # digests, so that long ids take no more room than short ones
+        self._seen: set[bytes] = set()  # digests, so that long ids need no more memory than short ones
 
     @property
     def ended(self) -> bool:
-        """Whether all were met."""
+        """Whether all sessions were met."""
         return self._cursor is None
 
     def page(self) -> Flow[list[str]]:
-        """Give the next ones, which may be none."""
-        cursor, found = yield listing.scan(self._registry, self._cursor or 0, _PAGE)
+        """Return the next session ids, possibly none."""
+        cursor, found = yield listing.scan(self._registry, self._cursor or 0, _PAGE_SESSIONS)
         self._cursor = cursor or None
         return list(self._new(found))
 
@@ -90,7 +88,7 @@ class Walk:
 
 
 def all_sessions(namespace: str) -> Flow[list[str]]:
-    """List every session that is there all the while, whichever are written to meanwhile."""
+    """Return the ids of all sessions of a namespace, in no order. See `Walk`."""
     ids, walk = list[str](), Walk(registry_key(namespace))
     while not walk.ended:
         ids += yield from walk.page()
@@ -98,31 +96,31 @@ def all_sessions(namespace: str) -> Flow[list[str]]:
 
 
 def prune_registries(keys: SessionKeys) -> Flow[None]:
-    """Drop what is gone among the longest idle sessions of a session's registries: expiry leaves nothing behind."""
+    """Remove expired sessions from the registries of a session, looking at the sessions that were idle longest."""
     for registry in keys.registries:
-        found = yield listing.listed(registry, 0, _SOME - 1, newest_first=False)
-        yield from _drop_gone(keys.namespace, registry, found)
+        found = yield listing.listed(registry, 0, _CHECKED_SESSIONS - 1, newest_first=False)
+        yield from _remove_expired(keys.namespace, registry, found)
 
 
-def _drop_gone(namespace: str, registry: str, found: list[tuple[str, float]]) -> Flow[bool]:
-    """Drop those of the sessions found in a registry that are not there. Returns whether there were any."""
+def _remove_expired(namespace: str, registry: str, found: list[tuple[str, float]]) -> Flow[bool]:
+    """Remove those of the sessions found in a registry that no longer exist. Returns whether there were any."""
     there = yield listing.existing([session_keys(namespace, session_id) for session_id, _ in found])
     gone = [entry for entry, exists in zip(found, there, strict=True) if not exists]
     if gone:
-        for session_id, _ in gone:  # its documents outlive it a little
+        for session_id, _ in gone:  # documents live a little longer than their session
             yield listing.delete(session_keys(namespace, session_id), one_slot=True, expired=True)
         yield listing.prune(registry, gone)
     return bool(gone)
 
 
 def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
-    """Delete a session.
+    """Delete a session with everything that belongs to it.
 
     Returns:
-        Whether there was one.
+        Whether the session existed.
 
     Raises:
-        InvalidInputError: It is of another user than `keys` say.
+        InvalidInputError: The session belongs to another user than the one in `keys`.
     """
     while True:
         user = yield listing.owner(keys)
@@ -133,23 +131,23 @@ def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
 
 
 def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
-    """Delete every session of a user.
+    """Delete all sessions of a user, each with everything that belongs to it.
 
     Returns:
-        How many there were.
+        How many sessions were deleted.
 
     Raises:
-        InvalidInputError: The user is no string, or empty.
+        InvalidInputError: The user is not a string, or is empty.
     """
-    if user_id is None:  # without one, the registry is the whole namespace's
+    if user_id is None:  # it would mean all sessions of the namespace
         raise InvalidInputError("user_id is None. Give the user whose sessions are to be deleted")
     registry = registry_key(namespace, user_id)
     count = 0
-    while found := (yield listing.listed(registry, 0, _PAGE - 1, newest_first=False)):
+    while found := (yield listing.listed(registry, 0, _PAGE_SESSIONS - 1, newest_first=False)):
         for session_id, _ in found:
             keys = session_keys(namespace, session_id, user_id)
             deleted = yield listing.delete(keys, one_slot=one_slot)
-            if deleted <= 0:  # it expired, or the id is another user's by now
+            if deleted <= 0:  # it expired, or now belongs to another user
                 yield listing.unlist(registry, session_id)
             count += deleted > 0
     return count

@@ -1,4 +1,8 @@
-"""The Redis commands that list sessions and delete them, as data. The rest of a session's are in `operations.py`."""
+"""Redis operations of the registries, and the deletion of a session.
+
+A registry is a sorted set of session ids with the times of their last activity. Each namespace has one, and each user
+in it.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.storage.keys import SessionKeys, from_member, to_member
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, to_member
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
 def owner(keys: SessionKeys) -> Operation[str | None]:
-    """Read whose session it is."""
-    return Operation((Command("HGET", (keys.state,), ("user",)),), lambda replies: _text(replies[0]))
+    """Read the user that a session belongs to, or None."""
+    return Operation((Command("HGET", (keys.state,), ("user",)),), lambda replies: optional_member(replies[0]))
 
 
 def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Operation[int]:
-    """Delete every key and document of the session, and take it off its registries.
+    """Delete all keys and documents of a session, and remove it from its registries.
 
     Args:
-        keys: Keys of the session, with the user that it has.
-        one_slot: Whether one script may touch the session and the registries.
-        expired: Whether to delete only what is left of a session that expired, and nothing if there is one.
+        keys: Keys of the session, with the user that it belongs to.
+        one_slot: Whether one script may touch the session and the registries. Not so in a cluster.
+        expired: Whether to delete only what an expired session left behind. If the session exists, nothing is done.
 
     Returns:
-        How many keys there were; negative, and nothing done, if the session has another user than `keys` say.
+        How many keys were deleted. Negative, and nothing was done, if the session belongs to another user than the one
+        in `keys`.
     """
     args = (keys.member, keys.user, keys.documents, int(expired))
     session = (keys.messages, keys.state, keys.lease, keys.indexing, keys.stale)
@@ -37,20 +42,29 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
 
 
 def unlist(registry: str, session_id: str) -> Operation[None]:
-    """Take a session off a registry."""
-    return Operation((Command("ZREM", (registry,), (to_member(session_id),)),), _nothing)
+    """Remove a session from a registry."""
+    return Operation((Command("ZREM", (registry,), (to_member(session_id),)),), ignore_replies)
 
 
 def listed(registry: str, start: int, stop: int, *, newest_first: bool) -> Operation[list[tuple[str, float]]]:
-    """Read ids and times of last activity from a registry, by position."""
+    """Read session ids and times of last activity from a registry, from position `start` to `stop`."""
     command = Command("ZREVRANGE" if newest_first else "ZRANGE", (registry,), (start, stop, "WITHSCORES"))
     return Operation((command,), lambda replies: _scored(replies[0]))
 
 
 def scan(registry: str, cursor: int, count: int) -> Operation[tuple[int, list[str]]]:
-    """Read about `count` ids from a registry, and where to go on; at 0 it begins, and is at its end.
+    """Read about `count` session ids of a registry, in no order.
 
-    An id that is there all the while comes once at least, whatever its time of last activity becomes meanwhile.
+    An id that is in the registry during a whole scan is returned at least once, also if its time of last activity
+    changes meanwhile.
+
+    Args:
+        registry: Key of the registry.
+        cursor: 0 to begin, then the cursor that the scan before returned.
+        count: How many ids to read, approximately.
+
+    Returns:
+        The next cursor, or 0 at the end, and the ids.
     """
     command = Command("ZSCAN", (registry,), (cursor, "COUNT", count))
     return Operation(
@@ -59,7 +73,7 @@ def scan(registry: str, cursor: int, count: int) -> Operation[tuple[int, list[st
 
 
 def existing(keys: Sequence[SessionKeys]) -> Operation[list[bool]]:
-    """Ask which sessions are there."""
+    """Read for each session whether it exists."""
     return Operation(
         tuple(Command("EXISTS", (session.state,)) for session in keys),
         lambda replies: [bool(reply) for reply in replies],
@@ -67,24 +81,16 @@ def existing(keys: Sequence[SessionKeys]) -> Operation[list[bool]]:
 
 
 def prune(registry: str, gone: Sequence[tuple[str, float]]) -> Operation[None]:
-    """Drop sessions from a registry, unless they were written to after the given time."""
+    """Remove sessions from a registry, unless they were active after the given times."""
     args: list[Value] = []
     for session_id, score in gone:
         args += (to_member(session_id), repr(score))
-    return Operation((Command(SCRIPTS["registry_prune"], (registry,), tuple(args)),), _nothing)
+    return Operation((Command(SCRIPTS["registry_prune"], (registry,), tuple(args)),), ignore_replies)
 
 
 def _scored(reply: Sequence[Any]) -> list[tuple[str, float]]:
     if reply and isinstance(reply[0], list | tuple):  # RESP3
         return [(from_member(member), float(score)) for member, score in reply]
     if len(reply) % 2:
-        raise StoreError("Redis gave members without scores")
+        raise StoreError("Redis returned members of a sorted set without their scores")
     return [(from_member(reply[at]), float(reply[at + 1])) for at in range(0, len(reply), 2)]
-
-
-def _text(value: bytes | str | None) -> str | None:
-    return None if value is None else from_member(value)
-
-
-def _nothing(_: list[Any]) -> None:
-    return None

@@ -1,4 +1,7 @@
-"""The window's bounds, where a list of messages may be cut, and the plan of a compaction. Pure: no I/O, no clock."""
+"""The window of a session, and the plan of a compaction: which messages leave the window. Pure: no I/O, no clock.
+
+The window is the newest messages of a session, which are kept word for word. Older messages are moved into the summary.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,23 @@ from langchain_motorhead.messages.text import readable, split_message
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.messages.tool_calls import safe_cuts
 
-# Later messages that a call without a result is waited for at least, however small the window.
-_LEAST_PATIENCE = 8
+# A tool call without a result stays in the list until this many later messages follow, however small the window.
+_MIN_RESULT_WAIT_MESSAGES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How much of a session is kept verbatim.
+    """Bounds of the messages that are kept word for word.
 
     Attributes:
-        max_messages: Messages above which the oldest are folded into the summary; half of them stay.
-        max_tokens: Tokens above which they are, or None for no such bound. Half of them stay, and the newest message.
-        hard_limit: Newest messages that a read returns at most, while a compaction is behind. None for twice
+        max_messages: If there are more messages, the oldest are moved into the summary, so that half as many stay.
+        max_tokens: If the messages have more tokens, the oldest are moved into the summary, so that half as many tokens
+            stay; the newest message always stays. None for no bound in tokens.
+        hard_limit: How many messages a load returns at most while older messages wait to be summarized. None for twice
             `max_messages`.
 
     Raises:
-        InvalidInputError: A bound is not a whole number, or too small to be of use.
+        InvalidInputError: A bound is not a whole number, or is too small.
     """
 
     max_messages: int = 12
@@ -43,11 +47,11 @@ class Window:
 
     @property
     def read_limit(self) -> int:
-        """Newest messages that a read returns at most."""
+        """How many messages a load returns at most: the newest ones."""
         return self.hard_limit or 2 * self.max_messages
 
     def is_due(self, messages: int, tokens: int | None) -> bool:
-        """Say whether a list of this many messages, and tokens if they are known, is to be compacted."""
+        """Return whether a list with this number of messages, and of tokens if known, exceeds the window."""
         if messages > self.max_messages:
             return True
         return self.max_tokens is not None and tokens is not None and tokens > self.max_tokens
@@ -55,11 +59,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages that leave the list together.
+    """Messages that leave the list with one commit.
 
     Attributes:
-        count: How many records of the list.
-        chunks: The same messages, in pieces that each fit the summarizer, to be folded in this order.
+        count: Number of messages.
+        chunks: The same messages in groups that each fit into one call of the summarizer, in the order of the calls.
     """
 
     count: int
@@ -69,17 +73,19 @@ class Batch:
 def plan(
     messages: Sequence[BaseMessage | None], total: int, window: Window, budget: int, count: TokenCounter
 ) -> list[Batch]:
-    """Choose what a compaction folds: the oldest messages, so that half the window stays, and no tool pair is cut.
+    """Return which messages a compaction moves into the summary: the oldest, so that half of the window stays.
+
+    A tool call and its results are never separated.
 
     Args:
-        messages: The oldest messages of the list, in order. None for a record that cannot be read.
-        total: Length of the whole list, of which `messages` may be a part.
-        window: The bounds.
-        budget: Tokens that the summarizer takes at once.
-        count: Counts tokens.
+        messages: The oldest messages of the list, in order. None for a message that cannot be decoded.
+        total: Length of the whole list; `messages` may be its beginning only.
+        window: Bounds of the messages that are kept.
+        budget: Tokens that fit into one call of the summarizer.
+        count: Counts the tokens of messages.
 
     Returns:
-        What to fold, in order, or nothing if the window is not exceeded or nothing can be cut.
+        The batches, in order. Empty if the window is not exceeded, or no message can be removed yet.
     """
     known = len(messages)
     sizes = [0 if message is None else count([message]) for message in messages]
@@ -88,16 +94,16 @@ def plan(
         return []
     wanted = total - window.max_messages // 2 if total > window.max_messages else 0
     if whole and window.max_tokens is not None and sum(sizes) > window.max_tokens:
-        wanted = max(wanted, _fold_to(sizes, window.max_tokens // 2))
-    cuts = safe_cuts(messages, max(window.max_messages, _LEAST_PATIENCE))
+        wanted = max(wanted, _first_kept(sizes, window.max_tokens // 2))
+    cuts = safe_cuts(messages, max(window.max_messages, _MIN_RESULT_WAIT_MESSAGES))
     cut = _choose(cuts, wanted, lambda at: window.is_due(total - at, sum(sizes[at:]) if whole else None))
     return _batches(messages, sizes, [at for at in cuts if at <= cut], budget, count)
 
 
 def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> list[tuple[BaseMessage, ...]]:
-    """Group messages, in order, so that each group fits the budget.
+    """Return messages in groups that fit the budget, in order.
 
-    A message larger than it is split. Long encoded data, such as an image in base64, is replaced by a note.
+    A message that is larger than the budget is split. Long encoded data, such as an image in base64, becomes a note.
     """
     pieces = [piece for message in messages for piece in split_message(readable(message), budget, count)]
     chunks: list[list[BaseMessage]] = []
@@ -112,7 +118,8 @@ def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> 
     return [tuple(group) for group in chunks]
 
 
-def _fold_to(sizes: Sequence[int], tokens: int) -> int:
+def _first_kept(sizes: Sequence[int], tokens: int) -> int:
+    """Return the position of the first message that stays, so that those that stay have at most so many tokens."""
     kept = 0
     for at in range(len(sizes) - 1, -1, -1):
         kept += sizes[at]
@@ -122,7 +129,7 @@ def _fold_to(sizes: Sequence[int], tokens: int) -> int:
 
 
 def _choose(cuts: Sequence[int], wanted: int, still_due: Callable[[int], bool]) -> int:
-    """Take the last cut at or before the wanted one, or the next after it if that would leave the window exceeded."""
+    """Return the last cut up to the wanted one, or the next after it if the window would still be exceeded."""
     before = max((at for at in cuts if at <= wanted), default=0)
     if before and not still_due(before):
         return before

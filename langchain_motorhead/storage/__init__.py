@@ -1,1 +1,1 @@
-"""Redis commands as data: keys, operations and Lua scripts. Imports no client and does no I/O."""
+"""Redis commands as data: keys, operations and Lua scripts. Imports no Redis client and does no I/O."""

@@ -1,6 +1,7 @@
-"""Names of the Redis keys, and nothing about what they hold.
+"""Names of the Redis keys of sessions, registries and indexes.
 
-Ids are percent-encoded, so that no id can break out of its key or its hash tag, and two ids never share a key.
+Ids are percent-encoded, so that no id can break out of its key or its hash tag, and two ids never share a key. All keys
+of a session have the same hash tag, the part in braces: a cluster keeps them in one slot, so one script may touch them.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ from langchain_motorhead.exceptions import InvalidInputError
 
 PREFIX = "motorhead"
 DIGEST = "#"
-"""What a tag begins with that has an id's digest, and nothing else does."""
-_LONGEST_TAG = 1_000
+"""First character of a tag that holds the digest of an id. No other tag begins with it."""
+_MAX_TAG_CHARS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
-    """Where one session lives.
+    """The Redis keys of one session.
 
     Attributes:
-        session_id: Id as the user gave it.
-        namespace: Namespace as the user gave it.
-        user_id: User as given, if any.
-        messages: Key of the list of messages.
-        state: Key of the hash of everything else. In one cluster slot with `messages` and `lease`.
-        lease: Key that says who is compacting.
-        indexing: Key that says who is indexing.
-        stale: Key that says how many documents may be left of a session of this id that expired.
-        documents: What the keys of its documents for recall begin with; a sequence number follows. In the same slot.
-        registries: Keys of the sorted sets that list this session: the namespace's, and the user's if there is one.
-        member: The session's id as a member of those.
-        user: The user's id as a field of `state`, or empty.
+        session_id: Id of the session, as given.
+        namespace: Namespace of the session, as given.
+        user_id: User of the session, as given, or None.
+        messages: Key of the list of stored messages.
+        state: Key of the hash with the summary, the counts and the rest of the state.
+        lease: Key of the compaction lease: it names the worker that compacts the session, and expires.
+        indexing: Key of the indexing lease: it names the worker that indexes the session, and expires.
+        stale: Key of the number of documents that an expired session of the same id may have left.
+        documents: Prefix of the keys of the session's recall documents. A sequence number follows.
+        registries: Keys of the sorted sets that list the session: of the namespace, and of the user if there is one.
+        member: Session id as a member of the registries.
+        user: User id as a field of `state`, or empty.
     """
 
     session_id: str
@@ -52,10 +53,10 @@ class SessionKeys:
 
 
 def session_keys(namespace: str, session_id: str, user_id: str | None = None) -> SessionKeys:
-    """Name the keys of a session.
+    """Return the keys of a session.
 
     Raises:
-        InvalidInputError: An id is not a string, or empty.
+        InvalidInputError: An id is not a string, or is empty.
     """
     for name, value in (("namespace", namespace), ("session_id", session_id), ("user_id", user_id)):
         if value is not None or name != "user_id":
@@ -86,65 +87,84 @@ def _session_keys(namespace: str, session_id: str, user_id: str | None) -> Sessi
 
 
 def check_user(keys: SessionKeys, owner: str | None) -> None:
-    """Refuse a session to a user whose it is not.
+    """Raise if a session belongs to another user than the one given.
+
+    Args:
+        keys: Keys of the session, with the user given by the caller.
+        owner: User that the session belongs to, or None if it has none yet.
 
     Raises:
-        InvalidInputError: The session is of another user than `keys` say.
+        InvalidInputError: Both users are known, and they differ.
     """
     if keys.user_id is not None and owner is not None and keys.user_id != owner:
         raise InvalidInputError(
-            f"session {keys.session_id!r} is another user's than {keys.user_id!r}. "
-            "Give the user_id that it was made with, or another session_id"
+            f"session {keys.session_id!r} belongs to another user than {keys.user_id!r}. "
+            "Give the user_id that it was created with, or another session_id"
         )
 
 
 def registry_key(namespace: str, user_id: str | None = None) -> str:
-    """Name the sorted set of a namespace's sessions, or of one user's in it.
+    """Return the key of a registry: the sorted set of a namespace's sessions, or of one user's sessions in it.
 
     Raises:
-        InvalidInputError: An id is not a string, or empty.
+        InvalidInputError: An id is not a string, or is empty.
     """
     key = f"{PREFIX}:sessions:{_encoded('namespace', namespace)}"
     return key if user_id is None else f"{key}:{_encoded('user_id', user_id)}"
 
 
 def group_key(namespace: str, group: str | None = None) -> str:
-    """Name the sorted set of a group of a namespace's sessions; or, without one, of those that are in groups alone.
+    """Return the key of the sorted set of a group's sessions.
+
+    Groups are what the REST API calls `namespace` in a query. A session that was only ever posted with a group is not
+    listed without one.
+
+    Args:
+        namespace: Namespace of the sessions.
+        group: Name of the group. None for the set of the sessions that are listed in groups only.
 
     Raises:
-        InvalidInputError: A name is not a string, or empty.
+        InvalidInputError: A name is not a string, or is empty.
     """
     encoded = _encoded("namespace", namespace)
     return f"{PREFIX}:grouped:{encoded}" if group is None else f"{PREFIX}:groups:{encoded}:{_encoded('group', group)}"
 
 
 def recall_key(namespace: str) -> str:
-    """Name the hash that describes a namespace's index, and the index. Keys of its documents begin with it and `:`."""
+    """Return the key of the hash that describes a namespace's recall index, which is also the name of the index.
+
+    Keys of the documents begin with this key and a colon.
+    """
     return f"{PREFIX}:recall:{_encoded('namespace', namespace)}"
 
 
 def to_tag(text: str) -> str:
-    """Encode an id as a tag of an index, so that it holds nothing that separates, folds or ends one.
+    """Return an id encoded as a value of a TAG field, without separators, upper-case variants or special characters.
 
-    The search module cuts off what is longer than 4,096 bytes, so a long id is known by its digest.
+    The search module truncates values above 4,096 bytes, so a long id is replaced by its digest.
     """
     tag = _quoted(text)
-    return tag if len(tag) <= _LONGEST_TAG else DIGEST + blake2b(tag.encode(), digest_size=32).hexdigest()
+    return tag if len(tag) <= _MAX_TAG_CHARS else DIGEST + blake2b(tag.encode(), digest_size=32).hexdigest()
 
 
 def from_quoted(text: str) -> str:
-    """Read an id from a key, or from a tag that is no digest."""
+    """Return the id that a percent-encoded part of a key, or a tag without a digest, stands for."""
     return unquote(text, errors="surrogatepass")
 
 
 def to_member(text: str) -> bytes:
-    """Encode an id as a member of a sorted set or a field of a hash; any string has an encoding."""
+    """Return an id encoded as a member of a sorted set or a value of a hash. Every Python string can be encoded."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def from_member(data: bytes | str) -> str:
-    """Undo `to_member`, also where a client has decoded the reply already."""
+    """Return the id that `to_member` encoded, also if the client has decoded the reply already."""
     return data.decode("utf-8", "surrogatepass") if isinstance(data, bytes) else data
+
+
+def optional_member(data: bytes | str | None) -> str | None:
+    """Return the text that `to_member` encoded, or None if Redis replied nil."""
+    return None if data is None else from_member(data)
 
 
 def _encoded(name: str, value: object) -> str:

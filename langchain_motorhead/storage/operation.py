@@ -1,4 +1,4 @@
-"""A Redis operation as data: the commands to send, and a function that reads their replies."""
+"""Redis operations as data: the commands of one round trip, and a function that parses their replies."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from langchain_motorhead.storage.scripts import Script
 
 T = TypeVar("T")
-
-
 T_co = TypeVar("T_co", covariant=True)
 
-
 Value: TypeAlias = str | bytes | int | float
+"""An argument of a command."""
 
 
 class Command(NamedTuple):
-    """One command: its name or script, the keys it touches, and what follows or precedes them."""
+    """A Redis command.
+
+    Attributes:
+        name: Name of the command, such as `"HGET"` or `"FT.SEARCH"`, or a script.
+        keys: Keys that the command touches. They stand directly after the name, or after a script's number of keys.
+        args: Arguments after the keys.
+    """
 
     name: str | Script
     keys: tuple[str, ...]
@@ -27,11 +31,11 @@ class Command(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T_co]):
-    """One round trip.
+    """The commands of one round trip, and how to parse their replies.
 
     Attributes:
-        commands: Sent together. Not a transaction: what must be atomic is one script.
-        read: Makes the result of the raw replies, one for each command.
+        commands: Commands that are sent together. They are no transaction: what must be atomic is one script.
+        read: Parses the raw replies, one for each command, into the result.
     """
 
     commands: tuple[Command, ...]
@@ -43,7 +47,10 @@ Packed: TypeAlias = tuple[Any, ...]
 
 
 def together(*operations: Operation[Any]) -> Operation[list[Any]]:
-    """Put operations into one round trip, in their order. Each is as atomic as it is, all of them are not."""
+    """Build one operation that executes several in one round trip, in their order.
+
+    Each operation stays as atomic as it is alone. All of them together are not atomic.
+    """
     commands = tuple(command for operation in operations for command in operation.commands)
 
     def read(replies: list[Any]) -> list[Any]:
@@ -57,5 +64,5 @@ def together(*operations: Operation[Any]) -> Operation[list[Any]]:
     return Operation(commands, read)
 
 
-def _nothing(_: list[Any]) -> None:
-    return None
+def ignore_replies(_: list[Any]) -> None:
+    """Return None for any replies: the `read` of an operation that is executed for its effect alone."""

@@ -1,4 +1,7 @@
-"""The Lua scripts of this package, loaded once, with the hashes by which Redis knows them."""
+"""Lua scripts, loaded once with the SHA-1 digests by which Redis knows them.
+
+Each script is a file in `lua/`. Files named `lib_*` hold functions; they are put before the scripts that use them.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +12,39 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script, which Redis knows by its hash once it has seen its source."""
+    """A Lua script: its source, and the SHA-1 digest by which EVALSHA calls it once Redis has the source."""
 
     source: str
     sha: str
 
 
 SCRIPTED = frozenset({"EVALSHA", "EVAL"})
-"""Names by which scripts are sent. Their replies are what they returned; redis-py reshapes those to other commands."""
+"""Commands that call scripts. Their replies are returned unchanged; redis-py converts the replies of other commands."""
 
 
-# Files whose functions a script begins with.
-_BEGINNINGS = {
+# Files with the functions that each script uses.
+_LIBRARIES = {
     "session_append": ("lib_documents", "lib_epochs"),
     "session_restore": ("lib_documents", "lib_epochs"),
-    "compaction_begin": ("lib_leases",),
+    "session_read": ("lib_snapshot",),
+    "compaction_begin": ("lib_leases", "lib_snapshot"),
     "index_begin": ("lib_leases",),
     **dict.fromkeys(("index_commit", "session_delete", "documents_read"), ("lib_documents",)),
 }
 
 
 def source_of(name: str) -> str:
-    """Give the source of a script, or of functions for one."""
-    names = (*_BEGINNINGS.get(name, ()), name)
+    """Return the source of a script, with the functions that it uses before it, or the source of a `lib_*` file."""
+    names = (*_LIBRARIES.get(name, ()), name)
     return "\n".join((files(__package__) / "lua" / f"{each}.lua").read_text("utf-8") for each in names)
 
 
 def to_script(source: str) -> Script:
-    """Give the script of a source."""
+    """Build a script from its source."""
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
-# Read with the module, and not from within an event loop when first used.
+# Loaded with the module, so that no event loop is blocked at first use.
 SCRIPTS = {
     name: to_script(source_of(name))
     for name in (

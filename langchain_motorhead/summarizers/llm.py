@@ -11,11 +11,12 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
-from langchain_motorhead.flows.protocol import SummaryInput, merge_summary
+from langchain_motorhead.flows.protocol import SummaryInput
 from langchain_motorhead.messages.text import transcript, without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
 from langchain_motorhead.models.by_name import chat_model
 from langchain_motorhead.models.summarizer_client import model_below
+from langchain_motorhead.sessions.compaction import merge_summary
 from langchain_motorhead.sessions.window import chunk
 
 PROMPT = """\

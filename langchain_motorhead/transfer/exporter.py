@@ -15,8 +15,8 @@ from langchain_motorhead.transfer.jsonl import head_line, next_line
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
 
 if TYPE_CHECKING:
+    from langchain_motorhead.backends.redis import RedisBackend
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.runtime.engine import Engine
 
 # A long session is kept in memory up to this size, and in a temporary file beyond it.
 _MAX_SPOOLED_BYTES = 1 << 20
@@ -47,13 +47,13 @@ def export_lines(
         InvalidInputError: An id is invalid.
         StoreError: Redis could not be reached, or a session could not be read.
     """
-    engine = motorhead._engine
+    redis = motorhead.backend.require_redis()
     namespace = motorhead.namespace
-    ids = _all_ids(engine, registry_key(namespace, user_id)) if session_ids is None else iter(session_ids)
+    ids = _all_ids(redis, registry_key(namespace, user_id)) if session_ids is None else iter(session_ids)
     for session_id in ids:
         keys = session_keys(namespace, session_id, user_id)
         try:
-            snapshot = yield from _session(engine, keys)
+            snapshot = yield from _session(redis, keys)
         except StoreUnavailableError:
             raise
         except MotorheadError as error:
@@ -67,20 +67,20 @@ def export_lines(
             complain(f"session {session_id!r:.80}: there is no such session")
 
 
-def read_snapshot(engine: Engine, keys: SessionKeys) -> ExportedSession | None:
+def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | None:
     """Return a session, or None if it does not exist. All its messages are of one moment.
 
     Raises:
         SessionMovedOn: Raised while the pages are read, if a compaction has shortened the list.
     """
-    head = engine.execute(snapshots.read_head(keys))
+    head = redis.execute(snapshots.read_head(keys))
     if head is None or (keys.user_id is not None and head.state.get("user", keys.user) != keys.user):
         return None
 
     def pages() -> Iterator[list[bytes]]:
         yield head.records
         for start in range(PAGE, head.length, PAGE):
-            found = engine.execute(operations.read(keys, start, min(start + PAGE, head.length) - 1))
+            found = redis.execute(operations.read(keys, start, min(start + PAGE, head.length) - 1))
             same = found.epoch is not None and to_bytes(found.epoch) == head.epoch and found.first == head.first
             if not same or len(found.records) != min(PAGE, head.length - start):
                 raise SessionMovedOn
@@ -95,10 +95,10 @@ class SessionMovedOn(Exception):  # noqa: N818 - not an error
     """A session was compacted or deleted while it was being read."""
 
 
-def _session(engine: Engine, keys: SessionKeys) -> Generator[bytes, None, ExportedSession | None]:
+def _session(redis: RedisBackend, keys: SessionKeys) -> Generator[bytes, None, ExportedSession | None]:
     """Yield the lines of a session after all of it was read, and return the session, or None if it does not exist."""
     for _ in range(_MAX_ATTEMPTS):
-        snapshot = read_snapshot(engine, keys)
+        snapshot = read_snapshot(redis, keys)
         if snapshot is None:
             return None
         if snapshot.count <= PAGE:
@@ -123,8 +123,8 @@ def _lines(snapshot: ExportedSession, namespace: str) -> Iterator[bytes]:
         start += len(records)
 
 
-def _all_ids(engine: Engine, registry: str) -> Iterator[str]:
+def _all_ids(redis: RedisBackend, registry: str) -> Iterator[str]:
     """Return an iterator over the ids of sessions. One that is listed all the time occurs exactly once."""
     walk = Walk(registry)
     while not walk.ended:
-        yield from engine.run(walk.page())
+        yield from redis.run(walk.page())

@@ -21,8 +21,8 @@ from langchain_motorhead.transfer.policies import Existing
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Fingerprint, RestoreOutcome
 
 if TYPE_CHECKING:
+    from langchain_motorhead.backends.redis import RedisBackend
     from langchain_motorhead.client import Motorhead
-    from langchain_motorhead.runtime.engine import Engine
 
 
 @dataclass(slots=True)
@@ -98,13 +98,13 @@ def import_snapshots(
         StoreUnavailableError: Redis could not be reached. Every imported session is complete.
     """
     tally = tally or ImportReport()
-    engine = motorhead._engine
+    redis = motorhead.backend.require_redis()
     for snapshot in sessions:
         named = f"session {snapshot.session_id!r:.80}"
         try:
-            keys = session_keys(engine.namespace, snapshot.session_id, snapshot.user_id)
-            listed = snapshots.listing_keys(keys, snapshot, one_slot=engine.one_slot)
-            outcome = _restore(engine, listed, snapshot, replace=existing is Existing.REPLACE)
+            keys = session_keys(redis.namespace, snapshot.session_id, snapshot.user_id)
+            listed = snapshots.listing_keys(keys, snapshot, one_slot=redis.one_slot)
+            outcome = _restore(redis, listed, snapshot, replace=existing is Existing.REPLACE)
         except StoreUnavailableError:
             raise
         except (InvalidInputError, StoreError, UnicodeDecodeError) as error:
@@ -119,44 +119,44 @@ def import_snapshots(
             tally.skipped += 1
         else:
             tally.complain(f"{named}: another session of this id exists. It was left unchanged")
-        if engine.indexer is not None and outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE):
-            engine.index(keys, explicit=True, wait=True)
+        if redis.maintenance.indexer is not None and outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE):
+            redis.maintenance.index(keys, explicit=True, wait=True)
         report(tally)
     return tally
 
 
-def _restore(engine: Engine, keys: SessionKeys, snapshot: ExportedSession, *, replace: bool) -> RestoreOutcome:
+def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, *, replace: bool) -> RestoreOutcome:
     fingerprint = Fingerprint(keys.member, snapshot.state)
     token = secrets.token_hex(8)
     try:
-        records = _collect_records(engine, keys, snapshot, fingerprint, token)
+        records = _collect_records(redis, keys, snapshot, fingerprint, token)
     except BaseException:
         if snapshot.count > PAGE:
-            _unstage(engine, keys, token)
+            _unstage(redis, keys, token)
         raise
     now = b"%d" % (time.time_ns() // 1_000)
     times = {name: snapshot.state.get("updated", now) for name in ("created", "updated")}
     snapshot.state = {**times, **snapshot.state}
     while True:
-        user = engine.execute(listing.owner(keys)) if replace else None
+        user = redis.execute(listing.owner(keys)) if replace else None
         owner = session_keys(keys.namespace, keys.session_id, user)
-        outcome = engine.execute(
+        outcome = redis.execute(
             snapshots.restore(
-                keys, snapshot, records, token, fingerprint.text, replace=replace, owner=owner, one_slot=engine.one_slot
+                keys, snapshot, records, token, fingerprint.text, replace=replace, owner=owner, one_slot=redis.one_slot
             )
         )
         if outcome is not RestoreOutcome.OTHER_OWNER:
             break
     if outcome is RestoreOutcome.INCOMPLETE:
         raise StoreError("not all of its messages arrived in Redis. Import it again")
-    if outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE) and not engine.one_slot:
+    if outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE) and not redis.one_slot:
         new = outcome is RestoreOutcome.DONE
-        engine.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), owner, new=new))
+        redis.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), owner, new=new))
     return outcome
 
 
 def _collect_records(
-    engine: Engine, keys: SessionKeys, snapshot: ExportedSession, fingerprint: Fingerprint, token: str
+    redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, fingerprint: Fingerprint, token: str
 ) -> list[bytes] | None:
     """Return the messages of a session, or stage them in Redis and return None if they are more than a page."""
     gathered: list[bytes] = []
@@ -168,7 +168,7 @@ def _collect_records(
         if ids is not None:
             ids.extend(_ids(page))
         if snapshot.count > PAGE:
-            engine.execute(snapshots.stage(keys, token, page))
+            redis.execute(snapshots.stage(keys, token, page))
         else:
             gathered += page
     if done != snapshot.count:
@@ -194,8 +194,8 @@ def _pieces(page: list[bytes]) -> Iterator[list[bytes]]:
         yield page[start : start + PAGE]
 
 
-def _unstage(engine: Engine, keys: SessionKeys, token: str) -> None:
+def _unstage(redis: RedisBackend, keys: SessionKeys, token: str) -> None:
     try:
-        engine.execute(snapshots.unstage(keys, token))
+        redis.execute(snapshots.unstage(keys, token))
     except StoreError:  # staged messages expire
         return

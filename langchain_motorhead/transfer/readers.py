@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +13,7 @@ from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageErro
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.redis_io.connection import connect
 from langchain_motorhead.redis_io.executor import Executor
+from langchain_motorhead.redis_io.scan import scan_keys
 from langchain_motorhead.storage.keys import from_member
 from langchain_motorhead.storage.operation import Command, Operation
 from langchain_motorhead.transfer.legacy_messages import from_json, from_line
@@ -21,7 +21,6 @@ from langchain_motorhead.transfer.policies import Source
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
 
 Complain = Callable[[str], object]
-_SCAN_COUNT = 1_000
 _MICROSECONDS = 1_000_000
 # Keys of the original Motorhead's registries: without a namespace, and the prefix of those with one.
 _UNGROUPED, _GROUPS = "sessions", "sessions:"
@@ -49,22 +48,12 @@ class Reader:
 
     def scan(self, prefix: str, kind: str) -> Iterator[str]:
         """Return an iterator over the keys of a type that have a prefix, each once."""
-        from redis.exceptions import RedisError
-
-        pattern = re.sub(r"([*?\[\]\\^-])", r"\\\1", prefix) + "*"
         self.ask(Command("EXISTS", (prefix,)))  # reports connection errors better than a scan does
-        seen: set[bytes] = set()
-        try:
-            for key in self.executor.connection.sync_client.scan_iter(pattern, count=_SCAN_COUNT, _type=kind):
-                if (raw := to_bytes(key)) in seen:
-                    continue
-                seen.add(raw)
-                try:
-                    yield from_member(raw)
-                except UnicodeDecodeError:
-                    self.complain(f"key {raw!r:.80}: it is not UTF-8")
-        except RedisError as error:
-            raise StoreUnavailableError(f"Redis could not be read: {error}") from error
+        for raw in scan_keys(self.executor.connection, prefix, kind):
+            try:
+                yield from_member(raw)
+            except UnicodeDecodeError:
+                self.complain(f"key {raw!r:.80}: it is not UTF-8")
 
 
 def read_source(source: Source, url: str, complain: Complain, prefix: str | None = None) -> Iterator[ExportedSession]:

@@ -60,7 +60,7 @@ def place(request: pytest.FixtureRequest, url: str) -> Iterator[Callable[..., Pl
 
 async def _settled(motorhead: Motorhead) -> None:
     """Wait until the server's background is done, which runs on its own loop."""
-    while motorhead._engine.background.pending:  # noqa: ASYNC110 - it has no event
+    while motorhead.backend.require_redis().maintenance.background.pending:  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(0.01)
 
 

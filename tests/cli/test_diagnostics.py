@@ -54,7 +54,7 @@ def test_cluster(cluster_url: str, namespace: str) -> None:
     """Each primary of a cluster is looked at, and no socket to any is left open."""
     with Motorhead.from_url(cluster_url, namespace=namespace) as motorhead:
         names = [finding.name for finding in examine(motorhead)]
-        client: Any = motorhead._engine.driver.store.connection.sync_client
+        client: Any = motorhead.backend.require_redis().connection.sync_client
         pools = [node.redis_connection.connection_pool for node in client.get_nodes()]
         opened = [each for pool in pools for each in pool._available_connections if each._sock is not None]
     assert len([name for name in names if name.startswith("persistence of")]) == 3

@@ -145,7 +145,7 @@ async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.
                 answered = await http.post(f"/sessions/{session}/memory", json=body, headers=headers)
                 assert answered.status_code == 200
         tenants: Tenants = app.state.tenants
-        queue = tenants.any._engine.turns._loops[asyncio.get_running_loop()]
+        queue = tenants.any.backend.require_redis().maintenance.semaphore._loops[asyncio.get_running_loop()]
         await awaited(lambda: busy.calls == 1 and sum(map(len, queue._waiting.values())) == 12)
         busy.go.set()
         await awaited(lambda: tenants.pending == 0)
@@ -160,7 +160,7 @@ async def test_a_turn_is_given_to_one() -> None:
 
     async def work(at: int) -> None:
         nonlocal now, most
-        async with turns.aturn(str(at % 3)):
+        async with turns.aacquire(str(at % 3)):
             now, most = now + 1, max(most, now + 1)
             try:
                 await asyncio.sleep(0)

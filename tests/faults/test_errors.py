@@ -223,7 +223,7 @@ def test_a_fake_redis_will_do_for_a_users_own_tests() -> None:
         assert session.load().total == 4
         assert session.load().summarized == 3
     with pytest.raises(InvalidInputError, match="Give both clients"):
-        Motorhead(fakeredis.FakeRedis())._engine.driver.store.connection._make(None)
+        Motorhead(fakeredis.FakeRedis()).backend.require_redis().connection._make(None)
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:

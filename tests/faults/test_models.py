@@ -165,7 +165,7 @@ def test_an_hour_of_failures(make: MakeMotorhead, stub: Stub, client: redis.Redi
     assert (memory.failures, memory.total, memory.summarized, memory.backlog) == (20, 104, 0, 100)
     assert threading.active_count() <= threads + 4
     assert not calls._abandoned
-    assert motorhead._engine.background.pending == 0
+    assert motorhead.backend.require_redis().maintenance.background.pending == 0
     behave(stub)
     act()
     assert (session.load().failures, session.load().backlog) == (0, 0)

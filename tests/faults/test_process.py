@@ -25,7 +25,7 @@ from langchain_motorhead import HashingEmbeddings, Motorhead, Window, compaction
 from support.summarizers import AsyncLedger
 
 schema.prepare("english")
-compaction.LEASE = indexing.LEASE = 200
+compaction.LEASE_MS = indexing.LEASE_MS = 200
 random.seed({seed})
 WRITERS, KILLS = 3, 12
 

@@ -46,7 +46,7 @@ def lasting(redis_server: Lasting, monkeypatch: pytest.MonkeyPatch) -> Lasting:
     """The server, running; leases of what dies with it are short."""
     redis_server.start()
     for each in (compaction, indexing):
-        monkeypatch.setattr(each, "LEASE", 300)
+        monkeypatch.setattr(each, "LEASE_MS", 300)
     return redis_server
 
 

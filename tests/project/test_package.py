@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import langchain_motorhead
-from langchain_motorhead.storage.scripts import _BEGINNINGS
+from langchain_motorhead.storage.scripts import _LIBRARIES
 
 ROOT = Path(langchain_motorhead.__file__).parent
 LUA = ROOT / "storage" / "lua"
@@ -32,6 +32,7 @@ import sys
 import langchain_core.messages
 before = set(sys.modules)
 import langchain_motorhead
+from langchain_motorhead.storage.scripts import _LIBRARIES
 assert not {name for name in set(sys.modules) - before if not name.startswith("langchain_motorhead")} - {"importlib"}
 from langchain_motorhead import Motorhead
 Motorhead.from_url("redis://localhost")
@@ -48,12 +49,13 @@ def test_modules_are_small() -> None:
             assert len(path.read_text().splitlines()) <= 320, path.relative_to(folder)
 
 
-BEFORE_OTHERS = {each for names in _BEGINNINGS.values() for each in names}
+BEFORE_OTHERS = {each for names in _LIBRARIES.values() for each in names}
 
 
 def test_scripts_are_all_used() -> None:
     """Every Lua script is an operation's, and says what its keys and arguments are; but for what goes before others."""
     code = "".join(path.read_text() for path in ROOT.rglob("*.py"))
+    assert {path.stem for path in LUA.glob("lib_*.lua")} == BEFORE_OTHERS
     for path in {*LUA.glob("*.lua")} - {LUA / f"{name}.lua" for name in BEFORE_OTHERS}:
         assert f'SCRIPTS["{path.stem}"]' in code
         assert path.read_text().count("-- KEYS") == path.read_text().count("-- ARGV") == 1

@@ -153,7 +153,7 @@ def test_the_servers_log_names_nobody(make: MakeMotorhead, caplog: pytest.LogCap
     assert any(
         "summarization failed, 1 in a row" in line and "SummarizationError from ValueError" in line for line in lines
     )
-    assert any("folded 4 messages" in line for line in lines)
+    assert any("moved 4 messages" in line for line in lines)
     assert "hush" not in "".join(lines)
     assert "m0" not in "".join(lines)
     assert remembered(make().session("hush-id").load()) == [f"m{at}" for at in range(6)]

@@ -30,7 +30,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [{tests!r}]
 from langchain_motorhead import Motorhead, Recall
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.runtime.maintenance import Maintenance
 from support.embeddings import Scripted
 from support.messages import numbered
 
@@ -45,7 +45,7 @@ def before(texts):
         die()
 
 if {call} == 0:
-    Engine.after_append = die
+    Maintenance.after_append = die
 motorhead = Motorhead.from_url({url!r}, namespace={namespace!r}, embeddings=Scripted(before), compaction="manual")
 motorhead.session("s").append(numbered(600))
 motorhead.flush()
@@ -96,7 +96,7 @@ def test_an_index_is_made_by_several_at_once(url: str, client: redis.Redis, name
     """However the first writes of several workers interleave, each makes sure of the index, and none loses it."""
     random, server_side = Random(1), cast("Any", client)
     with Motorhead.from_url(url, namespace=namespace) as plain:
-        store = plain._engine.driver.store
+        store = plain.backend.require_redis().driver.executor
         for at in range(40):
             name = f"{namespace} {at}"
             flows = [set_up(Indexer(name, Recall(), "m", lambda messages: 1), 8) for _ in range(3)]

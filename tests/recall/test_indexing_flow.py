@@ -12,13 +12,15 @@ from langchain_motorhead import EmbeddingError, EmbeddingMismatchError
 from langchain_motorhead.flows.protocol import Embed, Request
 from langchain_motorhead.recall.index import PROBE, set_up
 from langchain_motorhead.recall.index_operations import Description
-from langchain_motorhead.recall.indexing import embed_all, index
+from langchain_motorhead.recall.indexing import IndexState, embed_all, index
 from langchain_motorhead.storage.operation import Operation
 from support.indexing import (
+    DONE,
     DOWN,
     FILLED,
     FILLING,
     KEYS,
+    MORE,
     SETTINGS,
     THERE,
     an_indexer,
@@ -36,10 +38,11 @@ from support.messages import numbered
 def test_indexing_step_by_step() -> None:
     """What is not indexed is read, embedded in one call, and stored with the count of it, and that is all."""
     requests, done = play(
-        index(KEYS, "token", an_indexer(), wait=False), [(seen(numbered(3), indexed=5), THERE), vectors, False]
+        index(KEYS, "token", an_indexer(), wait=False),
+        [(seen(numbered(3), indexed=5), THERE), vectors, DONE],
     )
     assert names(requests) == ["index_begin", "Embed", "index_commit"]
-    assert done is True
+    assert done is IndexState.DONE
     embed, store = requests[1], requests[2]
     assert isinstance(embed, Embed)
     assert embed.heartbeat is not None
@@ -65,7 +68,7 @@ def test_the_first_document_waits_for_its_index() -> None:
     indexer = an_indexer(ready=False)
     requests, done = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(2)), None), vectors, (True, THERE), None, FILLING, None, FILLED, None, False],
+        [(seen(numbered(2)), None), vectors, (True, THERE), None, FILLING, None, FILLED, None, DONE],
     )
     assert names(requests) == [
         "index_begin",
@@ -78,7 +81,7 @@ def test_the_first_document_waits_for_its_index() -> None:
         "alias",
         "index_commit",
     ]
-    assert (done, indexer.ready) == (True, True)
+    assert (done, indexer.ready) == (IndexState.DONE, True)
     create = requests[3]
     assert isinstance(create, Operation)
     assert "SKIPINITIALSCAN" in create.commands[0].args
@@ -88,19 +91,19 @@ def test_messages_without_a_text_ask_for_nothing() -> None:
     """Where none of the messages is to be indexed, no model is asked and no index made, but they count as done."""
     messages: list[BaseMessage | bytes] = [ToolMessage("r", tool_call_id="c"), HumanMessage(" "), b"no message"]
     indexer = an_indexer(ready=False)
-    requests, done = play(index(KEYS, "t", indexer, wait=False), [(seen(messages), None), False])
+    requests, done = play(index(KEYS, "t", indexer, wait=False), [(seen(messages), None), DONE])
     assert names(requests) == ["index_begin", "index_commit"]
     assert stored(requests[1]) == {}
-    assert (done, indexer.ready) == (True, False)
+    assert (done, indexer.ready) == (IndexState.DONE, False)
 
 
 def test_an_unreadable_record_is_reported_and_passed(caplog: pytest.LogCaptureFixture) -> None:
     """A record that is no message is reported in the log, and those beside it are indexed."""
     messages: list[BaseMessage | bytes] = [HumanMessage("a"), b"{", AIMessage("b")]
-    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(seen(messages), THERE), vectors, False])
+    requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(seen(messages), THERE), vectors, DONE])
     assert embeds(requests) == [("Human: a", "AI: b\nHuman: a")]
     assert list(stored(requests[2])) == ["0", "2"]
-    assert done is True
+    assert done is IndexState.DONE
     assert "session 's': record 1 is not indexed" in caplog.text
 
 
@@ -113,9 +116,9 @@ def test_context_comes_from_the_list_and_from_documents() -> None:
         (alone, "Human: m0\nAnna: second\nAI: first"),
         (behind, "Human: fourth\nAI: third\nAnna: second"),
     ):
-        requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(given, THERE), vectors, False])
+        requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(given, THERE), vectors, DONE])
         assert embeds(requests) == [(text,)]
-        assert done is True
+        assert done is IndexState.DONE
 
 
 def test_many_messages_are_embedded_in_one_call() -> None:
@@ -125,15 +128,15 @@ def test_many_messages_are_embedded_in_one_call() -> None:
         [
             (seen(numbered(256), total=300), THERE),
             vectors,
-            True,
+            MORE,
             (seen(numbered(44), indexed=256), THERE),
             vectors,
-            False,
+            DONE,
         ],
     )
     assert names(requests) == ["index_begin", "Embed", "index_commit"] * 2
     assert [len(texts) for texts in embeds(requests)] == [256, 44]
-    assert done is True
+    assert done is IndexState.DONE
 
 
 def test_no_call_has_more_than_256_texts() -> None:
@@ -143,7 +146,18 @@ def test_no_call_has_more_than_256_texts() -> None:
     given = [(seen(messages[at:], indexed=at), THERE) for at in (0, 3, 4)]
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=False),
-        [given[0], vectors, True, given[1], vectors, vectors, True, given[2], vectors, False],
+        [
+            given[0],
+            vectors,
+            MORE,
+            given[1],
+            vectors,
+            vectors,
+            MORE,
+            given[2],
+            vectors,
+            DONE,
+        ],
     )
     assert names(requests) == [
         "index_begin",
@@ -162,7 +176,7 @@ def test_no_call_has_more_than_256_texts() -> None:
     assert list(documents)[:3] == ["3", "3/1", "3/2"]
     assert "".join(fields["text"] for fields in documents.values()) == str(longest.content).strip()
     assert {fields["pieces"] for fields in documents.values()} == {str(len(documents))}
-    assert done is True
+    assert done is IndexState.DONE
 
 
 def test_nothing_is_stored_while_the_model_is_away() -> None:
@@ -173,8 +187,9 @@ def test_nothing_is_stored_while_the_model_is_away() -> None:
     probe = flow.throw(EmbeddingError("first"))
     assert isinstance(probe, Embed)
     assert (probe.texts, probe.heartbeat is not None) == ((PROBE,), True)
+    assert name(flow.throw(DOWN)) == "lease_renew"  # the lease is released
     with pytest.raises(EmbeddingError, match="is away"):
-        flow.throw(DOWN)
+        flow.send(None)
 
 
 def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixture) -> None:
@@ -192,8 +207,8 @@ def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixt
         answer = model(request)
         request = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
     with pytest.raises(StopIteration) as end:
-        flow.send(False)
-    assert end.value.value is True
+        flow.send(DONE)
+    assert end.value.value is IndexState.DONE
     documents = stored(request)
     assert [key for key, fields in documents.items() if "vector" not in fields] == ["5"]
     assert documents["5"]["terms"] == "n poison"
@@ -206,11 +221,12 @@ def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixt
 def test_texts_that_are_all_at_fault() -> None:
     """Where no text has a vector, documents are stored without, and the index is left as it is."""
     requests, done = play(
-        index(KEYS, "t", an_indexer(ready=False), wait=False), [(seen(numbered(1)), None), DOWN, vectors, False]
+        index(KEYS, "t", an_indexer(ready=False), wait=False),
+        [(seen(numbered(1)), None), DOWN, vectors, DONE],
     )
     assert names(requests) == ["index_begin", "Embed", "Embed", "index_commit"]
     assert "vector" not in stored(requests[3])["0"]
-    assert done is True
+    assert done is IndexState.DONE
 
 
 def test_embedding_nothing() -> None:
@@ -231,9 +247,8 @@ def test_embedding_nothing() -> None:
 def test_another_index_is_refused_before_the_model_is_asked(there: Description) -> None:
     """Nothing is embedded for an index that was made with another model, or otherwise."""
     flow = index(KEYS, "t", an_indexer(ready=False), wait=False)
-    next(flow)
     with pytest.raises(EmbeddingMismatchError, match=r"namespace 'ns' was made with .* this is m \(2 .*reindex"):
-        flow.send((seen(numbered(1)), there))
+        play(flow, [(seen(numbered(1)), there)])
 
 
 @pytest.mark.parametrize("ready", [True, False])

@@ -149,7 +149,7 @@ def test_a_search_is_two_round_trips_and_an_append_one(make: MakeMotorhead, url:
 
         with Motorhead.from_url(tapped, namespace=namespace, embeddings=Counting(), compaction="inline") as motorhead:
             motorhead.session("s").append(numbered(4))
-            motorhead._engine.mode = "manual"
+            motorhead.backend.require_redis().maintenance.mode = "manual"
             retriever = motorhead.retriever("s", neighbors=1)
             retriever.invoke("m1")
             wire.reset()
@@ -158,7 +158,8 @@ def test_a_search_is_two_round_trips_and_an_append_one(make: MakeMotorhead, url:
             motorhead.retriever(search_type="similarity", exclude_window=True).invoke("m2")
             assert wire.round_trips == 4
         with Motorhead.from_url(tapped, namespace=namespace, embeddings=Counting()) as motorhead:
-            motorhead._engine.background.close()  # so that nothing but the append is counted
+            # So that nothing but the append is counted.
+            motorhead.backend.require_redis().maintenance.background.close()
             session = motorhead.session("s")
             session.append(numbered(2))
             wire.reset()
@@ -245,7 +246,7 @@ def test_a_model_by_name(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -
     """A name is resolved as `init_embeddings` does, and one that cannot be is refused at once."""
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     motorhead = make(embeddings="openai:text-embedding-3-small")
-    assert motorhead._engine.recall.model == "OpenAIEmbeddings:text-embedding-3-small"
+    assert motorhead.backend.require_redis().maintenance.recall.model == "OpenAIEmbeddings:text-embedding-3-small"
     for wrong in ("nobody:nothing", "", 7, object()):
         with pytest.raises(InvalidInputError, match="embeddings"):
             make(embeddings=wrong)

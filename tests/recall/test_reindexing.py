@@ -131,7 +131,7 @@ def test_an_index_that_is_switched_between_asking_and_reading(
 
     def run_late(self: Executor, operation: Any) -> Any:
         reads = {command.name for command in operation.commands} == {"HMGET"}
-        if reads and self is motorhead._engine.driver.store and not reindexed:
+        if reads and self is motorhead.backend.require_redis().driver.executor and not reindexed:
             reindexed.append(0)
             reindexed.append(other.reindex(progress=False))
         return run(self, operation)

@@ -111,7 +111,7 @@ def test_handles_of_one_url_share_a_connection(url: str, namespace: str) -> None
     """A hundred faces made alone from one URL use one pool between them, which outlives those that are closed."""
     faces = [MotorheadChatMessageHistory(f"s{at}", url=url, namespace=namespace) for at in range(100)]
     memory = MotorheadMemory(session_id="m", url=url, namespace=namespace)
-    clients = {id(face.session._backend.engine.driver.store.connection.sync_client) for face in faces}
+    clients = {id(face.session._backend.require_redis().connection.sync_client) for face in faces}
     assert len(clients) == 1
     for face in faces:
         face.add_messages(numbered(1))

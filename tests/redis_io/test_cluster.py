@@ -36,7 +36,7 @@ async def test_many_sessions_share_round_trips(
         assert sum(sent) >= 110
         assert len(sent) <= 48
         assert sorted(await motorhead.asessions(size=100)) == sorted(each.session_id for each in sessions)
-        client: Any = await motorhead._engine.driver.store.connection.async_client()
+        client: Any = await motorhead.backend.require_redis().connection.async_client()
         await client.delete(sessions[3]._keys.messages)
         await client.set(sessions[3]._keys.messages, "foreign")
         answers = await asyncio.gather(*(each.aload() for each in sessions), return_exceptions=True)

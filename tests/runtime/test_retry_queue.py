@@ -266,7 +266,7 @@ def test_a_retry_that_raises_does_not_keep_others_from_theirs(
     retries.wait_for(2)
     assert retries.sessions == ["s", "other"]
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.WARNING, "session 's': could not be tried again")
+    assert (record.levelno, record.getMessage()) == (logging.WARNING, "session 's': its indexing could not be retried")
     assert record.exc_info is not None
     assert record.exc_info[1] is broken
 

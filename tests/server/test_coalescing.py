@@ -20,7 +20,7 @@ async def test_reads_of_one_moment(
 ) -> None:
     """Many at once are few round trips, each has its own session, and one at fault fails alone."""
     motorhead = amake()
-    store = motorhead._engine.driver.store
+    store = motorhead.backend.require_redis().driver.executor
     sent, piped = list[int](), store._apiped
 
     async def counted(packed: Any) -> Any:

@@ -23,15 +23,15 @@ from support.summarizers import Ledger, remembered
 
 def post(motorhead: Motorhead, *contents: str, context: str | None = None, group: str | None = None) -> None:
     """Post as the wire does, without compaction."""
-    engine = motorhead._engine
+    redis = motorhead.backend.require_redis()
     keys = posting.grouped_keys(session_keys(motorhead.namespace, "s"), group)
-    records = to_records([{"role": "Human", "content": each} for each in contents], motorhead._engine)
-    engine.execute(posting.post(keys, records, engine, context=context, group=group))
+    records = to_records([{"role": "Human", "content": each} for each in contents], redis.append_config)
+    redis.execute(posting.post(keys, records, redis.append_config, context=context, group=group))
 
 
 def listed(motorhead: Motorhead, group: str | None = None) -> list[str]:
     """List a group."""
-    return motorhead._engine.run(posting.list_group(motorhead.namespace, group, page=1, size=10))
+    return motorhead.backend.require_redis().run(posting.list_group(motorhead.namespace, group, page=1, size=10))
 
 
 def test_a_newer_context_is_not_overwritten(make: MakeMotorhead) -> None:
@@ -84,10 +84,10 @@ def test_another_users_session_stays_as_it_is(make: MakeMotorhead) -> None:
     """What is refused replaces no summary, and lists nothing."""
     motorhead = make()
     motorhead.session("s", "bob").append(numbered(1))
-    engine = motorhead._engine
+    redis = motorhead.backend.require_redis()
     keys = posting.grouped_keys(session_keys(motorhead.namespace, "s", "ann"), "g")
     with pytest.raises(InvalidInputError, match="another user"):
-        engine.execute(posting.post(keys, [], engine, context="x", group="g"))
+        redis.execute(posting.post(keys, [], redis.append_config, context="x", group="g"))
     assert motorhead.session("s").load().summary is None
     assert listed(motorhead, "g") == []
 

@@ -263,7 +263,7 @@ def test_a_log_line_says_what_was_done(make: MakeMotorhead, caplog: pytest.LogCa
     with caplog.at_level(logging.INFO, logger="langchain_motorhead"):
         session = make(llm=Chatty(configs=[]), window=SMALL, compaction="inline").session("s")
         session.append([HumanMessage("a secret"), *numbered(5)])
-    assert "folded 4 messages into the summary, in 1 batches, for 42 tokens" in caplog.text
+    assert "moved 4 messages into the summary, in 1 batches, for 42 tokens" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -46,7 +46,7 @@ def test_deletion_during_a_summary_is_final(make: MakeMotorhead, client: redis.R
 def test_an_append_during_a_close_does_not_fail_once_stored(make: MakeMotorhead) -> None:
     """A handle that closes between an append and its compaction leaves the session due, and raises nothing."""
     motorhead = make(llm=Ledger(), window=SMALL)
-    motorhead._engine.background.close()
+    motorhead.backend.require_redis().maintenance.background.close()
     motorhead.session("s").append(numbered(6))
     assert motorhead.session("s").load().total == 6
 
@@ -96,7 +96,7 @@ def test_a_long_summary_keeps_its_lease(
     monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.05)
     ledger = Ledger()
     one, other = (make(llm=ledger, window=SMALL, compaction="manual") for _ in range(2))
-    lease, full = one.session("s")._keys.lease, compaction_module.LEASE
+    lease, full = one.session("s")._keys.lease, compaction_module.LEASE_MS
     waiting = threading.Thread(target=other.session("s").compact)
 
     def slow(given: SummaryInput) -> None:
@@ -117,7 +117,7 @@ def test_a_dead_workers_lease_runs_out(
     make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lease whose holder died holds an explicit compaction up for its rest, and no longer."""
-    monkeypatch.setattr(compaction_module, "LEASE", 300)
+    monkeypatch.setattr(compaction_module, "LEASE_MS", 300)
     session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
     started = time.monotonic()
@@ -134,7 +134,7 @@ def test_a_stale_commit_changes_nothing(make: MakeMotorhead) -> None:
 
     def meanwhile(given: SummaryInput) -> None:
         ledger.before = lambda given: None
-        session._backend.engine.driver.store.connection.sync_client.delete(session._keys.lease)
+        session._backend.require_redis().connection.sync_client.delete(session._keys.lease)
         assert session.compact().folded == 6
 
     ledger.before = meanwhile

@@ -77,7 +77,7 @@ def test_failures_are_retried_with_growing_pauses(
     make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a failure the next appends do not ask at once; an explicit compaction does; a success forgets it all."""
-    monkeypatch.setitem(compaction_module._PAUSES, "first_pause", 60_000)
+    monkeypatch.setitem(compaction_module._PAUSES_MS, "first_pause", 60_000)
     ledger = Ledger(fail)
     motorhead = make(llm=ledger, window=SMALL)
     session = motorhead.session("s")
@@ -138,7 +138,7 @@ def test_a_loop_that_stands_still_holds_up_nobody(url: str, namespace: str) -> N
         motorhead.flush()
     loop.run_until_complete(motorhead.aflush())
     loop.run_until_complete(motorhead.session("t").aappend(numbered(6)))
-    motorhead._engine.background.close()
+    motorhead.backend.require_redis().maintenance.background.close()
     loop.run_until_complete(motorhead.aclose())
     loop.close()
 
@@ -160,7 +160,7 @@ def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pyt
     monkeypatch.setattr("langchain_motorhead.concurrency.bounded_call.HEARTBEAT_SECONDS", 0.05)
     session = make(llm=Ledger(lambda given: time.sleep(0.3)), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
-    store = session._backend.engine.driver.store
+    store = session._backend.require_redis().driver.executor
     run = store.run
 
     def lossy(operation: Any) -> Any:

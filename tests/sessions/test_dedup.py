@@ -110,7 +110,7 @@ def test_an_append_of_nothing_new_claims_nothing(make: MakeMotorhead) -> None:
     motorhead = make(compaction="manual")
     motorhead.session("s").append(HumanMessage("m", id="a"))
     motorhead.session("s", "bob").append(HumanMessage("m", id="a"))
-    owner = motorhead._engine.driver.store.connection.sync_client.hget(motorhead.session("s")._keys.state, "user")
+    owner = motorhead.backend.require_redis().connection.sync_client.hget(motorhead.session("s")._keys.state, "user")
     assert motorhead.sessions("bob") == (["s"] if owner == b"bob" else [])
     assert motorhead.sessions() == ["s"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window, WrongKeyTypeError
-from langchain_motorhead.sessions.append import append, to_record
+from langchain_motorhead.sessions.append import append_records, to_record
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered, orphans, with_tools
 from support.summarizers import Ledger
@@ -214,9 +214,10 @@ def test_deleting_nobody_deletes_nothing(make: MakeMotorhead) -> None:
 def test_an_append_that_is_sent_again_is_stored_once(make: MakeMotorhead) -> None:
     """An append that a client sends again, as its answer was lost, is recognised; the same messages anew are not."""
     session = (motorhead := make(compaction="manual")).session("s", user_id="u")
-    execute = motorhead._engine.execute
-    operation = append(session._keys, [to_record(each, motorhead._engine) for each in numbered(2)], motorhead._engine)
-    first, again = execute(operation), execute(operation)
+    redis = motorhead.backend.require_redis()
+    records = [to_record(each, redis.append_config) for each in numbered(2)]
+    operation = append_records(session._keys, records, redis.append_config)
+    first, again = redis.execute(operation), redis.execute(operation)
     assert first is not None
     assert again is not None
     assert (first.added, first.length) == (2, 2)

@@ -53,7 +53,9 @@ def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., An
     exec(
         compile("from __future__ import annotations\n" + source.replace(old, new), "broken", "exec"), vars(module), made
     )
-    monkeypatch.setattr(module, function.__name__, made[function.__name__])
+    for each in [found for name, found in sys.modules.items() if name.startswith("langchain_motorhead.")]:
+        if getattr(each, function.__name__, None) is function:  # where it is defined, and where it is imported
+            monkeypatch.setattr(each, function.__name__, made[function.__name__])
 
 
 def _script(scenario: str, name: str, old: str, new: str) -> Broken:
@@ -92,7 +94,7 @@ BROKEN = {
     "a commit that does not count tokens": _script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
     "a trim before what is trimmed is indexed": Broken(
         "indexing",
-        (("compaction_commit", _UNINDEXED, _NEVER), (compaction.compact, "if compactor.recall:", "if False:")),
+        (("compaction_commit", _UNINDEXED, _NEVER), (compaction._compact, "if compactor.recall:", "if False:")),
     ),
     "a summary stored in one step, and the trim in another": Broken(
         "compacting",
@@ -106,8 +108,8 @@ BROKEN = {
             (
                 compaction._fold,
                 "if not committed:",
-                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), lease=LEASE, "
-                "summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
+                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), "
+                "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
                 "        if not committed:",
             ),
         ),

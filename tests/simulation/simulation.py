@@ -8,7 +8,6 @@ the next lease or pause ends. So a schedule is words: `a c1 c1 c2 tick c2.fails`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,26 +53,12 @@ class Worker:
     Attributes:
         name: For schedules.
         flow: Makes its flow: the same one each time.
-        give_back: What is executed when it is stopped, or fails.
         tokens: What it writes into leases.
     """
 
     name: str
     flow: Callable[[], Flow[Any]]
-    give_back: tuple[Operation[Any], ...] = ()
     tokens: frozenset[bytes] = frozenset()
-
-    def whole(self) -> Flow[Any]:
-        """Make the flow, and what the engine does when it does not come to its end."""
-        try:
-            return (yield from self.flow())
-        except GeneratorExit:
-            raise
-        except BaseException:
-            for operation in self.give_back:
-                with suppress(MotorheadError):
-                    yield operation
-            raise
 
 
 class Progress:
@@ -117,7 +102,7 @@ class Progress:
             yield self._answer
 
     def _replay(self) -> Request | None:
-        flow = self.worker.whole()
+        flow = self.worker.flow()
         try:
             request = next(flow)
             for answer in self._answers():

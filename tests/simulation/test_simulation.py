@@ -14,6 +14,7 @@ import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from langchain_core.messages import BaseMessage
 
 from langchain_motorhead import Window
 from simulation.exploration import Scenario, conclude, explore
@@ -134,7 +135,7 @@ class Crowd(RuleBasedStateMachine):
             case "append":
                 return self.cast.appender(name, named(*texts[:half]), named(*texts[half:]), user="u" if other else None)
             case "tools":
-                return self.cast.appender(name, *(with_tools(text) for text in texts[:half]))
+                return self.cast.appender(name, *(with_ids(with_tools(text)) for text in texts[:half]))
             case "set":
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
@@ -176,6 +177,11 @@ class Crowd(RuleBasedStateMachine):
             conclude(self.cast, simulation)
             if isinstance(simulation.store, ServedRedis):
                 simulation.store.clear()
+
+
+def with_ids(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Give messages ids. Without, an append may be sent again only as long as nobody else has appended."""
+    return [message.model_copy(update={"id": str(message.content)}) for message in messages]
 
 
 def alike(snapshot: Snapshot) -> Any:

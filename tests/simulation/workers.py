@@ -12,13 +12,12 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.recall import index_operations as recall_operations
 from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.indexing import index
+from langchain_motorhead.recall.indexing import IndexState, index
 from langchain_motorhead.server import groups as posting
 from langchain_motorhead.sessions import compaction, operations
 from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.compaction_operations import release
 from langchain_motorhead.sessions.load import load
-from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record, give_up
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
@@ -106,12 +105,13 @@ class Cast:
         return Worker(name, lambda: load(self.keys, self.window))
 
     def _holding(self, name: str, flow: Any) -> Worker:
-        back: tuple[Operation[Any], ...] = (release(self.keys, name, ""), give_up(self.keys.indexing, name))
-        return Worker(name, flow, back[: 2 if self.recall else 1], frozenset([name.encode()]))
+        return Worker(name, flow, frozenset([name.encode()]))
 
     def _compaction(self, token: str, *, explicit: bool) -> Flow[object]:
-        if self.recall and not (yield from index(self.keys, token, self._indexer(), wait=explicit)):
-            return None
+        if self.recall:
+            state = yield from index(self.keys, token, self._indexer(), wait=explicit)
+            if state is IndexState.BUSY:
+                return None
         return (yield from compaction.compact(self.keys, token, self.compactor, explicit=explicit))
 
     def _indexer(self) -> Indexer:
@@ -128,7 +128,7 @@ class Cast:
             ttl=0,
             recall=self.recall,
             one_slot=True,
-            leave_out=Dedup.SKIP_KNOWN,
+            dedup=Dedup.SKIP_KNOWN,
         )
 
 

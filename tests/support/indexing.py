@@ -12,11 +12,14 @@ from langchain_motorhead import EmbeddingError, Recall
 from langchain_motorhead.flows.protocol import Embed, Flow, Request
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.index_operations import Description, Unindexed
+from langchain_motorhead.recall.index_operations import Description, IndexLease, IndexOutcome, Unindexed
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 
+# What the operations of indexing say.
+DONE, MORE, STALE = IndexOutcome.DONE, IndexOutcome.MORE, IndexOutcome.STALE
+BUSY, NOTHING = IndexLease.BUSY, IndexLease.DONE
 T = TypeVar("T")
 
 KEYS = session_keys("ns", "s")
@@ -68,6 +71,8 @@ def play(flow: Flow[T], answers: Sequence[Any]) -> tuple[list[Request], T | None
         for answer in answers:
             given = answer(requests[-1]) if callable(answer) else answer
             requests.append(flow.throw(given) if isinstance(given, Exception) else flow.send(given))
+        if name(requests[-1]) == "lease_renew":  # it failed, and releases its lease
+            flow.send(None)
     except StopIteration as end:
         return requests, end.value
     return requests, None

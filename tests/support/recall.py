@@ -53,7 +53,7 @@ def names(count: int, start: int = 0) -> list[str]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses of an outage short."""
     monkeypatch.setattr(retry_queue, "_FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(retry_queue, "_LONGEST", 0.2)
+    monkeypatch.setattr(retry_queue, "_MAX_PAUSE_SECONDS", 0.2)
 
 
 def left_of(client: redis.Redis, namespace: str) -> list[str]:

@@ -78,7 +78,7 @@ def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhea
     sent = snapshots.restore(keys, snapshot, records, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
     epochs = set()
     for _ in range(2):
-        assert target._engine.execute(sent) is snapshots.RestoreOutcome.DONE
+        assert target.backend.require_redis().execute(sent) is snapshots.RestoreOutcome.DONE
         epochs.add(client.hget(keys.state, "epoch"))
         target.session("s").delete()
     assert len(epochs) == 2

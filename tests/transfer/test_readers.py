@@ -90,7 +90,7 @@ def test_motorhead(foreign: redis.Redis, motorhead: Motorhead) -> None:
     assert motorhead.session("c").load().summary == "Nothing but a summary."
     assert motorhead.sessions(newest_first=False) == ["b", "a", "c"]
     for group, expected in (("shop", ["b", "a"]), (None, ["a", "c"])):  # b is in that of the shop alone
-        assert motorhead._engine.run(list_group(motorhead.namespace, group, page=1, size=9)) == expected
+        assert motorhead.backend.require_redis().run(list_group(motorhead.namespace, group, page=1, size=9)) == expected
     assert bring(Source.MOTORHEAD, foreign, motorhead).before == 3
 
 

@@ -158,7 +158,7 @@ def test_long_sessions_stream(pair: tuple[Motorhead, Motorhead], client: redis.R
     source, target = pair
     for at in range(0, 10_000, 1_000):
         source.session("long").append(numbered(1_000, start=at))
-    store = type(source._engine.driver.store)
+    store = type(source.backend.require_redis().driver.executor)
     run, largest, calls = store.run, [0], [0]
 
     def counted(self: Any, operation: Operation[Any]) -> Any:
@@ -215,8 +215,8 @@ async def test_many_sessions_of_one_instant(amake: MakeMotorhead, client: redis.
     assert import_lines(motorhead, lines).imported == 2_500
     expected = sorted(f"s{at}" for at in range(2_500))
     assert client.zcount(registry_key(namespace), 5, 5) == 2_500
-    assert sorted(motorhead._engine.run(all_sessions(namespace))) == expected
-    assert sorted(await motorhead._engine.arun(all_sessions(namespace))) == expected
+    assert sorted(motorhead.backend.require_redis().run(all_sessions(namespace))) == expected
+    assert sorted(await motorhead.backend.require_redis().arun(all_sessions(namespace))) == expected
     assert sorted(json.loads(line)["session"] for line in export_lines(motorhead)) == expected
 
 
@@ -228,7 +228,7 @@ def test_sessions_that_are_written_to_while_they_are_listed(
     client.zadd(registry, {f"s{at}": at for at in range(5_000)})
     walk, found = Walk(registry), list[str]()
     for at in count(0, 500):
-        found += motorhead._engine.run(walk.page())
+        found += motorhead.backend.require_redis().run(walk.page())
         if walk.ended:
             break
         client.zadd(registry, {f"s{each % 5_000}": 4_999 - each for each in range(at, at + 500)})
@@ -256,8 +256,9 @@ def in_group(motorhead: Motorhead, session_id: str, group: str | None) -> None:
     """Append a message as the server does, in a group."""
     keys = session_keys(motorhead.namespace, session_id)
     records = [Record(encode(HumanMessage("hi")), None, None)]
-    engine = motorhead._engine
-    engine.execute(posting.post(posting.grouped_keys(keys, group), records, engine, context=None, group=group))
+    redis = motorhead.backend.require_redis()
+    config = redis.append_config
+    redis.execute(posting.post(posting.grouped_keys(keys, group), records, config, context=None, group=group))
 
 
 def test_groups_are_moved(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
@@ -271,7 +272,9 @@ def test_groups_are_moved(pair: tuple[Motorhead, Motorhead], client: redis.Redis
     assert moved(source, target, existing=Existing.REPLACE).imported == 3
 
     def listed(motorhead: Motorhead, group: str | None) -> list[str]:
-        return sorted(motorhead._engine.run(posting.list_group(motorhead.namespace, group, page=1, size=9)))
+        return sorted(
+            motorhead.backend.require_redis().run(posting.list_group(motorhead.namespace, group, page=1, size=9))
+        )
 
     expected = {"g/ä {1}": ["alone"], "h": ["alone", "both"], "old": [], None: ["both", "none"]}
     assert {group: listed(source, group) for group in expected} == expected
@@ -301,4 +304,6 @@ def test_cluster(cluster_url: str, namespace: str) -> None:
         assert target.sessions("eve") == []
         assert moved(source, target).before == 8
         assert contents(target.session("s0").load().messages) == contents(numbered(3))
-        assert target._engine.run(posting.list_group(target.namespace, "g", page=1, size=9)) == ["in group"]
+        assert target.backend.require_redis().run(posting.list_group(target.namespace, "g", page=1, size=9)) == [
+            "in group"
+        ]

@@ -1,4 +1,4 @@
-"""The same memory over REST: a client of our server, or of the original Motorhead. `connect_to` makes its backend."""
+"""The HTTP backend: sessions on a Motorhead server, this package's or the original one. `connect_to` builds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A `Motorhead` on a server: what each call of it comes to there."""
+"""The HTTP backend: does each task of a `Motorhead` by requests to a server."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from langchain_motorhead.backends.http import protocol as calls
-from langchain_motorhead.backends.http.protocol import Answer, Call, Calls, Outgoing
+from langchain_motorhead.backends.http import protocol
+from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, HttpFlow, Outgoing
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
+from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import ClosedError, InvalidInputError, UnsupportedError
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
-from langchain_motorhead.runtime.engine import Engine
+from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
@@ -22,18 +23,18 @@ from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")
 
-# Session ids asked for at once, and pages that the original gives.
-_PAGE, _PAGES = 1_000, 100
+# Session ids in one request, and the number of pages after which the original Motorhead refuses more.
+_PAGE_SESSIONS, _ORIGINAL_MAX_PAGES = 1_000, 100
 _ORIGINAL_FOUND = 10
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
 class RemoteBackend:
-    """See `Backend`. What the original Motorhead cannot do raises `UnsupportedError` before anything is done.
+    """A `Backend` on a server. What the original Motorhead cannot do raises `UnsupportedError`, and nothing is sent.
 
     Args:
-        transport: To the server.
-        namespace: What the server is called here.
+        transport: Connections to the server.
+        namespace: Name of the server, in place of a namespace.
     """
 
     def __init__(self, transport: Transport, namespace: str) -> None:
@@ -43,28 +44,27 @@ class RemoteBackend:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the backend was closed."""
         return self._closed
 
     @property
     def namespace(self) -> str:
-        """The server's address. Which namespace of its Redis that is, the API key decides."""
+        """Address of the server. The API key decides which namespace of the server's Redis is used."""
         return self._namespace
 
     @property
     def window(self) -> Window:
-        """Raises: it is the server's."""
-        _not_here("window is the server's setting: GET /sessions/ID tells it")
+        """Raise `UnsupportedError`: the window is a setting of the server."""
+        raise UnsupportedError("window is a setting of the server: GET /sessions/ID returns it")
 
-    @property
-    def engine(self) -> Engine:
-        """Raises: it is the server's."""
-        _not_here(_NEEDS_REDIS)
+    def require_redis(self) -> RedisBackend:
+        """Raise `UnsupportedError`: only the server is connected to Redis."""
+        raise UnsupportedError(_NEEDS_REDIS)
 
-    def run(self, flow: Calls[T]) -> T:
-        """Run a flow."""
+    def run(self, flow: HttpFlow[T]) -> T:
+        """Run a flow of requests, and return its result."""
         self._check_open()
-        answer: Answer | None = None
+        answer: HttpAnswer | None = None
         try:
             while True:
                 answer = self._transport.send(flow.send(answer))  # type: ignore[arg-type]
@@ -72,10 +72,10 @@ class RemoteBackend:
             result: T = end.value
             return result
 
-    async def arun(self, flow: Calls[T]) -> T:
-        """Run a flow."""
+    async def arun(self, flow: HttpFlow[T]) -> T:
+        """Run a flow of requests, and return its result."""
         self._check_open()
-        answer: Answer | None = None
+        answer: HttpAnswer | None = None
         while True:
             try:
                 call = flow.send(answer)  # type: ignore[arg-type]
@@ -84,160 +84,162 @@ class RemoteBackend:
                 return result
             answer = await self._transport.asend(call)
 
-    def append(self, keys: SessionKeys, messages: Sequence[Any], leave_out: Dedup) -> Calls[AppendResult | None]:
-        """Store messages."""
-        sent = calls.outgoing(messages)
+    def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> HttpFlow[AppendResult | None]:
+        """Store messages. See `Backend.append`."""
+        sent = protocol.outgoing(messages)
         yield from self._check(keys, sent)
-        known = leave_out is not Dedup.OFF
-        body = calls.body(sent.records, unless_known=None if known else False)
-        yield Call("POST", calls.path(keys, "memory"), calls.user(keys), body, again=known)
+        known = dedup is not Dedup.OFF
+        body = protocol.body(sent.records, unless_known=None if known else False)
+        yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, again=known)
         return None
 
-    def follow(
-        self, keys: SessionKeys, messages: Sequence[Any], after: str | None, *, read: bool
-    ) -> Calls[CatchUpResult]:
-        """Store what is new of a conversation, and read the session if that is wanted."""
+    def catch_up(
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+    ) -> HttpFlow[CatchUpResult]:
+        """Store the new messages of a conversation. See `Backend.catch_up`."""
         yield from self._needs_ours("catching up with a conversation")
-        records = calls.outgoing(_from(messages, after)).records
-        body = calls.body(records, after=after, read=read)
-        answer = yield Call("POST", calls.path(keys, "catch-up"), calls.user(keys), body)
-        return CatchUpResult(calls.to_memory(answer) if read else None, None)
+        records = protocol.outgoing(_from(messages, after)).records
+        body = protocol.body(records, after=after, read=read)
+        answer = yield HttpCall("POST", protocol.path(keys, "catch-up"), protocol.user(keys), body)
+        return CatchUpResult(protocol.to_memory(answer) if read else None, None)
 
-    def load(self, keys: SessionKeys) -> Calls[Memory]:
-        """Read a session."""
+    def load(self, keys: SessionKeys) -> HttpFlow[Memory]:
+        """Load a session."""
         yield from self._check(keys)
-        answer = yield Call("GET", calls.path(keys, "memory"), {"full": "true", **calls.user(keys)})
-        return calls.to_memory(answer)
+        answer = yield HttpCall("GET", protocol.path(keys, "memory"), {"full": "true", **protocol.user(keys)})
+        return protocol.to_memory(answer)
 
-    def delete(self, keys: SessionKeys) -> Calls[bool]:
-        """Delete a session. The original does not say whether there was one, so it is read before."""
+    def delete(self, keys: SessionKeys) -> HttpFlow[bool]:
+        """Delete a session. The original server does not say whether it existed, so the session is loaded before."""
         yield from self._check(keys)
         there = (yield from self._is_ours()) or (yield from self.load(keys)).total > 0
-        answer = yield Call("DELETE", calls.path(keys, "memory"), {"full": "true", **calls.user(keys)})
-        return bool(calls.to_mapping(answer).get("deleted", there))
+        answer = yield HttpCall("DELETE", protocol.path(keys, "memory"), {"full": "true", **protocol.user(keys)})
+        return bool(protocol.to_mapping(answer).get("deleted", there))
 
-    def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Calls[list[str]]:
-        """List session ids."""
+    def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> HttpFlow[list[str]]:
+        """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
         if not isinstance(page, int) or page < 1 or not (size is None or (isinstance(size, int) and size >= 1)):
-            raise InvalidInputError("page and size are whole numbers from 1; leave size out for all sessions at once")
+            raise InvalidInputError(
+                "page and size must be whole numbers from 1. Leave size out for all sessions at once"
+            )
         if user_id is not None:
             yield from self._needs_ours("listing a user's sessions")
         if not (yield from self._is_ours()):
-            ids = yield from self._pages({}, _PAGES)
+            ids = yield from self._pages({}, _ORIGINAL_MAX_PAGES)
             ids = ids[::-1] if newest_first else ids
-            return ids if size is None and page == 1 else ids[(page - 1) * (size or _PAGE) :][: size or 0]
+            return ids if size is None and page == 1 else ids[(page - 1) * (size or _PAGE_SESSIONS) :][: size or 0]
         query = {"full": "true", "newest_first": "true" if newest_first else "false"}
         if user_id is not None:
             query["user_id"] = user_id
         if size is None:
             return (yield from self._pages(query)) if page == 1 else []
-        if size <= _PAGE:
+        if size <= _PAGE_SESSIONS:
             return (yield from self._page(query, page, size))
         ids = yield from self._pages(query)
         return ids[(page - 1) * size : page * size]
 
-    def delete_user(self, user_id: str) -> Calls[int]:
-        """Delete a user's sessions."""
+    def delete_user(self, user_id: str) -> HttpFlow[int]:
+        """Delete all sessions of a user. Returns how many there were."""
         if not isinstance(user_id, str) or not user_id:
             raise InvalidInputError("user_id must be a string. Give the user whose sessions are to be deleted")
         yield from self._needs_ours("deleting a user")
-        answer = yield Call("DELETE", f"/users/{calls.quoted(user_id)}")
-        return int(calls.to_mapping(answer).get("deleted", 0))
+        answer = yield HttpCall("DELETE", f"/users/{protocol.quoted(user_id)}")
+        return int(protocol.to_mapping(answer).get("deleted", 0))
 
     def check_search(self) -> None:
-        """Nothing is known before the server is asked."""
+        """Do nothing: only the server knows whether it can search."""
 
-    def search(self, query: Query) -> Calls[list[Hit]]:
-        """Search what was said. The original searches one session, by meaning."""
+    def search(self, query: Query) -> HttpFlow[list[Hit]]:
+        """Search the messages of sessions. The original server searches one session, by meaning only."""
         if query.filter is not None:
-            raise UnsupportedError("a filter of redisvl cannot be sent over REST. Use roles, after and before")
+            raise UnsupportedError("a filter of redisvl cannot be sent to a server. Use roles, after and before")
         if not query.text.strip():
             return []
         if (yield from self._is_ours()):
-            answer = yield Call("POST", "/search", {}, calls.query(query))
-            return calls.to_hits(answer, query)
+            answer = yield HttpCall("POST", "/search", {}, protocol.query(query))
+            return protocol.to_hits(answer, query)
         plain = Query(query.text, query.k, query.session_id, search_type=query.search_type)
         if query.session_id is None or plain != query:
             _original("searching beyond one session, or with conditions")
-        path = f"/sessions/{calls.quoted(query.session_id)}/retrieval"
-        answer = yield Call("POST", path, {}, calls.query(Query(query.text)))
-        return calls.to_hits(answer, query)[: query.k]
+        path = f"/sessions/{protocol.quoted(query.session_id)}/retrieval"
+        answer = yield HttpCall("POST", path, {}, protocol.query(Query(query.text)))
+        return protocol.to_hits(answer, query)[: query.k]
 
-    def create_index(self) -> Calls[None]:
+    def create_index(self) -> HttpFlow[None]:
         """Raise: the server creates its index."""
-        _not_here(_NEEDS_REDIS)
+        raise UnsupportedError(_NEEDS_REDIS)
 
-    def reindex(self, report: Report) -> Calls[int]:
+    def reindex(self, report: Report) -> HttpFlow[int]:
         """Raise: the index is built anew next to Redis."""
-        _not_here(_NEEDS_REDIS)
+        raise UnsupportedError(_NEEDS_REDIS)
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
-        """Compact a session now."""
+        """Compact a session now. See `Backend.compact`."""
         return self.run(self._compact(keys))
 
     async def acompact(self, keys: SessionKeys) -> CompactionReport:
-        """Compact a session now."""
+        """Compact a session now. See `Backend.compact`."""
         return await self.arun(self._compact(keys))
 
-    def after_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
-        """Nothing: the server does it."""
+    def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Do nothing: the server does it."""
 
-    async def aafter_append(self, keys: SessionKeys, left: AppendResult | None) -> None:
-        """Nothing: the server does it."""
+    async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Do nothing: the server does it."""
 
     async def prepare(self, *, counting: bool = False) -> None:
-        """Nothing: the server does it."""
+        """Do nothing: the server does it."""
 
     def flush(self) -> None:
-        """Nothing: the background is the server's."""
+        """Do nothing: the server works in the background, not this process."""
 
     async def aflush(self) -> None:
-        """Nothing: the background is the server's."""
+        """Do nothing: the server works in the background, not this process."""
 
     def close(self) -> None:
-        """Close the connections if no other handle shares them."""
+        """Close the connections to the server if nobody else uses them."""
         self._closed = True
         self._transport.close()
 
     async def aclose(self) -> None:
-        """Close the connections if no other handle shares them."""
+        """Close the connections to the server if nobody else uses them."""
         self._closed = True
         await self._transport.aclose()
 
-    def _compact(self, keys: SessionKeys) -> Calls[CompactionReport]:
+    def _compact(self, keys: SessionKeys) -> HttpFlow[CompactionReport]:
         yield from self._needs_ours("compaction on demand")
-        answer = yield Call("POST", calls.path(keys, "compact"), calls.user(keys), slow=True)
-        done = calls.to_mapping(answer)
+        answer = yield HttpCall("POST", protocol.path(keys, "compact"), protocol.user(keys), slow=True)
+        done = protocol.to_mapping(answer)
         return CompactionReport(done.get("folded", 0), done.get("batches", 0), done.get("tokens", 0))
 
-    def _page(self, query: dict[str, str], page: int, size: int) -> Calls[list[str]]:
-        answer = yield Call("GET", "/sessions", {"page": str(page), "size": str(size), **query})
-        return calls.to_ids(answer)
+    def _page(self, query: dict[str, str], page: int, size: int) -> HttpFlow[list[str]]:
+        answer = yield HttpCall("GET", "/sessions", {"page": str(page), "size": str(size), **query})
+        return protocol.to_ids(answer)
 
-    def _pages(self, query: dict[str, str], most: int | None = None) -> Calls[list[str]]:
+    def _pages(self, query: dict[str, str], most: int | None = None) -> HttpFlow[list[str]]:
         ids, page = dict[str, None](), 1
         while most is None or page <= most:
-            found = yield from self._page(query, page, _PAGE)
+            found = yield from self._page(query, page, _PAGE_SESSIONS)
             ids.update(dict.fromkeys(found))
-            if len(found) < _PAGE:
+            if len(found) < _PAGE_SESSIONS:
                 break
             page += 1
         return list(ids)
 
-    def _is_ours(self) -> Calls[bool]:
-        """Say whether it is our server; asked once for all handles of an address."""
+    def _is_ours(self) -> HttpFlow[bool]:
+        """Return whether the server is this package's. It is asked once for each address."""
         if self._transport.ours is None:
-            yield Call("GET", "/", probe=True)
+            yield HttpCall("GET", "/", probe=True)
         return bool(self._transport.ours)
 
-    def _check(self, keys: SessionKeys, sent: Outgoing | None = None) -> Calls[None]:
-        """Refuse what the original would lose, or do although it should not."""
+    def _check(self, keys: SessionKeys, sent: Outgoing | None = None) -> HttpFlow[None]:
+        """Raise `UnsupportedError` for what the original server would lose, or would ignore."""
         if keys.user_id is not None:
             yield from self._needs_ours("a session of a user")
         if sent is not None and not sent.plain:
             yield from self._needs_ours("keeping more of a message than its role and text")
 
-    def _needs_ours(self, what: str) -> Calls[None]:
+    def _needs_ours(self, what: str) -> HttpFlow[None]:
         if not (yield from self._is_ours()):
             _original(what)
 
@@ -254,15 +256,23 @@ def connect_to(
     timeout: float = 30.0,
     **others: object,
 ) -> RemoteBackend:
-    """Work with the server at a URL. No I/O is done until something is asked of it.
+    """Build the backend of the server at a URL. Does no I/O.
+
+    Args:
+        url: URL of the server, `http://` or `https://`.
+        api_key: Key that is sent with each request, or None.
+        client_id: Client id, as the managed Motorhead required it, or None.
+        timeout: Seconds that the server may take to answer. A compaction may take longer.
+        **others: Options of a `Motorhead` on Redis. None is accepted: the server has its own.
 
     Raises:
-        InvalidInputError: The URL cannot be used, or an option.
+        InvalidInputError: The URL or an option cannot be used.
     """
     if others:
         names = ", ".join(sorted(others))
         raise InvalidInputError(
-            f"{names}: configured on the server, see motorhead serve --help. Which namespace it is, the API key decides"
+            f"{names}: must be configured on the server, see motorhead serve --help. The API key decides which "
+            "namespace is used"
         )
     for name, value in (("api_key", api_key), ("client_id", client_id)):
         if value is not None and (not isinstance(value, str) or not value.isascii() or not value.isprintable()):
@@ -273,15 +283,17 @@ def connect_to(
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidInputError("the server's URL cannot be understood, such as http://localhost:8000") from error
+        raise InvalidInputError(
+            "the URL of the server cannot be parsed. Give one like http://localhost:8000"
+        ) from error
     if not host or parts.query or parts.fragment or not url.isprintable():
-        raise InvalidInputError("the server's URL has a host, maybe a path, and no more: http://localhost:8000")
+        raise InvalidInputError("the URL of the server may only have a host, a port and a path: http://localhost:8000")
     address = Address(url.rstrip("/"), api_key, client_id, float(timeout))
     return RemoteBackend(transport_to(address), f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}")
 
 
 def _from(messages: Sequence[Any], after: str | None) -> Sequence[Any]:
-    """Leave out what comes before the message that is known to be stored."""
+    """Return the messages from the one on that is known to be stored."""
     for at in range(len(messages) - 1, -1, -1) if after is not None else ():
         message = messages[at]
         if (message.get("id") if isinstance(message, dict) else getattr(message, "id", None)) == after:
@@ -290,8 +302,4 @@ def _from(messages: Sequence[Any], after: str | None) -> Sequence[Any]:
 
 
 def _original(what: str) -> NoReturn:
-    raise UnsupportedError(f"the server is the original Motorhead, which does not offer {what}. Nothing was done")
-
-
-def _not_here(text: str) -> NoReturn:
-    raise UnsupportedError(text)
+    raise UnsupportedError(f"the server is the original Motorhead, which does not support {what}. Nothing was done")

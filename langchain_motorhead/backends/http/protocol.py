@@ -1,6 +1,7 @@
-"""Requests of the wire as data, and what their answers say. Pure: knows messages and JSON, and sends nothing.
+"""The REST client protocol: requests to a Motorhead server as data, and parsers of its responses. Pure: sends nothing.
 
-Answers of our server, of the original, and of the managed one, which wrapped them in `data`, are all read here.
+It parses the responses of this package's server, of the original Motorhead, and of the managed Motorhead, which wrapped
+them in `data`.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from langchain_motorhead.storage.keys import SessionKeys
 T = TypeVar("T")
 
 _WITHOUT_LOSS = frozenset({"role", "content", "id"})
-# What a client wrote that the original's users had, where there was no summary yet.
+# Values of `context` that older clients stored when there was no summary yet.
 _NO_SUMMARY = ("", "NONE")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request.
+class HttpCall:
+    """An HTTP request to the server.
 
     Attributes:
-        method: Such as `"GET"`.
-        path: Below the server's URL, percent-encoded.
-        query: Parameters.
-        body: JSON, if there is any.
-        again: Whether it may be sent again when nobody knows if it was carried out.
-        probe: Whether a refusal is an answer as well: it is only to see who answers.
-        slow: Whether the answer waits for a model.
+        method: HTTP method, such as `"GET"`.
+        path: Path below the server's URL, percent-encoded.
+        query: Query parameters.
+        body: JSON body, or None.
+        again: Whether the request may be sent again if it is unknown whether it was executed.
+        probe: Whether an error status is a response as well: the request only finds out which server answers.
+        slow: Whether the response waits for a language model.
     """
 
     method: str
@@ -52,31 +53,36 @@ class Call:
     probe: bool = False
 
 
-class Answer(NamedTuple):
-    """What was answered: its JSON, and whether by our server."""
+class HttpAnswer(NamedTuple):
+    """The JSON of a response, and whether it comes from this package's server."""
 
     data: Any
     ours: bool
 
 
-Calls: TypeAlias = Generator[Call, Answer, T]
-"""A flow of requests."""
+HttpFlow: TypeAlias = Generator[HttpCall, HttpAnswer, T]
+"""A flow that yields requests and is sent their responses."""
 
 
 def unwrapped(data: Any) -> Any:
-    """Give what the managed Motorhead wrapped, and anything else as it is."""
+    """Return the JSON that the managed Motorhead wrapped in `data`, and other JSON unchanged."""
     return data.get("data", data) if isinstance(data, dict) else data
 
 
 class Outgoing(NamedTuple):
-    """Messages as they are sent: JSON each, all with an id, and whether the original keeps all there is of them."""
+    """Messages ready to be sent.
+
+    Attributes:
+        records: Messages as JSON, each with an id.
+        plain: Whether the messages have nothing that the original server would lose.
+    """
 
     records: list[bytes]
     plain: bool
 
 
 def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]]) -> Outgoing:
-    """Give messages as they are sent. One without an id is given one, so that it can be sent again.
+    """Return messages ready to be sent. A message without an id gets one, so that it may be sent again.
 
     Raises:
         InvalidMessageError: One is not a message, or cannot be sent.
@@ -87,46 +93,46 @@ def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]]) -> Outgoing:
         try:
             record = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            raise InvalidMessageError("a message has a lone surrogate, which REST cannot carry") from error
+            raise InvalidMessageError("a message has a lone surrogate, which cannot be sent as JSON") from error
         plain = plain and record.keys() <= _WITHOUT_LOSS and isinstance(record["content"], str)
         records.append(data if record.get("id") else data[:-1] + b',"id":"%s"}' % str(uuid4()).encode())
     return Outgoing(records, plain)
 
 
 def body(records: Sequence[bytes], **more: Any) -> bytes:
-    """Make the body that carries messages."""
+    """Build the body of a request that stores messages."""
     rest = orjson.dumps({name: value for name, value in more.items() if value is not None})
     return b'{"messages":[' + b",".join(records) + b"]" + (b"," if len(rest) > 2 else b"") + rest[1:]
 
 
 def path(keys: SessionKeys, *parts: str) -> str:
-    """Give the path of a session, or of something of it.
+    """Return the path of a session, or of a part of it.
 
     Raises:
-        InvalidInputError: The id cannot be sent.
+        InvalidInputError: The session id cannot be sent.
     """
     return "/".join(("/sessions", quoted(keys.session_id), *parts))
 
 
 def quoted(id_: str) -> str:
-    """Encode an id as one segment of a path; one of dots alone would else be taken for a folder."""
+    """Return an id as one segment of a path. An id of dots only is encoded, because `..` would mean a parent folder."""
     text = quote(_sayable(id_), safe="")
     return text.replace(".", "%2E") if not text.strip(".") else text
 
 
 def _sayable(id_: str) -> str:
     if without_surrogates(id_) != id_:
-        raise InvalidInputError(f"the id {id_!r:.40} is no Unicode text, which REST cannot carry")
+        raise InvalidInputError(f"the id {id_!r:.40} has lone surrogates, which cannot be sent in a URL")
     return id_
 
 
 def user(keys: SessionKeys) -> dict[str, str]:
-    """Give the parameter that says whose session it is."""
+    """Return the query parameter with the user of the session."""
     return {} if keys.user_id is None else {"user_id": _sayable(keys.user_id)}
 
 
 def query(search: Query) -> bytes:
-    """Make the body of a search."""
+    """Build the body of a search request."""
     asked: dict[str, Any] = {
         "text": without_surrogates(search.text),
         "k": search.k,
@@ -146,11 +152,11 @@ def query(search: Query) -> bytes:
     return orjson.dumps({name: value for name, value in asked.items() if value is not None})
 
 
-def to_memory(answer: Answer) -> Memory:
-    """Read a session.
+def to_memory(answer: HttpAnswer) -> Memory:
+    """Parse a session.
 
     Raises:
-        StoreError: The answer is none of a Motorhead.
+        StoreError: The response is not one of a Motorhead server.
     """
     data = _mapping(answer.data)
     records = data.get("messages")
@@ -172,30 +178,38 @@ def to_memory(answer: Answer) -> Memory:
     )
 
 
-def to_hits(answer: Answer, asked: Query) -> list[Hit]:
-    """Read what a search found. The original says of a message no more than what it is, and how near."""
+def to_hits(answer: HttpAnswer, asked: Query) -> list[Hit]:
+    """Parse the hits of a search. The original server returns only the message and its distance.
+
+    Raises:
+        StoreError: The response is not one of a Motorhead server.
+    """
     if not isinstance(answer.data, list):
         raise StoreError(NOT_OURS)
     return [_hit(_mapping(each), asked) for each in answer.data]
 
 
-def to_ids(answer: Answer) -> list[str]:
-    """Read a list of session ids."""
+def to_ids(answer: HttpAnswer) -> list[str]:
+    """Parse a list of session ids.
+
+    Raises:
+        StoreError: The response is not one of a Motorhead server.
+    """
     if not isinstance(answer.data, list) or not all(isinstance(each, str) for each in answer.data):
         raise StoreError(NOT_OURS)
     return answer.data
 
 
-def to_mapping(answer: Answer) -> dict[str, Any]:
-    """Read an answer that is an object.
+def to_mapping(answer: HttpAnswer) -> dict[str, Any]:
+    """Parse a JSON object.
 
     Raises:
-        StoreError: It is none.
+        StoreError: The response is not one of a Motorhead server.
     """
     return _mapping(answer.data)
 
 
-NOT_OURS = "what is at the URL does not answer as a Motorhead does. Check the URL"
+NOT_OURS = "what is at the URL does not answer as a Motorhead server does. Check the URL"
 _TYPES = {"Human": "human", "AI": "ai", "user": "human", "assistant": "ai"}
 
 

@@ -1,4 +1,4 @@
-"""Sends requests with httpx, sync or async, again where that is safe, and maps what goes wrong to errors of ours."""
+"""The HTTP transport: sends requests with httpx, retries those that may be sent again, and translates errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from langchain_motorhead import exceptions as ours
-from langchain_motorhead.backends.http.protocol import NOT_OURS, Answer, Call, unwrapped
+from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, unwrapped
 from langchain_motorhead.concurrency.shared_clients import SharedClients
 from langchain_motorhead.messages.codec import loads
 from langchain_motorhead.rest_protocol import CODES, WIRE
@@ -20,15 +20,24 @@ from langchain_motorhead.rest_protocol import CODES, WIRE
 if TYPE_CHECKING:
     import httpx
 
-_ATTEMPTS = 4
+_MAX_ATTEMPTS = 4
 _backoff = wait_random_exponential(multiplier=0.1, max=2)
-# Seconds: to connect, that a server's Retry-After is heeded for at most, and that a compaction may take.
-_CONNECT, _PATIENCE, _COMPACTION = 5.0, 5.0, 900.0
-_CONNECTIONS = 64
+_CONNECT_SECONDS = 5.0
+# Longest wait that a server may ask for with Retry-After.
+_MAX_RETRY_AFTER_SECONDS = 5.0
+_COMPACTION_SECONDS = 900.0
+_MAX_CONNECTIONS = 64
 
 
 class Address(NamedTuple):
-    """Where the server is, and how to speak to it. Handles of one address share their connections."""
+    """The URL of a server, and the settings of the connections to it. Backends of one address share their connections.
+
+    Attributes:
+        url: URL of the server.
+        api_key: Key that is sent with each request, or None.
+        client_id: Client id of the managed Motorhead, or None.
+        timeout: Seconds that the server may take to answer.
+    """
 
     url: str
     api_key: str | None
@@ -36,15 +45,15 @@ class Address(NamedTuple):
     timeout: float
 
     def __repr__(self) -> str:
-        """Name the server, without the key."""
+        """Return the URL of the server, without its password and without the key."""
         return f"Address({_shown(self.url)!r})"
 
 
 class Transport(SharedClients):
-    """The connections to one server.
+    """The connections to one server. They are reference-counted: see `SharedClients`.
 
     Args:
-        address: Of the server.
+        address: Address of the server.
     """
 
     def __init__(self, address: Address) -> None:
@@ -52,27 +61,27 @@ class Transport(SharedClients):
         self._address = address
         self._context: Any = None
         self.ours: bool | None = None
-        """Whether it is our server, once it has answered."""
+        """Whether it is this package's server. None until it has answered."""
 
-    def send(self, call: Call) -> Answer:
-        """Send a request, and give its answer.
+    def send(self, call: HttpCall) -> HttpAnswer:
+        """Send a request, and return the response.
 
         Raises:
-            MotorheadError: It was refused, or the server could not be reached.
+            MotorheadError: The server refused the request, or could not be reached.
         """
         try:
             return Retrying(**self._policy(call))(self._attempt, call)
         except _FailedError as failed:
             raise failed.error from failed.__cause__
 
-    async def asend(self, call: Call) -> Answer:
-        """Send a request, and give its answer. See `send`."""
+    async def asend(self, call: HttpCall) -> HttpAnswer:
+        """Send a request, and return the response. See `send`."""
         try:
             return await AsyncRetrying(sleep=asyncio.sleep, **self._policy(call))(self._aattempt, call)
         except _FailedError as failed:
             raise failed.error from failed.__cause__
 
-    def _attempt(self, call: Call) -> Answer:
+    def _attempt(self, call: HttpCall) -> HttpAnswer:
         client: httpx.Client = self.sync_client
         try:
             response = client.request(**self._request(call))
@@ -80,7 +89,7 @@ class Transport(SharedClients):
             raise self._unreached(error, call) from error
         return self._read(response, call)
 
-    async def _aattempt(self, call: Call) -> Answer:
+    async def _aattempt(self, call: HttpCall) -> HttpAnswer:
         client: httpx.AsyncClient = await self.async_client()
         try:
             response = await client.request(**self._request(call))
@@ -88,29 +97,29 @@ class Transport(SharedClients):
             raise self._unreached(error, call) from error
         return self._read(response, call)
 
-    def _request(self, call: Call) -> dict[str, Any]:
+    def _request(self, call: HttpCall) -> dict[str, Any]:
         request: dict[str, Any] = {"method": call.method, "url": call.path, "params": dict(call.query)}
         if call.body is not None:
             request |= {"content": call.body, "headers": {"Content-Type": "application/json"}}
         if call.slow:
-            request["timeout"] = _COMPACTION
+            request["timeout"] = _COMPACTION_SECONDS
         return request
 
-    def _policy(self, call: Call) -> dict[str, Any]:
+    def _policy(self, call: HttpCall) -> dict[str, Any]:
         def again(error: BaseException) -> bool:
             if not isinstance(error, _FailedError):
                 return False
-            # The original stores what comes twice twice.
+            # The original server stores a message again if it is sent again.
             return error.undone or (call.again and (call.method != "POST" or self.ours is True))
 
         return {
             "retry": retry_if_exception(again),
-            "stop": stop_after_attempt(_ATTEMPTS),
+            "stop": stop_after_attempt(_MAX_ATTEMPTS),
             "wait": _wait,
             "reraise": True,
         }
 
-    def _unreached(self, error: Exception, call: Call) -> Exception:
+    def _unreached(self, error: Exception, call: HttpCall) -> Exception:
         import httpx
 
         if not isinstance(error, httpx.HTTPError | httpx.InvalidURL):
@@ -120,26 +129,26 @@ class Transport(SharedClients):
             return ours.InvalidInputError(f"the URL cannot be used: {error}")
         undone = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         if isinstance(error, httpx.TimeoutException) and not undone:
-            seconds = _COMPACTION if call.slow else self._address.timeout
+            seconds = _COMPACTION_SECONDS if call.slow else self._address.timeout
             return _FailedError(f"{where} did not answer within {seconds:g} s", undone=False)
         return _FailedError(f"{where} cannot be reached: {str(error) or type(error).__name__}", undone=undone)
 
-    def _read(self, response: httpx.Response, call: Call) -> Answer:
+    def _read(self, response: httpx.Response, call: HttpCall) -> HttpAnswer:
         if WIRE in response.headers:
             self.ours = True
-        elif response.status_code < 500:  # a proxy answers for a server that is away
+        elif response.status_code < 500:  # with a higher status, a proxy may answer for a server that is down
             self.ours = False
         try:
             data = loads(response.content)
         except ours.InvalidMessageError:
             data = None
         if call.probe and response.status_code < 500:
-            return Answer(data, bool(self.ours))
+            return HttpAnswer(data, bool(self.ours))
         if not response.is_success:
             raise _refused(response, data)
         if data is None:
             raise ours.StoreError(NOT_OURS)
-        return Answer(unwrapped(data), bool(self.ours))
+        return HttpAnswer(unwrapped(data), bool(self.ours))
 
     def _make_sync(self) -> httpx.Client:
         import httpx
@@ -174,19 +183,19 @@ class Transport(SharedClients):
         return {
             "base_url": address.url,
             "headers": headers,
-            "timeout": httpx.Timeout(address.timeout, connect=min(_CONNECT, address.timeout)),
-            "limits": httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+            "timeout": httpx.Timeout(address.timeout, connect=min(_CONNECT_SECONDS, address.timeout)),
+            "limits": httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=_MAX_CONNECTIONS),
             "verify": context,
         }
 
 
 class _FailedError(Exception):
-    """A request that may be worth sending again.
+    """A request that failed, and may be sent again.
 
     Attributes:
-        error: What is raised if it is not.
-        undone: Whether it was certainly not carried out.
-        seconds: When the server wants it again, if it says so.
+        error: Error to raise if it is not sent again.
+        undone: Whether the server certainly did not execute the request.
+        seconds: How long the server asked to wait, or None.
     """
 
     def __init__(self, text: str, *, undone: bool, seconds: float | None = None) -> None:
@@ -199,17 +208,17 @@ class _FailedError(Exception):
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     asked = getattr(error, "seconds", None)
-    return min(asked, _PATIENCE) if asked is not None else _backoff(state)
+    return min(asked, _MAX_RETRY_AFTER_SECONDS) if asked is not None else _backoff(state)
 
 
-# What the status tells better: whether it may be sent again, or what was wrong with the request.
+# Errors that are told by the status: it also says whether the request may be sent again.
 _BY_STATUS = (ours.InvalidInputError, ours.StoreUnavailableError, ours.ClosedError)
 _BY_CODE = {code: cls for cls, code in CODES.items() if cls not in _BY_STATUS}
 _LONG_TERM_MEMORY = "long term memory is disabled"
 
 
 def _refused(response: httpx.Response, data: Any) -> Exception:
-    """Map an answer that is no success."""
+    """Return the error for a response that is no success."""
     status = response.status_code
     said = data.get("error") if isinstance(data, dict) else None
     code = str(data.get("code", "")) if isinstance(data, dict) else ""
@@ -217,7 +226,7 @@ def _refused(response: httpx.Response, data: Any) -> Exception:
     if code in _BY_CODE:
         return _BY_CODE[code](text)
     if status in (401, 403):
-        return ours.StoreError(f"the server lets nobody in with this api_key: {text}")
+        return ours.StoreError(f"the server refused the api_key: {text}")
     if status in (429, 502, 503, 504):
         retry_after = response.headers.get("retry-after", "")
         seconds = float(retry_after) if retry_after.isdecimal() else None
@@ -225,14 +234,14 @@ def _refused(response: httpx.Response, data: Any) -> Exception:
     if _LONG_TERM_MEMORY in text.lower():
         return ours.RecallNotConfiguredError(text)
     if status in (404, 405, 501):
-        return ours.UnsupportedError(f"the server does not know this request: {text}. Check the URL")
+        return ours.UnsupportedError(f"the server does not support this request: {text}. Check the URL")
     if status in (400, 409, 413, 414, 422, 431):
         return ours.InvalidInputError(f"the server refused: {text}")
     return ours.StoreError(f"the server failed: {text}")
 
 
 def _shown(url: str) -> str:
-    """Give a URL without a password that may be in it."""
+    """Return a URL without its password."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
@@ -242,9 +251,9 @@ _sharing = threading.Lock()
 
 
 def transport_to(address: Address) -> Transport:
-    """Give the process's connections to a server. Close them once for each call."""
+    """Return the connections to a server, which this process shares. Close them once for each call."""
     with _sharing:
         transport = _shared.get(address)
-        if transport is None or not transport.share():
+        if transport is None or not transport.incref():
             transport = _shared[address] = Transport(address)
         return transport

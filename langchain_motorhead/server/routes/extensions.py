@@ -26,9 +26,9 @@ _RETRIEVER_FIELDS = frozenset(
 async def get_session(request: Request) -> Response:
     """Return the counters of a session: messages in total, summarized, stored verbatim, and waiting for a summary."""
     asked = RequestContext(request)
-    engine = asked.engine
-    keys = asked.keys(engine)
-    reading = await engine.aexecute(operations.read(keys, 1, 0))  # none of the messages
+    backend = asked.backend
+    keys = asked.keys(backend)
+    reading = await backend.aexecute(operations.read(keys, 1, 0))  # none of the messages
     check_user(keys, reading.user)
     return responses.plain(
         {
@@ -37,8 +37,8 @@ async def get_session(request: Request) -> Response:
             "user_id": reading.user,
             "length": reading.length,
             "indexed": reading.indexed,
-            **responses.counts(reading, engine.window),
-            "window": {"max_messages": engine.window.max_messages, "max_tokens": engine.window.max_tokens},
+            **responses.counts(reading, backend.window),
+            "window": {"max_messages": backend.window.max_messages, "max_tokens": backend.window.max_tokens},
         }
     )
 

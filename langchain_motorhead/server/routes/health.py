@@ -26,11 +26,11 @@ async def health(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Send a command to Redis, and say whether it answered."""
-    engine = request.app.state.tenants.any._engine
+    redis = request.app.state.tenants.any.backend.require_redis()
     # A command with a key, so that a cluster client knows which node to ask.
     ping = Operation((Command("EXISTS", ("motorhead:ready",)),), lambda _: None)
     try:
-        await asyncio.wait_for(engine.aexecute(ping), READY_TIMEOUT_SECONDS)
+        await asyncio.wait_for(redis.aexecute(ping), READY_TIMEOUT_SECONDS)
     except (TimeoutError, MotorheadError):
         return error_response(503, "redis_unavailable", "Redis cannot be reached", RETRY_AFTER)
     return responses.raw(responses.OK)

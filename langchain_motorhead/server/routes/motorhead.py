@@ -38,18 +38,18 @@ async def list_sessions(request: Request) -> Response:
     if user_id is not None or full:
         return responses.plain(await motorhead.asessions(user_id, page=page, size=size, newest_first=newest_first))
     listed = groups.list_group(motorhead.namespace, group, page=page, size=size)
-    return responses.plain(await motorhead._engine.arun(listed))
+    return responses.plain(await asked.backend.arun(listed))
 
 
 async def get_memory(request: Request) -> Response:
     """Read a session: its newest messages, newest first, and the summary of all older ones."""
     asked = RequestContext(request)
-    engine = asked.engine
-    keys, window = asked.keys(engine), engine.window
+    backend = asked.backend
+    keys, window = asked.keys(backend), backend.window
     if asked.flag("full"):
-        return responses.whole(await engine.arun(loading.load(keys, window)))
+        return responses.whole(await backend.arun(loading.load(keys, window)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
-    reading = await engine.aexecute(operations.read(keys, -limit))
+    reading = await backend.aexecute(operations.read(keys, -limit))
     check_user(keys, reading.user)
     return responses.memory(reading, window)
 
@@ -57,29 +57,29 @@ async def get_memory(request: Request) -> Response:
 async def post_memory(request: Request) -> Response:
     """Append messages to a session. A new session is created. A `context` replaces the summary."""
     asked = RequestContext(request)
-    engine = asked.engine
-    keys, group = asked.keys(engine), asked.query_id("namespace")
+    backend = asked.backend
+    keys, group = asked.keys(backend), asked.query_id("namespace")
     body = await asked.body()
     context = text_of(body, "context")
-    if engine.window.max_tokens is not None:
-        await engine.prepare_counting()
-    records = to_records(asked.messages_of(body), engine)
-    leave_out = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
+    if backend.append_config.counted:
+        await backend.prepare(counting=True)
+    records = to_records(asked.messages_of(body), backend.append_config)
+    dedup = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
         operation = groups.post(
-            groups.grouped_keys(keys, group), records, engine, context=context, group=group, leave_out=leave_out
+            groups.grouped_keys(keys, group), records, backend.append_config, context=context, group=group, dedup=dedup
         )
-        left = await engine.aexecute(operation)
+        left = await backend.aexecute(operation)
         request.app.state.metrics.messages.inc(left.added if left else 0)
-        await engine.aafter_append(keys, left)
+        await backend.aafter_append(keys, left)
     return responses.raw(responses.OK)
 
 
 async def delete_memory(request: Request) -> Response:
     """Delete a session with its messages, its summary and its entries in the search index."""
     asked = RequestContext(request)
-    engine = asked.engine
-    deleted = await engine.arun(sessions.delete_session(asked.keys(engine), one_slot=engine.one_slot))
+    backend = asked.backend
+    deleted = await backend.arun(sessions.delete_session(asked.keys(backend), one_slot=backend.one_slot))
     return responses.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else responses.raw(responses.OK)
 
 

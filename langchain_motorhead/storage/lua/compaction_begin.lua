@@ -1,9 +1,12 @@
--- Take the lease of a session for a compaction, and read what it needs.
+-- Take the compaction lease of a session, and read the session. The lease names the one worker that compacts a session.
+--
+-- If another worker holds the lease, '!' is appended to its token: that worker then looks at the session again before it
+-- releases the lease. After a failure, the lease holds 'pause' instead of a token until the next attempt is allowed.
 --
 -- KEYS  messages, state, lease
--- ARGV  token of this compaction, lease in ms, how many of the oldest messages to read, 1 to ignore a failure's pause
--- Returns {0} if somebody else is at work, who is told to look again when done; {1} if there is no such session;
---         {3} in a pause; else {2} and what read.lua has.
+-- ARGV  token of this worker, duration of the lease in ms, how many of the oldest messages to read, 1 to ignore a pause
+-- Returns {0} if another worker holds the lease; {1} if there is no such session; {3} during a pause; else {2, epoch, ...}:
+--         the session as `snapshot_of` (lib_snapshot.lua) returns it.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, force = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local holder = holder_of(lease)
@@ -16,12 +19,9 @@ if holder and holder ~= 'pause' and holder ~= token and holder ~= token .. '!' t
   end
   return {0}
 end
-local known = redis.call('HMGET', state, 'epoch', 'first', 'summary', 'tokens', 'failures', 'user', 'size', 'indexed')
-if not known[1] then
+local snapshot = snapshot_of(messages, state, 0, limit - 1)
+if not snapshot[1] then
   return {1}
 end
 redis.call('SET', lease, token, 'PX', duration)
-local reply = {2, unpack(known, 1, 8)}
-reply[10] = redis.call('LLEN', messages)
-reply[11] = redis.call('LRANGE', messages, 0, limit - 1)
-return reply
+return {2, unpack(snapshot, 1, 10)}

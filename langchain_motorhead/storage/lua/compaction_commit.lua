@@ -1,9 +1,13 @@
--- Store a summary and drop the messages that it covers, or do nothing if the session moved on since it was read.
+-- Store a summary and remove the messages that it covers from the list, or do nothing if the session changed.
+--
+-- The worker has read the session before; `epoch`, `first` and the summary have to be what it read. Messages appended
+-- since then are kept.
 --
 -- KEYS  messages, state, lease
--- ARGV  token, lease in ms, epoch and first as they were read, messages to drop, tokens spent, change of `size` or '',
---       1 to drop only what is indexed, the summary that was read or '', 1 if a new one follows, the new one
--- Returns 1 if it was done.
+-- ARGV  token of the worker, duration of the lease in ms, epoch and first as read, number of messages to remove, tokens
+--       used by the summarizer, change of `size` or '', 1 to remove indexed messages only, the summary as read or '',
+--       1 if a new summary follows, the new summary
+-- Returns 1 if the summary was stored, else 0.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, epoch, first, count, spent, size, indexed, before, given, summary = unpack(ARGV, 1, 11)
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'summary')
@@ -11,7 +15,7 @@ if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', message
   return 0
 end
 if (known[4] or '') ~= before then
-  return 0 -- a client replaced it meanwhile
+  return 0 -- a client replaced the summary meanwhile
 end
 if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then
   return 0

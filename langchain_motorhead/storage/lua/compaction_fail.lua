@@ -1,8 +1,8 @@
--- Count a failed summarization, and keep everybody from the next try for a time that doubles with each.
+-- Count a failed summarization, and replace the lease by a pause that doubles with each failure in a row.
 --
 -- KEYS  state, lease
--- ARGV  token, epoch, first pause in ms, longest pause in ms
--- Returns {failures in a row, pause in ms}.
+-- ARGV  token of the worker, epoch, first pause in ms, longest pause in ms
+-- Returns {failures in a row, pause in ms}, or {0, 0} if the session was deleted.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then
   return {0, 0}
 end

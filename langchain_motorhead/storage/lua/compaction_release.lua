@@ -1,8 +1,8 @@
--- Give the lease back, if it is still ours; and correct the count of the list's tokens, where it was found wrong.
+-- Release the compaction lease, if this worker still holds it, and correct the token count of the list.
 --
 -- KEYS  state, lease
--- ARGV  token, epoch, change of `size` or ''
--- Returns 1, having kept the lease, if somebody asked for a compaction since this one looked.
+-- ARGV  token of the worker, epoch, change of `size` or ''
+-- Returns 1, and keeps the lease, if another worker asked for a compaction since this one read the session; else 0.
 if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'epoch') == ARGV[2] then
   redis.call('HINCRBY', KEYS[1], 'size', ARGV[3])
 end

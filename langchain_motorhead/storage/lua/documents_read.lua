@@ -1,9 +1,9 @@
--- Read what the documents of some messages say, to embed them anew.
+-- Read the text of some documents of a session, to embed it again.
 --
 -- KEYS  state
--- ARGV  what the keys of documents begin with, first and end of the sequence numbers, field of the vector that is
---       wanted, bytes of it, generation from which on to index, or '', and fields of vectors to drop
--- Returns {epoch, first not indexed, {rest of the key, name, role, text, 1 if it has that vector, …}}.
+-- ARGV  prefix of the documents' keys, first and end of the sequence numbers, field of the wanted vector, its size in bytes,
+--       generation of the index from which on this session is indexed or '', and vector fields to delete
+-- Returns {epoch, first sequence number not indexed, {rest of the key, name, role, text, 1 if it has that vector, ...}}.
 local state, prefix, from, upto, field, size, generation = KEYS[1], unpack(ARGV, 1, 6)
 local known = redis.call('HMGET', state, 'epoch', 'indexed')
 if not known[1] then

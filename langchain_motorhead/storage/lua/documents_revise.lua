@@ -1,9 +1,9 @@
--- Give documents of a session another vector and other words, unless the session is gone.
+-- Replace the vectors and terms of documents, unless the session was deleted.
 --
 -- KEYS  state
--- ARGV  epoch, what the keys of documents begin with, field of the vector, and for each: rest of its key, words, and
+-- ARGV  epoch, prefix of the documents' keys, field of the vector, and for each document: rest of its key, terms, and
 --       vector or ''
--- Returns how many there were.
+-- Returns how many of the documents exist.
 local count = 0
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return count
@@ -11,7 +11,7 @@ end
 for at = 4, #ARGV, 3 do
   local key = ARGV[2] .. ARGV[at]
   if redis.call('EXISTS', key) == 1 then
-    if ARGV[at + 2] == '' then -- the model does not take it: it is found by its words
+    if ARGV[at + 2] == '' then -- the model refused the text: only full-text search finds it
       redis.call('HSET', key, 'terms', ARGV[at + 1])
     else
       redis.call('HSET', key, 'terms', ARGV[at + 1], ARGV[3], ARGV[at + 2])

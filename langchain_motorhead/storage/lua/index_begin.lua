@@ -1,11 +1,14 @@
--- Take the lease of a session for indexing it, and read what is not indexed, with what was said before it.
+-- Take the indexing lease of a session, and read the messages that are not indexed, with some that precede them.
+--
+-- If another worker holds the lease, '!' is appended to its token: that worker then looks for more before it releases
+-- the lease.
 --
 -- KEYS  messages, state, lease
--- ARGV  token of this run, lease in ms, how many messages to read, how far to look back, how many of those before to
---       give from their documents, what the keys of documents begin with
--- Returns {0} if somebody else is at work, who is told to look again when done; {1} if there is nothing to do; else
---         {2, epoch, user, first not indexed, all there are, position of the first one given, messages given,
---         {name, role, text, …} of documents before those, the latest first}.
+-- ARGV  token of this worker, duration of the lease in ms, how many messages to read, how many messages to look back, how
+--       many preceding messages to read from their documents, prefix of the documents' keys
+-- Returns {0} if another worker holds the lease; {1} if all is indexed; else
+--         {2, epoch, user, first sequence number not indexed, next sequence number, sequence number of the first message
+--         returned, messages, {name, role, text, ...} of the documents before those, newest first}.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, reach, context, prefix = unpack(ARGV, 1, 6)
 local holder = holder_of(lease)

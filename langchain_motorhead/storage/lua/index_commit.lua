@@ -1,10 +1,10 @@
--- Store the documents of messages, and that they are indexed, or do nothing if the session moved on since it was read.
+-- Store the documents of messages and record that the messages are indexed, or do nothing if the session changed.
 --
--- KEYS  messages, state, lease, count of documents that may be left of an expired session
--- ARGV  token, lease in ms, epoch, first and end of the sequence numbers, generation of the index, what the keys of
---       documents begin with, the user as a tag or '', and for each document: rest of its key, sequence number, how many
---       values follow, and its fields and values
--- Returns {0} if nothing was done; {1} if all is indexed, and the lease given back; {2} if there is more to do.
+-- KEYS  messages, state, lease, number of documents that an expired session may have left
+-- ARGV  token of the worker, duration of the lease in ms, epoch, first and end of the sequence numbers, generation of the
+--       index, prefix of the documents' keys, user as a tag or '', and for each document: rest of its key, sequence number,
+--       how many values follow, fields and values
+-- Returns {0} if nothing was stored; {1} if all is indexed, and the lease is released; {2} if more is to be indexed.
 local messages, state, lease, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, duration, epoch, from, upto, generation, prefix, user = unpack(ARGV, 1, 8)
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated')
@@ -16,7 +16,7 @@ if known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= start or sto
   return {0}
 end
 
--- Of a session of this id that expired before this one was made.
+-- Documents of a session of this id that expired before this one was created.
 local left_over = tonumber(redis.call('GET', stale) or 0)
 if left_over > 0 and not known[3] then
   unlink_all(document_keys(prefix, 0, left_over))
@@ -36,7 +36,7 @@ elseif old > 0 then
   redis.call('HDEL', state, 'until')
 end
 
--- Whose session it is may have become known after earlier messages were indexed.
+-- The user may have become known after earlier messages were indexed.
 if user ~= '' and known[6] ~= '1' then
   for _, key in ipairs(document_keys(prefix, 0, start)) do
     if redis.call('EXISTS', key) == 1 then
@@ -64,13 +64,13 @@ if stop < total then
   redis.call('HSET', state, 't:' .. stop, times[stop])
 end
 
--- What all documents have. One HSET each, since the index takes in the document anew with every one.
+-- Fields of every document. One HSET each, since the index updates the document with every command.
 local shared = {'epoch', epoch}
 if user ~= '' then
   shared[3], shared[4] = 'user', user
 end
 if ends then
-  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- for searches: it may outlive its session
+  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- tells searches that the document may outlive its session
 end
 local width, at = #shared, 9
 while at <= #ARGV do

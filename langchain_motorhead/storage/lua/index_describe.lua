@@ -1,8 +1,8 @@
--- Describe the index of a namespace, unless it is described already.
+-- Store the description of a namespace's index, unless there is one already.
 --
 -- KEYS  description
--- ARGV  its fields and values
--- Returns {1 if it was not described yet, its fields and values}.
+-- ARGV  fields and values of the description
+-- Returns {1 if it was stored, else 0, fields and values of the description that is stored now}.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return {0, redis.call('HGETALL', KEYS[1])}
 end

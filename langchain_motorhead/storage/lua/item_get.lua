@@ -1,8 +1,9 @@
--- Read items, and let them live for their time from now.
+-- Read items, and extend their time to live.
 --
--- KEYS  what every key of the store begins with
--- ARGV  for each item: namespace and key together, and 0 to read it, 2 to give it its time anew, or 1 to do both
--- Returns for each {value, created, updated, ttl or nil}, or nil where it is gone or was not to be read.
+-- KEYS  prefix of every key of the store
+-- ARGV  for each item: its path (namespace and key), and 0 to read it, 1 to read it and extend its time to live, 2 to only
+--       extend its time to live
+-- Returns for each item {value, created, updated, ttl or nil}, or nil if it does not exist or was not to be read.
 local store, found = KEYS[1], {}
 local time = redis.call('TIME')
 for at = 1, #ARGV, 2 do

@@ -1,14 +1,15 @@
--- Read items by namespace, and in each in the order in which they were put first.
+-- Read a page of items, ordered by namespace, and in each namespace in the order in which they were first put.
 --
--- KEYS  what every key of the store begins with
--- ARGV  bounds of the namespaces, the namespace to go on in and the number in it of the last item that was read, or ''
---       and '', items to pass over, how many to read, how many to look at, bytes to read, 1 for only those without vectors
--- Returns {1 if there may be more, namespace, number of the last item, {{path, value, created, updated, ttl or nil}, …}}.
+-- KEYS  prefix of every key of the store
+-- ARGV  lower and upper bound of the namespaces, namespace and number in it of the last item read before ('' and '' for the
+--       first page), items to skip, items to read at most, items to look at most, bytes to read at most, 1 to read only
+--       items without vectors
+-- Returns {1 if there may be more, namespace, number of the last item, {{path, value, created, updated, ttl or nil}, ...}}.
 local store, low, high, resumed, after, skip, wanted, looks, bytes, bare = KEYS[1], unpack(ARGV, 1, 9)
 skip, wanted, looks, bytes = tonumber(skip), tonumber(wanted), tonumber(looks), tonumber(bytes)
 local rows, width = {}, 100
 
--- Read those of a namespace from a number on. Returns the number of the last if that is enough, else nil.
+-- Read the items of a namespace from a number on. Return the number of the last if a limit was reached, else nil.
 local function read(namespace, from)
   local keys = store .. ':keys:' .. namespace
   local total = skip > 0 and redis.call('ZCOUNT', keys, from, '+inf') or 0

@@ -1,7 +1,7 @@
--- Take items that expired off the lists.
+-- Remove expired items from the lists of items.
 --
--- KEYS  what every key of the store begins with
--- ARGV  how many at most
+-- KEYS  prefix of every key of the store
+-- ARGV  how many items to remove at most
 -- Returns 1 if there may be more, else 0.
 local store = KEYS[1]
 local expiries = store .. ':expiries'

@@ -1,9 +1,9 @@
--- Keep items and delete others: each with its place in the lists, its time to live and its vectors. Or nothing at all, if
--- the vectors are not of the model that those of the store are of.
+-- Put items and delete others, each with its entries in the lists, its time to live and its vectors. Does nothing at all if
+-- the vectors are of another model than the vectors in the store.
 --
--- KEYS  what every key of the store begins with, which is the key of the description of its index
+-- KEYS  prefix of every key of the store, which is also the key of the description of its index
 -- ARGV  model and dimensions of the vectors, or '' and '' if there are none, and for each item: namespace, key, value or
---       '' to delete it, milliseconds that it lives or 0, tags of the namespaces it is in, how many vectors, the vectors
+--       '' to delete it, time to live in ms or 0, tags of its namespaces, number of vectors, vectors
 -- Returns 1, or 0 if nothing was done.
 local store, model, dimensions = KEYS[1], ARGV[1], ARGV[2]
 if model ~= '' then
@@ -35,7 +35,7 @@ while at <= #ARGV do
     end
   else
     redis.call('HSET', item, 'value', value, 'created', old[1] or now, 'updated', now)
-    if not old[1] then -- what expired may still be listed
+    if not old[1] then -- an expired item may still be listed
       local last = redis.call('ZREVRANGE', keys, 0, 0, 'WITHSCORES')
       redis.call('ZADD', keys, string.format('%d', tonumber(last[2] or 0) + 1), name)
       redis.call('ZADD', namespaces, 0, namespace)

@@ -1,7 +1,8 @@
--- Hold the lease for longer, if it is still ours.
+-- Extend a lease, if this worker still holds it. A duration of 0 releases it.
 --
 -- KEYS  lease
--- ARGV  token, lease in ms
+-- ARGV  token of the worker, duration in ms
+-- Returns 1 if the lease was extended, else 0.
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] or holder == ARGV[1] .. '!' then
   return redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -1,10 +1,10 @@
--- Functions for the scripts that touch documents: it goes before them.
+-- Functions for the scripts that touch the recall documents of a session. They are put before them.
 
--- List the keys of the documents of messages, those of pieces among them.
+-- List the keys of the documents of the messages from sequence number `from` to before `upto`, also of split messages.
 local function document_keys(prefix, from, upto)
   local found = {}
   if not (upto <= 10000000) then
-    return found -- no session has so many: the count is damaged, and to look for them would hold up the server
+    return found -- no session has so many: the count is damaged, and looking for them would block the server
   end
   for seq = from, upto - 1 do
     local key = prefix .. seq
@@ -16,7 +16,7 @@ local function document_keys(prefix, from, upto)
   return found
 end
 
--- Let the documents of a session live a little longer than it, so that not all need a new time with every append.
+-- Let documents live a quarter longer than their session, so that not every append has to extend their time to live.
 local function outlive(state, stale, prefix, count, life, old)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,7 +26,7 @@ local function outlive(state, stale, prefix, count, life, old)
   local ends = now + life + math.floor(life / 4)
   for _, key in ipairs(document_keys(prefix, 0, count)) do
     if redis.call('PEXPIREAT', key, string.format('%d', ends)) == 1 and old == 0 then
-      redis.call('HSET', key, 'ttl', '1') -- for searches
+      redis.call('HSET', key, 'ttl', '1') -- tells searches that the document may outlive its session
     end
   end
   redis.call('HSET', state, 'until', string.format('%d', ends))
@@ -34,6 +34,7 @@ local function outlive(state, stale, prefix, count, life, old)
   return ends
 end
 
+-- Delete keys without blocking the server, and return how many there were.
 local function unlink_all(keys)
   local count = 0
   for from = 1, #keys, 4000 do

@@ -1,15 +1,15 @@
--- Append messages, together with everything that must agree with them. Nothing is written if anything is refused.
--- A message whose id is known is left out: the same append, sent again, changes nothing.
+-- Append messages to a session, creating it if needed. All or nothing. A message whose id is known is left out, so an append
+-- that is sent again changes nothing.
 --
--- KEYS  messages, state, count of documents that may be left of an expired session (without TTL, anything), and the
---       registries that list the session (none where they are in another cluster slot)
--- ARGV  session id, now in µs, token of this append, user or '', TTL in ms or 0,
---       tokens of each message with commas between them or '', 1 to keep the time for recall, what the keys of
---       documents begin with, marks of the messages' ids (11 characters each, spaces for none) or '', epochs that gave them (16
---       characters each) or '', what to leave out ('nothing'; '' what is known; 'before': and all before it; 'only': the same,
---       but nothing is written if none is known), and the messages
--- Returns {0, user} if the session is another user's, {2} if none is known that should be, else {1, length, tokens of
--- the list or nil, messages appended, their tokens or nil}.
+-- KEYS  messages, state, number of documents that an expired session may have left (without TTL, any key), and the
+--       registries that list the session (none if they are in another cluster slot)
+-- ARGV  session id, now in microseconds, token of this append, user or '', TTL in ms or 0,
+--       token counts of the messages separated by commas or '', 1 to store the time for recall, prefix of the documents'
+--       keys, fingerprints of the messages' ids (11 characters each, spaces for no id) or '', epochs that generated the ids
+--       (16 characters each) or '', which messages to leave out ('nothing': none; '': those with a known id; 'before': all
+--       up to the last with a known id; 'only': as 'before', but append nothing if no id is known), and the messages
+-- Returns {0, user} if the session belongs to another user; {2} if no id is known but one should be; else {1, length of
+--         the list, tokens of the list or nil, messages appended, tokens of the messages appended or nil}.
 local messages, state = KEYS[1], KEYS[2]
 local id, now, token, user, ttl, tokens, recall, prefix, marks, origins, leave = unpack(ARGV, 1, 11)
 local HEAD, REMEMBERED, MARK = 11, 128, 11
@@ -19,7 +19,7 @@ if user ~= '' and known[2] and known[2] ~= user then
   return {0, known[2]}
 end
 if known[3] == token then
-  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false} -- sent again, as its answer was lost
+  return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false} -- sent again, as the reply was lost
 end
 
 local function has(ids, mark)
@@ -33,7 +33,7 @@ local function has(ids, mark)
   end
 end
 
--- Which messages are new, by their position.
+-- Positions of the messages that are new.
 local ids, fresh = known[8] or '', {}
 if marks == '' then
   if leave == 'only' then
@@ -71,12 +71,12 @@ end
 if #fresh == 0 then
   return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false}
 end
--- First, so that a foreign key in the place of a registry is found before anything is stored.
+-- First, so that a key of another type in the place of a registry is noticed before anything is stored.
 for at = 4, #KEYS do
   redis.call('ZADD', KEYS[at], now, id)
 end
 
--- Lua's stack holds some 8,000 values.
+-- Lua's stack holds about 8,000 values.
 local records, length = {}, 0
 for at = 1, #fresh do
   records[at] = ARGV[HEAD + fresh[at]]
@@ -93,7 +93,7 @@ if ids ~= '' and ids ~= known[8] then
   redis.call('HSET', state, 'ids', ids:sub(-MARK * REMEMBERED))
 end
 if recall == '1' then
-  -- When the messages from this sequence number on were said; forgotten when they are indexed.
+  -- Time of the messages from this sequence number on; deleted when they are indexed.
   redis.call('HSET', state, 't:' .. (tonumber(known[5] or 0) + length - #records), now)
 end
 if user ~= '' and not known[2] then

@@ -1,10 +1,9 @@
--- Delete a session with its documents. A compaction or indexing in flight finds no epoch, or another, and gives up.
+-- Delete a session with its documents. A compaction or indexing under way finds no epoch, or another one, and stops.
 --
--- KEYS  messages, state, leases of compaction and indexing, count of documents that may be left of an expired session,
---       and the registries that list the session (none where they are in another cluster slot)
--- ARGV  session id, the user whose it is, or '', what the keys of documents begin with, 1 to delete only what is left of
---       an expired session
--- Returns how many keys of the session there were, or -1, having done nothing, if it is another user's.
+-- KEYS  messages, state, leases of compaction and indexing, number of documents that an expired session may have left,
+--       and the registries that list the session (none if they are in another cluster slot)
+-- ARGV  session id, user of the session or '', prefix of the documents' keys, 1 to delete only what an expired session left
+-- Returns how many keys of the session were deleted, or -1, having done nothing, if it belongs to another user.
 local state = KEYS[2]
 local there = redis.call('EXISTS', state) == 1
 local known = redis.call('HMGET', state, 'user', 'indexed', 'groups')
@@ -15,7 +14,7 @@ for at = 6, #KEYS do
   redis.call('ZREM', KEYS[at], ARGV[1])
 end
 if #KEYS > 5 then
-  for key in (known[3] or ''):gmatch('%S+') do -- what a server listed it in, too
+  for key in (known[3] or ''):gmatch('%S+') do -- groups of the REST server
     redis.call('ZREM', key, ARGV[1])
   end
 end

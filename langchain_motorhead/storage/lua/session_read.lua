@@ -1,9 +1,6 @@
--- Read a session at one instant, so that a message is never seen both in the summary and in the list, or in neither.
+-- Read a session at one instant, so that no message is seen both in the summary and in the list, or in neither.
 --
 -- KEYS  messages, state
--- ARGV  first and last position of the list to return, as LRANGE takes them
--- Returns {epoch, first, summary, tokens, failures, user, size, indexed, length, messages}.
-local reply = redis.call('HMGET', KEYS[2], 'epoch', 'first', 'summary', 'tokens', 'failures', 'user', 'size', 'indexed')
-reply[9] = redis.call('LLEN', KEYS[1])
-reply[10] = redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2])
-return reply
+-- ARGV  first and last position of the messages to return, as LRANGE takes them
+-- Returns the session as `snapshot_of` (lib_snapshot.lua) does.
+return snapshot_of(KEYS[1], KEYS[2], ARGV[1], ARGV[2])

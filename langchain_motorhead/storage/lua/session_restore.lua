@@ -1,14 +1,14 @@
--- Put a session in place as it was exported, all of it or nothing.
+-- Create an exported session again, completely or not at all.
 --
--- KEYS  messages, state, leases of compaction and indexing, count of documents that may be left of an expired session,
---       messages that were staged, and registries: those that are to list the session, then those that no longer are
---       (none where they are in another cluster slot)
--- ARGV  session id, digest of what is imported, with which the epoch begins (8 characters), 1 to replace a session that is
---       there, the user whose that one is or '', what the keys of documents begin with, TTL in ms or 0, time of the last
---       activity in µs, messages there are, 1 if they were staged, how many registries are to list it, how many values
---       follow, fields and values of the state, and the messages that were not staged
--- Returns {0} if another session is there, {1} if it was put in place, {2} if it was before, {3} if a session is there of
---         another user than was given, {4} if messages are missing of what was staged.
+-- KEYS  messages, state, leases of compaction and indexing, number of documents that an expired session may have left,
+--       list of staged messages, and registries: first those that are to list the session, then those that are not any more
+--       (none if they are in another cluster slot)
+-- ARGV  session id, digest of the imported data, with which the epoch begins (8 characters), 1 to replace an existing
+--       session, user of the existing session or '', prefix of the documents' keys, TTL in ms or 0, time of the last
+--       activity in microseconds, number of messages, 1 if they are staged, how many registries are to list the session,
+--       how many values follow, fields and values of the state, and the messages that are not staged
+-- Returns {0} if another session exists; {1} if the session was created; {2} if the same import created it before; {3} if a
+--         session of another user than the one given exists; {4} if staged messages are missing.
 local messages, state, stale, staged = KEYS[1], KEYS[2], KEYS[5], KEYS[6]
 local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, width = unpack(ARGV, 1, 11)
 local HEAD, CHUNK = 11, 4000
@@ -17,7 +17,7 @@ if known[1] and known[1]:sub(1, 8) == digest then
   redis.call('UNLINK', staged)
   return {2}
 end
--- Messages whose state Redis dropped are somebody's, too.
+-- Messages whose state was evicted belong to a session, too.
 if replace ~= '1' and (known[1] or redis.call('EXISTS', messages) == 1) then
   redis.call('UNLINK', staged)
   return {0}
@@ -29,7 +29,7 @@ if is_staged == '1' and redis.call('LLEN', staged) ~= tonumber(count) then
   redis.call('UNLINK', staged)
   return {4}
 end
--- First, so that a foreign key in the place of one of ours is found before anything is stored.
+-- First, so that a key of another type in the place of one of ours is noticed before anything is stored.
 local documents = math.max(tonumber(known[3] or 0), tonumber(redis.call('GET', stale) or 0))
 local found = document_keys(prefix, 0, documents)
 local listed = {}
@@ -42,7 +42,7 @@ for at = 7, #KEYS do
   end
 end
 if #KEYS > 6 then
-  for key in (known[4] or ''):gmatch('%S+') do -- what a server listed the replaced one in, too
+  for key in (known[4] or ''):gmatch('%S+') do -- groups of the REST server that list the replaced session
     if not listed[key] then
       redis.call('ZREM', key, id)
     end
