@@ -26,7 +26,7 @@ _MAX_WORD_CHARS = 64  # a longer word is cut, in queries and in messages alike
 _ASCII_WORD = re.compile(r"[^\W_]{1,64}")
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
 
-# If a word is one syllable with a particle, the syllable is a word too. A longer word shares a bigram with the bare one.
+# If a word is one syllable with a particle, the syllable is a word too. Longer words share a bigram with the bare one.
 _PARTICLES = frozenset(
     "은 는 이 가 을 를 에 의 도 만 와 과 로 랑 야 아 께 으로 에서 에게 한테 까지 부터 처럼 보다 이랑 하고 이나"
     " 마다 조차 마저 밖에 이다 이야 이에요 예요 입니다 에는 에도 으로는 에서는 에게서 한테서".split()

@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from langchain_motorhead import EmbeddingError, EmbeddingMismatchError
 from langchain_motorhead.flows.protocol import Embed, Request
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.index import PROBE, set_up
-from langchain_motorhead.recall.index_operations import Description
 from langchain_motorhead.recall.indexing import IndexState, embed_all, index
 from langchain_motorhead.storage.operation import Operation
 from support.indexing import (

@@ -9,8 +9,9 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead import EmbeddingMismatchError, Recall, SearchUnavailableError
 from langchain_motorhead.flows.protocol import Pause
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.index_operations import Description, Unindexed
+from langchain_motorhead.recall.index_operations import Unindexed
 from langchain_motorhead.recall.indexing import IndexState, index
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation

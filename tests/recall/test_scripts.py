@@ -94,7 +94,11 @@ class Blind(Embeddings):
 def motorhead(request: pytest.FixtureRequest) -> Iterator[Motorhead]:
     """A memory that is searched by words only, with and without a stemmer."""
     with Motorhead.from_url(
-        "embedded://", embeddings=Blind(), compaction="manual", recall=Recall(language=request.param)
+        "embedded://",
+        namespace=f"scripts {request.param}",
+        embeddings=Blind(),
+        compaction="manual",
+        recall=Recall(language=request.param),
     ) as made:
         for language, (said, _) in SAID.items():
             made.session(language).append([HumanMessage(text) for text in said])

@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_motorhead import Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.recall import index_operations as recall_operations
+from langchain_motorhead.recall import descriptions as recall_operations
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState, index
 from langchain_motorhead.server import groups as posting
