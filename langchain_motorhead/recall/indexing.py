@@ -82,23 +82,27 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
     return with_lease(_index(keys, token, indexer, wait=wait), give_up(keys.indexing, token))
 
 
-def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[None]:
+def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
     """Index all messages of a session by their words, without a call of the embedding model, and without a lease.
 
-    Workers that do this at once store the same documents. One of them does, and the others find that it is done.
+    Workers that do this at once make the same documents. One of them stores them, and the others find that it is done.
+
+    Returns:
+        Whether documents were stored, which lack vectors now.
     """
-    vain = 0
+    vain, stored = 0, False
     while vain < _MAX_VAIN_ATTEMPTS:
         seen, there = yield operations.unindexed(
             keys, "", lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT, words=True
         )
         if isinstance(seen, IndexLease):
-            return
+            return stored
         upto, batch = _batch(seen, keys, indexer)
         if batch and there is None:
             yield from _announce(indexer)
         outcome = yield operations.store_words(keys, seen, upto, _documents(batch, keys))
-        vain = vain + 1 if outcome is IndexOutcome.STALE else 0
+        vain, stored = (vain + 1, stored) if outcome is IndexOutcome.STALE else (0, True)
+    return stored
 
 
 def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[IndexState]:
@@ -128,7 +132,8 @@ def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Fl
             return IndexState.LATER if waiting else IndexState.DONE
         if outcome is not IndexOutcome.STALE:
             continue
-        at = (seen.epoch, seen.indexed, seen.embedded, seen.vectorless, seen.user)
+        generation = 0 if there is None else there.generation
+        at = (seen.epoch, seen.indexed, seen.embedded, seen.vectorless, seen.user, generation)
         if refused == at:  # not because the session changed
             raise EmbeddingMismatchError(
                 f"session {keys.session_id!r} has documents of a later index of namespace {keys.namespace!r} than the "

@@ -93,8 +93,8 @@ class Maintenance:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. See `sessions.compaction.compact`.
         """
-        if self.indexer is not None:
-            self.driver.run(indexing.index_words(keys, self.indexer))
+        if self.indexer is not None and self.driver.run(indexing.index_words(keys, self.indexer)):
+            self.background.submit(keys.indexing, lambda: self.index(keys, explicit=False))
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
@@ -102,8 +102,8 @@ class Maintenance:
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
         await self.prepare()
-        if self.indexer is not None:
-            await self.driver.arun(indexing.index_words(keys, self.indexer))
+        if self.indexer is not None and await self.driver.arun(indexing.index_words(keys, self.indexer)):
+            self.background.spawn(keys.indexing, lambda: self.aindex(keys, explicit=False))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
