@@ -118,8 +118,9 @@ def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -
     from redisvl.query import FilterQuery
     from redisvl.query.filter import FilterExpression
 
-    beside = "" if filter_ is None else f"(-(-({filter_}))) "
-    union = "|".join(f"({beside}@terms:{word})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS])
+    # After the word: before it, the module finds only the first document if both sets have all documents.
+    beside = "" if filter_ is None else f" -(-({filter_}))"
+    union = "|".join(f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS])
     query = FilterQuery(FilterExpression(f"({union})"), return_fields=_RETURNED, num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()
     return (*query.get_args(), *TO_THE_END)

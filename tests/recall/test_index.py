@@ -22,6 +22,7 @@ from support.indexing import (
     FILLING,
     KEYS,
     LEFT_OVER,
+    NOTHING,
     SETTINGS,
     THERE,
     an_indexer,
@@ -212,6 +213,7 @@ def test_inspecting(info: Callable[..., Any], read: Callable[[Any], Any]) -> Non
 def test_vectors_of_several_lengths_are_refused() -> None:
     """A model that changes between two calls, so that one batch has vectors of two lengths, has failed."""
     answers = [(seen([HumanMessage("word " * 20_000)]), THERE), vectors, lambda request: vectors(request, 3)]
+    answers.append((NOTHING, THERE))
     with pytest.raises(EmbeddingError, match="of 2 and of 3 dimensions"):
         play(index(KEYS, "t", an_indexer(), wait=False), answers)
 
