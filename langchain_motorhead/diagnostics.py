@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
-from langchain_motorhead.recall import index_operations as recall
+from langchain_motorhead.recall import descriptions as recall
 from langchain_motorhead.recall.index import PROBE
 from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations

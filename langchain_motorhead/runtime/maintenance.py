@@ -24,6 +24,7 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState
+from langchain_motorhead.recall.vectors import LEASE_MS
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.sessions import compaction, registry
@@ -33,6 +34,9 @@ from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+"""How often a session is looked at whose vectors are to be tried again later."""
 
 _FAILED = "session %r: maintenance failed; no message was lost, and the next append tries again"
 
@@ -63,7 +67,6 @@ class Maintenance:
     indexer: Indexer | None = None
     retry_queue: RetryQueue = field(init=False)
     _prepared: bool = False
-    _uncompacted: set[str] = field(default_factory=set)
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
@@ -86,19 +89,14 @@ class Maintenance:
         return self.compactor.window
 
     def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
-        """Compact a session in this thread. With recall, index it before.
+        """Compact a session in this thread. With recall, index it by its words before, without the embedding model.
 
         Args:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. See `sessions.compaction.compact`.
-
-        Raises:
-            EmbeddingError: The call is explicit, and the session could not be indexed.
         """
-        wait = explicit or self.mode == "inline"
-        if self.indexer is not None and self.index(keys, explicit=explicit, wait=wait) is IndexState.BUSY:
-            self._uncompacted.add(keys.state)
-            return CompactionReport()
+        if self.indexer is not None and self.driver.run(indexing.index_words(keys, self.indexer)):
+            self.background.submit(keys.indexing, lambda: self.index(keys, explicit=False))
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
@@ -106,16 +104,16 @@ class Maintenance:
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
         await self.prepare()
-        wait = explicit or self.mode == "inline"
-        if self.indexer is not None and await self.aindex(keys, explicit=explicit, wait=wait) is IndexState.BUSY:
-            self._uncompacted.add(keys.state)
-            return CompactionReport()
+        if self.indexer is not None and await self.driver.arun(indexing.index_words(keys, self.indexer)):
+            self.background.spawn(keys.indexing, lambda: self.aindex(keys, explicit=False))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
-        """Index the messages of a session that are not indexed, in this thread.
+        """Index the messages of a session that are not indexed, and add missing vectors, in this thread.
+
+        In a pause after a failure of the model, messages are indexed by their words.
 
         Args:
             keys: Keys of the session.
@@ -127,6 +125,7 @@ class Maintenance:
             EmbeddingMismatchError: The call is explicit, and the index was made with another model or other settings.
         """
         if not explicit and self.retry_queue.defer_if_open(keys):
+            self.driver.run(indexing.index_words(keys, self.recall))
             return IndexState.DEFERRED
         try:
             state = self.driver.run(self._indexing(keys, wait=wait))
@@ -135,15 +134,15 @@ class Maintenance:
             if explicit:
                 raise
             return IndexState.DEFERRED
-        if self._on_indexed(keys, state):
-            self.background.submit(keys.state, lambda: self.compact(keys, explicit=False))
+        self._on_indexed(keys, state)
         return state
 
     async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, on this event loop. See `index`."""
-        if not explicit and self.retry_queue.defer_if_open(keys):
-            return IndexState.DEFERRED
         await self.prepare()
+        if not explicit and self.retry_queue.defer_if_open(keys):
+            await self.driver.arun(indexing.index_words(keys, self.recall))
+            return IndexState.DEFERRED
         try:
             state = await self.driver.arun(self._indexing(keys, wait=wait))
         except (EmbeddingError, EmbeddingMismatchError) as error:
@@ -152,8 +151,7 @@ class Maintenance:
             if explicit:
                 raise
             return IndexState.DEFERRED
-        if self._on_indexed(keys, state):
-            self.background.spawn(self._compaction_work(keys))
+        self._on_indexed(keys, state)
         return state
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
@@ -224,43 +222,38 @@ class Maintenance:
         if isinstance(error, EmbeddingError):
             self.retry_queue.record_failure(keys, error)
         else:
-            logger.error("session %r: not indexed; no message was removed: %s", keys.session_id, error)
+            logger.error("session %r: indexed by its words only: %s", keys.session_id, error)
 
-    def _on_indexed(self, keys: SessionKeys, state: IndexState) -> bool:
-        """Note that the model answered. Returns whether a compaction of the session has waited for the indexing."""
+    def _on_indexed(self, keys: SessionKeys, state: IndexState) -> None:
+        """Note that the model answered, and queue the session if there may be more to do later."""
         self.retry_queue.record_success(keys)
         if state is IndexState.BUSY:  # should the other worker have crashed, its lease expires
-            self.retry_queue.retry_later(keys, 1.1 * indexing.LEASE_MS / 1000)
-        if state is IndexState.BUSY or keys.state not in self._uncompacted:
-            return False
-        self._uncompacted.discard(keys.state)
-        return True
+            self.retry_queue.retry_later(keys, 1.1 * LEASE_MS / 1000)
+        elif state is IndexState.LATER:
+            self.retry_queue.retry_later(keys, RETRY_SECONDS)
 
     def _retry(self, keys: SessionKeys) -> None:
-        """Index a session of the retry queue, then compact it: on the event loop where it failed if that still runs."""
-        manual = self.mode == "manual"
+        """Index a session of the retry queue: on the event loop where it failed if that still runs."""
 
         def work() -> None:
-            if self.index(keys, explicit=False, wait=True) is not IndexState.BUSY and not manual:
-                self.compact(keys, explicit=False)
+            self.index(keys, explicit=False, wait=True)
 
         async def awork() -> None:
-            if await self.aindex(keys, explicit=False, wait=True) is not IndexState.BUSY and not manual:
-                await self.acompact(keys, explicit=False)
+            await self.aindex(keys, explicit=False, wait=True)
 
         loop = self._loop() if self._loop is not None else None
         if loop is None or not loop.is_running():
-            self.background.submit(keys.state, work)
+            self.background.submit(keys.indexing, work)
         elif loop is current_loop():
-            self.background.spawn(Work(keys.state, work, awork))
+            self.background.spawn(Work(keys.indexing, work, awork))
         else:
-            loop.call_soon_threadsafe(self.background.spawn, Work(keys.state, work, awork))
+            loop.call_soon_threadsafe(self.background.spawn, Work(keys.indexing, work, awork))
 
     def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
         """Return the work that an append made due."""
         if appended is None:
             return
-        if self.indexer is not None and not self.retry_queue.defer_if_open(keys):
+        if self.indexer is not None:
             yield Work(
                 keys.indexing,
                 lambda: self.index(keys, explicit=False),

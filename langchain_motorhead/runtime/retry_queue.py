@@ -46,7 +46,7 @@ class RetryQueue:
                 self._failures = min(self._failures + 1, 30)
                 self._until = time.monotonic() + pause
                 logger.warning(
-                    "session %r: not indexed, next try in %.0f s; no message was removed: %s",
+                    "session %r: messages are indexed by their words only, next try in %.0f s: %s",
                     keys.session_id, pause, error,
                 )  # fmt: skip
             self._wait(keys, self._until)

@@ -30,7 +30,9 @@ _LIBRARIES = {
     "session_read": ("lib_snapshot",),
     "compaction_begin": ("lib_leases", "lib_snapshot"),
     "index_begin": ("lib_leases",),
-    **dict.fromkeys(("index_commit", "session_delete", "documents_read"), ("lib_documents",)),
+    "index_commit": ("lib_documents", "lib_vectors"),
+    "vectors_commit": ("lib_vectors",),
+    **dict.fromkeys(("session_delete", "documents_read"), ("lib_documents",)),
 }
 
 
@@ -51,7 +53,7 @@ SCRIPTS = {
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
-        "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise",
+        "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )

@@ -19,7 +19,9 @@ PAGE = 500
 """How many messages are read, written or staged at once."""
 
 # Fields that are not exported: the session's identity, the state of its index, and its registries.
-_NOT_EXPORTED = frozenset({"epoch", "indexed", "generation", "owned", "until", "groups"})
+_NOT_EXPORTED = frozenset(
+    {"epoch", "indexed", "generation", "owned", "until", "groups", "embedded", "vectorless", "retry"}
+)
 
 
 @dataclass(slots=True)
