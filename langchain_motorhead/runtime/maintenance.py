@@ -96,7 +96,7 @@ class Maintenance:
             explicit: Whether a caller waits for the result. See `sessions.compaction.compact`.
         """
         if self.indexer is not None and self.driver.run(indexing.index_words(keys, self.indexer)):
-            self.background.submit(keys.indexing, lambda: self.index(keys, explicit=False))
+            self.background.submit(keys.indexing, self._indexing_work(keys).run)
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
@@ -105,7 +105,7 @@ class Maintenance:
         """Compact a session on this event loop. See `compact`."""
         await self.prepare()
         if self.indexer is not None and await self.driver.arun(indexing.index_words(keys, self.indexer)):
-            self.background.spawn(keys.indexing, lambda: self.aindex(keys, explicit=False))
+            self.background.spawn(self._indexing_work(keys))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
@@ -254,11 +254,7 @@ class Maintenance:
         if appended is None:
             return
         if self.indexer is not None:
-            yield Work(
-                keys.indexing,
-                lambda: self.index(keys, explicit=False),
-                lambda: self.aindex(keys, explicit=False),
-            )
+            yield self._indexing_work(keys)
         if self.mode == "manual":
             return
         if self._is_due(appended):
@@ -272,6 +268,9 @@ class Maintenance:
 
     def _compaction_work(self, keys: SessionKeys) -> Work:
         return Work(keys.state, lambda: self.compact(keys, explicit=False), lambda: self.acompact(keys, explicit=False))
+
+    def _indexing_work(self, keys: SessionKeys) -> Work:
+        return Work(keys.indexing, lambda: self.index(keys, explicit=False), lambda: self.aindex(keys, explicit=False))
 
     def _is_due(self, appended: AppendResult) -> bool:
         # If tokens are counted from this append on, earlier messages are not in the count: the plan counts them all.
