@@ -18,7 +18,7 @@ from langchain_motorhead.sessions.append import append, to_record
 from langchain_motorhead.sessions.catch_up import CatchUpResult, follow
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory, load
-from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
@@ -73,7 +73,7 @@ class RedisBackend:
     ) -> Flow[CatchUpResult]:
         """Store what is new of a conversation."""
 
-        def describe(new: Sequence[Any], leave_out: Dedup) -> Operation[AppendResult | None]:
+        def describe(new: Sequence[Any], leave_out: Dedup | NewestOf) -> Operation[AppendResult | None]:
             return append(keys, [to_record(each, self.engine) for each in new], self.engine, leave_out)
 
         return follow(keys, messages, after, describe, self.engine.window if read else None)

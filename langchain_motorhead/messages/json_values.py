@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import dataclasses
+from enum import Enum
 from typing import Any
 
 from langchain_core.documents import Document
@@ -94,6 +97,7 @@ def from_plain(value: Any) -> Any:
 
 
 def _by_pydantic(value: Any, where: str) -> Any:
+    from pydantic import BaseModel
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     if isinstance(value, Mapping):  # a mapping class other than dict, whose values may need tags
@@ -105,15 +109,25 @@ def _by_pydantic(value: Any, where: str) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple | set | frozenset | deque):
         return list(value)
+    if isinstance(value, Enum):
+        return value.value
+    # Here, not by pydantic, which would read the iterators and files in it.
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value) if hasattr(value, each.name)}
     try:
-        return to_jsonable_python(value, inf_nan_mode="constants")
-    except (PydanticSerializationError, ValueError, TypeError) as error:
-        raise InvalidMessageError(
-            f"{where} holds a {type(value).__name__}, which is not data. Put plain data in it (text, numbers, lists, "
-            "dicts, bytes, documents), or keep the object elsewhere and its name here"
-        ) from error
+        if isinstance(value, BaseModel):
+            return value.model_dump(by_alias=True, warnings=False)
+        if not isinstance(value, Iterator | AsyncIterator) and not hasattr(value, "read"):
+            return to_jsonable_python(value, inf_nan_mode="constants")
+        error: Exception | None = None
+    except (PydanticSerializationError, ValueError, TypeError, AttributeError, RecursionError) as raised:
+        error = raised
+    raise InvalidMessageError(
+        f"{where} holds a {type(value).__name__}, which is not data. Put plain data in it (text, numbers, lists, "
+        "dicts, bytes, documents), or keep the object elsewhere and its name here"
+    ) from error
 
 
 def _key(value: Any) -> Any:

@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead.messages.codec import decode, encode
 from langchain_motorhead.runtime.engine import Engine
 from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf, Record
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
@@ -31,7 +31,7 @@ def to_record(message: MessageLike, engine: Engine) -> Record:
 
 
 def append(
-    keys: SessionKeys, records: Sequence[Record], engine: Engine, leave_out: Dedup = Dedup.SKIP_KNOWN
+    keys: SessionKeys, records: Sequence[Record], engine: Engine, leave_out: Dedup | NewestOf = Dedup.SKIP_KNOWN
 ) -> Operation[AppendResult | None]:
     """Append messages to a session, now and as the engine is configured. See `operations.append`.
 

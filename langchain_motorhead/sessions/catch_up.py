@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.sessions.load import Memory, reading_for, to_memory
-from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.messages.matching import trailing_count, unstored
+from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.load import Memory, decode_all, reading_for, to_memory
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
@@ -30,18 +32,17 @@ def follow(
     keys: SessionKeys,
     messages: Sequence[Any],
     after: str | None,
-    append: Callable[[Sequence[Any], Dedup], Operation[AppendResult | None]],
+    append: Callable[[Sequence[Any], Dedup | NewestOf], Operation[AppendResult | None]],
     window: Window | None,
 ) -> Flow[CatchUpResult]:
     """Store what is new of a conversation, and read the session, in one round trip.
 
-    In two where nothing of a long conversation is known, since it began before the session did.
+    In two where the ids of the messages do not say what is new: they are matched by content and position then.
 
     Args:
         keys: Keys of the session.
         messages: The conversation so far, or its newest messages, oldest first.
-        after: Id of a message that is known to be stored, if the holder remembers: no older one is stored again. What
-            is new comes after it, and after the newest message whose id the session knows.
+        after: Id of a message that is known to be stored, if the holder remembers: no older one is stored again.
         append: Describes the append of messages.
         window: Bounds of the reading. None to read nothing.
 
@@ -50,21 +51,28 @@ def follow(
     """
     new = _after(messages, after)
     if new is not None:
-        attempts = [(new, Dedup.AFTER_LAST_KNOWN)]
-    elif len(messages) <= _TAIL:
-        attempts = [(messages, Dedup.AFTER_LAST_KNOWN)]
+        part, newest = new, NewestOf(len(new), whole=True)
     else:
-        attempts = [(messages[-_TAIL:], Dedup.AFTER_LAST_KNOWN_OR_NONE), (messages, Dedup.AFTER_LAST_KNOWN)]
+        part = messages[-_TAIL:]
+        newest = NewestOf(trailing_count(messages), whole=len(part) == len(messages))
     left, reading = None, None
-    for part, leave_out in attempts:
-        if part and window is not None:
-            left, reading = yield together(append(part, leave_out), reading_for(keys, window))
-        elif part:
-            left = yield append(part, leave_out)
-        elif window is not None:
-            reading = yield reading_for(keys, window)
-        if left is not None:
-            break
+    if part and window is not None:
+        left, reading = yield together(append(part, newest), reading_for(keys, window))
+    elif part:
+        left = yield append(part, newest)
+    elif window is not None:
+        reading = yield reading_for(keys, window)
+    if left is not None and left.unclear:
+        if reading is None:
+            reading = yield operations.read(keys, -max(_TAIL, 2 * len(messages)))
+        stored = decode_all(reading, keys, reading.first + reading.length - len(reading.records))
+        conversation = messages if new is None else new
+        fresh = unstored(conversation, [each for each in stored if each is not None], newest_known=left.newest_known)
+        left = None
+        if fresh and window is not None:
+            left, reading = yield together(append(fresh, Dedup.SKIP_KNOWN), reading_for(keys, window))
+        elif fresh:
+            left = yield append(fresh, Dedup.SKIP_KNOWN)
     if window is None or reading is None:
         return CatchUpResult(None, left)
     memory = yield from to_memory(keys, window, reading)

@@ -43,7 +43,7 @@ class SessionSnapshot(NamedTuple):
     records: list[bytes | str]
 
 
-_NONE_KNOWN = 2
+_UNCLEAR = 2
 
 
 class Record(NamedTuple):
@@ -61,10 +61,25 @@ class Dedup(Enum):
     """None of them."""
     SKIP_KNOWN = ""
     """Those whose id is known."""
-    AFTER_LAST_KNOWN = "before"
-    """Those up to the last whose id is known."""
-    AFTER_LAST_KNOWN_OR_NONE = "only"
-    """The same; all of them, if no id is known."""
+
+
+class NewestOf(NamedTuple):
+    """The messages of an append are a conversation: what it has up to the newest message that is known is left out.
+
+    Nothing is appended if the ids do not say which messages are new.
+
+    Attributes:
+        count: How many of the newest messages may be new. If others are not known, they may have had other ids before.
+        whole: Whether it is the whole conversation, and not only its newest messages.
+    """
+
+    count: int
+    whole: bool
+
+    @property
+    def value(self) -> str:
+        """As the script takes it."""
+        return f"{self.count}{'' if self.whole else '+'}"
 
 
 class AppendResult(NamedTuple):
@@ -75,12 +90,16 @@ class AppendResult(NamedTuple):
         size: Their tokens, where they are counted.
         added: Messages that it added.
         tokens: Their tokens, where they are counted.
+        unclear: Whether it appended nothing, since the ids do not say which messages of the conversation are new.
+        newest_known: If `unclear`, whether the id of the newest message is known.
     """
 
     length: int
     size: int | None
     added: int
     tokens: int | None
+    unclear: bool = False
+    newest_known: bool = False
 
 
 def append(
@@ -92,7 +111,7 @@ def append(
     ttl: int,
     recall: bool,
     one_slot: bool,
-    leave_out: Dedup = Dedup.SKIP_KNOWN,
+    leave_out: Dedup | NewestOf = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
     """Append messages to a session, making it if it is not there. Atomic.
 
@@ -108,7 +127,7 @@ def append(
         leave_out: Which messages are taken for stored already.
 
     Returns:
-        What it left; None if nothing was appended since no id is known.
+        What it left.
 
     Raises:
         InvalidInputError: From `read`: the session is another user's.
@@ -140,8 +159,8 @@ def append(
 
     def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
-        if status == _NONE_KNOWN:
-            return None
+        if status == _UNCLEAR:
+            return AppendResult(0, None, 0, None, unclear=True, newest_known=bool(left[0]))
         if status == 0:
             check_user(keys, from_member(left[0]))
         return AppendResult(*left)

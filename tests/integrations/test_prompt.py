@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, Syst
 
 from langchain_motorhead import Memory
 from langchain_motorhead.integrations.prompt import add_to_system, prompt
-from langchain_motorhead.messages.tool_calls import paired
+from langchain_motorhead.messages.provider_rules import paired
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 from support.agents import faults
 from support.messages import contents, numbered

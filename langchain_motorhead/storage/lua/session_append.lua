@@ -34,39 +34,43 @@ local function has(ids, mark)
 end
 
 -- Which messages are new, by their position.
-local ids, fresh = known[8] or '', {}
-if marks == '' then
-  if leave == 'only' then
-    return {2}
-  end
-  for at = 1, #ARGV - HEAD do
-    fresh[at] = at
-  end
-else
-  local before, found, added, marked = 0, {}, {}, {}
-  for at = 1, #ARGV - HEAD do
-    local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
-    local ours = known[1] and origins:sub(16 * at - 15, 16 * at) == known[1]
-    if leave ~= 'nothing' and (ours or (mark ~= NONE and has(ids, mark))) then
-      found[at] = true
-      before = leave == '' and 0 or at
-    end
-  end
-  if leave == 'only' and before == 0 then
-    return {2}
-  end
-  for at = before + 1, #ARGV - HEAD do
-    local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
-    if not found[at] and not (added[mark] and leave ~= 'nothing') then
-      fresh[#fresh + 1] = at
-      if mark ~= NONE and not has(ids, mark) and not added[mark] then
-        added[mark] = true
-        marked[#marked + 1] = mark
-      end
-    end
-  end
-  ids = ids .. table.concat(marked)
+local ids, fresh, count = known[8] or '', {}, #ARGV - HEAD
+local found, added, marked, first = {}, {}, {}, 1
+for at = 1, marks == '' and 0 or count do
+  local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
+  local ours = known[1] and origins:sub(16 * at - 15, 16 * at) == known[1]
+  found[at] = leave ~= 'nothing' and (ours or (mark ~= NONE and has(ids, mark)))
 end
+local newest = tonumber(leave:match('^%d+'))
+if newest and (known[1] or leave:sub(-1) == '+') then
+  -- A conversation. It is clear what is new if all that are known come in one piece, which forgotten ids may precede,
+  -- and the newest N alone follow.
+  local oldest
+  for at = count, 1, -1 do
+    if found[at] then
+      oldest = at
+      first = math.max(first, at + 1)
+    end
+  end
+  local clear = not found[count] and (oldest or (count <= newest and leave:sub(-1) ~= '+')) and first > count - newest
+  for at = oldest or 1, first - 1 do
+    clear = clear and found[at]
+  end
+  if not clear then
+    return {2, found[count] and 1 or 0}
+  end
+end
+for at = first, count do
+  local mark = marks == '' and NONE or marks:sub(MARK * (at - 1) + 1, MARK * at)
+  if not found[at] and not (added[mark] and leave ~= 'nothing') then
+    fresh[#fresh + 1] = at
+    if mark ~= NONE and not has(ids, mark) and not added[mark] then
+      added[mark] = true
+      marked[#marked + 1] = mark
+    end
+  end
+end
+ids = ids .. table.concat(marked)
 
 if #fresh == 0 then
   return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false}
