@@ -6,8 +6,10 @@ functions return None or False, and a run that ends abnormally stores less.
 
 from __future__ import annotations
 
+import asyncio
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -29,11 +31,47 @@ def run_object(config: Mapping[str, Any]) -> object | None:
     return getattr(method, "__self__", None)
 
 
-def steps_left(config: Mapping[str, Any]) -> int | None:
-    """Return how many steps may follow the current one before the recursion limit is reached."""
-    scratchpad = _internal(config, "scratchpad")
-    step, stop = getattr(scratchpad, "step", None), getattr(scratchpad, "stop", None)
-    return stop - step if isinstance(step, int) and isinstance(stop, int) else None
+def call_at_end(run: object, end: Callable[[], None]) -> bool:
+    """Call a function when a sync run ends in whatever way, before the caller gets control. Return whether it will be.
+
+    LangGraph cancels what is left of a run's work when the run ends, and waits for it. So a piece of work that never
+    begins is put there.
+    """
+    work = getattr(run, "tasks", None)
+    if not isinstance(work, dict):
+        return False
+    sentinel: Future[None] = Future()
+    run_ref = weakref.ref(run)
+
+    def ended(_: Any) -> None:
+        tasks: dict[Future[Any], Any] = getattr(run_ref(), "tasks", {})
+        wait([task for task in tuple(tasks) if task is not sentinel])  # such as a model that is still answering
+        end()
+
+    sentinel.add_done_callback(ended)
+    work[sentinel] = (True, False)  # cancel it at the end; do not raise what it raised
+    return True
+
+
+def await_at_end(run: object, end: Callable[[], Awaitable[None]]) -> bool:
+    """Await a function when an async run ends in whatever way. See `call_at_end`."""
+    work = getattr(run, "tasks", None)
+    if not isinstance(work, dict):
+        return False
+    run_ref = weakref.ref(run)
+
+    async def sentinel() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            tasks = [task for task in getattr(run_ref(), "tasks", ()) if task is not asyncio.current_task()]
+            if tasks:
+                await asyncio.wait(tasks)
+            await end()
+            raise
+
+    work[asyncio.get_running_loop().create_task(sentinel())] = (True, False)
+    return True
 
 
 def has_checkpointer(config: Mapping[str, Any]) -> bool:

@@ -25,18 +25,18 @@ from typing_extensions import TypedDict  # before Python 3.12, pydantic does not
 
 from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
 from langchain_motorhead.integrations.langgraph_run import (
+    await_at_end,
+    call_at_end,
     current_config,
     has_checkpointer,
     may_be_changed,
     output_of,
     run_object,
-    steps_left,
 )
 from langchain_motorhead.integrations.prompt import add_to_system, prompt, without_summaries, without_system
 from langchain_motorhead.integrations.run_cache import RunCache, RunMemory
 from langchain_motorhead.integrations.run_storage import RunStorage, is_handoff, result_messages
 from langchain_motorhead.integrations.watched_request import watched
-from langchain_motorhead.messages.tool_calls import call_ids
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, BaseMessage
@@ -112,15 +112,13 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             memory = self._storage.catch_up(run.session, run.messages, run.stored)
             found = self._recall.find(self._motorhead, run.session, memory, run.messages)
             loaded = run.start(memory, found)
+            run.call_at_end(self._storage)
         run.note(loaded)
         try:
-            response = handler(self._with_memory(request, loaded))
+            return run.wrap_response(handler(self._with_memory(request, loaded)))
         except BaseException:
             self._storage.flush(run.session, loaded)
             raise
-        if answer := run.to_store_now(loaded, response):
-            self._storage.flush(run.session, loaded, *answer)
-        return run.wrap_response(response)
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -133,15 +131,13 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             memory = await self._storage.acatch_up(run.session, run.messages, run.stored)
             found = await self._recall.afind(self._motorhead, run.session, memory, run.messages)
             loaded = run.start(memory, found)
+            run.await_at_end(self._storage)
         run.note(loaded)
         try:
-            response = await handler(self._with_memory(request, loaded))
+            return run.wrap_response(await handler(self._with_memory(request, loaded)))
         except BaseException:  # a cancellation too
             await self._storage.aflush(run.session, loaded)
             raise
-        if answer := run.to_store_now(loaded, response):
-            await self._storage.aflush(run.session, loaded, *answer)
-        return run.wrap_response(response)
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
         """Call a tool. If a tool fails, store the messages of the run so far, with the results of the other tools."""
@@ -193,7 +189,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     def _with_memory(self, request: ModelRequest[Any], loaded: RunMemory) -> ModelRequest[Any]:
         given = convert_to_messages(request.messages)  # other middleware may have added dicts
-        state = without_summaries(convert_to_messages(request.state["messages"]))
+        state = convert_to_messages(request.state["messages"])
         old = "" if request.system_message is None else str(request.system_message.text)
         text, messages = prompt(loaded.memory, given, loaded.recalled, state, system=old)
         system = add_to_system(request.system_message, text, loaded.memory.epoch)
@@ -232,15 +228,21 @@ class _Run:
     def note(self, loaded: RunMemory) -> None:
         """Note what the run has done when the model is called."""
         loaded.note_state(self.messages)
-        loaded.note_steps(steps_left(self._config))
         # Not the response itself: a middleware around this one may replace it.
         if not may_be_changed(self._config, f"{self._name}.after_agent"):
             loaded.output = output_of(self._config)
 
-    def to_store_now(self, loaded: RunMemory, response: ModelResponse[Any]) -> list[BaseMessage]:
-        """List the calls that are stored at once, since the recursion limit may end the run before the next hook."""
-        calls = any(call_ids(message) for message in response.result)
-        return list(response.result) if calls and loaded.is_near_limit else []
+    def call_at_end(self, storage: RunStorage) -> None:
+        """Have the run stored when it ends, if it ends without its last hook."""
+        if (run := self._object) is not None:
+            runs, run_id = self._runs, id(run)
+            call_at_end(run, lambda: storage.store_ended(runs.take(run_id)))
+
+    def await_at_end(self, storage: RunStorage) -> None:
+        """Have the run stored when it ends. See `call_at_end`."""
+        if (run := self._object) is not None:
+            runs, run_id = self._runs, id(run)
+            await_at_end(run, lambda: storage.astore_ended(runs.take(run_id)))
 
     def wrap_response(self, response: ModelResponse[Any]) -> ExtendedModelResponse[Any]:
         """Return the response, with the id of the newest stored message for the state."""
@@ -265,4 +267,4 @@ def _note_result(request: ToolCallRequest, loaded: RunMemory, result: Any) -> bo
         loaded.note_state(without_system(without_summaries(convert_to_messages(given))))
     loaded.results += result_messages(result)
     loaded.handed_off = loaded.handed_off or is_handoff(result)
-    return loaded.failed or loaded.is_near_limit
+    return loaded.failed

@@ -21,6 +21,7 @@ from langchain_motorhead.sessions.load import SUMMARY_PREFIX, Memory
 
 AFTER_SUMMARY_PREFIX = "Said right after that:\n"
 BEFORE_PREFIX = "Said before:\n"
+CONTINUED = "(The conversation goes on here.)"
 RECALLED_PREFIX = "Said earlier, and maybe of use now:\n"
 
 
@@ -59,7 +60,9 @@ def prompt(
         if message.id not in own_ids
     ]
     own = [message for message in given if message.id in own_ids]
-    head, messages = _split_at_human(acceptable(_with_unknown([*window, *own], given, known)))
+    head, messages = _split_at_human(
+        acceptable(_with_unknown([*window, *own], given, known)), memory.epoch
+    )
     texts = dict.fromkeys(text for message in instructions if (text := str(message.text).strip()) and text != system)
     return _system_text(memory, head, recalled, list(texts)), messages
 
@@ -71,7 +74,7 @@ def conversation(memory: Memory) -> list[BaseMessage]:
     """
     instructions = [message for message in memory.messages if isinstance(message, SystemMessage)]
     messages = acceptable(without_system(memory.messages))
-    head, messages = _split_at_human([*messages, HumanMessage("")])
+    head, messages = _split_at_human([*messages, HumanMessage("")], memory.epoch)
     texts = list(dict.fromkeys(str(message.text) for message in instructions))
     text = _system_text(memory, head, "", texts)
     if not text:
@@ -143,9 +146,17 @@ def _with_unknown(
     return [each for message in messages for each in (*before.get(message.id, ()), message)] + unknown
 
 
-def _split_at_human(messages: Sequence[BaseMessage]) -> tuple[list[BaseMessage], list[BaseMessage]]:
-    """Split off the messages before the first one of a person. If there is none of a person, nothing is split off."""
+def _split_at_human(
+    messages: Sequence[BaseMessage], epoch: str | None
+) -> tuple[list[BaseMessage], list[BaseMessage]]:
+    """Split off what comes before the first message of a person, to be quoted, and return the rest.
+
+    Results of tools are not quoted: they must not have the authority of the system message. If there are any, a message
+    stands in for that of the person, which is in the summary. If there is no message of a person, nothing is split off.
+    """
     start = next((at for at, message in enumerate(messages) if isinstance(message, HumanMessage | ChatMessage)), 0)
+    if any(isinstance(message, ToolMessage) for message in messages[:start]):
+        return [], [HumanMessage(CONTINUED, id=derived_id(epoch, "continued")), *messages]
     return list(messages[:start]), list(messages[start:])
 
 
@@ -180,13 +191,11 @@ def _with_stored_ids(
 def _system_text(
     memory: Memory, head: Sequence[BaseMessage], recalled: str, instructions: Sequence[str]
 ) -> str:
-    # Only what the model said itself is quoted: a result of a tool must not have the authority of the system message.
-    said = [AIMessage(message.text) for message in head if isinstance(message, AIMessage) and message.text.strip()]
     prefix = BEFORE_PREFIX if memory.summary is None else AFTER_SUMMARY_PREFIX
     parts = [
         *instructions,
         "" if memory.summary is None else SUMMARY_PREFIX + memory.summary,
-        prefix + transcript(said) if said else "",
+        prefix + transcript(head) if head else "",
         RECALLED_PREFIX + recalled if recalled else "",
     ]
     return "\n\n".join(part for part in parts if part)

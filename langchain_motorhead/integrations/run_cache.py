@@ -33,8 +33,6 @@ class RunMemory:
         results: Results of tools that are not in `messages` yet.
         output: The output of the model's node, which it gets when the node ends. Empty if it may still be changed.
         failed: Whether a tool raised, so that no later hook stores the results of those that run beside it.
-        cycle: Steps between two calls of the model.
-        steps_left: Steps that were left at the last call of the model, if known.
         kept: Whether a checkpointer keeps the state of the run.
         handed_off: Whether a tool handed the conversation to another agent.
     """
@@ -46,8 +44,6 @@ class RunMemory:
     results: list[BaseMessage] = field(default_factory=list)
     output: Sequence[tuple[str, Any]] = ()
     failed: bool = False
-    cycle: int = 4
-    steps_left: int | None = None
     kept: bool = False
     handed_off: bool = False
 
@@ -62,17 +58,6 @@ class RunMemory:
         self.messages, self.output = messages, ()
         known = {message.id for message in messages}
         self.results = [message for message in self.results if message.id not in known]
-
-    def note_steps(self, left: int | None) -> None:
-        """Note how many steps are left at a call of the model."""
-        if left is not None and self.steps_left is not None and left < self.steps_left:
-            self.cycle = max(self.cycle, self.steps_left - left)
-        self.steps_left = left
-
-    @property
-    def is_near_limit(self) -> bool:
-        """Whether the recursion limit may end the run before the model is called twice more."""
-        return self.steps_left is not None and self.steps_left <= 2 * self.cycle
 
 
 class RunCache:
@@ -123,6 +108,12 @@ class RunCache:
             entry = self._runs.get(id(run))
             return entry[1].pop(_key(session), (None, None))[1] if entry is not None else None
 
+    def take(self, run_id: int) -> list[tuple[Any, RunMemory]]:
+        """Remove all that is held of a run that has ended, and return its sessions with what was held."""
+        with self._lock:
+            _, left = self._runs.pop(run_id, (None, {}))
+        return list(left.values())
+
     def storing(self, session: Any) -> Future[None] | None:
         """Return the work that stores an abandoned run of a session, if it is under way. It never raises."""
         return self._storing.get(_key(session))
@@ -137,10 +128,8 @@ class RunCache:
         return ended
 
     def _end(self, id_: int) -> None:
-        with self._lock:
-            _, left = self._runs.pop(id_, (None, {}))
-        for key, (session, loaded) in left.items():
-            work = self._abandoned(session, loaded)
+        for session, loaded in self.take(id_):
+            work, key = self._abandoned(session, loaded), _key(session)
             if work is not None:
                 self._storing[key] = work
                 work.add_done_callback(lambda done, key=key: self._stored(key, done))  # type: ignore[misc]

@@ -17,6 +17,7 @@ from langchain_motorhead.exceptions import MotorheadError, UnsupportedError
 from langchain_motorhead.integrations.run_cache import RunMemory
 from langchain_motorhead.integrations.storable import StorableMessages
 from langchain_motorhead.messages.matching import changed
+from langchain_motorhead.messages.tool_calls import call_ids
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
@@ -61,16 +62,15 @@ class RunStorage:
         """Store the new messages of a run."""
         await self._storable.astore(messages, lambda given: session.aappend_new(given, after=after))
 
-    def flush(self, session: Session, run: RunMemory, *more: BaseMessage, with_output: bool = False) -> None:
+    def flush(self, session: Session, run: RunMemory, *, with_output: bool = False) -> None:
         """Store what a run has done so far. If that fails, a warning is logged, so that the run's own error is raised.
 
         Args:
             session: The session of the run.
             run: What is held of the run.
-            *more: Messages that the run is about to have.
             with_output: Whether the model's newest answer is stored as well.
         """
-        messages = [*run.so_far(with_output=with_output), *more]
+        messages = run.so_far(with_output=with_output)
         if messages and messages[-1].id != run.stored:
             try:
                 self.append_new(session, messages, run.stored)
@@ -78,11 +78,11 @@ class RunStorage:
             except MotorheadError:
                 logger.warning(_NOT_STORED, session.session_id, exc_info=True)
 
-    async def aflush(self, session: Session, run: RunMemory, *more: BaseMessage) -> None:
+    async def aflush(self, session: Session, run: RunMemory, *, with_output: bool = False) -> None:
         """Store what a run has done so far, also if its task is cancelled again meanwhile. See `flush`."""
 
         async def store() -> None:
-            messages = [*run.so_far(), *more]
+            messages = run.so_far(with_output=with_output)
             if messages and messages[-1].id != run.stored:
                 try:
                     await self.aappend_new(session, messages, run.stored)
@@ -95,17 +95,33 @@ class RunStorage:
         task.add_done_callback(self._tasks.discard)
         await asyncio.shield(task)
 
-    def store_abandoned(self, session: Session, run: RunMemory) -> Future[None] | None:
-        """Store what a run did that ended without its last hook, in a thread. Return the work, if there is any.
+    def is_unstored(self, run: RunMemory) -> bool:
+        """Return whether a run that ended without its last hook did something that is neither stored nor kept.
 
         With a checkpointer the thread's state has all steps that ended, and the next run stores them. Only an answer
         whose step did not end, since nobody read the stream, is not in the state.
         """
-        answer = run.so_far(with_output=True)[len(run.so_far()) :]
-        if run.kept and not run.handed_off and not (answer and not getattr(answer[-1], "tool_calls", None)):
-            return None
         messages = run.so_far(with_output=True)
         if not messages or messages[-1].id == run.stored or self._motorhead._backend.closed:
+            return False
+        answer = messages[len(run.so_far()) :]
+        return not run.kept or run.handed_off or bool(answer and not call_ids(answer[-1]))
+
+    def store_ended(self, runs: Sequence[tuple[Session, RunMemory]]) -> None:
+        """Store what a run did that ended without its last hook."""
+        for session, run in runs:
+            if self.is_unstored(run):
+                self.flush(session, run, with_output=True)
+
+    async def astore_ended(self, runs: Sequence[tuple[Session, RunMemory]]) -> None:
+        """Store what a run did that ended without its last hook."""
+        for session, run in runs:
+            if self.is_unstored(run):
+                await self.aflush(session, run, with_output=True)
+
+    def store_abandoned(self, session: Session, run: RunMemory) -> Future[None] | None:
+        """Store what a run did whose end was not noticed, in a thread. Return the work, if there is any."""
+        if not self.is_unstored(run):
             return None
         work: Future[None] = Future()
 

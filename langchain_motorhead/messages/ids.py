@@ -10,7 +10,7 @@ from hashlib import blake2b
 MARK = 11
 """Characters of a mark: 64 bits, as text, since people look at what is stored."""
 _NONE = " " * MARK
-_GIVEN = re.compile(r"motorhead-([0-9a-f]{16})-(?:\d+|summary)", re.ASCII)
+_GIVEN = re.compile(r"motorhead-([0-9a-f]{16})-(?:\d+|summary|continued)", re.ASCII)
 _EPOCH = 16
 
 

@@ -5,7 +5,8 @@ Pure. Front ends resend a conversation with their own ids, with none, or with on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -105,7 +106,7 @@ def unstored(given: Sequence[MessageT], stored: Sequence[BaseMessage], *, newest
         given: The conversation or its newest messages, oldest first.
         stored: The newest messages of the session, oldest first. What comes in `given` before the first that is among
             them is older, and stored already.
-        newest_known: Whether the session knows the id of the newest given message, perhaps of an older message.
+        newest_known: Whether the session knows the id of the newest given message, but as that of an older message.
     """
     messages = [_as_message(message) for message in given]
     found = matches(messages, stored)
@@ -115,7 +116,7 @@ def unstored(given: Sequence[MessageT], stored: Sequence[BaseMessage], *, newest
     for at in range(first + 1, len(given)):
         if found[at] is not None:
             continue
-        is_used = messages[at].id in ids or (newest_known and at == len(given) - 1)
+        is_used = messages[at].id in ids or (newest_known and at == len(given) - 1 and _has_variant(messages[at].id, ids))
         new.append(_with_id(given[at], variant_id(messages[at])) if is_used else given[at])
     return new
 
@@ -143,6 +144,11 @@ def changed(given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> list
         for message, at in pairs
         if at is not None and message.id == stored[at].id and fingerprint(message) != fingerprint(stored[at])
     ]
+
+
+def _has_variant(id_: str | None, ids: Iterable[str]) -> bool:
+    """Return whether an id was used again before: a front end that does so may be taken to do so each time."""
+    return any(re.fullmatch(rf"{re.escape(str(id_))}-[0-9a-f]{{16}}", each) for each in ids)
 
 
 def _same(given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> bool:

@@ -67,7 +67,9 @@ def follow(
             reading = yield operations.read(keys, -max(_TAIL, 2 * len(messages)))
         stored = decode_all(reading, keys, reading.first + reading.length - len(reading.records))
         conversation = messages if new is None else new
-        fresh = unstored(conversation, [each for each in stored if each is not None], newest_known=left.newest_known)
+        # A conversation of one message has no position that is known: its id is used again.
+        is_reused = left.newest_known and new is None and len(messages) == 1
+        fresh = unstored(conversation, [each for each in stored if each is not None], newest_known=is_reused)
         left = None
         if fresh and window is not None:
             left, reading = yield together(append(fresh, Dedup.SKIP_KNOWN), reading_for(keys, window))
