@@ -8,11 +8,17 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.prompt import conversation, without_system
-from langchain_motorhead.integrations.runnable_history import Hook, HistoryForRun, calling_hook, without_given
+from langchain_motorhead.integrations.runnable_history import (
+    HistoryForRun,
+    Hook,
+    calling_hook,
+    stands_in_prompt,
+    without_given,
+)
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
@@ -27,12 +33,13 @@ MAX_REMEMBERED_RUNS_COUNT = 256
 class MotorheadChatMessageHistory(BaseChatMessageHistory):
     """A session as a chat message history. Making one does no I/O.
 
-    Its `messages` are the summary, as a system message, and then every message that the summary does not cover, as every
-    provider takes them in a prompt that goes on with a person's message: they begin with a person's (what a model said
-    before is quoted in the system message), and calls without a result are left out. `session.load()` has all of them.
+    Its `messages` are the summary, as a system message, and then every message that the summary does not cover, in a
+    form that every provider takes before a person's message. They begin with a person's; what a model said before is
+    quoted in the system message. Calls without a result are left out. `session.load()` has all of them.
 
-    Under `RunnableWithMessageHistory`, a system message in a run's input is an instruction for that run: it is a part of
-    the one system message, and is not stored.
+    Under `RunnableWithMessageHistory`, a system message in a run's input is an instruction for that run: it is a part
+    of the one system message, and is not stored. With a `history_messages_key`, the summary is a person's message,
+    since other messages may precede it.
 
     Args:
         session_id: Any string that is not empty.
@@ -118,9 +125,12 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
     def _shown(self, caller: FrameType, memory: Memory) -> list[BaseMessage]:
         """Return the messages, and remember their ids if the hook at the start of a run calls."""
         messages = conversation(memory)
-        hook, _ = calling_hook(caller)
-        if hook is not Hook.ENTER:
+        hook, frame = calling_hook(caller)
+        if hook is not Hook.ENTER or frame is None:
             return messages
+        if messages and isinstance(messages[0], SystemMessage) and stands_in_prompt(frame):
+            # A system message in the middle of a prompt is refused.
+            messages[0] = HumanMessage(messages[0].content, id=messages[0].id)
         if messages:
             self._given_to_runs.append(tuple(message.id for message in messages))
             del self._given_to_runs[:-MAX_REMEMBERED_RUNS_COUNT]
@@ -128,10 +138,10 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
 
     def _is_end(self, caller: FrameType) -> bool:
         """Return whether the hook at the end of a run calls, and note that its messages are yet to come."""
-        hook, frame_id = calling_hook(caller)
+        hook, frame = calling_hook(caller)
         if hook is not Hook.EXIT:
             return False
-        self._ending.add(frame_id)
+        self._ending.add(id(frame))
         return True
 
     def _new(self, caller: FrameType, messages: Sequence[BaseMessage]) -> tuple[Sequence[BaseMessage], bool]:
@@ -139,13 +149,12 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
 
         Some models give each of their messages the same id. System messages of a run are instructions for it.
         """
-        hook, frame_id = calling_hook(caller)
-        is_run = hook is Hook.EXIT
-        if not is_run:
+        hook, frame = calling_hook(caller)
+        if hook is not Hook.EXIT:
             return messages, False
         new = without_system(messages)
-        if frame_id in self._ending:
-            self._ending.discard(frame_id)
+        if id(frame) in self._ending:
+            self._ending.discard(id(frame))
             given = min(self._given_to_runs, key=lambda each: len(without_given(new, each)), default=())
             if len(rest := without_given(new, given)) < len(new):
                 self._given_to_runs.remove(given)

@@ -85,6 +85,9 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         ```
     """
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k})"
+
     def __init__(self, motorhead: Handle, *, recall: int = 0, recall_scope: Scope | None = None) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
@@ -200,8 +203,8 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         if not self._warned:
             self._warned = True
             logger.warning(
-                "a middleware replaced the system message, which had the summary of the session, so that the model does "
-                "not see it. Put MotorheadMiddleware after that middleware in the list"
+                "a middleware replaced the system message, which had the summary of the session, so that the model "
+                "does not see it. Put MotorheadMiddleware after that middleware in the list"
             )
 
 

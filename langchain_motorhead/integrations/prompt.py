@@ -60,9 +60,7 @@ def prompt(
         if message.id not in own_ids
     ]
     own = [message for message in given if message.id in own_ids]
-    head, messages = _split_at_human(
-        acceptable(_with_unknown([*window, *own], given, known)), memory.epoch
-    )
+    head, messages = _split_at_human(acceptable(_with_unknown([*window, *own], given, known)), memory.epoch)
     texts = dict.fromkeys(text for message in instructions if (text := str(message.text).strip()) and text != system)
     return _system_text(memory, head, recalled, list(texts)), messages
 
@@ -146,9 +144,7 @@ def _with_unknown(
     return [each for message in messages for each in (*before.get(message.id, ()), message)] + unknown
 
 
-def _split_at_human(
-    messages: Sequence[BaseMessage], epoch: str | None
-) -> tuple[list[BaseMessage], list[BaseMessage]]:
+def _split_at_human(messages: Sequence[BaseMessage], epoch: str | None) -> tuple[list[BaseMessage], list[BaseMessage]]:
     """Split off what comes before the first message of a person, to be quoted, and return the rest.
 
     Results of tools are not quoted: they must not have the authority of the system message. If there are any, a message
@@ -188,9 +184,7 @@ def _with_stored_ids(
     return renamed, shown
 
 
-def _system_text(
-    memory: Memory, head: Sequence[BaseMessage], recalled: str, instructions: Sequence[str]
-) -> str:
+def _system_text(memory: Memory, head: Sequence[BaseMessage], recalled: str, instructions: Sequence[str]) -> str:
     prefix = BEFORE_PREFIX if memory.summary is None else AFTER_SUMMARY_PREFIX
     parts = [
         *instructions,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from types import CodeType, FrameType
-from typing import SupportsIndex
+from typing import Self, SupportsIndex
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
@@ -24,11 +24,11 @@ class Hook(StrEnum):
 _hooks: dict[CodeType, Hook] = {}
 
 
-def calling_hook(caller: FrameType | None) -> tuple[Hook, int]:
-    """Return which hook calls, directly or through a subclass or wrapper of the history, and the id of its frame."""
+def calling_hook(caller: FrameType | None) -> tuple[Hook, FrameType | None]:
+    """Return which hook calls, directly or through a subclass or wrapper of the history, and its frame."""
     module = sys.modules.get("langchain_core.runnables.history")
     if module is None:
-        return Hook.NONE, 0
+        return Hook.NONE, None
     if not _hooks:
         cls = module.RunnableWithMessageHistory
         for hook in (Hook.ENTER, Hook.EXIT):
@@ -39,9 +39,14 @@ def calling_hook(caller: FrameType | None) -> tuple[Hook, int]:
         if caller is None:
             break
         if (hook := _hooks.get(caller.f_code, Hook.NONE)) is not Hook.NONE:
-            return hook, id(caller)
+            return hook, caller
         caller = caller.f_back
-    return Hook.NONE, 0
+    return Hook.NONE, None
+
+
+def stands_in_prompt(hook: FrameType) -> bool:
+    """Return whether the prompt has a place for the history, which other messages may precede, such as examples."""
+    return bool(getattr(hook.f_locals.get("self"), "history_messages_key", None))
 
 
 class HistoryForRun(list[BaseMessage]):
@@ -55,7 +60,7 @@ class HistoryForRun(list[BaseMessage]):
         """Return a copy that does the same."""
         return HistoryForRun(self)
 
-    def __iadd__(self, added: Iterable[BaseMessage]) -> HistoryForRun:  # type: ignore[override, misc]
+    def __iadd__(self, added: Iterable[BaseMessage]) -> Self:  # type: ignore[override]
         added = list(added)
         instructions = [message for message in added if isinstance(message, SystemMessage)]
         if instructions and self and isinstance(self[0], SystemMessage):

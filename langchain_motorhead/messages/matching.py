@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import orjson
@@ -62,41 +63,60 @@ def matches(given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> list
     Returns:
         For each given message the position in `stored`, or None.
     """
-    at_id = {message.id: at for at, message in enumerate(stored) if message.id is not None}
-    said, known = [fingerprint(message) for message in given], [fingerprint(message) for message in stored]
-    found: list[int | None] = [None] * len(given)
-    used: set[int] = set()
+    search = _Search(given, stored)
+    search.match_ids()
+    search.match_content()
+    search.match_positions()
+    return search.found
 
-    def match(at: int, position: int) -> None:
-        found[at] = position
-        used.add(position)
 
-    for at, message in enumerate(given):
-        position = at_id.get(message.id) if message.id is not None else None
-        if position is not None and known[position] != said[at]:
-            position = at_id.get(f"{message.id}-{said[at]}")
-        if position is not None and position not in used:
-            match(at, position)
-    lower = [-1] * len(given)
-    for at in range(1, len(given)):
-        lower[at] = max(lower[at - 1], -1 if (before := found[at - 1]) is None else before)
-    upper = len(stored)
-    for at in range(len(given) - 1, -1, -1):
-        is_newest_question = at == len(given) - 1 and _is_human(given[at])
-        if found[at] is None and not is_newest_question:
-            candidates = range(upper - 1, lower[at], -1)
-            position = next((each for each in candidates if each not in used and known[each] == said[at]), None)
-            if position is not None:
-                match(at, position)
-        if (position := found[at]) is not None:
-            upper = min(upper, position)
-    newest = -1
-    for at in range(len(given) - 1, -1, -1):
-        position = at_id.get(given[at].id) if given[at].id is not None else None
-        if found[at] is None and position is not None and position not in used and position < newest:
-            match(at, position)
-        newest = max(newest, -1 if (latest := found[at]) is None else latest)
-    return found
+class _Search:
+    """The search for given messages among stored ones. See `matches`."""
+
+    def __init__(self, given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> None:
+        self.given = given
+        self.found: list[int | None] = [None] * len(given)
+        self._at_id: dict[str | None, int] = {each.id: at for at, each in enumerate(stored) if each.id is not None}
+        self._said = [fingerprint(message) for message in given]
+        self._known = [fingerprint(message) for message in stored]
+        self._used: set[int] = set()
+
+    def match_ids(self) -> None:
+        """Match messages that have the id of a stored one, or an id derived from theirs, and its content."""
+        for at, message in enumerate(self.given):
+            position = self._at_id.get(message.id)
+            if position is not None and self._known[position] != self._said[at]:
+                position = self._at_id.get(variant_id(message))
+            self._match(at, position)
+
+    def match_content(self) -> None:
+        """Match messages that have the content of a stored one between those that are matched around them."""
+        lower = list(accumulate((-1 if at is None else at for at in self.found), max, initial=-1))
+        upper = len(self._known)
+        for at in range(len(self.given) - 1, -1, -1):
+            is_newest_question = at == len(self.given) - 1 and _is_human(self.given[at])
+            if self.found[at] is None and not is_newest_question:
+                candidates = range(upper - 1, lower[at], -1)
+                self._match(at, next((each for each in candidates if self._is_free(each, at)), None))
+            if (position := self.found[at]) is not None:
+                upper = min(upper, position)
+
+    def match_positions(self) -> None:
+        """Match messages that have the id alone, if a later message is matched with a later one."""
+        latest = -1
+        for at in range(len(self.given) - 1, -1, -1):
+            position = self._at_id.get(self.given[at].id)
+            if self.found[at] is None and position is not None and position < latest:
+                self._match(at, position)
+            latest = max(latest, -1 if (found := self.found[at]) is None else found)
+
+    def _is_free(self, position: int, at: int) -> bool:
+        return position not in self._used and self._known[position] == self._said[at]
+
+    def _match(self, at: int, position: int | None) -> None:
+        if position is not None and position not in self._used:
+            self.found[at] = position
+            self._used.add(position)
 
 
 def unstored(given: Sequence[MessageT], stored: Sequence[BaseMessage], *, newest_known: bool) -> list[MessageT]:
@@ -116,7 +136,9 @@ def unstored(given: Sequence[MessageT], stored: Sequence[BaseMessage], *, newest
     for at in range(first + 1, len(given)):
         if found[at] is not None:
             continue
-        is_used = messages[at].id in ids or (newest_known and at == len(given) - 1 and _has_variant(messages[at].id, ids))
+        is_used = messages[at].id in ids or (
+            newest_known and at == len(given) - 1 and _has_variant(messages[at].id, ids)
+        )
         new.append(_with_id(given[at], variant_id(messages[at])) if is_used else given[at])
     return new
 
@@ -128,10 +150,8 @@ def with_stored_ids(given: Sequence[BaseMessage], stored: Sequence[BaseMessage])
     ids = {message.id for message in stored}
     renamed = []
     for message, position in zip(given, matches(given, stored), strict=True):
-        if position is not None:
-            id_ = stored[position].id
-        else:
-            id_ = variant_id(message) if message.id in ids else message.id
+        own_id = variant_id(message) if message.id in ids else message.id
+        id_ = own_id if position is None else stored[position].id
         renamed.append(message if id_ == message.id else _with_id(message, id_))
     return renamed
 
@@ -172,4 +192,3 @@ def _with_id(message: MessageT, id_: str | None) -> MessageT:
     if isinstance(message, BaseMessage):
         return message.model_copy(update={"id": id_})
     return {**message, "id": id_}  # type: ignore[return-value]
-

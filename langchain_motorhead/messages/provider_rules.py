@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
 
 from langchain_motorhead.messages.tool_calls import block_call_id, call_ids
 
@@ -163,7 +163,7 @@ def _as_call(block: Any) -> ToolCall | None:
     id_ = block_call_id(block)
     if id_ is None:
         return None
-    args = next((block[key] for key in ("args", "input", "arguments") if block.get(key) is not None), {})
+    args: Any = next((block[key] for key in ("args", "input", "arguments") if block.get(key) is not None), {})
     if isinstance(args, str):
         try:
             args = json.loads(args)

@@ -51,25 +51,26 @@ def follow(
     """
     new = _after(messages, after)
     if new is not None:
-        part, newest = new, NewestOf(len(new), whole=True)
+        part, conversation = new, NewestOf(len(new), whole=True)
     else:
         part = messages[-_TAIL:]
-        newest = NewestOf(trailing_count(messages), whole=len(part) == len(messages))
+        conversation = NewestOf(trailing_count(messages), whole=len(part) == len(messages))
     left, reading = None, None
     if part and window is not None:
-        left, reading = yield together(append(part, newest), reading_for(keys, window))
+        left, reading = yield together(append(part, conversation), reading_for(keys, window))
     elif part:
-        left = yield append(part, newest)
+        left = yield append(part, conversation)
     elif window is not None:
         reading = yield reading_for(keys, window)
     if left is not None and left.unclear:
         if reading is None:
             reading = yield operations.read(keys, -max(_TAIL, 2 * len(messages)))
         stored = decode_all(reading, keys, reading.first + reading.length - len(reading.records))
-        conversation = messages if new is None else new
         # A conversation of one message has no position that is known: its id is used again.
         is_reused = left.newest_known and new is None and len(messages) == 1
-        fresh = unstored(conversation, [each for each in stored if each is not None], newest_known=is_reused)
+        fresh = unstored(
+            messages if new is None else new, [each for each in stored if each is not None], newest_known=is_reused
+        )
         left = None
         if fresh and window is not None:
             left, reading = yield together(append(fresh, Dedup.SKIP_KNOWN), reading_for(keys, window))

@@ -69,17 +69,17 @@ class NewestOf(NamedTuple):
     Nothing is appended if the ids do not say which messages are new.
 
     Attributes:
-        count: How many of the newest messages may be new. If others are not known, they may have had other ids before.
+        newest: How many of the newest messages may be new. If others are not known, they may have had other ids before.
         whole: Whether it is the whole conversation, and not only its newest messages.
     """
 
-    count: int
+    newest: int
     whole: bool
 
     @property
     def value(self) -> str:
         """As the script takes it."""
-        return f"{self.count}{'' if self.whole else '+'}"
+        return f"{self.newest}{'' if self.whole else '+'}"
 
 
 class AppendResult(NamedTuple):

@@ -19,7 +19,7 @@ def refusals(messages: Sequence[BaseMessage]) -> list[str]:
             warnings.simplefilter("ignore")
             try:
                 found += [f"{name}: {reason}" for reason in check(list(messages))]
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a package raises
                 found.append(f"{name}: its package raises {type(error).__name__}: {error}")
     return found
 
@@ -28,7 +28,7 @@ def anthropic(messages: list[BaseMessage]) -> list[str]:
     """List why Anthropic would refuse a prompt."""
     from langchain_anthropic.chat_models import _format_messages
 
-    _, sent = _format_messages(messages, model="claude-sonnet-4-5")  # type: ignore[call-arg]
+    _, sent = _format_messages(messages, model="claude-sonnet-4-5")
     if not sent:
         return ["there is no message"]
     found = [] if sent[0]["role"] == "user" else ["the first message is not a user's"]
@@ -64,7 +64,9 @@ def openai_chat(messages: list[BaseMessage]) -> list[str]:
         waiting = {str(call["id"]) for call in each.get("tool_calls") or []}
         if not each.get("content") and not waiting:
             found.append(f"a message of the {each['role']} is empty")
-        found += [f"a text of the {each['role']} is blank" for text in _texts(_blocks(each.get("content"))) if text == ""]
+        found += [
+            f"a text of the {each['role']} is blank" for text in _texts(_blocks(each.get("content"))) if text == ""
+        ]
     return found + [f"a call without a result: {id_}" for id_ in sorted(waiting)]
 
 
@@ -131,7 +133,9 @@ CHECKS: dict[str, Callable[[list[BaseMessage]], list[str]]] = {
 def _says(message: AIMessage) -> bool:
     if isinstance(message.content, str):
         return bool(message.content.strip())
-    return any(not isinstance(block, dict) or block.get("type") not in (*THINKING, "reasoning") for block in message.content)
+    return any(
+        not isinstance(block, dict) or block.get("type") not in (*THINKING, "reasoning") for block in message.content
+    )
 
 
 def _blocks(content: Any) -> list[dict[str, Any]]:
