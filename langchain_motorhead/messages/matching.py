@@ -85,7 +85,7 @@ class _Search:
         """Match messages that have the id of a stored one, or an id derived from theirs, and its content."""
         for at, message in enumerate(self.given):
             position = self._at_id.get(message.id)
-            if position is not None and self._known[position] != self._said[at]:
+            if position is None or self._known[position] != self._said[at]:
                 position = self._at_id.get(variant_id(message))
             self._match(at, position)
 
