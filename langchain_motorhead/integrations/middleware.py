@@ -57,8 +57,15 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     The model sees the system prompt with the summary and with what recall found, then the window, then the messages of
     the run. So the prompt stays short, however long the thread in the agent's state grows. The state is not changed,
     except that it gets the id of the newest stored message. The user's message is stored before the model is called,
-    the other messages at the end of the run. Each message is stored once, which its id ensures. A run takes two round
-    trips, plus those of the search if `recall` is above 0. A checkpointer is not needed, but may be used.
+    the other messages at the end of the run, whatever ends it: also an error, a cancellation or the recursion limit.
+    A run takes two round trips, plus those of the search if `recall` is above 0. A checkpointer is not needed, but may
+    be used.
+
+    Each message is stored once, which its id ensures. If a client sends the conversation again with other ids, its
+    messages are matched by content and position, which takes one more round trip. A system message in the input is an
+    instruction for the turn: it comes first in the prompt, and is not stored.
+
+    Put this middleware after those that set the system prompt, and before those that change answers in `after_agent`.
 
     The session is the `session_id` of the run's context, otherwise the `thread_id` of its config. The user is the
     `user_id` of the context, otherwise of the config, if there is one. An agent that another agent calls as a tool has

@@ -70,7 +70,7 @@ def test_nothing_blank_is_shown(content: Any) -> None:
 def test_a_call_that_could_not_be_parsed_keeps_its_result() -> None:
     """It is shown as a call without arguments, so that the result that says what was wrong can be shown."""
     invalid = {"name": "f", "args": "{", "id": "a", "error": None, "type": "invalid_tool_call"}
-    said = AIMessage("", invalid_tool_calls=[invalid])  # type: ignore[list-item]
+    said = AIMessage("", invalid_tool_calls=[invalid])
     shown = acceptable([QUESTION, said, ToolMessage("not JSON", tool_call_id="a"), NEXT])
     assert len(shown) == 4
     assert refusals(shown) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from support.factory import MakeMotorhead
 from support.summarizers import Ledger, remembered
 
 SMALL = Window(max_messages=6)
-IDS = {"own": lambda name: {"id": f"front-{name}"}, "none": lambda name: {}}
+IDS: dict[str, Callable[[str], dict[str, str]]] = {
+    "own": lambda name: {"id": f"front-{name}"},
+    "none": lambda name: {},
+}
 
 
 @pytest.mark.parametrize("ids", list(IDS))
