@@ -15,6 +15,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langgraph.config import get_config
 
+_sentinels: weakref.WeakSet[Any] = weakref.WeakSet()
+
 
 def current_config() -> Mapping[str, Any]:
     """Return the config of the current node, or an empty one outside of a graph."""
@@ -45,9 +47,10 @@ def call_at_end(run: object, end: Callable[[], None]) -> bool:
 
     def ended(_: Any) -> None:
         tasks: dict[Future[Any], Any] = getattr(run_ref(), "tasks", {})
-        wait([task for task in tuple(tasks) if task is not sentinel])  # such as a model that is still answering
+        wait([task for task in tuple(tasks) if task not in _sentinels])  # such as a model that is still answering
         end()
 
+    _sentinels.add(sentinel)  # an agent may have two memories, which must not wait for each other
     sentinel.add_done_callback(ended)
     work[sentinel] = (True, False)  # cancel it at the end; do not raise what it raised
     return True
@@ -64,13 +67,15 @@ def await_at_end(run: object, end: Callable[[], Awaitable[None]]) -> bool:
         try:
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
-            tasks = [task for task in getattr(run_ref(), "tasks", ()) if task is not asyncio.current_task()]
+            tasks = [task for task in getattr(run_ref(), "tasks", ()) if task not in _sentinels]
             if tasks:
                 await asyncio.wait(tasks)
             await end()
             raise
 
-    work[asyncio.get_running_loop().create_task(sentinel())] = (True, False)
+    task = asyncio.get_running_loop().create_task(sentinel())
+    _sentinels.add(task)
+    work[task] = (True, False)
     return True
 
 

@@ -27,7 +27,7 @@ def with_history(runnable: Any, factory: Any, **keys: str) -> Any:
     """Wrap a runnable; the wrapper says that it is deprecated."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return RunnableWithMessageHistory(runnable, factory, **keys)
+        return RunnableWithMessageHistory(runnable, factory, **keys)  # type: ignore[arg-type]
 
 
 def test_a_system_message_with_each_run(make: MakeMotorhead) -> None:
