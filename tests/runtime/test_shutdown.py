@@ -61,7 +61,10 @@ def test_an_append_at_exit(url: str, namespace: str, make: MakeMotorhead) -> Non
 
 
 def test_close_at_exit_waits_for_summaries(url: str, namespace: str, make: MakeMotorhead) -> None:
-    """Summaries under way when the interpreter ends are made by a `close` that was registered for then."""
+    """Summaries under way when the interpreter ends are made by a `close` that was registered for then.
+
+    Python 3.12 and later starts no thread by then: what has not begun stays due, and does not count as a failure.
+    """
     code = """
         motorhead = make(0.05)
         atexit.register(motorhead.close)
@@ -72,7 +75,9 @@ def test_close_at_exit_waits_for_summaries(url: str, namespace: str, make: MakeM
     memories = [motorhead.session(f"s{at}").load() for at in range(20)]
     assert [memory.total for memory in memories] == [5] * 20
     assert {memory.failures for memory in memories} == {0}
-    assert sum(memory.summary == "a summary" for memory in memories) >= 18
+    assert {memory.summary or memory.backlog + len(memory.messages) for memory in memories} <= {"a summary", 5}
+    if sys.version_info < (3, 12):
+        assert {memory.summary for memory in memories} == {"a summary"}
 
 
 def test_an_end_without_close_holds_up_nobody(

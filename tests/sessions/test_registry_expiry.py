@@ -18,7 +18,7 @@ HI = HumanMessage("hi")
 
 def lives(client: redis.Redis, key: str) -> int:
     """Give the ms until a key expires, or a negative number."""
-    found: int = client.pttl(key)  # type: ignore[assignment]
+    found: int = client.pttl(key)
     return found
 
 
