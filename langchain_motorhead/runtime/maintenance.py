@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from langchain_motorhead.concurrency.background import Background, Work, current_loop
+from langchain_motorhead.concurrency.background import Background, current_loop
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
+from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow

@@ -141,7 +141,7 @@ BROKEN = {
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
     "an append that does not list the session": _script(
-        "resending", "session_append", "redis.call('ZADD', KEYS[at], now, id)", ""
+        "resending", "session_append", "enlist(KEYS[at], now, id, ttl)", ""
     ),
     "a summary that is replaced twice": _script("setting", "post", "if was[3] == token then", _NEVER),
     "a lease given back without its token": _script(
