@@ -94,11 +94,22 @@ def _embed(texts: Sequence[str], instead: Sequence[str], heartbeat: Operation[No
         if len(texts) == 1 and instead[0] != texts[0]:  # the context may be the reason
             return (yield from _embed(instead, instead, heartbeat))
         if len(texts) == 1:
-            return [error]
+            return (yield from _embed_alone(texts[0], error, heartbeat))
     half = len(texts) // 2
     first = yield from _embed(texts[:half], instead[:half], heartbeat)
     second = yield from _embed(texts[half:], instead[half:], heartbeat)
     return first + second
+
+
+def _embed_alone(text: str, error: EmbeddingError, heartbeat: Operation[None] | None) -> Flow[list[Embedded]]:
+    """Try a text that failed alone once more at once, unless the error says that this is in vain."""
+    if is_about_content(error):
+        return [error]
+    try:
+        vectors = yield Embed((text,), heartbeat=heartbeat)
+    except EmbeddingError as again:
+        return [again]
+    return list(vectors)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

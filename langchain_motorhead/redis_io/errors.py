@@ -166,8 +166,8 @@ def _translate_access_error(error: Exception, text: str, command: Command) -> St
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
         if _is_search(command):
             return SearchUnavailableError(
-                f"recall needs the commands of the search module, which this user may not call: {text}. Grant them with "
-                "ACL SETUSER, +@search. Messages and summaries work without them"
+                f"recall needs the commands of the search module, which this user may not call: {text}. Grant them "
+                "with ACL SETUSER, +@search. Messages and summaries work without them"
             )
         return StoreError(f"Redis does not let this user do this: {text}. Grant it with ACL SETUSER")
     return None

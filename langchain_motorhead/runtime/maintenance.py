@@ -22,6 +22,7 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState
+from langchain_motorhead.recall.vectorless import MissingVectors, vectors_missing
 from langchain_motorhead.recall.vectors import LEASE_MS
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
@@ -64,7 +65,9 @@ class Maintenance:
     background: Background
     indexer: Indexer | None = None
     retry_queue: RetryQueue = field(init=False)
+    _missing: dict[str, int] = field(default_factory=dict)
     _prepared: bool = False
+    _flushing: bool = False
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
@@ -80,6 +83,11 @@ class Maintenance:
         if self.indexer is None:
             raise RecallNotConfiguredError(NO_RECALL)
         return self.indexer
+
+    @property
+    def vectors_missing(self) -> int:
+        """How many messages lack a vector, of the sessions that this process has tried to embed."""
+        return sum(self._missing.values())
 
     @property
     def window(self) -> Window:
@@ -108,7 +116,7 @@ class Maintenance:
             started = time.monotonic()
             return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
 
-    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
+    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, and add missing vectors, in this thread.
 
         In a pause after a failure of the model, messages are indexed by their words.
@@ -117,6 +125,7 @@ class Maintenance:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. If so, a pause after a failure of the model is ignored.
             wait: Whether to wait for another worker that indexes the session.
+            again: Whether vectors that failed are tried again now, and not only when their time has come.
 
         Raises:
             EmbeddingError: The call is explicit, and the model failed.
@@ -126,30 +135,36 @@ class Maintenance:
             self.driver.run(indexing.index_words(keys, self.recall))
             return IndexState.DEFERRED
         try:
-            state = self.driver.run(self._indexing(keys, wait=wait))
+            state = self.driver.run(self._indexing(keys, wait=wait, again=again))
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._handle_index_error(keys, error)
+            self._note_missing(keys, self.driver.executor.run(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
         self._on_indexed(keys, state)
+        if state is IndexState.LATER:
+            self._note_missing(keys, self.driver.executor.run(vectors_missing(keys)))
         return state
 
-    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
+    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, on this event loop. See `index`."""
         await self.prepare()
         if not explicit and self.retry_queue.defer_if_open(keys):
             await self.driver.arun(indexing.index_words(keys, self.recall))
             return IndexState.DEFERRED
         try:
-            state = await self.driver.arun(self._indexing(keys, wait=wait))
+            state = await self.driver.arun(self._indexing(keys, wait=wait, again=again))
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
             self._handle_index_error(keys, error)
+            self._note_missing(keys, await self.driver.executor.arun(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
         self._on_indexed(keys, state)
+        if state is IndexState.LATER:
+            self._note_missing(keys, await self.driver.executor.arun(vectors_missing(keys)))
         return state
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
@@ -190,13 +205,13 @@ class Maintenance:
             MotorheadError: Some of the work runs on the running event loop, which this would block.
         """
         self.background.flush()
-        self.retry_queue.retry_now()
+        self._retry_all()
         self.background.flush()
 
     async def aflush(self) -> None:
         """Wait for the work in the background. See `flush`."""
         await self.background.aflush()
-        self.retry_queue.retry_now()
+        self._retry_all()
         await self.background.aflush()
 
     def close(self) -> None:
@@ -212,8 +227,8 @@ class Maintenance:
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
         return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
 
-    def _indexing(self, keys: SessionKeys, *, wait: bool) -> Flow[IndexState]:
-        return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait)
+    def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:
+        return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)
 
     def _handle_index_error(self, keys: SessionKeys, error: EmbeddingError | EmbeddingMismatchError) -> None:
         """Log why a session could not be indexed, and queue it if another try may succeed."""
@@ -225,19 +240,32 @@ class Maintenance:
     def _on_indexed(self, keys: SessionKeys, state: IndexState) -> None:
         """Note that the model answered, and queue the session if there may be more to do later."""
         self.retry_queue.record_success(keys)
+        if state is IndexState.DONE:
+            self._missing.pop(keys.state, None)
         if state is IndexState.BUSY:  # should the other worker have crashed, its lease expires
             self.retry_queue.retry_later(keys, 1.1 * LEASE_MS / 1000)
         elif state is IndexState.LATER:
             self.retry_queue.retry_later(keys, RETRY_SECONDS)
 
+    def _note_missing(self, keys: SessionKeys, missing: MissingVectors) -> None:
+        self._missing[keys.state] = missing.waiting + missing.refused
+
+    def _retry_all(self) -> None:
+        self._flushing = True
+        try:
+            self.retry_queue.retry_now()
+        finally:
+            self._flushing = False
+
     def _retry(self, keys: SessionKeys) -> None:
         """Index a session of the retry queue: on the event loop where it failed if that still runs."""
+        again = self._flushing
 
         def work() -> None:
-            self.index(keys, explicit=False, wait=True)
+            self.index(keys, explicit=False, wait=True, again=again)
 
         async def awork() -> None:
-            await self.aindex(keys, explicit=False, wait=True)
+            await self.aindex(keys, explicit=False, wait=True, again=again)
 
         loop = self._loop() if self._loop is not None else None
         if loop is None or not loop.is_running():
