@@ -11,6 +11,7 @@ from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingE
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
 from langchain_motorhead.recall import descriptions as recall
 from langchain_motorhead.recall.index import PROBE
+from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.recall.vectorless import vectors_missing
 from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations
@@ -168,13 +169,20 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
     if missing:
         yield Finding(
             Level.BROKEN if wanted else Level.NOTE, "index", f"described, but not there ({value})",
-            "it was dropped, or this server's search module cannot make it. The log says why. The next search tries again",
+            "it was dropped, or this server's search module cannot make it. The next search tries again, and says why",
         )  # fmt: skip
         return
     try:
         if redis.maintenance.indexer is not None:
             redis.maintenance.indexer.check(described, redis.run(_dimensions()))
-        yield Finding(Level.FINE, "index", value)
+        if redis.execute(recall.terms_version(redis.namespace)) < TERMS_VERSION:
+            yield Finding(
+                Level.NOTE, "index", f"{value}; words of an earlier version",
+                "words in Chinese, Japanese, Korean, Thai and Arabic are not found in older messages. "
+                "Motorhead.reindex() makes them anew, and embeds nothing for that",
+            )  # fmt: skip
+        else:
+            yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
         yield Finding(Level.BROKEN, "index", value, str(error))
 
@@ -207,6 +215,6 @@ def _backlog(redis: RedisBackend) -> Iterator[Finding]:
     if lacking or refused:
         yield Finding(
             Level.NOTE, "vectors", f"missing of {lacking + refused} messages; {refused} of them are not tried again",
-            "these messages are only found by their words. Those that are not tried again have a text that the embedding "
-            "model refused: motorhead reindex tries them once more",
+            "these messages are only found by their words. Those that are not tried again have a text that the "
+            "embedding model refused: Motorhead.reindex() tries them once more",
         )  # fmt: skip

@@ -20,7 +20,7 @@ from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.item_store.paths import from_path, to_name, to_path
 from langchain_motorhead.item_store.requests import StoredItem
 from langchain_motorhead.search_index.queries import to_matches, total
-from langchain_motorhead.storage.keys import PREFIX, from_member, registry_key, to_member, to_key_part
+from langchain_motorhead.storage.keys import PREFIX, from_member, registry_key, to_key_part, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.storage.keys import from_member, recall_key
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 _DESCRIBED = ("model", "dimensions", "settings", "generation")
 _DOCUMENTS = "documents"
+_TERMS = "terms"
 _PLANNED = tuple(f"next_{name}" for name in _DESCRIBED)
 
 
@@ -56,8 +58,25 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
         return bool(new), not new or _DOCUMENTS in known, found
 
     return Operation(
-        (Command(SCRIPTS["index_describe"], (recall_key(namespace),), tuple(_pairs(_DESCRIBED, description))),), read
+        (
+            Command(
+                SCRIPTS["index_describe"],
+                (recall_key(namespace),),
+                (*_pairs(_DESCRIBED, description), _TERMS, TERMS_VERSION),
+            ),
+        ),
+        read,
     )
+
+
+def terms_version(namespace: str) -> Operation[int]:
+    """Return the operation that reads by which version of the rules the terms of all documents are made."""
+    return Operation((Command("HGET", (recall_key(namespace),), (_TERMS,)),), lambda replies: int(replies[0] or 1))
+
+
+def set_terms_version(namespace: str, version: int) -> Operation[None]:
+    """Store by which version of the rules the terms of all documents are made."""
+    return Operation((Command("HSET", (recall_key(namespace),), (_TERMS, version)),), ignore_replies)
 
 
 def announce(namespace: str) -> Operation[Description | None]:

@@ -1,4 +1,4 @@
-"""The note of which messages of a session lack a vector because it failed for them alone. Pure.
+"""The note of which messages of a session lack a vector because it failed for them alone.
 
 It is a field of the session's state: `seq:failures` of each message, or `seq:refused` of one whose text the model
 refuses. All documents from the field `embedded` on lack vectors too, and are not in the note.

@@ -22,8 +22,9 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState
-from langchain_motorhead.recall.vectorless import MissingVectors, vectors_missing
+from langchain_motorhead.recall.vectorless import vectors_missing
 from langchain_motorhead.recall.vectors import LEASE_MS
+from langchain_motorhead.runtime.compaction_log import logged
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.sessions import compaction, registry
@@ -105,7 +106,11 @@ class Maintenance:
             self.background.submit(keys.indexing, lambda: self.index(keys, explicit=False))
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
+            return logged(
+                keys,
+                started,
+                self.driver.run(compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)),
+            )
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
@@ -114,7 +119,13 @@ class Maintenance:
             self.background.spawn(keys.indexing, lambda: self.aindex(keys, explicit=False))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
+            return logged(
+                keys,
+                started,
+                await self.driver.arun(
+                    compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
+                ),
+            )
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, and add missing vectors, in this thread.
@@ -138,13 +149,13 @@ class Maintenance:
             state = self.driver.run(self._indexing(keys, wait=wait, again=again))
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._handle_index_error(keys, error)
-            self._note_missing(keys, self.driver.executor.run(vectors_missing(keys)))
+            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
         self._on_indexed(keys, state)
         if state is IndexState.LATER:
-            self._note_missing(keys, self.driver.executor.run(vectors_missing(keys)))
+            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
         return state
 
     async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
@@ -158,13 +169,13 @@ class Maintenance:
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
             self._handle_index_error(keys, error)
-            self._note_missing(keys, await self.driver.executor.arun(vectors_missing(keys)))
+            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
         self._on_indexed(keys, state)
         if state is IndexState.LATER:
-            self._note_missing(keys, await self.driver.executor.arun(vectors_missing(keys)))
+            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
         return state
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
@@ -224,9 +235,6 @@ class Maintenance:
         self.retry_queue.close()
         await self.background.aclose()
 
-    def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
-        return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
-
     def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:
         return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)
 
@@ -246,9 +254,6 @@ class Maintenance:
             self.retry_queue.retry_later(keys, 1.1 * LEASE_MS / 1000)
         elif state is IndexState.LATER:
             self.retry_queue.retry_later(keys, RETRY_SECONDS)
-
-    def _note_missing(self, keys: SessionKeys, missing: MissingVectors) -> None:
-        self._missing[keys.state] = missing.waiting + missing.refused
 
     def _retry_all(self) -> None:
         self._flushing = True
@@ -306,12 +311,3 @@ class Maintenance:
             appended.tokens is not None and appended.size == appended.tokens and appended.length > appended.added
         )
         return uncounted or self.window.is_due(appended.length, appended.size)
-
-
-def _logged(keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
-    if report.folded:
-        logger.info(
-            "session %r: moved %d messages into the summary, in %d batches, for %d tokens, in %.2f s",
-            keys.session_id, report.folded, report.batches, report.tokens, time.monotonic() - started,
-        )  # fmt: skip
-    return report
