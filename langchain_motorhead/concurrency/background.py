@@ -74,6 +74,15 @@ class Background:
                 threading.Thread(target=self._serve, name="motorhead-background", daemon=True).start()
             self._changed.notify_all()
 
+    def resume(self, loop: asyncio.AbstractEventLoop | None, work: Work) -> None:
+        """Run a job as a task of an event loop, called from any thread, or in a thread if that loop does not run."""
+        if loop is None or not loop.is_running():
+            self.submit(work.key, work.run)
+        elif loop is current_loop():
+            self.spawn(work.key, work.arun)
+        else:
+            loop.call_soon_threadsafe(self.spawn, work.key, work.arun)
+
     def spawn(self, key: str, work: Callable[[], Awaitable[object]]) -> None:
         """Run a job as a task of the running event loop, in an empty context."""
         self._reset_after_fork()

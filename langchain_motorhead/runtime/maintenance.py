@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_motorhead.concurrency.background import Background, Work, current_loop
+from langchain_motorhead.concurrency.background import Background, Work
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
@@ -109,7 +109,7 @@ class Maintenance:
             return logged(
                 keys,
                 started,
-                self.driver.run(compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)),
+                self.driver.run(self._compaction(keys, explicit)),
             )
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
@@ -235,6 +235,9 @@ class Maintenance:
         self.retry_queue.close()
         await self.background.aclose()
 
+    def _compaction(self, keys: SessionKeys, explicit: bool) -> Flow[CompactionReport]:
+        return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
+
     def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:
         return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)
 
@@ -272,13 +275,7 @@ class Maintenance:
         async def awork() -> None:
             await self.aindex(keys, explicit=False, wait=True, again=again)
 
-        loop = self._loop() if self._loop is not None else None
-        if loop is None or not loop.is_running():
-            self.background.submit(keys.indexing, work)
-        elif loop is current_loop():
-            self.background.spawn(keys.indexing, awork)
-        else:
-            loop.call_soon_threadsafe(self.background.spawn, keys.indexing, awork)
+        self.background.resume(self._loop() if self._loop is not None else None, Work(keys.indexing, work, awork))
 
     def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
         """Return the work that an append made due."""
