@@ -71,7 +71,7 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
 
 def terms_version(namespace: str) -> Operation[int]:
     """Return the operation that reads by which version of the rules the terms of all documents are made."""
-    return Operation((Command("HGET", (recall_key(namespace),), (_TERMS,)),), lambda replies: int(replies[0] or 1))
+    return Operation((Command("HMGET", (recall_key(namespace),), (_TERMS,)),), lambda replies: int(replies[0][0] or 1))
 
 
 def set_terms_version(namespace: str, version: int) -> Operation[None]:
@@ -85,7 +85,7 @@ def announce(namespace: str) -> Operation[Description | None]:
     Whoever makes the index then includes these documents. If there is a description in the reply, its index may have
     been made without them: make sure that it exists before they are stored.
     """
-    commands = (Command("HSETNX", (recall_key(namespace),), (_DOCUMENTS, "1")), describing(namespace))
+    commands = (Command("HSET", (recall_key(namespace),), (_DOCUMENTS, "1")), describing(namespace))
     return Operation(commands, lambda replies: to_description(replies[-1]))
 
 

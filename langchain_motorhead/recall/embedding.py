@@ -65,20 +65,19 @@ def check_lengths(vectors: Sequence[Embedded]) -> int | None:
 
 def is_about_content(error: BaseException) -> bool:
     """Return whether an error of an embedding model is about the text, not about the model, the network or a limit."""
+    if _NOT_CONTENT.search(signs := f"{error} {error.__cause__}") or _RATE_LIMIT.search(signs):
+        return False
     for each in _chain(error):
         status = _status(each)
         if status is not None:
-            return status in _CONTENT_STATUSES and not _NOT_CONTENT.search(str(each))
-    cause = error.__cause__
-    signs = f"{error} {cause}"
-    return isinstance(cause, _CONTENT_ERRORS) and not (_NOT_CONTENT.search(signs) or _RATE_LIMIT.search(signs))
+            return status in _CONTENT_STATUSES
+    return isinstance(error.__cause__, _CONTENT_ERRORS)
 
 
 def is_rate_limit(error: BaseException) -> bool:
     """Return whether an embedding model refuses calls because there were too many, or too large ones."""
-    statuses = [_status(each) for each in _chain(error)]
-    if any(status is not None for status in statuses):
-        return any(status in _RATE_LIMIT_STATUSES for status in statuses)
+    if any(_status(each) in _RATE_LIMIT_STATUSES for each in _chain(error)):
+        return True
     return _RATE_LIMIT.search(f"{error} {error.__cause__}") is not None
 
 

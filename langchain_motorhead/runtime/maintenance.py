@@ -109,7 +109,7 @@ class Maintenance:
             return logged(
                 keys,
                 started,
-                self.driver.run(self._compaction(keys, explicit)),
+                self.driver.run(self._compaction(keys, explicit=explicit)),
             )
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
@@ -235,7 +235,7 @@ class Maintenance:
         self.retry_queue.close()
         await self.background.aclose()
 
-    def _compaction(self, keys: SessionKeys, explicit: bool) -> Flow[CompactionReport]:
+    def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
         return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
 
     def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:

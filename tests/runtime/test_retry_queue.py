@@ -118,7 +118,7 @@ def test_a_failure_holds_all_sessions(
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
-        "session 's': not indexed, next try in 1 s; no message was removed: the model is away"
+        "session 's': messages are indexed by their words only, next try in 1 s: the model is away"
     )
     assert retries.sessions == []
 
@@ -214,7 +214,7 @@ def test_an_earlier_pause_does_not_end_a_later_one(
 ) -> None:
     """A pause that a success ended has no part in the next one, which may be shorter, or longer."""
     monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 3_600.0)
-    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._LONGEST", 3_600.0)
+    monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._MAX_PAUSE_SECONDS", 3_600.0)
     retry_queue.record_failure(KEYS, DOWN)
     retry_queue.record_success(KEYS)
     monkeypatch.setattr("langchain_motorhead.runtime.retry_queue._FIRST_PAUSE_SECONDS", 0.02)
