@@ -128,9 +128,7 @@ class Maintenance:
             )
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
-        """Index the messages of a session that are not indexed, and add missing vectors, in this thread.
-
-        In a pause after a failure of the model, messages are indexed by their words.
+        """Index a session in this thread: by words only, in a pause after a failure of the model.
 
         Args:
             keys: Keys of the session.
@@ -260,22 +258,14 @@ class Maintenance:
 
     def _retry_all(self) -> None:
         self._flushing = True
-        try:
-            self.retry_queue.retry_now()
-        finally:
-            self._flushing = False
+        self.retry_queue.retry_now()
+        self._flushing = False
 
     def _retry(self, keys: SessionKeys) -> None:
         """Index a session of the retry queue: on the event loop where it failed if that still runs."""
-        again = self._flushing
-
-        def work() -> None:
-            self.index(keys, explicit=False, wait=True, again=again)
-
-        async def awork() -> None:
-            await self.aindex(keys, explicit=False, wait=True, again=again)
-
-        self.background.resume(self._loop() if self._loop is not None else None, Work(keys.indexing, work, awork))
+        how: dict[str, bool] = {"explicit": False, "wait": True, "again": self._flushing}
+        work = Work(keys.indexing, lambda: self.index(keys, **how), lambda: self.aindex(keys, **how))
+        self.background.resume(self._loop() if self._loop is not None else None, work)
 
     def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
         """Return the work that an append made due."""

@@ -18,7 +18,7 @@ from langchain_motorhead.messages.media import MEDIA_TOKENS, media_kind, with_me
 from langchain_motorhead.messages.text import message_text, readable, without_data
 from langchain_motorhead.messages.tokens import TiktokenCounter
 from langchain_motorhead.sessions.window import chunk
-from tests.support.languages import TEXTS
+from support.languages import TEXTS
 
 BASE64 = "iVBORw0KGgo" * 40_000
 MEDIA: dict[str, dict[str, Any]] = {
