@@ -63,6 +63,15 @@ class Background:
             if (job := self._admit(key, work, None)) is not None:
                 self._enqueue(job)
 
+    def resume(self, loop: asyncio.AbstractEventLoop | None, work: Work) -> None:
+        """Run a job as a task of an event loop, called from any thread, or in a thread if that loop does not run."""
+        if loop is None or not loop.is_running():
+            self.submit(work.key, work.run)
+        elif loop is current_loop():
+            self.spawn(work)
+        else:
+            loop.call_soon_threadsafe(self.spawn, work)
+
     def spawn(self, work: Work) -> None:
         """Run a job as a task of the running event loop, in an empty context. If that loop ends, a thread does it."""
         loop = asyncio.get_running_loop()

@@ -225,7 +225,7 @@ def _translate_search_error(error: Exception, name: str) -> StoreError | None:
         )
     if re.search("no such index|unknown index|index.*not found", text, re.IGNORECASE):
         return IndexMissingError(f"Redis refused: {text}")
-    if _NOT_AVAILABLE.search(text) or (name in _MAKING and not _PASSING.search(text)):
+    if not _PASSING.search(text) and (name in _MAKING or _NOT_AVAILABLE.search(text)):
         return SearchUnavailableError(
             f"recall needs a search module that understands {name} as Redis 8 and Redis Stack do, and this server "
             f"refuses it: {text}. Messages and summaries work without it"
