@@ -156,7 +156,7 @@ def _index(engine: Engine) -> Iterator[Finding]:
         yield Finding(Level.FINE, "search module", "present")
     except SearchUnavailableError:
         yield Finding(
-            Level.BROKEN if wanted else Level.NOTE, "search module", "none", "recall needs Redis 8 or Redis Stack"
+            Level.BROKEN if wanted else Level.NOTE, "search module", "none", "searching needs Redis 8 or Redis Stack"
         )
     except StoreError as error:
         yield Finding(Level.NOTE, "search module", "unknown", str(error))

@@ -23,6 +23,10 @@ _POOL_IS_FULL = ("Too many connections", "No connection available")
 # Part of redis-py's errors when a connection cannot be made, and of no other.
 _CONNECTING = " connecting to "
 _NO_PRIMARY = "No master found"
+_SENTINEL_ADVICE = (
+    ". If the Sentinels have a password of their own, add ?sentinel_password=PASSWORD to the URL, and "
+    "&sentinel_username=USER if they have users"
+)
 # What Redis and redis-py say without a password (the third is the answer to RESP3's handshake), and with a wrong one.
 _NO_PASSWORD = ("Authentication required", "NOAUTH", "HELLO must be called with the client already authenticated")
 _WRONG_PASSWORD = ("WRONGPASS", "invalid username-password pair")
@@ -82,9 +86,12 @@ def translate_error(error: Exception, command: Command) -> StoreError:
     from redis import exceptions
 
     was_sent, error = not isinstance(error, NotSentError), cause_of(error)
-    text = str(error).rstrip(".")
+    text, advice = str(error).rstrip("."), ""
     if text.startswith(_NO_PRIMARY):
-        text = text.partition(" : ")[0]  # the rest describes the client of a Sentinel with all its settings
+        # The rest describes the Sentinels' clients with all their settings, in redis-py before 7 the passwords too.
+        text = text.partition(" : ")[0]
+        error.args = (text,)
+        advice = _SENTINEL_ADVICE
     if isinstance(error, exceptions.RedisError | exceptions.RedisClusterException) and (
         translated := _translate_access_error(error, text)
     ):
@@ -96,7 +103,7 @@ def translate_error(error: Exception, command: Command) -> StoreError:
         )
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
         return StoreUnavailableError(
-            f"Redis cannot be reached: {text}. Check the URL, and that the server is up"
+            f"Redis cannot be reached: {text}. Check the URL, and that the server is up{advice}"
             f"{_outcome_note(command, was_sent=was_sent)}"
         )
     # A server before version 7 wraps the error of a script's command in its own.
@@ -181,13 +188,13 @@ def _translate_search_error(error: Exception) -> StoreError | None:
     text = str(error)
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "hash to the same slot" in text:
         return SearchUnavailableError(
-            "recall needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
-            "Redis 8. Messages and summaries work without it"
+            "a search needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
+            "Redis 8. All else works without it"
         )
     if "unknown command" in text.lower():
         return SearchUnavailableError(
-            "recall needs the search module, which this Redis does not have. Use Redis 8 or Redis Stack, for example "
-            "docker run -p 6379:6379 redis:8. Messages and summaries work without it"
+            "a search needs the search module, which this Redis does not have. Use Redis 8 or Redis Stack, for example "
+            "docker run -p 6379:6379 redis:8. All else works without it"
         )
     if re.search("no such index|unknown index|index.*not found", text, re.IGNORECASE):
         return IndexMissingError(f"Redis refused: {text}")
