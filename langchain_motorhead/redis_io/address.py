@@ -1,7 +1,7 @@
-"""Parses the URL of a Redis, and checks that of a server. Pure. No error repeats a part of the URL that may belong to a password.
+"""Parses the URL of a Redis, and checks that of a server. Pure. No error repeats what may belong to a password.
 
-An unescaped `/`, `?`, `#` or `@` in a password moves the end of the host, so that a part of the password would be
-taken for the host, the port or the path, and be repeated in the errors of whoever connects. Such URLs are refused here.
+An unescaped `/`, `?`, `#` or `@` in a password moves the end of the host, so that a part of the password is
+taken for the host, the port or the path, and repeated in the errors of whoever connects. Such URLs are refused here.
 No exception of another parser is involved, since its text and its `__context__` would hold the URL.
 """
 
