@@ -153,7 +153,7 @@ def _translate_access_error(error: Exception, text: str) -> StoreError | None:
     if any(sign in text for sign in _NO_PASSWORD):
         return StoreError(
             "Redis requires a password. Put it into the URL: redis://:PASSWORD@host:6379, or "
-            "redis://USER:PASSWORD@host:6379 with a user name. A client that you create takes it as its argument password"
+            "redis://USER:PASSWORD@host:6379 with a user name. A client of your own takes it as its argument password"
         )
     if isinstance(error, exceptions.AuthenticationError) or any(sign in text for sign in _WRONG_PASSWORD):
         return StoreError(

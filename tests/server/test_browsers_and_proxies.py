@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -68,8 +70,13 @@ def test_a_prefix_is_removed_or_kept(motorhead: Motorhead, prefix: str) -> None:
 def test_inside_another_application(motorhead: Motorhead) -> None:
     """Mounted in another application, requests are answered, and the document names the prefix."""
     inner = create_app(Settings(), motorhead=lambda _: motorhead)
-    # Starlette runs the lifespan of the outer application only.
-    app = Starlette(routes=[Mount("/in ner", inner)], lifespan=lambda _: inner.router.lifespan_context(inner))
+
+    @asynccontextmanager
+    async def inside(_: Starlette) -> AsyncIterator[None]:
+        async with inner.router.lifespan_context(inner):  # Starlette runs that of the outer application only
+            yield
+
+    app = Starlette(routes=[Mount("/in ner", inner)], lifespan=inside)
     with served(app) as base, httpx.Client(base_url=f"{base}/in%20ner") as http:
         assert http.post("/sessions/a%2Fb/memory", json=said("a")).status_code == 200
         assert http.get("/sessions/a%2Fb/memory").json()["total"] == 1

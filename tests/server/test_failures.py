@@ -13,7 +13,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import Motorhead, Window
-from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server import Settings, create_app, responses
 from langchain_motorhead.server.json_logs import JSONLines
 from support.factory import MakeMotorhead
 from support.http_servers import process, served
@@ -86,14 +86,13 @@ def test_what_redis_refuses_is_logged_by_its_class(
     assert "AuthenticationError" in line["cause"]
 
 
-def test_an_unexpected_error_is_logged_with_its_class(make: MakeMotorhead, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_is_logged_with_its_class(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A 500 has the class of the error in the request's line, and its place in a line of its own."""
     caplog.set_level(logging.INFO)
-    motorhead = make()
-    motorhead._engine.aexecute = lambda operation: 1 // 0  # type: ignore[method-assign, assignment]
-    app = create_app(Settings(), motorhead=lambda _: motorhead)
-    with served(app) as base:
-        assert httpx.get(f"{base}/sessions/s").status_code == 500
+    monkeypatch.setattr(responses, "counts", lambda *_: 1 // 0)
+    assert http.get("/sessions/s").status_code == 500
     (line,) = _of_requests(caplog, "/sessions/{session_id}")
     assert (line["code"], line["cause"]) == ("internal", "ZeroDivisionError")
 

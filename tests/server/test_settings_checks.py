@@ -109,6 +109,7 @@ def test_the_sentinels_login_comes_from_variables(monkeypatch: pytest.MonkeyPatc
 
 def test_the_input_budget_reaches_the_summarizer() -> None:
     """The setting limits what one request for a summary contains, for each way to name a model."""
+    given: Any
     for given in ({"openai_api_base": BASE}, {"summarizer_api_base": BASE}):
         summarizer: Any = models.summarizer(Settings(**given, summarizer_input_tokens=3_000))
         assert summarizer.max_input_tokens == 3_000
