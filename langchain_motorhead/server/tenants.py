@@ -119,7 +119,7 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
 
     def make(namespace: str) -> Motorhead:
         motorhead = Motorhead.from_url(
-            settings.redis_url,
+            settings.redis_address,
             namespace=namespace,
             window=window,
             llm=summarizer,
