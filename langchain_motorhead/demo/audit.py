@@ -14,7 +14,7 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.flows.protocol import SummaryInput
-from langchain_motorhead.sessions.compaction import merge_summary
+from langchain_motorhead.sessions.summarize import merge_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Recorder(Runnable[SummaryInput, str]):
     def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
         self.calls: list[ModelCall] = []
         self.max_input_tokens: int | None = getattr(summarizer, "max_input_tokens", None)
+        self.is_trusted = getattr(summarizer, "is_trusted", False)
+        self.is_extract = getattr(summarizer, "is_extract", False)
         self._summarizer = summarizer
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002

@@ -14,12 +14,11 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 
 from langchain_motorhead.concurrency.bounded_call import (
+    BoundedCalls,
     Done,
     TooManyAbandonedError,
     TooSlowError,
-    acall,
     await_for,
-    call,
     wait_for,
 )
 from langchain_motorhead.concurrency.micro_batch import Batcher
@@ -45,6 +44,7 @@ class EmbeddingClient:
     embeddings: Embeddings
     timeout: float
     batcher: Batcher = field(init=False)
+    _calls: BoundedCalls = field(default_factory=BoundedCalls)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "batcher", Batcher(self.embeddings.embed_documents, self.timeout))
@@ -59,7 +59,9 @@ class EmbeddingClient:
         if request.query:  # a search waits for it, and it belongs to that run
             run = copy_context().run
             try:
-                done = call(lambda: [run(self.embeddings.embed_query, text) for text in texts], self.timeout, heartbeat)
+                done = self._calls.call(
+                    lambda: [run(self.embeddings.embed_query, text) for text in texts], self.timeout, heartbeat
+                )
             except (TooSlowError, TooManyAbandonedError) as error:
                 raise self._timeout_error(error) from error
             return _vectors(texts, done, self.embeddings)
@@ -79,7 +81,7 @@ class EmbeddingClient:
         if request.query and type(self.embeddings).aembed_query is Embeddings.aembed_query:
             run = copy_context().run
             try:
-                done = await acall(
+                done = await self._calls.acall(
                     lambda: [run(self.embeddings.embed_query, text) for text in texts], None, self.timeout, heartbeat
                 )
             except (TooSlowError, TooManyAbandonedError) as error:

@@ -13,7 +13,7 @@ import pytest
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import compaction
+from langchain_motorhead.sessions import compaction, summarize
 from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
 
 
@@ -115,7 +115,14 @@ BROKEN = {
         ),
     ),
     "an empty answer that is taken for a summary": Broken(
-        "compacting", ((compaction._answer, "if not answer.text.strip():", "if False:"),)
+        "compacting",
+        (
+            (
+                summarize._Task._call,
+                'if answer.is_trusted and not (answer.text or "").strip():',
+                "if False:",
+            ),
+        ),
     ),
     "a failure that is taken for a summary": Broken(
         "compacting",

@@ -19,6 +19,7 @@ from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.registry import delete_session
+from langchain_motorhead.sessions.summarize import Writing
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants
@@ -52,7 +53,7 @@ class Cast:
         self.keys = session_keys(namespace, "s")
         self.window = window
         self.recall = recall
-        self.compactor = Compactor(window=window, budget=budget * SIZE, count=count, recall=recall)
+        self.compactor = Compactor(window, Writing(budget * SIZE, count), recall)
         self.appended = 0
 
     def simulation(self, store: Store) -> Simulation:
