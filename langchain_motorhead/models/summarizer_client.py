@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,7 @@ class SummarizerClient:
     ) -> Summary:
         try:
             answer = future.result()
-            if not getattr(asked, "is_trusted", False):
+            if not getattr(asked, "is_trusted", False) and _may_hold_text(answer):
                 return Summary(self.read(answer), usage.tokens)
         except asyncio.CancelledError as error:
             raise SummarizationError("the summarizer cancelled itself") from error
@@ -134,6 +134,11 @@ async def _ainvoke(runnable: Runnable[SummaryInput, Any], request: Summarize, co
 
 def _config(request: Summarize, usage: UsageHandler) -> RunnableConfig:
     return RunnableConfig(callbacks=[usage], tags=list(TAGS), run_name=RUN_NAME, metadata=dict(request.metadata))
+
+
+def _may_hold_text(answer: Any) -> bool:
+    """Return whether an answer is a text or a message, or structured output: a mapping, a list, a model of pydantic."""
+    return isinstance(answer, str | BaseMessage | Mapping | list) or hasattr(answer, "model_dump")
 
 
 def _translate(error: BaseException, asked: Runnable[SummaryInput, Any]) -> SummarizationError:
