@@ -101,7 +101,9 @@ async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: py
 async def test_a_rejected_answer(amake: MakeMotorhead, stub: Stub, name: str, side: str) -> None:
     """An answer that is no summary is asked for once more, with the reason, and an extract takes its place."""
     reason = misbehave(stub, name)
-    session = amake(llm=once(), window=SMALL, compaction="manual").session("s")
+    # langchain-openai leaves the field `refusal` of a streamed answer out.
+    model = once(disable_streaming="refusal" in name)
+    session = amake(llm=model, window=SMALL, compaction="manual").session("s")
     await session.aappend(numbered(6))
     report = session.compact() if side == "sync" else await session.acompact()
     assert (report.folded, report.extracts, report.rejected) == (4, 1, {reason: 2})
@@ -113,7 +115,7 @@ async def test_a_rejected_answer(amake: MakeMotorhead, stub: Stub, name: str, si
     assert "Bob" not in (memory.summary or "")
 
 
-@pytest.mark.parametrize("name", ["a fault", "a refusal beside a text", "far more than was asked for", "no JSON"])
+@pytest.mark.parametrize("name", ["a fault", "cut off", "far more than was asked for", "no JSON"])
 def test_a_fallback_takes_each_over(make: MakeMotorhead, stub: Stub, name: str) -> None:
     """A fallback summarizes what the model was asked for, and nothing of the model's answer is in the summary."""
     misbehave(stub, name)
