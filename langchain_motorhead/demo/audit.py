@@ -14,7 +14,7 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.flows.protocol import SummaryInput
-from langchain_motorhead.sessions.summarize import merge_summary
+from langchain_motorhead.sessions.writing import merge_summary
 
 
 @dataclass(frozen=True, slots=True)

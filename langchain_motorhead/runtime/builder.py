@@ -22,8 +22,8 @@ from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.summarize import Writing
 from langchain_motorhead.sessions.window import Window
+from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import registry_key
 from langchain_motorhead.summarizers.answers import summary_of
 from langchain_motorhead.summarizers.llm import DEFAULT_BUDGET, budget_of, resolve_summarizer

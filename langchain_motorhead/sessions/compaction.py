@@ -25,8 +25,9 @@ from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import decode_all
 from langchain_motorhead.sessions.operations import SessionSnapshot, renew
 from langchain_motorhead.sessions.origin import Author, Origin
-from langchain_motorhead.sessions.summarize import Account, Writing, Written, summarize
+from langchain_motorhead.sessions.summarize import summarize
 from langchain_motorhead.sessions.window import Batch, Window, plan
+from langchain_motorhead.sessions.writing import Account, Writing, Written
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 
 logger = logging.getLogger(__name__)

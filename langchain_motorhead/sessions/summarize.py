@@ -1,33 +1,22 @@
-"""Summarizing one batch of messages, as a flow: ask, check, ask once more, split what is refused, else extract. Pure.
+"""Summarizing a batch of messages, as a flow: what a provider refuses is split, down to parts of messages. Pure.
 
-A batch is always summarized in the end, unless its summarizer is out of order. Three things may happen instead of a
-good answer:
-
-- *The summarizer fails*: a timeout, a rate limit, a server without an answer. The fallback is asked if there is one.
-  Without one, the error ends the flow: messages stay where they are, and a later compaction tries again.
-- *The answer is rejected*: it is no summary (`checks.py`). The model is asked once more and shown what is wrong, then
-  the fallback, if there is one. Then an extract of the messages takes the place of the answer.
-- *The input is refused*: it is too long for the model, or a filter does not let it pass. The same input would be
-  refused again, so it is split in half, again and again. The smallest part that is still refused is extracted.
+A batch is always summarized in the end, unless its summarizer is out of order. `writing.py` asks for one summary. If
+its input is refused, because it is too long for the model or a filter does not let it pass, the same input would be
+refused again. So it is split in half, again and again. The smallest part that is still refused is extracted. What a
+filter refuses is kept from the model from then on (`withheld.py`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from langchain_core.messages import AIMessage, HumanMessage
-
-from langchain_motorhead.exceptions import SummarizationError
-from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
-from langchain_motorhead.messages.tokens import TokenCounter
-from langchain_motorhead.sessions.checks import Reason, check_summary, reason_code
-from langchain_motorhead.sessions.correction import correction
-from langchain_motorhead.sessions.keeping import missing_details
+from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summary, SummaryInput, Writer
 from langchain_motorhead.sessions.window import Part, chunk, halves
+from langchain_motorhead.sessions.withheld import join_withheld, split_withheld
+from langchain_motorhead.sessions.writing import Account, Request, Writing, WritingTask, Written
 
 logger = logging.getLogger(__name__)
 
@@ -36,93 +25,8 @@ REFUSED_INPUT = "refused input"
 
 # Requests of one batch that may be refused. Then the rest is extracted: every request costs time and money.
 _MAX_REFUSED_REQUESTS = 16
-# A part with fewer tokens is not split further.
+# A message, or a part of one, with fewer tokens is not split further.
 _SMALLEST_PART_TOKENS = 64
-# A summary is smaller than what it replaces: this share of the messages, beside the summary so far.
-_LARGEST_SHARE = 0.6
-_ALWAYS_ALLOWED_TOKENS = 64
-# Numbers, dates and names that messages may have when a model says that there is nothing new in them.
-_MAX_UNSAID_DETAILS = 5
-# Of a rejected answer that the model is shown.
-_MAX_SHOWN_CHARS = 2_000
-
-
-class Supplement(Protocol):
-    """Adds to a summary what only the extract of the same messages keeps. See `summarizers/supplement.py`."""
-
-    def __call__(self, text: str, extract: str, *, budget: int, count: Callable[[str], int]) -> str:
-        """Return the summary, with at most `budget` tokens if it had no more before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How summaries are written.
-
-    Attributes:
-        budget: Tokens of messages that fit into one call of the summarizer.
-        count: Counts the tokens of messages.
-        summary_tokens: Tokens that a summary may have at most.
-        has_model: Whether there is a summarizer beside the extractive one.
-        has_fallback: Whether a second summarizer is called when the first one fails.
-        supplement: Adds to the model's summary what only the extract keeps. None to add nothing.
-    """
-
-    budget: int
-    count: TokenCounter
-    summary_tokens: int = 512
-    has_model: bool = True
-    has_fallback: bool = False
-    supplement: Supplement | None = None
-
-    def size(self, text: str | None) -> int:
-        """Return the tokens of a text."""
-        return self.count([HumanMessage(text)]) if text else 0
-
-
-@dataclass(slots=True)
-class Account:
-    """What the summaries of a compaction cost, and what was wrong with answers.
-
-    Attributes:
-        tokens: Tokens that summarizers used.
-        rejected: How many answers were rejected, by reason, and how many inputs were refused.
-        accepted: Answers of models that were accepted.
-        in_a_row: Answers that were rejected since the last one that was accepted.
-        extracts: How many parts of batches were extracted instead of a model's summary.
-        budget: Tokens of messages that fit into one call, as far as refusals have shown; None if none was too long.
-    """
-
-    tokens: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    accepted: int = 0
-    in_a_row: int = 0
-    extracts: int = 0
-    budget: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A new summary.
-
-    Attributes:
-        text: The summary, or None if there is nothing to say.
-        is_extract: Whether a part of the messages was extracted.
-        is_trusted: Whether nothing was checked.
-    """
-
-    text: str | None
-    is_extract: bool = False
-    is_trusted: bool = False
-
-
-Request = Callable[[SummaryInput, Writer], Summarize]
-"""Builds the request for a summary: adds what it has beside the input."""
-
-
-def merge_summary(previous: str | None, answer: str) -> str | None:
-    """Return the summary after a summarizer's answer: the answer, or the previous summary if it says `NONE`."""
-    text = answer.strip()
-    return previous if text.strip("\"'`*. ").upper() == "NONE" else text
 
 
 def summarize(
@@ -144,150 +48,101 @@ def summarize(
     Raises:
         SummarizationError: The summarizer is out of order, and so is the fallback if there is one.
     """
-    pending, written, refused = deque(chunks), Written(previous), 0
-    while pending:
-        part = pending.popleft()
-        if account.budget is not None and len(smaller := chunk(part, account.budget, writing.count)) > 1:
-            pending.extendleft(reversed(smaller))
-            continue
-        task = _Task(written.text, part, writing, request, account, session_id)
-        try:
-            if refused >= _MAX_REFUSED_REQUESTS:
-                now = yield from task.extract()
-            else:
-                now = yield from task.write()
-        except RefusedInputError as error:
-            refused += 1
-            account.rejected[REFUSED_INPUT] += 1
-            size = writing.count(part)
-            split = halves(part, writing.count) if size > _SMALLEST_PART_TOKENS else ()
-            logger.warning(
-                "session %r: the model's provider refused %d messages of %d tokens (%s); %s", session_id, len(part),
-                size, "too long" if error.too_long else "content", "they are split" if split else "they are extracted",
-            )  # fmt: skip
-            if error.too_long and split:
-                account.budget = max(_SMALLEST_PART_TOKENS, min(account.budget or writing.budget, size) // 2)
-            pending.extendleft(reversed(split))
-            if split:
-                continue
-            now = yield from task.extract()
-        written = Written(now.text, written.is_extract or now.is_extract, now.is_trusted)
-    return written
+    shown, withheld = split_withheld(previous)
+    batch = _Batch(writing, request, account, session_id, Written(shown), withheld, deque(chunks))
+    while batch.pending:
+        part = batch.pending.popleft()
+        smaller = chunk(part, account.budget, writing.count) if account.budget is not None else []
+        if len(smaller) > 1:
+            batch.pending.extendleft(reversed(smaller))
+        else:
+            yield from batch.advance(part)
+    written = batch.written
+    if not batch.withheld:
+        return written
+    return replace(written, text=join_withheld(written.text, (yield from batch.condensed())))
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """Messages that are summarized with one request, or with two if the first answer is rejected."""
+@dataclass(slots=True)
+class _Batch:
+    """A batch of which some parts are summarized, and others not yet.
 
-    previous: str | None
-    messages: Part
+    Attributes:
+        written: The summary so far, without what is kept from the model.
+        withheld: What is kept from the model.
+        pending: The parts that are not summarized yet.
+        refused: How many requests were refused.
+    """
+
     writing: Writing
     request: Request
     account: Account
     session_id: str
+    written: Written
+    withheld: str
+    pending: deque[Part]
+    refused: int = 0
 
-    def write(self) -> Flow[Written]:
-        """Summarize by the model, else by the fallback, else by an extract.
-
-        Raises:
-            RefusedInputError: The model's provider refused the messages.
-            SummarizationError: The summarizer is out of order, and so is the fallback if there is one.
-        """
-        if not self.writing.has_model:
-            return (yield from self.extract(in_place_of_model=False))
+    def advance(self, part: Part) -> Flow[None]:
+        """Summarize one part, or split it if it is refused."""
+        task = self._task(self.written.text, part)
         try:
-            written = yield from self._ask_twice()
-        except RefusedInputError:
-            raise
-        except SummarizationError as error:
-            if not self.writing.has_fallback:
-                raise
-            logger.warning("session %r: the fallback summarizer is used, because %s", self.session_id, error)
-            written, _ = yield from self._ask(Writer.FALLBACK)
-        else:
-            if written is None and self.writing.has_fallback:
-                written = yield from self._ask_fallback()
-        return written or (yield from self.extract())
+            if self.refused >= _MAX_REFUSED_REQUESTS:
+                yield from self._withhold(part)
+            else:
+                self._extend((yield from task.write()))
+        except RefusedInputError as error:
+            size = self.writing.count(part)
+            split = halves(part, self.writing.count) if len(part) > 1 or size > _SMALLEST_PART_TOKENS else ()
+            self._count_refusal(part, error, split)
+            if split:
+                self.pending.extendleft(reversed(split))
+            elif error.too_long:
+                self._extend((yield from task.extract()))
+            else:
+                yield from self._separate(part)
 
-    def extract(self, *, in_place_of_model: bool = True) -> Flow[Written]:
-        """Summarize by an extract of the messages."""
-        answer = yield from self._call(Writer.EXTRACT)
-        self.account.extracts += in_place_of_model
-        return Written(merge_summary(self.previous, answer.text or ""), is_extract=True)
+    def condensed(self) -> Flow[str]:
+        """Return what is kept from the model, by its most informative sentences if it is long."""
+        limit = self.writing.summary_tokens // 2
+        if self.writing.size(self.withheld) <= limit:
+            return self.withheld
+        given = SummaryInput(summary=self.withheld, messages=(), max_tokens=limit)
+        answer: Summary = yield self.request(given, Writer.EXTRACT)
+        return answer.text or ""
 
-    def _ask_twice(self) -> Flow[Written | None]:
-        """Ask the model, and once more if its answer is rejected. None if the second answer is rejected, too."""
-        written, correcting = yield from self._ask(Writer.MODEL)
-        if written is None:
+    def _separate(self, part: Part) -> Flow[None]:
+        """Find out whether it is the summary so far that is refused, or a part that cannot be split; keep it back."""
+        if self.written.text is not None and self.refused < _MAX_REFUSED_REQUESTS:
             try:
-                written, _ = yield from self._ask(Writer.MODEL, correcting)
-            except RefusedInputError:
-                return None  # the answer and the correction made it too long
-        return written
+                alone = yield from self._task(None, part).write()
+            except RefusedInputError as error:
+                self._count_refusal(part, error, ())
+            else:
+                self.withheld = f"{self.withheld}\n{self.written.text}"
+                self._extend(alone)
+                return
+        yield from self._withhold(part)
 
-    def _ask_fallback(self) -> Flow[Written | None]:
-        try:
-            written, _ = yield from self._ask(Writer.FALLBACK)
-        except SummarizationError:
-            return None
-        return written
+    def _withhold(self, part: Part) -> Flow[None]:
+        extract = yield from self._task(None, part).extract()
+        self.withheld = f"{self.withheld}\n{extract.text or ''}"
+        self.written = replace(self.written, is_extract=True)
 
-    def _ask(self, writer: Writer, correcting: Part = ()) -> Flow[tuple[Written | None, Part]]:
-        """Ask a summarizer. Return None instead of a rejected answer, and what to say to the model about it."""
-        answer = yield from self._call(writer, correcting)
-        if answer.is_trusted:
-            return Written(merge_summary(self.previous, answer.text or ""), answer.is_extract, is_trusted=True), ()
-        reasons = self._faults(answer)
-        if reasons:
-            codes = [reason_code(each) for each in reasons]
-            self.account.rejected.update(codes)
-            self.account.in_a_row += 1
-            logger.warning(
-                "session %r: a summary by the %s was rejected: %s", self.session_id, writer.value, ", ".join(codes)
-            )
-            shown = (answer.text or "").strip()[:_MAX_SHOWN_CHARS] or "(no summary)"
-            return None, (AIMessage(shown), HumanMessage(correction(reasons)))
-        self.account.accepted += 1
-        self.account.in_a_row = 0
-        return Written((yield from self._supplemented(answer.text))), ()
+    def _extend(self, now: Written) -> None:
+        self.written = replace(now, is_extract=self.written.is_extract or now.is_extract)
 
-    def _faults(self, answer: Summary) -> list[str]:
-        """Return why an answer must not replace the messages and the summary so far."""
-        if answer.unusable:
-            return [answer.unusable]
-        if answer.text is None:
-            return []
-        if (size := self.writing.size(answer.text)) > self._max_tokens() + _ALWAYS_ALLOWED_TOKENS:
-            return [f"{Reason.TOO_LONG}: it has {size:,} tokens, and may have {self._max_tokens():,}"]
-        return check_summary(answer.text, self.messages, previous=self.previous or "")
+    def _task(self, previous: str | None, part: Part) -> WritingTask:
+        return WritingTask(previous, part, self.writing, self.request, self.account, self.session_id)
 
-    def _supplemented(self, text: str | None) -> Flow[str | None]:
-        """Return a summary with the details that only the extract keeps. None is the summary so far, unchanged."""
-        if self.writing.supplement is None:
-            return text or self.previous
-        try:
-            extract = yield from self._call(Writer.EXTRACT)
-        except SummarizationError as error:
-            logger.warning("session %r: nothing was added to the summary, because %s", self.session_id, error)
-            return text or self.previous
-        kept = text or self.previous or ""
-        found = merge_summary("", extract.text or "") or ""
-        if text is None and missing_details(kept, found).count <= _MAX_UNSAID_DETAILS:
-            return self.previous
-        added = self.writing.supplement(kept, found, budget=self._max_tokens(), count=self.writing.size)
-        return added.strip() or self.previous
-
-    def _call(self, writer: Writer, correcting: Part = ()) -> Flow[Summary]:
-        given = SummaryInput(summary=self.previous, messages=self.messages, max_tokens=self._max_tokens())
-        if correcting:
-            given["correction"] = correcting
-        answer: Summary = yield self.request(given, writer)
-        self.account.tokens += answer.tokens
-        if answer.is_trusted and not (answer.text or "").strip():
-            raise SummarizationError("the summarizer returned nothing")
-        return answer
-
-    def _max_tokens(self) -> int:
-        """Return how many tokens the new summary may have."""
-        share = int(_LARGEST_SHARE * self.writing.count(self.messages))
-        return min(self.writing.summary_tokens, self.writing.size(self.previous) + max(share, _ALWAYS_ALLOWED_TOKENS))
+    def _count_refusal(self, part: Part, error: RefusedInputError, split: Sequence[Part]) -> None:
+        self.refused += 1
+        self.account.rejected[REFUSED_INPUT] += 1
+        size = self.writing.count(part)
+        if error.too_long and split:
+            self.account.budget = max(_SMALLEST_PART_TOKENS, min(self.account.budget or self.writing.budget, size) // 2)
+        logger.warning(
+            "session %r: the model's provider refused %d messages of %d tokens (%s); they are %s",
+            self.session_id, len(part), size, "too long" if error.too_long else "content",
+            "split" if split else "extracted",
+        )  # fmt: skip

@@ -12,7 +12,7 @@ from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions.compaction import CompactionReport, Compactor, compact
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused
 from langchain_motorhead.sessions.operations import SessionSnapshot
-from langchain_motorhead.sessions.summarize import Writing
+from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script

@@ -13,7 +13,7 @@ import pytest
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import compaction, summarize
+from langchain_motorhead.sessions import compaction, writing
 from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
 
 
@@ -118,7 +118,7 @@ BROKEN = {
         "compacting",
         (
             (
-                summarize._Task._call,
+                writing.WritingTask._call,
                 'if answer.is_trusted and not (answer.text or "").strip():',
                 "if False:",
             ),
