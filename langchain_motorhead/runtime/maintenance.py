@@ -24,6 +24,7 @@ from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
+from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
 from langchain_motorhead.sessions import compaction, registry
 from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
 from langchain_motorhead.sessions.operations import AppendResult
@@ -49,6 +50,7 @@ class Maintenance:
         background: Runs the work that nobody waits for.
         indexer: How sessions are indexed, or None without recall.
         retry_queue: Sessions that wait to be indexed because the embedding model failed.
+        statistics: What the answers of the summarizer were worth.
     """
 
     driver: Driver
@@ -60,6 +62,7 @@ class Maintenance:
     background: Background
     indexer: Indexer | None = None
     retry_queue: RetryQueue = field(init=False)
+    statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
     _prepared: bool = False
     _uncompacted: set[str] = field(default_factory=set)
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
@@ -99,7 +102,7 @@ class Maintenance:
             return CompactionReport()
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
+            return self._noted(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
@@ -110,7 +113,7 @@ class Maintenance:
             return CompactionReport()
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
+            return self._noted(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, in this thread.
@@ -212,7 +215,18 @@ class Maintenance:
         await self.background.aclose()
 
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
-        return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
+        compactor = self.statistics.apply(self.compactor)
+        return compaction.compact(keys, secrets.token_hex(8), compactor, explicit=explicit)
+
+    def _noted(self, keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
+        """Log and count what a compaction did."""
+        self.statistics.record(report)
+        if report.folded:
+            logger.info(
+                "session %r: moved %d messages into the summary, in %d batches, for %d tokens, in %.2f s",
+                keys.session_id, report.folded, report.batches, report.tokens, time.monotonic() - started,
+            )  # fmt: skip
+        return report
 
     def _indexing(self, keys: SessionKeys, *, wait: bool) -> Flow[IndexState]:
         return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait)
@@ -285,12 +299,3 @@ class Maintenance:
             appended.tokens is not None and appended.size == appended.tokens and appended.length > appended.added
         )
         return uncounted or self.window.is_due(appended.length, appended.size)
-
-
-def _logged(keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
-    if report.folded:
-        logger.info(
-            "session %r: moved %d messages into the summary, in %d batches, for %d tokens, in %.2f s",
-            keys.session_id, report.folded, report.batches, report.tokens, time.monotonic() - started,
-        )  # fmt: skip
-    return report

@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     """
     settings = settings or Settings()
     tenants = Tenants(settings, motorhead)
-    metrics = Metrics(lambda: tenants.pending)
+    metrics = Metrics(lambda: tenants.pending, lambda: tenants.summary_answers)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

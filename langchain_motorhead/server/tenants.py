@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -69,6 +70,12 @@ class Tenants:
     def pending(self) -> int:
         """Number of background jobs that run or wait: summaries and indexing."""
         return sum(motorhead.backend.require_redis().maintenance.background.pending for motorhead in self._all.values())
+
+    @property
+    def summary_answers(self) -> Mapping[str, int]:
+        """How many answers of the summarizing model there were, by what became of them."""
+        every = (motorhead.backend.require_redis().maintenance for motorhead in self._all.values())
+        return sum((Counter(each.statistics.counts) for each in every), Counter[str]())
 
     def of(self, request: HTTPConnection) -> Motorhead:
         """Return the `Motorhead` of the tenant that sent a request.

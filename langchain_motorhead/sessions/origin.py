@@ -38,6 +38,24 @@ class Origin:
     rejected: Mapping[str, int] = field(default_factory=dict)
 
 
+def kept_to_json(kept: Kept | None) -> dict[str, list[int]] | None:
+    """Return a `Kept` as JSON: for each kind of detail, how many were kept and how many were said."""
+    if kept is None:
+        return None
+    return {
+        "numbers": [kept.numbers, kept.numbers_said],
+        "dates": [kept.dates, kept.dates_said],
+        "names": [kept.names, kept.names_said],
+    }
+
+
+def kept_from_json(data: object) -> Kept | None:
+    """Parse what `kept_to_json` returned; None if it is anything else."""
+    pairs = [data.get(name) for name in ("numbers", "dates", "names")] if isinstance(data, Mapping) else []
+    flat = [each for pair in pairs if isinstance(pair, list) for each in pair if type(each) is int]
+    return Kept(*flat) if len(flat) == len(Kept.__dataclass_fields__) else None
+
+
 def kept_to_text(kept: Kept | None) -> str:
     """Return the numbers of a `Kept` as one field of a session's state; empty for None."""
     return "" if kept is None else " ".join(map(str, astuple(kept)))
@@ -51,6 +69,6 @@ def to_kept(text: str | None) -> Kept | None:
     return Kept(*map(int, parts))
 
 
-def to_author(text: str | None) -> Author | None:
+def to_author(text: object) -> Author | None:
     """Parse the stored name of an author; None if it is missing or unknown."""
-    return Author(text) if text in set(Author) else None
+    return next((author for author in Author if author == text), None)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summary, SummaryInput, Writer
+from langchain_motorhead.sessions.checks import Reason
 from langchain_motorhead.sessions.window import Part, chunk, halves
 from langchain_motorhead.sessions.withheld import join_withheld, split_withheld
 from langchain_motorhead.sessions.writing import Account, Request, Writing, WritingTask, Written
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 REFUSED_INPUT = "refused input"
 """What refused inputs are counted as, beside the reasons of rejected answers."""
+
+COUNTED = (*(reason.value for reason in Reason), REFUSED_INPUT)
+"""Everything that rejected answers are counted as."""
 
 # Requests of one batch that may be refused. Then the rest is extracted: every request costs time and money.
 _MAX_REFUSED_REQUESTS = 16
