@@ -18,8 +18,6 @@ from langchain_motorhead.messages.tool_calls import safe_cuts
 
 # A tool call without a result stays in the list until this many later messages follow, however small the window.
 _MIN_RESULT_WAIT_MESSAGES = 8
-# Pieces of one message that is split in half: a few more than two, as it is split between words.
-_MAX_PIECES = 4
 
 Part: TypeAlias = tuple[BaseMessage, ...]
 """Messages that are summarized with one call."""
@@ -139,7 +137,7 @@ def halves(messages: Sequence[BaseMessage], count: TokenCounter) -> tuple[Part, 
     if len(messages) == 1:
         size = count(messages)
         pieces = split_message(messages[0], max(1, (size + 1) // 2), count)
-        return tuple((piece,) for piece in pieces) if 1 < len(pieces) <= _MAX_PIECES else ()
+        return tuple((piece,) for piece in pieces) if len(pieces) > 1 else ()
     sizes = [count([message]) for message in messages]
     cuts = safe_cuts(messages, 0) or range(1, len(messages))
     at = min(cuts, key=lambda cut: abs(sum(sizes[:cut]) - sum(sizes[cut:])))
