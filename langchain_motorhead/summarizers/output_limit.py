@@ -47,7 +47,7 @@ def streams(runnable: Runnable[Any, Any]) -> bool:
 
     One that tries again, or that does something with the answer, is called instead: a stream would skip that.
     """
-    if type(runnable) is RunnableBinding:
+    if isinstance(runnable, RunnableBinding):
         return streams(runnable.bound)
     if not isinstance(runnable, BaseChatModel) or runnable.disable_streaming is True:
         return False

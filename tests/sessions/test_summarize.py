@@ -68,7 +68,7 @@ def run(
     """Summarize one batch."""
     account = Account(budget=options.pop("learned", None))
     heartbeat: Operation[None] = Operation((), lambda replies: None)
-    request = lambda given, writer: Summarize(given, writer, heartbeat)  # noqa: E731
+    request = lambda given, writer: Summarize(given, writer, heartbeat)
     writing = Writing(options.pop("budget", 1_000), words, **options)
     flow = summarize(previous, [messages], writing, request, account, "s")
     try:
