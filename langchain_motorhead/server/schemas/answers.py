@@ -109,10 +109,12 @@ class SessionMemory(Counts):
     start: int | Omitted = Field(
         None, description="With `full=true` and after a catch-up: sequence number of the oldest message returned."
     )
-    written_by: WrittenBy | Omitted = Field(
+    written_by: WrittenBy | None | Omitted = Field(
         None, description="With `full=true` and after a catch-up: who wrote `context`."
     )
-    kept: Kept | Omitted = Field(None, description="With `full=true` and after a catch-up: what `context` keeps.")
+    kept: Kept | None | Omitted = Field(
+        None, description="With `full=true` and after a catch-up: what `context` keeps."
+    )
 
 
 class WindowSize(Schema):
