@@ -140,7 +140,7 @@ def test_piped(stubs: list[Stub], url: str, namespace: str, make: MakeMotorhead)
     said = ["I'm Bob from Oslo", "Hello \x1b[31mBob!", "Are you there?", "What's my name?", "Bob."]
     session = make(compaction="manual").session("s", "bob")
     memory = session.load()
-    assert (memory.total, memory.summarized, memory.summary) == (5, 3, "They met.")
+    assert (memory.total, memory.summarized, memory.summary) == (5, 3, "They met.\nHuman said: I'm Bob from Oslo")
     assert contents(memory.messages) == said[3:]
     assert isinstance(memory.messages[-1], AIMessage)
     asked = [message["content"] for message in stub.requests[2]]  # a third request: the model's summary has its own

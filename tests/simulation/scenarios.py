@@ -48,6 +48,13 @@ def setting() -> Scenario:
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
 
 
+def answering() -> Scenario:
+    """A compaction by a model whose answers are checked, an append, and a reader, where two things go wrong."""
+    cast = Cast("ns", WINDOW, checked=True)
+    workers = (cast.compacting("c", explicit=True), cast.appender("a", named("m5", "m6")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3", "m4")),), faults=3)
+
+
 def tools() -> Scenario:
     """Turns with tools, in a window of tokens, read meanwhile."""
     cast = Cast("ns", Window(max_messages=4, max_tokens=25, hard_limit=50), budget=3)
@@ -71,5 +78,5 @@ def resending() -> Scenario:
 
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     each.__name__: each
-    for each in (compacting, failing, indexing, failing_to_index, setting, tools, chatting, resending)
+    for each in (compacting, failing, indexing, failing_to_index, setting, answering, tools, chatting, resending)
 }

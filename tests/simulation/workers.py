@@ -47,12 +47,16 @@ class Cast:
         window: Its bounds. Where they are of tokens, tokens are counted.
         recall: Whether it is indexed.
         budget: Messages that are summarized at once.
+        checked: Whether the model's answers are checked, and it may answer badly.
     """
 
-    def __init__(self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100) -> None:
+    def __init__(
+        self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100, checked: bool = False
+    ) -> None:
         self.keys = session_keys(namespace, "s")
         self.window = window
         self.recall = recall
+        self.checked = checked
         self.compactor = Compactor(window, Writing(budget * SIZE, count), recall)
         self.appended = 0
 
@@ -62,7 +66,7 @@ class Cast:
             indexer = self._indexer()
             store.run(recall_operations.establish(indexer.namespace, indexer.describe(2)))
         counted = None if self.window.max_tokens is None else SIZE
-        return Simulation(store, Invariants(self.keys, self.recall, counted))
+        return Simulation(store, Invariants(self.keys, self.recall, counted), checked=self.checked)
 
     def appender(self, name: str, *batches: Sequence[BaseMessage], user: str | None = None) -> Worker:
         """Append batches of messages, each again if the answer was lost; from the second on as a user."""
