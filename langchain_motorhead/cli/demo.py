@@ -29,6 +29,8 @@ def demo(
     llm: Annotated[
         str | None,
         typer.Option(
+            "--model",
+            "--llm",
             help=f"Model that summarizes, as PROVIDER:NAME for init_chat_model, or '{_EXTRACTIVE}' for none.",
             show_default=f"{_MODEL} if OPENAI_API_KEY is set, else {_EXTRACTIVE}",
             metavar="NAME",

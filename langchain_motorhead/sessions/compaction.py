@@ -26,7 +26,7 @@ from langchain_motorhead.sessions.load import decode_all
 from langchain_motorhead.sessions.operations import SessionSnapshot, renew
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.summarize import summarize
-from langchain_motorhead.sessions.window import Batch, Window, plan
+from langchain_motorhead.sessions.window import Batch, Part, Window, plan
 from langchain_motorhead.sessions.writing import Account, Writing, Written
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 
@@ -51,11 +51,14 @@ class Compactor:
         window: Bounds of the messages that are kept word for word.
         writing: How summaries are written.
         recall: Whether a message has to be indexed for recall before it is removed from the list.
+        on_summary: Called with each new summary before it is committed: the summary before it, the messages that it was
+            made of, and the summary.
     """
 
     window: Window
     writing: Writing
     recall: bool = False
+    on_summary: Callable[[str | None, Part, str | None], None] | None = None
 
     @property
     def count(self) -> TokenCounter:
@@ -171,6 +174,9 @@ def _fold(
         spent, rejected = account.tokens, Counter(account.rejected)
         written = yield from summarize(seen.summary, batch.chunks, compactor.writing, request, account, keys.session_id)
         spent = account.tokens - spent
+        if compactor.on_summary is not None:
+            given = tuple(message for part in batch.chunks for message in part)
+            compactor.on_summary(seen.summary, given, written.text)
         leaving = messages[at : at + batch.count]
         at += batch.count
         size = None if drift is None else drift - _size(leaving, compactor.count)

@@ -109,10 +109,10 @@ class SessionMemory(Counts):
     start: int | Omitted = Field(
         None, description="With `full=true` and after a catch-up: sequence number of the oldest message returned."
     )
-    written_by: WrittenBy | None | Omitted = Field(
+    written_by: WrittenBy | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: who wrote `context`."
     )
-    kept: Kept | None | Omitted = Field(
+    kept: Kept | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: what `context` keeps."
     )
 
