@@ -1,7 +1,7 @@
 """The audit: checks that each accepted message is in the window or in the summary, exactly once and in order. Pure.
 
-It does not rely on the memory's own count of summarized messages. A recorder keeps the messages that each summary was made
-of, and the audit follows the stored summary back to these messages.
+It does not rely on the memory's own count of summarized messages. A recorder keeps the messages that each summary was
+made of, and the audit follows the stored summary back to these messages.
 """
 
 from __future__ import annotations
@@ -128,6 +128,7 @@ def balance(
 def total(balances: Iterable[Balance]) -> Balance:
     """Return the sum of the balances of several sessions."""
     every = list(balances)
+    columns = zip(*(astuple(one.kept) for one in every), strict=True)
     return Balance(
         accepted=sum(one.accepted for one in every),
         window=sum(one.window for one in every),
@@ -135,8 +136,6 @@ def total(balances: Iterable[Balance]) -> Balance:
         lost=tuple(mark for one in every for mark in one.lost),
         doubled=tuple(mark for one in every for mark in one.doubled),
         misplaced=tuple(mark for one in every for mark in one.misplaced),
-        kept=Kept(*(sum(column) for column in zip(*(astuple(one.kept) for one in every), strict=True)))
-        if every
-        else NONE,
+        kept=Kept(*map(sum, columns)) if every else NONE,
         extracts=sum(one.extracts for one in every),
     )

@@ -176,7 +176,7 @@ def test_version_and_help(run: Run) -> None:
     assert run("--version").out.startswith("motorhead")
     assert "demo" in run("--help").out
     described = run("demo", "--help").out
-    for option in ("--url", "--dialogues", "--window", "--llm", "--delay", "--picture"):
+    for option in ("--url", "--dialogues", "--window", "--model", "--delay", "--picture"):
         assert option in described
 
 

@@ -28,7 +28,7 @@ class BlockedPromptException(Exception):  # noqa: N818 - Google's name
 def by_openai(http_status: int, message: str = "no", **body: Any) -> openai.APIStatusError:
     """Make the error that the openai client raises."""
     response = httpx.Response(http_status, request=REQUEST, json={"error": {"message": message, **body}})
-    return openai.OpenAI(api_key="k", base_url="http://127.0.0.1")._make_status_error_from_response(response)
+    return openai.OpenAI(api_key="k", base_url="http://127.0.0.1")._make_status_error_from_response(response)  # type: ignore[arg-type]
 
 
 def by_httpx(status: int) -> httpx.HTTPStatusError:
@@ -80,7 +80,7 @@ OUTAGES = {
     ),
     "no such model": by_openai(404, "The model does not exist", code="model_not_found"),
     "no such parameter": by_openai(400, "Unsupported parameter: 'max_tokens'", code="unsupported_parameter"),
-    "timeout": openai.APITimeoutError(request=REQUEST),
+    "timeout": openai.APITimeoutError(request=REQUEST),  # type: ignore[arg-type]
     "no connection": ConnectionError("refused"),
     "httpx": by_httpx(503),
     "anything": RuntimeError("boom"),

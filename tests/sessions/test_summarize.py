@@ -207,7 +207,7 @@ def test_one_filtered_message_is_extracted_alone() -> None:
     marked = [line for line in (written.text or "").splitlines() if line.startswith(MARK)]
     assert len(marked) == 1
     assert "forbidden topic" in marked[0]
-    assert all(message.content[:9] in (written.text or "") for message in (MESSAGES[0], MESSAGES[2]))
+    assert all(str(message.content)[:9] in (written.text or "") for message in (MESSAGES[0], MESSAGES[2]))
     written, account = run(model, MESSAGES, written.text)
     assert account.rejected[REFUSED_INPUT] == 0
     assert marked[0] in (written.text or "")

@@ -10,8 +10,8 @@ from langchain_motorhead.flows.protocol import RefusedInputError, Request, Summa
 from langchain_motorhead.sessions.checks import Reason
 from support.summarizers import SEPARATOR
 
-# An answer without a summary in it (cut off, reasoning alone, a refusal in words), inputs that a provider refuses for one
-# message or for their length, and a summary that forgets the one before.
+# An answer without a summary in it (cut off, reasoning alone, a refusal in words), inputs that a provider refuses for
+# one message or for their length, and a summary that forgets the one before.
 _BAD = ("unusable", "refuses", "long", "shrinks")
 
 

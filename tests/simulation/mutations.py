@@ -112,7 +112,7 @@ BROKEN = {
             (
                 compaction._fold,
                 "if not committed:",
-                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), "
+                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=written.text), "
                 "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
                 "        if not committed:",
             ),

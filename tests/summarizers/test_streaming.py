@@ -157,7 +157,7 @@ def test_a_lower_limit_stays() -> None:
 
 def test_openai_is_sent_its_own_name_for_it() -> None:
     """The request of OpenAI's client has the limit under the name that the API uses today."""
-    model = ChatOpenAI(model="gpt-4o-mini", api_key="k")  # type: ignore[arg-type]
+    model = ChatOpenAI(model="gpt-4o-mini", api_key="k")
     payload = limited(model, 7)._get_request_payload([("human", "x")])  # type: ignore[attr-defined]
     assert payload["max_completion_tokens"] == 7
 
