@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StoreUnavailableError,
         SummarizationError,
         UnsupportedError,
+        UnusableAnswerError,
         WrongKeyTypeError,
     )
     from langchain_motorhead.flows.protocol import SummaryInput
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from langchain_motorhead.options import Options, RemoteOptions
     from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
+    from langchain_motorhead.sessions.checks import check_summary
     from langchain_motorhead.sessions.compaction import CompactionReport
+    from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
     from langchain_motorhead.sessions.window import Window
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
@@ -49,7 +52,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "client": ("Motorhead",),
+    "sessions.checks": ("check_summary",),
     "sessions.compaction": ("CompactionReport",),
+    "sessions.keeping": ("Kept",),
     "exceptions": (
         "ClosedError",
         "EmbeddedRedisError",
@@ -66,6 +71,7 @@ _HOMES = {
         "StoreUnavailableError",
         "SummarizationError",
         "UnsupportedError",
+        "UnusableAnswerError",
         "WrongKeyTypeError",
     ),
     "summarizers.extractive": ("ExtractiveSummarizer",),
@@ -105,6 +111,7 @@ __all__ = [
     "IndexMissingError",
     "InvalidInputError",
     "InvalidMessageError",
+    "Kept",
     "Memory",
     "MemoryState",
     "MissingExtraError",
@@ -129,8 +136,10 @@ __all__ = [
     "TiktokenCounter",
     "TokenCounter",
     "UnsupportedError",
+    "UnusableAnswerError",
     "Window",
     "WrongKeyTypeError",
+    "check_summary",
     "create_summarizer",
     "load_memory",
     "pre_model_hook",

@@ -9,11 +9,12 @@ MotorheadError
 ├── StoreError                   Redis, or the server, refused a request
 │   ├── StoreUnavailableError    it could not be reached, or did not answer in time
 │   ├── WrongKeyTypeError        a key of a session holds a value of another program
-│   ├── SearchUnavailableError   this Redis has no search module
+│   ├── SearchUnavailableError   this Redis has no search module that recall can use
 │   ├── IndexMissingError        an index that recall needs was dropped
 │   └── UnsupportedError         the server cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
-├── EmbeddingError               the embedding model failed; no message was removed
+│   └── UnusableAnswerError      its model's answer is no summary
+├── EmbeddingError               the embedding model failed; messages are found by words
 ├── RecallNotConfiguredError     recall needs an embedding model, and there is none
 ├── EmbeddingMismatchError       the index was made with another embedding model, or with other settings
 └── EmbeddedRedisError           the embedded Redis server could not be started
@@ -95,7 +96,7 @@ class WrongKeyTypeError(StoreError):
 
 
 class SearchUnavailableError(StoreError):
-    """This Redis has no search module. Recall needs one; messages and summaries do not."""
+    """This Redis has no search module that recall can use. Messages and summaries need none."""
 
 
 class IndexMissingError(StoreError):
@@ -110,8 +111,23 @@ class SummarizationError(MotorheadError):
     """The summarizer raised an error, took too long, or returned nothing. No message was removed."""
 
 
+class UnusableAnswerError(SummarizationError):
+    """A model's answer is no summary: it refused, was cut off, repeats itself, or says nothing.
+
+    Raised by a summarizer that `create_summarizer` made. In a session such an answer is asked for once more; then an
+    extract of the messages takes its place.
+
+    Attributes:
+        reason: A sentence as `check_summary` returns them, beginning with the value of a `Reason` and a colon.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the model's answer cannot be used: {reason}")
+        self.reason = reason
+
+
 class EmbeddingError(MotorheadError):
-    """The embedding model raised an error, took too long, or did not return vectors. No message was removed."""
+    """The embedding model raised an error, took too long, or did not return vectors. It is tried again by itself."""
 
 
 class RecallNotConfiguredError(MotorheadError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langchain_classic.base_memory import BaseMemory
@@ -11,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, ValidationError
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
+from langchain_motorhead.integrations.prompt import conversation
 from langchain_motorhead.messages.quoting import one_line
 from langchain_motorhead.options import DEFAULTS, REMOTE_DEFAULTS, UrlOptions
 from langchain_motorhead.sessions.load import Memory
@@ -39,6 +41,7 @@ class MotorheadMemory(BaseMemory):
         token_counter: See `Options`.
         summary_timeout: See `Options`.
         max_concurrency: See `Options`.
+        summary_tokens: See `Options`.
         api_key: With the `url` of a server, as are the next two: see `RemoteOptions`.
         client_id: See `RemoteOptions`.
         timeout: See `RemoteOptions`.
@@ -82,6 +85,7 @@ class MotorheadMemory(BaseMemory):
     token_counter: Any = None
     summary_timeout: float = DEFAULTS["summary_timeout"]
     max_concurrency: int = DEFAULTS["max_concurrency"]
+    summary_tokens: int = DEFAULTS["summary_tokens"]
     api_key: str | None = Field(default=None, repr=False)
     client_id: str | None = None
     timeout: float = REMOTE_DEFAULTS["timeout"]
@@ -190,10 +194,12 @@ class MotorheadMemory(BaseMemory):
 
     def _variables(self, memory: Memory) -> dict[str, Any]:
         self._context = memory.summary
-        with_summary = self.summary_key is None and memory.summary is not None
-        history: Any = memory.as_messages() if with_summary else memory.messages
-        if not self.return_messages:
-            summary = [get_buffer_string(history[:1])] if with_summary else []
+        plain = memory if self.summary_key is None else replace(memory, summary=None)
+        history: Any
+        if self.return_messages:
+            history = conversation(plain)
+        else:
+            summary = [get_buffer_string(plain.as_messages()[:1])] if plain.summary is not None else []
             history = "\n".join([*summary, *map(self._line, memory.messages)])
         if self.summary_key is None:
             return {self.memory_key: history}

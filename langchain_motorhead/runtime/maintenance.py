@@ -13,17 +13,24 @@ import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from langchain_motorhead.concurrency.background import Background, Work, current_loop
+from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
+from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState
+from langchain_motorhead.recall.vectorless import vectors_missing
+from langchain_motorhead.recall.vectors import LEASE_MS
+from langchain_motorhead.runtime.compaction_log import logged
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
+from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
 from langchain_motorhead.sessions import compaction, registry
 from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
 from langchain_motorhead.sessions.operations import AppendResult
@@ -31,6 +38,9 @@ from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+"""How often a session is looked at whose vectors are to be tried again later."""
 
 _FAILED = "session %r: maintenance failed; no message was lost, and the next append tries again"
 
@@ -49,6 +59,7 @@ class Maintenance:
         background: Runs the work that nobody waits for.
         indexer: How sessions are indexed, or None without recall.
         retry_queue: Sessions that wait to be indexed because the embedding model failed.
+        statistics: What the answers of the summarizer were worth.
     """
 
     driver: Driver
@@ -60,8 +71,10 @@ class Maintenance:
     background: Background
     indexer: Indexer | None = None
     retry_queue: RetryQueue = field(init=False)
+    _missing: dict[str, int] = field(default_factory=dict)
+    statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
     _prepared: bool = False
-    _uncompacted: set[str] = field(default_factory=set)
+    _flushing: bool = False
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
@@ -79,79 +92,84 @@ class Maintenance:
         return self.indexer
 
     @property
+    def vectors_missing(self) -> int:
+        """How many messages lack a vector, of the sessions that this process has tried to embed."""
+        return sum(self._missing.values())
+
+    @property
     def window(self) -> Window:
         """Bounds of the messages that every session keeps word for word."""
         return self.compactor.window
 
     def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
-        """Compact a session in this thread. With recall, index it before.
+        """Compact a session in this thread. With recall, index it by its words before, without the embedding model.
 
         Args:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. See `sessions.compaction.compact`.
-
-        Raises:
-            EmbeddingError: The call is explicit, and the session could not be indexed.
         """
-        wait = explicit or self.mode == "inline"
-        if self.indexer is not None and self.index(keys, explicit=explicit, wait=wait) is IndexState.BUSY:
-            self._uncompacted.add(keys.state)
-            return CompactionReport()
+        if self.indexer is not None and self.driver.run(indexing.index_words(keys, self.indexer)):
+            self.background.submit(keys.indexing, self._indexing_work(keys).run)
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
+            return self._noted(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
         await self.prepare()
-        wait = explicit or self.mode == "inline"
-        if self.indexer is not None and await self.aindex(keys, explicit=explicit, wait=wait) is IndexState.BUSY:
-            self._uncompacted.add(keys.state)
-            return CompactionReport()
+        if self.indexer is not None and await self.driver.arun(indexing.index_words(keys, self.indexer)):
+            self.background.spawn(self._indexing_work(keys))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
+            return self._noted(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
 
-    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
-        """Index the messages of a session that are not indexed, in this thread.
+    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
+        """Index a session in this thread: by words only, in a pause after a failure of the model.
 
         Args:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. If so, a pause after a failure of the model is ignored.
             wait: Whether to wait for another worker that indexes the session.
+            again: Whether vectors that failed are tried again now, and not only when their time has come.
 
         Raises:
             EmbeddingError: The call is explicit, and the model failed.
             EmbeddingMismatchError: The call is explicit, and the index was made with another model or other settings.
         """
         if not explicit and self.retry_queue.defer_if_open(keys):
+            self.driver.run(indexing.index_words(keys, self.recall))
             return IndexState.DEFERRED
         try:
-            state = self.driver.run(self._indexing(keys, wait=wait))
+            state = self.driver.run(self._indexing(keys, wait=wait, again=again))
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._handle_index_error(keys, error)
+            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
-        if self._on_indexed(keys, state):
-            self.background.submit(keys.state, lambda: self.compact(keys, explicit=False))
+        self._on_indexed(keys, state)
+        if state is IndexState.LATER:
+            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
         return state
 
-    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
+    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, on this event loop. See `index`."""
-        if not explicit and self.retry_queue.defer_if_open(keys):
-            return IndexState.DEFERRED
         await self.prepare()
+        if not explicit and self.retry_queue.defer_if_open(keys):
+            await self.driver.arun(indexing.index_words(keys, self.recall))
+            return IndexState.DEFERRED
         try:
-            state = await self.driver.arun(self._indexing(keys, wait=wait))
+            state = await self.driver.arun(self._indexing(keys, wait=wait, again=again))
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
             self._handle_index_error(keys, error)
+            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
-        if self._on_indexed(keys, state):
-            self.background.spawn(keys.state, lambda: self.acompact(keys, explicit=False))
+        self._on_indexed(keys, state)
+        if state is IndexState.LATER:
+            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
         return state
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
@@ -169,7 +187,7 @@ class Maintenance:
         """Do what an append made due. See `after_append`."""
         for work in self._due(keys, appended):
             if self.mode != "inline":
-                self.background.spawn(work.key, work.arun)
+                self.background.spawn(work)
                 continue
             try:
                 await work.arun()
@@ -179,11 +197,11 @@ class Maintenance:
     async def prepare(self) -> None:
         """Load what counts tokens, and what recall imports, outside of the event loop: both may take long."""
         if self.indexer is not None and not self._prepared:
-            await asyncio.to_thread(schema.prepare, self.indexer.recall.language)
+            await run_in_thread(partial(schema.prepare, self.indexer.recall.language))
             self._prepared = True
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
-            await asyncio.to_thread(count.prepare)
+            await run_in_thread(count.prepare)
 
     def flush(self) -> None:
         """Wait for the work in the background, having tried sessions again that wait for the embedding model.
@@ -192,17 +210,17 @@ class Maintenance:
             MotorheadError: Some of the work runs on the running event loop, which this would block.
         """
         self.background.flush()
-        self.retry_queue.retry_now()
+        self._retry_all()
         self.background.flush()
 
     async def aflush(self) -> None:
         """Wait for the work in the background. See `flush`."""
         await self.background.aflush()
-        self.retry_queue.retry_now()
+        self._retry_all()
         await self.background.aflush()
 
     def close(self) -> None:
-        """Accept no more work, and wait for what is under way."""
+        """Accept no more work, and wait for what is under way. See `Background.check_closable`."""
         self.retry_queue.close()
         self.background.close()
 
@@ -212,66 +230,55 @@ class Maintenance:
         await self.background.aclose()
 
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
-        return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
+        compactor = self.statistics.apply(self.compactor)
+        return compaction.compact(keys, secrets.token_hex(8), compactor, explicit=explicit)
 
-    def _indexing(self, keys: SessionKeys, *, wait: bool) -> Flow[IndexState]:
-        return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait)
+    def _noted(self, keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
+        """Log and count what a compaction did."""
+        self.statistics.record(report)
+        return logged(keys, started, report)
+
+    def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:
+        return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)
 
     def _handle_index_error(self, keys: SessionKeys, error: EmbeddingError | EmbeddingMismatchError) -> None:
         """Log why a session could not be indexed, and queue it if another try may succeed."""
         if isinstance(error, EmbeddingError):
             self.retry_queue.record_failure(keys, error)
         else:
-            logger.error("session %r: not indexed; no message was removed: %s", keys.session_id, error)
+            logger.error("session %r: indexed by its words only: %s", keys.session_id, error)
 
-    def _on_indexed(self, keys: SessionKeys, state: IndexState) -> bool:
-        """Note that the model answered. Returns whether a compaction of the session has waited for the indexing."""
+    def _on_indexed(self, keys: SessionKeys, state: IndexState) -> None:
+        """Note that the model answered, and queue the session if there may be more to do later."""
         self.retry_queue.record_success(keys)
+        if state is IndexState.DONE:
+            self._missing.pop(keys.state, None)
         if state is IndexState.BUSY:  # should the other worker have crashed, its lease expires
-            self.retry_queue.retry_later(keys, 1.1 * indexing.LEASE_MS / 1000)
-        if state is IndexState.BUSY or keys.state not in self._uncompacted:
-            return False
-        self._uncompacted.discard(keys.state)
-        return True
+            self.retry_queue.retry_later(keys, 1.1 * LEASE_MS / 1000)
+        elif state is IndexState.LATER:
+            self.retry_queue.retry_later(keys, RETRY_SECONDS)
+
+    def _retry_all(self) -> None:
+        self._flushing = True
+        self.retry_queue.retry_now()
+        self._flushing = False
 
     def _retry(self, keys: SessionKeys) -> None:
-        """Index a session of the retry queue, then compact it: on the event loop where it failed if that still runs."""
-        manual = self.mode == "manual"
-
-        def work() -> None:
-            if self.index(keys, explicit=False, wait=True) is not IndexState.BUSY and not manual:
-                self.compact(keys, explicit=False)
-
-        async def awork() -> None:
-            if await self.aindex(keys, explicit=False, wait=True) is not IndexState.BUSY and not manual:
-                await self.acompact(keys, explicit=False)
-
-        loop = self._loop() if self._loop is not None else None
-        if loop is None or not loop.is_running():
-            self.background.submit(keys.state, work)
-        elif loop is current_loop():
-            self.background.spawn(keys.state, awork)
-        else:
-            loop.call_soon_threadsafe(self.background.spawn, keys.state, awork)
+        """Index a session of the retry queue: on the event loop where it failed if that still runs."""
+        how: dict[str, bool] = {"explicit": False, "wait": True, "again": self._flushing}
+        work = Work(keys.indexing, lambda: self.index(keys, **how), lambda: self.aindex(keys, **how))
+        self.background.resume(self._loop() if self._loop is not None else None, work)
 
     def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
         """Return the work that an append made due."""
         if appended is None:
             return
-        if self.indexer is not None and not self.retry_queue.defer_if_open(keys):
-            yield Work(
-                keys.indexing,
-                lambda: self.index(keys, explicit=False),
-                lambda: self.aindex(keys, explicit=False),
-            )
+        if self.indexer is not None:
+            yield self._indexing_work(keys)
         if self.mode == "manual":
             return
         if self._is_due(appended):
-            yield Work(
-                keys.state,
-                lambda: self.compact(keys, explicit=False),
-                lambda: self.acompact(keys, explicit=False),
-            )
+            yield self._compaction_work(keys)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired
             yield Work(
                 keys.registries[-1],
@@ -279,18 +286,15 @@ class Maintenance:
                 lambda: self.driver.arun(registry.prune_registries(keys)),
             )
 
+    def _compaction_work(self, keys: SessionKeys) -> Work:
+        return Work(keys.state, lambda: self.compact(keys, explicit=False), lambda: self.acompact(keys, explicit=False))
+
+    def _indexing_work(self, keys: SessionKeys) -> Work:
+        return Work(keys.indexing, lambda: self.index(keys, explicit=False), lambda: self.aindex(keys, explicit=False))
+
     def _is_due(self, appended: AppendResult) -> bool:
         # If tokens are counted from this append on, earlier messages are not in the count: the plan counts them all.
         uncounted = (
             appended.tokens is not None and appended.size == appended.tokens and appended.length > appended.added
         )
         return uncounted or self.window.is_due(appended.length, appended.size)
-
-
-def _logged(keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
-    if report.folded:
-        logger.info(
-            "session %r: moved %d messages into the summary, in %d batches, for %d tokens, in %.2f s",
-            keys.session_id, report.folded, report.batches, report.tokens, time.monotonic() - started,
-        )  # fmt: skip
-    return report

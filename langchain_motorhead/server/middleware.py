@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.rest_protocol import WIRE
-from langchain_motorhead.server.errors import ForbiddenError, to_response
-from langchain_motorhead.server.json_logs import FIELDS
+from langchain_motorhead.server.errors import FAILURE, PREFIX, ForbiddenError, code_of, to_response
+from langchain_motorhead.server.json_logs import FIELDS, describe_error
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.sites import Sites
 from langchain_motorhead.server.tenants import Tenants
@@ -25,6 +26,8 @@ _UNKNOWN_LABEL = "(none)"
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Logged, never sent: the client disconnected before the answer.
 _STATUS_CLIENT_DISCONNECTED = 499
+_FAILED = 500
+_IN_PATHS = "/:@!$&'()*+,;=~"
 # Paths that monitoring asks for every few seconds; they are logged at level DEBUG.
 _MONITORING_PATHS = frozenset({"/health", "/ready", "/metrics"})
 _COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (WIRE.lower().encode(), b"2"))
@@ -39,13 +42,23 @@ class RequestMiddleware:
         metrics: Metrics of the application.
         routes: Routes of the application. Metrics and log name a request by its route's path, which has no ids.
         sites: Recognizes requests from pages of other sites, which are refused where no API key protects the server.
+        root_path: The prefix of paths under which a proxy publishes the server, or an empty string.
     """
 
-    def __init__(self, app: ASGIApp, tenants: Tenants, metrics: Metrics, routes: Iterable[Route], sites: Sites) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        tenants: Tenants,
+        metrics: Metrics,
+        routes: Iterable[Route],
+        sites: Sites,
+        root_path: str,
+    ) -> None:
         self._app = app
         self._sites = sites
         self._tenants = tenants
         self._metrics = metrics
+        self._root_path = root_path
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +68,12 @@ class RequestMiddleware:
             return
         # Routes match the path before percent-decoding, so that an encoded slash is part of an id.
         raw = scope.get("raw_path")
-        scope["path"] = quote(scope["path"], safe="/:@!$&'()*+,;=~") if raw is None else raw.decode("latin-1")
+        path = quote(scope["path"], safe=_IN_PATHS) if raw is None else raw.decode("latin-1")
+        if outer := quote(scope.get("root_path", ""), safe=_IN_PATHS):  # of another application, or of uvicorn
+            path = path.removeprefix(outer)
+        if self._root_path and path.startswith(f"{self._root_path}/"):  # the proxy keeps the prefix
+            path = path.removeprefix(self._root_path)
+        scope["root_path"], scope["path"], scope[PREFIX] = "", path, outer or self._root_path
         started, status, request_id = time.perf_counter(), 0, secrets.token_hex(8)
 
         async def send_with_headers(message: Message) -> None:
@@ -75,7 +93,10 @@ class RequestMiddleware:
                 await to_response(ForbiddenError(refusal))(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:  # before the body was complete: nobody can be answered
+            pass
         except Exception as error:
+            scope[FAILURE] = error
             logger.exception("a request failed", extra={FIELDS: {"request_id": request_id}})
             if status:
                 raise
@@ -97,6 +118,9 @@ class RequestMiddleware:
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else _UNKNOWN_LABEL
         self._metrics.answered(method, route, status, seconds)
         level = logging.DEBUG if route in _MONITORING_PATHS else logging.INFO
+        failure = scope.get(FAILURE)
+        if status >= _FAILED:
+            level = logging.ERROR
         if logger.isEnabledFor(level):
             fields = {
                 "method": method,
@@ -105,6 +129,8 @@ class RequestMiddleware:
                 "ms": round(seconds * 1000, 3),
                 "request_id": request_id,
             }
+            if failure is not None:
+                fields |= {"code": code_of(failure), "cause": describe_error(failure)}
             # Not `logger.log`, which walks the stack to find its caller.
             extra = {FIELDS: fields}
             logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "request", (), None, extra=extra))

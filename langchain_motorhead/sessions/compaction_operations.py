@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot
+from langchain_motorhead.sessions.origin import Origin, kept_to_text
 from langchain_motorhead.storage.keys import SessionKeys, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -65,6 +66,7 @@ def commit_summary(
     spent: int,
     size: int | None,
     indexed: bool,
+    origin: Origin,
 ) -> Operation[bool]:
     """Store a summary and remove the messages that it now covers, or do nothing if the session changed. Atomic.
 
@@ -80,13 +82,15 @@ def commit_summary(
         spent: Tokens that the summarizer used for this summary.
         size: Change of the list's token count, or None if tokens are not counted.
         indexed: Whether all removed messages must be indexed for recall; if one is not, nothing is done.
+        origin: Who wrote the summary, what it keeps, and which answers were rejected.
 
     Returns:
         Whether the summary was stored.
     """
-    stored = (0,) if summary is None else (1, to_member(summary))
+    stored = (0, b"") if summary is None else (1, to_member(summary))
     args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
-    args += (int(indexed), to_member(seen.summary or ""), *stored)
+    args += (int(indexed), to_member(seen.summary or ""), *stored, origin.author.value, kept_to_text(origin.kept))
+    args += tuple(each for pair in sorted(origin.rejected.items()) for each in pair)
     command = Command(SCRIPTS["compaction_commit"], (keys.messages, keys.state, keys.lease), args)
     return Operation((command,), lambda replies: bool(replies[0]))
 

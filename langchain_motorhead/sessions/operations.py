@@ -10,6 +10,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.messages.ids import fingerprints, origin_epochs
+from langchain_motorhead.sessions import registry_operations
+from langchain_motorhead.sessions.keeping import Kept
+from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -32,6 +35,8 @@ class SessionSnapshot(NamedTuple):
         indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
         length: Number of messages in the list.
         records: The messages that were asked for, as stored.
+        author: Who wrote the summary. None if there is none, or that is not known.
+        kept: What the summary keeps of the messages it was made of. None if that was not measured.
     """
 
     epoch: str | None
@@ -44,9 +49,11 @@ class SessionSnapshot(NamedTuple):
     indexed: int | None
     length: int
     records: list[bytes | str]
+    author: Author | None = None
+    kept: Kept | None = None
 
 
-_NONE_KNOWN = 2
+_UNCLEAR = 2
 
 
 class Record(NamedTuple):
@@ -73,10 +80,25 @@ class Dedup(Enum):
     """None are left out."""
     SKIP_KNOWN = ""
     """Messages with a known id are left out."""
-    AFTER_LAST_KNOWN = "before"
-    """All messages up to the last one with a known id are left out."""
-    AFTER_LAST_KNOWN_OR_NONE = "only"
-    """As `AFTER_LAST_KNOWN`; and if no id is known, all messages are left out."""
+
+
+class NewestOf(NamedTuple):
+    """How to append the newest messages of a conversation: those up to the newest known message are left out.
+
+    Nothing is appended if the ids do not say which messages are new.
+
+    Attributes:
+        newest: How many of the newest messages may be new. If more are unknown, their ids may have changed.
+        whole: Whether it is the whole conversation, and not only its newest messages.
+    """
+
+    newest: int
+    whole: bool
+
+    @property
+    def value(self) -> str:
+        """The argument of the script."""
+        return f"{self.newest}{'' if self.whole else '+'}"
 
 
 class AppendResult(NamedTuple):
@@ -87,12 +109,16 @@ class AppendResult(NamedTuple):
         size: Tokens of the list's messages, or None if they are not counted.
         added: Number of messages that were appended.
         tokens: Tokens of the appended messages, or None if they are not counted.
+        unclear: Whether nothing was appended because the ids do not say which messages of the conversation are new.
+        newest_known: If `unclear`, whether the id of the newest message is known.
     """
 
     length: int
     size: int | None
     added: int
     tokens: int | None
+    unclear: bool = False
+    newest_known: bool = False
 
 
 def append(
@@ -104,7 +130,7 @@ def append(
     ttl: int,
     recall: bool,
     one_slot: bool,
-    dedup: Dedup = Dedup.SKIP_KNOWN,
+    dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
     """Append messages to a session, creating the session if needed. Atomic.
 
@@ -121,7 +147,7 @@ def append(
         dedup: Which messages are left out because they are stored already.
 
     Returns:
-        The result, or None if nothing was appended because no id is known.
+        The result.
 
     Raises:
         InvalidInputError: Raised by `read` if the session belongs to another user.
@@ -148,24 +174,41 @@ def append(
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
     else:
         # In this order, a session that exists is listed in the end, whatever a concurrent deletion does.
-        listing = (Command("ZADD", (registry,), (now, keys.member)) for registry in keys.registries)
+        listing = (registry_operations.add(registry, keys.member, now, ttl) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
     def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
-        if status == _NONE_KNOWN:
-            return None
+        if status == _UNCLEAR:
+            return AppendResult(0, None, 0, None, unclear=True, newest_known=bool(left[0]))
         if status == 0:
             check_user(keys, from_member(left[0]))
         return AppendResult(*left)
 
-    return Operation(commands, read)
+    if not one_slot:
+        return Operation(commands, read)
+    return Operation(
+        commands,
+        read,
+        split=lambda: append(keys, records, now=now, token=token, ttl=ttl, recall=recall, one_slot=False, dedup=dedup),
+    )
 
 
 def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[SessionSnapshot]:
     """Read the state of a session, and its messages from position `start` to `stop`, as LRANGE takes them. Atomic."""
     command = Command(SCRIPTS["session_read"], (keys.messages, keys.state), (start, stop))
     return Operation((command,), lambda replies: to_snapshot(replies[0]))
+
+
+def rejections(keys: SessionKeys, reasons: Sequence[str]) -> Operation[dict[str, int]]:
+    """Read how many answers of the summarizer were rejected in a session, for those of the reasons that occurred."""
+    command = Command("HMGET", (keys.state,), tuple(REJECTED_PREFIX + reason for reason in reasons))
+    return Operation(
+        (command,),
+        lambda replies: {
+            reason: int(count) for reason, count in zip(reasons, replies[0], strict=True) if count is not None
+        },
+    )
 
 
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
@@ -180,7 +223,7 @@ def give_up(lease_key: str, token: str) -> Operation[None]:
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
-    epoch, first, summary, tokens, failures, user, size, indexed, length, records = reply
+    epoch, first, summary, tokens, failures, user, size, indexed, length, records, author, kept = reply
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),
@@ -192,4 +235,6 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         indexed=None if indexed is None else int(indexed),
         length=length,
         records=records,
+        author=to_author(optional_member(author)),
+        kept=to_kept(optional_member(kept)),
     )

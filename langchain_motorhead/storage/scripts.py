@@ -1,6 +1,11 @@
 """Lua scripts, loaded once with the SHA-1 digests by which Redis knows them.
 
 Each script is a file in `lua/`. Files named `lib_*` hold functions; they are put before the scripts that use them.
+
+A script declares the keys that it always touches. It does not declare keys that only stored data names, such as the
+documents of a session, its groups in `session_delete` and `session_restore`, and the items of a store: they are in the
+slot of a declared key, except groups, which no script touches in a cluster. Nor does it declare keys that may not
+exist, without need: while a cluster moves a slot, it refuses a script that names one.
 """
 
 from __future__ import annotations
@@ -24,12 +29,15 @@ SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 
 # Files with the functions that each script uses.
 _LIBRARIES = {
-    "session_append": ("lib_documents", "lib_epochs"),
-    "session_restore": ("lib_documents", "lib_epochs"),
+    "session_append": ("lib_documents", "lib_epochs", "lib_registries"),
+    "session_restore": ("lib_documents", "lib_epochs", "lib_registries"),
+    "registry_add": ("lib_registries",),
     "session_read": ("lib_snapshot",),
     "compaction_begin": ("lib_leases", "lib_snapshot"),
     "index_begin": ("lib_leases",),
-    **dict.fromkeys(("index_commit", "session_delete", "documents_read"), ("lib_documents",)),
+    "index_commit": ("lib_documents", "lib_vectors"),
+    "vectors_commit": ("lib_vectors",),
+    **dict.fromkeys(("session_delete", "documents_read"), ("lib_documents",)),
 }
 
 
@@ -50,7 +58,8 @@ SCRIPTS = {
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
-        "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise", "registry_prune",
+        "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
+        "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )
 }  # fmt: skip

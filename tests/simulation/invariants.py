@@ -17,6 +17,8 @@ from langchain_motorhead import Memory
 from langchain_motorhead.flows.protocol import Summarize
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.sessions.operations import AppendResult
+from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author
+from langchain_motorhead.sessions.withheld import split_withheld
 from langchain_motorhead.storage.keys import SessionKeys, recall_key
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
@@ -128,6 +130,7 @@ class Invariants:
         first = int(state.get(b"first", 0))
         listed = [_decoded(each) for each in there.get(self.keys.messages.encode(), ())]
         self._nothing_is_lost(ledger, first, listed, state)
+        self._no_failure_is_silent(state)
         self._no_result_is_cut_off(ledger.said, first, listed)
         self._what_is_indexed_is(ledger.said, first, state, there)
         for registry in self.keys.registries:
@@ -146,12 +149,20 @@ class Invariants:
         said = [each.text for each in ledger.said or ()]
         _must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
         context, since = ledger.context
-        summary = state.get(b"summary", b"").decode()
-        covered = summary.split(SEPARATOR) if summary else []
+        shown, withheld = split_withheld(state.get(b"summary", b"").decode())
+        covered = shown.split(SEPARATOR) if shown else []
         due = [context] * bool(context) + said[since:first]
+        if withheld:  # what is kept from the model stands at the end
+            covered, due = sorted([*covered, *withheld.replace(SEPARATOR, " ").split()]), sorted(due)
         # A summarizer that found nothing in them leaves messages out, and may be asked again.
         expected = [text for text in due if text in covered or text not in ledger.nothing]
         _must(covered == expected, "the summary has {}, and should have {}", covered, expected)
+
+    def _no_failure_is_silent(self, state: Keys) -> None:
+        """An extract takes the place of a model's summary only if an answer was rejected or an input refused."""
+        counted = sum(int(count) for name, count in state.items() if name.startswith(REJECTED_PREFIX.encode()))
+        is_extract = state.get(b"written_by") == Author.EXTRACT.value.encode()
+        _must(counted or not is_extract, "an extract is the summary, and nothing is counted as rejected")
 
     def _no_result_is_cut_off(self, said: tuple[Utterance, ...], first: int, listed: list[BaseMessage]) -> None:
         if listed and said[first].is_result:
@@ -176,6 +187,11 @@ class Invariants:
             when = f"{said[at].when // 1_000_000}.{said[at].when % 1_000_000:06d}".encode()
             _must(fields[b"created"] == when, "document {} was said at {}", at, fields[b"created"])
             _must((b"user" in fields) == (state.get(b"owned") == b"1"), "document {} is not found by user", at)
+        noted = {int(each.partition(b":")[0]) for each in state.get(b"vectorless", b"").split()}
+        lacking = {at for at, fields in documents.items() if b"vector" not in fields}
+        coming = {at for at in documents if at >= int(state.get(b"embedded", indexed))}
+        _must(lacking <= coming | noted, "documents {} lack vectors, which is not noted", lacking - coming - noted)
+        _must(not noted & coming, "documents {} are noted twice as lacking vectors", noted & coming)
 
     def check_lease(self, who: frozenset[bytes], before: Keys, after: Keys, holders: frozenset[bytes]) -> None:
         """Nobody may take, end or turn into a pause the lease of another who is at work.

@@ -13,7 +13,7 @@ import pytest
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import compaction
+from langchain_motorhead.sessions import compaction, summarize, writing
 from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
 
 
@@ -53,6 +53,10 @@ def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., An
     exec(
         compile("from __future__ import annotations\n" + source.replace(old, new), "broken", "exec"), vars(module), made
     )
+    owner, _, _ = function.__qualname__.rpartition(".")
+    if owner:
+        monkeypatch.setattr(getattr(module, owner), function.__name__, made[function.__name__])
+        return
     for each in [found for name, found in sys.modules.items() if name.startswith("langchain_motorhead.")]:
         if getattr(each, function.__name__, None) is function:  # where it is defined, and where it is imported
             monkeypatch.setattr(each, function.__name__, made[function.__name__])
@@ -66,7 +70,6 @@ _FENCE = "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN
 _SUMMARY = "if (known[4] or '') ~= before then"
 _UNINDEXED = "if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then"
 _TRIM = "redis.call('LTRIM', messages, count, -1)"
-_MOVED_ON = "known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= start"
 _NEVER = "if false then"
 
 BROKEN = {
@@ -108,24 +111,67 @@ BROKEN = {
             (
                 compaction._fold,
                 "if not committed:",
-                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), "
+                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=written.text), "
                 "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
                 "        if not committed:",
             ),
         ),
     ),
     "an empty answer that is taken for a summary": Broken(
-        "compacting", ((compaction._answer, "if not answer.text.strip():", "if False:"),)
+        "compacting",
+        (
+            (
+                writing.WritingTask._call,
+                'if answer.is_trusted and not (answer.text or "").strip():',
+                "if False:",
+            ),
+        ),
     ),
     "a failure that is taken for a summary": Broken(
         "compacting",
         (
             (
-                compaction._summarize,
-                "if not compactor.has_fallback:\n            raise",
-                "return Summary(str(error), 0)",
+                writing.WritingTask.write,
+                "if not self.writing.has_fallback:\n            raise",
+                "return Written(str(error))",
             ),
         ),
+    ),
+    "a summary that forgets, and is accepted": Broken(
+        "answering",
+        (
+            (
+                writing.WritingTask._faults,
+                'return check_summary(answer.text, self.messages, previous=self.previous or "")',
+                "return []",
+            ),
+        ),
+    ),
+    "an answer without a summary in it, and nothing in its place": Broken(
+        "answering",
+        ((writing.WritingTask.write, "written or (yield from self.extract())", "written or Written(None)"),),
+    ),
+    "a rejected answer that takes the place of the summary": Broken(
+        "answering",
+        (
+            (
+                writing.WritingTask._ask,
+                "return None, (AIMessage",
+                'return Written(answer.text or "nothing"), (AIMessage',
+            ),
+        ),
+    ),
+    "a rejected answer that is not counted": _script(
+        "answering", "compaction_commit", "redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])", ""
+    ),
+    "a refused message that is left out": Broken(
+        "answering", ((summarize._Batch._withhold, "self.withheld = f", "_ = f"),)
+    ),
+    "a refused batch of which one half is forgotten": Broken(
+        "answering", ((summarize._Batch.advance, "reversed(split)", "split[1:]"),)
+    ),
+    "a refused summary that is dropped": Broken(
+        "answering", ((summarize._Batch._separate, "self.withheld = f", "_ = f"),)
     ),
     "a cut between a call and its result": Broken("tools", ((safe_cuts, "if not blocked[at]", ""),)),
     "an append that trims": _script(
@@ -142,7 +188,7 @@ BROKEN = {
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
     "an append that does not list the session": _script(
-        "resending", "session_append", "redis.call('ZADD', KEYS[at], now, id)", ""
+        "resending", "session_append", "enlist(KEYS[at], now, id, ttl)", ""
     ),
     "a summary that is replaced twice": _script("setting", "post", "if was[3] == token then", _NEVER),
     "a lease given back without its token": _script(
@@ -177,10 +223,19 @@ BROKEN = {
     ),
     "an index that does not compare epochs": _script("indexing", "index_commit", "known[1] ~= epoch or ", ""),
     "an index that does not compare how much is indexed": _script(
-        "failing_to_index", "index_commit", _MOVED_ON, "known[1] ~= epoch"
+        "failing_to_index", "index_commit", "if indexed ~= start then", _NEVER
     ),
     "documents stored, and not that they are": _script(
-        "failing_to_index", "index_commit", "redis.call('HSET', state, 'indexed', upto, 'generation', generation)", ""
+        "failing_to_index", "index_commit", "redis.call('HSET', state, 'indexed', upto)", ""
+    ),
+    "words stored without a note that vectors are missing": _script(
+        "missing_vectors", "index_commit", "else\n  redis.call('HSET', state, 'embedded', embedded)", ""
+    ),
+    "vectors that count as stored for messages after them": _script(
+        "failing_to_index", "vectors_commit", "note_vectors(state, tonumber(upto),", "note_vectors(state, indexed,"
+    ),
+    "a message that failed alone and is forgotten": _script(
+        "failing_alone", "index_commit", "if vectorless == before then", "if true then"
     ),
     "documents with the time of another message": _script("indexing", "index_commit", "stamp = stamps[at]", ""),
     "documents that do not get their user": _script(

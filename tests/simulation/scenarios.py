@@ -41,11 +41,31 @@ def failing_to_index() -> Scenario:
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),))
 
 
+def missing_vectors() -> Scenario:
+    """Two who index, and a compaction that indexes by words, where the model fails and other things go wrong."""
+    cast = Cast("ns", WINDOW, recall=True)
+    workers = (cast.indexing("i"), cast.indexing("j"), cast.compacting("c"))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
+
+
+def failing_alone() -> Scenario:
+    """Two who index one message, whose text fails alone."""
+    cast = Cast("ns", WINDOW, recall=True)
+    return Scenario(cast, (cast.indexing("i"), cast.indexing("j")), (cast.appender("b", named("m1")),), faults=3)
+
+
 def setting() -> Scenario:
     """A compaction in two batches, and a client that replaces the summary, where two things go wrong."""
     cast = Cast("ns", WINDOW, budget=1)
     workers = (cast.compacting("c", explicit=True), cast.setter("s", "instead", *named("m4")))
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
+
+
+def answering() -> Scenario:
+    """A compaction by a model whose answers are checked, an append, and a reader, where two things go wrong."""
+    cast = Cast("ns", WINDOW, checked=True)
+    workers = (cast.compacting("c", explicit=True), cast.appender("a", named("m5", "m6")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3", "m4")),), faults=3)
 
 
 def tools() -> Scenario:
@@ -71,5 +91,17 @@ def resending() -> Scenario:
 
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     each.__name__: each
-    for each in (compacting, failing, indexing, failing_to_index, setting, tools, chatting, resending)
+    for each in (
+        compacting,
+        failing,
+        indexing,
+        failing_to_index,
+        missing_vectors,
+        failing_alone,
+        setting,
+        answering,
+        tools,
+        chatting,
+        resending,
+    )
 }

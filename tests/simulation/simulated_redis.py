@@ -200,6 +200,9 @@ class SimulatedRedis:
         self._put(key, {field: value for field, value in was.items() if field not in fields})
         return len(was) - len(self.values.get(key, {}))
 
+    def _hstrlen(self, key: bytes, field: bytes) -> int:
+        return len(self._hget(key, field) or b"")
+
     def _hexists(self, key: bytes, field: bytes) -> int:
         return int(field in self.values.get(key, {}))
 
@@ -264,12 +267,9 @@ class RememberingRedis:
 
 def frozen(snapshot: Snapshot) -> tuple[Any, ...]:
     """Give what tells two snapshots apart. Not the time, but how long keys still live."""
-    values = frozenset((key, _frozen(value)) for key, value in snapshot.values.items())
+    items = snapshot.values.items()
+    values = frozenset((key, frozenset(each.items()) if isinstance(each, dict) else each) for key, each in items)
     return values, frozenset((key, end - snapshot.now) for key, end in snapshot.ends.items()), snapshot.deletions
-
-
-def _frozen(value: Value) -> Any:
-    return frozenset(value.items()) if isinstance(value, dict) else value
 
 
 def _part(whole: Any, start: int, stop: int) -> Any:

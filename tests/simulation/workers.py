@@ -10,15 +10,16 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_motorhead import Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.recall import index_operations as recall_operations
+from langchain_motorhead.recall import descriptions as recall_operations
 from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.indexing import IndexState, index
+from langchain_motorhead.recall.indexing import index, index_words
 from langchain_motorhead.server import groups as posting
 from langchain_motorhead.sessions import compaction, operations
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.registry import delete_session
+from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants
@@ -46,13 +47,17 @@ class Cast:
         window: Its bounds. Where they are of tokens, tokens are counted.
         recall: Whether it is indexed.
         budget: Messages that are summarized at once.
+        checked: Whether the model's answers are checked, and it may answer badly.
     """
 
-    def __init__(self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100) -> None:
+    def __init__(
+        self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100, checked: bool = False
+    ) -> None:
         self.keys = session_keys(namespace, "s")
         self.window = window
         self.recall = recall
-        self.compactor = Compactor(window=window, budget=budget * SIZE, count=count, recall=recall)
+        self.checked = checked
+        self.compactor = Compactor(window, Writing(budget * SIZE, count), recall)
         self.appended = 0
 
     def simulation(self, store: Store) -> Simulation:
@@ -61,7 +66,7 @@ class Cast:
             indexer = self._indexer()
             store.run(recall_operations.establish(indexer.namespace, indexer.describe(2)))
         counted = None if self.window.max_tokens is None else SIZE
-        return Simulation(store, Invariants(self.keys, self.recall, counted))
+        return Simulation(store, Invariants(self.keys, self.recall, counted), checked=self.checked)
 
     def appender(self, name: str, *batches: Sequence[BaseMessage], user: str | None = None) -> Worker:
         """Append batches of messages, each again if the answer was lost; from the second on as a user."""
@@ -89,7 +94,7 @@ class Cast:
         )
 
     def compacting(self, name: str, *, explicit: bool = False) -> Worker:
-        """Compact, having indexed before it where that is due, as the engine does."""
+        """Compact, with messages indexed by their words before, as maintenance does."""
         return self._holding(name, lambda: self._compaction(name, explicit=explicit))
 
     def indexing(self, name: str, *, wait: bool = False) -> Worker:
@@ -109,9 +114,7 @@ class Cast:
 
     def _compaction(self, token: str, *, explicit: bool) -> Flow[object]:
         if self.recall:
-            state = yield from index(self.keys, token, self._indexer(), wait=explicit)
-            if state is IndexState.BUSY:
-                return None
+            yield from index_words(self.keys, self._indexer())
         return (yield from compaction.compact(self.keys, token, self.compactor, explicit=explicit))
 
     def _indexer(self) -> Indexer:

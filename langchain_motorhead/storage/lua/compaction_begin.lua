@@ -24,4 +24,4 @@ if not snapshot[1] then
   return {1}
 end
 redis.call('SET', lease, token, 'PX', duration)
-return {2, unpack(snapshot, 1, 10)}
+return {2, unpack(snapshot, 1, 12)}

@@ -6,10 +6,17 @@
 -- KEYS  messages, state, lease
 -- ARGV  token of the worker, duration of the lease in ms, epoch and first as read, number of messages to remove, tokens
 --       used by the summarizer, change of `size` or '', 1 to remove indexed messages only, the summary as read or '',
---       1 if a new summary follows, the new summary
+--       1 if there is a new summary, the new summary or '', who wrote it or '', what it keeps or '', and pairs: what
+--       rejected answers are counted as, and how many there were
 -- Returns 1 if the summary was stored, else 0.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
-local token, duration, epoch, first, count, spent, size, indexed, before, given, summary = unpack(ARGV, 1, 11)
+local token, duration, epoch, first, count, spent, size, indexed, before, given, summary, author, kept = unpack(ARGV, 1, 13)
+local REJECTED = 14
+for at = REJECTED, #ARGV, 2 do
+  if not string.match(ARGV[at + 1] or '', '^%d+$') then
+    return redis.error_reply('ERR a count of rejected answers is missing')
+  end
+end
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'summary')
 if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < tonumber(count) then
   return 0
@@ -22,7 +29,10 @@ if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count
 end
 redis.call('HINCRBY', state, 'first', count)
 if given == '1' then
-  redis.call('HSET', state, 'summary', summary)
+  redis.call('HSET', state, 'summary', summary, 'written_by', author, 'kept', kept)
+end
+for at = REJECTED, #ARGV, 2 do
+  redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])
 end
 redis.call('HINCRBY', state, 'tokens', spent)
 redis.call('HDEL', state, 'failures')

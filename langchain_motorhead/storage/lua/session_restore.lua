@@ -35,7 +35,7 @@ local found = document_keys(prefix, 0, documents)
 local listed = {}
 for at = 7, #KEYS do
   if at - 6 <= tonumber(listing) then
-    redis.call('ZADD', KEYS[at], active, id)
+    enlist(KEYS[at], active, id, ttl)
     listed[KEYS[at]] = true
   else
     redis.call('ZREM', KEYS[at], id)
