@@ -118,9 +118,8 @@ def test_slow_and_idle_clients(url: str, namespace: str) -> None:
                 connection.sendall(head)
                 assert _is_closed(connection), name
         with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.sendall(
-                b"POST /sessions/s/memory HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
-            )
+            head = b"POST /sessions/s/memory HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            connection.sendall(head + b"Content-Length: 9\r\n\r\n{")
             answer = b""
             connection.settimeout(20)
             while part := connection.recv(4096):
