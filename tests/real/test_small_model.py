@@ -95,10 +95,13 @@ def test_middleware(make: Any, model: ChatOpenAI, recall: bool) -> None:
     assert (memory.failures, memory.backlog) == (0, 0)
 
 
-async def test_server(make: Any, model: ChatOpenAI) -> None:
+def test_server(make: Any, model: ChatOpenAI) -> None:
     """The server with the model: POST, compaction and GET."""
     motorhead = make(llm=model, window=Window(6), compaction="background", summary_timeout=300)
-    with served(create_app(Settings(), motorhead=motorhead)) as url, httpx.Client(base_url=url, timeout=300) as http:
+    with (
+        served(create_app(Settings(), motorhead=lambda _: motorhead)) as url,
+        httpx.Client(base_url=url, timeout=300) as http,
+    ):
         for at in range(12):
             text = f"fact {at}: the code of locker {at} is {4100 + at}"
             assert http.post("/sessions/s/memory", json={"messages": [{"role": "Human", "content": text}]}).is_success

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -28,9 +29,12 @@ def answers() -> list[str]:
 @pytest.fixture
 def http(make: MakeMotorhead, answers: list[str]) -> Iterator[httpx.Client]:
     """A client of a server whose model answers so."""
-    model = RunnableLambda(lambda given: answers.pop(0) if len(answers) > 1 else answers[0])
+    model = RunnableLambda[Any, str](lambda given: answers.pop(0) if len(answers) > 1 else answers[0])
     motorhead = make(llm=model, window=Window(max_messages=4), compaction="manual", embeddings=HashingEmbeddings(16))
-    with served(create_app(Settings(), motorhead=motorhead)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with (
+        served(create_app(Settings(), motorhead=lambda _: motorhead)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
         yield client
 
 
