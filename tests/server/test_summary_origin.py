@@ -57,7 +57,8 @@ def test_a_rejected_summary(http: httpx.Client, answers: list[str], make: MakeMo
     metrics = http.get("/metrics").text
     assert 'motorhead_summary_answers_total{outcome="refused"} 2.0' in metrics
     assert 'motorhead_summary_answers_total{outcome="extracts"} 1.0' in metrics
-    found = {finding.name: finding for finding in examine(make(compaction="manual"))}
+    with make(compaction="manual") as other:
+        found = {finding.name: finding for finding in examine(other)}
     assert "1 by extraction; 2 answers rejected (refused 2)" in found["summaries"].value
     assert "not suited" in found["summaries"].advice
 
