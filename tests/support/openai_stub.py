@@ -76,7 +76,9 @@ class Stub:
         parts = text if len(text) > 10_000 else [f" {word}" if at else word for at, word in enumerate(text.split(" "))]
         deltas: list[dict[str, Any]] = [{**message, "content": ""}]
         deltas += [{"content": part} for part in ([parts] if isinstance(parts, str) else parts)]
-        chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+        chunks: list[dict[str, Any]] = [
+            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+        ]
         chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": self.finish}]})
         chunks.append({"choices": [], "usage": whole["usage"]})
         head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
