@@ -116,6 +116,11 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
     )
 
 
+def with_id(data: bytes, id_: str) -> bytes:
+    """Return the bytes of a stored message with another id."""
+    return _dumps({**loads(data), "id": id_})
+
+
 def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
     """Return the message that was stored as these bytes.
 

@@ -18,7 +18,7 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
     return to_script(
-        f"{source_of('lib_epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}"
+        f"{source_of('lib_numbers')}\n{source_of('lib_epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}"
     )
 
 

@@ -1,18 +1,22 @@
 -- What the wire's POST does: append, replace the summary, and list the session in a group. All or nothing.
--- It stands after append.lua, as the function `append`.
+-- It stands after session_append.lua, as the function `append`.
 --
--- KEYS  those of append.lua
+-- KEYS  those of session_append.lua
 -- ARGV  messages given, 1 to replace the summary, the new one or '', key of the group or '', key of the set of the sessions
---       that are in groups alone or '' (in a cluster, where it is in another slot), and those of append.lua, with a
---       placeholder where no message is given
--- Returns what append.lua does.
+--       that are in groups alone or '' (in a cluster, where it is in another slot), and those of session_append.lua,
+--       with a placeholder where no message is given
+-- Returns what session_append.lua does.
 local count, replace, summary, group, grouped = unpack(ARGV, 1, 5)
 local args, OWN = {}, 5
 for at = OWN + 1, #ARGV - (count == '0' and 1 or 0) do
   args[at - OWN] = ARGV[at]
 end
+if count == '0' then
+  args[6] = '' -- tokens of the placeholder
+end
 local state, id, now, token, user, ttl = KEYS[2], args[1], args[2], args[3], args[4], args[5]
-local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced')
+local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced', 'revision')
+whole(was[4] or '0', 'revision')
 local result = append(KEYS, args)
 if result[1] ~= 1 or (count == '0' and replace == '0') then
   return result
@@ -22,7 +26,7 @@ if was[3] == token then
 end
 
 if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
-  for at = 4, #KEYS do
+  for at = 5, #KEYS do
     redis.call('ZADD', KEYS[at], now, id)
   end
   redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'format', 1)
@@ -36,8 +40,10 @@ end
 if replace == '1' and summary == '' then
   redis.call('HDEL', state, 'summary')
   redis.call('HSET', state, 'replaced', token)
+  redis.call('HINCRBY', state, 'revision', 1)
 elseif replace == '1' then
   redis.call('HSET', state, 'summary', summary, 'replaced', token)
+  redis.call('HINCRBY', state, 'revision', 1)
 end
 
 -- Which sets list the session beside its registries, for its deletion: keys, with spaces before and after.

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead.messages.codec import decode, encode
+from langchain_motorhead.messages.content_digest import content_digest
+from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
@@ -19,6 +21,9 @@ from langchain_motorhead.storage.operation import Operation
 
 MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 """A LangChain message, or the JSON object of the REST API with `role` and `content`."""
+
+# What is stored of these classes has the same content.
+_STORED_AS_GIVEN = (HumanMessage, AIMessage, SystemMessage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,16 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
         InvalidMessageError: It is not a message, or cannot be stored.
     """
     data = encode(message)
-    return Record(data, _id_of(message, data), config.count([decode(data)]) if config.counted else None)
+    given = isinstance(message, BaseMessage)
+    id_ = message.id if given else None
+    needs_content = id_ if given else "id" in message
+    if not needs_content and not config.counted:
+        return Record(data, None, None)
+    stored = message if type(message) in _STORED_AS_GIVEN and not config.counted else decode(data)
+    if not given:
+        id_ = stored.id  # the id of a JSON object may be a number
+    tokens = config.count([stored]) if config.counted else None
+    return Record(data, id_, tokens, content_digest(stored) if id_ else UNKNOWN_CONTENT)
 
 
 def append_records(
@@ -72,8 +86,3 @@ def append_records(
         dedup=dedup,
     )
 
-
-def _id_of(message: MessageLike, data: bytes) -> str | None:
-    if isinstance(message, BaseMessage):
-        return message.id
-    return decode(data).id if "id" in message else None  # the id of a JSON object may be a number

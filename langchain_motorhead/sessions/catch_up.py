@@ -5,16 +5,23 @@ One flow does both, so that an agent's turn takes one round trip.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from langchain_motorhead.exceptions import IdConflictError
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.codec import with_id
+from langchain_motorhead.messages.ids import renamed_id
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
 from langchain_motorhead.sessions.load import Memory, read_window, to_memory
-from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record, SessionSnapshot
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
+
+logger = logging.getLogger(__name__)
 
 # Newest messages that are sent first if nothing is known of a long conversation. Few turns are longer.
 _FIRST_ATTEMPT_MESSAGES = 64
@@ -26,10 +33,13 @@ class CatchUpResult(NamedTuple):
     Attributes:
         memory: The session, or None if it was not to be read.
         appended: Result of the append, or None if nothing was sent.
+        renamed: New ids of messages whose own ids are those of other messages of the session, by their positions in
+            the conversation that was given.
     """
 
     memory: Memory | None
     appended: AppendResult | None
+    renamed: Mapping[int, str] = MappingProxyType({})
 
 
 def catch_up(
@@ -43,6 +53,9 @@ def catch_up(
 
     New are the messages after `after`, and after the newest message whose id the session knows. A second round trip is
     needed if the conversation is long, `after` is unknown, and the session knows none of its newest messages.
+
+    A message is known if its id and its content are. A new message whose id is that of another message is stored under
+    an id made of its own and of its content, which takes a further round trip.
 
     Args:
         keys: Keys of the session.
@@ -63,26 +76,60 @@ def catch_up(
     else:
         newest = messages[-_FIRST_ATTEMPT_MESSAGES:]
         attempts = [(newest, Dedup.AFTER_LAST_KNOWN_OR_NONE), (messages, Dedup.AFTER_LAST_KNOWN)]
-    appended, snapshot = None, None
+    read = None if window is None else read_window(keys, window)
+    stored = _Stored(None, None, {})
+    if not attempts[0][0]:
+        attempts = []
+        stored = _Stored(None, None if read is None else (yield read), {})
     for part, dedup in attempts:
-        if part and window is not None:
-            appended, snapshot = yield together(_append(keys, part, config, dedup), read_window(keys, window))
-        elif part:
-            appended = yield _append(keys, part, config, dedup)
-        elif window is not None:
-            snapshot = yield read_window(keys, window)
-        if appended is not None:
+        stored = yield from _store(keys, part, config, dedup, read)
+        if stored.appended is not None:
             break
-    if window is None or snapshot is None:
-        return CatchUpResult(None, appended)
-    memory = yield from to_memory(keys, window, snapshot)
-    return CatchUpResult(memory, appended)
+    renamed = {len(messages) - len(part) + at: id_ for at, id_ in stored.renamed.items()} if attempts else {}
+    if renamed:
+        logger.warning(
+            "session %r: %d messages have the ids of other messages. They are stored under new ids",
+            keys.session_id, len(renamed),
+        )  # fmt: skip
+    memory = None
+    if window is not None and stored.snapshot is not None:
+        memory = yield from to_memory(keys, window, stored.snapshot)
+    return CatchUpResult(memory, stored.appended, renamed)
 
 
-def _append(
-    keys: SessionKeys, messages: Sequence[MessageLike], config: AppendConfig, dedup: Dedup
-) -> Operation[AppendResult | None]:
-    return append_records(keys, [to_record(each, config) for each in messages], config, dedup)
+class _Stored(NamedTuple):
+    appended: AppendResult | None
+    snapshot: SessionSnapshot | None
+    renamed: dict[int, str]
+
+
+def _store(
+    keys: SessionKeys,
+    messages: Sequence[MessageLike],
+    config: AppendConfig,
+    dedup: Dedup,
+    read: Operation[SessionSnapshot] | None,
+) -> Flow[_Stored]:
+    """Append messages, those with the ids of others under new ids, and read the session in the same round trip."""
+    records, renamed = [to_record(each, config) for each in messages], dict[int, str]()
+    while True:
+        append = append_records(keys, records, config, dedup)
+        try:
+            if read is None:
+                return _Stored((yield append), None, renamed)
+            appended, snapshot = yield together(append, read)
+            return _Stored(appended, snapshot, renamed)
+        except IdConflictError as conflict:
+            if not renamed.keys().isdisjoint(conflict.positions):
+                raise
+            for at in conflict.positions:
+                records[at] = _renamed(records[at])
+                renamed[at] = records[at].id or ""
+
+
+def _renamed(record: Record) -> Record:
+    id_ = renamed_id(record.id or "", record.content)
+    return record._replace(data=with_id(record.data, id_), id=id_)
 
 
 def _after(messages: Sequence[Any], id_: str | None) -> Sequence[Any] | None:

@@ -20,6 +20,8 @@ class LeaseRefused(Enum):
     """There is no such session."""
     PAUSED = 3
     """A summarization failed a short time ago."""
+    LATER_LAYOUT = 4
+    """A later version of this package wrote the session."""
 
 
 _TAKEN = 2
@@ -73,7 +75,7 @@ def commit_summary(
     Args:
         keys: Keys of the session being compacted.
         token: Token that the lease was taken with.
-        seen: The snapshot. The session must still have its epoch, `first` and summary.
+        seen: The snapshot. The session must still have its epoch, `first` and `revision`.
         lease: Milliseconds until the lease expires, counted from this commit.
         summary: Text covering everything up to the last removed message, or None to keep the stored one.
         dropped: How many of the oldest messages to remove.
@@ -86,7 +88,7 @@ def commit_summary(
     """
     stored = (0,) if summary is None else (1, to_member(summary))
     args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
-    args += (int(indexed), to_member(seen.summary or ""), *stored)
+    args += (int(indexed), seen.revision, *stored)
     command = Command(SCRIPTS["compaction_commit"], (keys.messages, keys.state, keys.lease), args)
     return Operation((command,), lambda replies: bool(replies[0]))
 

@@ -24,12 +24,20 @@ SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 
 # Files with the functions that each script uses.
 _LIBRARIES = {
-    "session_append": ("lib_documents", "lib_epochs"),
-    "session_restore": ("lib_documents", "lib_epochs"),
+    "session_append": ("lib_numbers", "lib_formats", "lib_documents", "lib_epochs", "lib_marks"),
+    "session_restore": ("lib_numbers", "lib_documents", "lib_epochs", "lib_marks"),
+    "session_delete": ("lib_numbers", "lib_documents"),
     "session_read": ("lib_snapshot",),
-    "compaction_begin": ("lib_leases", "lib_snapshot"),
-    "index_begin": ("lib_leases",),
-    **dict.fromkeys(("index_commit", "session_delete", "documents_read"), ("lib_documents",)),
+    "restore_stage": ("lib_numbers", "lib_marks"),
+    "marks_page": ("lib_numbers", "lib_marks"),
+    "compaction_begin": ("lib_numbers", "lib_formats", "lib_leases", "lib_snapshot"),
+    "compaction_commit": ("lib_numbers", "lib_formats"),
+    "index_begin": ("lib_numbers", "lib_leases"),
+    **dict.fromkeys(("index_commit", "documents_read"), ("lib_numbers", "lib_documents")),
+    **dict.fromkeys(
+        ("compaction_fail", "compaction_release", "lease_renew", "item_page", "item_prune", "item_put"),
+        ("lib_numbers",),
+    ),
 }
 
 
@@ -49,6 +57,7 @@ SCRIPTS = {
     name: to_script(source_of(name))
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
+        "marks_page",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise", "registry_prune",
         "item_get", "item_put", "item_page", "item_prune",

@@ -28,7 +28,7 @@ from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
-_OTHER_FIELD = re.compile(r"last|ids|(failures|size|format|t:\d{1,18})", re.ASCII)
+_OTHER_FIELD = re.compile(r"last|replaced|ids|marks|(failures|size|format|t:\d{1,18})", re.ASCII)
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
 _BYTES = "$base64"
 _FORMAT = b"1"

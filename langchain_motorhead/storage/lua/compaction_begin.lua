@@ -5,10 +5,16 @@
 --
 -- KEYS  messages, state, lease
 -- ARGV  token of this worker, duration of the lease in ms, how many of the oldest messages to read, 1 to ignore a pause
--- Returns {0} if another worker holds the lease; {1} if there is no such session; {3} during a pause; else {2, epoch, ...}:
---         the session as `snapshot_of` (lib_snapshot.lua) returns it.
+-- Returns {0} if another worker holds the lease; {1} if there is no such session; {3} during a pause; {4} if the session has
+--         a later layout; else {2, epoch, ...}: the session as
+--         `snapshot_of` (lib_snapshot.lua) returns it.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
-local token, duration, limit, force = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local token, force = ARGV[1], ARGV[4]
+local limit = whole(ARGV[3], 'limit')
+whole(ARGV[2], 'duration')
+if is_later(redis.call('HGET', state, 'format')) then
+  return {4}
+end
 local holder = holder_of(lease)
 if holder == 'pause' and force ~= '1' then
   return {3}
@@ -23,5 +29,5 @@ local snapshot = snapshot_of(messages, state, 0, limit - 1)
 if not snapshot[1] then
   return {1}
 end
-redis.call('SET', lease, token, 'PX', duration)
-return {2, unpack(snapshot, 1, 10)}
+redis.call('SET', lease, token, 'PX', ARGV[2])
+return {2, unpack(snapshot, 1, 11)}

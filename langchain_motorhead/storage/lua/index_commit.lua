@@ -8,14 +8,24 @@
 local messages, state, lease, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, duration, epoch, from, upto, generation, prefix, user = unpack(ARGV, 1, 8)
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated')
-local first = tonumber(known[2] or 0)
-local start, stop = tonumber(from), tonumber(upto)
+local first, start, stop = whole(known[2] or '0', 'first'), whole(from, 'start'), whole(upto, 'stop')
+whole(duration, 'duration')
+whole(generation, 'generation')
+local place = 9
+while place <= #ARGV do
+  local seq, count = whole(ARGV[place + 1], 'sequence number'), whole(ARGV[place + 2], 'number of values')
+  if count < 0 or place + 2 + count > #ARGV or seq < start or seq > stop then
+    error('a document is not complete. Nothing was written')
+  end
+  place = place + 3 + count
+end
 local total = first + redis.call('LLEN', messages)
 if known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= start or stop > total
   or tonumber(known[4] or 0) > tonumber(generation) or (known[5] and user == '') then
   return {0}
 end
 
+redis.call('HSET', state, 'generation', generation) -- at maxmemory, this is refused
 -- Documents of a session of this id that expired before this one was created.
 local left_over = tonumber(redis.call('GET', stale) or 0)
 if left_over > 0 and not known[3] then
