@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, Summary, SummaryInput
-from langchain_motorhead.messages.tokens import TokenCounter
+from langchain_motorhead.messages.tokens import TokenCounter, whole_count
 from langchain_motorhead.sessions import compaction_operations as operations
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.load import decode_all
@@ -239,7 +239,7 @@ def _answer(request: Summarize) -> Flow[Summary]:
     answer: Summary = yield request
     if not answer.text.strip():
         raise SummarizationError("the summarizer returned nothing")
-    return answer
+    return replace(answer, tokens=whole_count(answer.tokens) or 0)
 
 
 def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:

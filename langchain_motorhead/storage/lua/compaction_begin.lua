@@ -11,7 +11,8 @@
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, force = ARGV[1], ARGV[4]
 local limit = whole(ARGV[3], 'limit')
-whole(ARGV[2], 'duration')
+local duration = ARGV[2]
+whole(duration, 'duration')
 if is_later(redis.call('HGET', state, 'format')) then
   return {4}
 end
@@ -29,5 +30,5 @@ local snapshot = snapshot_of(messages, state, 0, limit - 1)
 if not snapshot[1] then
   return {1}
 end
-redis.call('SET', lease, token, 'PX', ARGV[2])
+redis.call('SET', lease, token, 'PX', duration)
 return {2, unpack(snapshot, 1, 11)}

@@ -119,7 +119,7 @@ end
 for from = 1, #records, 4000 do
   length = redis.call('RPUSH', messages, unpack(records, from, math.min(from + 3999, #records)))
 end
-local latest = recent:sub(-16 * (TOKENS - 1)) .. token
+local latest = recent:sub(-17 * (TOKENS - 1)) .. ' ' .. token
 if save_marks then
   redis.call('HSET', state, 'updated', now, 'last', latest, 'marks', save_marks())
 else
