@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # A thread without work ends after this time, so that an object that is never closed keeps no thread.
 _IDLE_SECONDS = 2.0
+# How many jobs there are when those of closed event loops are first looked for.
+_FIRST_SWEEP_JOBS = 64
 _FAILED_MESSAGE = "a background job failed; no data was lost, and the next message starts it again"
 
 
@@ -35,6 +37,10 @@ class _Job:
     loop: asyncio.AbstractEventLoop | None
     again: bool = False
     done: Future[None] = field(default_factory=Future)
+
+    def is_dead(self) -> bool:
+        """Return whether the job will never end, because its event loop was closed."""
+        return self.loop is not None and self.loop.is_closed()
 
     def is_stuck(self) -> bool:
         """Return whether waiting here would never end: the job's event loop is this thread's, or has stopped."""
@@ -61,6 +67,7 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = 0
         self._idle = 0
+        self._sweep_at = _FIRST_SWEEP_JOBS
 
     def submit(self, key: str, work: Callable[[], object]) -> None:
         """Run a job in a thread."""
@@ -144,8 +151,13 @@ class Background:
     def _admit(self, key: str, loop: asyncio.AbstractEventLoop | None) -> bool:
         if self._closed:  # the work stays due, and another process can do it
             return False
-        self._forget_dead_loops()
-        if (job := self._jobs.get(key)) is not None:
+        if len(self._jobs) >= self._sweep_at:  # seldom, so that the cost does not depend on how many jobs wait
+            self._forget_dead_loops()
+            self._sweep_at = max(_FIRST_SWEEP_JOBS, 2 * len(self._jobs))
+        if (job := self._jobs.get(key)) is not None and job.is_dead():
+            self._drop(key, job)
+            job = None
+        if job is not None:
             job.again = True
             return False
         self._jobs[key] = _Job(loop)
@@ -159,7 +171,7 @@ class Background:
 
     def _forget_dead_loops(self) -> None:
         for key, job in list(self._jobs.items()):
-            if job.loop is not None and job.loop.is_closed():
+            if job.is_dead():
                 self._drop(key, job)
 
     def _drop(self, key: str, job: _Job) -> None:

@@ -5,6 +5,7 @@ After a failure, nothing is tried until a pause is over, as with a circuit break
 
 from __future__ import annotations
 
+import heapq
 import logging
 import threading
 import time
@@ -31,6 +32,9 @@ class RetryQueue:
         self._failures = 0
         self._until = 0.0
         self._timer: threading.Timer | None = None
+        self._wakes_at = 0.0
+        # When sessions are due, with their keys. Entries whose session is no longer due then are skipped.
+        self._schedule: list[tuple[float, str]] = []
         self._closed = False
 
     def record_failure(self, keys: SessionKeys, error: Exception) -> None:
@@ -86,27 +90,40 @@ class RetryQueue:
 
     def _wait(self, keys: SessionKeys, due: float) -> None:
         known = self._waiting.get(keys.state)
-        self._waiting[keys.state] = (keys, due if known is None else min(due, known[1]))
-        self._set_timer()
+        if known is None or due < known[1]:
+            self._waiting[keys.state] = (keys, due)
+            heapq.heappush(self._schedule, (due, keys.state))
+            self._set_timer()
 
     def _set_timer(self) -> None:
-        """Start the timer for the first session that is due, but not before the end of the pause."""
-        if self._timer is not None:
+        """Let the timer wake for the first session that is due, but not before the end of the pause.
+
+        A timer that wakes too early is left alone: it sets the next one.
+        """
+        while self._schedule and self._is_stale(*self._schedule[0]):
+            heapq.heappop(self._schedule)
+        due = max(self._until, self._schedule[0][0]) if self._schedule and not self._closed else None
+        if self._timer is not None and (due is None or due < self._wakes_at):
             self._timer.cancel()
             self._timer = None
-        if self._waiting and not self._closed:
-            due = max(self._until, min(due for _, due in self._waiting.values()))
+        if self._timer is None and due is not None:
             self._timer = threading.Timer(max(0.0, due - time.monotonic()), self._wake)
+            self._wakes_at = due
             self._timer.daemon = True
             self._timer.start()
 
+    def _is_stale(self, due: float, key: str) -> bool:
+        return key not in self._waiting or self._waiting[key][1] != due
+
     def _wake(self) -> None:
         with self._lock:
-            now = time.monotonic()
-            ready = [keys for keys, due in self._waiting.values() if max(due, self._until) <= now]
-            for keys in ready:
-                del self._waiting[keys.state]
-            self._timer = None
+            now, ready = time.monotonic(), list[SessionKeys]()
+            while self._schedule and self._until <= now and self._schedule[0][0] <= now:
+                due, key = heapq.heappop(self._schedule)
+                if not self._is_stale(due, key):
+                    ready.append(self._waiting.pop(key)[0])
+            if self._timer is threading.current_thread():
+                self._timer = None
             self._set_timer()
         self._try(ready)
 

@@ -63,6 +63,7 @@ def whole(memory: Memory) -> Response:
             "backlog": memory.backlog,
             "failures": memory.failures,
             "start": memory.start,
+            "gap": memory.gap and {"start": memory.gap.start, "stop": memory.gap.stop, "count": memory.gap.count},
             "epoch": memory.epoch,
         }
     )

@@ -115,7 +115,7 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
-        messages = decode_all(seen, keys, seen.first)
+        messages = yield from decode_all(seen, keys, seen.first)
         batches = plan(messages, seen.length, compactor.window, compactor.budget, compactor.count)
         if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, None):
             limit *= 2  # one group of tool calls and results is larger than what was read

@@ -29,6 +29,8 @@ class Window:
             stay; the newest message always stays. None for no bound in tokens.
         hard_limit: How many messages a load returns at most while older messages wait to be summarized. None for twice
             `max_messages`.
+        hard_limit_tokens: How many tokens a load returns at most, estimated at four characters each; the newest message
+            is returned in any case. None for twice `max_tokens`, or for no bound if that is None, too.
 
     Raises:
         InvalidInputError: A bound is not a whole number, or is too small.
@@ -37,6 +39,7 @@ class Window:
     max_messages: int = 12
     max_tokens: int | None = None
     hard_limit: int | None = None
+    hard_limit_tokens: int | None = None
 
     def __post_init__(self) -> None:
         _check("max_messages", self.max_messages, 2)
@@ -44,11 +47,20 @@ class Window:
             _check("max_tokens", self.max_tokens, 2)
         if self.hard_limit is not None:
             _check("hard_limit", self.hard_limit, self.max_messages)
+        if self.hard_limit_tokens is not None:
+            _check("hard_limit_tokens", self.hard_limit_tokens, self.max_tokens or 1)
 
     @property
     def read_limit(self) -> int:
         """How many messages a load returns at most: the newest ones."""
         return self.hard_limit or 2 * self.max_messages
+
+    @property
+    def token_limit(self) -> int | None:
+        """How many tokens a load returns at most, or None for no bound."""
+        if self.hard_limit_tokens is None and self.max_tokens is not None:
+            return 2 * self.max_tokens
+        return self.hard_limit_tokens
 
     def is_due(self, messages: int, tokens: int | None) -> bool:
         """Return whether a list with this number of messages, and of tokens if known, exceeds the window."""

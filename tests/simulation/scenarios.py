@@ -50,7 +50,7 @@ def setting() -> Scenario:
 
 def tools() -> Scenario:
     """Turns with tools, in a window of tokens, read meanwhile."""
-    cast = Cast("ns", Window(max_messages=4, max_tokens=25, hard_limit=50), budget=3)
+    cast = Cast("ns", Window(max_messages=4, max_tokens=25, hard_limit=50, hard_limit_tokens=10**9), budget=3)
     two = with_tools("two")
     workers = (cast.compacting("c1"), cast.compacting("c2"), cast.appender("a", two[:2], two[2:]), cast.reading("r"))
     return Scenario(cast, workers, (cast.appender("b", with_tools("one")),))

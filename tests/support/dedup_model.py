@@ -18,7 +18,7 @@ from langchain_motorhead.session import Session
 from langchain_motorhead.transfer.snapshot import read_marks
 from support.summarizers import Ledger, remembered
 
-WINDOW = Window(max_messages=6, max_tokens=40, hard_limit=100_000)
+WINDOW = Window(max_messages=6, max_tokens=40, hard_limit=100_000, hard_limit_tokens=10**9)
 ZERO_MARK = " " * 11
 POOL = [
     None, "", "a", "b", "c", "d", "e", "A", " a", "0", "\0", ZERO_MARK, "a\nb", "é", "e\u0301", "\ud800", "\udfff",

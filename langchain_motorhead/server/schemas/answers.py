@@ -77,6 +77,14 @@ class Counts(Schema):
     epoch: str | None = Field(description="Random id, new when the session is created again; null if it is empty.")
 
 
+class MemoryGap(Schema):
+    """Messages that are neither in the summary nor in the answer. They are stored, and wait to be summarized."""
+
+    start: int = Field(description="Sequence number of the first of them.")
+    stop: int = Field(description="Sequence number after the last of them.")
+    count: int = Field(description="How many they are.")
+
+
 class SessionMemory(Counts):
     """The recent messages of a session, and the summary of all older ones."""
 
@@ -95,6 +103,9 @@ class SessionMemory(Counts):
     context: str | None = Field(description="The summary; null if there is none.")
     start: int | Omitted = Field(
         None, description="With `full=true` and after a catch-up: sequence number of the oldest message returned."
+    )
+    gap: MemoryGap | None | Omitted = Field(
+        None, description="With `full=true` and after a catch-up: what was left out; null if nothing was."
     )
 
 
