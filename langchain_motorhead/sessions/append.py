@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from langchain_motorhead.messages.codec import decode, encode
+from langchain_motorhead.messages.acceptance import check_message
+from langchain_motorhead.messages.codec import ROLES, decode, encode
 from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.messages.tokens import TokenCounter
@@ -22,8 +23,7 @@ from langchain_motorhead.storage.operation import Operation
 MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 """A LangChain message, or the JSON object of the REST API with `role` and `content`."""
 
-# What is stored of these classes has the same content.
-_STORED_AS_GIVEN = (HumanMessage, AIMessage, SystemMessage)
+_PLAIN = (HumanMessage, AIMessage, SystemMessage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,29 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
         InvalidMessageError: It is not a message, or cannot be stored.
     """
     data = encode(message)
-    given = isinstance(message, BaseMessage)
-    id_ = message.id if given else None
-    needs_content = id_ if given else "id" in message
-    if not needs_content and not config.counted:
-        return Record(data, None, None)
-    stored = message if type(message) in _STORED_AS_GIVEN and not config.counted else decode(data)
-    if not given:
-        id_ = stored.id  # the id of a JSON object may be a number
-    tokens = config.count([stored]) if config.counted else None
-    return Record(data, id_, tokens, content_digest(stored) if id_ else UNKNOWN_CONTENT)
+    stored = message if isinstance(message, BaseMessage) and _is_plain(message) else None
+    if stored is None and not _is_plain_object(message):
+        stored = decode(data)
+        check_message(stored)
+    id_ = None if stored is None else stored.id
+    if not config.counted:
+        return Record(data, id_, None, content_digest(stored) if stored is not None and id_ else UNKNOWN_CONTENT)
+    counted = decode(data) if stored is None else stored
+    return Record(data, id_, config.count([counted]), content_digest(counted) if id_ else UNKNOWN_CONTENT)
+
+
+def _is_plain(message: BaseMessage) -> bool:
+    """Return whether a message has nothing to check: a usual role and a text."""
+    if type(message) not in _PLAIN or type(message.content) is not str or message.additional_kwargs:
+        return False
+    return not (isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls))
+
+
+def _is_plain_object(message: MessageLike) -> bool:
+    if not isinstance(message, Mapping) or len(message) != 2:
+        return False
+    role = message.get("role")
+    return type(role) is str and role in ROLES and type(message.get("content")) is str
 
 
 def append_records(

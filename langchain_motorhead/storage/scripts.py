@@ -26,7 +26,6 @@ SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 _LIBRARIES = {
     "session_append": ("lib_numbers", "lib_formats", "lib_documents", "lib_epochs", "lib_marks"),
     "session_restore": ("lib_numbers", "lib_documents", "lib_epochs", "lib_marks"),
-    "session_delete": ("lib_numbers", "lib_documents"),
     "session_read": ("lib_snapshot",),
     "restore_stage": ("lib_numbers", "lib_marks"),
     "marks_page": ("lib_numbers", "lib_marks"),
@@ -34,6 +33,7 @@ _LIBRARIES = {
     "compaction_commit": ("lib_numbers", "lib_formats"),
     "index_begin": ("lib_numbers", "lib_leases"),
     **dict.fromkeys(("index_commit", "documents_read"), ("lib_numbers", "lib_documents")),
+    "session_delete": ("lib_documents",),
     **dict.fromkeys(
         ("compaction_fail", "compaction_release", "lease_renew", "item_page", "item_prune", "item_put"),
         ("lib_numbers",),

@@ -10,7 +10,7 @@ local known = redis.call('HMGET', state, 'user', 'indexed', 'groups')
 if there and (ARGV[4] == '1' or (known[1] or '') ~= ARGV[2]) then
   return -1
 end
-local count = math.max(whole(known[2] or '0', 'indexed'), whole(redis.call('GET', KEYS[6]) or '0', 'documents'))
+local count = math.max(tonumber(known[2] or 0), tonumber(redis.call('GET', KEYS[6]) or 0))
 for at = 7, #KEYS do
   redis.call('ZREM', KEYS[at], ARGV[1])
 end
