@@ -42,7 +42,11 @@ def _parts(message: BaseMessage) -> Iterator[bytes]:
     else:
         yield _encoded("".join(_text(block) for block in content).strip())
         for block in content:
-            if isinstance(block, Mapping) and not isinstance(block.get("text"), str) and block.get("type") not in _SKIPPED:
+            if (
+                isinstance(block, Mapping)
+                and not isinstance(block.get("text"), str)
+                and block.get("type") not in _SKIPPED
+            ):
                 yield _json({name: value for name, value in block.items() if name not in _VOLATILE})
     if isinstance(message, AIMessage):
         for call in (*message.tool_calls, *message.invalid_tool_calls):

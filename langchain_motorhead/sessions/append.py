@@ -98,4 +98,3 @@ def append_records(
         one_slot=config.one_slot,
         dedup=dedup,
     )
-

@@ -159,7 +159,9 @@ def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int,
         # Nothing was cut off before these: leave out only what may not begin a prompt, a tool result.
         start = next((at for at, message in enumerate(messages) if message.type not in ("tool", "function")), 0)
         kept = set(map(id, messages[start:]))
-    return [(at, message) for at, message in enumerate(decoded, position) if message is not None and id(message) in kept]
+    return [
+        (at, message) for at, message in enumerate(decoded, position) if message is not None and id(message) in kept
+    ]
 
 
 def _newest_group(shown: list[tuple[int, BaseMessage]], limit: int) -> list[tuple[int, BaseMessage]]:

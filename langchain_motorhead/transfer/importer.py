@@ -141,8 +141,16 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
         owner = session_keys(keys.namespace, keys.session_id, user)
         outcome = redis.execute(
             snapshots.restore(
-                keys, snapshot, records, marks, marked, token, fingerprint.text,
-                replace=replace, owner=owner, one_slot=redis.one_slot,
+                keys,
+                snapshot,
+                records,
+                marks,
+                marked,
+                token,
+                fingerprint.text,
+                replace=replace,
+                owner=owner,
+                one_slot=redis.one_slot,
             )  # fmt: skip
         )
         if outcome is not RestoreOutcome.OTHER_OWNER:

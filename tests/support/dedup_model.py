@@ -186,7 +186,6 @@ class Against:
         assert int(size or 0) == count([decode(record) for record in records])
         return memory
 
-
     def marks(self) -> list[bytes]:
         """Read the marks that the session has."""
         backend, keys, start = self.sessions[0]._backend.require_redis(), self.sessions[0]._keys, 0

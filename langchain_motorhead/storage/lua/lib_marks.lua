@@ -57,7 +57,7 @@ local function open_marks(key, count)
     local places, known = {}, {}
     for at = from, upto, MARK do
       local place = place_of(text, at)
-      if not known[place] then
+      if not known[place] and not loaded[place] then
         known[place] = true
         places[#places + 1] = place
       end
