@@ -57,7 +57,7 @@ def _check_block(block: Any) -> None:
 
 
 def _check_raw_calls(extra: Mapping[str, Any]) -> None:
-    """Check the tool calls that OpenAI's models had before LangChain had a field for them: formatters still read them."""
+    """Check tool calls in the form of OpenAI's API, which LangChain's formatters still read."""
     calls = extra.get("tool_calls")
     if calls is not None and (not isinstance(calls, list) or not all(map(_is_raw_call, calls))):
         raise InvalidMessageError(

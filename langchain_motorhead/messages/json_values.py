@@ -42,11 +42,7 @@ def to_plain(value: Any, where: str, depth: int = 0) -> Any:
     if kind is str or value is None or kind is bool:
         return value
     if kind is int:
-        if _MIN_INT <= value <= _MAX_INT:
-            return value
-        if value.bit_length() > _MAX_INT_BITS:
-            raise InvalidMessageError(f"{where} holds an integer of more than 4,300 digits. Store it as text")
-        return {_TAG: "int", "value": hex(value)}
+        return value if _MIN_INT <= value <= _MAX_INT else _large(value, where)
     if kind is float:
         return value if math.isfinite(value) else {_TAG: "float", "value": str(value)}
     if depth > _MAX_DEPTH:
@@ -65,6 +61,12 @@ def to_plain(value: Any, where: str, depth: int = 0) -> Any:
         fields = {"page_content": value.page_content, "metadata": value.metadata, "id": value.id}
         return {_TAG: "document", "value": to_plain(fields, where, depth)}
     return to_plain(_by_pydantic(value, where), where, depth)
+
+
+def _large(value: int, where: str) -> dict[str, str]:
+    if value.bit_length() > _MAX_INT_BITS:
+        raise InvalidMessageError(f"{where} holds an integer of more than 4,300 digits. Store it as text")
+    return {_TAG: "int", "value": hex(value)}
 
 
 def is_json(value: Any, depth: int = 0) -> bool:

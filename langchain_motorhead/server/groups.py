@@ -17,9 +17,8 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    return to_script(
-        f"{source_of('lib_numbers')}\n{source_of('lib_epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}"
-    )
+    before = "\n".join(map(source_of, ("lib_numbers", "lib_epochs")))
+    return to_script(f"{before}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}")
 
 
 _POST = _load_script()

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.acceptance import check_message
 from langchain_motorhead.messages.codec import ROLES, decode, encode
 from langchain_motorhead.messages.content_digest import content_digest
@@ -17,6 +18,7 @@ from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.sessions.slices import slices
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
@@ -24,6 +26,8 @@ MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 """A LangChain message, or the JSON object of the REST API with `role` and `content`."""
 
 _PLAIN = (HumanMessage, AIMessage, SystemMessage)
+# What a message counts in a slice: its size is not known before it is encoded.
+_RECORD_COST = 2_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,20 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
         return Record(data, id_, None, content_digest(stored) if stored is not None and id_ else UNKNOWN_CONTENT)
     counted = decode(data) if stored is None else stored
     return Record(data, id_, config.count([counted]), content_digest(counted) if id_ else UNKNOWN_CONTENT)
+
+
+def to_records(messages: Sequence[MessageLike], config: AppendConfig) -> Flow[list[Record]]:
+    """Build the records that are stored for messages, with pauses in which the event loop does something else.
+
+    Raises:
+        InvalidMessageError: One of them is not a message, or cannot be stored.
+    """
+    records = list[Record]()
+    for part in slices(messages, lambda _: _RECORD_COST):
+        if records:
+            yield Pause(0)
+        records += [to_record(each, config) for each in part]
+    return records
 
 
 def _is_plain(message: BaseMessage) -> bool:

@@ -14,7 +14,7 @@ from langchain_motorhead.exceptions import IdConflictError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import with_id
 from langchain_motorhead.messages.ids import renamed_id
-from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
+from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.load import Memory, read_window, to_memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record, SessionSnapshot
 from langchain_motorhead.sessions.window import Window
@@ -111,7 +111,7 @@ def _store(
     read: Operation[SessionSnapshot] | None,
 ) -> Flow[_Stored]:
     """Append messages, those with the ids of others under new ids, and read the session in the same round trip."""
-    records, renamed = [to_record(each, config) for each in messages], dict[int, str]()
+    records, renamed = (yield from to_records(messages, config)), dict[int, str]()
     while True:
         append = append_records(keys, records, config, dedup)
         try:

@@ -28,7 +28,7 @@ _TAKEN = 2
 
 
 def begin(
-    keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool
+    keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool, size: int = 2**40
 ) -> Operation[SessionSnapshot | LeaseRefused]:
     """Take the compaction lease of a session and read its oldest messages. Atomic.
 
@@ -41,12 +41,13 @@ def begin(
         lease: Milliseconds until the lease expires.
         limit: How many messages to read at most.
         force: Whether to ignore the pause after a failure.
+        size: How many bytes of messages to read, about. At least one message is read.
 
     Returns:
         A snapshot of the session, or why the lease was refused.
     """
     command = Command(
-        SCRIPTS["compaction_begin"], (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force))
+        SCRIPTS["compaction_begin"], (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force), size)
     )
 
     def parse(replies: list[Any]) -> SessionSnapshot | LeaseRefused:

@@ -1,4 +1,4 @@
-"""The gap of a read: messages that are neither in the summary nor in the result, and a short text in their place. Pure."""
+"""The gap of a read: messages that are neither in the summary nor in the result, and a text in their place. Pure."""
 
 from __future__ import annotations
 

@@ -139,20 +139,11 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
     while True:
         user = redis.execute(listing.owner(keys)) if replace else None
         owner = session_keys(keys.namespace, keys.session_id, user)
-        outcome = redis.execute(
-            snapshots.restore(
-                keys,
-                snapshot,
-                records,
-                marks,
-                marked,
-                token,
-                fingerprint.text,
-                replace=replace,
-                owner=owner,
-                one_slot=redis.one_slot,
-            )  # fmt: skip
-        )
+        restore = snapshots.restore(
+            keys, snapshot, records, marks, marked, token, fingerprint.text,
+            replace=replace, owner=owner, one_slot=redis.one_slot,
+        )  # fmt: skip
+        outcome = redis.execute(restore)
         if outcome is not RestoreOutcome.OTHER_OWNER:
             break
     if outcome is RestoreOutcome.INCOMPLETE:

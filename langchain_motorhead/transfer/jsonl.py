@@ -30,7 +30,7 @@ _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
 _OTHER_FIELD = re.compile(r"last|replaced|ids|marks|(failures|size|format|t:\d{1,18})", re.ASCII)
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
-# Largest number of messages, tokens or microseconds since 1970. It is in the year 2255, and Redis' scripts are exact to it.
+# Largest number of messages, tokens or microseconds since 1970 (in the year 2255). Redis' scripts are exact up to it.
 _MAX_NUMBER = 2**53
 _BYTES = "$base64"
 _FORMAT = b"1"

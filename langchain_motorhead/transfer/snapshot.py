@@ -237,9 +237,9 @@ def restore(
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
         int(records is None), len(keys.registries) if one_slot else 0, marked, marks, len(fields), *fields, *(records or ()),
     )  # fmt: skip
-    session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale, *_staged(keys, token))
+    session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale)
     return Operation(
-        (Command(SCRIPTS["session_restore"], (*session, *registries), args),),
+        (Command(SCRIPTS["session_restore"], (*session, *_staged(keys, token), *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
     )
 

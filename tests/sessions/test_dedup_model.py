@@ -1,4 +1,4 @@
-"""Messages that are known by their ids, against a model: a list of all that was accepted, and the marks of their ids."""
+"""Messages that are known by their ids, against a model: a list of all that was accepted, and of their ids."""
 
 from __future__ import annotations
 

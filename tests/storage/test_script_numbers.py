@@ -36,7 +36,7 @@ def server() -> Iterator[redis.Redis]:
 
 def all_keys(server: redis.Redis) -> dict[bytes, Any]:
     """Give the values of all keys, and whether they expire."""
-    return {key: (server.dump(key), server.pttl(key) >= 0) for key in server.keys()}
+    return {key: (server.dump(key), server.pttl(key) >= 0) for key in server.scan_iter()}
 
 
 def put_back(server: redis.Redis, keys: dict[bytes, Any]) -> None:

@@ -104,7 +104,7 @@ class SessionMemory(Counts):
     start: int | Omitted = Field(
         None, description="With `full=true` and after a catch-up: sequence number of the oldest message returned."
     )
-    gap: MemoryGap | None | Omitted = Field(
+    gap: MemoryGap | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: what was left out; null if nothing was."
     )
 
