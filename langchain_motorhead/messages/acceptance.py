@@ -28,7 +28,7 @@ def check_message(message: BaseMessage) -> None:
             "a RemoveMessage changes the state of a graph, and is no part of a conversation. Leave it out"
         )
     if isinstance(message, ChatMessage) and not is_name(message.role):
-        raise InvalidMessageError(f"the role {message.role!r:.40} is empty, or has control characters or surrogates")
+        raise InvalidMessageError(f"the role {message.role!r:.40} has control characters or surrogates")
     for block in () if isinstance(message.content, str) else message.content:
         _check_block(block)
     if isinstance(message, AIMessage):
@@ -36,8 +36,8 @@ def check_message(message: BaseMessage) -> None:
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text is Unicode text without control characters, and is not empty."""
-    return bool(text) and not any(_is_control(character) for character in text) and without_surrogates(text) == text
+    """Return whether a text is Unicode text without control characters."""
+    return not any(_is_control(character) for character in text) and without_surrogates(text) == text
 
 
 def _is_control(character: str) -> bool:

@@ -235,7 +235,8 @@ def restore(
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
-        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, len(fields), *fields, *(records or ()),
+        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, len(fields), *fields,
+        *(records or ()),
     )  # fmt: skip
     session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale)
     return Operation(

@@ -21,7 +21,7 @@ if fields > #ARGV or (is_staged ~= '1' and #ARGV - fields ~= length) then
 end
 whole(ttl, 'ttl')
 whole(active, 'the time')
-local known = redis.call('HMGET', state, 'epoch', 'user', 'indexed', 'groups', 'revision')
+local known = redis.call('HMGET', state, 'epoch', 'user', 'indexed', 'groups')
 if known[1] and known[1]:sub(1, 8) == digest then
   redis.call('UNLINK', staged, staged_marks)
   return {2}
@@ -40,9 +40,8 @@ if is_staged == '1' and (redis.call('LLEN', staged) ~= length or (staged_count >
 end
 -- First, so that a key of another type in the place of one of ours is noticed before anything is stored.
 local documents = math.max(whole(known[3] or '0', 'indexed'), whole(redis.call('GET', stale) or '0', 'documents'))
-local revision = whole(known[5] or '0', 'revision')
 local found = document_keys(prefix, 0, documents)
-redis.call('HSET', state, 'revision', string.format('%d', revision + 1)) -- at maxmemory, this is refused
+redis.call('HSET', state, 'updated', active) -- at maxmemory, this is refused
 local listed = {}
 for at = 9, #KEYS do
   if at - 8 <= listed_count then
@@ -66,7 +65,6 @@ redis.call('HSET', state, 'epoch', new_epoch(digest))
 for from = HEAD + 1, fields, CHUNK do
   redis.call('HSET', state, unpack(ARGV, from, math.min(from + CHUNK - 1, fields)))
 end
-redis.call('HSET', state, 'revision', string.format('%d', revision + 1))
 if staged_count > 0 then
   redis.call('RENAME', staged_marks, marked)
   redis.call('PERSIST', marked)
