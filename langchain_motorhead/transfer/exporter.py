@@ -99,7 +99,9 @@ def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, b
 
     They are read before the messages: a mark of a message that is not exported would let an import refuse it later.
     """
-    epoch, place, marks = None, 0, list[bytes]()
+    epoch: bytes | None = None
+    place: int | None = 0
+    marks = list[bytes]()
     while place is not None:
         found, place, page = redis.execute(snapshots.read_marks(keys, place))
         if found != epoch:

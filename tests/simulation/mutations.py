@@ -140,6 +140,22 @@ BROKEN = {
             ("session_append", "known[1] and count or 0", "0"),
         ),
     ),
+    "marks that are not written": _script(
+        "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
+    ),
+    "marks that are lost when a bucket is split": _script(
+        "resending_later", "session_append", "table.concat(goes), true", "'', true"
+    ),
+    "a bucket that is looked for where it was before a split": _script(
+        "resending_later", "session_append", "return place < buckets and place or hash % level", "return hash % level"
+    ),
+    "a summary with a fraction of a token": Broken(
+        "odd_numbers",
+        (
+            ("compaction_commit", "whole(spent, 'tokens')\n", ""),
+            (compaction._answer, "replace(answer, tokens=whole_count(answer.tokens) or 0)", "answer"),
+        ),
+    ),
     "a new session with the epoch of the one before": _script(
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),

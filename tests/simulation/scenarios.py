@@ -69,7 +69,37 @@ def resending() -> Scenario:
     return Scenario(cast, (*workers, cast.compacting("c"), cast.deleting("d")))
 
 
+def resending_later() -> Scenario:
+    """Messages that are sent again after more than one bucket of others, by two, beside a compaction."""
+    cast = Cast("ns", Window(max_messages=100, hard_limit=200))
+    others = named(*(f"o{at}" for at in range(90)))
+    again = (
+        cast.appender("a", named("m1", "o3", "m2"), others[:5]),
+        cast.appender("b", named("m2", "n1"), others[60:]),
+    )
+    before = (cast.appender("c", named("m1", "m2")), cast.appender("d", others))
+    return Scenario(cast, (*again, cast.appender("e", named("n1", "n2"))), before, faults=2)
+
+
+def odd_numbers() -> Scenario:
+    """Compactions whose summarizers report fractions of tokens."""
+    cast = Cast("ns", WINDOW)
+    workers = (cast.compacting("c1"), cast.compacting("c2"), cast.appender("a", named("m4")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),))
+
+
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     each.__name__: each
-    for each in (compacting, failing, indexing, failing_to_index, setting, tools, chatting, resending)
+    for each in (
+        compacting,
+        failing,
+        indexing,
+        failing_to_index,
+        setting,
+        tools,
+        chatting,
+        resending,
+        resending_later,
+        odd_numbers,
+    )
 }

@@ -12,8 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from lupa.lua51 import LuaError
 
-from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError, SummarizationError
+from langchain_motorhead import (
+    EmbeddingError,
+    Memory,
+    MotorheadError,
+    StoreError,
+    StoreUnavailableError,
+    SummarizationError,
+)
 from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request, Summarize, Summary
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants, Ledger, Violation, name_of
@@ -23,7 +31,7 @@ from support.summarizers import SEPARATOR
 # What may become of an operation, a summary, and vectors.
 FAULTS: dict[type, tuple[str, ...]] = {
     Operation: ("unsent", "lost", "twice", "drop", "cancel"),
-    Summarize: ("fails", "none", "empty", "beat", "drop", "cancel"),
+    Summarize: ("fails", "none", "empty", "odd", "beat", "drop", "cancel"),
     Embed: ("fails", "beat", "drop", "cancel"),
     Pause: ("drop", "cancel"),
 }
@@ -247,13 +255,16 @@ class Simulation:
             self.ledger = self.ledger.found_nothing(texts)
         before = request.given["summary"]
         said = SEPARATOR.join([before, *texts] if before else texts)
-        return Summary({"none": "NONE", "empty": " "}.get(fault, said), 1)
+        tokens: Any = 0.5 if fault == "odd" else 1
+        return Summary({"none": "NONE", "empty": " "}.get(fault, said), tokens)
 
     def _execute(self, operation: Operation[Any]) -> Any:
         try:
             result = self.store.run(operation)
         except MotorheadError as error:
             return error
+        except (LuaError, ValueError) as error:  # of a script of the simulated Redis, which keeps what it has written
+            return StoreError(str(error))
         self.ledger = self.ledger.executed(operation, result, self.invariants.state(self.store.dump().values))
         return result
 

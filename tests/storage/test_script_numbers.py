@@ -12,6 +12,7 @@ from langchain_motorhead import StoreError
 from langchain_motorhead.redis_io.connection import adopt
 from langchain_motorhead.redis_io.embedded import acquire
 from langchain_motorhead.redis_io.executor import Executor
+from langchain_motorhead.storage.keys import from_member
 from langchain_motorhead.storage.operation import Command, Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 from support.script_calls import EPOCH, KEYS, calls, setup
@@ -52,7 +53,7 @@ def begin(server: redis.Redis) -> str:
     executor, epoch = Executor(adopt(server)), ""
     for operation in setup():
         executor.run(known(operation, epoch))
-        epoch = (server.hget(KEYS.state, "epoch") or b"").decode()
+        epoch = from_member(server.hget(KEYS.state, "epoch") or b"")
     return epoch
 
 

@@ -188,7 +188,8 @@ class Against:
 
     def marks(self) -> list[bytes]:
         """Read the marks that the session has."""
-        backend, keys, start = self.sessions[0]._backend.require_redis(), self.sessions[0]._keys, 0
+        backend, keys = self.sessions[0]._backend.require_redis(), self.sessions[0]._keys
+        start: int | None = 0
         found = list[bytes]()
         while start is not None:
             _, start, page = backend.execute(read_marks(keys, start))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from langchain_motorhead.item_store import operations as items
+from langchain_motorhead.item_store.paths import to_name, to_path
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.messages.ids import mark
 from langchain_motorhead.recall import index_operations as index
@@ -16,7 +17,7 @@ from langchain_motorhead.sessions import operations, registry_operations
 from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.operations import Dedup, Record, SessionSnapshot
 from langchain_motorhead.storage.keys import session_keys
-from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.storage.operation import Operation, Value
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.messages import numbered
@@ -45,7 +46,9 @@ def post(count: int) -> Operation[Any]:
 
 def _index(start: int, stop: int) -> Operation[Any]:
     seen = Unindexed(EPOCH, "u", start, 8, start, [], [])
-    documents = [(str(at), at, {"text": "x", "terms": "x", "seq": at}) for at in range(start, stop)]
+    documents: list[tuple[str, int, Mapping[str, Value]]] = [
+        (str(at), at, {"text": "x", "terms": "x", "seq": at}) for at in range(start, stop)
+    ]
     return index.index(KEYS, "i", seen, stop, documents, lease=LEASE, generation=1)
 
 
@@ -103,7 +106,7 @@ def calls() -> dict[str, Operation[Any]]:
         "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
         "registry_prune": registry_operations.prune(KEYS.registries[0], [("s", float(NOW))]),
         "item_put": items.put(STORE, [put, put._replace(key="l", vectors=[])], None, prune=False),
-        "item_get": items.get(STORE, [(items.to_path(("a",)) + items.to_name("k"), True)]),
+        "item_get": items.get(STORE, [(to_path(("a",)) + to_name("k"), True)]),
         "item_page": items.page(STORE, ("-", "+"), None, skip=0, count=3, bare=False),
         "item_prune": Operation((items._pruning(STORE),), list),
         "post": post(3),

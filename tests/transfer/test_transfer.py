@@ -184,7 +184,7 @@ def test_long_sessions_stream(pair: tuple[Motorhead, Motorhead], client: redis.R
 
     calls[0] = 0
     assert import_lines(target, read()).messages == 10_000
-    assert largest[0] <= PAGE
+    assert largest[0] <= PAGE + 2  # and marks
     assert max(ahead) <= 1  # a line is asked for when the one before it was sent
     assert stored(client, target, "long") == stored(client, source, "long")
 
