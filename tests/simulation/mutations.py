@@ -129,7 +129,7 @@ BROKEN = {
             ),
         ),
     ),
-    "a cut between a call and its result": Broken("tools", ((safe_cuts, "if not blocked[at]", ""),)),
+    "a cut between a call and its result": Broken("tools", ((safe_cuts, "if at and not blocks:", "if at:"),)),
     "an append that trims": _script(
         "compacting", "session_append", "local latest =", "redis.call('LTRIM', messages, -3, -1)\nlocal latest ="
     ),
