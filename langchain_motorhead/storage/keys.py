@@ -28,6 +28,7 @@ class SessionKeys:
         namespace: Namespace of the session, as given.
         user_id: User of the session, as given, or None.
         messages: Key of the list of stored messages.
+        marks: Key of the hash with the marks of the messages, by which a message that is sent again is recognised.
         state: Key of the hash with the summary, the counts and the rest of the state.
         lease: Key of the compaction lease: it names the worker that compacts the session, and expires.
         indexing: Key of the indexing lease: it names the worker that indexes the session, and expires.
@@ -42,6 +43,7 @@ class SessionKeys:
     namespace: str
     user_id: str | None
     messages: str
+    marks: str
     state: str
     lease: str
     indexing: str
@@ -75,6 +77,7 @@ def _session_keys(namespace: str, session_id: str, user_id: str | None) -> Sessi
         namespace=namespace,
         user_id=user_id,
         messages=f"{PREFIX}:{{{tag}}}:messages",
+        marks=f"{PREFIX}:{{{tag}}}:marks",
         state=f"{PREFIX}:{{{tag}}}:state",
         lease=f"{PREFIX}:{{{tag}}}:lease",
         indexing=f"{PREFIX}:{{{tag}}}:indexing",

@@ -28,8 +28,12 @@ from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
-_OTHER_FIELD = re.compile(r"last|ids|written_by|kept|(failures|size|format|t:\d{1,18}|rejected:[a-z ]{1,40})", re.ASCII)
+_OTHER_FIELD = re.compile(
+    r"last|replaced|ids|marks|written_by|kept|(failures|size|format|t:\d{1,18}|rejected:[a-z ]{1,40})", re.ASCII
+)
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
+# Largest number of messages, tokens or microseconds since 1970 (in the year 2255). Redis' scripts are exact up to it.
+_MAX_NUMBER = 2**53
 _BYTES = "$base64"
 _FORMAT = b"1"
 _BEGIN, _END = "export", "end"
@@ -224,7 +228,8 @@ def _other_fields(rest: Any) -> dict[str, bytes]:
         if match is None:
             raise InvalidInputError(f"has the unknown field {name!r:.40}. A later version of this package may know it")
         state[name] = _from_json(value, name)
-        if match[1] and not _NUMBER.fullmatch(state[name].removeprefix(b"-")):
+        number = state[name].removeprefix(b"-")
+        if match[1] and not (_NUMBER.fullmatch(number) and int(number) <= _MAX_NUMBER):
             raise InvalidInputError(f"has a {name} that is not a number")
     return state
 
@@ -275,7 +280,7 @@ def _from_json(value: Any, name: str) -> bytes:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 10**18
+    return type(value) is int and 0 <= value <= _MAX_NUMBER
 
 
 def _dumps(line: dict[str, Any]) -> bytes:

@@ -255,13 +255,18 @@ class RememberingRedis:
             if commands is None:
                 self._redis.tick()
             else:
-                replies = self._redis.replies(commands)
+                try:
+                    replies = self._redis.replies(commands)
+                except (lua51.LuaError, ValueError) as error:  # what was written before it stays
+                    replies = [error]
             after = self._redis.dump()
             number = self._numbers.setdefault(frozen(after), len(self._snapshots))
             if number == len(self._snapshots):
                 self._snapshots.append(after)
             known = self._known[self.at, commands] = replies, number
         replies, self.at = known
+        if replies and isinstance(replies[0], Exception):
+            raise replies[0]
         return replies
 
 
