@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead import Window
@@ -47,3 +48,14 @@ def test_the_id_of_a_summarized_message(make: MakeMotorhead) -> None:
     for _ in range(2):
         memory = session.catch_up(conversation)
         assert (contents(memory.messages)[-2:], memory.total) == (["new", "answer"], 14)
+
+
+@pytest.mark.parametrize(
+    "content", ["\ud83d", [{"type": "text", "text": "\ud83d"}, {"type": "x", "n": 10**30, "s": "\udfff"}]]
+)
+def test_content_that_is_no_json(make: MakeMotorhead, content: str | list[str | dict[str, object]]) -> None:
+    """Messages with lone surrogates and large integers are stored once, also if they share an id."""
+    session = make(compaction="manual").session("s")
+    conversation = [HumanMessage("a", id="x"), AIMessage("b", id="x"), HumanMessage(content, id="x")]
+    for _ in range(2):
+        assert [each.content for each in session.catch_up(conversation).messages] == ["a", "b", content]
