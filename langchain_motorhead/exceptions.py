@@ -25,10 +25,10 @@ An error of this package that was caused by an error of a library has that error
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
     from pydantic import ValidationError
