@@ -22,7 +22,7 @@ NAMES = list(calls())
 # Of these, some only change when a key expires.
 READING = {
     "session_read", "session_snapshot", "marks_page", "item_page", "item_prune", "compaction_begin", "lease_renew",
-    "index_begin",
+    "index_begin", "primary_read", "sessions_exist",
 }  # fmt: skip
 
 

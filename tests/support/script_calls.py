@@ -20,7 +20,7 @@ from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.storage.keys import session_keys
-from langchain_motorhead.storage.operation import Operation, Value
+from langchain_motorhead.storage.operation import Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.messages import numbered
@@ -129,6 +129,8 @@ def calls() -> dict[str, Operation[Any]]:
         "documents_read": index.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
         "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
         "registry_add": Operation((registry_operations.add(KEYS.registries[0], KEYS.member, NOW + 1, TTL),), list),
+        "primary_read": Operation((read_primary("EXISTS", KEYS.state),), list),
+        "sessions_exist": registry_operations.existing([KEYS]),
         "registry_prune": registry_operations.prune(KEYS.registries[0], [("s", float(NOW))]),
         "item_put": items.put(STORE, [put, put._replace(key="l", vectors=[])], None, prune=False),
         "item_get": items.get(STORE, [(to_path(("a",)) + to_name("k"), True)]),
