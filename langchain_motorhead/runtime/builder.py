@@ -20,6 +20,7 @@ from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.maintenance import Maintenance
+from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import registry_key
@@ -60,6 +61,7 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
             count,
             has_fallback=fallback is not None,
             recall=indexer is not None,
+            archive=_archive(given["archive"]),
         ),
         namespace=given["namespace"],
         mode=given["compaction"],
@@ -87,6 +89,21 @@ def _check(given: Options) -> None:
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise InvalidInputError(f"max_concurrency must be a whole number of at least 1, not {concurrency!r}")
     registry_key(given["namespace"])  # raises if the name cannot be part of a key
+
+
+def _archive(given: object) -> Archive | None:
+    """Return what is kept of messages that leave the window, or None if nothing is.
+
+    Raises:
+        InvalidInputError: It is neither a truth value nor an `Archive`.
+    """
+    if isinstance(given, Archive):
+        return given
+    if not isinstance(given, bool):
+        raise InvalidInputError(
+            f"archive must be True, False or an Archive, such as Archive(max_bytes=1_000_000), not {given!r}"
+        )
+    return Archive() if given else None
 
 
 def _extractive(count: TokenCounter) -> Runnable[SummaryInput, str]:

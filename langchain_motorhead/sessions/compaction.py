@@ -19,6 +19,8 @@ from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, Summary, SummaryInput
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import compaction_operations as operations
+from langchain_motorhead.sessions.archive_config import Archive
+from langchain_motorhead.sessions.archiver import Archiver
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.load import decode_all
 from langchain_motorhead.sessions.operations import SessionSnapshot, renew
@@ -48,6 +50,7 @@ class Compactor:
         count: Counts the tokens of messages.
         has_fallback: Whether a second summarizer is called when the first one fails.
         recall: Whether a message has to be indexed for recall before it is removed from the list.
+        archive: What is kept of the messages that are removed from the list, or None to keep nothing.
     """
 
     window: Window
@@ -55,6 +58,7 @@ class Compactor:
     count: TokenCounter
     has_fallback: bool = False
     recall: bool = False
+    archive: Archive | None = None
 
 
 @dataclass(slots=True)
@@ -105,7 +109,7 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
     limit, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, 0
     while True:
         seen: SessionSnapshot | LeaseRefused = yield operations.begin(
-            keys, token, lease=LEASE_MS, limit=limit, force=explicit
+            keys, token, lease=LEASE_MS, limit=limit, force=explicit, archived=compactor.archive is not None
         )
         if seen is LeaseRefused.BUSY and explicit:
             yield _POLL_PAUSE
@@ -157,6 +161,7 @@ def _fold(
         Whether all batches were committed.
     """
     at = 0
+    archiver = None if compactor.archive is None else Archiver(seen)
     for batch in batches:
         summary, spent = seen.summary, 0
         for chunk in batch.chunks:
@@ -175,6 +180,8 @@ def _fold(
             spent=spent,
             size=size,
             indexed=compactor.recall,
+            moved=None if archiver is None else archiver.move(batch.count),
+            limits=compactor.archive,
         )
         if not committed:
             logger.info(

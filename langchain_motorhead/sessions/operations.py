@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.messages.ids import fingerprints, origin_epochs
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
-from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
+from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -32,6 +32,9 @@ class SessionSnapshot(NamedTuple):
         indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
         length: Number of messages in the list.
         records: The messages that were asked for, as stored.
+        tail: Newest chunk of the archive, or None. Only read for a compaction.
+        times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
+            read for a compaction.
     """
 
     epoch: str | None
@@ -44,6 +47,8 @@ class SessionSnapshot(NamedTuple):
     indexed: int | None
     length: int
     records: list[bytes | str]
+    tail: bytes | None = None
+    times: tuple[tuple[int, int], ...] = ()
 
 
 _NONE_KNOWN = 2
@@ -141,9 +146,9 @@ def append(
         dedup.value,
         *(record.data for record in records),
     )
-    # `stale` is only used with a time to live. While a cluster moves a slot, it refuses a script with a key that does
-    # not exist, so no key is named without need.
-    session = (keys.messages, keys.state, keys.stale if ttl else keys.state)
+    # `stale` and `archive` are only used with a time to live. While a cluster moves a slot, it refuses a script with a
+    # key that does not exist, so no key is named without need.
+    session = (keys.messages, keys.state, *((keys.stale, keys.archive) if ttl else (keys.state, keys.state)))
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
     else:
@@ -176,6 +181,12 @@ def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
 def give_up(lease_key: str, token: str) -> Operation[None]:
     """Release a lease, if `token` still holds it."""
     return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
+
+
+def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
+    """Parse the times that `times_of` (lib_archive.lua) returns. What is no number is left out."""
+    pairs = zip(map(int, flat[::2]), map(to_bytes, flat[1::2]), strict=True)
+    return tuple((seq, int(time)) for seq, time in pairs if time.isdigit())
 
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:

@@ -29,6 +29,7 @@ class SessionKeys:
         user_id: User of the session, as given, or None.
         messages: Key of the list of stored messages.
         state: Key of the hash with the summary, the counts and the rest of the state.
+        archive: Key of the sorted set of chunks, which hold the messages that left the list.
         lease: Key of the compaction lease: it names the worker that compacts the session, and expires.
         indexing: Key of the indexing lease: it names the worker that indexes the session, and expires.
         stale: Key of the number of documents that an expired session of the same id may have left.
@@ -43,6 +44,7 @@ class SessionKeys:
     user_id: str | None
     messages: str
     state: str
+    archive: str
     lease: str
     indexing: str
     stale: str
@@ -76,6 +78,7 @@ def _session_keys(namespace: str, session_id: str, user_id: str | None) -> Sessi
         user_id=user_id,
         messages=f"{PREFIX}:{{{tag}}}:messages",
         state=f"{PREFIX}:{{{tag}}}:state",
+        archive=f"{PREFIX}:{{{tag}}}:archive",
         lease=f"{PREFIX}:{{{tag}}}:lease",
         indexing=f"{PREFIX}:{{{tag}}}:indexing",
         stale=f"{PREFIX}:{{{tag}}}:documents",

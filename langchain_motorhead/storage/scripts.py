@@ -27,7 +27,8 @@ _LIBRARIES = {
     "session_append": ("lib_documents", "lib_epochs"),
     "session_restore": ("lib_documents", "lib_epochs"),
     "session_read": ("lib_snapshot",),
-    "compaction_begin": ("lib_leases", "lib_snapshot"),
+    "compaction_begin": ("lib_leases", "lib_snapshot", "lib_archive"),
+    **dict.fromkeys(("compaction_commit", "transcript_read"), ("lib_archive",)),
     "index_begin": ("lib_leases",),
     **dict.fromkeys(("index_commit", "session_delete", "documents_read"), ("lib_documents",)),
 }
@@ -49,6 +50,7 @@ SCRIPTS = {
     name: to_script(source_of(name))
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
+        "transcript_read",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise", "registry_prune",
         "item_get", "item_put", "item_page", "item_prune",

@@ -10,9 +10,10 @@ from langchain_motorhead.exceptions import InvalidInputError, MotorheadError, St
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.registry import Walk
 from langchain_motorhead.storage.keys import SessionKeys, registry_key, session_keys
+from langchain_motorhead.storage.operation import to_bytes
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.jsonl import head_line, next_line
-from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
+from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.redis import RedisBackend

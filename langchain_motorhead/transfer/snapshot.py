@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, group_key
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 PAGE = 500
@@ -218,11 +218,6 @@ def list_restored(keys: SessionKeys, active: int, owner: SessionKeys, *, new: bo
         Command("ZREM", (registry,), (keys.member,)) for registry in owner.registries if registry not in keys.registries
     ]
     return Operation(tuple(commands), lambda _: None)
-
-
-def to_bytes(value: Any) -> bytes:
-    """Return a reply as bytes, even if the client has decoded it."""
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
 def _staged(keys: SessionKeys, token: str) -> str:

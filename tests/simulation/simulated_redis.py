@@ -12,6 +12,7 @@ from lupa import lua51
 
 from langchain_motorhead.storage.operation import Command, Operation
 from langchain_motorhead.storage.scripts import Script
+from simulation.simulated_sorted_sets import SortedSets, part
 
 T = TypeVar("T")
 Value = Any
@@ -29,7 +30,7 @@ class Snapshot(NamedTuple):
     deletions: int
 
 
-class SimulatedRedis:
+class SimulatedRedis(SortedSets):
     """Executes operations.
 
     Attributes:
@@ -168,10 +169,10 @@ class SimulatedRedis:
         return len(self.values[key])
 
     def _lrange(self, key: bytes, start: bytes, stop: bytes) -> list[bytes]:
-        return list(_part(self.values.get(key, ()), int(start), int(stop)))
+        return list(part(self.values.get(key, ()), int(start), int(stop)))
 
     def _ltrim(self, key: bytes, start: bytes, stop: bytes) -> str:
-        self._put(key, _part(self.values.get(key, ()), int(start), int(stop)))
+        self._put(key, part(self.values.get(key, ()), int(start), int(stop)))
         return "OK"
 
     # Hashes.
@@ -202,21 +203,6 @@ class SimulatedRedis:
 
     def _hexists(self, key: bytes, field: bytes) -> int:
         return int(field in self.values.get(key, {}))
-
-    # Sorted sets.
-
-    def _zadd(self, key: bytes, score: bytes, member: bytes) -> int:
-        return self._hset(key, member, score)
-
-    def _zrem(self, key: bytes, member: bytes) -> int:
-        return self._hdel(key, member)
-
-    def _zscore(self, key: bytes, member: bytes) -> bytes | None:
-        return self._hget(key, member)
-
-    def _zrange(self, key: bytes, start: bytes, stop: bytes, _: bytes = b"") -> list[bytes]:
-        members = sorted(self.values.get(key, {}).items(), key=lambda pair: (float(pair[1]), pair[0]))
-        return [each for pair in _part(members, int(start), int(stop)) for each in pair]
 
 
 class RememberingRedis:
@@ -270,11 +256,6 @@ def frozen(snapshot: Snapshot) -> tuple[Any, ...]:
 
 def _frozen(value: Value) -> Any:
     return frozenset(value.items()) if isinstance(value, dict) else value
-
-
-def _part(whole: Any, start: int, stop: int) -> Any:
-    start = max(0, start + len(whole)) if start < 0 else start
-    return whole[start : stop + len(whole) + 1 if stop < 0 else stop + 1]
 
 
 def _bytes(value: Any) -> bytes:

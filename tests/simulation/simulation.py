@@ -15,6 +15,7 @@ import numpy as np
 
 from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError, SummarizationError
 from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request, Summarize, Summary
+from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants, Ledger, Violation, name_of
 from simulation.simulated_redis import Snapshot
@@ -224,6 +225,8 @@ class Simulation:
             self.invariants.check_request(self.ledger, after.request)
         if isinstance(after.result, Memory):
             self.invariants.check_memory(self.ledger, after.result)
+        if isinstance(after.result, Transcript):
+            self.invariants.check_transcript(self.ledger, after.result)
 
     def _answer(self, request: Request | None, fault: str) -> Any:
         if isinstance(request, Operation):

@@ -3,10 +3,11 @@
 -- If another worker holds the lease, '!' is appended to its token: that worker then looks at the session again before it
 -- releases the lease. After a failure, the lease holds 'pause' instead of a token until the next attempt is allowed.
 --
--- KEYS  messages, state, lease
+-- KEYS  messages, state, lease, archive (if messages are archived)
 -- ARGV  token of this worker, duration of the lease in ms, how many of the oldest messages to read, 1 to ignore a pause
--- Returns {0} if another worker holds the lease; {1} if there is no such session; {3} during a pause; else {2, epoch, ...}:
---         the session as `snapshot_of` (lib_snapshot.lua) returns it.
+-- Returns {0} if another worker holds the lease; {1} if there is no such session; {3} during a pause; else {2, newest
+--         chunk of the archive or '', times of the messages as `times_of` (lib_archive.lua) returns them, epoch, ...}: the
+--         session as `snapshot_of` (lib_snapshot.lua) returns it.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, force = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local holder = holder_of(lease)
@@ -24,4 +25,12 @@ if not snapshot[1] then
   return {1}
 end
 redis.call('SET', lease, token, 'PX', duration)
-return {2, unpack(snapshot, 1, 10)}
+local tail, times = '', {}
+if KEYS[4] then
+  if redis.call('HEXISTS', state, 'archived') == 1 then
+    tail = redis.call('ZREVRANGE', KEYS[4], 0, 0)[1] or ''
+  end
+  local first = tonumber(snapshot[2] or 0)
+  times = times_of(state, first, first, first + #snapshot[10])
+end
+return {2, tail, times, unpack(snapshot, 1, 10)}

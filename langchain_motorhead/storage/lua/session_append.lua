@@ -1,8 +1,8 @@
 -- Append messages to a session, creating it if needed. All or nothing. A message whose id is known is left out, so an append
 -- that is sent again changes nothing.
 --
--- KEYS  messages, state, number of documents that an expired session may have left (without TTL, any key), and the
---       registries that list the session (none if they are in another cluster slot)
+-- KEYS  messages, state, number of documents that an expired session may have left and archive (without TTL, any keys), and
+--       the registries that list the session (none if they are in another cluster slot)
 -- ARGV  session id, now in microseconds, token of this append, user or '', TTL in ms or 0,
 --       token counts of the messages separated by commas or '', 1 to store the time for recall, prefix of the documents'
 --       keys, fingerprints of the messages' ids (11 characters each, spaces for no id) or '', epochs that generated the ids
@@ -72,7 +72,7 @@ if #fresh == 0 then
   return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false}
 end
 -- First, so that a key of another type in the place of a registry is noticed before anything is stored.
-for at = 4, #KEYS do
+for at = 5, #KEYS do
   redis.call('ZADD', KEYS[at], now, id)
 end
 
@@ -92,10 +92,8 @@ end
 if ids ~= '' and ids ~= known[8] then
   redis.call('HSET', state, 'ids', ids:sub(-MARK * REMEMBERED))
 end
-if recall == '1' then
-  -- Time of the messages from this sequence number on; deleted when they are indexed.
-  redis.call('HSET', state, 't:' .. (tonumber(known[5] or 0) + length - #records), now)
-end
+-- Time of the messages from this sequence number on; deleted when they leave the list.
+redis.call('HSET', state, 't:' .. (tonumber(known[5] or 0) + length - #records), now)
 if user ~= '' and not known[2] then
   redis.call('HSET', state, 'user', user)
 end
@@ -114,6 +112,7 @@ end
 if ttl ~= '0' then
   redis.call('PEXPIRE', messages, ttl)
   redis.call('PEXPIRE', state, ttl)
+  redis.call('PEXPIRE', KEYS[4], ttl)
   if known[7] then
     outlive(state, KEYS[3], prefix, tonumber(known[7]), tonumber(ttl), tonumber(known[6] or 0))
   end
