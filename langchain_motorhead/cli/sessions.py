@@ -25,6 +25,7 @@ from langchain_motorhead.cli.common import (
     shown,
     stdout,
 )
+from langchain_motorhead.cli.conversation import message_line, show_transcript
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
 from langchain_motorhead.storage.operation import together
 
@@ -85,16 +86,22 @@ def show(
     url: Url = URL,
     namespace: Namespace = "default",
     last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all messages with their numbers, also those that were summarized.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the summary of a session and its newest messages."""
+    """Show the summary of a session and its newest messages, or the whole conversation."""
     from langchain_motorhead.sessions import operations
     from langchain_motorhead.storage.keys import session_keys
 
     with open_motorhead(url, namespace) as motorhead:
         reading = motorhead.backend.require_redis().execute(operations.read(session_keys(namespace, session), -last))
-    if reading.epoch is None:
-        raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+        if reading.epoch is None:
+            raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+        if everything:
+            show_transcript(motorhead.session(session), as_json=as_json)
+            return
     messages = [_message(record) for record in reading.records]
     if as_json:
         print_json(
@@ -116,10 +123,7 @@ def show(
     if reading.summary is not None:
         console.print(Text(shown(reading.summary, lines=True), style="magenta"))
     for message in messages:
-        content = message["content"] if isinstance(message["content"], str) else json.dumps(message["content"])
-        if message.get("tool_calls"):
-            content += f" {json.dumps(message['tool_calls'])}"
-        console.print(Text.assemble((shown(message["role"]), "cyan"), f": {shown(content, lines=True)}"))
+        console.print(message_line(message))
 
 
 @app.command()

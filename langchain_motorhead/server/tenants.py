@@ -117,6 +117,7 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             settings.redis_url,
             namespace=namespace,
             window=window,
+            archive=settings.archive,
             llm=summarizer,
             embeddings=embedder,
             ttl=settings.ttl,

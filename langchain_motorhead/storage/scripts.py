@@ -49,8 +49,8 @@ def to_script(source: str) -> Script:
 SCRIPTS = {
     name: to_script(source_of(name))
     for name in (
-        "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
-        "transcript_read",
+        "session_append", "session_read", "session_delete", "session_snapshot", "session_restore",
+        "restore_stage", "restore_stage_archive", "transcript_read",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise", "registry_prune",
         "item_get", "item_put", "item_page", "item_prune",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
@@ -13,12 +13,15 @@ from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, group_key
 from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
+from langchain_motorhead.transfer.archive_lines import ArchiveRun
 
 PAGE = 500
 """How many messages are read, written or staged at once."""
 
-# Fields that are not exported: the session's identity, the state of its index, and its registries.
-_NOT_EXPORTED = frozenset({"epoch", "indexed", "generation", "owned", "until", "groups"})
+# Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
+_NOT_EXPORTED = frozenset(
+    {"epoch", "indexed", "generation", "owned", "until", "groups", "archived", "chunks", "archive_bytes"}
+)
 
 
 @dataclass(slots=True)
@@ -34,6 +37,8 @@ class ExportedSession:
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find here, but that are not exported.
+        archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
+            has no archive.
     """
 
     session_id: str
@@ -44,6 +49,7 @@ class ExportedSession:
     groups: tuple[str, ...] = ()
     grouped: bool = False
     left: int = 0
+    archive: Iterable[ArchiveRun] | None = None
 
     @property
     def user_id(self) -> str | None:
@@ -65,6 +71,7 @@ class Head(NamedTuple):
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find.
+        archived: Whether the session has an archive.
     """
 
     epoch: bytes
@@ -76,6 +83,7 @@ class Head(NamedTuple):
     groups: tuple[str, ...]
     grouped: bool
     left: int
+    archived: bool
 
 
 class RestoreOutcome(Enum):
@@ -132,7 +140,8 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             records=[to_bytes(each) for each in records],
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
-            left=min(indexed, first),
+            left=0 if "archived" in fields else min(indexed, first),
+            archived="archived" in fields,
         )
 
     prefix = group_key(keys.namespace, "-").removesuffix("-")
@@ -158,9 +167,16 @@ def stage(keys: SessionKeys, token: str, records: Sequence[bytes]) -> Operation[
     return Operation((command,), lambda _: None)
 
 
+def stage_chunks(keys: SessionKeys, token: str, chunks: Sequence[tuple[int, bytes]]) -> Operation[None]:
+    """Store chunks of an archive for a restore that follows. They expire if it does not."""
+    flat = tuple(part for chunk in chunks for part in chunk)
+    command = Command(SCRIPTS["restore_stage_archive"], (_staged_archive(keys, token),), flat)
+    return Operation((command,), lambda _: None)
+
+
 def unstage(keys: SessionKeys, token: str) -> Operation[None]:
     """Delete staged messages."""
-    return Operation((Command("UNLINK", (_staged(keys, token),)),), lambda _: None)
+    return Operation((Command("UNLINK", (_staged(keys, token), _staged_archive(keys, token))),), lambda _: None)
 
 
 def restore(
@@ -173,6 +189,7 @@ def restore(
     replace: bool,
     owner: SessionKeys,
     one_slot: bool,
+    chunks: int = 0,
 ) -> Operation[RestoreOutcome]:
     """Store a session completely or not at all.
 
@@ -185,6 +202,7 @@ def restore(
         replace: Whether to replace an existing session.
         owner: Keys of the existing session, with its user.
         one_slot: Whether one script may write the session and the registries, which is impossible in a cluster.
+        chunks: Number of staged chunks of its archive.
     """
     active = int(snapshot.state["updated"])
     fields: list[Value] = [part for name, value in snapshot.state.items() for part in (name.encode(), value)]
@@ -194,9 +212,12 @@ def restore(
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
-        int(records is None), len(keys.registries) if one_slot else 0, len(fields), *fields, *(records or ()),
+        int(records is None), len(keys.registries) if one_slot else 0, chunks, len(fields), *fields, *(records or ()),
     )  # fmt: skip
-    session = (keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, _staged(keys, token))
+    session = (
+        keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, _staged(keys, token), keys.archive,
+        _staged_archive(keys, token),
+    )  # fmt: skip
     return Operation(
         (Command(SCRIPTS["session_restore"], (*session, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
@@ -222,3 +243,7 @@ def list_restored(keys: SessionKeys, active: int, owner: SessionKeys, *, new: bo
 
 def _staged(keys: SessionKeys, token: str) -> str:
     return f"{keys.lease.removesuffix('lease')}import:{token}"
+
+
+def _staged_archive(keys: SessionKeys, token: str) -> str:
+    return f"{_staged(keys, token)}:archive"

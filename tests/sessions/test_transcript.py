@@ -200,7 +200,7 @@ def test_a_damaged_chunk_hides_its_own_messages_only(make: MakeMotorhead, client
     session = make(window=SMALL, compaction="manual").session("s")
     compacted(session, list(numbered(400)), batch=200)
     key = session._keys.archive
-    chunk = client.zrange(key, 1, 1)[0]
+    chunk: bytes = client.zrange(key, 1, 1)[0]  # type: ignore[index,assignment]
     client.zremrangebyrank(key, 1, 1)
     changed = {"cut": chunk[:-3], "flip": chunk[:-1] + bytes([chunk[-1] ^ 1]), "header": b"?" + chunk}[damage]
     client.zadd(key, {changed: 128})

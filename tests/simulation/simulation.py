@@ -17,7 +17,8 @@ from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUna
 from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request, Summarize, Summary
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
-from simulation.invariants import Invariants, Ledger, Violation, name_of
+from simulation.archives import Violation
+from simulation.invariants import Invariants, Ledger, name_of
 from simulation.simulated_redis import Snapshot
 from support.summarizers import SEPARATOR
 

@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead import Window
+from simulation.archives import Violation
 from simulation.exploration import Scenario, conclude, explore
-from simulation.invariants import Violation
 from simulation.mutations import BROKEN
 from simulation.scenarios import SCENARIOS
 from simulation.served_redis import ServedRedis
