@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
-from langchain_motorhead.recall import index_operations as recall
+from langchain_motorhead.recall import descriptions as recall
 from langchain_motorhead.recall.index import PROBE
 from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations
@@ -69,7 +69,7 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     redis = motorhead.backend.require_redis()
     redis.execute(Operation((Command("ZCARD", (registry_key(redis.namespace),)),), list))
     client = redis.connection.sync_client
-    nodes = client.get_primaries() if redis.one_slot is False else [None]
+    nodes = client.get_primaries() if redis.connection.clustered else [None]
     for node in nodes:
         yield from _server(client, "" if node is None else f" of {node.name}", node)
     yield from _index(redis)

@@ -247,7 +247,12 @@ class Handle:
         await self._backend.aflush()
 
     def close(self) -> None:
-        """Wait for work in the background, then close the connections, unless another `Motorhead` shares them."""
+        """Wait for work in the background, then close the connections, unless another `Motorhead` shares them.
+
+        Raises:
+            MotorheadError: Some of this work runs on the event loop of this thread, so waiting would block it. Nothing
+                was closed: await `aclose` instead.
+        """
         if not self._backend.closed:
             self._backend.close()
 

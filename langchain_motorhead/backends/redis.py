@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
 from langchain_motorhead.recall import search as searching
 from langchain_motorhead.recall.index import Indexer
@@ -47,9 +48,10 @@ class RedisBackend:
             counted=maintenance.window.max_tokens is not None,
             ttl=maintenance.ttl,
             recall=maintenance.indexer is not None,
-            one_slot=not connection.clustered,
+            one_slot=connection.one_slot,
         )
         self._closed = False
+        self._closing = ForkSafeLock()  # the connection counts its users
 
     @property
     def closed(self) -> bool:
@@ -69,7 +71,7 @@ class RedisBackend:
     @property
     def one_slot(self) -> bool:
         """Whether one script may touch the keys of a session and the registries. Not so in a cluster."""
-        return self.append_config.one_slot
+        return self.connection.one_slot
 
     @property
     def recall(self) -> Indexer:
@@ -201,16 +203,27 @@ class RedisBackend:
         await self.maintenance.aflush()
 
     def close(self) -> None:
-        """Wait for the work in the background, and close the connection if nobody else uses it."""
-        self._closed = True
-        self.maintenance.close()
-        self.connection.close()
+        """Wait for the work in the background, and close the connection if nobody else uses it.
+
+        Raises:
+            MotorheadError: Some of the work runs on the running event loop. Nothing was closed: await `aclose`.
+        """
+        self.maintenance.background.check_closable()
+        if self._end():
+            self.maintenance.close()
+            self.connection.close()
 
     async def aclose(self) -> None:
         """Wait for the work in the background, and close the connection if nobody else uses it."""
-        self._closed = True
-        await self.maintenance.aclose()
-        await self.connection.aclose()
+        if self._end():
+            await self.maintenance.aclose()
+            await self.connection.aclose()
+
+    def _end(self) -> bool:
+        """Accept no more calls. Returns whether this is the first end, however many threads close at once."""
+        with self._closing:
+            closed, self._closed = self._closed, True
+        return not closed
 
 
 def _create_index(indexer: Indexer) -> Flow[None]:

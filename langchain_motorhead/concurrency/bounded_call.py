@@ -8,12 +8,14 @@ knows nothing of models.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, wait
 from contextvars import Context
 from typing import Any, TypeAlias
+
+from langchain_motorhead.concurrency.threads import ThreadCache
+from langchain_motorhead.forks import renew_in_child
 
 Done: TypeAlias = Future[Any] | asyncio.Future[Any]
 """A finished call: a future that holds its result or its exception."""
@@ -132,29 +134,45 @@ def _until(deadline: float) -> float:
     return max(0.0, min(HEARTBEAT_SECONDS, deadline - time.monotonic()))
 
 
-_abandoned: set[Future[Any]] = set()
+class _Abandoned:
+    """Calls that nobody waits for any more. None of them runs in a forked child."""
+
+    def __init__(self) -> None:
+        self.calls: set[Future[Any]] = set()
+        renew_in_child(self, lambda abandoned: abandoned.calls.clear())
+
+
+_abandoned = _Abandoned()
+_threads = ThreadCache("motorhead-model")
 
 
 def _give_up(future: Future[Any]) -> None:
     """Count a call as abandoned until it ends, unless it has ended."""
     if not future.done():
-        _abandoned.add(future)
-        future.add_done_callback(_abandoned.discard)
+        _abandoned.calls.add(future)
+        future.add_done_callback(_abandoned.calls.discard)
 
 
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:
-    """Return the future of a function that runs in a daemon thread of its own, in an empty context."""
-    if len(_abandoned) >= _MAX_ABANDONED_THREADS:
-        raise TooManyAbandonedError(f"{len(_abandoned)} earlier calls exceeded their time limit and still run")
+    """Return the future of a function that runs in a daemon thread of its own, in an empty context.
+
+    Raises:
+        TooManyAbandonedError: Too many earlier calls still run.
+        NoThreadError: No thread can be started.
+    """
+    if len(_abandoned.calls) >= _MAX_ABANDONED_THREADS:
+        raise TooManyAbandonedError(f"{len(_abandoned.calls)} earlier calls exceeded their time limit and still run")
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
 
-    def run() -> None:
+    def run() -> Callable[[], None]:
         try:
-            future.set_result(Context().run(work))
+            result = Context().run(work)
         except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             # asyncio's futures refuse a StopIteration.
-            future.set_exception(RuntimeError("StopIteration") if isinstance(error, StopIteration) else error)
+            raised = RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
+            return lambda: future.set_exception(raised)
+        return lambda: future.set_result(result)
 
-    threading.Thread(target=run, name="motorhead-model", daemon=True).start()
+    _threads.start(run)
     return future

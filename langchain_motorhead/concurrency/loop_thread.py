@@ -9,20 +9,47 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
+
+from langchain_motorhead.concurrency.threads import start_thread
+from langchain_motorhead.forks import renew_in_child
 
 
 class LoopThread:
-    """An event loop in a daemon thread. The first call of `run` starts it."""
+    """An event loop in a daemon thread. The first use starts it.
 
-    def __init__(self) -> None:
+    Args:
+        name: Name of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._renew()
+        renew_in_child(self, LoopThread._renew)
+
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine on the thread's event loop and return its result. Cancelling the call cancels it."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running_loop()))
+        return await asyncio.wrap_future(self.submit(work))
+
+    def submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine on the thread's event loop, and return the future of its result.
+
+        Raises:
+            NoThreadError: The thread cannot be started.
+        """
+        try:
+            loop = self._running_loop()
+        except BaseException:
+            work.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(work, loop)
 
     async def stop(self) -> None:
         """Cancel what still runs on the thread's event loop, and stop the thread. A later `run` starts a new one."""
@@ -35,11 +62,13 @@ class LoopThread:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="motorhead-summaries", daemon=True
-                )
-                self._thread.start()
+                loop = asyncio.new_event_loop()
+                try:
+                    self._thread = start_thread(partial(_serve, loop), self._name)
+                except BaseException:
+                    loop.close()
+                    raise
+                self._loop = loop
             return self._loop
 
 

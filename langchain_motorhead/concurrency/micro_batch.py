@@ -15,6 +15,9 @@ from contextvars import Context
 from itertools import accumulate
 from typing import Any
 
+from langchain_motorhead.concurrency.threads import NoThreadError, start_thread
+from langchain_motorhead.forks import ForkSafeLock
+
 _MAX_BATCH_TEXTS = 256
 # Largest number of threads whose calls hang.
 _MAX_HANGING_THREADS = 16
@@ -31,14 +34,18 @@ class Batcher:
     def __init__(self, embed: Callable[[list[str]], Sequence[Any]], patience: float) -> None:
         self._embed = embed
         self._patience = patience
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._queue: deque[tuple[list[str], Future[Any]]] = deque()
         self._thread: threading.Thread | None = None
         self._since = 0.0
         self._hanging = 0
 
     def submit(self, texts: list[str]) -> Future[Any]:
-        """Return a future that will hold a vector for each of the texts."""
+        """Return a future that will hold a vector for each of the texts.
+
+        Raises:
+            NoThreadError: No thread can be started.
+        """
         future: Future[Any] = Future()
         with self._lock:
             alive = self._thread is not None and self._thread.is_alive()  # not in a forked child
@@ -50,10 +57,14 @@ class Batcher:
                 return future
             self._queue.append((texts, future))
             if not alive or hangs:
+                try:
+                    thread = start_thread(self._serve, "motorhead-embedding")
+                except NoThreadError:
+                    self._queue.pop()
+                    raise
                 self._hanging += hangs
                 self._since = time.monotonic()
-                self._thread = threading.Thread(target=self._serve, name="motorhead-embedding", daemon=True)
-                self._thread.start()
+                self._thread = thread
         return future
 
     def _serve(self) -> None:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
+from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from langchain_motorhead.concurrency.loop_end import at_loop_end
+from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import ClosedError
+from langchain_motorhead.forks import ForkSafeLock
 
 
 class SharedClients:
     """The clients of one server, shared by several users. They are closed when the last user has closed them.
+
+    The client of an event loop is closed before that when its loop ends, because it cannot be closed later.
 
     Each user calls `close` or `aclose` once. A subclass implements how the clients of a kind of server are made and
     closed.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._refs = 1
         self._sync: Any = None
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._ends: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = WeakKeyDictionary()
 
     def _make_sync(self) -> Any:
         """Build the sync client."""
@@ -31,7 +39,7 @@ class SharedClients:
         """Do what takes long, outside of the event loop, before an async client is built."""
 
     def _make_async(self) -> Any:
-        """Build an async client for the running event loop."""
+        """Build an async client for the running event loop, or return one that no other event loop uses."""
         raise NotImplementedError
 
     def _close_client(self, client: Any) -> None:
@@ -39,6 +47,10 @@ class SharedClients:
 
     async def _aclose_client(self, client: Any) -> None:
         await client.aclose()
+
+    async def _end_client(self, client: Any) -> None:
+        """Close an async client whose event loop ends."""
+        await self._aclose_client(client)
 
     def _on_last_close(self) -> None:
         """Release what the clients needed. Called once, after the last user has closed them."""
@@ -67,16 +79,25 @@ class SharedClients:
         """
         loop = asyncio.get_running_loop()
         client = self._loops.get(loop)
-        if client is None:
+        if client is None or not self._refs:
             self.check_open()
             await self._prepare_async()
             client = self._loops.get(loop)  # another task may have built it meanwhile
             if client is None:
-                client = self._loops[loop] = self._make_async()
                 # A client references its loop, so the weak dictionary never drops it by itself.
                 for closed in [each for each in self._loops if each.is_closed()]:
                     del self._loops[closed]
+                    self._ends.pop(closed, None)
+                client = self._loops[loop] = self._make_async()
+                self._ends[loop] = await at_loop_end(partial(self._on_loop_end, loop))
         return client
+
+    async def _on_loop_end(self, loop: asyncio.AbstractEventLoop) -> None:
+        client = self._loops.pop(loop, None)
+        self._ends.pop(loop, None)
+        if client is not None:
+            with contextlib.suppress(Exception):  # the server may be gone
+                await self._end_client(client)
 
     def incref(self) -> bool:
         """Count one more user. Returns False, and counts nothing, if the clients are closed already."""
@@ -86,7 +107,7 @@ class SharedClients:
             return self._refs > 0
 
     def close(self) -> None:
-        """Count one user less. After the last one, close the sync client; only `aclose` closes an async client."""
+        """Count one user less. After the last one, close the sync client. Async clients end with their loops."""
         if self._decref():
             self._close_sync()
             self._on_last_close()
@@ -95,11 +116,14 @@ class SharedClients:
         """Count one user less. After the last one, close the sync client and the running event loop's async client."""
         if not self._decref():
             return
-        client = self._loops.pop(asyncio.get_running_loop(), None)
+        loop = asyncio.get_running_loop()
+        client, end = self._loops.pop(loop, None), self._ends.pop(loop, None)
         if client is not None:
             await self._aclose_client(client)
+        if end is not None:
+            await end.aclose()
         self._close_sync()
-        await asyncio.to_thread(self._on_last_close)
+        await run_in_thread(self._on_last_close)
 
     def check_open(self) -> None:
         """Raise `ClosedError` if every user has closed the clients."""
@@ -107,7 +131,6 @@ class SharedClients:
             raise ClosedError("this connection was closed. Make another Motorhead, or close it later")
 
     def _close_sync(self) -> None:
-        self._loops.clear()
         if self._sync is not None:
             self._close_client(self._sync)
 

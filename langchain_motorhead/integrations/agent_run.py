@@ -6,7 +6,6 @@ Shared by the agent middleware and the graph nodes.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError, SearchUnavailableError, StoreError
+from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.prompt import run_messages, without_summaries
 from langchain_motorhead.integrations.retriever import MotorheadRetriever
@@ -59,7 +59,7 @@ class RunCache:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._loaded: dict[tuple[Any, ...], tuple[Any, RunMemory]] = {}
 
     def put(self, control: Any, session: Session, loaded: RunMemory) -> None:

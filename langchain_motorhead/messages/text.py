@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
+
+from langchain_motorhead.messages.media import media_kind, source_text
 
 _SPEAKERS = {"human": "Human", "ai": "AI", "system": "System", "function": "Function"}
 # Content blocks that repeat what is in `tool_calls`.
 _CALL_BLOCKS = frozenset({"tool_use", "tool_call", "function_call", "invalid_tool_call", "input_json_delta"})
 # A tokenizer may take quadratic time for a long text without spaces, so it is given at most this much at once.
 _MAX_TOKENIZER_CHARS = 4096
+_LEAST_DATA = 1800
+# Encoded data, such as an image in base64, in one line or in several. Possessive, so that it takes linear time.
+_DATA = re.compile(
+    r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/_=-]{2000,}+|(?:[A-Za-z0-9+/_=-]{60,}+\s{1,2}+){29,}[A-Za-z0-9+/_=-]{60,}+)"
+)
 
 
 def speaker(message: BaseMessage) -> str:
@@ -70,6 +78,26 @@ def split_message(
     return pieces or [message]
 
 
+def without_data(text: str) -> str:
+    """Return a text in which each long run of encoded data is replaced by a note of its length."""
+    return _DATA.sub(_note, text) if len(text) >= _LEAST_DATA else text
+
+
+def readable(message: BaseMessage) -> BaseMessage:
+    """Return a message as a model can read it: itself, or its text without encoded data."""
+    text = message_text(message)
+    short = without_data(text)
+    return message if short == text else _piece(message, short)
+
+
+def _note(match: re.Match[str]) -> str:
+    data = match[0]
+    # A number and a letter: a ruler of dashes or a very long word is no data.
+    if data.isalpha() or not any(map(str.isdigit, data)) or not any(map(str.isalpha, data)):
+        return data
+    return f"[{len(data):,} characters of data]"
+
+
 def without_surrogates(text: str) -> str:
     """Return a text with lone surrogates replaced, because tokenizers and HTTP clients cannot encode them."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
@@ -99,9 +127,15 @@ def _block_text(block: object, *, calls_follow: bool) -> str:
     if not isinstance(block, dict):
         return str(block)
     text, kind = block.get("text"), block.get("type")
-    if isinstance(text, str):
+    if not isinstance(text, str):
+        text = source_text(block)
+    if text is not None:
         return text
-    return "" if calls_follow and kind in _CALL_BLOCKS else f"[{kind}]"
+    if isinstance(block.get("content"), list) and kind == "tool_result":
+        return "\n".join(_block_text(each, calls_follow=calls_follow) for each in block["content"]) or f"[{kind}]"
+    if "json" in block and kind in ("json", None):
+        return _json(block["json"])
+    return "" if calls_follow and kind in _CALL_BLOCKS else f"[{media_kind(block) or kind}]"
 
 
 def _json(value: object) -> str:

@@ -1,20 +1,22 @@
-"""Token counting: by tiktoken if its encoding can be loaded, else by langchain-core's approximation."""
+"""Token counting: by tiktoken if its encoding can be loaded, else approximately."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.forks import ForkSafeLock
+from langchain_motorhead.messages.approximate_tokens import approximate_tokens
+from langchain_motorhead.messages.media import TokenCounter, media_tokens
 from langchain_motorhead.messages.text import message_text, text_runs, without_surrogates
 
-logger = logging.getLogger(__name__)
+__all__ = ["TiktokenCounter", "TokenCounter", "count_tokens"]
 
-TokenCounter: TypeAlias = Callable[[Sequence[BaseMessage]], int]
-"""A function that returns the number of tokens of messages, as `langchain_core.messages.trim_messages` takes it."""
+logger = logging.getLogger(__name__)
 
 # Tokens that a chat format adds to each message, for its role and its end.
 _TOKENS_PER_MESSAGE = 3
@@ -25,6 +27,7 @@ class TiktokenCounter:
 
     Tiktoken downloads an encoding when it is first used. The first count tries that once, for `wait` seconds at most.
     If it fails, the process counts approximately from then on and logs that once, so that all counts stay comparable.
+    An image, a recording or a file counts 300 tokens, whatever its size.
 
     Args:
         encoding: Name of a tiktoken encoding.
@@ -39,7 +42,7 @@ class TiktokenCounter:
     def __init__(self, encoding: str = "o200k_base", *, wait: float = 3.0) -> None:
         self.encoding = encoding
         self._wait = wait
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._count: TokenCounter | None = None
 
     @property
@@ -73,23 +76,33 @@ class TiktokenCounter:
                 errors.append(error)
 
         thread = threading.Thread(target=load, name="motorhead-tiktoken", daemon=True)
-        thread.start()
-        thread.join(self._wait)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the process has as many threads as it may have, or is ending
+            errors.append(error)
+        else:
+            thread.join(self._wait)
         if loaded:
             encode = loaded[0].encode_ordinary
-            return lambda messages: sum(_TOKENS_PER_MESSAGE + _length(encode, message) for message in messages)
-        from langchain_core.messages.utils import count_tokens_approximately
-
+            return _counter(lambda text: sum(len(encode(run)) for run in text_runs(text)))
         logger.info(
             "tiktoken's encoding %s could not be loaded (%s); tokens are counted approximately",
             self.encoding,
             errors[0].__class__.__name__ if errors else f"no answer in {self._wait:g} s",
         )
-        return count_tokens_approximately
+        return _counter(approximate_tokens)
 
 
-def _length(encode: Callable[[str], list[int]], message: BaseMessage) -> int:
-    return sum(len(encode(without_surrogates(run))) for run in text_runs(message_text(message)))
+def _counter(length: Callable[[str], int]) -> TokenCounter:
+    """Return a counter of messages, made of a function that returns the number of tokens of a text."""
+
+    def count(messages: Sequence[BaseMessage]) -> int:
+        total = 0
+        for message in messages:
+            total += _TOKENS_PER_MESSAGE + length(without_surrogates(message_text(message))) + media_tokens(message)
+        return total
+
+    return count
 
 
 count_tokens = TiktokenCounter()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Context, copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
@@ -19,13 +19,21 @@ from langchain_motorhead.concurrency.bounded_call import (
     TooSlowError,
     acall,
     await_for,
-    call,
     wait_for,
 )
 from langchain_motorhead.concurrency.micro_batch import Batcher
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows.protocol import Embed, Vectors
 from langchain_motorhead.models.by_name import embedding_model
+from langchain_motorhead.models.loops import (
+    Awork,
+    acall_elsewhere,
+    acall_model,
+    belongs_to_other_loop,
+    call_model,
+    finish_async_only,
+    in_this_context,
+)
 from langchain_motorhead.models.redaction import redact
 
 # Attributes in which LangChain's classes keep the name of their model, and a model that they wrap.
@@ -57,14 +65,14 @@ class EmbeddingClient:
         """
         texts = list(request.texts)
         if request.query:  # a search waits for it, and it belongs to that run
-            run = copy_context().run
             try:
-                done = call(lambda: [run(self.embeddings.embed_query, text) for text in texts], self.timeout, heartbeat)
+                done = call_model(self._query(texts), self._async_query(texts), self.timeout, heartbeat)
             except (TooSlowError, TooManyAbandonedError) as error:
                 raise self._timeout_error(error) from error
             return _vectors(texts, done, self.embeddings)
         try:
             done = wait_for(self.batcher.submit(texts), self.timeout, heartbeat)
+            done = finish_async_only(done, self._async_documents(texts), self.timeout, heartbeat)
         except TooSlowError as error:
             raise self._timeout_error(error) from error
         return _vectors(texts, done, self.embeddings)
@@ -76,34 +84,52 @@ class EmbeddingClient:
             EmbeddingError: The model failed, exceeded its time limit, or returned something else than vectors.
         """
         texts = list(request.texts)
-        if request.query and type(self.embeddings).aembed_query is Embeddings.aembed_query:
-            run = copy_context().run
-            try:
-                done = await acall(
-                    lambda: [run(self.embeddings.embed_query, text) for text in texts], None, self.timeout, heartbeat
-                )
-            except (TooSlowError, TooManyAbandonedError) as error:
-                raise self._timeout_error(error) from error
-            return _vectors(texts, done, self.embeddings)
-        if request.query:
-            try:
-                async with asyncio.timeout(self.timeout) as limit:
-                    vectors = [await self.embeddings.aembed_query(text) for text in texts]
-            except Exception as error:
-                if limit.expired():
-                    raise self._timeout_error(TooSlowError()) from error
-                raise _embedding_error(error, self.embeddings) from error
-            return _checked(texts, vectors)
-        if type(self.embeddings).aembed_documents is not Embeddings.aembed_documents:
-            task = asyncio.get_running_loop().create_task(_aembed_documents(self.embeddings, texts), context=Context())
-            future: asyncio.Future[Any] = task
-        else:
-            future = asyncio.wrap_future(self.batcher.submit(texts))
         try:
-            done = await await_for(future, self.timeout, heartbeat)
-        except TooSlowError as error:
+            if request.query:
+                return await self._aquery(texts, heartbeat)
+            if (awork := self._async_documents(texts)) is not None:
+                done = await acall_model(self._documents(texts), awork, self.timeout, heartbeat)
+            else:
+                done = await await_for(asyncio.wrap_future(self.batcher.submit(texts)), self.timeout, heartbeat)
+        except (TooSlowError, TooManyAbandonedError) as error:
             raise self._timeout_error(error) from error
         return _vectors(texts, done, self.embeddings)
+
+    async def _aquery(self, texts: list[str], heartbeat: Callable[[], Awaitable[object]]) -> Vectors:
+        awork = self._async_query(texts)
+        if awork is None:
+            return _vectors(texts, await acall(self._query(texts), None, self.timeout, heartbeat), self.embeddings)
+        try:
+            async with asyncio.timeout(self.timeout) as limit:
+                vectors = await awork()
+        except Exception as error:
+            if limit.expired():
+                raise self._timeout_error(TooSlowError()) from error
+            if not belongs_to_other_loop(error):
+                raise _embedding_error(error, self.embeddings) from error
+        else:
+            return _checked(texts, vectors)
+        done = await acall_elsewhere(self._query(texts), awork, self.timeout, heartbeat)
+        return _vectors(texts, done, self.embeddings)
+
+    def _query(self, texts: list[str]) -> Callable[[], Any]:
+        """Return a function for any thread that embeds queries in the present context."""
+        return in_this_context(lambda: [self.embeddings.embed_query(text) for text in texts])
+
+    def _documents(self, texts: list[str]) -> Callable[[], Any]:
+        return partial(self.embeddings.embed_documents, texts)
+
+    def _async_query(self, texts: list[str]) -> Awork:
+        """Return a coroutine function that embeds queries, or None if the model has none of its own."""
+        if type(self.embeddings).aembed_query is Embeddings.aembed_query:
+            return None
+        return partial(_aembed_queries, self.embeddings, texts)
+
+    def _async_documents(self, texts: list[str]) -> Awork:
+        """Return a coroutine function that embeds documents, or None if the model has none of its own."""
+        if type(self.embeddings).aembed_documents is Embeddings.aembed_documents:
+            return None
+        return partial(_aembed_documents, self.embeddings, texts)
 
     def _timeout_error(self, error: Exception) -> EmbeddingError:
         if isinstance(error, TooSlowError):
@@ -160,6 +186,10 @@ class _Adapted(Embeddings):
     def embed_query(self, text: str) -> list[float]:
         vector: list[float] = self.given.embed_query(text)
         return vector
+
+
+async def _aembed_queries(embeddings: Embeddings, texts: list[str]) -> list[list[float]]:
+    return [await embeddings.aembed_query(text) for text in texts]
 
 
 async def _aembed_documents(embeddings: Embeddings, texts: list[str]) -> list[list[float]]:

@@ -11,9 +11,10 @@ from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
 
-from langchain_motorhead.concurrency.bounded_call import Done, TooManyAbandonedError, TooSlowError, acall, call
+from langchain_motorhead.concurrency.bounded_call import Done, TooManyAbandonedError, TooSlowError
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Summarize, Summary, SummaryInput
+from langchain_motorhead.models.loops import acall_model, call_model
 from langchain_motorhead.models.redaction import redact
 from langchain_motorhead.models.usage import UsageHandler
 
@@ -43,8 +44,9 @@ class SummarizerClient:
         """
         runnable, usage = self._chosen(request), UsageHandler()
         config = _config(request, usage)
+        awork = (lambda: _ainvoke(runnable, request, config)) if is_async(runnable) else None
         try:
-            done = call(lambda: runnable.invoke(request.given, config), self.timeout, heartbeat)
+            done = call_model(lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
         except (TooSlowError, TooManyAbandonedError) as error:
             raise self._timeout_error(error) from error
         return _summary(done, usage, runnable, request.given)
@@ -59,7 +61,7 @@ class SummarizerClient:
         config = _config(request, usage)
         awork = (lambda: _ainvoke(runnable, request, config)) if is_async(runnable) else None
         try:
-            done = await acall(lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
+            done = await acall_model(lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
         except (TooSlowError, TooManyAbandonedError) as error:
             raise self._timeout_error(error) from error
         return _summary(done, usage, runnable, request.given)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage
 
-from langchain_motorhead.messages.text import split_message, without_surrogates
+from langchain_motorhead.messages.text import split_message, without_data, without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.terms import terms
@@ -81,6 +81,7 @@ def to_utterance(message: BaseMessage | None, recall: Recall) -> Utterance | Non
         return None
     # The property `text` also handles lists of blocks, which few messages have.
     text = without_surrogates(message.content if isinstance(message.content, str) else str(message.text)).strip()
+    text = without_data(text)
     if not text:
         return None
     name = message.role if isinstance(message, ChatMessage) else message.name

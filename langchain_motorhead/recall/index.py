@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 
-from langchain_motorhead.exceptions import EmbeddingMismatchError
+from langchain_motorhead.exceptions import EmbeddingMismatchError, SearchUnavailableError
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
 from langchain_motorhead.messages.tokens import TokenCounter
-from langchain_motorhead.recall import index_operations as operations
+from langchain_motorhead.recall import descriptions
 from langchain_motorhead.recall.config import Recall
-from langchain_motorhead.recall.index_operations import Description
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.schema import index_name, index_schema
 from langchain_motorhead.search_index.lifecycle import command, create, creation, fill, ignoring_error
 from langchain_motorhead.storage.keys import recall_key
+
+logger = logging.getLogger(__name__)
 
 PROBE = "Is anybody there?"
 """Embedded to learn the dimensions of the model's vectors, and whether the model works."""
@@ -79,15 +82,41 @@ def set_up(indexer: Indexer, dimensions: int | None = None) -> Flow[Description]
         vectors: Vectors = yield Embed((PROBE,))
         dimensions = len(vectors[0])
     there: Description
-    new, there = yield operations.establish(indexer.namespace, indexer.describe(dimensions))
+    new, scan, there = yield descriptions.establish(indexer.namespace, indexer.describe(dimensions))
     indexer.check(there, dimensions)
-    yield from make_index(indexer, there, scan=not new)
+    yield from make_index(indexer, there, scan=scan)
     # If only the description was deleted, the alias of its index still exists.
     point = "FT.ALIASUPDATE" if new else "FT.ALIASADD"
     name = index_name(indexer.namespace, there.generation)
     yield from ignoring_error("already exists", command(point, recall_key(indexer.namespace), name))
     indexer.ready, indexer.unsearchable = True, False
     return there
+
+
+def prepared(indexer: Indexer, dimensions: int | None) -> Flow[Description]:
+    """Create the index, unless it exists. Without a search module, documents are stored for later.
+
+    Args:
+        indexer: Settings of the index.
+        dimensions: Dimensions of the vectors, or None to ask the model.
+
+    Returns:
+        The description of the index.
+
+    Raises:
+        EmbeddingMismatchError: The existing index was made with another model or other settings.
+        EmbeddingError: The model failed.
+    """
+    try:
+        return (yield from set_up(indexer, dimensions))
+    except SearchUnavailableError as error:
+        if not indexer.unsearchable:
+            logger.warning("messages are indexed, but cannot be searched yet: %s", error)
+        indexer.unsearchable = True
+        there: Description | None = yield descriptions.describe(indexer.namespace)
+        if there is None:
+            raise
+        return there
 
 
 def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None]:

@@ -1,40 +1,19 @@
-"""Redis commands of indexing, as data: the description of an index, and the documents of a session."""
+"""Redis commands of indexing, as data: what of a session is not indexed, and its documents."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.storage.keys import SessionKeys, from_member, recall_key, to_member, to_tag
-from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
+from langchain_motorhead.recall.descriptions import Description, describing, to_description
+from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, to_member, to_tag
+from langchain_motorhead.storage.operation import Command, Operation, Value
 from langchain_motorhead.storage.scripts import SCRIPTS
-
-_DESCRIBED = ("model", "dimensions", "settings", "generation")
-_PLANNED = tuple(f"next_{name}" for name in _DESCRIBED)
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """The stored description of a namespace's index.
-
-    Attributes:
-        model: Name of the embedding model.
-        dimensions: Dimensions of its vectors.
-        settings: Algorithm, metric and datatype of the vectors, and language of the terms.
-        generation: Number of the index. It grows with each rebuild.
-    """
-
-    model: str
-    dimensions: int
-    settings: str
-    generation: int
 
 
 class Unindexed(NamedTuple):
-    """The next messages of a session that are not indexed yet.
+    """What is to be indexed of a session: its next messages, or documents that lack vectors.
 
     Attributes:
         epoch: Epoch of the session.
@@ -44,6 +23,9 @@ class Unindexed(NamedTuple):
         start: Sequence number of the first of `records`. Records before `indexed` are context.
         records: Messages as stored.
         earlier: Name, role and text of documents before `records`, latest first.
+        embedded: Sequence number from which on the documents lack vectors. Not above `indexed`.
+        vectorless: Messages before it that lack a vector, as stored.
+        again: Whether these are to be tried again now.
     """
 
     epoch: str
@@ -53,6 +35,9 @@ class Unindexed(NamedTuple):
     start: int
     records: list[bytes | str]
     earlier: list[tuple[str, str, str]]
+    embedded: int
+    vectorless: str = ""
+    again: bool = False
 
 
 class IndexLease(Enum):
@@ -62,6 +47,8 @@ class IndexLease(Enum):
     """Another worker holds the indexing lease."""
     DONE = 1
     """All messages are indexed."""
+    LATER = 3
+    """All messages are indexed, and some vectors are to be tried again later."""
 
 
 class IndexOutcome(Enum):
@@ -75,6 +62,10 @@ class IndexOutcome(Enum):
     """The documents were stored, and more messages are to be indexed."""
 
 
+DocumentRow: TypeAlias = tuple[str, int, Mapping[str, Value]]
+"""A document to store: the end of its key, the sequence number of its message, and its fields."""
+
+
 class Text(NamedTuple):
     """The text of a stored document, and the end of its key. `done` says whether it has the requested vector."""
 
@@ -85,77 +76,8 @@ class Text(NamedTuple):
     done: bool
 
 
-def describe(namespace: str) -> Operation[Description | None]:
-    """Return the operation that reads the description of the index."""
-    return Operation((describing(namespace),), lambda replies: to_description(replies[0]))
-
-
-def establish(namespace: str, description: Description) -> Operation[tuple[bool, Description]]:
-    """Store the description of the index, unless it has one.
-
-    Returns:
-        Whether it was stored, and the description that is stored now.
-    """
-
-    def read(replies: list[Any]) -> tuple[bool, Description]:
-        new, flat = replies[0]
-        known = dict(zip(map(from_member, flat[::2]), flat[1::2], strict=True))
-        found = to_description([known.get(name) for name in _DESCRIBED])
-        if found is None:
-            raise StoreError(
-                f"the key {recall_key(namespace)} does not hold the description of an index. Delete it, then reindex"
-            )
-        return bool(new), found
-
-    return Operation(
-        (Command(SCRIPTS["index_describe"], (recall_key(namespace),), tuple(_pairs(_DESCRIBED, description))),), read
-    )
-
-
-def switch(namespace: str, description: Description, index: str, *, one_slot: bool) -> Operation[None]:
-    """Store another description, and direct searches to its index.
-
-    Args:
-        namespace: Namespace of the index.
-        description: Description of the new index.
-        index: Name of the new index.
-        one_slot: Whether both can happen in one transaction, which is impossible in a cluster.
-    """
-    key = recall_key(namespace)
-    both = (
-        Command("HSET", (key,), tuple(_pairs(_DESCRIBED, description))),
-        Command("FT.ALIASUPDATE", (key,), (index,)),
-    )
-
-    def read(replies: list[Any]) -> None:
-        for reply in replies[-1] if one_slot else ():
-            if isinstance(reply, Exception):
-                raise StoreError(
-                    f"the index {index} was made, but searches could not be directed to it: {reply}"
-                ) from reply
-
-    return Operation((Command("MULTI", ()), *both, Command("EXEC", ())) if one_slot else both, read)
-
-
-def unplan(namespace: str) -> Operation[None]:
-    """Delete the description of the index under construction, since that index is in use now."""
-    return Operation((Command("HDEL", (recall_key(namespace),), _PLANNED),), ignore_replies)
-
-
-def planned(namespace: str) -> Operation[Description | None]:
-    """Read the description of the index under construction."""
-    return Operation(
-        (Command("HMGET", (recall_key(namespace),), _PLANNED),), lambda replies: to_description(replies[0])
-    )
-
-
-def plan(namespace: str, description: Description) -> Operation[None]:
-    """Store the description of an index under construction."""
-    return Operation((Command("HSET", (recall_key(namespace),), tuple(_pairs(_PLANNED, description))),), ignore_replies)
-
-
 def unindexed(
-    keys: SessionKeys, token: str, *, lease: int, limit: int, reach: int, context: int
+    keys: SessionKeys, token: str, *, lease: int, limit: int, reach: int, context: int, words: bool = False
 ) -> Operation[tuple[Unindexed | IndexLease, Description | None]]:
     """Take the lease for indexing a session, and read its next unindexed messages and the index's description.
 
@@ -166,22 +88,25 @@ def unindexed(
         limit: Largest number of messages to read.
         reach: How many earlier messages to read as context.
         context: How many earlier documents to read as context, if those messages have left the list.
+        words: Whether to look for messages that are not indexed only, and to take no lease.
 
     Returns:
         What is not indexed, or why there is nothing to do; and the description of the index, if there is one.
     """
-    args = (token, lease, limit, reach, context, keys.documents)
+    args = (token, lease, limit, reach, context, keys.documents, int(words))
     script = Command(SCRIPTS["index_begin"], (keys.messages, keys.state, keys.indexing), args)
 
     def read(replies: list[Any]) -> tuple[Unindexed | IndexLease, Description | None]:
         status, *rest = replies[0]
         if status != _TAKEN:
             return IndexLease(status), None
-        epoch, user, indexed, total, start, records, flat = rest
+        epoch, user, indexed, total, start, records, flat, embedded, vectorless, again = rest
         said = [from_member(each) for each in flat]
         earlier = list(zip(said[::3], said[1::3], said[2::3], strict=True))
-        known = None if user is None else from_member(user)
-        found = Unindexed(from_member(epoch), known, indexed, total, start, records, earlier)
+        found = Unindexed(
+            from_member(epoch), optional_member(user), indexed, total, start, records, earlier,
+            embedded, from_member(vectorless), bool(again),
+        )  # fmt: skip
         return found, to_description(replies[1])
 
     return Operation((script, describing(keys.namespace)), read)
@@ -190,17 +115,28 @@ def unindexed(
 _TAKEN = 2
 
 
+def store_words(
+    keys: SessionKeys, seen: Unindexed, upto: int, documents: Sequence[DocumentRow]
+) -> Operation[IndexOutcome]:
+    """Store documents without vectors, or nothing if the session changed. Atomic. See `index`."""
+    return _store(keys, seen, upto, documents, ("", 0, 0, 0, "", "", 0))
+
+
 def index(
     keys: SessionKeys,
     token: str,
     seen: Unindexed,
     upto: int,
-    documents: Sequence[tuple[str, int, Mapping[str, Value]]],
+    documents: Sequence[DocumentRow],
     *,
     lease: int,
     generation: int,
+    vectorless: str = "",
+    pause: int = 0,
 ) -> Operation[IndexOutcome]:
     """Store documents and the position up to which the session is indexed, or nothing if the session changed. Atomic.
+
+    If the documents were stored without vectors since the session was read, the vectors are added to them.
 
     Args:
         keys: Keys of the session.
@@ -210,17 +146,64 @@ def index(
         documents: For each document the end of its key, its sequence number and its fields.
         lease: Milliseconds to extend the lease by if more is to be indexed.
         generation: Generation of the index that the vectors are for.
+        vectorless: Messages that lack a vector from now on, as they are stored.
+        pause: Milliseconds until these are tried again.
 
     Returns:
         Whether the documents were stored, and whether more messages are to be indexed.
     """
+    return _store(keys, seen, upto, documents, (token, lease, generation, 1, seen.vectorless, vectorless, pause))
+
+
+def _store(
+    keys: SessionKeys, seen: Unindexed, upto: int, documents: Sequence[DocumentRow], more: tuple[Value, ...]
+) -> Operation[IndexOutcome]:
+    token, lease, generation, *vectors = more
     user = "" if seen.user is None else to_tag(seen.user)
-    args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user]
+    args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user, *vectors]
     for suffix, seq, fields in documents:
         args += (suffix, seq, 2 * len(fields))
         for name, value in fields.items():
             args += (name, to_member(value) if isinstance(value, str) else value)
     script = Command(SCRIPTS["index_commit"], (keys.messages, keys.state, keys.indexing, keys.stale), tuple(args))
+    return Operation((script,), lambda replies: IndexOutcome(replies[0][0]))
+
+
+def add_vectors(
+    keys: SessionKeys,
+    token: str,
+    seen: Unindexed,
+    upto: int,
+    field: str,
+    vectors: Sequence[tuple[str, bytes]],
+    *,
+    lease: int,
+    generation: int,
+    vectorless: str,
+    pause: int,
+) -> Operation[IndexOutcome]:
+    """Add vectors to documents that were stored without them, or do nothing if the session changed. Atomic.
+
+    Args:
+        keys: Keys of the session.
+        token: Token that took the lease.
+        seen: What was read of the session.
+        upto: Sequence number after the last message whose documents have vectors then.
+        field: Field of the vectors.
+        vectors: For each document the end of its key, and its vector.
+        lease: Milliseconds to extend the lease by if more is to be done.
+        generation: Generation of the index that the vectors are for.
+        vectorless: Messages before `upto` that lack a vector from now on, as they are stored.
+        pause: Milliseconds until these are tried again.
+
+    Returns:
+        Whether the vectors were stored, and whether more may be to be done.
+    """
+    args: list[Value] = [token, lease, seen.epoch, seen.embedded, upto, generation, keys.documents]
+    args += [seen.vectorless, vectorless, pause, field]
+    for each in vectors:
+        args += each
+    script = Command(SCRIPTS["vectors_commit"], (keys.messages, keys.state, keys.indexing), tuple(args))
     return Operation((script,), lambda replies: IndexOutcome(replies[0][0]))
 
 
@@ -282,29 +265,3 @@ def revise(keys: SessionKeys, epoch: str, field: str, vectors: Sequence[tuple[st
     return Operation(
         (Command(SCRIPTS["documents_revise"], (keys.state,), tuple(args)),), lambda replies: int(replies[0])
     )
-
-
-def _pairs(names: Sequence[str], description: Description) -> list[Value]:
-    values: tuple[Value, ...] = (
-        description.model,
-        description.dimensions,
-        description.settings,
-        description.generation,
-    )
-    pairs: list[Value] = []
-    for name, value in zip(names, values, strict=True):
-        pairs += (name, value)
-    return pairs
-
-
-def describing(namespace: str) -> Command:
-    """Return the command that reads the description of the index."""
-    return Command("HMGET", (recall_key(namespace),), _DESCRIBED)
-
-
-def to_description(values: Sequence[Any]) -> Description | None:
-    """Return the description in the reply to `describing`, or None if there is none."""
-    if any(value is None for value in values):
-        return None
-    model, dimensions, settings, generation = map(from_member, values)
-    return Description(model, int(dimensions), settings, int(generation))

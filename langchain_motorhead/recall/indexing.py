@@ -1,17 +1,17 @@
-"""The indexing flow: reads the unindexed messages of a session, embeds them in batches, and stores documents.
+"""The indexing flows: store documents of the messages of a session that are not indexed, with vectors or without.
 
 A message's documents and the position up to which the session is indexed are stored in one step. So each message is
-indexed exactly once even if workers crash, and a session that is deleted meanwhile stays deleted.
+indexed exactly once even if workers crash, and a session that is deleted meanwhile stays deleted. If the embedding
+model fails, documents are stored without vectors, and found by their words. Vectors are added later: see `vectors.py`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from langchain_motorhead.concurrency.bounded_call import TooSlowError
 from langchain_motorhead.exceptions import (
     EmbeddingError,
     EmbeddingMismatchError,
@@ -19,10 +19,11 @@ from langchain_motorhead.exceptions import (
     SearchUnavailableError,
 )
 from langchain_motorhead.flows.leases import with_lease
-from langchain_motorhead.flows.protocol import Embed, Flow, Pause
+from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.codec import decode, other_role
+from langchain_motorhead.recall import descriptions
 from langchain_motorhead.recall import index_operations as operations
-from langchain_motorhead.recall.config import Recall
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.documents import (
     CONTEXT,
     CONTEXT_REACH,
@@ -31,21 +32,22 @@ from langchain_motorhead.recall.documents import (
     to_drafts,
     to_utterance,
 )
-from langchain_motorhead.recall.index import PROBE, Indexer, set_up
-from langchain_motorhead.recall.index_operations import Description, IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.embedding import BATCH, check_lengths, embed_all
+from langchain_motorhead.recall.index import Indexer, make_index, prepared
+from langchain_motorhead.recall.index_operations import IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_ms, to_retry, updated
+from langchain_motorhead.recall.vectors import LEASE_MS, fill, log_failures
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import to_bytes
 from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.storage.keys import SessionKeys, to_tag
-from langchain_motorhead.storage.operation import Operation, Value
+from langchain_motorhead.storage.operation import Value
 
 logger = logging.getLogger(__name__)
 
-# A dead worker blocks the next one for this long. A running worker renews its lease every few seconds.
-LEASE_MS = 10_000
-# Largest number of messages read, or texts embedded, at once.
-BATCH = 256
 _POLL_PAUSE = Pause(0.1)
+# Attempts in a row to index by words that find that the session has changed.
+_MAX_VAIN_ATTEMPTS = 10
 
 
 class IndexState(Enum):
@@ -53,10 +55,12 @@ class IndexState(Enum):
 
     DONE = "done"
     """All messages are indexed."""
+    LATER = "later"
+    """All messages are indexed, and the vectors of some, which failed alone, are tried again later."""
     BUSY = "busy"
     """Another worker holds the indexing lease: it indexes the session, unless it crashed."""
     DEFERRED = "deferred"
-    """The embedding model failed, now or a short time ago. The session is tried again later."""
+    """The embedding model failed, now or a short time ago. All messages are indexed by their words."""
 
 
 def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[IndexState]:
@@ -69,17 +73,40 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         wait: Whether to wait for another worker that indexes the session, instead of leaving the work to it.
 
     Returns:
-        `DONE`, or `BUSY` if the work was left to another worker.
+        `DONE` or `LATER`, or `BUSY` if the work was left to another worker.
 
     Raises:
-        EmbeddingError: The model failed. Messages that are not indexed stay in the list.
-        EmbeddingMismatchError: The index was made with another model or other settings.
+        EmbeddingError: The model failed. All messages are indexed by their words.
+        EmbeddingMismatchError: The index was made with another model or other settings. Likewise.
     """
     return with_lease(_index(keys, token, indexer, wait=wait), give_up(keys.indexing, token))
 
 
+def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
+    """Index all messages of a session by their words, without a call of the embedding model, and without a lease.
+
+    Workers that do this at once make the same documents. One of them stores them, and the others find that it is done.
+
+    Returns:
+        Whether documents were stored, which lack vectors now.
+    """
+    vain, stored = 0, False
+    while vain < _MAX_VAIN_ATTEMPTS:
+        seen, there = yield operations.unindexed(
+            keys, "", lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT, words=True
+        )
+        if isinstance(seen, IndexLease):
+            return stored
+        upto, batch = _batch(seen, keys, indexer)
+        if batch and there is None:
+            yield from _announce(indexer)
+        outcome = yield operations.store_words(keys, seen, upto, _documents(batch, keys))
+        vain, stored = (vain + 1, stored) if outcome is IndexOutcome.STALE else (0, True)
+    return stored
+
+
 def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[IndexState]:
-    refused = None
+    refused: tuple[Any, ...] | None = None
     while True:
         seen: Unindexed | IndexLease
         seen, there = yield operations.unindexed(
@@ -89,64 +116,82 @@ def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Fl
             yield _POLL_PAUSE
             continue
         if isinstance(seen, IndexLease):
-            return IndexState.BUSY if seen is IndexLease.BUSY else IndexState.DONE
-        if there is not None:
-            indexer.check(there, None)
-        upto, batch = _batch(seen, keys, indexer)
-        vectors = yield from _embed(batch, keys, token)
-        dimensions = next((len(vector) for vector in vectors if vector is not None), None)
-        check_lengths(vectors, dimensions)
-        if there is None or not indexer.ready:
-            there = yield from _ready(indexer, there, dimensions)
-        elif dimensions is not None:
-            indexer.check(there, dimensions)
-        documents = _documents(batch, vectors, keys, indexer.recall, there)
-        generation = 0 if there is None else there.generation
-        outcome = yield operations.index(keys, token, seen, upto, documents, lease=LEASE_MS, generation=generation)
-        if outcome is IndexOutcome.DONE:
-            return IndexState.DONE
-        if outcome is IndexOutcome.MORE:
+            return _STATES[seen]
+        if (seen.embedded < seen.indexed or seen.again) and seen.indexed < seen.total:
+            yield from index_words(keys, indexer)  # these need not wait for the vectors of earlier ones
             continue
-        if refused == (seen.epoch, seen.indexed, seen.user, generation):  # not because the session changed
+        try:
+            if there is not None:
+                indexer.check(there, None)
+            missing = seen.embedded < seen.indexed or seen.again
+            outcome, waiting = yield from (fill if missing else _index_batch)(keys, token, indexer, seen, there)
+        except (EmbeddingError, EmbeddingMismatchError):
+            yield from index_words(keys, indexer)
+            raise
+        if outcome is IndexOutcome.DONE:
+            return IndexState.LATER if waiting else IndexState.DONE
+        if outcome is not IndexOutcome.STALE:
+            continue
+        generation = 0 if there is None else there.generation
+        at = (seen.epoch, seen.indexed, seen.embedded, seen.vectorless, seen.user, generation)
+        if refused == at:  # not because the session changed
             raise EmbeddingMismatchError(
                 f"session {keys.session_id!r} has documents of a later index of namespace {keys.namespace!r} than the "
                 "described one. Call Motorhead.reindex()"
             )
-        refused = (seen.epoch, seen.indexed, seen.user, generation)
+        refused = at
 
 
-def embed_all(
-    texts: Sequence[str], instead: Sequence[str], heartbeat: Operation[None] | None = None
-) -> Flow[list[Any]]:
-    """Return a vector for each text, or None for a text that the model rejects alone.
+_STATES = {
+    IndexLease.BUSY: IndexState.BUSY,
+    IndexLease.DONE: IndexState.DONE,
+    IndexLease.LATER: IndexState.LATER,
+}
 
-    Args:
-        texts: The texts.
-        instead: For each text, what to embed if the model rejects it.
-        heartbeat: Operation to execute every few seconds during the call.
 
-    Raises:
-        EmbeddingError: The model rejects every text at present.
-    """
-    if not texts:
-        return []
+def _index_batch(
+    keys: SessionKeys, token: str, indexer: Indexer, seen: Unindexed, there: Description | None
+) -> Flow[tuple[IndexOutcome, bool]]:
+    """Embed and store the next messages. Returns the same as `fill`."""
+    upto, batch = _batch(seen, keys, indexer)
+    heartbeat = renew(keys.indexing, token, LEASE_MS)
+    found = yield from embed_all([each.embedded for each in batch], [each.line for each in batch], heartbeat)
+    dimensions = check_lengths(found)
+    if dimensions is not None and (there is None or not indexer.ready):
+        there = yield from prepared(indexer, dimensions)
+    elif dimensions is not None and there is not None:
+        indexer.check(there, dimensions)
+    rows, generation = _documents(batch, keys), 0 if there is None else there.generation
+    failed: dict[int, EmbeddingError | None] = {}
+    vectors = [None if isinstance(each, EmbeddingError) else each for each in found]
+    stored = iter(to_bytes([vector for vector in vectors if vector is not None], indexer.recall.datatype))
+    for entry, row, vector, each in zip(batch, rows, vectors, found, strict=True):
+        data = None if vector is None else next(stored)
+        if data is None or there is None:
+            failed[entry.seq] = each if vector is None else None
+        else:
+            row[-1][vector_field(there.generation)] = data
+    before = parse_note(seen.vectorless)
+    note = updated(before, (), failed)
+    log_failures(keys, before, note, failed)
+    outcome: IndexOutcome = (
+        yield operations.index(
+            keys, token, seen, upto, rows, lease=LEASE_MS, generation=generation,
+            vectorless=note_text(note), pause=pause_ms(note),
+        )
+    )  # fmt: skip
+    return outcome, bool(to_retry(note))
+
+
+def _announce(indexer: Indexer) -> Flow[None]:
+    """Note that documents are stored before their index exists, so that it will include them."""
+    there: Description | None = yield descriptions.announce(indexer.namespace)
+    if there is None:
+        return
     try:
-        vectors = yield Embed(tuple(texts), heartbeat=heartbeat)
-        return list(vectors)
-    except EmbeddingError as error:
-        if isinstance(error.__cause__, TooSlowError):
-            raise
-        # Either the model fails, or it rejects one of the texts, which must not block the others for ever.
-        yield Embed((PROBE,), heartbeat=heartbeat)
-        if len(texts) == 1 and instead[0] != texts[0]:  # the context may be the reason
-            return (yield from embed_all(instead, instead, heartbeat))
-        if len(texts) == 1:
-            logger.warning("a message can only be found by its words, because %s", error)
-            return [None]
-    half = len(texts) // 2
-    first = yield from embed_all(texts[:half], instead[:half], heartbeat)
-    second = yield from embed_all(texts[half:], instead[half:], heartbeat)
-    return first + second
+        yield from make_index(indexer, there, scan=True)
+    except SearchUnavailableError:
+        return
 
 
 def suffix(entry: DocumentDraft) -> str:
@@ -178,50 +223,11 @@ def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, l
     return upto, batch
 
 
-def check_lengths(vectors: Sequence[Any], dimensions: int | None) -> None:
-    """Refuse vectors of different lengths.
-
-    Raises:
-        EmbeddingError: A vector has another number of dimensions.
-    """
-    for vector in vectors:
-        if vector is not None and len(vector) != dimensions:
-            raise EmbeddingError(
-                f"the embedding model returned vectors of {dimensions} and of {len(vector)} dimensions"
-            )
-
-
-def _embed(batch: Sequence[DocumentDraft], keys: SessionKeys, token: str) -> Flow[list[Any]]:
-    heartbeat = renew(keys.indexing, token, LEASE_MS)
-    vectors: list[Any] = []
-    for at in range(0, len(batch), BATCH):
-        part = batch[at : at + BATCH]
-        vectors += yield from embed_all([entry.embedded for entry in part], [entry.line for entry in part], heartbeat)
-    return vectors
-
-
-def _ready(indexer: Indexer, there: Description | None, dimensions: int | None) -> Flow[Description | None]:
-    """Create the index before its first document. Without a search module, documents are stored for later."""
-    if dimensions is None:
-        return there  # none of these messages is indexed
-    try:
-        return (yield from set_up(indexer, dimensions))
-    except SearchUnavailableError as error:
-        if not indexer.unsearchable:
-            logger.warning("messages are embedded, but cannot be searched yet: %s", error)
-        indexer.unsearchable = True
-        new = yield operations.describe(indexer.namespace)
-        return new  # type: ignore[no-any-return]
-
-
-def _documents(
-    batch: Sequence[DocumentDraft], vectors: Sequence[Any], keys: SessionKeys, recall: Recall, there: Description | None
-) -> list[tuple[str, int, Mapping[str, Value]]]:
+def _documents(batch: Sequence[DocumentDraft], keys: SessionKeys) -> list[tuple[str, int, dict[str, Value]]]:
+    """Return the documents to store, without vectors."""
     session, namespace = to_tag(keys.session_id), to_tag(keys.namespace)
-    field = None if there is None else vector_field(there.generation)
-    stored = iter(to_bytes([vector for vector in vectors if vector is not None], recall.datatype))
-    documents: list[tuple[str, int, Mapping[str, Value]]] = []
-    for entry, vector in zip(batch, vectors, strict=True):
+    documents: list[tuple[str, int, dict[str, Value]]] = []
+    for entry in batch:
         fields: dict[str, Value] = {
             "text": entry.text,
             "terms": entry.terms,
@@ -238,12 +244,5 @@ def _documents(
             fields["pieces"] = entry.pieces
         if entry.sent:
             fields["sent"] = entry.sent
-        data = None if vector is None else next(stored)
-        if data is not None and field is not None:
-            fields[field] = data
-        elif vector is not None and data is None:
-            logger.warning(
-                "a message can only be found by its words, because its vector does not fit %s", recall.datatype
-            )
         documents.append((suffix(entry), entry.seq, fields))
     return documents

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from langchain_motorhead.recall.terms import words
+from langchain_motorhead.recall.scripts import words
 
 MessageRef: TypeAlias = tuple[str, int]
 """A message: its session and its sequence number."""

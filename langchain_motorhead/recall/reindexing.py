@@ -6,23 +6,30 @@ until the switch and the new one after it, and an interrupted run continues wher
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
+from langchain_motorhead.recall import descriptions
 from langchain_motorhead.recall import index_operations as operations
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, stored_utterance
+from langchain_motorhead.recall.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
-from langchain_motorhead.recall.index_operations import Description, Text
-from langchain_motorhead.recall.indexing import BATCH, check_lengths, embed_all, index
+from langchain_motorhead.recall.index_operations import Text
+from langchain_motorhead.recall.indexing import index
 from langchain_motorhead.recall.schema import index_name
 from langchain_motorhead.recall.terms import terms
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
 from langchain_motorhead.search_index.vectors import item_size, to_bytes
 from langchain_motorhead.sessions.registry import all_sessions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
+
+logger = logging.getLogger(__name__)
 
 Report: TypeAlias = Callable[[int, int], object]
 """Called with the number of finished steps and the number of all steps."""
@@ -64,7 +71,7 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     dimensions = len(vectors[0])
     sessions = yield from _sessions(indexer)
     total, count = 3 * len(sessions), 0
-    there: Description | None = yield operations.describe(indexer.namespace)
+    there: Description | None = yield descriptions.describe(indexer.namespace)
     if there is None or there == indexer.describe(dimensions, there.generation):
         wanted = yield from set_up(indexer, dimensions)
         report(len(sessions), total)
@@ -73,17 +80,17 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
         yield from make_index(indexer, wanted, scan=True)
         count += yield from _revise_all(indexer, wanted, sessions, None, lambda done: report(done, total))
         name = index_name(indexer.namespace, wanted.generation)
-        yield operations.switch(indexer.namespace, wanted, name, one_slot=one_slot)
+        yield descriptions.switch(indexer.namespace, wanted, name, one_slot=one_slot)
         indexer.ready = True
     # Also embed what was indexed meanwhile. From here on, sessions refuse vectors of other kinds.
     sessions = yield from _sessions(indexer)
     total, earlier = 3 * len(sessions), range(1, wanted.generation)
     old = tuple(map(vector_field, earlier))
     count += yield from _revise_all(indexer, wanted, sessions, old, lambda done: report(len(sessions) + done, total))
-    if (yield operations.planned(indexer.namespace)) is not None:
+    if (yield descriptions.planned(indexer.namespace)) is not None:
         for generation in earlier:
             yield from drop(index_name(indexer.namespace, generation))
-        yield operations.unplan(indexer.namespace)
+        yield descriptions.unplan(indexer.namespace)
     for done, keys in enumerate(sessions, 1):
         yield from index(keys, secrets.token_hex(8), indexer, wait=True)
         report(2 * len(sessions) + done, total)
@@ -92,13 +99,13 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
 
 def _planned(indexer: Indexer, there: Description, dimensions: int) -> Flow[Description]:
     """Return the description of the index to build: that of an interrupted run if it fits, else a new generation."""
-    begun: Description | None = yield operations.planned(indexer.namespace)
+    begun: Description | None = yield descriptions.planned(indexer.namespace)
     generation = there.generation + 1
     if begun is not None and begun.generation > there.generation:
         same = begun == indexer.describe(dimensions, begun.generation)
         generation = begun.generation if same else begun.generation + 1
     wanted = indexer.describe(dimensions, generation)
-    yield operations.plan(indexer.namespace, wanted)
+    yield descriptions.plan(indexer.namespace, wanted)
     return wanted
 
 
@@ -159,12 +166,15 @@ def _embedded(this: Utterance, document: Text, before: Sequence[Utterance], inde
 
 
 def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[Any, ...]]) -> Flow[int]:
-    vectors = yield from embed_all([each[-1] for each in todo], [each[3].line for each in todo])
-    check_lengths(vectors, dimensions)
+    found = yield from embed_all([each[-1] for each in todo], [each[3].line for each in todo])
+    if check_lengths(found) not in (None, dimensions):
+        raise EmbeddingError(f"the embedding model no longer returns vectors of {dimensions} dimensions")
     changed: dict[str, tuple[SessionKeys, str, list[tuple[str, str, bytes]]]] = {}
-    stored = iter(to_bytes([vector for vector in vectors if vector is not None], indexer.recall.datatype))
-    for (keys, epoch, document, this, _), vector in zip(todo, vectors, strict=True):
-        data = (None if vector is None else next(stored)) or b""
+    stored = iter(to_bytes([each for each in found if not isinstance(each, EmbeddingError)], indexer.recall.datatype))
+    for (keys, epoch, document, this, _), vector in zip(todo, found, strict=True):
+        if isinstance(vector, EmbeddingError):
+            logger.warning("session %r: a message is only found by its words: %s", keys.session_id, vector)
+        data = (None if isinstance(vector, EmbeddingError) else next(stored)) or b""
         words = " ".join(terms(f"{this.name or ''} {this.text}", indexer.recall.language))
         _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
         rows.append((document.suffix, words, data))

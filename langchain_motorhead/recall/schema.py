@@ -32,7 +32,7 @@ def prepare(language: str) -> None:
     import redisvl.query
     import redisvl.schema  # noqa: F401
 
-    terms("", language)
+    terms("\u6771 42", language)
 
 
 def index_name(namespace: str, generation: int) -> str:
@@ -118,8 +118,9 @@ def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -
     from redisvl.query import FilterQuery
     from redisvl.query.filter import FilterExpression
 
-    beside = "" if filter_ is None else f"(-(-({filter_}))) "
-    union = "|".join(f"({beside}@terms:{word})" for word in dict.fromkeys(words[:_MAX_QUERY_TERMS]))
+    # After the word: before it, the module finds only the first document if both sets have all documents.
+    beside = "" if filter_ is None else f" -(-({filter_}))"
+    union = "|".join(f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS])
     query = FilterQuery(FilterExpression(f"({union})"), return_fields=_RETURNED, num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()
     return (*query.get_args(), *TO_THE_END)

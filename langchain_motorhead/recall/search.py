@@ -10,13 +10,14 @@ from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, Se
 from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall import search_operations as operations
+from langchain_motorhead.recall.descriptions import Description, describe
 from langchain_motorhead.recall.index import Indexer, set_up
-from langchain_motorhead.recall.index_operations import Description, describe
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.ranking import MessageRef, fuse
 from langchain_motorhead.recall.results import GROWTH, SPARE_HITS, Candidate, read_hits
 from langchain_motorhead.recall.schema import narrowed, scope, worded
-from langchain_motorhead.recall.terms import terms, words
+from langchain_motorhead.recall.scripts import words
+from langchain_motorhead.recall.terms import terms
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply, nearest
 from langchain_motorhead.search_index.vectors import from_bytes, to_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_motorhead.recall.index_operations import Description, describing, to_description
+from langchain_motorhead.recall.descriptions import Description, describing, to_description
 from langchain_motorhead.search_index.queries import SearchReply, to_matches, total
 from langchain_motorhead.storage.keys import from_member, optional_member, recall_key
 from langchain_motorhead.storage.operation import Command, Operation, Value

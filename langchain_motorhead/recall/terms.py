@@ -1,14 +1,14 @@
-"""Terms for the search by words: the words of a text in lower case, stemmed, without stop words.
+"""Terms for the search by words: the words of a text, stemmed, without stop words.
 
 This is not done by the search module, because its stemming makes scores wrong if a filter is set: see `schema.py`.
 """
 
 from __future__ import annotations
 
-import re
-import threading
-import unicodedata
 from functools import cache
+
+from langchain_motorhead.forks import ForkSafeLock
+from langchain_motorhead.recall.scripts import fold, words
 
 LANGUAGES = frozenset(
     "arabic basque catalan danish dutch english finnish french german greek hungarian indonesian italian nepali"
@@ -17,32 +17,34 @@ LANGUAGES = frozenset(
 """Languages with a stemmer and stop words. With `none`, words are used unchanged."""
 
 _MAX_CACHED_STEMS = 100_000
-# A longer word is cut into pieces, in queries and in messages alike.
-_WORD = re.compile(r"[^\W_]{1,64}")
+TERMS_VERSION = 2
+"""Number of the rules by which terms are made. Stored with an index, since documents have the terms of their time."""
 
-
-def words(text: str) -> list[str]:
-    """Return the words of a text, in order, in lower case and with composed characters."""
-    if text.isascii():
-        return _WORD.findall(text.lower())
-    return _with_marks().findall(_normal(text))
-
-
-def _normal(text: str) -> str:
-    return unicodedata.normalize("NFC", text.casefold())
-
-
-@cache
-def _with_marks() -> re.Pattern[str]:
-    """Return the pattern of a word in scripts where marks belong to words, as vowels do in Nepali and Tamil."""
-    marks = "".join(each for each in map(chr, range(0x300, 0x10000)) if unicodedata.category(each) in ("Mn", "Mc"))
-    return re.compile(rf"[^\W_](?:[^\W_]|[{marks}]){{0,63}}")
+# The article and the words that are joined to it, if enough is left: of a word, only the rest is searched.
+_ARABIC_ARTICLES = (
+    "\u0648\u0627\u0644",
+    "\u0628\u0627\u0644",
+    "\u0643\u0627\u0644",
+    "\u0641\u0627\u0644",
+    "\u0627\u0644",
+    "\u0644\u0644",
+)
+_LEAST_ARABIC_CHARS = 2
 
 
 def terms(text: str, language: str) -> list[str]:
     """Return the terms of a text, in the order of its words."""
     found = words(text)
+    if language != "arabic" and not text.isascii():  # the stemmer of Arabic knows the article
+        found = [_without_article(word) if "\u0600" <= word[0] <= "\u06ff" else word for word in found]
     return found if language == "none" else list(filter(None, map(_known(language).__getitem__, found)))
+
+
+def _without_article(word: str) -> str:
+    for article in _ARABIC_ARTICLES:
+        if word.startswith(article) and len(word) >= len(article) + _LEAST_ARABIC_CHARS:
+            return word[len(article) :]
+    return word
 
 
 class _Stems(dict[str, str]):
@@ -52,10 +54,10 @@ class _Stems(dict[str, str]):
         import Stemmer
         from redisvl.utils.stopwords import get_stopwords
 
-        super().__init__(dict.fromkeys((_normal(word.strip()) for word in get_stopwords(language)), ""))
+        super().__init__(dict.fromkeys((fold(word.strip()) for word in get_stopwords(language)), ""))
         self._stop_words = dict(self)
         self._stemmer = Stemmer.Stemmer(language)
-        self._lock = threading.Lock()  # a stemmer is not thread-safe
+        self._lock = ForkSafeLock()  # a stemmer is not thread-safe
 
     def __missing__(self, word: str) -> str:
         if word in self._stop_words:  # another thread may be clearing the cache

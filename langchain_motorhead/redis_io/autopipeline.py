@@ -6,11 +6,13 @@ Most of the time of a round trip is spent in the client, and it is nearly the sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
+from langchain_motorhead.redis_io.errors import NotSentError, cause_of, is_connect_error, is_pool_full
 from langchain_motorhead.storage.operation import Packed
 
 Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
@@ -18,14 +20,25 @@ Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
 
 # Largest number of commands sent together. The client reads the first replies while the server executes the rest.
 _MAX_COMMANDS = 16
+# Largest number of round trips at the same time, each with a connection of its own. Further operations wait.
+_MAX_ROUND_TRIPS = 32
 # A larger operation is sent alone, so that others neither wait for it nor fail with it.
 _LARGE_OPERATION_BYTES = 1 << 18
 
 
+class _Waiting(NamedTuple):
+    """An operation that waits to be sent."""
+
+    commands: Sequence[Packed]
+    replies: asyncio.Future[list[Any]]
+    is_large: bool
+
+
 @dataclass(slots=True)
 class _Loop:
-    waiting: list[tuple[Sequence[Packed], asyncio.Future[list[Any]]]] = field(default_factory=list)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     under_way: int = 0
+    scheduled: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -36,6 +49,9 @@ class AutoPipeline:
     iteration of the event loop ends, and is sent together with all operations requested until then. Each operation gets
     the replies to its own commands. An error of one command affects only its own operation, and a cancelled operation
     does not affect the others. If the connection is lost, all of them fail, since nobody knows which were executed.
+
+    Any number of operations may be requested at once: they wait for a connection as long as Redis answers. If it cannot
+    be reached, all that wait fail with the first.
     """
 
     def __init__(self) -> None:
@@ -55,29 +71,98 @@ class AutoPipeline:
         state = self._loops.get(loop)
         if state is None:
             state = self._loops[loop] = _Loop()
-        if not state.under_way or _is_large(commands):
+        is_large = bool(state.under_way) and _is_large(commands)
+        if not state.under_way or (is_large and state.under_way < _MAX_ROUND_TRIPS):
             state.under_way += 1
             try:
                 return await send(commands)
+            except Exception as error:
+                if not _can_wait(state, error):
+                    raise
             finally:
                 state.under_way -= 1
+                self._schedule(loop, state, send)
         mine: asyncio.Future[list[Any]] = loop.create_future()
-        state.waiting.append((commands, mine))
-        if len(state.waiting) == 1:
-            loop.call_soon(self._start, loop, state, send)
+        state.waiting.append(_Waiting(commands, mine, is_large))
+        self._schedule(loop, state, send)
         return await mine
 
+    def _schedule(self, loop: asyncio.AbstractEventLoop, state: _Loop, send: Send) -> None:
+        if state.waiting and not state.scheduled:
+            state.scheduled = True
+            loop.call_soon(self._start, loop, state, send)
+
     def _start(self, loop: asyncio.AbstractEventLoop, state: _Loop, send: Send) -> None:
-        waiting, state.waiting = state.waiting, []
-        while waiting:
-            count, at = 0, 0
-            while at < len(waiting) and (at == 0 or count + len(waiting[at][0]) <= _MAX_COMMANDS):
-                count += len(waiting[at][0])
-                at += 1
-            batch, waiting = waiting[:at], waiting[at:]
-            task = loop.create_task(_send_batch(state, batch, send))
+        state.scheduled = False
+        while state.waiting and state.under_way < _MAX_ROUND_TRIPS:
+            batch = _next_batch(state.waiting)
+            if not batch:
+                return
+            state.under_way += 1
+            task = loop.create_task(self._send_batch(loop, state, batch, send))
             state.tasks.add(task)
             task.add_done_callback(state.tasks.discard)
+
+    async def _send_batch(
+        self, loop: asyncio.AbstractEventLoop, state: _Loop, batch: list[_Waiting], send: Send
+    ) -> None:
+        """Send the commands of several operations together, and give each operation its replies."""
+        try:
+            replies = await send([command for each in batch for command in each.commands])
+        except BaseException as error:
+            if isinstance(error, Exception) and _can_wait(state, error):
+                state.waiting.extendleft(reversed(batch))
+                return
+            _fail(batch, error)
+            if _is_unreachable(error):
+                _fail(state.waiting, error)
+                state.waiting.clear()
+            if not isinstance(error, Exception):
+                raise
+            return
+        finally:
+            state.under_way -= 1
+            self._schedule(loop, state, send)
+        at = 0
+        for each in batch:
+            if not each.replies.done():
+                each.replies.set_result(replies[at : at + len(each.commands)])
+            at += len(each.commands)
+
+
+def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
+    """Take the operations that are sent together next, without those that were cancelled meanwhile."""
+    batch: list[_Waiting] = []
+    count = 0
+    while waiting and (not batch or not (batch[0].is_large or waiting[0].is_large)):
+        if waiting[0].replies.done():
+            waiting.popleft()
+        elif batch and count + len(waiting[0].commands) > _MAX_COMMANDS:
+            break
+        else:
+            batch.append(waiting.popleft())
+            count += len(batch[-1].commands)
+    return batch
+
+
+def _can_wait(state: _Loop, error: Exception) -> bool:
+    """Return whether nothing was sent because all connections are in use, some of them by other round trips."""
+    return state.under_way > 1 and is_pool_full(cause_of(error))
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Return whether no connection could be made."""
+    return isinstance(error, NotSentError) or is_connect_error(error)
+
+
+def _fail(operations: Iterable[_Waiting], error: BaseException) -> None:
+    for each in operations:
+        if each.replies.done():
+            continue
+        if isinstance(error, Exception):
+            each.replies.set_exception(error)
+        else:
+            each.replies.cancel()
 
 
 def _is_large(commands: Sequence[Packed]) -> bool:
@@ -87,32 +172,3 @@ def _is_large(commands: Sequence[Packed]) -> bool:
             if type(each) is bytes:
                 size += len(each)
     return size > _LARGE_OPERATION_BYTES
-
-
-async def _send_batch(
-    state: _Loop, batch: list[tuple[Sequence[Packed], asyncio.Future[list[Any]]]], send: Send
-) -> None:
-    """Send the commands of several operations together, and give each operation its replies."""
-    batch = [each for each in batch if not each[1].done()]  # cancelled before it was sent
-    if not batch:
-        return
-    state.under_way += 1
-    try:
-        replies = await send([command for commands, _ in batch for command in commands])
-    except BaseException as error:
-        for _, future in batch:
-            if not future.done():
-                if isinstance(error, Exception):
-                    future.set_exception(error)
-                else:
-                    future.cancel()
-        if not isinstance(error, Exception):
-            raise
-        return
-    finally:
-        state.under_way -= 1
-    at = 0
-    for commands, future in batch:
-        if not future.done():
-            future.set_result(replies[at : at + len(commands)])
-        at += len(commands)

@@ -6,12 +6,13 @@ A client that the user passes keeps its own settings.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
 from langchain_motorhead.concurrency.shared_clients import SharedClients
+from langchain_motorhead.concurrency.threads import run_in_thread
+from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.redis_io import counterpart, urls
 from langchain_motorhead.redis_io.autopipeline import AutoPipeline
 
@@ -21,17 +22,24 @@ class Connection(SharedClients):
 
     Args:
         make: Returns a new client, given the module `redis` or `redis.asyncio`.
-        clustered: Whether that Redis is a cluster.
+        clustered: Whether the clients are those of a cluster.
         given: Clients that the user passed. They are used but never closed.
+
+    Attributes:
+        clustered: Whether the clients are those of a cluster.
+        one_slot: Whether one command may have keys of several cluster slots. Not so in a cluster, and not so with one
+            endpoint in front of a cluster, as the executor notices.
     """
 
     def __init__(self, make: Callable[[Any], Any], *, clustered: bool, given: tuple[Any, ...] = ()) -> None:
         super().__init__()
         self.clustered = clustered
+        self.one_slot = not clustered
         self.pipelining = AutoPipeline()
         self._make = make
         self._sync = next((client for client in given if not counterpart.is_async(client)), None)
-        self._async: Any = next((client for client in given if counterpart.is_async(client)), None)
+        self._given_async: Any = next((client for client in given if counterpart.is_async(client)), None)
+        self._given_loop: asyncio.AbstractEventLoop | None = None
         self._given = given
         self._pinned: Any = None
         self._pinned_client: Any = None
@@ -56,17 +64,6 @@ class Connection(SharedClients):
         """Whether the clients may send a command again after an error, as clients of the user may."""
         return bool(self._given)
 
-    async def async_client(self) -> Any:
-        """Return the async client of the running event loop.
-
-        Raises:
-            ClosedError: Every handle was closed.
-        """
-        if self._async is None:
-            return await super().async_client()
-        self.check_open()
-        return self._async
-
     def _make_sync(self) -> Any:
         import redis
 
@@ -75,14 +72,22 @@ class Connection(SharedClients):
         return self._make(redis)
 
     async def _prepare_async(self) -> None:
-        await asyncio.to_thread(urls.prepare)
+        if self._given_async is not None and self._given_loop is None:
+            # Connections of an event loop that has ended would fail.
+            await counterpart.drop_idle(self._given_async)
+        await run_in_thread(urls.prepare)
         if self._start is not None:
-            await asyncio.to_thread(self._start)
+            await run_in_thread(self._start)
 
     def _make_async(self) -> Any:
         import redis.asyncio
 
-        return self._make(redis.asyncio)
+        if self._given_async is None:
+            return self._make(redis.asyncio)
+        if self._given_loop is not None:  # a client serves one event loop, and keeps connections that belong to it
+            return counterpart.make_sibling(self._given_async)
+        self._given_loop = asyncio.get_running_loop()
+        return self._given_async
 
     def _close_client(self, client: Any) -> None:
         if any(client is each for each in self._given):
@@ -95,15 +100,18 @@ class Connection(SharedClients):
                     each.disconnect_connection_pools()
 
     async def _aclose_client(self, client: Any) -> None:
+        if client is self._given_async:
+            if (pinned := pinned_for(client)) is not None:
+                await pinned.release_all()
+            return
         for each in (client, *counterpart.sentinels_of(client)):
             await each.aclose()
 
-    async def aclose(self) -> None:
-        """Release the connection for one handle. The last one closes the sync client and this event loop's client."""
-        await super().aclose()
-        pinned = pinned_for(self._async) if self._async is not None and not self._refs else None
-        if pinned is not None:
-            await pinned.release_all()
+    async def _end_client(self, client: Any) -> None:
+        await self._aclose_client(client)
+        if client is self._given_async:
+            self._given_loop = None  # the next event loop may use it
+            await counterpart.drop_idle(client)
 
     def _on_last_close(self) -> None:
         if self._stop is not None:
@@ -113,7 +121,7 @@ class Connection(SharedClients):
     def to_embedded(cls, url: str) -> Connection:
         """Return a connection to a server that starts with the first use and stops with the last handle."""
         server: list[Any] = []
-        lock = threading.Lock()
+        lock = ForkSafeLock()
 
         def start() -> None:
             from langchain_motorhead.redis_io.embedded import acquire
@@ -142,7 +150,7 @@ def pinned_for(client: Any) -> Any:
 
 
 _shared: WeakValueDictionary[str, Connection] = WeakValueDictionary()
-_sharing = threading.Lock()
+_sharing = ForkSafeLock()
 
 
 def connect(url: str) -> Connection:

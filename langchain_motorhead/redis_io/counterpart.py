@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +37,14 @@ def is_clustered(client: object) -> bool:
     return hasattr(client, "nodes_manager")
 
 
+def has_cache(client: Any) -> bool:
+    """Return whether a sync client has redis-py's client-side cache."""
+    manager = getattr(client, "nodes_manager", None)
+    if manager is not None:
+        return getattr(manager, "_cache", None) is not None
+    return getattr(getattr(client, "connection_pool", None), "cache", None) is not None
+
+
 def sentinels_of(client: Any) -> list[Any]:
     """Return the clients through which a client finds its primary. redis-py does not close them."""
     manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
@@ -48,7 +57,40 @@ def make_counterpart(client: Any) -> Any:
     Raises:
         InvalidInputError: The settings of this kind of client cannot be copied.
     """
-    name = "redis" if is_async(client) else "redis.asyncio"
+    return _copy(client, "redis" if is_async(client) else "redis.asyncio")
+
+
+def make_sibling(client: Any) -> Any:
+    """Return an async client with the settings of another one, for another event loop.
+
+    Raises:
+        InvalidInputError: The settings of this kind of client cannot be copied.
+    """
+    pool = getattr(client, "connection_pool", None)
+    if pool is None or hasattr(pool, "sentinel_manager") or pool.connection_class.__name__ in PLAIN_CONNECTIONS:
+        return _copy(client, "redis.asyncio")
+    return type(client)(
+        connection_pool=type(pool)(
+            connection_class=pool.connection_class, max_connections=pool.max_connections, **pool.connection_kwargs
+        )
+    )
+
+
+async def drop_idle(client: Any) -> None:
+    """Disconnect the connections of an async client that nobody uses. It makes new ones when it needs them.
+
+    An error means that a connection is gone already, or that its event loop is.
+    """
+    from redis.exceptions import RedisError
+
+    with suppress(RedisError, OSError, RuntimeError):
+        if is_clustered(client):
+            await client.aclose()
+        else:
+            await client.connection_pool.disconnect(inuse_connections=False)
+
+
+def _copy(client: Any, name: str) -> Any:
     if is_clustered(client):
         return _cluster_counterpart(client, name)
     pool = client.connection_pool

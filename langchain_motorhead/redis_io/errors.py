@@ -22,10 +22,22 @@ _REDIRECTED = "TTL exhausted"
 _POOL_IS_FULL = ("Too many connections", "No connection available")
 # Part of redis-py's errors when a connection cannot be made, and of no other.
 _CONNECTING = " connecting to "
+# What redis-py says if a server refuses the commands of a cluster.
+_NO_CLUSTER = ("Cluster mode is not enabled", "command is not allowed")
 _NO_PRIMARY = "No master found"
 # What Redis and redis-py say without a password (the third is the answer to RESP3's handshake), and with a wrong one.
 _NO_PASSWORD = ("Authentication required", "NOAUTH", "HELLO must be called with the client already authenticated")
 _WRONG_PASSWORD = ("WRONGPASS", "invalid username-password pair")
+
+
+# Commands that prepare an index, so that a refusal is not the fault of a query.
+_MAKING = frozenset({"FT.CREATE", "FT.INFO", "FT.ALIASADD", "FT.ALIASUPDATE"})
+# What services say of a command that they do not have.
+_NOT_AVAILABLE = re.compile(r"not available|not supported|unsupported command|not allowed|disabled|not permitted", re.I)
+# Refusals that are about this moment, or about an index that exists.
+_PASSING = re.compile(
+    r"already exists|^(?:LOADING|BUSY|OOM|READONLY|MASTERDOWN|MISCONF|TRYAGAIN|CLUSTERDOWN|WRONGTYPE)|OOM "
+)
 
 
 class NotSentError(Exception):
@@ -67,6 +79,11 @@ def is_no_script(error: Exception) -> bool:
     return isinstance(error, NoScriptError)
 
 
+def is_cross_slot(error: Exception) -> bool:
+    """Return whether Redis refused a command because its keys belong to several cluster slots. It did nothing then."""
+    return "CROSSSLOT" in str(error) or "hash to the same slot" in str(error)
+
+
 def cause_of(error: Exception) -> Exception:
     """Return the error of redis-py that a reply stands for."""
     return error.__cause__ if isinstance(error, NotSentError) and isinstance(error.__cause__, Exception) else error
@@ -86,7 +103,7 @@ def translate_error(error: Exception, command: Command) -> StoreError:
     if text.startswith(_NO_PRIMARY):
         text = text.partition(" : ")[0]  # the rest describes the client of a Sentinel with all its settings
     if isinstance(error, exceptions.RedisError | exceptions.RedisClusterException) and (
-        translated := _translate_access_error(error, text)
+        translated := _translate_access_error(error, text, command)
     ):
         return translated
     if is_pool_full(error):
@@ -108,13 +125,17 @@ def translate_error(error: Exception, command: Command) -> StoreError:
     if (
         isinstance(command.name, str)
         and command.name.startswith("FT.")
-        and (mapped := _translate_search_error(error)) is not None
+        and (mapped := _translate_search_error(error, command.name)) is not None
     ):
         return mapped
     if isinstance(error, exceptions.RedisClusterException):
-        return StoreUnavailableError(
-            f"the Redis cluster cannot be reached: {text}. Check the URL, and that its nodes are up"
-        )
+        advice = "Check the URL, and that its nodes are up"
+        if any(sign in text for sign in _NO_CLUSTER):
+            advice = (
+                "This server does not offer the commands of a cluster. Connect with redis:// and without "
+                "?cluster=true, also to one endpoint in front of a cluster, such as Redis Enterprise"
+            )
+        return StoreUnavailableError(f"the Redis cluster cannot be reached: {text}. {advice}")
     if isinstance(error, exceptions.ClusterError | exceptions.TryAgainError) or "NOREPLICAS" in text:
         text = text.replace(_REDIRECTED, "a slot is being moved, or the nodes disagree about its owner")
         return StoreUnavailableError(
@@ -139,7 +160,7 @@ def _translate_refusal(error: Exception, command: Command, text: str) -> StoreEr
     return StoreError(f"Redis refused: {text}")
 
 
-def _translate_access_error(error: Exception, text: str) -> StoreError | None:
+def _translate_access_error(error: Exception, text: str, command: Command) -> StoreError | None:
     """Return the error for a missing or wrong password, or a missing permission; None for other errors."""
     from redis import exceptions
 
@@ -154,13 +175,18 @@ def _translate_access_error(error: Exception, text: str) -> StoreError | None:
             "redis://USER:PASSWORD@host:6379, or those of the client"
         )
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
+        if _is_search(command):
+            return SearchUnavailableError(
+                f"recall needs the commands of the search module, which this user may not call: {text}. Grant them "
+                "with ACL SETUSER, +@search. Messages and summaries work without them"
+            )
         return StoreError(f"Redis does not let this user do this: {text}. Grant it with ACL SETUSER")
     return None
 
 
 def _written(command: Command) -> str:
     """Return what was written although a command was refused. In a cluster, a session is listed in a second step."""
-    if command.name != "ZADD":
+    if command.name is not SCRIPTS["registry_add"]:
         return "Nothing was written"
     return "The messages were stored, but their session is not listed yet: the next append does that"
 
@@ -174,8 +200,16 @@ def _outcome_note(command: Command, *, was_sent: bool) -> str:
     return ". The messages may have been stored: append them again, which stores messages with ids only once"
 
 
-def _translate_search_error(error: Exception) -> StoreError | None:
-    """Return the error for a search command if the search module or the index is missing; None for other errors."""
+def _is_search(command: Command) -> bool:
+    return isinstance(command.name, str) and command.name.startswith("FT.")
+
+
+def _translate_search_error(error: Exception, name: str) -> StoreError | None:
+    """Return the error for a search command that this Redis cannot execute, or whose index is missing; None for others.
+
+    Many services refuse these commands in words of their own, or have a search module that cannot make our index. So
+    every refusal to make an index means that there is no search, except for those that pass.
+    """
     from redis import exceptions
 
     text = str(error)
@@ -191,4 +225,9 @@ def _translate_search_error(error: Exception) -> StoreError | None:
         )
     if re.search("no such index|unknown index|index.*not found", text, re.IGNORECASE):
         return IndexMissingError(f"Redis refused: {text}")
+    if _NOT_AVAILABLE.search(text) or (name in _MAKING and not _PASSING.search(text)):
+        return SearchUnavailableError(
+            f"recall needs a search module that understands {name} as Redis 8 and Redis Stack do, and this server "
+            f"refuses it: {text}. Messages and summaries work without it"
+        )
     return None

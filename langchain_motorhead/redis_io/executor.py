@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 from langchain_motorhead.exceptions import MotorheadError, StoreError
 from langchain_motorhead.redis_io.connection import Connection, pinned_for
+from langchain_motorhead.redis_io.counterpart import has_cache
 from langchain_motorhead.redis_io.errors import (
     NotSentError,
     as_replies,
     cause_of,
     is_connect_error,
+    is_cross_slot,
     is_no_script,
     is_pool_full,
     translate_error,
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 # Largest number of commands sent to a cluster at the same time, if their order does not matter.
 _MAX_CONCURRENT_COMMANDS = 32
+_CLUSTER_INFO = Command("CLUSTER", (), ("INFO",))
 # Replies stay bytes, even if the user's client decodes its own.
 _RAW: Any = {"NEVER_DECODE": True}
 
@@ -45,8 +48,14 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
+        operation = self._fitting(operation)
         replies = self._send(operation.commands)
         if _has_error(replies):
+            if self._may_be_split(operation, replies):
+                if self.connection.one_slot:
+                    self.connection.one_slot = not isinstance(self._send([_CLUSTER_INFO])[0], Exception)
+                if not self.connection.one_slot:
+                    return self.run(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *self._send(unknown, with_source=True)]
             _raise_first_error(operation.commands, replies)
@@ -58,12 +67,32 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
+        operation = self._fitting(operation)
         replies = await self._asend(operation.commands)
         if _has_error(replies):
+            if self._may_be_split(operation, replies):
+                if self.connection.one_slot:
+                    self.connection.one_slot = not isinstance((await self._asend([_CLUSTER_INFO]))[0], Exception)
+                if not self.connection.one_slot:
+                    return await self.arun(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *await self._asend(unknown, with_source=True)]
             _raise_first_error(operation.commands, replies)
         return _read(operation, replies)
+
+    def _fitting(self, operation: Operation[T]) -> Operation[T]:
+        """Return the operation in the form that this Redis accepts."""
+        return operation if operation.split is None or self.connection.one_slot else operation.split()
+
+    def _may_be_split(self, operation: Operation[Any], replies: Sequence[Any]) -> bool:
+        """Return whether keys of several slots were refused, and the operation has a form without them.
+
+        That form is right for one endpoint in front of a cluster (Redis Enterprise). A node of a cluster refuses such
+        keys too, but it refuses other slots anyway. Only a node answers CLUSTER INFO.
+        """
+        return operation.split is not None and any(
+            isinstance(reply, Exception) and is_cross_slot(reply) for reply in replies
+        )
 
     def _send(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
@@ -71,8 +100,10 @@ class Executor:
             if (pinned := self.connection.pinned) is not None:
                 return list(pinned.send(packed))
             client = self.connection.sync_client
-            if len(commands) == 1:
-                return [client.execute_command(*packed[0], **_RAW)]
+            if len(commands) == 1 and (self.connection.clustered or not has_cache(client)):
+                # redis-py's client-side cache asks for the keys. In a pipeline, its client does not use the cache.
+                options = {**_RAW, "keys": list(commands[0].keys)} if has_cache(client) else _RAW
+                return [client.execute_command(*packed[0], **options)]
             if self.connection.clustered:
                 # Not by redis-py's pipeline, which asks the server for a script's keys and sends failed commands again.
                 replies: list[Any] = []

@@ -16,7 +16,8 @@ import asyncio
 import math
 import os
 import select
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import suppress
 from types import FunctionType
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -24,6 +25,7 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio
 from hiredis import pack_command
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -36,6 +38,7 @@ Converters: TypeAlias = MutableMapping[Any, Any]
 
 # Largest number of pinned connections. Further threads and tasks take a connection from the pool and return it.
 _MAX_PINNED_CONNECTIONS = 16
+_LOST = (RedisConnectionError, RedisTimeoutError, OSError)
 # A smaller pool is not used for pinning, since the user's own calls may need all its connections.
 _MIN_POOL_CONNECTIONS = 4 * _MAX_PINNED_CONNECTIONS
 
@@ -47,6 +50,11 @@ class _PinnedBase:
         self._client_class = type(client)
         self._execute_command = self._client_class.execute_command
         self._idle: list[_Pinned] = []
+
+    def _take_idle(self) -> Iterator[_Pinned]:
+        while self._idle:
+            with suppress(IndexError):  # another thread took the last one
+                yield self._idle.pop()
 
     @property
     def is_instrumented(self) -> bool:
@@ -78,9 +86,11 @@ class PinnedConnections(_PinnedBase):
             replies: list[Any] = connection.retry.call_with_retry(
                 lambda: _exchange(connection, commands, self._converters), lambda _: connection.disconnect()
             )
-        except BaseException:
+        except BaseException as error:
             connection.disconnect()  # replies that nobody waits for may still arrive
             self._pool.release(connection)
+            if isinstance(error, _LOST):
+                self._drop_idle()
             raise
         if len(self._idle) < _MAX_PINNED_CONNECTIONS and not connection.should_reconnect():
             self._idle.append(pinned)
@@ -92,6 +102,14 @@ class PinnedConnections(_PinnedBase):
         """Return all connections to the pool."""
         while self._idle:
             self._pool.release(self._idle.pop().connection)
+
+    def _drop_idle(self) -> None:
+        """Disconnect what is idle: whatever broke one connection, such as a NAT that forgot it, broke its siblings."""
+        for pinned in self._take_idle():
+            pinned.connection.disconnect()
+            self._pool.release(pinned.connection)
+        with suppress(RedisError, OSError):
+            self._pool.disconnect(inuse_connections=False)
 
     def _acquire(self) -> _Pinned:
         if self._process != os.getpid():  # the connections belong to the parent process
@@ -126,9 +144,11 @@ class AsyncPinnedConnections(_PinnedBase):
             replies: list[Any] = await connection.retry.call_with_retry(
                 lambda: _aexchange(connection, commands, self._converters), lambda _: connection.disconnect()
             )
-        except BaseException:
+        except BaseException as error:
             await connection.disconnect(nowait=True)
             await self._pool.release(connection)
+            if isinstance(error, _LOST):
+                await self._drop_idle()
             raise
         if len(self._idle) < _MAX_PINNED_CONNECTIONS and not connection.should_reconnect():
             self._idle.append(pinned)
@@ -140,6 +160,14 @@ class AsyncPinnedConnections(_PinnedBase):
         """Return all connections to the pool."""
         while self._idle:
             await self._pool.release(self._idle.pop().connection)
+
+    async def _drop_idle(self) -> None:
+        """Disconnect what is idle. See `PinnedConnections`."""
+        for pinned in self._take_idle():
+            await pinned.connection.disconnect(nowait=True)
+            await self._pool.release(pinned.connection)
+        with suppress(RedisError, OSError):
+            await self._pool.disconnect(inuse_connections=False)
 
     async def _acquire(self) -> _Pinned:
         while self._idle:
@@ -182,8 +210,20 @@ class _Pinned:
         return not self._poll.poll(0)
 
 
+def _pack(commands: Sequence[Packed]) -> bytes:
+    """Return commands as bytes.
+
+    Numbers are converted first: hiredis 3 crashes if a signal handler raises while it converts them.
+    """
+    texts: Iterator[Any] = (
+        tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
+        for command in commands
+    )
+    return b"".join(map(pack_command, texts))
+
+
 def _exchange(connection: Any, commands: Sequence[Packed], converters: Converters) -> list[Any]:
-    connection.send_packed_command([b"".join(map(pack_command, commands))])
+    connection.send_packed_command([_pack(commands)])
     replies = list[Any]()
     for command in commands:
         try:
@@ -194,7 +234,7 @@ def _exchange(connection: Any, commands: Sequence[Packed], converters: Converter
 
 
 async def _aexchange(connection: Any, commands: Sequence[Packed], converters: Converters) -> list[Any]:
-    await connection.send_packed_command(b"".join(map(pack_command, commands)))
+    await connection.send_packed_command(_pack(commands))
     replies = list[Any]()
     try:
         # One time limit for all replies: setting one for each takes longer than reading it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -22,6 +23,8 @@ _PLAIN = frozenset({"redis", "rediss", "unix"})
 _MULTI_NODE = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
 # Seconds. Without them, a caller would hang if the network is lost. Parameters in the URL take precedence.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
+# A connection that a router or NAT has silently forgotten is found before it is used, if it was idle for two minutes.
+_KEEPALIVE_SECONDS = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 # Size of an async client's pool, and how long a task waits for a connection. Pools that cannot wait are larger.
 _POOL_CONNECTIONS, _POOL_WAIT_SECONDS = 64, 20.0
 _MAX_POOL_CONNECTIONS = 1_024
@@ -76,6 +79,8 @@ def make_client(url: str, redis: ModuleType) -> Any:
         if scheme_of(url).endswith("+sentinel"):
             return _from_sentinel(url, redis)
         options = {"retry": _no_retries(redis), **_identity(), **_TIMEOUTS}
+        if scheme_of(url) != "unix":
+            options |= _keepalive()
         if is_cluster(url):
             return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MAX_POOL_CONNECTIONS, **options)
         if "cluster=" in url:
@@ -97,6 +102,14 @@ def prepare() -> None:
     import redis.asyncio.sentinel  # noqa: F401
 
     _identity()
+
+
+def _keepalive() -> dict[str, Any]:
+    """Return settings of TCP connections: the system asks whether an idle connection is still there."""
+    options = {
+        getattr(socket, name): value for name, value in _KEEPALIVE_SECONDS.items() if hasattr(socket, name)
+    }  # not all systems have all of them
+    return {"socket_keepalive": True, "socket_keepalive_options": options}
 
 
 @cache
@@ -122,6 +135,7 @@ def _from_sentinel(url: str, redis: ModuleType) -> Any:
     service, _, db = parts.path.strip("/").partition("/")
     options: dict[str, Any] = {
         **_TIMEOUTS,
+        **_keepalive(),
         **_identity(),
         "db": int(db or 0),
         **import_module(f"{redis.__name__}.connection").parse_url(f"redis://?{parts.query}"),

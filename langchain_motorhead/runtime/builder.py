@@ -10,6 +10,7 @@ from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import SummaryInput
+from langchain_motorhead.messages.media import with_media
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
 from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
 from langchain_motorhead.models.summarizer_client import SummarizerClient
@@ -43,7 +44,7 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
     """
     given = complete(options)
     _check(given)
-    count = given["token_counter"] or count_tokens
+    count = count_tokens if given["token_counter"] is None else with_media(given["token_counter"])
     summarizer = _extractive(count) if given["llm"] is None else resolve_summarizer(given["llm"], "llm", count)
     fallback = None if given["fallback"] is None else resolve_summarizer(given["fallback"], "fallback", count)
     budget = budget_of(summarizer) if fallback is None else min(budget_of(summarizer), budget_of(fallback))

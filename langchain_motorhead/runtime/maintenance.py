@@ -13,15 +13,18 @@ import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from langchain_motorhead.concurrency.background import Background, Work, current_loop
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
+from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState
+from langchain_motorhead.recall.vectors import LEASE_MS
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.sessions import compaction, registry
@@ -31,6 +34,9 @@ from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+"""How often a session is looked at whose vectors are to be tried again later."""
 
 _FAILED = "session %r: maintenance failed; no message was lost, and the next append tries again"
 
@@ -61,7 +67,6 @@ class Maintenance:
     indexer: Indexer | None = None
     retry_queue: RetryQueue = field(init=False)
     _prepared: bool = False
-    _uncompacted: set[str] = field(default_factory=set)
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
@@ -84,19 +89,14 @@ class Maintenance:
         return self.compactor.window
 
     def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
-        """Compact a session in this thread. With recall, index it before.
+        """Compact a session in this thread. With recall, index it by its words before, without the embedding model.
 
         Args:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. See `sessions.compaction.compact`.
-
-        Raises:
-            EmbeddingError: The call is explicit, and the session could not be indexed.
         """
-        wait = explicit or self.mode == "inline"
-        if self.indexer is not None and self.index(keys, explicit=explicit, wait=wait) is IndexState.BUSY:
-            self._uncompacted.add(keys.state)
-            return CompactionReport()
+        if self.indexer is not None and self.driver.run(indexing.index_words(keys, self.indexer)):
+            self.background.submit(keys.indexing, self._indexing_work(keys).run)
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
@@ -104,16 +104,16 @@ class Maintenance:
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
         await self.prepare()
-        wait = explicit or self.mode == "inline"
-        if self.indexer is not None and await self.aindex(keys, explicit=explicit, wait=wait) is IndexState.BUSY:
-            self._uncompacted.add(keys.state)
-            return CompactionReport()
+        if self.indexer is not None and await self.driver.arun(indexing.index_words(keys, self.indexer)):
+            self.background.spawn(self._indexing_work(keys))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
             return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
-        """Index the messages of a session that are not indexed, in this thread.
+        """Index the messages of a session that are not indexed, and add missing vectors, in this thread.
+
+        In a pause after a failure of the model, messages are indexed by their words.
 
         Args:
             keys: Keys of the session.
@@ -125,6 +125,7 @@ class Maintenance:
             EmbeddingMismatchError: The call is explicit, and the index was made with another model or other settings.
         """
         if not explicit and self.retry_queue.defer_if_open(keys):
+            self.driver.run(indexing.index_words(keys, self.recall))
             return IndexState.DEFERRED
         try:
             state = self.driver.run(self._indexing(keys, wait=wait))
@@ -133,15 +134,15 @@ class Maintenance:
             if explicit:
                 raise
             return IndexState.DEFERRED
-        if self._on_indexed(keys, state):
-            self.background.submit(keys.state, lambda: self.compact(keys, explicit=False))
+        self._on_indexed(keys, state)
         return state
 
     async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, on this event loop. See `index`."""
-        if not explicit and self.retry_queue.defer_if_open(keys):
-            return IndexState.DEFERRED
         await self.prepare()
+        if not explicit and self.retry_queue.defer_if_open(keys):
+            await self.driver.arun(indexing.index_words(keys, self.recall))
+            return IndexState.DEFERRED
         try:
             state = await self.driver.arun(self._indexing(keys, wait=wait))
         except (EmbeddingError, EmbeddingMismatchError) as error:
@@ -150,8 +151,7 @@ class Maintenance:
             if explicit:
                 raise
             return IndexState.DEFERRED
-        if self._on_indexed(keys, state):
-            self.background.spawn(keys.state, lambda: self.acompact(keys, explicit=False))
+        self._on_indexed(keys, state)
         return state
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
@@ -169,7 +169,7 @@ class Maintenance:
         """Do what an append made due. See `after_append`."""
         for work in self._due(keys, appended):
             if self.mode != "inline":
-                self.background.spawn(work.key, work.arun)
+                self.background.spawn(work)
                 continue
             try:
                 await work.arun()
@@ -179,11 +179,11 @@ class Maintenance:
     async def prepare(self) -> None:
         """Load what counts tokens, and what recall imports, outside of the event loop: both may take long."""
         if self.indexer is not None and not self._prepared:
-            await asyncio.to_thread(schema.prepare, self.indexer.recall.language)
+            await run_in_thread(partial(schema.prepare, self.indexer.recall.language))
             self._prepared = True
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
-            await asyncio.to_thread(count.prepare)
+            await run_in_thread(count.prepare)
 
     def flush(self) -> None:
         """Wait for the work in the background, having tried sessions again that wait for the embedding model.
@@ -202,7 +202,7 @@ class Maintenance:
         await self.background.aflush()
 
     def close(self) -> None:
-        """Accept no more work, and wait for what is under way."""
+        """Accept no more work, and wait for what is under way. See `Background.check_closable`."""
         self.retry_queue.close()
         self.background.close()
 
@@ -222,62 +222,55 @@ class Maintenance:
         if isinstance(error, EmbeddingError):
             self.retry_queue.record_failure(keys, error)
         else:
-            logger.error("session %r: not indexed; no message was removed: %s", keys.session_id, error)
+            logger.error("session %r: indexed by its words only: %s", keys.session_id, error)
 
-    def _on_indexed(self, keys: SessionKeys, state: IndexState) -> bool:
-        """Note that the model answered. Returns whether a compaction of the session has waited for the indexing."""
+    def _on_indexed(self, keys: SessionKeys, state: IndexState) -> None:
+        """Note that the model answered, and queue the session if there may be more to do later."""
         self.retry_queue.record_success(keys)
         if state is IndexState.BUSY:  # should the other worker have crashed, its lease expires
-            self.retry_queue.retry_later(keys, 1.1 * indexing.LEASE_MS / 1000)
-        if state is IndexState.BUSY or keys.state not in self._uncompacted:
-            return False
-        self._uncompacted.discard(keys.state)
-        return True
+            self.retry_queue.retry_later(keys, 1.1 * LEASE_MS / 1000)
+        elif state is IndexState.LATER:
+            self.retry_queue.retry_later(keys, RETRY_SECONDS)
 
     def _retry(self, keys: SessionKeys) -> None:
-        """Index a session of the retry queue, then compact it: on the event loop where it failed if that still runs."""
-        manual = self.mode == "manual"
+        """Index a session of the retry queue: on the event loop where it failed if that still runs."""
 
         def work() -> None:
-            if self.index(keys, explicit=False, wait=True) is not IndexState.BUSY and not manual:
-                self.compact(keys, explicit=False)
+            self.index(keys, explicit=False, wait=True)
 
         async def awork() -> None:
-            if await self.aindex(keys, explicit=False, wait=True) is not IndexState.BUSY and not manual:
-                await self.acompact(keys, explicit=False)
+            await self.aindex(keys, explicit=False, wait=True)
 
         loop = self._loop() if self._loop is not None else None
         if loop is None or not loop.is_running():
-            self.background.submit(keys.state, work)
+            self.background.submit(keys.indexing, work)
         elif loop is current_loop():
-            self.background.spawn(keys.state, awork)
+            self.background.spawn(Work(keys.indexing, work, awork))
         else:
-            loop.call_soon_threadsafe(self.background.spawn, keys.state, awork)
+            loop.call_soon_threadsafe(self.background.spawn, Work(keys.indexing, work, awork))
 
     def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
         """Return the work that an append made due."""
         if appended is None:
             return
-        if self.indexer is not None and not self.retry_queue.defer_if_open(keys):
-            yield Work(
-                keys.indexing,
-                lambda: self.index(keys, explicit=False),
-                lambda: self.aindex(keys, explicit=False),
-            )
+        if self.indexer is not None:
+            yield self._indexing_work(keys)
         if self.mode == "manual":
             return
         if self._is_due(appended):
-            yield Work(
-                keys.state,
-                lambda: self.compact(keys, explicit=False),
-                lambda: self.acompact(keys, explicit=False),
-            )
+            yield self._compaction_work(keys)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired
             yield Work(
                 keys.registries[-1],
                 lambda: self.driver.run(registry.prune_registries(keys)),
                 lambda: self.driver.arun(registry.prune_registries(keys)),
             )
+
+    def _compaction_work(self, keys: SessionKeys) -> Work:
+        return Work(keys.state, lambda: self.compact(keys, explicit=False), lambda: self.acompact(keys, explicit=False))
+
+    def _indexing_work(self, keys: SessionKeys) -> Work:
+        return Work(keys.indexing, lambda: self.index(keys, explicit=False), lambda: self.aindex(keys, explicit=False))
 
     def _is_due(self, appended: AppendResult) -> bool:
         # If tokens are counted from this append on, earlier messages are not in the count: the plan counts them all.

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from langchain_motorhead.forks import renew_in_child
 from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
@@ -26,12 +27,16 @@ class RetryQueue:
 
     def __init__(self, retry: Callable[[SessionKeys], object]) -> None:
         self._retry = retry
-        self._lock = threading.Lock()
-        self._waiting: dict[str, tuple[SessionKeys, float]] = {}
+        self._renew()
         self._failures = 0
         self._until = 0.0
-        self._timer: threading.Timer | None = None
         self._closed = False
+        renew_in_child(self, RetryQueue._renew)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[str, tuple[SessionKeys, float]] = {}
+        self._timer: threading.Timer | None = None
 
     def record_failure(self, keys: SessionKeys, error: Exception) -> None:
         """Queue a session that could not be indexed because the model failed, and begin a pause."""
@@ -41,7 +46,7 @@ class RetryQueue:
                 self._failures = min(self._failures + 1, 30)
                 self._until = time.monotonic() + pause
                 logger.warning(
-                    "session %r: not indexed, next try in %.0f s; no message was removed: %s",
+                    "session %r: messages are indexed by their words only, next try in %.0f s: %s",
                     keys.session_id, pause, error,
                 )  # fmt: skip
             self._wait(keys, self._until)
@@ -98,7 +103,10 @@ class RetryQueue:
             due = max(self._until, min(due for _, due in self._waiting.values()))
             self._timer = threading.Timer(max(0.0, due - time.monotonic()), self._wake)
             self._timer.daemon = True
-            self._timer.start()
+            try:
+                self._timer.start()
+            except RuntimeError:  # the process has as many threads as it may have, or is ending
+                self._timer = None
 
     def _wake(self) -> None:
         with self._lock:

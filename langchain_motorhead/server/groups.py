@@ -11,15 +11,14 @@ from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.append import AppendConfig, append_records
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.storage.keys import SessionKeys, group_key, registry_key, session_keys, to_member
-from langchain_motorhead.storage.operation import Command, Operation, together
+from langchain_motorhead.storage.operation import Command, Operation, read_primary, together
 from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    return to_script(
-        f"{source_of('lib_epochs')}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}"
-    )
+    libraries = "\n".join(map(source_of, ("lib_epochs", "lib_registries")))
+    return to_script(f"{libraries}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}")
 
 
 _POST = _load_script()
@@ -65,10 +64,17 @@ def post(
         int(context is not None),
         to_member(context or ""),
         "" if group is None else group_key(keys.namespace, group),
-        group_key(keys.namespace) if config.one_slot else "",
+        int(config.one_slot),
         *first.args,
     )
-    return Operation((Command(_POST, first.keys, args), *others), plain.read)
+    grouped = (group_key(keys.namespace),) if config.one_slot else ()
+    return Operation(
+        (Command(_POST, first.keys + grouped, args), *others),
+        plain.read,
+        split=(lambda: post(keys, records, replace(config, one_slot=False), context=context, group=group, dedup=dedup))
+        if config.one_slot
+        else None,
+    )
 
 
 def list_group(namespace: str, group: str | None, *, page: int, size: int) -> Flow[list[str]]:
@@ -102,14 +108,14 @@ def list_group(namespace: str, group: str | None, *, page: int, size: int) -> Fl
 
 def _exists(key: str) -> Operation[bool]:
     """Build the operation that returns whether a key exists."""
-    return Operation((Command("EXISTS", (key,)),), lambda replies: bool(replies[0]))
+    return Operation((read_primary("EXISTS", key),), lambda replies: bool(replies[0]))
 
 
 def _contained(key: str, ids: Sequence[str]) -> Operation[set[str]]:
     """Build the operation that returns which of the ids a sorted set contains."""
     if not ids:
         return Operation((), lambda _: set())
-    command = Command("ZMSCORE", (key,), tuple(to_member(each) for each in ids))
+    command = read_primary("ZMSCORE", key, *(to_member(each) for each in ids))
     return Operation(
         (command,),
         lambda replies: {each for each, score in zip(ids, replies[0], strict=True) if score is not None},

@@ -1,12 +1,13 @@
 -- What the wire's POST does: append, replace the summary, and list the session in a group. All or nothing.
 -- It stands after append.lua, as the function `append`.
 --
--- KEYS  those of append.lua
--- ARGV  messages given, 1 to replace the summary, the new one or '', key of the group or '', key of the set of the sessions
---       that are in groups alone or '' (in a cluster, where it is in another slot), and those of append.lua, with a
---       placeholder where no message is given
+-- KEYS  those of append.lua, and the set of the sessions that are in groups alone (not in a cluster, where it is in another
+--       slot)
+-- ARGV  messages given, 1 to replace the summary, the new one or '', key of the group or '', 1 if the last key is that set,
+--       and those of append.lua, with a placeholder where no message is given
 -- Returns what append.lua does.
-local count, replace, summary, group, grouped = unpack(ARGV, 1, 5)
+local count, replace, summary, group = unpack(ARGV, 1, 4)
+local grouped = ARGV[5] == '1' and table.remove(KEYS) or ''
 local args, OWN = {}, 5
 for at = OWN + 1, #ARGV - (count == '0' and 1 or 0) do
   args[at - OWN] = ARGV[at]
@@ -23,7 +24,7 @@ end
 
 if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
   for at = 5, #KEYS do
-    redis.call('ZADD', KEYS[at], now, id)
+    enlist(KEYS[at], now, id, ttl)
   end
   redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'format', 1)
   if user ~= '' then
@@ -50,7 +51,7 @@ if group ~= '' and not has(group) then
   groups = groups .. group .. ' '
 end
 if grouped ~= '' and group ~= '' and not was[1] then
-  redis.call('ZADD', grouped, now, id)
+  enlist(grouped, now, id, ttl)
   groups = groups .. grouped .. ' '
 elseif grouped ~= '' and group == '' and has(grouped) then
   redis.call('ZREM', grouped, id)

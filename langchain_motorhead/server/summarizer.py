@@ -45,7 +45,7 @@ class ThreadedSummarizer(Runnable[SummaryInput, Any]):
     def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
         self._summarizer = summarizer
         self._is_async = is_async(summarizer)
-        self._thread = LoopThread()
+        self._thread = LoopThread("motorhead-summaries")
         self.max_input_tokens = budget_of(summarizer)
         self.says_nothing = getattr(summarizer, "says_nothing", None)
 

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.messages.ids import fingerprints, origin_epochs
+from langchain_motorhead.sessions import registry_operations
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -153,7 +154,7 @@ def append(
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
     else:
         # In this order, a session that exists is listed in the end, whatever a concurrent deletion does.
-        listing = (Command("ZADD", (registry,), (now, keys.member)) for registry in keys.registries)
+        listing = (registry_operations.add(registry, keys.member, now, ttl) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
     def read(replies: list[Any]) -> AppendResult | None:
@@ -164,7 +165,13 @@ def append(
             check_user(keys, from_member(left[0]))
         return AppendResult(*left)
 
-    return Operation(commands, read)
+    if not one_slot:
+        return Operation(commands, read)
+    return Operation(
+        commands,
+        read,
+        split=lambda: append(keys, records, now=now, token=token, ttl=ttl, recall=recall, one_slot=False, dedup=dedup),
+    )
 
 
 def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[SessionSnapshot]:

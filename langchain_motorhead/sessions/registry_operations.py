@@ -1,5 +1,7 @@
 """Redis operations of the registries, and the deletion of a session.
 
+What decides about a removal is read from the primary: a replica may not have a session yet, or still have it.
+
 A registry is a sorted set of session ids with the times of their last activity. Each namespace has one, and each user
 in it.
 """
@@ -7,17 +9,18 @@ in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, to_member
-from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
 def owner(keys: SessionKeys) -> Operation[str | None]:
     """Read the user that a session belongs to, or None."""
-    return Operation((Command("HGET", (keys.state,), ("user",)),), lambda replies: optional_member(replies[0]))
+    return Operation((read_primary("HGET", keys.state, "user"),), lambda replies: optional_member(replies[0]))
 
 
 def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Operation[int]:
@@ -36,7 +39,11 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
     session = (keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, keys.archive)
     if one_slot:
         command = Command(SCRIPTS["session_delete"], session if expired else session + keys.registries, args)
-        return Operation((command,), lambda replies: int(replies[-1]))
+        return Operation(
+            (command,),
+            lambda replies: int(replies[-1]),
+            split=None if expired else lambda: delete(keys, one_slot=False),
+        )
     unlist = () if expired else tuple(Command("ZREM", (registry,), (keys.member,)) for registry in keys.registries)
     return Operation((*unlist, Command(SCRIPTS["session_delete"], session, args)), lambda replies: int(replies[-1]))
 
@@ -48,7 +55,7 @@ def unlist(registry: str, session_id: str) -> Operation[None]:
 
 def listed(registry: str, start: int, stop: int, *, newest_first: bool) -> Operation[list[tuple[str, float]]]:
     """Read session ids and times of last activity from a registry, from position `start` to `stop`."""
-    command = Command("ZREVRANGE" if newest_first else "ZRANGE", (registry,), (start, stop, "WITHSCORES"))
+    command = read_primary("ZREVRANGE" if newest_first else "ZRANGE", registry, start, stop, "WITHSCORES")
     return Operation((command,), lambda replies: _scored(replies[0]))
 
 
@@ -66,7 +73,7 @@ def scan(registry: str, cursor: int, count: int) -> Operation[tuple[int, list[st
     Returns:
         The next cursor, or 0 at the end, and the ids.
     """
-    command = Command("ZSCAN", (registry,), (cursor, "COUNT", count))
+    command = read_primary("ZSCAN", registry, cursor, "COUNT", count)
     return Operation(
         (command,), lambda replies: (int(replies[0][0]), [session_id for session_id, _ in _scored(replies[0][1])])
     )
@@ -74,10 +81,28 @@ def scan(registry: str, cursor: int, count: int) -> Operation[tuple[int, list[st
 
 def existing(keys: Sequence[SessionKeys]) -> Operation[list[bool]]:
     """Read for each session whether it exists."""
+    states = tuple(session.state for session in keys)
     return Operation(
-        tuple(Command("EXISTS", (session.state,)) for session in keys),
-        lambda replies: [bool(reply) for reply in replies],
+        (Command(SCRIPTS["sessions_exist"], states),),
+        lambda replies: [bool(reply) for reply in replies[0]],
+        split=lambda: Operation(
+            tuple(Command(SCRIPTS["sessions_exist"], (state,)) for state in states),
+            lambda replies: [bool(reply) for reply in chain.from_iterable(replies)],
+        ),
     )
+
+
+def add(registry: str, member: bytes, active: int, ttl: int, *, only_new: bool = False) -> Command:
+    """Build the command that lists a session in a registry, which expires with the last of its sessions.
+
+    Args:
+        registry: Key of the registry.
+        member: Id of the session, as a member of the registry.
+        active: Time of its last activity in microseconds since 1970.
+        ttl: Milliseconds until the session expires, or 0 for never.
+        only_new: Whether a session that is listed already keeps its time.
+    """
+    return Command(SCRIPTS["registry_add"], (registry,), (member, active, ttl, int(only_new)))
 
 
 def prune(registry: str, gone: Sequence[tuple[str, float]]) -> Operation[None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.messages.text import split_message
+from langchain_motorhead.messages.text import readable, split_message
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.messages.tool_calls import safe_cuts
 
@@ -101,8 +101,11 @@ def plan(
 
 
 def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> list[tuple[BaseMessage, ...]]:
-    """Return messages in groups that fit the budget, in order. A message that is larger than the budget is split."""
-    pieces = [piece for message in messages for piece in split_message(message, budget, count)]
+    """Return messages in groups that fit the budget, in order.
+
+    A message that is larger than the budget is split. Long encoded data, such as an image in base64, becomes a note.
+    """
+    pieces = [piece for message in messages for piece in split_message(readable(message), budget, count)]
     chunks: list[list[BaseMessage]] = []
     room = 0
     for piece in pieces:

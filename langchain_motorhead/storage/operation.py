@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from langchain_motorhead.storage.scripts import Script
+from langchain_motorhead.storage.scripts import SCRIPTS, Script
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -36,10 +36,13 @@ class Operation(Generic[T_co]):
     Attributes:
         commands: Commands that are sent together. They are no transaction: what must be atomic is one script.
         read: Parses the raw replies, one for each command, into the result.
+        split: Builds an operation with the same result whose commands have only keys of one cluster slot each. It is
+            executed instead where a server refuses keys of several slots. None if this operation is already so.
     """
 
     commands: tuple[Command, ...]
     read: Callable[[list[Any]], T_co]
+    split: Callable[[], Operation[T_co]] | None = None
 
 
 Packed: TypeAlias = tuple[Any, ...]
@@ -61,7 +64,24 @@ def together(*operations: Operation[Any]) -> Operation[list[Any]]:
             start = end
         return results
 
-    return Operation(commands, read)
+    if all(operation.split is None for operation in operations):
+        return Operation(commands, read)
+    return Operation(
+        commands, read, lambda: together(*(each if each.split is None else each.split() for each in operations))
+    )
+
+
+def read_primary(name: str, key: str, *args: Value) -> Command:
+    """Build a command that reads a key on the primary, also through a client that reads from replicas.
+
+    Whatever decides about a removal is read so.
+
+    Args:
+        name: Name of the command, such as `"ZRANGE"`.
+        key: The key.
+        *args: Arguments after the key.
+    """
+    return Command(SCRIPTS["primary_read"], (key,), (name, *args))
 
 
 def ignore_replies(_: list[Any]) -> None:

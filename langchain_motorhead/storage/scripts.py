@@ -24,13 +24,16 @@ SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 
 # Files with the functions that each script uses.
 _LIBRARIES = {
-    "session_append": ("lib_documents", "lib_epochs"),
-    "session_restore": ("lib_documents", "lib_epochs"),
+    "session_append": ("lib_documents", "lib_epochs", "lib_registries"),
+    "session_restore": ("lib_documents", "lib_epochs", "lib_registries"),
+    "registry_add": ("lib_registries",),
     "session_read": ("lib_snapshot",),
     "compaction_begin": ("lib_leases", "lib_snapshot", "lib_archive"),
     **dict.fromkeys(("compaction_commit", "transcript_read"), ("lib_archive",)),
     "index_begin": ("lib_leases",),
-    **dict.fromkeys(("index_commit", "session_delete", "documents_read"), ("lib_documents",)),
+    "index_commit": ("lib_documents", "lib_vectors"),
+    "vectors_commit": ("lib_vectors",),
+    **dict.fromkeys(("session_delete", "documents_read"), ("lib_documents",)),
 }
 
 
@@ -52,7 +55,8 @@ SCRIPTS = {
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore",
         "restore_stage", "restore_stage_archive", "transcript_read",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
-        "index_begin", "index_commit", "index_describe", "documents_read", "documents_revise", "registry_prune",
+        "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
+        "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )
 }  # fmt: skip

@@ -167,7 +167,7 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
         raise StoreError("not all of its messages arrived in Redis. Import it again")
     if outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE) and not redis.one_slot:
         new = outcome is RestoreOutcome.DONE
-        redis.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), owner, new=new))
+        redis.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), snapshot.ttl, owner, new=new))
     return outcome
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.sessions.registry_operations import add
 from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, group_key
 from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -20,7 +21,8 @@ PAGE = 500
 
 # Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
 _NOT_EXPORTED = frozenset(
-    {"epoch", "indexed", "generation", "owned", "until", "groups", "archived", "chunks", "archive_bytes"}
+    {"epoch", "indexed", "generation", "owned", "until", "groups", "embedded", "vectorless", "retry"}
+    | {"archived", "chunks", "archive_bytes"}
 )
 
 
@@ -221,20 +223,23 @@ def restore(
     return Operation(
         (Command(SCRIPTS["session_restore"], (*session, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
+        split=(lambda: restore(keys, snapshot, records, token, digest, replace=replace, owner=owner, one_slot=False))
+        if one_slot
+        else None,
     )
 
 
-def list_restored(keys: SessionKeys, active: int, owner: SessionKeys, *, new: bool) -> Operation[None]:
+def list_restored(keys: SessionKeys, active: int, ttl: int, owner: SessionKeys, *, new: bool) -> Operation[None]:
     """List a restored session in a second step, as a cluster requires.
 
     Args:
         keys: Keys of the session.
         active: Time of its last activity in microseconds since 1970.
+        ttl: Milliseconds until it expires, or 0 for never.
         owner: Keys of the session that it replaced, with its user.
         new: Whether it was restored just now. If not, a newer time of activity is kept.
     """
-    how: tuple[Value, ...] = () if new else ("NX",)
-    commands = [Command("ZADD", (registry,), (*how, active, keys.member)) for registry in keys.registries]
+    commands = [add(registry, keys.member, active, ttl, only_new=not new) for registry in keys.registries]
     commands += [
         Command("ZREM", (registry,), (keys.member,)) for registry in owner.registries if registry not in keys.registries
     ]

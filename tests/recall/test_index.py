@@ -10,8 +10,8 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import EmbeddingError, IndexMissingError, StoreError
 from langchain_motorhead.flows.protocol import Pause, Request
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.index import PROBE, make_index, set_up
-from langchain_motorhead.recall.index_operations import Description
 from langchain_motorhead.recall.indexing import index
 from langchain_motorhead.search_index.lifecycle import command, ignoring_error, inspect
 from langchain_motorhead.storage.keys import recall_key
@@ -22,6 +22,7 @@ from support.indexing import (
     FILLING,
     KEYS,
     LEFT_OVER,
+    NOTHING,
     SETTINGS,
     THERE,
     an_indexer,
@@ -46,7 +47,7 @@ def scans(requests: Sequence[Request]) -> list[bool]:
 @pytest.mark.parametrize("new", [True, False])
 def test_setting_up_asks_the_model_first(new: bool) -> None:
     """One text is embedded to see how long vectors are, described or not, and the index is made and named."""
-    requests, there = play(set_up(an_indexer(ready=False)), [vectors, (new, THERE), None, FILLED, None])
+    requests, there = play(set_up(an_indexer(ready=False)), [vectors, (new, not new, THERE), None, FILLED, None])
     assert names(requests) == ["Embed", "index_describe", "FT.CREATE", "FT.INFO", "alias"]
     assert embeds(requests) == [(PROBE,)]
     establish, alias = requests[1], requests[4]
@@ -60,7 +61,7 @@ def test_setting_up_asks_the_model_first(new: bool) -> None:
 
 def test_setting_up_for_vectors_that_are_there() -> None:
     """Where it is known how long vectors are, the model is not asked."""
-    requests, there = play(set_up(an_indexer(ready=False), 2), [(False, THERE), None, FILLED, None])
+    requests, there = play(set_up(an_indexer(ready=False), 2), [(False, True, THERE), None, FILLED, None])
     assert names(requests) == ["index_describe", "FT.CREATE", "FT.INFO", "alias"]
     assert there == THERE
 
@@ -77,7 +78,7 @@ def test_setting_up_without_a_model() -> None:
 def test_setting_up_twice_is_no_error(new: bool) -> None:
     """An index and a name that are there already are taken for made, whoever described the index."""
     indexer = an_indexer(ready=False)
-    answers = [(new, THERE), EXISTS, FILLED, StoreError("Alias already exists")]
+    answers = [(new, not new, THERE), EXISTS, FILLED, StoreError("Alias already exists")]
     requests, there = play(set_up(indexer, 2), answers)
     assert names(requests) == ["index_describe", "FT.CREATE", "FT.INFO", "alias"]
     assert (there, indexer.ready) == (THERE, True)
@@ -86,7 +87,7 @@ def test_setting_up_twice_is_no_error(new: bool) -> None:
 @pytest.mark.parametrize("dropping", [None, IndexMissingError("Unknown Index name"), DROPPED])
 def test_an_index_that_was_left_over_is_made_anew(dropping: StoreError | None) -> None:
     """An index of other dimensions than described is dropped, by whomever, and made from all documents."""
-    answers = [(True, THERE), EXISTS, LEFT_OVER, dropping, None, FILLED, None]
+    answers = [(True, False, THERE), EXISTS, LEFT_OVER, dropping, None, FILLED, None]
     requests, there = play(set_up(an_indexer(), 2), answers)
     assert names(requests) == [
         "index_describe",
@@ -120,7 +121,7 @@ def test_a_later_index_has_its_own_name() -> None:
 def test_an_index_that_is_dropped_meanwhile_is_made_again(before: list[Any]) -> None:
     """Where another worker drops the index that was just made, it is made once more."""
     requests, there = play(
-        set_up(an_indexer(), 2), [(False, THERE), None, *before, DROPPED, EXISTS, DROPPED, None, FILLED, None]
+        set_up(an_indexer(), 2), [(False, True, THERE), None, *before, DROPPED, EXISTS, DROPPED, None, FILLED, None]
     )
     made = [each for each in names(requests) if each.startswith(("FT.", "alias"))]
     assert made == ["FT.CREATE", *["FT.INFO"] * (2 if before else 1), *["FT.CREATE", "FT.INFO"] * 2, "alias"]
@@ -142,7 +143,7 @@ def test_an_index_that_never_stays_is_given_up(info: Any, asked: list[str]) -> N
 
     def reply(request: Request) -> Any:
         found.append(name(request))
-        return {"index_describe": (False, THERE), "FT.INFO": info}.get(found[-1])
+        return {"index_describe": (False, True, THERE), "FT.INFO": info}.get(found[-1])
 
     with pytest.raises(StoreError, match=r"^the index \S+/1 was dropped each time it was created$") as caught:
         play(set_up(indexer, 2), [reply] * 50)
@@ -212,6 +213,7 @@ def test_inspecting(info: Callable[..., Any], read: Callable[[Any], Any]) -> Non
 def test_vectors_of_several_lengths_are_refused() -> None:
     """A model that changes between two calls, so that one batch has vectors of two lengths, has failed."""
     answers = [(seen([HumanMessage("word " * 20_000)]), THERE), vectors, lambda request: vectors(request, 3)]
+    answers.append((NOTHING, THERE))
     with pytest.raises(EmbeddingError, match="of 2 and of 3 dimensions"):
         play(index(KEYS, "t", an_indexer(), wait=False), answers)
 
@@ -220,7 +222,7 @@ def test_vectors_of_several_lengths_are_refused() -> None:
 def test_setting_up_fails_with_redis(at: int) -> None:
     """What else Redis refuses is an error, and the index is not taken for ready."""
     indexer = an_indexer(ready=False)
-    answers: list[Any] = [(False, THERE), None, FILLED, None]
+    answers: list[Any] = [(False, True, THERE), None, FILLED, None]
     answers[at] = StoreError("OOM")
     with pytest.raises(StoreError, match="OOM"):
         play(set_up(indexer, 2), answers)

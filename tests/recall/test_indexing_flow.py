@@ -10,9 +10,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from langchain_motorhead import EmbeddingError, EmbeddingMismatchError
 from langchain_motorhead.flows.protocol import Embed, Request
+from langchain_motorhead.recall.descriptions import Description
+from langchain_motorhead.recall.embedding import embed_all
 from langchain_motorhead.recall.index import PROBE, set_up
-from langchain_motorhead.recall.index_operations import Description
-from langchain_motorhead.recall.indexing import IndexState, embed_all, index
+from langchain_motorhead.recall.indexing import IndexState, index
 from langchain_motorhead.storage.operation import Operation
 from support.indexing import (
     DONE,
@@ -21,6 +22,7 @@ from support.indexing import (
     FILLING,
     KEYS,
     MORE,
+    NOTHING,
     SETTINGS,
     THERE,
     an_indexer,
@@ -68,7 +70,7 @@ def test_the_first_document_waits_for_its_index() -> None:
     indexer = an_indexer(ready=False)
     requests, done = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(2)), None), vectors, (True, THERE), None, FILLING, None, FILLED, None, DONE],
+        [(seen(numbered(2)), None), vectors, (True, False, THERE), None, FILLING, None, FILLED, None, DONE],
     )
     assert names(requests) == [
         "index_begin",
@@ -179,15 +181,21 @@ def test_no_call_has_more_than_256_texts() -> None:
     assert done is IndexState.DONE
 
 
-def test_nothing_is_stored_while_the_model_is_away() -> None:
-    """Where the model fails with a plain text as well, indexing fails with its error, and nothing is stored."""
+def test_words_are_stored_while_the_model_is_away() -> None:
+    """If the model fails with a plain text as well, documents are stored without vectors, and its error is raised."""
     flow = index(KEYS, "t", an_indexer(), wait=False)
     flow.send(None)
     flow.send((seen(numbered(4)), THERE))
     probe = flow.throw(EmbeddingError("first"))
     assert isinstance(probe, Embed)
     assert (probe.texts, probe.heartbeat is not None) == ((PROBE,), True)
-    assert name(flow.throw(DOWN)) == "lease_renew"  # the lease is released
+    assert name(flow.throw(DOWN)) == "index_begin"
+    commit = flow.send((seen(numbered(4)), THERE))
+    documents = stored(commit)
+    assert list(documents) == ["0", "1", "2", "3"]
+    assert all("vector" not in fields and fields["terms"] for fields in documents.values())
+    assert name(flow.send(MORE)) == "index_begin"
+    assert name(flow.send((NOTHING, THERE))) == "lease_renew"  # the lease is released
     with pytest.raises(EmbeddingError, match="is away"):
         flow.send(None)
 
@@ -208,14 +216,14 @@ def test_one_text_at_fault_does_not_hold_up_others(caplog: pytest.LogCaptureFixt
         request = flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
     with pytest.raises(StopIteration) as end:
         flow.send(DONE)
-    assert end.value.value is IndexState.DONE
+    assert end.value.value is IndexState.LATER
     documents = stored(request)
     assert [key for key, fields in documents.items() if "vector" not in fields] == ["5"]
     assert documents["5"]["terms"] == "n poison"
     # The two that have it in their context are embedded without one.
     assert {"n: m6", "n: m7"} <= {text for texts in embeds(requests) for text in texts}
     assert len(requests) < 40
-    assert caplog.text.count("only be found by its words") == 1
+    assert caplog.text.count("its vector is tried again later") == 1
 
 
 def test_texts_that_are_all_at_fault() -> None:
@@ -226,7 +234,7 @@ def test_texts_that_are_all_at_fault() -> None:
     )
     assert names(requests) == ["index_begin", "Embed", "Embed", "index_commit"]
     assert "vector" not in stored(requests[3])["0"]
-    assert done is IndexState.DONE
+    assert done is IndexState.LATER
 
 
 def test_embedding_nothing() -> None:
@@ -248,7 +256,7 @@ def test_another_index_is_refused_before_the_model_is_asked(there: Description) 
     """Nothing is embedded for an index that was made with another model, or otherwise."""
     flow = index(KEYS, "t", an_indexer(ready=False), wait=False)
     with pytest.raises(EmbeddingMismatchError, match=r"namespace 'ns' was made with .* this is m \(2 .*reindex"):
-        play(flow, [(seen(numbered(1)), there)])
+        play(flow, [(seen(numbered(1)), there), (NOTHING, there)])
 
 
 @pytest.mark.parametrize("ready", [True, False])
@@ -257,7 +265,8 @@ def test_other_dimensions_are_refused(ready: bool) -> None:
     indexer = an_indexer(ready=ready)
     answers: list[Any] = [(seen(numbered(1)), THERE), lambda request: vectors(request, 3)]
     if not ready:
-        answers.append((False, THERE))
+        answers.append((False, True, THERE))
+    answers.append((NOTHING, THERE))
     with pytest.raises(EmbeddingMismatchError, match=r"\(2 dimensions.*\(3 dimensions"):
         play(index(KEYS, "t", indexer, wait=False), answers)
 
@@ -265,4 +274,4 @@ def test_other_dimensions_are_refused(ready: bool) -> None:
 def test_what_was_described_first_holds() -> None:
     """Of two that make the index at once with different models, the later one is refused."""
     with pytest.raises(EmbeddingMismatchError):
-        play(set_up(an_indexer(), 2), [(False, Description("other", 2, SETTINGS, 1))])
+        play(set_up(an_indexer(), 2), [(False, True, Description("other", 2, SETTINGS, 1))])

@@ -9,8 +9,9 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead import EmbeddingMismatchError, Recall, SearchUnavailableError
 from langchain_motorhead.flows.protocol import Pause
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.index_operations import Description, Unindexed
+from langchain_motorhead.recall.index_operations import Unindexed
 from langchain_motorhead.recall.indexing import IndexState, index
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
@@ -173,7 +174,7 @@ def test_waiting_for_others_at_work() -> None:
 def test_without_a_search_module_documents_are_stored(caplog: pytest.LogCaptureFixture) -> None:
     """Without a search module, documents are stored with their vectors for when there is one, which is said once."""
     indexer = an_indexer(ready=False)
-    batch = [vectors, (True, THERE), MODULE_MISSING, THERE]
+    batch = [vectors, (True, False, THERE), MODULE_MISSING, THERE]
     requests, done = play(
         index(KEYS, "t", indexer, wait=False),
         [
@@ -198,7 +199,7 @@ def test_a_search_module_that_came_later_is_used() -> None:
     indexer.unsearchable = True
     requests, _ = play(
         index(KEYS, "t", indexer, wait=False),
-        [(seen(numbered(1)), THERE), vectors, (False, THERE), None, FILLED, None, DONE],
+        [(seen(numbered(1)), THERE), vectors, (False, True, THERE), None, FILLED, None, DONE],
     )
     assert names(requests)[2:] == ["index_describe", "FT.CREATE", "FT.INFO", "alias", "index_commit"]
     create = requests[3]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_motorhead.recall.terms import LANGUAGES, terms, words
+from langchain_motorhead.recall.scripts import words
+from langchain_motorhead.recall.terms import LANGUAGES, terms
 
 
 def test_words_are_lower_case_and_in_order() -> None:
@@ -39,9 +40,9 @@ def test_texts_without_words(text: str) -> None:
     [
         ("STRASSE Straße", ["strasse", "strasse"]),
         ("ΟΔΟΣ οδός", ["οδοσ", "οδόσ"]),
-        ("ＦＵＬＬ", ["ｆｕｌｌ"]),
+        ("ＦＵＬＬ", ["full"]),
         ("Привет, МИР", ["привет", "мир"]),
-        ("東京 2024", ["東京", "2024"]),
+        ("東京 2024", ["東京", "東", "京", "2024"]),
         ("caffè☕naïve", ["caffè", "naïve"]),
     ],
 )
@@ -78,7 +79,7 @@ def test_forms_of_a_word_are_one_term(language: str, one: str, other: str) -> No
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_every_language_works(language: str) -> None:
     """Each language that is offered has its stemmer and stop words, and a text of another loses nothing by it."""
-    text = "Xylophon 東京 kvartz 42 zzyzx"
+    text = "Xylophon 東 kvartz 42 zzyzx"
     assert len(terms(text, language)) == 5
     assert terms(text, language)[3] == "42"
 
@@ -115,6 +116,5 @@ def test_any_text_has_terms_that_can_be_indexed(text: str, language: str) -> Non
     """Whatever the text, its terms are words without anything that separates words, and it gives the same twice."""
     found = terms(text, language)
     assert found == terms(text, language)
-    assert words(" ".join(words(text))) == words(text)
     assert not any(character.isspace() for term in found for character in term)
     assert all(len(word) <= 64 for word in words(text))

@@ -96,6 +96,7 @@ def sessions(url: str) -> None:
         time.sleep(0.1)
     for ttl in (100, None):
         with Motorhead.from_url(url, window=SMALL, ttl=ttl) as motorhead:
+            motorhead.session("stays").append(numbered(1))
             session = motorhead.session("a", user_id="bob")
             for _ in range(2):
                 session.append(IDENTIFIED)

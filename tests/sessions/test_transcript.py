@@ -82,7 +82,7 @@ def test_an_iterator_reads_pages(make: MakeMotorhead) -> None:
     """An iteration gives the same messages as a transcript, and ends at what was there when it began."""
     session = make(window=SMALL, compaction="manual").session("s")
     compacted(session, list(numbered(1_203)), batch=400)
-    found = []
+    found = list[Any]()
     for each in session.iter_transcript():
         if not found:
             session.append(HumanMessage("later"))
@@ -106,7 +106,7 @@ def test_a_compaction_between_two_pages_hides_and_repeats_nothing(make: MakeMoto
     """Messages that move into the archive while an iteration is under way are read once."""
     session = make(window=SMALL, compaction="manual").session("s")
     session.append(numbered(1_100))
-    found = []
+    found = list[Any]()
     for each in session.iter_transcript():
         found.append(each.seq)
         if each.seq in (10, 505):
@@ -200,7 +200,7 @@ def test_a_damaged_chunk_hides_its_own_messages_only(make: MakeMotorhead, client
     session = make(window=SMALL, compaction="manual").session("s")
     compacted(session, list(numbered(400)), batch=200)
     key = session._keys.archive
-    chunk: bytes = client.zrange(key, 1, 1)[0]  # type: ignore[index,assignment]
+    chunk: bytes = client.zrange(key, 1, 1)[0]  # type: ignore[assignment]
     client.zremrangebyrank(key, 1, 1)
     changed = {"cut": chunk[:-3], "flip": chunk[:-1] + bytes([chunk[-1] ^ 1]), "header": b"?" + chunk}[damage]
     client.zadd(key, {changed: 128})

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from langchain_motorhead.flows.protocol import Pause
-from simulation.invariants import Ledger, Violation, length_of
+from simulation.archives import Violation
+from simulation.invariants import Ledger, length_of
 from simulation.simulated_redis import RememberingRedis
 from simulation.simulation import Progress, Simulation, Store, Worker
 from simulation.workers import Cast
@@ -183,3 +184,20 @@ def conclude(cast: Cast, simulation: Simulation, *, settled: bool = False) -> No
     state = there.get(keys.state.encode(), {})
     if cast.recall and int(state.get(b"indexed", 0)) < len(simulation.ledger.said or ()):
         raise simulation.traced("the end", Violation("whoever came next left something to index"))
+    if cast.recall:
+        _conclude_vectors(cast, simulation)
+
+
+def _conclude_vectors(cast: Cast, simulation: Simulation) -> None:
+    simulation.add(cast.indexing("later", wait=True))
+    for _ in range(_LONGEST):
+        request = simulation.at_work["later"].request
+        if request is None:
+            break
+        if isinstance(request, Pause):
+            simulation.do("tick")
+        simulation.do("later")
+    else:
+        raise simulation.traced("the end", Violation("whoever comes later is kept from embedding"))
+    if b"embedded" in simulation.store.dump().values.get(cast.keys.state.encode(), {}):
+        raise simulation.traced("the end", Violation("whoever came later left documents without vectors"))

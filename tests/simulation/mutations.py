@@ -66,7 +66,6 @@ _FENCE = "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN
 _SUMMARY = "if (known[4] or '') ~= before then"
 _UNINDEXED = "if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then"
 _TRIM = "redis.call('LTRIM', messages, count, -1)"
-_MOVED_ON = "known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= start"
 _NEVER = "if false then"
 
 BROKEN = {
@@ -142,7 +141,7 @@ BROKEN = {
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
     "an append that does not list the session": _script(
-        "resending", "session_append", "redis.call('ZADD', KEYS[at], now, id)", ""
+        "resending", "session_append", "enlist(KEYS[at], now, id, ttl)", ""
     ),
     "a summary that is replaced twice": _script("setting", "post", "if was[3] == token then", _NEVER),
     "a lease given back without its token": _script(
@@ -177,10 +176,19 @@ BROKEN = {
     ),
     "an index that does not compare epochs": _script("indexing", "index_commit", "known[1] ~= epoch or ", ""),
     "an index that does not compare how much is indexed": _script(
-        "failing_to_index", "index_commit", _MOVED_ON, "known[1] ~= epoch"
+        "failing_to_index", "index_commit", "if indexed ~= start then", _NEVER
     ),
     "documents stored, and not that they are": _script(
-        "failing_to_index", "index_commit", "redis.call('HSET', state, 'indexed', upto, 'generation', generation)", ""
+        "failing_to_index", "index_commit", "redis.call('HSET', state, 'indexed', upto)", ""
+    ),
+    "words stored without a note that vectors are missing": _script(
+        "missing_vectors", "index_commit", "else\n  redis.call('HSET', state, 'embedded', embedded)", ""
+    ),
+    "vectors that count as stored for messages after them": _script(
+        "failing_to_index", "vectors_commit", "note_vectors(state, tonumber(upto),", "note_vectors(state, indexed,"
+    ),
+    "a message that failed alone and is forgotten": _script(
+        "missing_vectors", "index_commit", "if vectorless == before then", "if true then"
     ),
     "documents with the time of another message": _script("indexing", "index_commit", "stamp = stamps[at]", ""),
     "documents that do not get their user": _script(

@@ -41,6 +41,13 @@ def failing_to_index() -> Scenario:
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),))
 
 
+def missing_vectors() -> Scenario:
+    """Two who index, and a compaction that indexes by words, where the model fails and other things go wrong."""
+    cast = Cast("ns", WINDOW, recall=True)
+    workers = (cast.indexing("i"), cast.indexing("j"), cast.compacting("c"))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
+
+
 def setting() -> Scenario:
     """A compaction in two batches, and a client that replaces the summary, where two things go wrong."""
     cast = Cast("ns", WINDOW, budget=1)
@@ -78,5 +85,16 @@ def resending() -> Scenario:
 
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
     each.__name__: each
-    for each in (compacting, failing, indexing, failing_to_index, setting, tools, chatting, transcribing, resending)
+    for each in (
+        compacting,
+        failing,
+        indexing,
+        failing_to_index,
+        missing_vectors,
+        setting,
+        tools,
+        chatting,
+        transcribing,
+        resending,
+    )
 }

@@ -201,6 +201,12 @@ class SimulatedRedis(SortedSets):
         self._put(key, {field: value for field, value in was.items() if field not in fields})
         return len(was) - len(self.values.get(key, {}))
 
+    def _hlen(self, key: bytes) -> int:
+        return len(self.values.get(key, {}))
+
+    def _hstrlen(self, key: bytes, field: bytes) -> int:
+        return len(self._hget(key, field) or b"")
+
     def _hexists(self, key: bytes, field: bytes) -> int:
         return int(field in self.values.get(key, {}))
 

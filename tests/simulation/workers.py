@@ -10,9 +10,9 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_motorhead import Archive, Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.recall import index_operations as recall_operations
+from langchain_motorhead.recall import descriptions as recall_operations
 from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.indexing import IndexState, index
+from langchain_motorhead.recall.indexing import index, index_words
 from langchain_motorhead.server import groups as posting
 from langchain_motorhead.sessions import compaction, operations
 from langchain_motorhead.sessions.compaction import Compactor
@@ -90,7 +90,7 @@ class Cast:
         )
 
     def compacting(self, name: str, *, explicit: bool = False) -> Worker:
-        """Compact, having indexed before it where that is due, as the engine does."""
+        """Compact, with messages indexed by their words before, as maintenance does."""
         return self._holding(name, lambda: self._compaction(name, explicit=explicit))
 
     def indexing(self, name: str, *, wait: bool = False) -> Worker:
@@ -118,9 +118,7 @@ class Cast:
 
     def _compaction(self, token: str, *, explicit: bool) -> Flow[object]:
         if self.recall:
-            state = yield from index(self.keys, token, self._indexer(), wait=explicit)
-            if state is IndexState.BUSY:
-                return None
+            yield from index_words(self.keys, self._indexer())
         return (yield from compaction.compact(self.keys, token, self.compactor, explicit=explicit))
 
     def _indexer(self) -> Indexer:

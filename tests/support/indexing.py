@@ -11,8 +11,9 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead import EmbeddingError, Recall
 from langchain_motorhead.flows.protocol import Embed, Flow, Request
 from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.index_operations import Description, IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.index_operations import IndexLease, IndexOutcome, Unindexed
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
@@ -50,7 +51,7 @@ def seen(messages: Sequence[BaseMessage | bytes], indexed: int = 0, start: int |
     """Make what is read of a session: messages from `start` on, of which those from `indexed` on are not indexed."""
     records: list[bytes | str] = [each if isinstance(each, bytes) else encode(each) for each in messages]
     first = indexed if start is None else start
-    fields = {"epoch": "e", "user": None, "earlier": [], "total": first + len(records), **more}
+    fields = {"epoch": "e", "user": None, "earlier": [], "total": first + len(records), "embedded": indexed, **more}
     return Unindexed(indexed=indexed, start=first, records=records, **fields)
 
 
@@ -82,7 +83,7 @@ def stored(request: Request) -> dict[str, dict[str, Any]]:
     """Give the documents that a request stores: their fields by the rest of their keys."""
     assert name(request) == "index_commit"
     assert isinstance(request, Operation)
-    rest = list(request.commands[0].args[8:])
+    rest = list(request.commands[0].args[12:])
     documents = {}
     while rest:
         suffix, _, count = rest[:3]

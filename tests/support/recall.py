@@ -35,6 +35,13 @@ def indexed(client: redis.Redis, session: Session) -> int:
     return int(state(client, session).get("indexed", 0))
 
 
+def lacking(client: redis.Redis, namespace: str, session_id: str) -> list[int]:
+    """List the messages whose documents lack a vector."""
+    begin = session_keys(namespace, session_id).documents
+    found = documents(client, namespace, session_id)
+    return sorted({int(each.partition("/")[0]) for each in found if not client.hexists(begin + each, "vector")})
+
+
 def said(found: Sequence[Document]) -> list[str]:
     """Give what was found."""
     return [document.page_content for document in found]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -14,6 +13,7 @@ from tenacity.wait import wait_random_exponential
 from langchain_motorhead import exceptions as ours
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, unwrapped
 from langchain_motorhead.concurrency.shared_clients import SharedClients
+from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.messages.codec import loads
 from langchain_motorhead.rest_protocol import CODES, WIRE
 
@@ -247,7 +247,7 @@ def _shown(url: str) -> str:
 
 
 _shared: WeakValueDictionary[Address, Transport] = WeakValueDictionary()
-_sharing = threading.Lock()
+_sharing = ForkSafeLock()
 
 
 def transport_to(address: Address) -> Transport:

@@ -5,30 +5,42 @@
 --
 -- KEYS  messages, state, lease
 -- ARGV  token of this worker, duration of the lease in ms, how many messages to read, how many messages to look back, how
---       many preceding messages to read from their documents, prefix of the documents' keys
--- Returns {0} if another worker holds the lease; {1} if all is indexed; else
---         {2, epoch, user, first sequence number not indexed, next sequence number, sequence number of the first message
---         returned, messages, {name, role, text, ...} of the documents before those, newest first}.
+--       many preceding messages to read from their documents, prefix of the documents' keys, 1 to take no lease and look
+--       for messages that are not indexed only, not for documents without a vector
+-- Returns {0} if another worker holds the lease; {1} if nothing is to be done now; {3} likewise, but some vectors are
+--         to be tried again later; else {2, epoch, user, first sequence number not indexed, next sequence number, sequence
+--         number of the first message returned, messages, {name, role, text, ...} of the documents before those, newest
+--         first, first sequence number from which on documents lack vectors, messages before it that lack them, 1 if
+--         these are to be tried now}.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
-local token, duration, limit, reach, context, prefix = unpack(ARGV, 1, 6)
-local holder = holder_of(lease)
+local token, duration, limit, reach, context, prefix, words = unpack(ARGV, 1, 7)
+local holder = words ~= '1' and holder_of(lease)
 if holder and holder ~= token and holder ~= token .. '!' then
   if string.sub(holder, -1) ~= '!' then
     redis.call('APPEND', lease, '!')
   end
   return {0}
 end
-local known = redis.call('HMGET', state, 'epoch', 'user', 'first', 'indexed')
+local known = redis.call('HMGET', state, 'epoch', 'user', 'first', 'indexed', 'embedded', 'vectorless', 'retry')
 local first = tonumber(known[3] or 0)
 local indexed = math.max(tonumber(known[4] or 0), first)
 local total = first + redis.call('LLEN', messages)
-if not known[1] or indexed >= total then
+local embedded = math.min(tonumber(known[5] or indexed), indexed)
+local vectorless, waiting, due = known[6] or '', false, false
+if words ~= '1' and known[1] and vectorless:find(':%d') then
+  local time = redis.call('TIME')
+  due = time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(known[7] or 0)
+  waiting = not due
+end
+if not known[1] or (indexed >= total and (words == '1' or (embedded >= indexed and not due))) then
   if holder then
     redis.call('DEL', lease)
   end
-  return {1}
+  return {waiting and 3 or 1}
 end
-redis.call('SET', lease, token, 'PX', duration)
+if words ~= '1' then
+  redis.call('SET', lease, token, 'PX', duration)
+end
 local start = math.max(first, indexed - reach)
 local earlier = {}
 for seq = first - 1, math.max(0, indexed - reach), -1 do
@@ -40,4 +52,5 @@ for seq = first - 1, math.max(0, indexed - reach), -1 do
   end
 end
 return {2, known[1], known[2], indexed, total, start,
-  redis.call('LRANGE', messages, start - first, indexed - first + limit - 1), earlier}
+  redis.call('LRANGE', messages, start - first, indexed - first + limit - 1), earlier,
+  embedded, vectorless, due and 1 or 0}

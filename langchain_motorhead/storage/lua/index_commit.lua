@@ -1,18 +1,60 @@
 -- Store the documents of messages and record that the messages are indexed, or do nothing if the session changed.
 --
+-- Documents are stored with their vectors, or without them if these are not known yet: then `embedded` is the first
+-- sequence number from which on documents lack vectors. If they were stored without vectors since the session was read,
+-- the vectors are added.
+--
 -- KEYS  messages, state, lease, number of documents that an expired session may have left
 -- ARGV  token of the worker, duration of the lease in ms, epoch, first and end of the sequence numbers, generation of the
---       index, prefix of the documents' keys, user as a tag or '', and for each document: rest of its key, sequence number,
---       how many values follow, fields and values
+--       index, prefix of the documents' keys, user as a tag or '', 1 if the documents have vectors, the messages that lack
+--       one nevertheless as read and from now on, ms until these are to be tried again, and for each document: rest of its
+--       key, sequence number, how many values follow, fields and values
 -- Returns {0} if nothing was stored; {1} if all is indexed, and the lease is released; {2} if more is to be indexed.
 local messages, state, lease, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local token, duration, epoch, from, upto, generation, prefix, user = unpack(ARGV, 1, 8)
-local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated')
+local token, duration, epoch, from, upto, generation, prefix, user, vectors, before = unpack(ARGV, 1, 10)
+local vectorless, pause, HEAD = ARGV[11], ARGV[12], 12
+local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated',
+  'embedded', 'vectorless')
 local first = tonumber(known[2] or 0)
 local start, stop = tonumber(from), tonumber(upto)
 local total = first + redis.call('LLEN', messages)
-if known[1] ~= epoch or math.max(tonumber(known[3] or 0), first) ~= start or stop > total
-  or tonumber(known[4] or 0) > tonumber(generation) or (known[5] and user == '') then
+local indexed = math.max(tonumber(known[3] or 0), first)
+local embedded = math.min(tonumber(known[9] or indexed), indexed)
+if known[1] ~= epoch or stop > total or (known[5] and user == '') then
+  return {0}
+end
+if vectors == '1' and (embedded ~= start or (known[10] or '') ~= before
+  or tonumber(known[4] or 0) > tonumber(generation)) then
+  return {0}
+end
+
+-- Release the lease if nothing is left to do, else extend it.
+local function finish()
+  local holder = redis.call('GET', lease)
+  if vectors == '1' and stop == total and holder == token then
+    redis.call('DEL', lease)
+    return {1}
+  end
+  if holder == token or holder == token .. '!' then
+    redis.call('PEXPIRE', lease, duration)
+  end
+  return {2}
+end
+
+if vectors == '1' and indexed ~= start and stop <= indexed then -- stored without vectors since the session was read
+  local at = HEAD + 1
+  while at <= #ARGV do
+    local key, count = prefix .. ARGV[at], tonumber(ARGV[at + 2])
+    if redis.call('EXISTS', key) == 1 then
+      redis.call('HSET', key, unpack(ARGV, at + 3, at + 2 + count))
+    end
+    at = at + 3 + count
+  end
+  redis.call('HSET', state, 'generation', generation)
+  note_vectors(state, stop, indexed, before, vectorless, pause)
+  return finish()
+end
+if indexed ~= start then
   return {0}
 end
 
@@ -71,7 +113,7 @@ end
 if ends then
   shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- tells searches that the document may outlive its session
 end
-local width, at = #shared, 9
+local width, at = #shared, HEAD + 1
 while at <= #ARGV do
   local key, when, count = prefix .. ARGV[at], times[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])
   redis.call('DEL', key)
@@ -85,14 +127,11 @@ while at <= #ARGV do
   end
   at = at + 3 + count
 end
-redis.call('HSET', state, 'indexed', upto, 'generation', generation)
-
-local holder = redis.call('GET', lease)
-if stop == total and holder == token then
-  redis.call('DEL', lease)
-  return {1}
+redis.call('HSET', state, 'indexed', upto)
+if vectors == '1' then
+  redis.call('HSET', state, 'generation', generation)
+  note_vectors(state, stop, stop, before, vectorless, pause)
+else
+  redis.call('HSET', state, 'embedded', embedded)
 end
-if holder == token or holder == token .. '!' then
-  redis.call('PEXPIRE', lease, duration)
-end
-return {2}
+return finish()

@@ -73,7 +73,7 @@ if #fresh == 0 then
 end
 -- First, so that a key of another type in the place of a registry is noticed before anything is stored.
 for at = 5, #KEYS do
-  redis.call('ZADD', KEYS[at], now, id)
+  enlist(KEYS[at], now, id, ttl)
 end
 
 -- Lua's stack holds about 8,000 values.

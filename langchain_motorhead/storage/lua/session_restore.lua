@@ -36,7 +36,7 @@ local found = document_keys(prefix, 0, documents)
 local listed = {}
 for at = REGISTRIES + 1, #KEYS do
   if at - REGISTRIES <= tonumber(listing) then
-    redis.call('ZADD', KEYS[at], active, id)
+    enlist(KEYS[at], active, id, ttl)
     listed[KEYS[at]] = true
   else
     redis.call('ZREM', KEYS[at], id)
