@@ -32,6 +32,7 @@ class MotorheadMemory(BaseMemory):
         recall: See `Options`.
         window: See `Options`.
         namespace: See `Options`.
+        archive: See `Options`.
         compaction: See `Options`.
         ttl: See `Options`.
         fallback: See `Options`.
@@ -75,6 +76,7 @@ class MotorheadMemory(BaseMemory):
     recall: Any = None
     window: Any = None
     namespace: str = DEFAULTS["namespace"]
+    archive: Any = DEFAULTS["archive"]
     compaction: str = DEFAULTS["compaction"]
     ttl: Any = None
     fallback: Any = None

@@ -74,17 +74,17 @@ class ArchiveWrite:
     """A change of the end of an archive.
 
     Attributes:
-        chunks: The new chunks, each with the sequence number of its first message, oldest first.
+        chunks: The new chunks, oldest first.
         replaces: First sequence number of the newest chunk so far, if the new chunks have its messages too. Else None.
     """
 
-    chunks: tuple[tuple[int, bytes], ...]
+    chunks: tuple[bytes, ...]
     replaces: int | None = None
 
     @property
     def tail(self) -> bytes:
         """The newest chunk after the change."""
-        return self.chunks[-1][1]
+        return self.chunks[-1]
 
 
 def extend(tail: bytes | None, first: int, messages: Sequence[ArchivedMessage]) -> ArchiveWrite:
@@ -107,9 +107,9 @@ def extend(tail: bytes | None, first: int, messages: Sequence[ArchivedMessage]) 
                     start, kept = header.first, found
         except DamagedChunkError:
             pass
-    chunks, at = list[tuple[int, bytes]](), start
+    chunks, at = list[bytes](), start
     for part in _split([*kept, *messages]):
-        chunks.append((at, make_chunk(at, part)))
+        chunks.append(make_chunk(at, part))
         at += len(part)
     return ArchiveWrite(tuple(chunks), start if kept else None)
 

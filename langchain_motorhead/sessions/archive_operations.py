@@ -22,7 +22,7 @@ class StoredRange(NamedTuple):
         first: Sequence number of the list's first message.
         total: Sequence number that the next message will get.
         kept_from: Sequence number from which on every message should be in the archive or the list.
-        chunks: Chunks of the archive with their scores, oldest first. The first one may end before the range.
+        chunks: Chunks of the archive, oldest first. The first one may end before the range.
         complete: Whether these are all chunks of the range. If not, nothing was read from the list.
         start: Sequence number of the first of `records`.
         records: Messages of the list.
@@ -34,7 +34,7 @@ class StoredRange(NamedTuple):
     first: int
     total: int
     kept_from: int
-    chunks: list[tuple[int, bytes]]
+    chunks: list[bytes]
     complete: bool
     start: int
     records: list[bytes]
@@ -63,7 +63,7 @@ def read_range(keys: SessionKeys, start: int, stop: int | None) -> Operation[Sto
             first=first,
             total=total,
             kept_from=kept_from,
-            chunks=list(zip(map(_to_int, chunks[::2]), map(to_bytes, chunks[1::2]), strict=True)),
+            chunks=list(map(to_bytes, chunks)),
             complete=bool(complete),
             start=at,
             records=list(map(to_bytes, records)),
@@ -73,5 +73,29 @@ def read_range(keys: SessionKeys, start: int, stop: int | None) -> Operation[Sto
     return Operation((command,), parse)
 
 
-def _to_int(score: Any) -> int:
-    return int(float(score))
+class ArchiveCounts(NamedTuple):
+    """What an archive should have, and has.
+
+    Attributes:
+        messages: Number of messages that should be in it.
+        size: Bytes of its chunks.
+        chunks: Number of chunks that should be in it.
+        chunks_there: Number of chunks that are in it.
+    """
+
+    messages: int
+    size: int
+    chunks: int
+    chunks_there: int
+
+
+def read_archive_counts(keys: SessionKeys) -> Operation[ArchiveCounts]:
+    """Read how much should be in the archive of a session, and how many chunks are."""
+
+    def parse(replies: list[Any]) -> ArchiveCounts:
+        known, there = replies
+        messages, size, chunks = (int(each or 0) for each in known)
+        return ArchiveCounts(messages, size, chunks, there)
+
+    counts = Command("HMGET", (keys.state,), ("archived", "archive_bytes", "chunks"))
+    return Operation((counts, Command("LLEN", (keys.archive,))), parse)

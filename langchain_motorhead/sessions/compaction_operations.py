@@ -101,7 +101,7 @@ def commit_summary(
     if moved is not None:
         most, age = (limits.max_bytes, limits.max_age_us) if limits is not None else (None, None)
         args += (_or_empty(most), _or_empty(age), _or_empty(moved.replaces))
-        args += tuple(part for chunk in moved.chunks for part in chunk)
+        args += moved.chunks
     touched = (keys.messages, keys.state, keys.lease, *(() if moved is None else (keys.archive,)))
     command = Command(SCRIPTS["compaction_commit"], touched, args)
     return Operation((command,), lambda replies: bool(replies[0]))

@@ -236,21 +236,18 @@ def _collect(
             _add_gap(gaps, Gap(at, seq - 1, reason))
             at = seq
 
-    for score, chunk in found.chunks:
-        if score >= end:
-            continue
-        skip_to(score, GapReason.DAMAGED if damaged else GapReason.MISSING)
-        damaged = False
+    for chunk in found.chunks:
         try:
             header = read_header(chunk)
         except DamagedChunkError:
             damaged = True  # where the next chunk begins shows which messages it had
-            skip_to(score + 1, GapReason.DAMAGED)
             continue
-        if header.first != score or header.last < at:
+        if header.last < at:
             continue
+        skip_to(min(header.first, end), GapReason.DAMAGED if damaged else GapReason.MISSING)
+        damaged = False
         try:
-            records += [each for each in enumerate(read_chunk(chunk), score) if at <= each[0] < end]
+            records += [each for each in enumerate(read_chunk(chunk), header.first) if at <= each[0] < end]
             at = min(header.last + 1, end)
         except DamagedChunkError:
             skip_to(min(header.last + 1, end), GapReason.DAMAGED)

@@ -29,7 +29,7 @@ class SessionKeys:
         user_id: User of the session, as given, or None.
         messages: Key of the list of stored messages.
         state: Key of the hash with the summary, the counts and the rest of the state.
-        archive: Key of the sorted set of chunks, which hold the messages that left the list.
+        archive: Key of the list of chunks, which hold the messages that left the list of messages.
         lease: Key of the compaction lease: it names the worker that compacts the session, and expires.
         indexing: Key of the indexing lease: it names the worker that indexes the session, and expires.
         stale: Key of the number of documents that an expired session of the same id may have left.

@@ -53,7 +53,7 @@ SCRIPTS = {
     name: to_script(source_of(name))
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore",
-        "restore_stage", "restore_stage_archive", "transcript_read",
+        "restore_stage", "transcript_read",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",

@@ -24,8 +24,8 @@ class RestoredArchive:
     def __init__(self) -> None:
         self.messages = self.chunks = self.size = 0
 
-    def build(self, runs: Iterable[ArchiveRun], fingerprint: Fingerprint) -> Iterator[list[tuple[int, bytes]]]:
-        """Return an iterator over chunks with the sequence numbers of their first messages, some at a time.
+    def build(self, runs: Iterable[ArchiveRun], fingerprint: Fingerprint) -> Iterator[list[bytes]]:
+        """Return an iterator over chunks, some at a time.
 
         Args:
             runs: The messages, in order.
@@ -53,11 +53,11 @@ class RestoredArchive:
             "archive_bytes": b"%d" % self.size,
         }
 
-    def _counted(self, first: int, messages: list[ArchivedMessage]) -> list[tuple[int, bytes]]:
+    def _counted(self, first: int, messages: list[ArchivedMessage]) -> list[bytes]:
         made = list(extend(None, first, messages).chunks) if messages else []
         self.messages += len(messages)
         self.chunks += len(made)
-        self.size += sum(len(chunk) for _, chunk in made)
+        self.size += sum(map(len, made))
         return made
 
 

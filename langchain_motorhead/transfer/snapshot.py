@@ -169,10 +169,9 @@ def stage(keys: SessionKeys, token: str, records: Sequence[bytes]) -> Operation[
     return Operation((command,), lambda _: None)
 
 
-def stage_chunks(keys: SessionKeys, token: str, chunks: Sequence[tuple[int, bytes]]) -> Operation[None]:
+def stage_chunks(keys: SessionKeys, token: str, chunks: Sequence[bytes]) -> Operation[None]:
     """Store chunks of an archive for a restore that follows. They expire if it does not."""
-    flat = tuple(part for chunk in chunks for part in chunk)
-    command = Command(SCRIPTS["restore_stage_archive"], (_staged_archive(keys, token),), flat)
+    command = Command(SCRIPTS["restore_stage"], (_staged_archive(keys, token),), tuple(chunks))
     return Operation((command,), lambda _: None)
 
 

@@ -29,10 +29,9 @@ def archive_of(keys: SessionKeys, there: Mapping[bytes, Any]) -> list[ArchivedMe
     Raises:
         Violation: A chunk is not where its messages belong, or messages are there twice or missing.
     """
-    archive, found = there.get(keys.archive.encode(), {}), list[ArchivedMessage]()
-    for chunk, score in sorted(archive.items(), key=lambda pair: float(pair[1])):
+    found = list[ArchivedMessage]()
+    for chunk in there.get(keys.archive.encode(), ()):
         header = read_header(chunk)
-        must(header.first == int(float(score)), "a chunk of message {} stands at {}", header.first, score)
         must(header.first == len(found), "a chunk begins with message {}, and not with {}", header.first, len(found))
         found += _read_chunk(chunk)
     return found
@@ -40,7 +39,7 @@ def archive_of(keys: SessionKeys, there: Mapping[bytes, Any]) -> list[ArchivedMe
 
 def check_archive(keys: SessionKeys, state: Mapping[bytes, bytes], there: Mapping[bytes, Any], count: int) -> None:
     """The archive has the first messages, and the session's hash counts them and their chunks."""
-    archive = there.get(keys.archive.encode(), {})
+    archive = there.get(keys.archive.encode(), ())
     found = archive_of(keys, there)
     must(len(found) == count, "{} messages are archived, and {} should be", len(found), count)
     counted = [int(state.get(name, 0)) for name in (b"archived", b"chunks", b"archive_bytes")]

@@ -11,7 +11,7 @@ from typing import Any
 from langchain_motorhead.flows.protocol import Pause
 from simulation.archives import Violation
 from simulation.invariants import Ledger, length_of
-from simulation.simulated_redis import RememberingRedis
+from simulation.remembering_redis import RememberingRedis
 from simulation.simulation import Progress, Simulation, Store, Worker
 from simulation.workers import Cast
 

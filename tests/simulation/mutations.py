@@ -220,7 +220,7 @@ BROKEN = {
         "archive_messages(KEYS[4], state, first, count, ARGV, HEAD + 1)\nif known[1] ~= epoch or",
     ),
     "an archive that keeps the chunk that was replaced": _script(
-        "transcribing", "compaction_commit", "redis.call('ZREMRANGEBYSCORE', archive, replaced, replaced)", ""
+        "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
     ),
     "an archive that replaces a chunk without its messages": Broken(
         "transcribing", ((archive.extend, "_split([*kept, *messages])", "_split(messages)"),)

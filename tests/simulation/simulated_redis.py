@@ -12,7 +12,6 @@ from lupa import lua51
 
 from langchain_motorhead.storage.operation import Command, Operation
 from langchain_motorhead.storage.scripts import Script
-from simulation.simulated_sorted_sets import SortedSets, part
 
 T = TypeVar("T")
 Value = Any
@@ -30,7 +29,7 @@ class Snapshot(NamedTuple):
     deletions: int
 
 
-class SimulatedRedis(SortedSets):
+class SimulatedRedis:
     """Executes operations.
 
     Attributes:
@@ -168,11 +167,27 @@ class SimulatedRedis(SortedSets):
         self.values[key] = (*self.values.get(key, ()), *records)
         return len(self.values[key])
 
+    def _lindex(self, key: bytes, at: bytes) -> bytes | None:
+        records = self.values.get(key, ())
+        return records[int(at)] if -len(records) <= int(at) < len(records) else None
+
+    def _lpop(self, key: bytes) -> bytes | None:
+        return self._pop(key, 0)
+
+    def _rpop(self, key: bytes) -> bytes | None:
+        return self._pop(key, -1)
+
+    def _pop(self, key: bytes, at: int) -> bytes | None:
+        records = list(self.values.get(key, ()))
+        popped = records.pop(at) if records else None
+        self._put(key, tuple(records))
+        return popped
+
     def _lrange(self, key: bytes, start: bytes, stop: bytes) -> list[bytes]:
-        return list(part(self.values.get(key, ()), int(start), int(stop)))
+        return list(_part(self.values.get(key, ()), int(start), int(stop)))
 
     def _ltrim(self, key: bytes, start: bytes, stop: bytes) -> str:
-        self._put(key, part(self.values.get(key, ()), int(start), int(stop)))
+        self._put(key, _part(self.values.get(key, ()), int(start), int(stop)))
         return "OK"
 
     # Hashes.
@@ -210,58 +225,25 @@ class SimulatedRedis(SortedSets):
     def _hexists(self, key: bytes, field: bytes) -> int:
         return int(field in self.values.get(key, {}))
 
+    # Sorted sets.
 
-class RememberingRedis:
-    """A simulated Redis that computes nothing twice: what is executed where it was before comes to what it came to.
+    def _zadd(self, key: bytes, score: bytes, member: bytes) -> int:
+        return self._hset(key, member, score)
 
-    Attributes:
-        at: Number of what there is now.
-    """
+    def _zrem(self, key: bytes, member: bytes) -> int:
+        return self._hdel(key, member)
 
-    def __init__(self) -> None:
-        self._redis = SimulatedRedis()
-        self._snapshots = [self._redis.dump()]
-        self._numbers = {frozen(self._snapshots[0]): 0}
-        self._known: dict[tuple[int, tuple[Command, ...] | None], tuple[list[Any], int]] = {}
-        self.at = 0
+    def _zscore(self, key: bytes, member: bytes) -> bytes | None:
+        return self._hget(key, member)
 
-    def run(self, operation: Operation[T]) -> T:
-        """Execute an operation."""
-        return operation.read(self._do(operation.commands))
-
-    def tick(self) -> None:
-        """Let time pass until the next key expires."""
-        self._do(None)
-
-    def dump(self) -> Snapshot:
-        """Give all that there is. It is not to be changed."""
-        return self._snapshots[self.at]
-
-    def _do(self, commands: tuple[Command, ...] | None) -> list[Any]:
-        if (known := self._known.get((self.at, commands))) is None:
-            self._redis.restore(self.dump())
-            replies = list[Any]()
-            if commands is None:
-                self._redis.tick()
-            else:
-                replies = self._redis.replies(commands)
-            after = self._redis.dump()
-            number = self._numbers.setdefault(frozen(after), len(self._snapshots))
-            if number == len(self._snapshots):
-                self._snapshots.append(after)
-            known = self._known[self.at, commands] = replies, number
-        replies, self.at = known
-        return replies
+    def _zrange(self, key: bytes, start: bytes, stop: bytes, _: bytes = b"") -> list[bytes]:
+        members = sorted(self.values.get(key, {}).items(), key=lambda pair: (float(pair[1]), pair[0]))
+        return [each for pair in _part(members, int(start), int(stop)) for each in pair]
 
 
-def frozen(snapshot: Snapshot) -> tuple[Any, ...]:
-    """Give what tells two snapshots apart. Not the time, but how long keys still live."""
-    values = frozenset((key, _frozen(value)) for key, value in snapshot.values.items())
-    return values, frozenset((key, end - snapshot.now) for key, end in snapshot.ends.items()), snapshot.deletions
-
-
-def _frozen(value: Value) -> Any:
-    return frozenset(value.items()) if isinstance(value, dict) else value
+def _part(whole: Any, start: int, stop: int) -> Any:
+    start = max(0, start + len(whole)) if start < 0 else start
+    return whole[start : stop + len(whole) + 1 if stop < 0 else stop + 1]
 
 
 def _bytes(value: Any) -> bytes:

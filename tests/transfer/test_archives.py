@@ -41,7 +41,7 @@ def test_an_import_has_every_message_with_its_number_and_time(
     ]
     assert (len(after), after.gaps) == (COUNT + 40, [])
     assert stored(client, target, "s") == stored(client, source, "s")
-    chunks = [client.zrange(each.session("s")._keys.archive, 0, -1, withscores=True) for each in pair]
+    chunks = [client.lrange(each.session("s")._keys.archive, 0, -1) for each in pair]
     assert chunks[0] == chunks[1]
     assert list(client.scan_iter("*:import:*")) == []
 
@@ -74,7 +74,7 @@ def test_gaps_are_the_same_after_an_import(pair: tuple[Motorhead, Motorhead], cl
     """What is missing from an archive is missing from the export, and is reported of the imported session too."""
     source, target = pair
     filled(source, 500)
-    client.zremrangebyrank(source.session("s")._keys.archive, 1, 1)
+    client.lrem(source.session("s")._keys.archive, 1, client.lindex(source.session("s")._keys.archive, 1))  # type: ignore[arg-type]
     moved(source, target)
     assert target.session("s").transcript().gaps == [Gap(128, 255, GapReason.MISSING)]
     assert len(target.session("s").transcript()) == 540 - 128

@@ -28,7 +28,7 @@ redis.call('SET', lease, token, 'PX', duration)
 local tail, times = '', {}
 if KEYS[4] then
   if redis.call('HEXISTS', state, 'archived') == 1 then
-    tail = redis.call('ZREVRANGE', KEYS[4], 0, 0)[1] or ''
+    tail = redis.call('LINDEX', KEYS[4], -1) or ''
   end
   local first = tonumber(snapshot[2] or 0)
   times = times_of(state, first, first, first + #snapshot[10])

@@ -1,5 +1,5 @@
--- Functions for the scripts that read or write a session's archive: a sorted set of chunks, each with the sequence number
--- of its first message as score. `sessions/archive.py` says what is in a chunk. They are put before these scripts.
+-- Functions for the scripts that read or write a session's archive: a list of chunks, oldest first. `sessions/archive.py`
+-- says what is in a chunk. They are put before these scripts.
 
 -- Fields of a hash that are read or deleted by one command.
 local FIELDS = 1000
@@ -58,13 +58,46 @@ local function forget_times(state, first, upto, total)
   end
 end
 
+-- Return the position of the last chunk that begins at or before sequence number `seq`, or 0. A chunk whose header is
+-- damaged is passed over.
+local function position_of(archive, seq)
+  local low, high, best = 0, redis.call('LLEN', archive) - 1, 0
+  local function begins(at)
+    return tonumber(redis.call('LINDEX', archive, at):match('^(%d+) %d+ '))
+  end
+  while low <= high do
+    local middle = math.floor((low + high) / 2)
+    local at, first = middle, begins(middle)
+    while not first and at > low do
+      at = at - 1
+      first = begins(at)
+    end
+    if not first then -- no chunk from `low` to the middle has a header
+      at = middle
+      while not first and at < high do
+        at = at + 1
+        first = begins(at)
+      end
+      if not first or first > seq then
+        return best
+      end
+    end
+    if first <= seq then
+      best, low = at, at + 1
+    else
+      high = at - 1
+    end
+  end
+  return best
+end
+
 -- Remove the oldest chunks while the archive is larger than `most` bytes, or the newest message of a chunk is older than
 -- `age` microseconds. Either may be ''. The newest chunk stays if only the size is exceeded.
 local function prune_archive(archive, state, most, age)
   local time = redis.call('TIME')
   local since = age ~= '' and time[1] * 1000000 + time[2] - age
   while most ~= '' or since do
-    local chunk = redis.call('ZRANGE', archive, 0, 0)[1]
+    local chunk = redis.call('LINDEX', archive, 0)
     local known = redis.call('HMGET', state, 'archive_bytes', 'chunks')
     local first, last, newest = (chunk or ''):match('^(%d+) (%d+) %d+ (%d+) ')
     local old = since and newest and tonumber(newest) > 0 and tonumber(newest) < since
@@ -72,7 +105,7 @@ local function prune_archive(archive, state, most, age)
     if not first or not (old or large) then
       return
     end
-    redis.call('ZREMRANGEBYRANK', archive, 0, 0)
+    redis.call('LPOP', archive)
     redis.call('HINCRBY', state, 'archived', tonumber(first) - tonumber(last) - 1)
     redis.call('HINCRBY', state, 'chunks', -1)
     redis.call('HINCRBY', state, 'archive_bytes', -#chunk)
@@ -83,8 +116,7 @@ end
 -- Put the messages that leave the list into the archive: `count` of them from sequence number `first` on.
 --
 -- `args`, from position `at` on, has the largest size of the archive in bytes or '', the largest age of messages in
--- microseconds or '', the score of the chunk that the new ones replace or '', and for each new chunk its score and
--- the chunk itself.
+-- microseconds or '', the first sequence number of the newest chunk if the new ones replace it or '', and the new chunks.
 local function archive_messages(archive, state, first, count, args, at)
   if redis.call('HEXISTS', state, 'archived') == 0 then
     redis.call('UNLINK', archive) -- of a session of this id whose state was evicted
@@ -92,15 +124,12 @@ local function archive_messages(archive, state, first, count, args, at)
   end
   local most, age, replaced = args[at], args[at + 1], args[at + 2]
   local chunks, bytes = 0, 0
-  if replaced ~= '' then
-    for _, chunk in ipairs(redis.call('ZRANGEBYSCORE', archive, replaced, replaced)) do
-      chunks, bytes = chunks - 1, bytes - #chunk
-    end
-    redis.call('ZREMRANGEBYSCORE', archive, replaced, replaced)
+  if replaced ~= '' and (redis.call('LINDEX', archive, -1) or ''):match('^(%d+) ') == replaced then
+    chunks, bytes = chunks - 1, bytes - #redis.call('RPOP', archive)
   end
-  for next = at + 3, #args, 2 do
-    redis.call('ZADD', archive, args[next], args[next + 1])
-    chunks, bytes = chunks + 1, bytes + #args[next + 1]
+  for next = at + 3, #args do
+    redis.call('RPUSH', archive, args[next])
+    chunks, bytes = chunks + 1, bytes + #args[next]
   end
   redis.call('HINCRBY', state, 'archived', count)
   redis.call('HINCRBY', state, 'chunks', chunks)

@@ -26,7 +26,7 @@ if known[1] and (known[2] or '') ~= owner then
   return {3}
 end
 if is_staged == '1' and redis.call('LLEN', staged) ~= tonumber(count)
-  or chunks ~= '0' and redis.call('ZCARD', staged_archive) ~= tonumber(chunks) then
+  or chunks ~= '0' and redis.call('LLEN', staged_archive) ~= tonumber(chunks) then
   redis.call('UNLINK', staged, staged_archive)
   return {4}
 end

@@ -4,8 +4,8 @@
 -- ARGV  first sequence number to read, sequence number to stop before or '', how many messages of the list to read at most,
 --       bytes of chunks from which no further chunk is read
 -- Returns {} if there is no such session; else {epoch, user, first sequence number of the list, next sequence number of the
---         session, sequence number from which on every message is kept, {score, chunk, ...},
---         1 if they are all chunks that
+--         session, sequence number from which on every message is kept, chunks, 1 if they
+--         are all chunks that
 --         were asked for, sequence number of the first message read from the list, messages of the list, {sequence number,
 --         time, ...}}. If there are more chunks, the list was not read.
 local messages, state, archive = KEYS[1], KEYS[2], KEYS[3]
@@ -18,18 +18,20 @@ local total = first + redis.call('LLEN', messages)
 local from, upto = tonumber(ARGV[1]), math.min(tonumber(ARGV[2]) or total, total)
 local chunks, size, complete = {}, 0, true
 if known[4] and from < math.min(first, upto) then
-  local found = redis.call('ZREVRANGEBYSCORE', archive, from, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if not found[1] then
-    found = redis.call('ZRANGEBYSCORE', archive, '(' .. ARGV[1], '(' .. upto, 'WITHSCORES', 'LIMIT', 0, 1)
-  end
-  while found[1] do
-    if size >= tonumber(ARGV[4]) then
+  local enough = false
+  for at = position_of(archive, from), redis.call('LLEN', archive) - 1 do
+    local chunk = redis.call('LINDEX', archive, at)
+    local begins, ends = chunk:match('^(%d+) (%d+) ')
+    if begins and tonumber(begins) >= upto then
+      break
+    end
+    if enough and size >= tonumber(ARGV[4]) then
       complete = false
       break
     end
-    chunks[#chunks + 1], chunks[#chunks + 2] = found[2], found[1]
-    size = size + #found[1]
-    found = redis.call('ZRANGEBYSCORE', archive, '(' .. found[2], '(' .. upto, 'WITHSCORES', 'LIMIT', 0, 1)
+    chunks[#chunks + 1] = chunk
+    size = size + #chunk
+    enough = enough or (ends and tonumber(ends) >= from)
   end
 end
 local start = math.max(from, first)
