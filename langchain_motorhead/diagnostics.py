@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +11,8 @@ from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingE
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
 from langchain_motorhead.recall import descriptions as recall
 from langchain_motorhead.recall.index import PROBE
+from langchain_motorhead.recall.terms import TERMS_VERSION
+from langchain_motorhead.recall.vectorless import vectors_missing
 from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
@@ -152,15 +153,15 @@ def _replication(info: Mapping[str, Any], config: Mapping[str, Any] | None, wher
 
 
 def _index(redis: RedisBackend) -> Iterator[Finding]:
-    wanted = redis.maintenance.indexer is not None
+    wanted, missing = redis.maintenance.indexer is not None, False
     try:
-        with contextlib.suppress(IndexMissingError):  # only a Redis with the module answers so
+        try:
             redis.execute(command("FT.INFO", recall_key(redis.namespace)))
+        except IndexMissingError:  # only a Redis with the module answers so
+            missing = True
         yield Finding(Level.FINE, "search module", "present")
-    except SearchUnavailableError:
-        yield Finding(
-            Level.BROKEN if wanted else Level.NOTE, "search module", "none", "recall needs Redis 8 or Redis Stack"
-        )
+    except SearchUnavailableError as error:
+        yield Finding(Level.BROKEN if wanted else Level.NOTE, "search module", "none that recall can use", str(error))
     except StoreError as error:
         yield Finding(Level.NOTE, "search module", "unknown", str(error))
     described = redis.execute(recall.describe(redis.namespace))
@@ -168,10 +169,23 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
         yield Finding(Level.FINE, "index", "none yet")
         return
     value = f"{described.model}, {described.dimensions} dimensions, {described.settings}"
+    if missing:
+        yield Finding(
+            Level.BROKEN if wanted else Level.NOTE, "index", f"described, but not there ({value})",
+            "it was dropped, or this server's search module cannot make it. The next search tries again, and says why",
+        )  # fmt: skip
+        return
     try:
         if redis.maintenance.indexer is not None:
             redis.maintenance.indexer.check(described, redis.run(_dimensions()))
-        yield Finding(Level.FINE, "index", value)
+        if redis.execute(recall.terms_version(redis.namespace)) < TERMS_VERSION:
+            yield Finding(
+                Level.NOTE, "index", f"{value}; words of an earlier version",
+                "words in Chinese, Japanese, Korean, Thai and Arabic are not found in older messages. "
+                "Motorhead.reindex() makes them anew, and embeds nothing for that",
+            )  # fmt: skip
+        else:
+            yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
         yield Finding(Level.BROKEN, "index", value, str(error))
 
@@ -209,6 +223,7 @@ def _archives(redis: RedisBackend) -> Iterator[Finding]:
 def _backlog(redis: RedisBackend) -> Iterator[Finding]:
     ids = redis.run(sessions.all_sessions(redis.namespace))
     due = waiting = failing = unindexed = 0
+    lacking = refused = 0
     for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
         keys = [
             session_keys(redis.namespace, session_id) for session_id in ids[start : start + SESSIONS_PER_READ_COUNT]
@@ -218,8 +233,16 @@ def _backlog(redis: RedisBackend) -> Iterator[Finding]:
             due, waiting, failing = due + (over > 0), waiting + over, failing + (reading.failures > 0)
             if reading.indexed is not None:
                 unindexed += max(0, reading.first + reading.length - reading.indexed)
+        for missing in redis.execute(together(*(vectors_missing(each) for each in keys))):
+            lacking, refused = lacking + missing.waiting, refused + missing.refused
     advice = "the summarizer fails. No message is lost, but prompts grow" if failing else ""
     value = f"{len(ids)} sessions; {waiting} messages of {due} sessions wait to be summarized; {failing} sessions fail"
     yield Finding(Level.NOTE if failing else Level.FINE, "backlog", value, advice)
     if unindexed:
         yield Finding(Level.NOTE, "index backlog", f"{unindexed} messages wait to be indexed")
+    if lacking or refused:
+        yield Finding(
+            Level.NOTE, "vectors", f"missing of {lacking + refused} messages; {refused} of them are not tried again",
+            "these messages are only found by their words. Those that are not tried again have a text that the "
+            "embedding model refused: Motorhead.reindex() tries them once more",
+        )  # fmt: skip

@@ -9,12 +9,12 @@ MotorheadError
 ├── StoreError                   Redis, or the server, refused a request
 │   ├── StoreUnavailableError    it could not be reached, or did not answer in time
 │   ├── WrongKeyTypeError        a key of a session holds a value of another program
-│   ├── SearchUnavailableError   this Redis has no search module
+│   ├── SearchUnavailableError   this Redis has no search module that recall can use
 │   ├── IndexMissingError        an index that recall needs was dropped
 │   ├── SessionReplacedError     a session was deleted while it was read page by page
 │   └── UnsupportedError         the server cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
-├── EmbeddingError               the embedding model failed; no message was removed
+├── EmbeddingError               the embedding model failed; messages are found by words
 ├── RecallNotConfiguredError     recall needs an embedding model, and there is none
 ├── EmbeddingMismatchError       the index was made with another embedding model, or with other settings
 └── EmbeddedRedisError           the embedded Redis server could not be started
@@ -96,7 +96,7 @@ class WrongKeyTypeError(StoreError):
 
 
 class SearchUnavailableError(StoreError):
-    """This Redis has no search module. Recall needs one; messages and summaries do not."""
+    """This Redis has no search module that recall can use. Messages and summaries need none."""
 
 
 class IndexMissingError(StoreError):
@@ -116,7 +116,7 @@ class SummarizationError(MotorheadError):
 
 
 class EmbeddingError(MotorheadError):
-    """The embedding model raised an error, took too long, or did not return vectors. No message was removed."""
+    """The embedding model raised an error, took too long, or did not return vectors. It is tried again by itself."""
 
 
 class RecallNotConfiguredError(MotorheadError):

@@ -4,24 +4,21 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from langchain_motorhead.cli.common import Embeddings, Namespace, open_motorhead, stderr
-from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
+from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
+from langchain_motorhead.cli.models import models
+from langchain_motorhead.exceptions import InvalidInputError
 
 _NO_MODEL = (
     "there is no model to talk to. Give --model PROVIDER:NAME and set that provider's key, set OPENAI_API_KEY, or set "
-    "OPENAI_API_BASE to the address of an OpenAI-compatible server"
+    "OPENAI_BASE_URL to the address of an OpenAI-compatible server"
 )
-_NO_EXTRA = 'chat needs {missing}. Try: pip install "langchain-motorhead[cli,embedded]"'
-_USAGE = 2
 
 
 def chat(
@@ -29,7 +26,7 @@ def chat(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model to talk to: a name of OpenAI's, or PROVIDER:NAME for init_chat_model.",
+            help="Model to talk to: a name of OpenAI's or at OPENAI_BASE_URL, or PROVIDER:NAME.",
             envvar="MOTORHEAD_MODEL",
             show_envvar=True,
             metavar="NAME",
@@ -37,18 +34,8 @@ def chat(
     ] = None,
     session: Annotated[str, typer.Option(help="Session to continue.", metavar="ID")] = "chat",
     user: Annotated[str | None, typer.Option(help="User of the session.", metavar="ID")] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--redis-url",
-            "--url",
-            help="URL of the Redis to use.",
-            envvar="REDIS_URL",
-            show_envvar=True,
-            metavar="URL",
-            show_default="an embedded one in ~/.local/share/motorhead",
-        ),
-    ] = None,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     max_messages: Annotated[
         int, typer.Option(min=2, help="Largest number of messages kept verbatim.", metavar="N")
@@ -62,45 +49,21 @@ def chat(
     from langchain_motorhead.cli.repl import Repl
     from langchain_motorhead.sessions.window import Window
 
-    talks_to, summarizes = _models(model)
+    found = models(model)
+    if found is None:
+        raise InvalidInputError(_NO_MODEL)
+    talks_to, summarizes, _ = found
+    is_interactive = sys.stdin.isatty()  # asked now: stopping to read a pipe closes it
     window = Window(max_messages=max_messages, max_tokens=max_tokens)
     options = {"compaction": "background", "llm": summarizes, "window": window}
-    with _quiet(), open_motorhead(url or _own(), namespace, embeddings, **options) as motorhead:
-        talk = Repl(motorhead.session(session, user), talks_to, searches=embeddings is not None)
+    with _quiet(), open_motorhead(url, namespace, embeddings, api_key, **options) as motorhead:
+        searches = embeddings is not None or is_server(url)
+        talk = Repl(motorhead.session(session, user), talks_to, searches=searches)
         for line in _lines():
             if not talk.take(line):
                 break
-
-
-def _models(name: str | None) -> tuple[Any, Any]:
-    """Return the model to talk to and the model that summarizes, or exit with an error if there is none."""
-    try:
-        from langchain_motorhead.cli.serve import read_settings
-        from langchain_motorhead.models.by_name import chat_model
-        from langchain_motorhead.server import model_factory as models
-
-        settings = read_settings({"model": name} if name else {})
-    except ImportError as error:
-        raise MotorheadError(_NO_EXTRA.format(missing=error.name or "pydantic-settings")) from None
-    try:
-        model = models.chat_model(settings)
-        if isinstance(model, str):
-            model = chat_model(model, "--model")
-    except InvalidInputError as error:
-        stderr().print(f"Error: {error}", style="red")
-        raise typer.Exit(_USAGE) from None
-    if model is None:
-        stderr().print(f"Error: {_NO_MODEL}", style="red")
-        raise typer.Exit(_USAGE)
-    return model, models.summarizer(settings) if settings.summarizer_api_base else model
-
-
-def _own() -> str:
-    """Return the URL of an embedded Redis in the user's data folder."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    folder = Path(data) / "motorhead"
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"embedded://{folder}"
+    if talk.failures and not is_interactive:
+        raise typer.Exit(1)
 
 
 @contextmanager

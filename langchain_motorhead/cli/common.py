@@ -4,19 +4,40 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import json
+import os
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
+from langchain_motorhead.exceptions import InvalidInputError
+
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
-URL = "redis://localhost:6379"
 HASHING = "hashing"
 
-Url = Annotated[str, typer.Option(help="URL of the Redis to use.", envvar="REDIS_URL", show_envvar=True, metavar="URL")]
+_DEFAULT_NAMESPACE = "default"
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        "--redis-url",
+        help="URL of a Redis, or http:// of a server.",
+        envvar="REDIS_URL",
+        show_envvar=True,
+        metavar="URL",
+        show_default="an embedded Redis in ~/.local/share/motorhead",
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(help="API key of a server.", envvar="MOTORHEAD_API_KEY", show_envvar=True, metavar="KEY"),
+]
 Namespace = Annotated[str, typer.Option(help="Namespace of the sessions.", metavar="NAME")]
 User = Annotated[str | None, typer.Option(help="Only sessions of this user.", metavar="ID")]
 Embeddings = Annotated[
@@ -29,10 +50,33 @@ Embeddings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def open_motorhead(url: str, namespace: str, embeddings: str | None = None, **options: Any) -> "Motorhead":
-    """Return the handle for a command."""
+def open_motorhead(
+    url: str | None, namespace: str, embeddings: str | None = None, api_key: str | None = None, **options: Any
+) -> "Motorhead":
+    """Return the `Motorhead` for a command.
+
+    Args:
+        url: URL of a Redis or of a server; None for the Redis in which `chat` keeps its memory.
+        namespace: Namespace of the sessions, on a Redis.
+        embeddings: Name of the embedding model, on a Redis.
+        api_key: API key of a server. Not used with a Redis.
+        **options: Further options, on a Redis.
+
+    Raises:
+        InvalidInputError: An option cannot be used.
+    """
     from langchain_motorhead.client import Motorhead
 
+    url = url or own_url()
+    if is_server(url):
+        if namespace != _DEFAULT_NAMESPACE:
+            raise InvalidInputError("--namespace is for a Redis URL. On a server, the API key decides the namespace")
+        return Motorhead.from_url(url, api_key=api_key)
+    sentinel = (os.environ.get(f"MOTORHEAD_SENTINEL_{name}") for name in ("USERNAME", "PASSWORD"))
+    if "+sentinel" in url:
+        from langchain_motorhead.redis_io.address import with_sentinel_access
+
+        url = with_sentinel_access(url, *sentinel)
     if embeddings == HASHING:
         from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
 
@@ -40,6 +84,19 @@ def open_motorhead(url: str, namespace: str, embeddings: str | None = None, **op
     elif embeddings is not None:
         options["embeddings"] = embeddings
     return Motorhead.from_url(url, **{"namespace": namespace, "compaction": "manual", **options})
+
+
+def is_server(url: str | None) -> bool:
+    """Return whether a URL is that of a server, and not of a Redis."""
+    return url is not None and url.lower().startswith(("http://", "https://"))
+
+
+def own_url() -> str:
+    """Return the URL of the embedded Redis in the user's data folder, which all commands share."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    folder = Path(data) / "motorhead"
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"embedded://{quote(str(folder))}"
 
 
 def stdout() -> Console:

@@ -10,10 +10,13 @@ from typing import Annotated
 
 import typer
 
-from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.cli.common import is_server
+from langchain_motorhead.cli.models import models
+from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 
-_MODEL = "openai:gpt-4o-mini"
 _EXTRACTIVE = "extractive"
+# One of them is enough to have a model.
+_ADDRESSES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE", "SUMMARIZER_API_BASE")
 # Simulated time until an answer. With a real model, summaries need about as long as a model's answer.
 _DELAY_SECONDS, _MODEL_DELAY_SECONDS = 0.08, 0.3
 
@@ -26,11 +29,14 @@ def demo(
         int | None, typer.Option(min=1, help="Number of dialogues to replay.", show_default="all", metavar="N")
     ] = None,
     window: Annotated[int, typer.Option(min=2, help="Messages that a session keeps verbatim.", metavar="N")] = 12,
-    llm: Annotated[
+    model: Annotated[
         str | None,
         typer.Option(
-            help=f"Model that summarizes, as PROVIDER:NAME for init_chat_model, or '{_EXTRACTIVE}' for none.",
-            show_default=f"{_MODEL} if OPENAI_API_KEY is set, else {_EXTRACTIVE}",
+            help="Model that summarizes: a name of OpenAI's or at OPENAI_BASE_URL, PROVIDER:NAME, or "
+            f"'{_EXTRACTIVE}' for none.",
+            envvar="MOTORHEAD_MODEL",
+            show_envvar=True,
+            show_default=f"a model if OPENAI_API_KEY or OPENAI_BASE_URL is set, else {_EXTRACTIVE}",
             metavar="NAME",
         ),
     ] = None,
@@ -51,16 +57,19 @@ def demo(
     """Replay real dialogues as concurrent sessions, and account for every message."""
     if picture is not None:
         _check(picture)
-    if llm is None:
-        llm = _MODEL if os.environ.get("OPENAI_API_KEY") else _EXTRACTIVE
-    model = None if llm == _EXTRACTIVE else llm
+    if is_server(url):
+        raise InvalidInputError("the demo counts what its own summarizer was given, so --url must be that of a Redis")
+    found = None
+    if model != _EXTRACTIVE and (model or any(map(os.environ.get, _ADDRESSES))):
+        found = models(model)
     if delay is None:
-        delay = _DELAY_SECONDS if model is None else _MODEL_DELAY_SECONDS
+        delay = _DELAY_SECONDS if found is None else _MODEL_DELAY_SECONDS
 
     from langchain_motorhead.demo.replay import ReplaySettings
     from langchain_motorhead.demo.run import play
 
-    if not play(ReplaySettings(url, window, model, delay), dialogues, picture):
+    name, summarizer = (None, None) if found is None else (found[2], found[1])
+    if not play(ReplaySettings(url, window, name, delay, summarizer), dialogues, picture):
         raise typer.Exit(1)
 
 

@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_motorhead.cli.common import (
-    URL,
+    ApiKey,
     Embeddings,
     Json,
     Namespace,
     Url,
+    is_server,
     open_motorhead,
     print_json,
     shown,
@@ -27,18 +28,20 @@ _STYLES = {"fine": "green", "note": "yellow", "broken": "red"}
 
 def doctor(
     *,
-    url: Url = URL,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     window: Annotated[int, typer.Option(min=2, help="Messages that a session keeps verbatim.", metavar="N")] = 12,
     as_json: Json = False,
 ) -> None:
-    """Check a Redis for settings and sessions that endanger stored messages. Exits with 1 if one does."""
+    """Check a Redis or a server for what endangers stored messages. Exits with 1 if something does."""
+    from langchain_motorhead.cli.remote import examine_server
     from langchain_motorhead.diagnostics import Level, examine
     from langchain_motorhead.sessions.window import Window
 
-    with open_motorhead(url, namespace, embeddings, window=Window(max_messages=window)) as motorhead:
-        found = list(examine(motorhead))
+    with open_motorhead(url, namespace, embeddings, api_key, window=Window(max_messages=window)) as motorhead:
+        found = list(examine_server(motorhead) if is_server(url) else examine(motorhead))
     if as_json:
         print_json([{"level": f.level, "name": f.name, "value": f.value, "advice": f.advice} for f in found])
     else:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import typer
 
 _EXIT_INTERRUPTED = 130
-_NO_EXTRA = 'motorhead: the command line needs {missing}. Try: pip install "langchain-motorhead[cli,embedded]"\n'
+_NO_EXTRA = 'motorhead: the command line needs {missing}. Try: pip install "langchain-motorhead[{extra}]"\n'
 
 
 def main() -> None:
@@ -33,7 +33,8 @@ def _check_extras() -> None:
         import rich  # noqa: F401 - whether it is there
         import typer  # noqa: F401 - whether it is there
     except ImportError as error:
-        sys.stderr.write(_NO_EXTRA.format(missing=error.name or "typer and rich"))
+        extra = "server" if sys.argv[1:2] == ["serve"] else "cli"
+        sys.stderr.write(_NO_EXTRA.format(missing=error.name or "typer and rich", extra=extra))
         raise SystemExit(1) from None
 
 
@@ -41,7 +42,7 @@ def _make_app() -> "typer.Typer":
     import typer
     from typer.core import TyperGroup
 
-    from langchain_motorhead.cli import chat, doctor, sessions, transfer
+    from langchain_motorhead.cli import chat, doctor, reindex, sessions, transfer
     from langchain_motorhead.cli.demo import demo
     from langchain_motorhead.cli.serve import Serve, serve
 
@@ -57,7 +58,7 @@ def _make_app() -> "typer.Typer":
             except KeyboardInterrupt:
                 raise typer.Exit(_EXIT_INTERRUPTED) from None
 
-    app = typer.Typer(cls=Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 
     @app.callback(invoke_without_command=True)
     def motorhead(
@@ -74,6 +75,7 @@ def _make_app() -> "typer.Typer":
     app.command()(transfer.export)
     app.command("import")(transfer.import_)
     app.command()(doctor.doctor)
+    app.command()(reindex.reindex)
     app.add_typer(sessions.app, name="sessions")
     return app
 

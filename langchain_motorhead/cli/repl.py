@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 from langchain_core.messages import BaseMessage, HumanMessage, message_chunk_to_message
 
+from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.cli.common import shown, stderr
 from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.models.redaction import redact
 
 if TYPE_CHECKING:
     from langchain_motorhead.session import Session
@@ -38,6 +40,9 @@ class Repl:
         session: The session.
         model: A chat model.
         searches: Whether the session is indexed.
+
+    Attributes:
+        failures: How many lines failed so far.
     """
 
     def __init__(self, session: Session, model: Any, *, searches: bool) -> None:
@@ -46,6 +51,7 @@ class Repl:
         self._searches = searches
         self._answering = False
         self._said: Any = None
+        self.failures = 0
 
     def take(self, line: str) -> bool:
         """Execute a line, and return whether to continue."""
@@ -61,7 +67,7 @@ class Repl:
             else:
                 self._turn(text)
         except MotorheadError as error:
-            _complain(str(error))
+            self._complain(str(error))
         except KeyboardInterrupt:  # during a command
             typer.echo()
         return True
@@ -91,7 +97,9 @@ class Repl:
         except Exception as error:  # noqa: BLE001 - providers' errors have no common base class
             if self._said is not None:
                 typer.echo()
-            _complain(f"the model failed ({type(error).__name__}: {error}). The messages are stored")
+            self._complain(
+                f"the model failed ({type(error).__name__}: {redact(str(error), self._model)}). The messages are stored"
+            )
         finally:
             self._answering = False
 
@@ -123,7 +131,7 @@ class Repl:
             "/help": lambda: typer.echo(_HELP),
         }
         if name not in commands:
-            _complain(f"there is no command {name}. /help lists the commands")
+            self._complain(f"there is no command {name}. /help lists the commands")
             return
         commands[name]()
 
@@ -144,7 +152,7 @@ class Repl:
 
     def _search(self, words: str) -> None:
         if not words:
-            _complain("enter the words to search for: /search WORDS")
+            self._complain("enter the words to search for: /search WORDS")
         elif not self._searches:
             wanted = words.casefold().split()
             found = [each for each in self._session.load().messages if all(w in each.text.casefold() for w in wanted)]
@@ -152,8 +160,8 @@ class Repl:
                 _print_text(f"{message.type}: {message.text}")
             _print_note(f"{len(found)} found in the window. With --embeddings NAME, all messages are searched")
         else:
-            maintenance = self._session._backend.require_redis().maintenance
-            maintenance.index(self._session._keys, explicit=True, wait=True)
+            if isinstance(self._session._backend, RedisBackend):
+                self._session._backend.maintenance.index(self._session._keys, explicit=True, wait=True)
             documents = self._session.search(words, k=_MAX_FOUND)
             for document in documents:
                 _print_text(f"{document.metadata['role']}: {document.page_content}")
@@ -162,6 +170,11 @@ class Repl:
     def _compact(self) -> None:
         report = self._session.compact()
         _print_note(f"{_counted(report.folded, 'message')} summarized")
+
+    def _complain(self, text: str) -> None:
+        self.failures += 1
+        line = shown(" ".join(text.split()))
+        stderr().print(f"Error: {line[:_MAX_ERROR_CHARS]}", style="red")
 
     def _delete(self) -> None:
         _print_note("deleted" if self._session.delete() else "there was nothing to delete")
@@ -178,11 +191,6 @@ def _print_note(text: str) -> None:
 def _print_failures(memory: Memory) -> None:
     if memory.failures:
         _print_note(f"the last {_counted(memory.failures, 'summary', 'summaries')} failed; no message is lost")
-
-
-def _complain(text: str) -> None:
-    line = shown(" ".join(text.split()))
-    stderr().print(f"Error: {line[:_MAX_ERROR_CHARS]}", style="red")
 
 
 def _counted(count: int, one: str, more: str | None = None) -> str:

@@ -26,12 +26,14 @@ def serve(
     try:
         import uvicorn
 
-        from langchain_motorhead.server import create_app
         from langchain_motorhead.server import json_logs as logs
+        from langchain_motorhead.server.app import create_app, warn_of_unknown_variables
+        from langchain_motorhead.server.connections import protocol_with_timeout
     except ImportError as error:
         raise MotorheadError(_MISSING_EXTRA.format(missing=error.name or "starlette and uvicorn")) from None
     settings = read_settings({name: value for name, value in (("host", host), ("port", port)) if value is not None})
     logs.set_up(settings.log_level)
+    warn_of_unknown_variables()
     app = create_app(settings)
     _warn(settings)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
@@ -43,6 +45,9 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=protocol_with_timeout(settings.client_timeout),
+        ws="none",
+        timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
     )
 

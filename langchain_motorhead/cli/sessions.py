@@ -6,7 +6,7 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 import json
 import sys
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE
@@ -14,12 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_motorhead.cli.common import (
-    URL,
+    ApiKey,
     Embeddings,
     Json,
     Namespace,
     Url,
     User,
+    is_server,
     open_motorhead,
     print_json,
     shown,
@@ -29,6 +30,9 @@ from langchain_motorhead.cli.conversation import message_line, show_transcript
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
 from langchain_motorhead.storage.operation import together
 
+if TYPE_CHECKING:
+    from langchain_motorhead.client import Motorhead
+
 app = typer.Typer(help="List, show, search and delete sessions.", no_args_is_help=True)
 
 SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
@@ -37,7 +41,8 @@ SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID
 @app.command("list")
 def list_(
     *,
-    url: Url = URL,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     user: User = None,
     page: Annotated[int, typer.Option(min=1, help="Page to show.", metavar="N")] = 1,
@@ -45,28 +50,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List sessions, the most recently active first."""
-    from langchain_motorhead.sessions import operations
-    from langchain_motorhead.sessions import registry_operations as listing
-    from langchain_motorhead.storage.keys import registry_key, session_keys
-
-    with open_motorhead(url, namespace) as motorhead:
-        redis = motorhead.backend.require_redis()
-        start = (page - 1) * size
-        found = redis.execute(listing.listed(registry_key(namespace, user), start, start + size - 1, newest_first=True))
-        reads = (operations.read(session_keys(namespace, session_id), 1, 0) for session_id, _ in found)
-        readings = redis.execute(together(*reads)) if found else []
-    rows: list[dict[str, Any]] = [
-        {
-            "session": session_id,
-            "user": reading.user,
-            "window": reading.length,
-            "summarized": reading.first,
-            "failures": reading.failures,
-            "active": _time(active),
-        }
-        for (session_id, active), reading in zip(found, readings, strict=True)
-        if reading.epoch is not None
-    ]
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
+        rows = (_rows_of_server if is_server(url) else _rows)(motorhead, user, page, size)
     if as_json:
         print_json(rows)
         return
@@ -83,7 +68,8 @@ def list_(
 def show(
     session: SessionId,
     *,
-    url: Url = URL,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
     everything: Annotated[
@@ -92,37 +78,23 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the summary of a session and its newest messages, or the whole conversation."""
-    from langchain_motorhead.sessions import operations
-    from langchain_motorhead.storage.keys import session_keys
-
-    with open_motorhead(url, namespace) as motorhead:
-        reading = motorhead.backend.require_redis().execute(operations.read(session_keys(namespace, session), -last))
-        if reading.epoch is None:
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
+        found = (_read_from_server if is_server(url) else _read)(motorhead, session, last)
+        if found is None:
             raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
         if everything:
             show_transcript(motorhead.session(session), as_json=as_json)
             return
-    messages = [_message(record) for record in reading.records]
     if as_json:
-        print_json(
-            {
-                "session": session,
-                "user": reading.user,
-                "summary": reading.summary,
-                "summarized": reading.first,
-                "tokens": reading.tokens,
-                "failures": reading.failures,
-                "window": reading.length,
-                "messages": messages,
-            }
-        )
+        print_json(found)
         return
     console = stdout()
-    about = f"{reading.length} in the window, {reading.first} summarized, {reading.tokens} tokens spent on the summary"
-    console.print(Text.assemble((shown(session), "bold"), f"   {shown(reading.user or '')}   {about}"))
-    if reading.summary is not None:
-        console.print(Text(shown(reading.summary, lines=True), style="magenta"))
-    for message in messages:
+    counts = f"{found['window']} in the window, {found['summarized']} summarized"
+    about = f"{counts}, {found['tokens']} tokens spent on the summary"
+    console.print(Text.assemble((shown(session), "bold"), f"   {shown(found['user'] or '')}   {about}"))
+    if found["summary"] is not None:
+        console.print(Text(shown(found["summary"], lines=True), style="magenta"))
+    for message in found["messages"]:
         console.print(message_line(message))
 
 
@@ -130,7 +102,8 @@ def show(
 def search(
     text: Annotated[str, typer.Argument(help="Text to search for.", metavar="TEXT")],
     *,
-    url: Url = URL,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
@@ -141,9 +114,9 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Search the messages of all sessions, of a user's, or of one. Needs the embedding model of the index."""
-    if embeddings is None:
+    if embeddings is None and not is_server(url):
         raise RecallNotConfiguredError("a search needs the embedding model of the index: --embeddings NAME")
-    with open_motorhead(url, namespace, embeddings) as motorhead:
+    with open_motorhead(url, namespace, embeddings, api_key) as motorhead:
         documents = motorhead.retriever(session, user, k=count).invoke(text)
     if as_json:
         print_json([{"text": document.page_content, **document.metadata} for document in documents])
@@ -162,7 +135,8 @@ def search(
 def delete(
     sessions: Annotated[list[str] | None, typer.Argument(help="Ids of sessions.", metavar="ID...")] = None,
     *,
-    url: Url = URL,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     user: Annotated[str | None, typer.Option(help="Delete all sessions of this user.", metavar="ID")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
@@ -175,7 +149,7 @@ def delete(
         if not sys.stdin.isatty():
             raise InvalidInputError(f"{what} would be deleted from namespace {namespace!r}. Confirm with --yes")
         typer.confirm(f"Delete {shown(what)} of namespace {namespace!r}?", abort=True)
-    with open_motorhead(url, namespace) as motorhead:
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         if sessions:
             deleted = sum(motorhead.session(session_id).delete() for session_id in dict.fromkeys(sessions))
         else:
@@ -183,6 +157,83 @@ def delete(
     typer.echo(f"{deleted} deleted")
     if sessions and deleted < len(set(sessions)):
         raise typer.Exit(1)
+
+
+def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:
+    """Read a page of sessions with their counts, in two round trips."""
+    from langchain_motorhead.sessions import operations
+    from langchain_motorhead.sessions import registry_operations as listing
+    from langchain_motorhead.storage.keys import registry_key, session_keys
+
+    redis, namespace = motorhead.backend.require_redis(), motorhead.namespace
+    start = (page - 1) * size
+    found = redis.execute(listing.listed(registry_key(namespace, user), start, start + size - 1, newest_first=True))
+    reads = (operations.read(session_keys(namespace, session_id), 1, 0) for session_id, _ in found)
+    readings = redis.execute(together(*reads)) if found else []
+    return [
+        {
+            "session": session_id,
+            "user": reading.user,
+            "window": reading.length,
+            "summarized": reading.first,
+            "failures": reading.failures,
+            "active": _time(active),
+        }
+        for (session_id, active), reading in zip(found, readings, strict=True)
+        if reading.epoch is not None
+    ]
+
+
+def _rows_of_server(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:
+    """Ask a server for a page of sessions with their counts. It does not say when they were active."""
+    from langchain_motorhead.cli.remote import session_infos
+
+    infos = session_infos(motorhead, motorhead.sessions(user, page=page, size=size))
+    columns = ("session", "user", "window", "summarized", "failures")
+    return [{**{name: info[name] for name in columns}, "active": ""} for info in infos if info["exists"]]
+
+
+def _read(motorhead: "Motorhead", session: str, last: int) -> dict[str, Any] | None:
+    """Read a session with its newest messages; None if there is none."""
+    from langchain_motorhead.sessions import operations
+    from langchain_motorhead.storage.keys import session_keys
+
+    reading = motorhead.backend.require_redis().execute(
+        operations.read(session_keys(motorhead.namespace, session), -last)
+    )
+    if reading.epoch is None:
+        return None
+    return {
+        "session": session,
+        "user": reading.user,
+        "summary": reading.summary,
+        "summarized": reading.first,
+        "tokens": reading.tokens,
+        "failures": reading.failures,
+        "window": reading.length,
+        "messages": [_message(record) for record in reading.records],
+    }
+
+
+def _read_from_server(motorhead: "Motorhead", session: str, last: int) -> dict[str, Any] | None:
+    """Read a session with its newest messages from a server; None if there is none."""
+    from langchain_motorhead.cli.remote import session_infos
+    from langchain_motorhead.messages.codec import encode
+
+    (info,) = session_infos(motorhead, [session])
+    memory = motorhead.session(session, info["user"]).load()
+    if not info["exists"] or not (memory.total or memory.messages or memory.summary):
+        return None
+    return {
+        "session": session,
+        "user": info["user"],
+        "summary": memory.summary,
+        "summarized": memory.summarized,
+        "tokens": memory.tokens,
+        "failures": memory.failures,
+        "window": info["window"],
+        "messages": [_message(encode(each)) for each in memory.messages[-last:]],
+    }
 
 
 def _message(record: bytes | str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from langchain_motorhead.cli.common import URL, Embeddings, Namespace, Url, User, open_motorhead, shown, stderr
+from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, User, open_motorhead, shown, stderr
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.transfer.policies import Existing, Source
 
@@ -28,7 +28,8 @@ def export(
     output: Annotated[
         str, typer.Option("--output", "-o", help="File to write, or - for the standard output.", metavar="FILE")
     ] = _STREAM,
-    url: Url = URL,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     user: User = None,
     session: Annotated[
@@ -42,7 +43,7 @@ def export(
 
     tally, left = ImportReport(), 0
 
-    with open_motorhead(url, namespace) as motorhead, _progress() as show, _writing(output) as file:
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead, _progress() as show, _writing(output) as file:
 
         def report(snapshot: "ExportedSession") -> None:
             nonlocal left
@@ -71,7 +72,8 @@ def import_(
     prefix: Annotated[
         str | None, typer.Option(help="With --from: the prefix of its keys.", show_default="that of the package")
     ] = None,
-    url: Url = URL,
+    url: Url = None,
+    api_key: ApiKey = None,
     namespace: Namespace = "default",
     existing: Annotated[
         Existing, typer.Option(help="What to do if another session of the same id exists.")
@@ -87,7 +89,7 @@ def import_(
 
     tally = ImportReport()
     try:
-        with open_motorhead(url, namespace, embeddings) as motorhead, _progress() as show:
+        with open_motorhead(url, namespace, embeddings, api_key) as motorhead, _progress() as show:
 
             def report(tally: ImportReport) -> None:
                 show(_imported(tally))
@@ -177,6 +179,8 @@ def _writing(name: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _reading(name: str) -> Iterator[BinaryIO]:
+    if "://" in name:  # not repeated, since it may hold a password
+        raise InvalidInputError("a URL is read with --from, which names the package that wrote the keys there")
     if name == _STREAM:
         yield sys.stdin.buffer
         return

@@ -11,12 +11,12 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from contextvars import Context
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from langchain_motorhead.concurrency.threads import NoThreadError, start_thread
+from langchain_motorhead.concurrency.bounded_call import abandon_all
+from langchain_motorhead.concurrency.jobs import Job, Work
+from langchain_motorhead.concurrency.threads import NoThreadError, StaysDueError, start_thread
 from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.forks import renew_in_child
 
@@ -29,34 +29,7 @@ _POLL_SECONDS = 0.5
 # How long a program that ends waits for the jobs of an object that was not closed.
 _EXIT_SECONDS = 1.0
 _FAILED_MESSAGE = "a background job failed; no data was lost, and the next message starts it again"
-_NOT_STARTED_MESSAGE = "a background job was not begun: %s"
-
-
-class Work(NamedTuple):
-    """A job, as a function for a thread and as a coroutine function for a task, with its key.
-
-    Both do the same, and either may be stopped at any point and begun again.
-    """
-
-    key: str
-    run: Callable[[], object]
-    arun: Callable[[], Awaitable[object]]
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A job. `loop` is the event loop whose task does it, or None if a thread does it."""
-
-    key: str
-    run: Callable[[], object]
-    loop: asyncio.AbstractEventLoop | None
-    again: bool = False
-    done: Future[None] = field(default_factory=Future)
-
-    @property
-    def is_stranded(self) -> bool:
-        """Whether its event loop does not run, so that nobody knows whether it ever will."""
-        return self.loop is not None and not self.loop.is_running()
+_NOT_STARTED_MESSAGE = "a background job was not done: %s"
 
 
 class Background:
@@ -78,8 +51,8 @@ class Background:
 
     def _renew(self) -> None:
         self._changed = threading.Condition()
-        self._jobs: dict[str, _Job] = {}
-        self._queue: deque[_Job] = deque()
+        self._jobs: dict[str, Job] = {}
+        self._queue: deque[Job] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = 0
         self._idle = 0
@@ -89,6 +62,15 @@ class Background:
         with self._changed:
             if (job := self._admit(key, work, None)) is not None:
                 self._enqueue(job)
+
+    def resume(self, loop: asyncio.AbstractEventLoop | None, work: Work) -> None:
+        """Run a job as a task of an event loop, called from any thread, or in a thread if that loop does not run."""
+        if loop is None or not loop.is_running():
+            self.submit(work.key, work.run)
+        elif loop is current_loop():
+            self.spawn(work)
+        else:
+            loop.call_soon_threadsafe(self.spawn, work)
 
     def spawn(self, work: Work) -> None:
         """Run a job as a task of the running event loop, in an empty context. If that loop ends, a thread does it."""
@@ -168,13 +150,18 @@ class Background:
             self._changed.notify_all()
 
     def _wind_down(self) -> None:
-        """Begin no further job, and wait a moment for those under way: what they use is about to be closed."""
+        """Begin no further job, and wait a moment for those under way: what they use is about to be closed.
+
+        A job that waits for a model is then stopped, so that it releases its lease.
+        """
         with self._changed:
             self._exiting = self._closed = True
             self._give_up_queue()
             running = [job.done for job in self._jobs.values() if job.loop is None]
             self._changed.notify_all()
-        wait(running, _EXIT_SECONDS)
+        if wait(running, _EXIT_SECONDS).not_done:
+            abandon_all()
+            wait(running, _EXIT_SECONDS)
 
     def _loops_are_short(self) -> bool:
         """Return whether an earlier event loop ended before its jobs did, as with one `asyncio.run` for each request.
@@ -186,7 +173,7 @@ class Background:
         loop = self._cut_short()
         return loop is None or loop.is_closed()
 
-    def _admit(self, key: str, run: Callable[[], object], loop: asyncio.AbstractEventLoop | None) -> _Job | None:
+    def _admit(self, key: str, run: Callable[[], object], loop: asyncio.AbstractEventLoop | None) -> Job | None:
         """Return a new job, or None if there is nothing to start: one of this key exists, or the object was closed."""
         if self._closed:  # the work stays due, and another process can do it
             return None
@@ -196,10 +183,10 @@ class Background:
             else:
                 job.again = True
             return None
-        job = self._jobs[key] = _Job(key, run, loop)
+        job = self._jobs[key] = Job(key, run, loop)
         return job
 
-    def _enqueue(self, job: _Job) -> None:
+    def _enqueue(self, job: Job) -> None:
         self._queue.append(job)
         if self._idle < len(self._queue) and self._threads < self._max_threads:
             self._threads += 1
@@ -212,7 +199,7 @@ class Background:
                     self._give_up_queue()
         self._changed.notify_all()
 
-    def _take_over(self, job: _Job) -> None:
+    def _take_over(self, job: Job) -> None:
         """Let a thread do the job of an event loop that has ended or stands still."""
         job.loop, job.again = None, False
         self._enqueue(job)
@@ -221,19 +208,19 @@ class Background:
         while self._queue:
             self._drop(self._queue.popleft())
 
-    def _pending(self) -> list[_Job]:
+    def _pending(self) -> list[Job]:
         with self._changed:
             for job in list(self._jobs.values()):
                 if job.is_stranded:
                     self._take_over(job)
             return list(self._jobs.values())
 
-    def _drop(self, job: _Job) -> None:
+    def _drop(self, job: Job) -> None:
         if self._jobs.get(job.key) is job:
             del self._jobs[job.key]
             job.done.set_result(None)
 
-    def _finished(self, job: _Job, loop: asyncio.AbstractEventLoop | None) -> bool:
+    def _finished(self, job: Job, loop: asyncio.AbstractEventLoop | None) -> bool:
         """Return whether a job has to run no more here, and remove it if it is done."""
         with self._changed:
             if job.loop is not loop:
@@ -264,7 +251,7 @@ class Background:
                     break
             del job
 
-    async def _attend(self, job: _Job, loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[object]]) -> None:
+    async def _attend(self, job: Job, loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
                 await work()
@@ -274,13 +261,13 @@ class Background:
                 break
 
     def _log(self, error: Exception) -> None:
-        if isinstance(error, NoThreadError):
+        if isinstance(error, StaysDueError):
             logger.info(_NOT_STARTED_MESSAGE, error)
         elif not self._exiting:  # otherwise the servers and pools that the job used may be gone
             logger.warning(_FAILED_MESSAGE, exc_info=error)
 
 
-def _check_free(jobs: list[_Job], call: str, instead: str) -> None:
+def _check_free(jobs: list[Job], call: str, instead: str) -> None:
     """Raise `MotorheadError` if the running event loop has to finish one of the jobs."""
     if (loop := current_loop()) is not None and any(job.loop is loop for job in jobs):
         raise MotorheadError(f"{call}() would block the event loop that has to do the work. Await {instead}() instead")

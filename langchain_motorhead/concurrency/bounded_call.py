@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, TypeAlias
 
-from langchain_motorhead.concurrency.threads import ThreadCache
+from langchain_motorhead.concurrency.threads import ProcessEndsError, ThreadCache
 from langchain_motorhead.forks import renew_in_child
 
 Done: TypeAlias = Future[Any] | asyncio.Future[Any]
@@ -141,8 +142,12 @@ class _Abandoned:
         self.calls: set[Future[Any]] = set()
         renew_in_child(self, lambda abandoned: abandoned.calls.clear())
 
+    def __len__(self) -> int:
+        return len(self.calls)
+
 
 _abandoned = _Abandoned()
+_under_way: set[Future[Any]] = set()
 _threads = ThreadCache("motorhead-model")
 
 
@@ -153,6 +158,20 @@ def _give_up(future: Future[Any]) -> None:
         future.add_done_callback(_abandoned.calls.discard)
 
 
+def abandon_all() -> None:
+    """End the wait for all calls in threads with `ProcessEndsError`, so that whoever waits can release a lease."""
+    for future in tuple(_under_way):
+        _finish(future, ProcessEndsError())
+
+
+def _finish(future: Future[Any], error: BaseException | None, result: Any = None) -> None:
+    with suppress(InvalidStateError):  # it was abandoned
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:
     """Return the future of a function that runs in a daemon thread of its own, in an empty context.
 
@@ -160,8 +179,8 @@ def _in_thread(work: Callable[[], Any]) -> Future[Any]:
         TooManyAbandonedError: Too many earlier calls still run.
         NoThreadError: No thread can be started.
     """
-    if len(_abandoned.calls) >= _MAX_ABANDONED_THREADS:
-        raise TooManyAbandonedError(f"{len(_abandoned.calls)} earlier calls exceeded their time limit and still run")
+    if len(_abandoned) >= _MAX_ABANDONED_THREADS:
+        raise TooManyAbandonedError(f"{len(_abandoned)} earlier calls exceeded their time limit and still run")
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
 
@@ -171,8 +190,10 @@ def _in_thread(work: Callable[[], Any]) -> Future[Any]:
         except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             # asyncio's futures refuse a StopIteration.
             raised = RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
-            return lambda: future.set_exception(raised)
-        return lambda: future.set_result(result)
+            return lambda: _finish(future, raised)
+        return lambda: _finish(future, None, result)
 
     _threads.start(run)
+    _under_way.add(future)
+    future.add_done_callback(_under_way.discard)
     return future

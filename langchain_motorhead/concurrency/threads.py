@@ -20,8 +20,19 @@ T = TypeVar("T")
 _IDLE_SECONDS = 2.0
 
 
-class NoThreadError(MotorheadError):
-    """No further thread can be started. The work was not begun, and stays due."""
+class StaysDueError(MotorheadError):
+    """Work was not done, for a reason that has nothing to do with it. It stays due."""
+
+
+class ProcessEndsError(StaysDueError):
+    """A call was abandoned because the process ends."""
+
+    def __init__(self) -> None:
+        super().__init__("the process ends. Nothing was lost, and the work stays due")
+
+
+class NoThreadError(StaysDueError):
+    """No further thread can be started."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -42,12 +42,14 @@ class ReplaySettings:
         window: How many messages a session keeps verbatim.
         llm: Name of the model that summarizes, or None for the extractive summarizer.
         delay: Seconds until a simulated model answers.
+        model: The model that summarizes. None to build it by its name.
     """
 
     url: str = IN_MEMORY
     window: int = 12
     llm: str | None = None
     delay: float = 0.0
+    model: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> None:
     recorder = Recorder(
         ExtractiveSummarizer(token_counter=count_tokens)
         if settings.llm is None
-        else resolve_summarizer(settings.llm, "--llm", count_tokens)
+        else resolve_summarizer(settings.model or settings.llm, "--model", count_tokens)
     )
     await asyncio.to_thread(count_tokens.prepare)
     options: Options = {

@@ -50,7 +50,7 @@ def heading(settings: ReplaySettings, runs: Sequence[Run]) -> RenderableType:
     real = [run for run in runs if not run.in_step]
     messages = sum(len(run.dialogue.messages) for run in real)
     where = "embedded Redis" if settings.url.startswith("embedded:") else "your Redis"
-    who = settings.llm or "the extractive summarizer (for a model: --llm or OPENAI_API_KEY)"
+    who = settings.llm or "the extractive summarizer (for a model: --model or OPENAI_API_KEY)"
     return Group(
         Text.assemble(
             ("motorhead demo   ", "bold"),

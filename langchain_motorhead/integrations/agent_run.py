@@ -1,4 +1,4 @@
-"""One run of an agent or graph: whose session it is, what was loaded for it, and what recall finds for it.
+"""One run of an agent or graph: whose session it is, and what recall finds for it.
 
 Shared by the agent middleware and the graph nodes.
 """
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError, SearchUnavailableError, StoreError
-from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.prompt import run_messages, without_summaries
 from langchain_motorhead.integrations.retriever import MotorheadRetriever
@@ -29,57 +28,9 @@ logger = logging.getLogger(__name__)
 
 Scope: TypeAlias = Literal["session", "user", "namespace"]
 
-MAX_CACHED_RUNS_COUNT = 1_024
 MAX_EXTRA_RESULTS_COUNT = 100
 # The rest of a pasted document hardly says more of what is wanted.
 MAX_QUERY_CHARS = 2_000
-
-
-@dataclass(slots=True)
-class RunMemory:
-    """What was loaded at the start of a run, and how much of the run is stored.
-
-    Attributes:
-        memory: The session at the start of the run.
-        recalled: What recall found for the run, as lines of text.
-        stored: Id of the newest message of the run that is stored in the session.
-    """
-
-    memory: Memory
-    recalled: str
-    stored: str | None
-
-
-class RunCache:
-    """A cache of the `RunMemory` of current runs, so that each run loads its session once.
-
-    If an entry is missing, the session is loaded again, which costs a round trip. So the oldest entries can be dropped
-    when there are too many. LangGraph makes a control object for each invocation, which is the key of a run: a run that
-    was interrupted and then resumed counts as another run.
-    """
-
-    def __init__(self) -> None:
-        self._lock = ForkSafeLock()
-        self._loaded: dict[tuple[Any, ...], tuple[Any, RunMemory]] = {}
-
-    def put(self, control: Any, session: Session, loaded: RunMemory) -> None:
-        """Store what was loaded for a run. Without a control object, as outside of a graph, nothing is stored."""
-        if control is None:
-            return
-        with self._lock:
-            # The entry refers to the control object, so that no other object can get the same id().
-            self._loaded[_key(control, session)] = control, loaded
-            while len(self._loaded) > MAX_CACHED_RUNS_COUNT:
-                del self._loaded[next(iter(self._loaded))]
-
-    def get(self, control: Any, session: Session) -> RunMemory | None:
-        """Return what was loaded for a run, or None."""
-        return self._loaded.get(_key(control, session), (None, None))[1]
-
-    def pop(self, control: Any, session: Session) -> RunMemory | None:
-        """Remove the entry of a run, and return what was loaded for it, or None."""
-        with self._lock:
-            return self._loaded.pop(_key(control, session), (None, None))[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +113,9 @@ class RecallPolicy:
         return newest.text.strip()[:MAX_QUERY_CHARS] if self.k and newest is not None else ""
 
     def _lines(self, documents: Sequence[Document], own: set[str | None]) -> str:
-        return as_lines([document for document in documents if document.id not in own][: self.k])
+        # Results of tools are in the index only if they were asked for. They must not be in the system message.
+        said = [each for each in documents if each.metadata.get("role") not in ("tool", "function")]
+        return as_lines([document for document in said if document.id not in own][: self.k])
 
     def _retriever(
         self, motorhead: Handle, session: Session, memory: Memory, own: set[str | None]
@@ -211,10 +164,6 @@ def _outside_window(state: Sequence[BaseMessage], memory: Memory) -> set[str | N
     """Return the ids of the run's own messages that left the window already, as in a run with very many messages."""
     window = {message.id for message in memory.messages}
     return {message.id for message in run_messages(state, window)} - window
-
-
-def _key(control: Any, session: Session) -> tuple[Any, ...]:
-    return id(control), session.session_id, session.user_id
 
 
 def _field(context: Any, name: str) -> Any:

@@ -8,10 +8,18 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead.handle import Handle
-from langchain_motorhead.integrations.runnable_history import Hook, calling_hook
+from langchain_motorhead.integrations.prompt import conversation, without_system
+from langchain_motorhead.integrations.runnable_history import (
+    HistoryForRun,
+    Hook,
+    calling_hook,
+    stands_in_prompt,
+    without_given,
+)
+from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,7 +33,13 @@ MAX_REMEMBERED_RUNS_COUNT = 256
 class MotorheadChatMessageHistory(BaseChatMessageHistory):
     """A session as a chat message history. Making one does no I/O.
 
-    Its `messages` are the summary, as a system message, and then every message that the summary does not cover.
+    Its `messages` are the summary, as a system message, and then every message that the summary does not cover, in a
+    form that every provider takes before a person's message. They begin with a person's; what a model said before is
+    quoted in the system message. Calls without a result are left out. `session.load()` has all of them.
+
+    Under `RunnableWithMessageHistory`, a system message in a run's input is an instruction for that run: it is a part
+    of the one system message, and is not stored. With a `history_messages_key`, the summary is a person's message,
+    since other messages may precede it.
 
     Args:
         session_id: Any string that is not empty.
@@ -71,12 +85,12 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
             StoreError: Redis refused, or could not be reached.
         """
         caller = sys._getframe(1)
-        return [] if self._is_end(caller) else self._remembered(caller, self.session.load().as_messages())
+        return [] if self._is_end(caller) else self._shown(caller, self.session.load())
 
     async def aget_messages(self) -> list[BaseMessage]:
         """Load the summary, as a system message, and the messages after it, in one round trip. See `messages`."""
         caller = sys._getframe(1)
-        return [] if self._is_end(caller) else self._remembered(caller, (await self.session.aload()).as_messages())
+        return [] if self._is_end(caller) else self._shown(caller, await self.session.aload())
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Store messages in one round trip: all of them, or none if an error is raised.
@@ -108,31 +122,41 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
     # that it takes nothing off. From the messages that it then adds, this class takes off those that the hook at the
     # start was given, if they begin with them. No other caller is treated like this.
 
-    def _is_end(self, caller: FrameType) -> bool:
-        """Return whether the hook at the end of a run calls, and note that its messages are yet to come."""
-        if calling_hook(caller) is not Hook.EXIT:
-            return False
-        self._ending.add(id(caller))
-        return True
-
-    def _remembered(self, caller: FrameType, messages: list[BaseMessage]) -> list[BaseMessage]:
+    def _shown(self, caller: FrameType, memory: Memory) -> list[BaseMessage]:
         """Return the messages, and remember their ids if the hook at the start of a run calls."""
-        if messages and calling_hook(caller) is Hook.ENTER:
+        messages = conversation(memory)
+        hook, frame = calling_hook(caller)
+        if hook is not Hook.ENTER or frame is None:
+            return messages
+        if messages and isinstance(messages[0], SystemMessage) and stands_in_prompt(frame):
+            # A system message in the middle of a prompt is refused.
+            messages[0] = HumanMessage(messages[0].content, id=messages[0].id)
+        if messages:
             self._given_to_runs.append(tuple(message.id for message in messages))
             del self._given_to_runs[:-MAX_REMEMBERED_RUNS_COUNT]
-        return messages
+        return HistoryForRun(messages)
+
+    def _is_end(self, caller: FrameType) -> bool:
+        """Return whether the hook at the end of a run calls, and note that its messages are yet to come."""
+        hook, frame = calling_hook(caller)
+        if hook is not Hook.EXIT:
+            return False
+        self._ending.add(id(frame))
+        return True
 
     def _new(self, caller: FrameType, messages: Sequence[BaseMessage]) -> tuple[Sequence[BaseMessage], bool]:
         """Return the messages to store, and whether they are those of a run, which are stored even if an id is known.
 
-        Some models give each of their messages the same id.
+        Some models give each of their messages the same id. System messages of a run are instructions for it.
         """
-        is_run = calling_hook(caller) is Hook.EXIT
-        if id(caller) not in self._ending or not is_run:
-            return messages, is_run
-        self._ending.discard(id(caller))
-        ids = tuple(message.id for message in messages)
-        known = max((given for given in self._given_to_runs if ids[: len(given)] == given), key=len, default=())
-        if known:
-            self._given_to_runs.remove(known)
-        return messages[len(known) :], True
+        hook, frame = calling_hook(caller)
+        if hook is not Hook.EXIT:
+            return messages, False
+        new = without_system(messages)
+        if id(frame) in self._ending:
+            self._ending.discard(id(frame))
+            given = min(self._given_to_runs, key=lambda each: len(without_given(new, each)), default=())
+            if len(rest := without_given(new, given)) < len(new):
+                self._given_to_runs.remove(given)
+                new = rest
+        return new, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from langchain_classic.base_memory import BaseMemory
@@ -11,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, ValidationError
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
+from langchain_motorhead.integrations.prompt import conversation
 from langchain_motorhead.options import DEFAULTS, REMOTE_DEFAULTS, UrlOptions
 from langchain_motorhead.sessions.load import Memory
 
@@ -191,9 +193,11 @@ class MotorheadMemory(BaseMemory):
 
     def _variables(self, memory: Memory) -> dict[str, Any]:
         self._context = memory.summary
-        messages = memory.as_messages() if self.summary_key is None else memory.messages
-        history: Any = messages
-        if not self.return_messages:
+        history: Any
+        if self.return_messages:
+            history = conversation(memory if self.summary_key is None else replace(memory, summary=None))
+        else:
+            messages = memory.as_messages() if self.summary_key is None else memory.messages
             history = get_buffer_string(messages, human_prefix=self.human_prefix, ai_prefix=self.ai_prefix)
         if self.summary_key is None:
             return {self.memory_key: history}

@@ -14,7 +14,8 @@ from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
-from langchain_motorhead.integrations.prompt import add_to_system, prompt, without_summaries
+from langchain_motorhead.integrations.prompt import add_to_system, prompt, without_summaries, without_system
+from langchain_motorhead.integrations.run_storage import RunStorage
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
@@ -73,25 +74,27 @@ def load_memory(
         graph.set_entry_point("load")
         ```
     """
-    policy = RecallPolicy(recall, recall_scope)
+    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead)
     policy.check(motorhead)
 
     def load(state: Any, config: RunnableConfig) -> Command[Any]:
-        session, messages = _session(motorhead, config), _messages(state, messages_key)
-        memory = session.catch_up(messages, after=_get(state, STORED_KEY))
-        return update(memory, messages, policy.find(motorhead, session, memory, messages))
+        session, given = _session(motorhead, config), _messages(state, messages_key)
+        messages = without_system(given)
+        memory = storage.catch_up(session, messages, _get(state, STORED_KEY))
+        return update(memory, given, policy.find(motorhead, session, memory, messages))
 
     async def aload(state: Any, config: RunnableConfig) -> Command[Any]:
-        session, messages = _session(motorhead, config), _messages(state, messages_key)
-        memory = await session.acatch_up(messages, after=_get(state, STORED_KEY))
-        return update(memory, messages, await policy.afind(motorhead, session, memory, messages))
+        session, given = _session(motorhead, config), _messages(state, messages_key)
+        messages = without_system(given)
+        memory = await storage.acatch_up(session, messages, _get(state, STORED_KEY))
+        return update(memory, given, await policy.afind(motorhead, session, memory, messages))
 
     def update(memory: Memory, messages: Sequence[BaseMessage], recalled: str) -> Command[Any]:
         text, shown = prompt(memory, messages, recalled)
         system = add_to_system(None, text, memory.epoch)
         prompted = shown if system is None else [system, *shown]
         # A list of pairs: in a dict, LangGraph would look for messages and stream them to the user.
-        return Command(update=[(prompt_key, prompted), *_newest(messages).items()])
+        return Command(update=[(prompt_key, prompted), *_newest(without_system(messages)).items()])
 
     return RunnableLambda(load, aload, name="load_memory")
 
@@ -108,15 +111,16 @@ def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnabl
         StoreError: In a run: Redis refused, or could not be reached.
     """
     RecallPolicy().check(motorhead)
+    storage = RunStorage(motorhead)
 
     def save(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        messages = _messages(state, messages_key)
-        _session(motorhead, config).append_new(messages, after=_get(state, STORED_KEY))
+        messages = without_system(_messages(state, messages_key))
+        storage.append_new(_session(motorhead, config), messages, _get(state, STORED_KEY))
         return _newest(messages)
 
     async def asave(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        messages = _messages(state, messages_key)
-        await _session(motorhead, config).aappend_new(messages, after=_get(state, STORED_KEY))
+        messages = without_system(_messages(state, messages_key))
+        await storage.aappend_new(_session(motorhead, config), messages, _get(state, STORED_KEY))
         return _newest(messages)
 
     return RunnableLambda(save, asave, name="save_memory")

@@ -28,10 +28,17 @@ def check_filter(filter_: Any) -> None:
     """Refuse an invalid filter.
 
     Raises:
-        InvalidInputError: It is not a dict, or has an unknown operator, or a bound that is not a number.
+        InvalidInputError: It is not a dict, or has an unknown operator or one without a field, or a bound that is not a
+            number.
     """
     if not isinstance(filter_, Mapping):
         raise InvalidInputError(f"filter must be a dict, such as {{'kind': 'note'}}, not {type(filter_).__name__}")
+    if _has_operators(filter_):
+        name = next(name for name in filter_ if isinstance(name, str) and name.startswith("$"))
+        raise InvalidInputError(
+            f"filter: the operator {name!r} needs a field, as in {{'score': {{'$gt': 3}}}}. All fields must match; "
+            "there are no $and, $or and $not"
+        )
     for wanted in filter_.values():
         _check(wanted)
 

@@ -20,7 +20,7 @@ from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.item_store.paths import from_path, to_name, to_path
 from langchain_motorhead.item_store.requests import StoredItem
 from langchain_motorhead.search_index.queries import to_matches, total
-from langchain_motorhead.storage.keys import PREFIX, from_member, registry_key, to_member, to_tag
+from langchain_motorhead.storage.keys import PREFIX, from_member, registry_key, to_key_part, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
@@ -78,7 +78,7 @@ def store_key(namespace: str) -> str:
         InvalidInputError: The namespace is not a string, or is empty.
     """
     registry_key(namespace)  # raises if it is invalid
-    return f"{PREFIX}:store:{{{to_tag(namespace)}}}"
+    return f"{PREFIX}:store:{{{to_key_part(namespace)}}}"
 
 
 def vector_prefix(store: str) -> str:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 FINGERPRINT_CHARS = 11
 """Characters of a fingerprint: 64 bits in base64, because people read what is stored."""
 _NO_FINGERPRINT = " " * FINGERPRINT_CHARS
-_DERIVED_ID = re.compile(r"motorhead-([0-9a-f]{16})-(?:\d+|summary)", re.ASCII)
+_DERIVED_ID = re.compile(r"motorhead-([0-9a-f]{16})-(?:\d+|summary|continued)", re.ASCII)
 _EPOCH_CHARS = 16
 
 

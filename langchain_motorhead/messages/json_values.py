@@ -7,8 +7,11 @@ never imports or runs anything. This module knows nothing of messages.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 from langchain_core.documents import Document
@@ -94,26 +97,39 @@ def from_plain(value: Any) -> Any:
 
 
 def _by_pydantic(value: Any, where: str) -> Any:
+    from pydantic import BaseModel
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     if isinstance(value, Mapping):  # its values may need tags
         return dict(value)
-    # str, int and float subclasses, such as the members of a StrEnum, are the value they carry.
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, list):
-        return list(value)
+    if (simple := _as_builtin(value)) is not value:
+        return simple
+    error: Exception | None = None
     try:
-        return to_jsonable_python(value, inf_nan_mode="constants")
-    except (PydanticSerializationError, ValueError, TypeError) as error:
-        raise InvalidMessageError(
-            f"{where} holds a {type(value).__name__}, which is not data. Put plain data in it (text, numbers, lists, "
-            "dicts, bytes, documents), or keep the object elsewhere and its name here"
-        ) from error
+        if isinstance(value, BaseModel):
+            return value.model_dump(by_alias=True, warnings=False)
+        if not isinstance(value, Iterator | AsyncIterator) and not hasattr(value, "read"):
+            return to_jsonable_python(value, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError, TypeError, AttributeError, RecursionError) as raised:
+        error = raised
+    raise InvalidMessageError(
+        f"{where} holds a {type(value).__name__}, which is not data. Put plain data in it (text, numbers, lists, "
+        "dicts, bytes, documents), or keep the object elsewhere and its name here"
+    ) from error
+
+
+def _as_builtin(value: Any) -> Any:
+    """Return a value of a class that extends or contains builtin ones as those, or the value itself.
+
+    Containers are read here and not by pydantic, which would read the iterators and files in them.
+    """
+    for cls, convert in _BUILTINS:
+        if isinstance(value, cls):
+            return convert(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [each.name for each in dataclasses.fields(value)]
+        return {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return value
 
 
 def _key(value: Any) -> Any:
@@ -124,6 +140,15 @@ def _document(fields: dict[str, Any]) -> Document:
     return Document(**from_plain(fields))
 
 
+# A str, int or float subclass, such as a member of a StrEnum, is the value that it carries.
+_BUILTINS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Mapping, dict),
+    (str, str.__str__),
+    (int, int),
+    (float, float),
+    ((list, tuple, set, frozenset, deque), list),
+    (Enum, lambda member: member.value),
+)
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "int": lambda text: int(text, 16),
     "float": float,

@@ -1,4 +1,4 @@
-"""Tool-call pairing: where a list of messages may be cut, and which calls and results a prompt can contain. Pure."""
+"""Tool calls and their results: which calls a message has, and where a list of messages may be cut. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from langchain_core.messages import (
 )
 
 _RESULTS = (ToolMessage, FunctionMessage)
+_CALL_BLOCKS = frozenset({"tool_use", "tool_call", "function_call", "custom_tool_call", "invalid_tool_call"})
 
 
 def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int]:
@@ -26,7 +27,7 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
     calls: dict[str, int] = {}
     for at, message in enumerate(messages):
         if isinstance(message, AIMessage):
-            calls.update((id_, at) for id_ in _call_ids(message))
+            calls.update((id_, at) for id_ in call_ids(message))
         elif isinstance(message, ToolMessage | FunctionMessage):
             blocked[at] = True
             made = calls.get(getattr(message, "tool_call_id", ""))
@@ -46,7 +47,7 @@ def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     shown: list[BaseMessage] = []
     for message in messages:
         if isinstance(message, AIMessage):
-            calls.update(_call_ids(message))
+            calls.update(call_ids(message))
         if isinstance(message, ToolMessage) and message.tool_call_id not in calls:
             continue
         if isinstance(message, FunctionMessage) and not shown:
@@ -55,8 +56,34 @@ def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     return shown
 
 
-def _call_ids(message: AIMessage) -> list[str]:
-    return [id_ for call in (*message.tool_calls, *message.invalid_tool_calls) if (id_ := call.get("id"))]
+def call_ids(message: BaseMessage) -> list[str]:
+    """List the ids of the calls in a message, wherever a provider's package keeps them, each once."""
+    if not isinstance(message, AIMessage):
+        return []
+    calls: list[Any] = [*message.tool_calls, *message.invalid_tool_calls]
+    if isinstance(message.content, list):
+        calls += [{"id": block_call_id(block)} for block in message.content]
+    if isinstance(raw := message.additional_kwargs.get("tool_calls"), list):
+        calls += [call for call in raw if isinstance(call, dict)]
+    return list(dict.fromkeys(id_ for call in calls if isinstance(id_ := call.get("id"), str) and id_))
+
+
+def block_call_id(block: Any) -> str | None:
+    """Return the id of the call that a block of a message's content is, or None if it is not one.
+
+    A call that the provider itself answers, such as a web search, is not one.
+    """
+    kind = block.get("type") if isinstance(block, dict) else None
+    if not isinstance(kind, str) or not (kind in _CALL_BLOCKS or (kind.endswith("_call") and "call_id" in block)):
+        return None
+    id_ = block.get("call_id") or block.get("id")
+    return id_ if isinstance(id_, str) else ""
+
+
+def _waiting_ids(message: AIMessage) -> list[str]:
+    """List the ids of the calls of a message that are to be answered: not those that could not be parsed."""
+    invalid = {call.get("id") for call in message.invalid_tool_calls}
+    return [id_ for id_ in call_ids(message) if id_ not in invalid]
 
 
 def _unanswered(messages: Sequence[BaseMessage | None]) -> list[tuple[int, int]]:
@@ -69,7 +96,7 @@ def _unanswered(messages: Sequence[BaseMessage | None]) -> list[tuple[int, int]]
     heard: dict[int, int] = {}
     for at, message in enumerate(messages):
         if isinstance(message, AIMessage):
-            calls = {call["id"]: at for call in message.tool_calls if call["id"]}
+            calls = dict.fromkeys(_waiting_ids(message), at)
             open_calls.update(calls)
             made.update(calls)
             heard[at] = at
@@ -78,57 +105,3 @@ def _unanswered(messages: Sequence[BaseMessage | None]) -> list[tuple[int, int]]
             if message.tool_call_id in made:
                 heard[made[message.tool_call_id]] = at
     return [(at, heard[at]) for at in sorted(set(open_calls.values()))]
-
-
-def paired(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Return the messages with each tool result right after its call, without unanswered calls and unmatched results.
-
-    If an id was used by several calls, as small models do, it means the newest of them.
-    """
-    results: dict[int, list[BaseMessage]] = {}
-    answered: dict[int, set[str]] = {}
-    open_calls: dict[str, int] = {}
-    for at, message in enumerate(messages):
-        if isinstance(message, AIMessage):
-            open_calls.update((id_, at) for id_ in _calls(message))
-        elif isinstance(message, ToolMessage) and message.tool_call_id in open_calls:
-            caller = open_calls.pop(message.tool_call_id)
-            results.setdefault(caller, []).append(message)
-            answered.setdefault(caller, set()).add(message.tool_call_id)
-    shown: list[BaseMessage] = []
-    for at, message in enumerate(messages):
-        if isinstance(message, ToolMessage):
-            continue
-        if isinstance(message, AIMessage):
-            if (said := _without(message, _calls(message) - answered.get(at, set()))) is not None:
-                shown.append(said)
-            shown.extend(results.get(at, ()))
-        else:
-            shown.append(message)
-    return shown
-
-
-def _calls(message: AIMessage) -> set[str]:
-    return {id_ for call in (*message.tool_calls, *message.invalid_tool_calls) if (id_ := call.get("id"))}
-
-
-def _without(message: AIMessage, calls: set[str]) -> AIMessage | None:
-    """Return a message without some of its calls, wherever providers look for them; None if nothing else is left."""
-    if not calls:
-        return message
-    update: dict[str, Any] = {
-        "tool_calls": [call for call in message.tool_calls if call.get("id") not in calls],
-        "invalid_tool_calls": [call for call in message.invalid_tool_calls if call.get("id") not in calls],
-    }
-    if isinstance(message.content, list):
-        update["content"] = [block for block in message.content if not _is_call(block, calls)]
-    if raw := message.additional_kwargs.get("tool_calls"):
-        left = [call for call in raw if not (isinstance(call, dict) and call.get("id") in calls)]
-        rest = {key: value for key, value in message.additional_kwargs.items() if key != "tool_calls"}
-        update["additional_kwargs"] = {**rest, "tool_calls": left} if left else rest
-    said = message.model_copy(update=update)
-    return said if said.text.strip() or said.tool_calls or said.invalid_tool_calls else None
-
-
-def _is_call(block: Any, calls: set[str]) -> bool:
-    return isinstance(block, dict) and (block.get("call_id") or block.get("id")) in calls

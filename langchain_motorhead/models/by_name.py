@@ -14,6 +14,15 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.models.redaction import redact
+
+PROVIDERS = frozenset(
+    "anthropic anthropic_bedrock azure_ai azure_openai baseten bedrock bedrock_converse "
+    "bedrock_mantle_anthropic bedrock_mantle_openai cohere deepseek fireworks "
+    "google_anthropic_vertex google_genai google_vertexai groq huggingface ibm langsmith litellm meta mistralai nvidia "
+    "ollama openai openrouter perplexity together upstage xai".split()
+)
+"""Providers that `init_chat_model` and `init_embeddings` know."""
 
 _PACKAGES = ("langchain", "langchain_classic")
 _OPENAI = "openai"
@@ -101,4 +110,4 @@ def _openai(kind: str, name: str, **options: Any) -> Any:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return redact(" ".join(str(error).split()))

@@ -22,6 +22,7 @@ from langchain_motorhead.concurrency.bounded_call import (
     wait_for,
 )
 from langchain_motorhead.concurrency.micro_batch import Batcher
+from langchain_motorhead.concurrency.threads import StaysDueError
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows.protocol import Embed, Vectors
 from langchain_motorhead.models.by_name import embedding_model
@@ -199,6 +200,8 @@ async def _aembed_documents(embeddings: Embeddings, texts: list[str]) -> list[li
 def _vectors(texts: Sequence[str], done: Done, model: Embeddings) -> Vectors:
     try:
         vectors = done.result()
+    except StaysDueError:
+        raise
     except BaseException as error:  # also a SystemExit: it ends the call, not the waiting thread
         raise _embedding_error(error, model) from error
     return _checked(texts, vectors)

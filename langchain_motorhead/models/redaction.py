@@ -10,9 +10,10 @@ from pydantic import SecretStr
 _MASK = "***"
 # A shorter secret may occur in a text by chance.
 _MIN_SECRET_CHARS = 6
-# A password in a URL, the value after the name of a credential, and keys with the usual prefixes.
+# A login in a URL, up to the last @, since a password may have an @ or a slash in it; the value after the name of a
+# credential; and keys with the usual prefixes.
 _CREDENTIAL = re.compile(
-    r"(?<=://)[^\s/@]+(?=@)"
+    r"(?<=://)\S+(?=@)"
     r"|(?i:(?<=bearer )|(?<=basic )|(?<=api[-_ ]key[=:])|(?<=password[=:])|(?<=token[=:]))[\"']?[^\s\"',;&}]{6,}"
     r"|\b(?:sk|pk|rk|hf|gsk|xai|ghp)[-_][\w*.-]{6,}"
 )

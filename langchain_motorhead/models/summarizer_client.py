@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
 
 from langchain_motorhead.concurrency.bounded_call import Done, TooManyAbandonedError, TooSlowError
+from langchain_motorhead.concurrency.threads import StaysDueError
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Summarize, Summary, SummaryInput
 from langchain_motorhead.models.loops import acall_model, call_model
@@ -116,7 +117,7 @@ def _summary(future: Done, usage: UsageHandler, asked: Runnable[SummaryInput, An
         answer = future.result()
     except asyncio.CancelledError as error:
         raise SummarizationError("the summarizer cancelled itself") from error
-    except SummarizationError:
+    except (SummarizationError, StaysDueError):
         raise
     except BaseException as error:  # also a SystemExit: it ends the call, not the waiting thread
         why = redact(str(error), model_below(getattr(asked, "model", asked)))[:200]

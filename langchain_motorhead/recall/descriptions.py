@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.storage.keys import from_member, recall_key
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 _DESCRIBED = ("model", "dimensions", "settings", "generation")
 _DOCUMENTS = "documents"
+_TERMS = "terms"
 _PLANNED = tuple(f"next_{name}" for name in _DESCRIBED)
 
 
@@ -56,8 +58,25 @@ def establish(namespace: str, description: Description) -> Operation[tuple[bool,
         return bool(new), not new or _DOCUMENTS in known, found
 
     return Operation(
-        (Command(SCRIPTS["index_describe"], (recall_key(namespace),), tuple(_pairs(_DESCRIBED, description))),), read
+        (
+            Command(
+                SCRIPTS["index_describe"],
+                (recall_key(namespace),),
+                (*_pairs(_DESCRIBED, description), _TERMS, TERMS_VERSION),
+            ),
+        ),
+        read,
     )
+
+
+def terms_version(namespace: str) -> Operation[int]:
+    """Return the operation that reads by which version of the rules the terms of all documents are made."""
+    return Operation((Command("HMGET", (recall_key(namespace),), (_TERMS,)),), lambda replies: int(replies[0][0] or 1))
+
+
+def set_terms_version(namespace: str, version: int) -> Operation[None]:
+    """Store by which version of the rules the terms of all documents are made."""
+    return Operation((Command("HSET", (recall_key(namespace),), (_TERMS, version)),), ignore_replies)
 
 
 def announce(namespace: str) -> Operation[Description | None]:
@@ -66,7 +85,7 @@ def announce(namespace: str) -> Operation[Description | None]:
     Whoever makes the index then includes these documents. If there is a description in the reply, its index may have
     been made without them: make sure that it exists before they are stored.
     """
-    commands = (Command("HSETNX", (recall_key(namespace),), (_DOCUMENTS, "1")), describing(namespace))
+    commands = (Command("HSET", (recall_key(namespace),), (_DOCUMENTS, "1")), describing(namespace))
     return Operation(commands, lambda replies: to_description(replies[-1]))
 
 

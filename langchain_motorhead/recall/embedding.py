@@ -65,20 +65,19 @@ def check_lengths(vectors: Sequence[Embedded]) -> int | None:
 
 def is_about_content(error: BaseException) -> bool:
     """Return whether an error of an embedding model is about the text, not about the model, the network or a limit."""
+    if _NOT_CONTENT.search(signs := f"{error} {error.__cause__}") or _RATE_LIMIT.search(signs):
+        return False
     for each in _chain(error):
         status = _status(each)
         if status is not None:
-            return status in _CONTENT_STATUSES and not _NOT_CONTENT.search(str(each))
-    cause = error.__cause__
-    signs = f"{error} {cause}"
-    return isinstance(cause, _CONTENT_ERRORS) and not (_NOT_CONTENT.search(signs) or _RATE_LIMIT.search(signs))
+            return status in _CONTENT_STATUSES
+    return isinstance(error.__cause__, _CONTENT_ERRORS)
 
 
 def is_rate_limit(error: BaseException) -> bool:
     """Return whether an embedding model refuses calls because there were too many, or too large ones."""
-    statuses = [_status(each) for each in _chain(error)]
-    if any(status is not None for status in statuses):
-        return any(status in _RATE_LIMIT_STATUSES for status in statuses)
+    if any(_status(each) in _RATE_LIMIT_STATUSES for each in _chain(error)):
+        return True
     return _RATE_LIMIT.search(f"{error} {error.__cause__}") is not None
 
 
@@ -94,11 +93,22 @@ def _embed(texts: Sequence[str], instead: Sequence[str], heartbeat: Operation[No
         if len(texts) == 1 and instead[0] != texts[0]:  # the context may be the reason
             return (yield from _embed(instead, instead, heartbeat))
         if len(texts) == 1:
-            return [error]
+            return (yield from _embed_alone(texts[0], error, heartbeat))
     half = len(texts) // 2
     first = yield from _embed(texts[:half], instead[:half], heartbeat)
     second = yield from _embed(texts[half:], instead[half:], heartbeat)
     return first + second
+
+
+def _embed_alone(text: str, error: EmbeddingError, heartbeat: Operation[None] | None) -> Flow[list[Embedded]]:
+    """Try a text that failed alone once more at once, unless the error says that this is in vain."""
+    if is_about_content(error):
+        return [error]
+    try:
+        vectors = yield Embed((text,), heartbeat=heartbeat)
+    except EmbeddingError as again:
+        return [again]
+    return list(vectors)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

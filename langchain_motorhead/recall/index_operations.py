@@ -77,7 +77,15 @@ class Text(NamedTuple):
 
 
 def unindexed(
-    keys: SessionKeys, token: str, *, lease: int, limit: int, reach: int, context: int, words: bool = False
+    keys: SessionKeys,
+    token: str,
+    *,
+    lease: int,
+    limit: int,
+    reach: int,
+    context: int,
+    words: bool = False,
+    again: bool = False,
 ) -> Operation[tuple[Unindexed | IndexLease, Description | None]]:
     """Take the lease for indexing a session, and read its next unindexed messages and the index's description.
 
@@ -89,11 +97,12 @@ def unindexed(
         reach: How many earlier messages to read as context.
         context: How many earlier documents to read as context, if those messages have left the list.
         words: Whether to look for messages that are not indexed only, and to take no lease.
+        again: Whether vectors that failed are tried again now, and not only when their time has come.
 
     Returns:
         What is not indexed, or why there is nothing to do; and the description of the index, if there is one.
     """
-    args = (token, lease, limit, reach, context, keys.documents, int(words))
+    args = (token, lease, limit, reach, context, keys.documents, 1 if words else 2 if again else 0)
     script = Command(SCRIPTS["index_begin"], (keys.messages, keys.state, keys.indexing), args)
 
     def read(replies: list[Any]) -> tuple[Unindexed | IndexLease, Description | None]:

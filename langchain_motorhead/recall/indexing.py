@@ -63,7 +63,7 @@ class IndexState(Enum):
     """The embedding model failed, now or a short time ago. All messages are indexed by their words."""
 
 
-def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[IndexState]:
+def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool, again: bool = False) -> Flow[IndexState]:
     """Index the messages of a session that are not indexed. The lease is released in the end, also after a failure.
 
     Args:
@@ -71,6 +71,7 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         token: Random token of this worker, for the lease.
         indexer: How messages are indexed.
         wait: Whether to wait for another worker that indexes the session, instead of leaving the work to it.
+        again: Whether vectors that failed are tried again now, and not only when their time has come.
 
     Returns:
         `DONE` or `LATER`, or `BUSY` if the work was left to another worker.
@@ -79,7 +80,7 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flo
         EmbeddingError: The model failed. All messages are indexed by their words.
         EmbeddingMismatchError: The index was made with another model or other settings. Likewise.
     """
-    return with_lease(_index(keys, token, indexer, wait=wait), give_up(keys.indexing, token))
+    return with_lease(_index(keys, token, indexer, wait=wait, again=again), give_up(keys.indexing, token))
 
 
 def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
@@ -105,12 +106,12 @@ def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
     return stored
 
 
-def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Flow[IndexState]:
+def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool, again: bool) -> Flow[IndexState]:
     refused: tuple[Any, ...] | None = None
     while True:
         seen: Unindexed | IndexLease
         seen, there = yield operations.unindexed(
-            keys, token, lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT
+            keys, token, lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT, again=again
         )
         if seen is IndexLease.BUSY and wait:
             yield _POLL_PAUSE
@@ -128,6 +129,7 @@ def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool) -> Fl
         except (EmbeddingError, EmbeddingMismatchError):
             yield from index_words(keys, indexer)
             raise
+        again = again and outcome is IndexOutcome.STALE
         if outcome is IndexOutcome.DONE:
             return IndexState.LATER if waiting else IndexState.DONE
         if outcome is not IndexOutcome.STALE:

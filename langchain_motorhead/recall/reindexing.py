@@ -23,7 +23,7 @@ from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.recall.index_operations import Text
 from langchain_motorhead.recall.indexing import index
 from langchain_motorhead.recall.schema import index_name
-from langchain_motorhead.recall.terms import terms
+from langchain_motorhead.recall.terms import TERMS_VERSION, terms
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
 from langchain_motorhead.search_index.vectors import item_size, to_bytes
 from langchain_motorhead.sessions.registry import all_sessions
@@ -74,6 +74,7 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     there: Description | None = yield descriptions.describe(indexer.namespace)
     if there is None or there == indexer.describe(dimensions, there.generation):
         wanted = yield from set_up(indexer, dimensions)
+        yield from _renew_terms(indexer, sessions)
         report(len(sessions), total)
     else:
         wanted = yield from _planned(indexer, there, dimensions)
@@ -81,6 +82,7 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
         count += yield from _revise_all(indexer, wanted, sessions, None, lambda done: report(done, total))
         name = index_name(indexer.namespace, wanted.generation)
         yield descriptions.switch(indexer.namespace, wanted, name, one_slot=one_slot)
+        yield descriptions.set_terms_version(indexer.namespace, TERMS_VERSION)
         indexer.ready = True
     # Also embed what was indexed meanwhile. From here on, sessions refuse vectors of other kinds.
     sessions = yield from _sessions(indexer)
@@ -133,6 +135,30 @@ def _revise_all(
     return count
 
 
+def _renew_terms(indexer: Indexer, sessions: Sequence[SessionKeys]) -> Flow[None]:
+    """Make the terms of all documents anew if they were made by an earlier version of the rules. Vectors stay."""
+    version: int = yield descriptions.terms_version(indexer.namespace)
+    if version >= TERMS_VERSION:
+        return
+    for keys in sessions:
+        start, more = 0, True
+        while more:
+            (found,) = yield operations.texts(
+                [keys], start, start + _RANGE_MESSAGES, "vector", 0, generation=None, dropped=()
+            )
+            epoch, indexed, documents = found
+            rows = [(each.suffix, _words(each.name, each.text, indexer), b"") for each in documents]
+            if epoch is not None and rows:
+                yield operations.revise(keys, epoch, "vector", rows)
+            start += _RANGE_MESSAGES
+            more = epoch is not None and indexed > start
+    yield descriptions.set_terms_version(indexer.namespace, TERMS_VERSION)
+
+
+def _words(name: str | None, text: str, indexer: Indexer) -> str:
+    return " ".join(terms(f"{name or ''} {text}", indexer.recall.language))
+
+
 def _revise_group(
     indexer: Indexer, wanted: Description, group: Sequence[SessionKeys], dropped: Sequence[str] | None
 ) -> Flow[int]:
@@ -175,7 +201,7 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[
         if isinstance(vector, EmbeddingError):
             logger.warning("session %r: a message is only found by its words: %s", keys.session_id, vector)
         data = (None if isinstance(vector, EmbeddingError) else next(stored)) or b""
-        words = " ".join(terms(f"{this.name or ''} {this.text}", indexer.recall.language))
+        words = _words(this.name, this.text, indexer)
         _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
         rows.append((document.suffix, words, data))
     count = 0

@@ -1,4 +1,4 @@
-"""The note of which messages of a session lack a vector because it failed for them alone. Pure.
+"""The note of which messages of a session lack a vector because it failed for them alone.
 
 It is a field of the session's state: `seq:failures` of each message, or `seq:refused` of one whose text the model
 refuses. All documents from the field `embedded` on lack vectors too, and are not in the note.
@@ -7,16 +7,40 @@ refuses. All documents from the field `embedded` on lack vectors too, and are no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.recall.embedding import is_about_content
+from langchain_motorhead.storage.keys import SessionKeys, optional_member
+from langchain_motorhead.storage.operation import Command, Operation
 
 Note: TypeAlias = dict[int, int | None]
 """How often each message failed alone, by sequence number. None if its text is refused, so that it is not retried."""
 
 _REFUSED = "refused"
 _FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 1_000, 600_000
+
+
+class MissingVectors(NamedTuple):
+    """How many messages of a session lack a vector: those that will get one, and those whose text is refused."""
+
+    waiting: int
+    refused: int
+
+
+def vectors_missing(keys: SessionKeys) -> Operation[MissingVectors]:
+    """Return the operation that counts the messages of a session that lack a vector.
+
+    Messages that are never indexed, such as tool results, are counted while those around them lack vectors.
+    """
+
+    def read(replies: list[Any]) -> MissingVectors:
+        indexed, embedded, vectorless = map(optional_member, replies[0])
+        note = parse_note(vectorless or "")
+        behind = 0 if embedded is None or indexed is None else max(0, int(indexed) - int(embedded))
+        return MissingVectors(behind + len(to_retry(note)), len(note) - len(to_retry(note)))
+
+    return Operation((Command("HMGET", (keys.state,), ("indexed", "embedded", "vectorless")),), read)
 
 
 def parse_note(text: str) -> Note:

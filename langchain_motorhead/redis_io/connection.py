@@ -167,7 +167,7 @@ def connect(url: str) -> Connection:
         if scheme == "embedded":
             connection = Connection.to_embedded(url)
         else:
-            connection = Connection(lambda redis: urls.make_client(url, redis), clustered=urls.is_cluster(url))
+            connection = Connection(lambda redis: urls.make_client(url, redis), clustered=urls.check(url))
         _shared[url] = connection
         return connection
 

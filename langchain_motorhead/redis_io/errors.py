@@ -25,6 +25,10 @@ _CONNECTING = " connecting to "
 # What redis-py says if a server refuses the commands of a cluster.
 _NO_CLUSTER = ("Cluster mode is not enabled", "command is not allowed")
 _NO_PRIMARY = "No master found"
+_SENTINEL_ADVICE = (
+    ". If the Sentinels have a password of their own, add ?sentinel_password=PASSWORD to the URL, and "
+    "&sentinel_username=USER if they have users"
+)
 # What Redis and redis-py say without a password (the third is the answer to RESP3's handshake), and with a wrong one.
 _NO_PASSWORD = ("Authentication required", "NOAUTH", "HELLO must be called with the client already authenticated")
 _WRONG_PASSWORD = ("WRONGPASS", "invalid username-password pair")
@@ -99,9 +103,12 @@ def translate_error(error: Exception, command: Command) -> StoreError:
     from redis import exceptions
 
     was_sent, error = not isinstance(error, NotSentError), cause_of(error)
-    text = str(error).rstrip(".")
+    text, advice = str(error).rstrip("."), ""
     if text.startswith(_NO_PRIMARY):
-        text = text.partition(" : ")[0]  # the rest describes the client of a Sentinel with all its settings
+        # The rest describes the Sentinels' clients with all their settings, in redis-py before 7 the passwords too.
+        text = text.partition(" : ")[0]
+        error.args = (text,)
+        advice = _SENTINEL_ADVICE
     if isinstance(error, exceptions.RedisError | exceptions.RedisClusterException) and (
         translated := _translate_access_error(error, text, command)
     ):
@@ -113,7 +120,7 @@ def translate_error(error: Exception, command: Command) -> StoreError:
         )
     if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
         return StoreUnavailableError(
-            f"Redis cannot be reached: {text}. Check the URL, and that the server is up"
+            f"Redis cannot be reached: {text}. Check the URL, and that the server is up{advice}"
             f"{_outcome_note(command, was_sent=was_sent)}"
         )
     # A server before version 7 wraps the error of a script's command in its own.
@@ -167,7 +174,7 @@ def _translate_access_error(error: Exception, text: str, command: Command) -> St
     if any(sign in text for sign in _NO_PASSWORD):
         return StoreError(
             "Redis requires a password. Put it into the URL: redis://:PASSWORD@host:6379, or "
-            "redis://USER:PASSWORD@host:6379 with a user name. A client that you create takes it as password=..."
+            "redis://USER:PASSWORD@host:6379 with a user name. A client of your own takes it as its argument password"
         )
     if isinstance(error, exceptions.AuthenticationError) or any(sign in text for sign in _WRONG_PASSWORD):
         return StoreError(
@@ -215,17 +222,17 @@ def _translate_search_error(error: Exception, name: str) -> StoreError | None:
     text = str(error)
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "hash to the same slot" in text:
         return SearchUnavailableError(
-            "recall needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
-            "Redis 8. Messages and summaries work without it"
+            "a search needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
+            "Redis 8. All else works without it"
         )
     if "unknown command" in text.lower():
         return SearchUnavailableError(
-            "recall needs the search module, which this Redis does not have. Use Redis 8 or Redis Stack, for example "
-            "docker run -p 6379:6379 redis:8. Messages and summaries work without it"
+            "a search needs the search module, which this Redis does not have. Use Redis 8 or Redis Stack, for example "
+            "docker run -p 6379:6379 redis:8. All else works without it"
         )
     if re.search("no such index|unknown index|index.*not found", text, re.IGNORECASE):
         return IndexMissingError(f"Redis refused: {text}")
-    if _NOT_AVAILABLE.search(text) or (name in _MAKING and not _PASSING.search(text)):
+    if not _PASSING.search(text) and (name in _MAKING or _NOT_AVAILABLE.search(text)):
         return SearchUnavailableError(
             f"recall needs a search module that understands {name} as Redis 8 and Redis Stack do, and this server "
             f"refuses it: {text}. Messages and summaries work without it"

@@ -1,26 +1,20 @@
-"""Redis URLs: parses them and builds clients. Only a cluster client connects, to look up its nodes."""
+"""Builds clients for Redis URLs. Only a cluster client connects, to look up its nodes."""
 
 from __future__ import annotations
 
 import socket
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.redis_io.address import RedisAddress, as_service, parse, scheme_of
+from langchain_motorhead.redis_io.parameters import check_parameters, parsed_parameters
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-FORMS = (
-    "redis://[user:password@]host:6379/0, rediss:// for TLS, unix:///path/to/socket, "
-    "redis+cluster://host:port, redis+sentinel://host:26379[,host:26379]/service[/db] "
-    "(rediss+cluster, rediss+sentinel for TLS), embedded:// or embedded:///some/folder; "
-    "http:// or https:// for a server"
-)
+__all__ = ["check", "is_http", "make_client", "prepare", "scheme_of"]
+
 _HTTP = ("http://", "https://")
-_PLAIN = frozenset({"redis", "rediss", "unix"})
-_MULTI_NODE = frozenset({"redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
 # Seconds. Without them, a caller would hang if the network is lost. Parameters in the URL take precedence.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
 # A connection that a router or NAT has silently forgotten is found before it is used, if it was idle for two minutes.
@@ -35,34 +29,16 @@ def is_http(url: object) -> bool:
     return isinstance(url, str) and url.lower().startswith(_HTTP)
 
 
-def scheme_of(url: object) -> str:
-    """Return the scheme of a Redis URL.
+def check(url: str) -> bool:
+    """Check a Redis URL with all its parameters, without connecting, and return whether it is that of a cluster.
 
     Raises:
-        InvalidInputError: It is not a string, or has another scheme. The message does not repeat the URL, which may
-            contain a password.
+        InvalidInputError: It cannot be parsed, or a parameter does not exist, or does not fit the kind of URL.
     """
-    if not isinstance(url, str):
-        raise InvalidInputError(f"a Redis URL is a string, not {type(url).__name__}. Forms: {FORMS}")
-    scheme = url.partition("://")[0].lower() if "://" in url else ""
-    if scheme not in _PLAIN and scheme not in _MULTI_NODE and scheme != "embedded":
-        shown = f"the scheme {scheme!r}" if scheme else "a URL without a scheme"
-        raise InvalidInputError(f"{shown} is not supported for Redis. Forms: {FORMS}")
-    return scheme
-
-
-def is_cluster(url: str) -> bool:
-    """Return whether a URL is that of a cluster.
-
-    Raises:
-        InvalidInputError: The URL cannot be parsed.
-    """
-    scheme = scheme_of(url)
-    try:
-        query = dict(parse_qsl(urlsplit(url).query))
-    except ValueError as error:
-        raise InvalidInputError(f"the Redis URL cannot be parsed. Forms: {FORMS}") from error
-    return scheme.endswith("+cluster") or query.get("cluster", "") in ("true", "1")
+    address = parse(url)
+    if address.query:
+        check_parameters(address)
+    return address.kind == "cluster"
 
 
 def make_client(url: str, redis: ModuleType) -> Any:
@@ -75,26 +51,20 @@ def make_client(url: str, redis: ModuleType) -> Any:
     Raises:
         InvalidInputError: The URL cannot be parsed.
     """
-    try:
-        if scheme_of(url).endswith("+sentinel"):
-            return _from_sentinel(url, redis)
-        options = {"retry": _no_retries(redis), **_identity(), **_TIMEOUTS}
-        if scheme_of(url) != "unix":
-            options |= _keepalive()
-        if is_cluster(url):
-            return redis.RedisCluster.from_url(_without_cluster(url), max_connections=_MAX_POOL_CONNECTIONS, **options)
-        if "cluster=" in url:
-            url = _without_cluster(url)
-        if redis.__name__ == "redis":
-            return redis.Redis.from_url(url, max_connections=_MAX_POOL_CONNECTIONS, **options)
-        pool = redis.BlockingConnectionPool.from_url(
-            url, max_connections=_POOL_CONNECTIONS, timeout=_POOL_WAIT_SECONDS, **options
-        )
-        return redis.Redis.from_pool(pool)
-    except (ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError(f"the Redis URL cannot be parsed. Forms: {FORMS}") from error
+    address = parse(url)
+    options = {"retry": _no_retries(redis), **_identity(), **_TIMEOUTS}
+    if address.kind == "sentinel":
+        return _from_sentinel(address, redis)
+    if address.scheme != "unix":
+        options |= _keepalive()
+    if address.kind == "cluster":
+        return redis.RedisCluster.from_url(address.url, max_connections=_MAX_POOL_CONNECTIONS, **options)
+    if redis.__name__ == "redis":
+        return redis.Redis.from_url(address.url, max_connections=_MAX_POOL_CONNECTIONS, **options)
+    pool = redis.BlockingConnectionPool.from_url(
+        address.url, max_connections=_POOL_CONNECTIONS, timeout=_POOL_WAIT_SECONDS, **options
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def prepare() -> None:
@@ -122,38 +92,27 @@ def _identity() -> dict[str, Any]:
     return {"driver_info": DriverInfo()}
 
 
-def _from_sentinel(url: str, redis: ModuleType) -> Any:
+def _from_sentinel(address: RedisAddress, redis: ModuleType) -> Any:
     from importlib import import_module
 
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = credentials.partition(":")
-    sentinels = []
-    for host in hosts.split(","):
-        name, _, port = host.rpartition(":") if ":" in host else (host, "", "26379")
-        sentinels.append((name.strip("[]"), int(port)))
-    service, _, db = parts.path.strip("/").partition("/")
+    service, database = as_service(address)
     options: dict[str, Any] = {
         **_TIMEOUTS,
         **_keepalive(),
         **_identity(),
-        "db": int(db or 0),
-        **import_module(f"{redis.__name__}.connection").parse_url(f"redis://?{parts.query}"),
-        "ssl": parts.scheme.startswith("rediss"),
+        **parsed_parameters(address, redis),
+        "db": database,
+        "ssl": address.scheme == "rediss",
     }
-    if credentials:
-        options |= {"username": unquote(user) or None, "password": unquote(password) or None}
-    access = {key: value for key, value in options.items() if key != "db"}
-    sentinel = import_module(f"{redis.__name__}.sentinel").Sentinel(sentinels, sentinel_kwargs=access, **options)
-    return sentinel.master_for(
-        unquote(service) or "mymaster", retry=_no_retries(redis), max_connections=_MAX_POOL_CONNECTIONS
+    login = {"username": address.username, "password": address.password}
+    options |= {name: value for name, value in login.items() if value is not None}
+    access = {name: value for name, value in options.items() if name != "db"}
+    if address.sentinel_access is not None:
+        access = {**access, "username": None, "password": None, **address.sentinel_access}
+    sentinel = import_module(f"{redis.__name__}.sentinel").Sentinel(
+        list(address.hosts), sentinel_kwargs=access, **options
     )
-
-
-def _without_cluster(url: str) -> str:
-    parts = urlsplit(url)
-    query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key != "cluster"])
-    return urlunsplit(parts._replace(scheme=parts.scheme.removesuffix("+cluster"), query=query))
+    return sentinel.master_for(service, retry=_no_retries(redis), max_connections=_MAX_POOL_CONNECTIONS)
 
 
 def _no_retries(redis: ModuleType) -> Any:

@@ -16,15 +16,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from langchain_motorhead.concurrency.background import Background, Work, current_loop
+from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
+from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall import indexing, schema
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import IndexState
+from langchain_motorhead.recall.vectorless import vectors_missing
 from langchain_motorhead.recall.vectors import LEASE_MS
+from langchain_motorhead.runtime.compaction_log import logged
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.sessions import compaction, registry
@@ -66,7 +69,9 @@ class Maintenance:
     background: Background
     indexer: Indexer | None = None
     retry_queue: RetryQueue = field(init=False)
+    _missing: dict[str, int] = field(default_factory=dict)
     _prepared: bool = False
+    _flushing: bool = False
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
@@ -84,6 +89,11 @@ class Maintenance:
         return self.indexer
 
     @property
+    def vectors_missing(self) -> int:
+        """How many messages lack a vector, of the sessions that this process has tried to embed."""
+        return sum(self._missing.values())
+
+    @property
     def window(self) -> Window:
         """Bounds of the messages that every session keeps word for word."""
         return self.compactor.window
@@ -99,7 +109,7 @@ class Maintenance:
             self.background.submit(keys.indexing, self._indexing_work(keys).run)
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
+            return logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
@@ -108,17 +118,16 @@ class Maintenance:
             self.background.spawn(self._indexing_work(keys))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
-            return _logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
+            return logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
 
-    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
-        """Index the messages of a session that are not indexed, and add missing vectors, in this thread.
-
-        In a pause after a failure of the model, messages are indexed by their words.
+    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
+        """Index a session in this thread: by words only, in a pause after a failure of the model.
 
         Args:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. If so, a pause after a failure of the model is ignored.
             wait: Whether to wait for another worker that indexes the session.
+            again: Whether vectors that failed are tried again now, and not only when their time has come.
 
         Raises:
             EmbeddingError: The call is explicit, and the model failed.
@@ -128,30 +137,36 @@ class Maintenance:
             self.driver.run(indexing.index_words(keys, self.recall))
             return IndexState.DEFERRED
         try:
-            state = self.driver.run(self._indexing(keys, wait=wait))
+            state = self.driver.run(self._indexing(keys, wait=wait, again=again))
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._handle_index_error(keys, error)
+            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
         self._on_indexed(keys, state)
+        if state is IndexState.LATER:
+            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
         return state
 
-    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False) -> IndexState:
+    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
         """Index the messages of a session that are not indexed, on this event loop. See `index`."""
         await self.prepare()
         if not explicit and self.retry_queue.defer_if_open(keys):
             await self.driver.arun(indexing.index_words(keys, self.recall))
             return IndexState.DEFERRED
         try:
-            state = await self.driver.arun(self._indexing(keys, wait=wait))
+            state = await self.driver.arun(self._indexing(keys, wait=wait, again=again))
         except (EmbeddingError, EmbeddingMismatchError) as error:
             self._loop = weakref.ref(asyncio.get_running_loop())
             self._handle_index_error(keys, error)
+            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
             if explicit:
                 raise
             return IndexState.DEFERRED
         self._on_indexed(keys, state)
+        if state is IndexState.LATER:
+            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
         return state
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
@@ -192,13 +207,13 @@ class Maintenance:
             MotorheadError: Some of the work runs on the running event loop, which this would block.
         """
         self.background.flush()
-        self.retry_queue.retry_now()
+        self._retry_all()
         self.background.flush()
 
     async def aflush(self) -> None:
         """Wait for the work in the background. See `flush`."""
         await self.background.aflush()
-        self.retry_queue.retry_now()
+        self._retry_all()
         await self.background.aflush()
 
     def close(self) -> None:
@@ -214,8 +229,8 @@ class Maintenance:
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
         return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
 
-    def _indexing(self, keys: SessionKeys, *, wait: bool) -> Flow[IndexState]:
-        return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait)
+    def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:
+        return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)
 
     def _handle_index_error(self, keys: SessionKeys, error: EmbeddingError | EmbeddingMismatchError) -> None:
         """Log why a session could not be indexed, and queue it if another try may succeed."""
@@ -227,27 +242,23 @@ class Maintenance:
     def _on_indexed(self, keys: SessionKeys, state: IndexState) -> None:
         """Note that the model answered, and queue the session if there may be more to do later."""
         self.retry_queue.record_success(keys)
+        if state is IndexState.DONE:
+            self._missing.pop(keys.state, None)
         if state is IndexState.BUSY:  # should the other worker have crashed, its lease expires
             self.retry_queue.retry_later(keys, 1.1 * LEASE_MS / 1000)
         elif state is IndexState.LATER:
             self.retry_queue.retry_later(keys, RETRY_SECONDS)
 
+    def _retry_all(self) -> None:
+        self._flushing = True
+        self.retry_queue.retry_now()
+        self._flushing = False
+
     def _retry(self, keys: SessionKeys) -> None:
         """Index a session of the retry queue: on the event loop where it failed if that still runs."""
-
-        def work() -> None:
-            self.index(keys, explicit=False, wait=True)
-
-        async def awork() -> None:
-            await self.aindex(keys, explicit=False, wait=True)
-
-        loop = self._loop() if self._loop is not None else None
-        if loop is None or not loop.is_running():
-            self.background.submit(keys.indexing, work)
-        elif loop is current_loop():
-            self.background.spawn(Work(keys.indexing, work, awork))
-        else:
-            loop.call_soon_threadsafe(self.background.spawn, Work(keys.indexing, work, awork))
+        how: dict[str, bool] = {"explicit": False, "wait": True, "again": self._flushing}
+        work = Work(keys.indexing, lambda: self.index(keys, **how), lambda: self.aindex(keys, **how))
+        self.background.resume(self._loop() if self._loop is not None else None, work)
 
     def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
         """Return the work that an append made due."""
@@ -278,12 +289,3 @@ class Maintenance:
             appended.tokens is not None and appended.size == appended.tokens and appended.length > appended.added
         )
         return uncounted or self.window.is_due(appended.length, appended.size)
-
-
-def _logged(keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
-    if report.folded:
-        logger.info(
-            "session %r: moved %d messages into the summary, in %d batches, for %d tokens, in %.2f s",
-            keys.session_id, report.folded, report.batches, report.tokens, time.monotonic() - started,
-        )  # fmt: skip
-    return report

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from langchain_motorhead import Motorhead
@@ -15,8 +19,16 @@ from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
 from langchain_motorhead.server.routes import conversation, extensions, health
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
-from langchain_motorhead.server.settings import Settings
+from langchain_motorhead.server.settings import Settings, unknown_variables
+from langchain_motorhead.server.startup import await_redis
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
+
+logger = logging.getLogger(__name__)
+
+# Headers that clients send, and headers of answers that a page may read.
+_CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", "X-Metal-Api-Key", "X-Metal-Client-Id")
+_CORS_ANSWER_HEADERS = ("X-Request-Id", "Retry-After")
+_CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
 _ROUTES: tuple[Route, ...] = (
     *motorhead_routes.ROUTES,
@@ -39,18 +51,25 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     Raises:
         InvalidInputError: A setting cannot be used.
     """
-    settings = settings or Settings()
+    if settings is None:
+        settings = Settings()
+        warn_of_unknown_variables()
     tenants = Tenants(settings, motorhead)
-    metrics = Metrics(lambda: tenants.pending)
+    metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        check = asyncio.create_task(await_redis(tenants.any.backend.require_redis()))
         yield
+        check.cancel()
         await tenants.close(settings.shutdown_timeout)
 
     app = Starlette(
         routes=_ROUTES,
-        middleware=[Middleware(RequestMiddleware, tenants=tenants, metrics=metrics, routes=_ROUTES)],
+        middleware=[
+            *_cors(settings),
+            Middleware(RequestMiddleware, tenants=tenants, metrics=metrics, routes=_ROUTES, settings=settings),
+        ],
         exception_handlers=errors.HANDLERS,
         lifespan=lifespan,
     )
@@ -59,3 +78,24 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     app.state.tenants = tenants
     app.state.metrics = metrics
     return app
+
+
+def warn_of_unknown_variables() -> None:
+    """Log a warning for each environment variable that looks like a setting and is none, such as a misspelled one."""
+    for sentence in unknown_variables(os.environ):
+        logger.warning("%s", sentence)
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    """Return the middleware that allows pages of other origins, around all others, so that errors have its headers."""
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=_CORS_METHODS,
+            allow_headers=_CORS_REQUEST_HEADERS,
+            expose_headers=_CORS_ANSWER_HEADERS,
+        )
+    ]

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from langchain_motorhead.server.errors import PREFIX
 from langchain_motorhead.server.openapi import ApiRoute, build_document
 
 # All scripts and styles are files of this server. Swagger UI's style sheet has images in data: URLs.
@@ -85,7 +86,9 @@ async def docs_file(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """Return the OpenAPI document."""
-    return JSONResponse(_document(request))
+    document = _document(request)
+    prefix = request.scope.get(PREFIX)
+    return JSONResponse({**document, "servers": [{"url": prefix}]} if prefix else document)
 
 
 ROUTES = (Route("/openapi.json", openapi), Route("/docs", docs), Route("/docs/{name}", docs_file))

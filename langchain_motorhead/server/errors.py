@@ -15,6 +15,12 @@ from langchain_motorhead import exceptions as ours
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.rest_protocol import CODES
 
+FAILURE = "motorhead.failure"
+"""Key of a request's scope that holds the exception which was answered with a 5xx, so that the log can name it."""
+
+PREFIX = "motorhead.prefix"
+"""Key of a request's scope that holds the path prefix under which the server is published, or an empty string."""
+
 RETRY_AFTER = {"Retry-After": "1"}
 """Header of a 503: seconds after which the client should try again."""
 
@@ -68,6 +74,14 @@ class TooLargeError(RequestError):
     headers: Mapping[str, str] = {"Connection": "close"}
 
 
+class SlowRequestError(RequestError):
+    """The client did not send its body in time."""
+
+    status = 408
+    code = "request_timeout"
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+
 class TooManyMessagesError(RequestError):
     """The request has too many messages."""
 
@@ -76,8 +90,8 @@ class TooManyMessagesError(RequestError):
 
 
 _REQUEST_ERRORS = (
-    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, TooLargeError,
-    TooManyMessagesError,
+    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, SlowRequestError,
+    TooLargeError, TooManyMessagesError,
 )  # fmt: skip
 # Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses
 # stand before their bases.
@@ -120,9 +134,16 @@ def to_response(error: Exception) -> Response:
     return error_response(500, _INTERNAL_CODE, _INTERNAL_MESSAGE)
 
 
+def code_of(error: Exception) -> str:
+    """Return the code with which an exception is answered that is no `RequestError`."""
+    return next((CODES[cls] for cls, *_ in _PACKAGE_ERRORS if isinstance(error, cls)), _INTERNAL_CODE)
+
+
 async def handle_error(request: Request, error: Exception) -> Response:
     """Answer an exception that an endpoint raised. A 405 names every method of the path in its `Allow` header."""
     response = to_response(error)
+    if response.status_code >= 500:
+        request.scope[FAILURE] = error
     if response.status_code == 405:
         response.headers["Allow"] = ", ".join(allowed_methods(request))
     return response

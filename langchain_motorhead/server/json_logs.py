@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 
 import orjson
 
-from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.exceptions import MotorheadError, StoreUnavailableError
 
 _PACKAGE = "langchain_motorhead"
 # An error, its cause, the cause of that, and so on.
 _MAX_CHAIN_ERRORS = 4
 # Innermost frames of a traceback that are logged.
 _MAX_FRAMES = 8
+
+# The word with which Redis begins an error.
+_REDIS_CODE = re.compile(r"[A-Z]{2,20}\b")
 
 FIELDS = "motorhead_fields"
 """Attribute of a log record that holds further fields of the line."""
@@ -54,17 +58,28 @@ def _safe_argument(argument: object) -> object:
     """Return what may be logged of an argument: a number, an error text of this package, or error classes; else `…`."""
     if isinstance(argument, int | float):
         return argument
-    if not isinstance(argument, BaseException):
-        return "…"
-    cause = argument.__cause__
-    if isinstance(argument, MotorheadError) and (cause is None or type(cause).__module__.startswith(_PACKAGE)):
-        return str(argument)
+    return describe_error(argument) if isinstance(argument, BaseException) else "…"
+
+
+def describe_error(error: BaseException) -> str:
+    """Return what may be logged of an error: its text if this package wrote it, else the classes of its causes.
+
+    The text of a provider's or of Redis' error may repeat what was sent. Its class, its HTTP status and the code with
+    which Redis begins an error, such as MISCONF, cannot.
+    """
+    cause = error.__cause__
+    ours = isinstance(error, MotorheadError) and (cause is None or type(cause).__module__.startswith(_PACKAGE))
+    # It says which address did not answer, and why.
+    if ours or isinstance(error, StoreUnavailableError):
+        return str(error)
     chain: list[str] = []
-    error: BaseException | None = argument
-    while error is not None and len(chain) < _MAX_CHAIN_ERRORS:
-        status = getattr(error, "status_code", None)
-        chain.append(f"{type(error).__name__} {status}" if isinstance(status, int) else type(error).__name__)
-        error = error.__cause__
+    each: BaseException | None = error
+    while each is not None and len(chain) < _MAX_CHAIN_ERRORS:
+        status = getattr(each, "status_code", None)
+        code = _REDIS_CODE.match(str(each)) if type(each).__module__.startswith("redis.") else None
+        detail = status if isinstance(status, int) else code[0] if code else ""
+        chain.append(f"{type(each).__name__} {detail}".strip())
+        each = each.__cause__
     return " from ".join(chain)
 
 

@@ -15,9 +15,10 @@ class Metrics:
 
     Args:
         pending: Returns the number of background jobs that run or wait.
+        vectors_missing: Returns the number of messages that lack a vector.
     """
 
-    def __init__(self, pending: Callable[[], float]) -> None:
+    def __init__(self, pending: Callable[[], float], vectors_missing: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "motorhead_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
@@ -33,6 +34,12 @@ class Metrics:
         self.messages = Counter("motorhead_messages", "Messages accepted", registry=self.registry)
         background = Gauge("motorhead_background_work", "Sessions being summarized or indexed", registry=self.registry)
         background.set_function(pending)
+        vectors = Gauge(
+            "motorhead_messages_without_vector",
+            "Messages that lack a vector, of the sessions that this process has tried to embed",
+            registry=self.registry,
+        )
+        vectors.set_function(vectors_missing)
         # Looking up a labelled metric takes longer than counting.
         self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.rest_protocol import WIRE
-from langchain_motorhead.server.errors import ForbiddenError, to_response
-from langchain_motorhead.server.json_logs import FIELDS
+from langchain_motorhead.server.errors import FAILURE, PREFIX, ForbiddenError, code_of, to_response
+from langchain_motorhead.server.json_logs import FIELDS, describe_error
 from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ _UNKNOWN_LABEL = "(none)"
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Logged, never sent: the client disconnected before the answer.
 _STATUS_CLIENT_DISCONNECTED = 499
+_FAILED = 500
+_IN_PATHS = "/:@!$&'()*+,;=~"
 # Paths that monitoring asks for every few seconds; they are logged at level DEBUG.
 _MONITORING_PATHS = frozenset({"/health", "/ready", "/metrics"})
 _COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (WIRE.lower().encode(), b"2"))
@@ -37,12 +41,17 @@ class RequestMiddleware:
         tenants: Tenants of the application.
         metrics: Metrics of the application.
         routes: Routes of the application. Metrics and log name a request by its route's path, which has no ids.
+        settings: The prefix of paths, and the origins whose pages may write.
     """
 
-    def __init__(self, app: ASGIApp, tenants: Tenants, metrics: Metrics, routes: Iterable[Route]) -> None:
+    def __init__(
+        self, app: ASGIApp, tenants: Tenants, metrics: Metrics, routes: Iterable[Route], settings: Settings
+    ) -> None:
         self._app = app
         self._tenants = tenants
         self._metrics = metrics
+        self._root_path = settings.root_path
+        self._origins = frozenset(settings.cors_origins)
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +61,12 @@ class RequestMiddleware:
             return
         # Routes match the path before percent-decoding, so that an encoded slash is part of an id.
         raw = scope.get("raw_path")
-        scope["path"] = quote(scope["path"], safe="/:@!$&'()*+,;=~") if raw is None else raw.decode("latin-1")
+        path = quote(scope["path"], safe=_IN_PATHS) if raw is None else raw.decode("latin-1")
+        if outer := quote(scope.get("root_path", ""), safe=_IN_PATHS):  # of another application, or of uvicorn
+            path = path.removeprefix(outer)
+        if self._root_path and path.startswith(f"{self._root_path}/"):  # the proxy keeps the prefix
+            path = path.removeprefix(self._root_path)
+        scope["root_path"], scope["path"], scope[PREFIX] = "", path, outer or self._root_path
         started, status, request_id = time.perf_counter(), 0, secrets.token_hex(8)
 
         async def send_with_headers(message: Message) -> None:
@@ -74,7 +88,10 @@ class RequestMiddleware:
                 )
             else:
                 await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:  # before the body was complete: nobody can be answered
+            pass
         except Exception as error:
+            scope[FAILURE] = error
             logger.exception("a request failed", extra={FIELDS: {"request_id": request_id}})
             if status:
                 raise
@@ -85,10 +102,11 @@ class RequestMiddleware:
 
     def _is_cross_site_write(self, scope: Scope) -> bool:
         """Return whether a browser sent a write for a page of another site, and no API key protects against it."""
-        return (
-            scope["method"] not in ("GET", "HEAD", "OPTIONS")
-            and self._tenants.open_to_all
-            and Headers(scope=scope).get("sec-fetch-site") == "cross-site"
+        if scope["method"] in ("GET", "HEAD", "OPTIONS") or not self._tenants.open_to_all:
+            return False
+        headers = Headers(scope=scope)
+        return headers.get("sec-fetch-site") == "cross-site" and self._origins.isdisjoint(
+            ("*", headers.get("origin", ""))
         )
 
     def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
@@ -97,6 +115,9 @@ class RequestMiddleware:
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else _UNKNOWN_LABEL
         self._metrics.answered(method, route, status, seconds)
         level = logging.DEBUG if route in _MONITORING_PATHS else logging.INFO
+        failure = scope.get(FAILURE)
+        if status >= _FAILED:
+            level = logging.ERROR
         if logger.isEnabledFor(level):
             fields = {
                 "method": method,
@@ -105,6 +126,8 @@ class RequestMiddleware:
                 "ms": round(seconds * 1000, 3),
                 "request_id": request_id,
             }
+            if failure is not None:
+                fields |= {"code": code_of(failure), "cause": describe_error(failure)}
             # Not `logger.log`, which walks the stack to find its caller.
             extra = {FIELDS: fields}
             logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "request", (), None, extra=extra))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.models import by_name
+from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
+from langchain_motorhead.models.redaction import redact
 from langchain_motorhead.server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+HASHING = "hashing"
+"""Value of `MOTORHEAD_EMBEDDINGS` for embeddings that need no model."""
+
+_OPENAI = "openai:"
 _DEFAULT_MODEL, _DEFAULT_EMBEDDINGS = "gpt-4o-mini", "text-embedding-3-small"
 # Sent to OpenAI-compatible endpoints that need no key; the client refuses to work without one.
 _PLACEHOLDER_KEY = "none"
@@ -22,13 +30,25 @@ def summarizer(settings: Settings) -> object:
         InvalidInputError: The settings name a model without the key or address it needs.
     """
     if settings.summarizer_api_base:
-        return _openai(settings, settings.model or _DEFAULT_MODEL, settings.summarizer_api_base)
+        name = settings.model or _DEFAULT_MODEL
+        return _limited(_openai(settings, name, settings.summarizer_api_base, "SUMMARIZER_API_BASE"), settings)
     model = chat_model(settings)
     if model is None:
         logger.warning(
             "no model is configured: summaries are extracts of the messages. Set MOTORHEAD_MODEL for better summaries"
         )
-    return model
+        return None
+    return _limited(model, settings)
+
+
+def _limited(model: object, settings: Settings) -> object:
+    """Return a model with the limits of the settings, as a summarizer, or the model itself if there are none."""
+    if settings.summarizer_input_tokens is None:
+        return model
+    from langchain_motorhead.summarizers.llm import create_summarizer
+
+    built: Any = by_name.chat_model(model, "MOTORHEAD_MODEL") if isinstance(model, str) else model
+    return create_summarizer(built, max_input_tokens=settings.summarizer_input_tokens)
 
 
 def chat_model(settings: Settings) -> object:
@@ -38,12 +58,13 @@ def chat_model(settings: Settings) -> object:
         InvalidInputError: The settings name a model without the key or address it needs.
     """
     name = settings.model
-    if name is not None and ":" in name and not name.startswith("ft:"):
+    if name is not None and _names_provider(name, settings):
         return name
-    if settings.azure_api_key and settings.azure_deployment_id:
-        return _azure(settings)
-    if settings.openai_api_key or settings.openai_api_base:
-        return _openai(settings, name or _DEFAULT_MODEL, settings.openai_api_base)
+    if settings.azure_deployment_id and (settings.azure_api_key or not _has_openai(settings)):
+        _check_azure(settings)
+        return _built("AZURE_DEPLOYMENT_ID", lambda: _azure(settings))
+    if _has_openai(settings):
+        return _openai(settings, name or _DEFAULT_MODEL, settings.openai_api_base, "MOTORHEAD_MODEL")
     if name is not None:
         raise InvalidInputError(
             f"MOTORHEAD_MODEL={name} needs OPENAI_API_KEY, OPENAI_API_BASE, SUMMARIZER_API_BASE or AZURE_API_KEY. For "
@@ -61,31 +82,77 @@ def embeddings(settings: Settings) -> object:
     if not settings.long_term_memory:
         return None
     name = settings.embeddings
-    if name is not None and ":" in name:
+    if name == HASHING:
+        return HashingEmbeddings()
+    if name is not None and _names_provider(name, settings):
         return name
     from langchain_openai import AzureOpenAIEmbeddings, OpenAIEmbeddings
 
     # Its token count would download an encoding, and texts are short enough already.
     options: dict[str, Any] = {"check_embedding_ctx_length": False}
-    if settings.azure_api_key and settings.azure_deployment_id_ada:
+    if settings.azure_deployment_id_ada and (settings.azure_api_key or not _has_openai(settings)):
+        _check_azure(settings)
         options |= {"azure_deployment": settings.azure_deployment_id_ada, "azure_endpoint": settings.azure_api_base}
         options |= {"api_key": settings.azure_api_key, "api_version": settings.azure_api_version}
-        return AzureOpenAIEmbeddings(**options)
-    if settings.openai_api_key or settings.openai_api_base:
+        return _built("AZURE_DEPLOYMENT_ID_ADA", lambda: AzureOpenAIEmbeddings(**options))
+    if _has_openai(settings):
         options |= {"base_url": settings.openai_api_base, "api_key": settings.openai_api_key or _placeholder_key()}
-        return OpenAIEmbeddings(model=name or _DEFAULT_EMBEDDINGS, **options)
+        model = (name or _DEFAULT_EMBEDDINGS).removeprefix(_OPENAI)
+        return _built("MOTORHEAD_EMBEDDINGS", lambda: OpenAIEmbeddings(model=model, **options))
     raise InvalidInputError(
         "MOTORHEAD_LONG_TERM_MEMORY needs an embedding model: set OPENAI_API_KEY, OPENAI_API_BASE, AZURE_API_KEY with "
-        "AZURE_DEPLOYMENT_ID_ADA, or MOTORHEAD_EMBEDDINGS=PROVIDER:NAME"
+        "AZURE_DEPLOYMENT_ID_ADA, or MOTORHEAD_EMBEDDINGS to PROVIDER:NAME, or to hashing, which needs no model"
     )
 
 
-def _openai(settings: Settings, name: str, base: str | None) -> object:
+def _names_provider(name: str, settings: Settings) -> bool:
+    """Return whether a name is `PROVIDER:NAME`, to be built by the provider's package.
+
+    Names of models may have a colon too, such as `llama3.2:3b`. With a base URL, what stands before the colon is taken
+    for a provider only if there is such a one. OpenAI's own models are built here, with the key and base URL of the
+    settings.
+    """
+    provider, colon, _ = name.partition(":")
+    if not colon or provider == "ft":
+        return False
+    if name.startswith(_OPENAI):
+        return not _has_openai(settings)
+    return settings.openai_api_base is None or provider in by_name.PROVIDERS
+
+
+def _has_openai(settings: Settings) -> bool:
+    return bool(settings.openai_api_key or settings.openai_api_base)
+
+
+def _check_azure(settings: Settings) -> None:
+    """Raise an error if a deployment of Azure is named without the address or the key it needs."""
+    needed = {"AZURE_API_KEY": settings.azure_api_key, "AZURE_API_BASE": settings.azure_api_base}
+    if missing := [name for name, value in needed.items() if not value]:
+        raise InvalidInputError(
+            f"a deployment of Azure also needs {' and '.join(missing)}. AZURE_API_BASE is the address of the resource, "
+            "such as https://NAME.openai.azure.com"
+        )
+
+
+def _built(setting: str, build: Callable[[], object]) -> object:
+    """Return what a function builds. Its error may repeat keys, so only its first line is kept, without credentials.
+
+    Raises:
+        InvalidInputError: It cannot be built.
+    """
+    problem = ""
+    try:
+        return build()
+    except Exception as error:  # noqa: BLE001 - providers' errors have no common base class
+        problem = redact(next(iter(str(error).splitlines()), type(error).__name__))
+    raise InvalidInputError(f"the model of {setting} cannot be used: {problem}")
+
+
+def _openai(settings: Settings, name: str, base: str | None, setting: str) -> object:
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(
-        model=name.removeprefix("openai:"), base_url=base, api_key=settings.openai_api_key or _placeholder_key()
-    )
+    key = settings.openai_api_key or _placeholder_key()
+    return _built(setting, lambda: ChatOpenAI(model=name.removeprefix(_OPENAI), base_url=base, api_key=key))
 
 
 def _azure(settings: Settings) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,6 +19,7 @@ from langchain_motorhead.server.errors import (
     InvalidIdError,
     InvalidJSONError,
     RequestError,
+    SlowRequestError,
     TooLargeError,
     TooManyMessagesError,
 )
@@ -28,7 +31,7 @@ from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
 # Digits of a query parameter; more are not worth parsing.
-_MAX_DIGITS = 16
+_MAX_DIGITS = 19
 
 
 class RequestContext:
@@ -80,6 +83,14 @@ class RequestContext:
         value = self.request.query_params.get(name)
         return self._id(name, value) if value else None
 
+    def number_up_to(self, name: str, default: int, maximum: int) -> int:
+        """Return a whole number from the query, or `maximum` if it is larger, as the original did.
+
+        Raises:
+            RequestError: The value is not a whole number of at least 1.
+        """
+        return min(self.number(name, default, sys.maxsize), maximum)
+
     def number(self, name: str, default: int, maximum: int = MAX_INTEGER, *, minimum: int = 1) -> int:
         """Return a whole number from the query.
 
@@ -109,6 +120,7 @@ class RequestContext:
 
         Raises:
             TooLargeError: The body exceeds the setting `max_body_bytes`.
+            SlowRequestError: The body did not arrive within the setting `client_timeout`.
             InvalidJSONError: The body is not a JSON object.
         """
         data = await self._read()
@@ -155,12 +167,16 @@ class RequestContext:
         length = self.request.headers.get("content-length", "")
         if length.isdigit() and int(length) > max_bytes:
             raise TooLargeError(f"the body is larger than {max_bytes} bytes")
-        parts, size = list[bytes](), 0
-        async for part in self.request.stream():
-            size += len(part)
-            if size > max_bytes:
-                raise TooLargeError(f"the body is larger than {max_bytes} bytes")
-            parts.append(part)
+        parts, size, seconds = list[bytes](), 0, self.settings.client_timeout
+        try:
+            async with asyncio.timeout(seconds or None):
+                async for part in self.request.stream():
+                    size += len(part)
+                    if size > max_bytes:
+                        raise TooLargeError(f"the body is larger than {max_bytes} bytes")
+                    parts.append(part)
+        except TimeoutError:
+            raise SlowRequestError(f"the body did not arrive within {seconds:g} s") from None
         return b"".join(parts)
 
 

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from langchain_motorhead.redis_io.address import with_sentinel_access
+
+_DEFAULT_PORT = 8_000
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", re.IGNORECASE)
+# First segments of the API's paths. A prefix that begins with one could not be told from a request without it.
+_OWN_PATHS = frozenset({"sessions", "users", "search", "health", "ready", "metrics", "docs", "openapi.json"})
+_PREFIX = "MOTORHEAD_"
+# What Kubernetes sets for a service called motorhead.
+_SERVICE_LINK = re.compile(r"MOTORHEAD_(SERVICE_.*|PORT_\d+_.*)")
 
 
 def _setting(default: Any, description: str, *names: str, **more: Any) -> Any:
@@ -23,8 +37,24 @@ class Settings(BaseSettings):
     host: str | None = _setting(
         None, "Address to listen on. Default: 0.0.0.0 with API keys, 127.0.0.1 without", "MOTORHEAD_HOST"
     )
-    port: int = _setting(8000, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
+    port: int = _setting(_DEFAULT_PORT, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
+    root_path: str = _setting(
+        "",
+        "Path prefix under which a proxy publishes the server, such as /memory. The proxy may remove it or keep it",
+        "MOTORHEAD_ROOT_PATH",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "Origins whose pages may call the server from a browser, such as https://chat.example,https://b.example, or *",
+        "MOTORHEAD_CORS_ORIGINS",
+    )
     redis_url: str = _setting("redis://localhost:6379", "URL of Redis", "REDIS_URL", "MOTORHEAD_REDIS_URL", repr=False)
+    sentinel_username: str | None = _setting(
+        None, "User name for the Sentinels. Default: that of Redis", "MOTORHEAD_SENTINEL_USERNAME"
+    )
+    sentinel_password: SecretStr | None = _setting(
+        None, "Password of the Sentinels. Default: that of Redis", "MOTORHEAD_SENTINEL_PASSWORD"
+    )
     max_window_size: int = _setting(
         12,
         "Messages that a session keeps verbatim, and the most that a read returns",
@@ -48,24 +78,36 @@ class Settings(BaseSettings):
     )
     model: str | None = _setting(
         None,
-        "Model that summarizes: the name of an OpenAI model, or PROVIDER:NAME such as anthropic:NAME, as "
-        "init_chat_model takes it. Default: gpt-4o-mini if OpenAI's key or base URL is set, else no model",
+        "Model that summarizes: the name of an OpenAI model or of one at the base URL, or PROVIDER:NAME such as "
+        "anthropic:NAME, as init_chat_model takes it. Default: gpt-4o-mini if OpenAI's key or base URL is set, else no "
+        "model",
         "MOTORHEAD_MODEL",
     )
     embeddings: str | None = _setting(
         None,
-        "Embedding model for searches: the name of an OpenAI model, or PROVIDER:NAME. Default: text-embedding-3-small",
+        "Embedding model for searches: the name of an OpenAI model or of one at the base URL, PROVIDER:NAME, or "
+        "hashing, which needs no model. Default: text-embedding-3-small",
         "MOTORHEAD_EMBEDDINGS",
     )
     openai_api_key: SecretStr | None = _setting(None, "API key for OpenAI", "OPENAI_API_KEY")
     openai_api_base: str | None = _setting(
-        None, "Base URL of an OpenAI-compatible endpoint", "OPENAI_API_BASE", "OPENAI_BASE_URL"
+        None, "Base URL of an OpenAI-compatible endpoint", "OPENAI_API_BASE", "OPENAI_BASE_URL", repr=False
     )
     summarizer_api_base: str | None = _setting(
         None,
         "Base URL of an OpenAI-compatible endpoint that only summarizes",
         "SUMMARIZER_API_BASE",
         "MOTORHEAD_SUMMARIZER_API_BASE",
+        repr=False,
+    )
+    summarizer_input_tokens: int | None = _setting(
+        None,
+        "Largest number of tokens in one request for a summary, which must fit the model's context. Default: 8000",
+        "MOTORHEAD_SUMMARIZER_INPUT_TOKENS",
+        ge=256,
+    )
+    summary_tokens: int = _setting(
+        512, "Largest number of tokens in the model's answer, which is the summary", "MOTORHEAD_SUMMARY_TOKENS", ge=32
     )
     azure_deployment_id: str | None = _setting(
         None, "Azure deployment of the model that summarizes", "AZURE_DEPLOYMENT_ID"
@@ -73,7 +115,9 @@ class Settings(BaseSettings):
     azure_deployment_id_ada: str | None = _setting(
         None, "Azure deployment of the embedding model", "AZURE_DEPLOYMENT_ID_ADA"
     )
-    azure_api_base: str | None = _setting(None, "Azure endpoint", "AZURE_API_BASE")
+    azure_api_base: str | None = _setting(
+        None, "Azure endpoint, such as https://NAME.openai.azure.com", "AZURE_API_BASE", repr=False
+    )
     azure_api_key: SecretStr | None = _setting(None, "API key for Azure", "AZURE_API_KEY")
     azure_api_version: str = _setting("2024-10-21", "Version of the Azure API", "AZURE_API_VERSION")
     namespace: str = _setting(
@@ -96,6 +140,19 @@ class Settings(BaseSettings):
         20.0,
         "Seconds to wait, when the server stops, for requests and then for summaries to finish",
         "MOTORHEAD_SHUTDOWN_TIMEOUT",
+        ge=0,
+    )
+    keep_alive: int = _setting(
+        75,
+        "Seconds that an idle connection stays open. Longer than a load balancer in front of the server reuses it",
+        "MOTORHEAD_KEEP_ALIVE",
+        ge=0,
+        le=86_400,
+    )
+    client_timeout: float = _setting(
+        30.0,
+        "Seconds that a client may take to send the headers of a request, and as long for the body; 0 for no limit",
+        "MOTORHEAD_CLIENT_TIMEOUT",
         ge=0,
     )
     max_body_bytes: int = _setting(
@@ -144,6 +201,50 @@ class Settings(BaseSettings):
             raise ValueError("the level must be debug, info, warning, error or critical")
         return value.lower()
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _ignore_service_link(cls, value: Any) -> Any:
+        """Ignore the address that Kubernetes puts into MOTORHEAD_PORT for a service called motorhead."""
+        return _DEFAULT_PORT if isinstance(value, str) and value.startswith(("tcp://", "udp://")) else value
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, value: str) -> str:
+        path = value.strip().strip("/")
+        if not all(char.isalnum() or char in "-._~/" for char in path) or "//" in path:
+            raise ValueError("the format is a path such as /memory, of letters, digits and -._~ only")
+        if path.partition("/")[0] in _OWN_PATHS:
+            raise ValueError("the prefix must not begin as a path of the API does")
+        return f"/{path}" if path else ""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _parse_origins(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = json.loads(value) if value.lstrip().startswith("[") else value.split(",")
+        return tuple(each.strip().rstrip("/") for each in parts if each.strip())
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(each != "*" and not _ORIGIN.fullmatch(each) for each in value):
+            raise ValueError("an origin is a scheme, a host and maybe a port, such as https://chat.example, or *")
+        return value
+
+    @field_validator("openai_api_base", "summarizer_api_base", "azure_api_base")
+    @classmethod
+    def _check_base(cls, value: str | None) -> str | None:
+        if value is not None and not value.lower().startswith(("http://", "https://")):
+            raise ValueError("the address of an endpoint begins with http:// or https://")
+        return value
+
+    @property
+    def redis_address(self) -> str:
+        """URL of Redis, with the Sentinels' own login if there is one."""
+        password = self.sentinel_password.get_secret_value() if self.sentinel_password else None
+        return with_sentinel_access(self.redis_url, self.sentinel_username, password)
+
     @property
     def listen_on(self) -> str:
         """Address to listen on. Without API keys, the default is reachable from this machine only."""
@@ -154,8 +255,29 @@ def variables() -> list[tuple[str, str, str]]:
     """List the environment variables: name, default and description of each."""
     rows = []
     for field in Settings.model_fields.values():
-        aliases = field.validation_alias
-        names = aliases.choices if isinstance(aliases, AliasChoices) else []
-        default = "" if field.default is None else str(field.default).lower()
-        rows.append((str(names[0]), default, field.description or ""))
+        default = "" if field.default in (None, ()) else str(field.default).lower()
+        rows.append((_names_of(field)[0], default, field.description or ""))
     return rows
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Return a sentence for each environment variable that begins with `MOTORHEAD_` and is no setting.
+
+    Args:
+        names: Names of environment variables.
+    """
+    known = {name for field in Settings.model_fields.values() for name in _names_of(field)}
+    own = {each.removeprefix(_PREFIX): each for each in known if each.startswith(_PREFIX)}
+    sentences = []
+    for name in sorted(names):
+        upper = name.upper()
+        if upper.startswith(_PREFIX) and upper not in known and not _SERVICE_LINK.fullmatch(name):
+            similar = get_close_matches(upper.removeprefix(_PREFIX), own, n=1)
+            hint = f". Did you mean {own[similar[0]]}?" if similar else ". motorhead serve --help lists the settings"
+            sentences.append(f"{name} is no setting and has no effect{hint}")
+    return sentences
+
+
+def _names_of(field: FieldInfo) -> list[str]:
+    aliases = field.validation_alias
+    return [str(each) for each in aliases.choices] if isinstance(aliases, AliasChoices) else []

@@ -70,6 +70,11 @@ class Tenants:
         """Number of background jobs that run or wait: summaries and indexing."""
         return sum(motorhead.backend.require_redis().maintenance.background.pending for motorhead in self._all.values())
 
+    @property
+    def vectors_missing(self) -> int:
+        """Number of messages that lack a vector, of the sessions that this process has tried to embed."""
+        return sum(each.backend.require_redis().maintenance.vectors_missing for each in self._all.values())
+
     def of(self, request: HTTPConnection) -> Motorhead:
         """Return the `Motorhead` of the tenant that sent a request.
 
@@ -114,7 +119,7 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
 
     def make(namespace: str) -> Motorhead:
         motorhead = Motorhead.from_url(
-            settings.redis_url,
+            settings.redis_address,
             namespace=namespace,
             window=window,
             archive=settings.archive,

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead.messages.codec import decode, encode
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf, Record
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
@@ -51,7 +51,7 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
 
 
 def append_records(
-    keys: SessionKeys, records: Sequence[Record], config: AppendConfig, dedup: Dedup = Dedup.SKIP_KNOWN
+    keys: SessionKeys, records: Sequence[Record], config: AppendConfig, dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN
 ) -> Operation[AppendResult | None]:
     """Build the operation that appends records to a session at the current time. See `operations.append`.
 

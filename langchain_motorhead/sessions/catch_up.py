@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.matching import trailing_count, unstored
+from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
-from langchain_motorhead.sessions.load import Memory, read_window, to_memory
-from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.load import Memory, decode_all, read_window, to_memory
+from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
@@ -41,8 +43,9 @@ def catch_up(
 ) -> Flow[CatchUpResult]:
     """Store the messages of a conversation that a session does not have yet, and load the session, in one round trip.
 
-    New are the messages after `after`, and after the newest message whose id the session knows. A second round trip is
-    needed if the conversation is long, `after` is unknown, and the session knows none of its newest messages.
+    New are the messages after `after`, and after the newest message whose id the session knows. If the ids do not say
+    which messages are new, the session is read and the messages are matched by content and position, which takes a
+    second round trip.
 
     Args:
         keys: Keys of the session.
@@ -57,22 +60,32 @@ def catch_up(
     """
     new = _after(messages, after)
     if new is not None:
-        attempts = [(new, Dedup.AFTER_LAST_KNOWN)]
-    elif len(messages) <= _FIRST_ATTEMPT_MESSAGES:
-        attempts = [(messages, Dedup.AFTER_LAST_KNOWN)]
+        part, conversation = new, NewestOf(len(new), whole=True)
     else:
-        newest = messages[-_FIRST_ATTEMPT_MESSAGES:]
-        attempts = [(newest, Dedup.AFTER_LAST_KNOWN_OR_NONE), (messages, Dedup.AFTER_LAST_KNOWN)]
+        part = messages[-_FIRST_ATTEMPT_MESSAGES:]
+        conversation = NewestOf(trailing_count(messages), whole=len(part) == len(messages))
     appended, snapshot = None, None
-    for part, dedup in attempts:
-        if part and window is not None:
-            appended, snapshot = yield together(_append(keys, part, config, dedup), read_window(keys, window))
-        elif part:
-            appended = yield _append(keys, part, config, dedup)
-        elif window is not None:
-            snapshot = yield read_window(keys, window)
-        if appended is not None:
-            break
+    if part and window is not None:
+        appended, snapshot = yield together(_append(keys, part, config, conversation), read_window(keys, window))
+    elif part:
+        appended = yield _append(keys, part, config, conversation)
+    elif window is not None:
+        snapshot = yield read_window(keys, window)
+    if appended is not None and appended.unclear:
+        if snapshot is None:
+            snapshot = yield operations.read(keys, -max(_FIRST_ATTEMPT_MESSAGES, 2 * len(messages)))
+        first_read = snapshot.first + snapshot.length - len(snapshot.records)
+        stored = [each for each in decode_all(snapshot, keys, first_read) if each is not None]
+        # A conversation of one message has no known position: its id was used again.
+        is_reused = appended.newest_known and new is None and len(messages) == 1
+        fresh = unstored(messages if new is None else new, stored, newest_known=is_reused)
+        appended = None
+        if fresh and window is not None:
+            appended, snapshot = yield together(
+                _append(keys, fresh, config, Dedup.SKIP_KNOWN), read_window(keys, window)
+            )
+        elif fresh:
+            appended = yield _append(keys, fresh, config, Dedup.SKIP_KNOWN)
     if window is None or snapshot is None:
         return CatchUpResult(None, appended)
     memory = yield from to_memory(keys, window, snapshot)
@@ -80,7 +93,7 @@ def catch_up(
 
 
 def _append(
-    keys: SessionKeys, messages: Sequence[MessageLike], config: AppendConfig, dedup: Dedup
+    keys: SessionKeys, messages: Sequence[MessageLike], config: AppendConfig, dedup: Dedup | NewestOf
 ) -> Operation[AppendResult | None]:
     return append_records(keys, [to_record(each, config) for each in messages], config, dedup)
 

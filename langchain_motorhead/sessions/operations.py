@@ -52,7 +52,7 @@ class SessionSnapshot(NamedTuple):
     times: tuple[tuple[int, int], ...] = ()
 
 
-_NONE_KNOWN = 2
+_UNCLEAR = 2
 
 
 class Record(NamedTuple):
@@ -79,10 +79,25 @@ class Dedup(Enum):
     """None are left out."""
     SKIP_KNOWN = ""
     """Messages with a known id are left out."""
-    AFTER_LAST_KNOWN = "before"
-    """All messages up to the last one with a known id are left out."""
-    AFTER_LAST_KNOWN_OR_NONE = "only"
-    """As `AFTER_LAST_KNOWN`; and if no id is known, all messages are left out."""
+
+
+class NewestOf(NamedTuple):
+    """How to append the newest messages of a conversation: those up to the newest known message are left out.
+
+    Nothing is appended if the ids do not say which messages are new.
+
+    Attributes:
+        newest: How many of the newest messages may be new. If more are unknown, their ids may have changed.
+        whole: Whether it is the whole conversation, and not only its newest messages.
+    """
+
+    newest: int
+    whole: bool
+
+    @property
+    def value(self) -> str:
+        """The argument of the script."""
+        return f"{self.newest}{'' if self.whole else '+'}"
 
 
 class AppendResult(NamedTuple):
@@ -93,12 +108,16 @@ class AppendResult(NamedTuple):
         size: Tokens of the list's messages, or None if they are not counted.
         added: Number of messages that were appended.
         tokens: Tokens of the appended messages, or None if they are not counted.
+        unclear: Whether nothing was appended because the ids do not say which messages of the conversation are new.
+        newest_known: If `unclear`, whether the id of the newest message is known.
     """
 
     length: int
     size: int | None
     added: int
     tokens: int | None
+    unclear: bool = False
+    newest_known: bool = False
 
 
 def append(
@@ -110,7 +129,7 @@ def append(
     ttl: int,
     recall: bool,
     one_slot: bool,
-    dedup: Dedup = Dedup.SKIP_KNOWN,
+    dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
     """Append messages to a session, creating the session if needed. Atomic.
 
@@ -127,7 +146,7 @@ def append(
         dedup: Which messages are left out because they are stored already.
 
     Returns:
-        The result, or None if nothing was appended because no id is known.
+        The result.
 
     Raises:
         InvalidInputError: Raised by `read` if the session belongs to another user.
@@ -159,8 +178,8 @@ def append(
 
     def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
-        if status == _NONE_KNOWN:
-            return None
+        if status == _UNCLEAR:
+            return AppendResult(0, None, 0, None, unclear=True, newest_known=bool(left[0]))
         if status == 0:
             check_user(keys, from_member(left[0]))
         return AppendResult(*left)

@@ -146,6 +146,12 @@ def to_tag(text: str) -> str:
 
     The search module truncates values above 4,096 bytes, so a long id is replaced by its digest.
     """
+    part = to_key_part(text)
+    return "%5F" if part == "_" else part  # redisvl does not escape _, and the module does not take it alone
+
+
+def to_key_part(text: str) -> str:
+    """Return an id encoded as a part of a key, or its digest if it is long."""
     tag = _quoted(text)
     return tag if len(tag) <= _MAX_TAG_CHARS else DIGEST + blake2b(tag.encode(), digest_size=32).hexdigest()
 

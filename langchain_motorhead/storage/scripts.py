@@ -1,6 +1,11 @@
 """Lua scripts, loaded once with the SHA-1 digests by which Redis knows them.
 
 Each script is a file in `lua/`. Files named `lib_*` hold functions; they are put before the scripts that use them.
+
+A script declares the keys that it always touches. It does not declare keys that only stored data names, such as the
+documents of a session, its groups in `session_delete` and `session_restore`, and the items of a store: they are in the
+slot of a declared key, except groups, which no script touches in a cluster. Nor does it declare keys that may not
+exist, without need: while a cluster moves a slot, it refuses a script that names one.
 """
 
 from __future__ import annotations

@@ -60,11 +60,11 @@ def test_old_messages_can_be_put_back(make: MakeMotorhead) -> None:
     kept = history.messages[1:]
     history.clear()
     history.add_messages(kept)
-    assert contents(history.messages) == ["m1", "m2"]
+    assert contents(history.session.load().messages) == ["m1", "m2"]
     history.add_messages(kept[:1])
-    assert contents(history.messages) == ["m1", "m2"]
+    assert contents(history.session.load().messages) == ["m1", "m2"]
     history.add_message(HumanMessage("m1"))
-    assert contents(history.messages) == ["m1", "m2", "m1"]
+    assert contents(history.session.load().messages) == ["m1", "m2", "m1"]
 
 
 def with_history(

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, Syst
 
 from langchain_motorhead import Memory
 from langchain_motorhead.integrations.prompt import add_to_system, prompt
-from langchain_motorhead.messages.tool_calls import paired
+from langchain_motorhead.messages.provider_rules import acceptable
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 from support.agents import faults
 from support.messages import contents, numbered
@@ -59,11 +59,11 @@ def test_parts_of_the_text() -> None:
     assert prompt(memory(ai("a0")), []) == ("", [ai("a0")])
 
 
-def test_system_messages_of_the_conversation_stay() -> None:
-    """They are shown, also where they come before what is told in words."""
+def test_system_messages_of_the_conversation_come_first() -> None:
+    """They are part of the system message, each once, before what is quoted."""
     rules, more = SystemMessage("rules", id="rules"), SystemMessage("more", id="more")
     text, messages = prompt(memory(rules, ai("a0"), human("q1"), more), [human("q1"), more])
-    assert (text, messages) == ("Said before:\nAI: a0", [rules, human("q1"), more])
+    assert (text, messages) == ("rules\n\nmore\n\nSaid before:\nAI: a0", [human("q1")])
 
 
 def test_other_roles_may_begin() -> None:
@@ -97,15 +97,20 @@ def test_any_state_makes_a_right_prompt(conversation: list[BaseMessage], data: s
     system = add_to_system(SystemMessage("S"), text, "e")
     assert faults([*([system] if system else []), *plain], "S") == []
     assert messages[len(messages) - 1 - len(run) :] == [question, *run]
-    expected = Counter(message.id for message in paired(window))
+    expected = Counter(message.id for message in shown_of(window))
     assert expected <= Counter(message.id for message in (*messages, *told(window)))
 
 
 def told(window: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Give what comes before a human's first message, and is told in words."""
-    pairs = paired(window)
+    pairs = shown_of(window)
     start = next(at for at, message in enumerate(pairs) if isinstance(message, HumanMessage))
-    return [message for message in pairs[:start] if not isinstance(message, SystemMessage)]
+    return pairs[:start]
+
+
+def shown_of(window: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Give what a provider takes of a window."""
+    return acceptable([message for message in window if not isinstance(message, SystemMessage)])
 
 
 # The system message ---------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
-from langchain_motorhead.messages.tool_calls import paired
+from langchain_motorhead.messages.provider_rules import paired
 from support.agents import unpaired
 from support.prompts import MESSAGES, ai, human, result
 

@@ -53,7 +53,18 @@ def test_setting_up_asks_the_model_first(new: bool) -> None:
     establish, alias = requests[1], requests[4]
     assert isinstance(establish, Operation)
     assert isinstance(alias, Operation)
-    assert establish.commands[0].args == ("model", "m", "dimensions", 2, "settings", SETTINGS, "generation", 1)
+    assert establish.commands[0].args == (
+        "model",
+        "m",
+        "dimensions",
+        2,
+        "settings",
+        SETTINGS,
+        "generation",
+        1,
+        "terms",
+        2,
+    )
     assert (alias.commands[0].keys, alias.commands[0].args) == ((recall_key("ns"),), (f"{recall_key('ns')}/1",))
     assert scans(requests) == [not new]
     assert there == THERE

@@ -230,10 +230,10 @@ def test_texts_that_are_all_at_fault() -> None:
     """Where no text has a vector, documents are stored without, and the index is left as it is."""
     requests, done = play(
         index(KEYS, "t", an_indexer(ready=False), wait=False),
-        [(seen(numbered(1)), None), DOWN, vectors, DONE],
+        [(seen(numbered(1)), None), DOWN, vectors, DOWN, DONE],
     )
-    assert names(requests) == ["index_begin", "Embed", "Embed", "index_commit"]
-    assert "vector" not in stored(requests[3])["0"]
+    assert names(requests) == ["index_begin", "Embed", "Embed", "Embed", "index_commit"]
+    assert "vector" not in stored(requests[4])["0"]
     assert done is IndexState.LATER
 
 

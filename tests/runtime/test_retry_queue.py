@@ -118,7 +118,7 @@ def test_a_failure_holds_all_sessions(
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
-        "session 's': not indexed, next try in 1 s; no message was removed: the model is away"
+        "session 's': messages are indexed by their words only, next try in 1 s: the model is away"
     )
     assert retries.sessions == []
 

@@ -130,12 +130,12 @@ def test_a_summarizer_that_wants_to_exit(make: MakeMotorhead) -> None:
 
 
 def test_a_loop_that_stands_still_holds_up_nobody(url: str, namespace: str) -> None:
-    """Closing does not wait for work of an event loop that has stopped without being closed."""
+    """Work of an event loop that has stopped without being closed is done in a thread, and not waited for in vain."""
     loop = asyncio.new_event_loop()
     motorhead = Motorhead.from_url(url, namespace=namespace, llm=AsyncLedger(), window=SMALL)
     loop.run_until_complete(motorhead.session("s").aappend(numbered(6)))
-    with pytest.raises(Exception, match="aflush"):
-        motorhead.flush()
+    motorhead.flush()
+    assert motorhead.session("s").load().summarized > 0
     loop.run_until_complete(motorhead.aflush())
     loop.run_until_complete(motorhead.session("t").aappend(numbered(6)))
     motorhead.backend.require_redis().maintenance.background.close()

@@ -203,6 +203,8 @@ async def test_the_async_twins_against_the_model(amake: MakeMotorhead, client: r
         if step % 3 == 0:
             await session.aappend(made)
             tested.expected.append(made)
+        elif not tested.expected.is_clear(given, None):
+            continue  # matched by content then, as test_matching.py has it
         elif step % 3 == 1:
             memory = await session.acatch_up(given)
             tested.expected.catch_up(given, None)

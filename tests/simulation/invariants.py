@@ -184,9 +184,9 @@ class Invariants:
             must((b"user" in fields) == (state.get(b"owned") == b"1"), "document {} is not found by user", at)
         noted = {int(each.partition(b":")[0]) for each in state.get(b"vectorless", b"").split()}
         lacking = {at for at, fields in documents.items() if b"vector" not in fields}
-        next_ones = {at for at in documents if at >= int(state.get(b"embedded", indexed))}
-        must(lacking <= next_ones | noted, "documents {} lack vectors, which is not noted", lacking - next_ones - noted)
-        must(not noted & next_ones, "documents {} are noted twice as lacking vectors", noted & next_ones)
+        coming = {at for at in documents if at >= int(state.get(b"embedded", indexed))}
+        must(lacking <= coming | noted, "documents {} lack vectors, which is not noted", lacking - coming - noted)
+        must(not noted & coming, "documents {} are noted twice as lacking vectors", noted & coming)
 
     def check_lease(self, who: frozenset[bytes], before: Keys, after: Keys, holders: frozenset[bytes]) -> None:
         """Nobody may take, end or turn into a pause the lease of another who is at work.

@@ -188,7 +188,7 @@ BROKEN = {
         "failing_to_index", "vectors_commit", "note_vectors(state, tonumber(upto),", "note_vectors(state, indexed,"
     ),
     "a message that failed alone and is forgotten": _script(
-        "missing_vectors", "index_commit", "if vectorless == before then", "if true then"
+        "failing_alone", "index_commit", "if vectorless == before then", "if true then"
     ),
     "documents with the time of another message": _script("indexing", "index_commit", "stamp = stamps[at]", ""),
     "documents that do not get their user": _script(

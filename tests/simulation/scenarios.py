@@ -48,6 +48,12 @@ def missing_vectors() -> Scenario:
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
 
 
+def failing_alone() -> Scenario:
+    """Two who index one message, whose text fails alone."""
+    cast = Cast("ns", WINDOW, recall=True)
+    return Scenario(cast, (cast.indexing("i"), cast.indexing("j")), (cast.appender("b", named("m1")),), faults=3)
+
+
 def setting() -> Scenario:
     """A compaction in two batches, and a client that replaces the summary, where two things go wrong."""
     cast = Cast("ns", WINDOW, budget=1)
@@ -91,6 +97,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         indexing,
         failing_to_index,
         missing_vectors,
+        failing_alone,
         setting,
         tools,
         chatting,

@@ -76,7 +76,7 @@ def test_a_commit_without_a_fence_is_found_as_this_schedule() -> None:
     assert [line.split()[:2] for line in trace[:7]] == [
         ["c1", "compaction_begin"],
         ["c1", "summarize"],
-        ["d", "HGET"],
+        ["d", "primary_read"],
         ["d", "session_delete"],
         ["a", "session_append"],
         ["a", "session_append"],

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from langchain_motorhead import Motorhead, MotorheadMiddleware
 from support.messages import contents
+from support.providers import refusals
 
 SYSTEM = "You are a parrot."
 Answer = Callable[[Sequence[BaseMessage]], AIMessage]
@@ -34,9 +35,17 @@ def echo(messages: Sequence[BaseMessage]) -> AIMessage:
 
 
 class Model(BaseChatModel):
-    """Answers as a function says, and keeps what it was shown. It streams too, natively async."""
+    """Answers as a function says, and keeps what it was shown. It streams too, natively async.
+
+    Attributes:
+        answer: Makes the answer to a prompt.
+        prompts: The prompts so far.
+        bound: The tools that were bound.
+        checks: Whether it raises for a prompt that a provider would refuse.
+    """
 
     answer: Answer = echo
+    checks: bool = True
     prompts: list[list[BaseMessage]] = Field(default_factory=list)
     bound: list[Any] = Field(default_factory=list)
 
@@ -51,6 +60,9 @@ class Model(BaseChatModel):
 
     def _said(self, messages: list[BaseMessage]) -> AIMessage:
         self.prompts.append(list(messages))
+        if self.checks:
+            refused = refusals(messages)
+            assert refused == [], refused
         return self.answer(messages)
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 from langchain_core.messages import HumanMessage
 
@@ -22,7 +23,8 @@ def run_briefly(url: str, namespace: str) -> None:
         loop = asyncio.get_running_loop()
 
         def slow(given: SummaryInput) -> None:
-            loop.call_soon_threadsafe(begun.set)
+            with suppress(RuntimeError):  # called again, in a thread, after the loop
+                loop.call_soon_threadsafe(begun.set)
             time.sleep(5)
 
         motorhead = Motorhead.from_url(url, namespace=namespace, llm=Ledger(slow), window=SMALL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.conversation import RemoteConversations
@@ -14,6 +13,7 @@ from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import ClosedError, InvalidInputError, UnsupportedError
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
+from langchain_motorhead.redis_io.address import check_server_url
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
@@ -280,17 +280,9 @@ def connect_to(
             raise InvalidInputError(f"{name} must be a string of printable ASCII characters")
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < float("inf"):
         raise InvalidInputError(f"timeout must be a number of seconds above 0, not {timeout!r}")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise InvalidInputError(
-            "the URL of the server cannot be parsed. Give one like http://localhost:8000"
-        ) from error
-    if not host or parts.query or parts.fragment or not url.isprintable():
-        raise InvalidInputError("the URL of the server may only have a host, a port and a path: http://localhost:8000")
+    where = check_server_url(url)
     address = Address(url.rstrip("/"), api_key, client_id, float(timeout))
-    return RemoteBackend(transport_to(address), f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}")
+    return RemoteBackend(transport_to(address), where)
 
 
 def _from(messages: Sequence[Any], after: str | None) -> Sequence[Any]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from langchain_motorhead import MotorheadError
 from langchain_motorhead.server import responses
-from langchain_motorhead.server.errors import RETRY_AFTER, error_response
+from langchain_motorhead.server.errors import FAILURE, RETRY_AFTER, error_response
 from langchain_motorhead.server.openapi import ApiRoute
 from langchain_motorhead.server.schemas.answers import Done
-from langchain_motorhead.storage.operation import Command, Operation
-
-READY_TIMEOUT_SECONDS = 2.0
-"""How long Redis may take to answer before the server says that it is not ready."""
+from langchain_motorhead.server.startup import ping
 
 
 async def health(_: Request) -> Response:
@@ -26,12 +21,10 @@ async def health(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Send a command to Redis, and say whether it answered."""
-    redis = request.app.state.tenants.any.backend.require_redis()
-    # A command with a key, so that a cluster client knows which node to ask.
-    ping = Operation((Command("EXISTS", ("motorhead:ready",)),), lambda _: None)
     try:
-        await asyncio.wait_for(redis.aexecute(ping), READY_TIMEOUT_SECONDS)
-    except (TimeoutError, MotorheadError):
+        await ping(request.app.state.tenants.any.backend.require_redis())
+    except (TimeoutError, MotorheadError) as error:
+        request.scope[FAILURE] = error
         return error_response(503, "redis_unavailable", "Redis cannot be reached", RETRY_AFTER)
     return responses.raw(responses.OK)
 

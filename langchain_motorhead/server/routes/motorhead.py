@@ -30,7 +30,7 @@ async def list_sessions(request: Request) -> Response:
     """List session ids, the least recently active first: those of a group, of a user, or those in no group."""
     asked = RequestContext(request)
     motorhead = asked.motorhead
-    page, size = asked.number("page", 1), asked.number("size", 10, MAX_PAGE_SESSIONS)
+    page, size = asked.number("page", 1), asked.number_up_to("size", 10, MAX_PAGE_SESSIONS)
     group, user_id, full = asked.query_id("namespace"), asked.query_id("user_id"), asked.flag("full")
     if page > MAX_PAGE_NUMBER and not full:
         raise RequestError(f"page must not exceed {MAX_PAGE_NUMBER}")

@@ -59,7 +59,9 @@ class ListQuery(Schema):
     """Query parameters of listing sessions."""
 
     page: int = Field(1, ge=1, le=limits.MAX_PAGE_NUMBER, description="Number of the page. With `full`, any number.")
-    size: int = Field(10, ge=1, le=limits.MAX_PAGE_SESSIONS, description="Sessions on a page.")
+    size: int = Field(
+        10, ge=1, description=f"Sessions on a page. A larger number than {limits.MAX_PAGE_SESSIONS:,} is reduced to it."
+    )
     namespace: Id | Omitted = Field(
         None, description="List this group. Without it: the sessions that are in no group.", examples=["support"]
     )

@@ -6,7 +6,7 @@
 -- KEYS  messages, state, lease
 -- ARGV  token of this worker, duration of the lease in ms, how many messages to read, how many messages to look back, how
 --       many preceding messages to read from their documents, prefix of the documents' keys, 1 to take no lease and look
---       for messages that are not indexed only, not for documents without a vector
+--       for messages that are not indexed only, not for documents without a vector, or 2 to try again now what waits
 -- Returns {0} if another worker holds the lease; {1} if nothing is to be done now; {3} likewise, but some vectors are
 --         to be tried again later; else {2, epoch, user, first sequence number not indexed, next sequence number, sequence
 --         number of the first message returned, messages, {name, role, text, ...} of the documents before those, newest
@@ -29,7 +29,7 @@ local embedded = math.min(tonumber(known[5] or indexed), indexed)
 local vectorless, waiting, due = known[6] or '', false, false
 if words ~= '1' and known[1] and vectorless:find(':%d') then
   local time = redis.call('TIME')
-  due = time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(known[7] or 0)
+  due = words == '2' or time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(known[7] or 0)
   waiting = not due
 end
 if not known[1] or (indexed >= total and (words == '1' or (embedded >= indexed and not due))) then

@@ -6,10 +6,11 @@
 -- ARGV  session id, now in microseconds, token of this append, user or '', TTL in ms or 0,
 --       token counts of the messages separated by commas or '', 1 to store the time for recall, prefix of the documents'
 --       keys, fingerprints of the messages' ids (11 characters each, spaces for no id) or '', epochs that generated the ids
---       (16 characters each) or '', which messages to leave out ('nothing': none; '': those with a known id; 'before': all
---       up to the last with a known id; 'only': as 'before', but append nothing if no id is known), and the messages
--- Returns {0, user} if the session belongs to another user; {2} if no id is known but one should be; else {1, length of
---         the list, tokens of the list or nil, messages appended, tokens of the messages appended or nil}.
+--       (16 characters each) or '', which messages to leave out ('nothing': none; '': those with a known id; 'N' or 'N+':
+--       the messages are the newest of a conversation, or all of it without '+', of which up to N may be new), and the
+--       messages
+-- Returns {0, user} if the session belongs to another user; {2, 1 if the newest message is known} if the ids do not say
+--         what is new; else {1, length of the list, tokens of the list or nil, messages appended, their tokens or nil}.
 local messages, state = KEYS[1], KEYS[2]
 local id, now, token, user, ttl, tokens, recall, prefix, marks, origins, leave = unpack(ARGV, 1, 11)
 local HEAD, REMEMBERED, MARK = 11, 128, 11
@@ -33,40 +34,44 @@ local function has(ids, mark)
   end
 end
 
--- Positions of the messages that are new.
-local ids, fresh = known[8] or '', {}
-if marks == '' then
-  if leave == 'only' then
-    return {2}
-  end
-  for at = 1, #ARGV - HEAD do
-    fresh[at] = at
-  end
-else
-  local before, found, added, marked = 0, {}, {}, {}
-  for at = 1, #ARGV - HEAD do
-    local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
-    local ours = known[1] and origins:sub(16 * at - 15, 16 * at) == known[1]
-    if leave ~= 'nothing' and (ours or (mark ~= NONE and has(ids, mark))) then
-      found[at] = true
-      before = leave == '' and 0 or at
-    end
-  end
-  if leave == 'only' and before == 0 then
-    return {2}
-  end
-  for at = before + 1, #ARGV - HEAD do
-    local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
-    if not found[at] and not (added[mark] and leave ~= 'nothing') then
-      fresh[#fresh + 1] = at
-      if mark ~= NONE and not has(ids, mark) and not added[mark] then
-        added[mark] = true
-        marked[#marked + 1] = mark
-      end
-    end
-  end
-  ids = ids .. table.concat(marked)
+-- Which messages are new, by their position.
+local ids, fresh, count = known[8] or '', {}, #ARGV - HEAD
+local found, added, marked, first = {}, {}, {}, 1
+for at = 1, marks == '' and 0 or count do
+  local mark = marks:sub(MARK * (at - 1) + 1, MARK * at)
+  local ours = known[1] and origins:sub(16 * at - 15, 16 * at) == known[1]
+  found[at] = leave ~= 'nothing' and (ours or (mark ~= NONE and has(ids, mark)))
 end
+local newest = tonumber(leave:match('^%d+'))
+if newest and (known[1] or leave:sub(-1) == '+') then
+  -- A conversation. It is clear what is new if all that are known come in one piece, which forgotten ids may precede,
+  -- and the newest N alone follow.
+  local oldest
+  for at = count, 1, -1 do
+    if found[at] then
+      oldest = at
+      first = math.max(first, at + 1)
+    end
+  end
+  local clear = not found[count] and (oldest or (count <= newest and leave:sub(-1) ~= '+')) and first > count - newest
+  for at = oldest or 1, first - 1 do
+    clear = clear and found[at]
+  end
+  if not clear then
+    return {2, found[count] and 1 or 0}
+  end
+end
+for at = first, count do
+  local mark = marks == '' and NONE or marks:sub(MARK * (at - 1) + 1, MARK * at)
+  if not found[at] and not (added[mark] and leave ~= 'nothing') then
+    fresh[#fresh + 1] = at
+    if mark ~= NONE and not has(ids, mark) and not added[mark] then
+      added[mark] = true
+      marked[#marked + 1] = mark
+    end
+  end
+end
+ids = ids .. table.concat(marked)
 
 if #fresh == 0 then
   return {1, redis.call('LLEN', messages), tonumber(known[4]) or false, 0, false}

@@ -189,12 +189,13 @@ def test_a_reminder(make: MakeMotorhead, first: bool, how: str, checkpointer: An
             return handler(request.override(messages=REMINDERS[how](request.messages)))
 
     motorhead = make(window=LARGE)
-    model = Model(answer=lambda messages: AIMessage("ok"))
+    # What is added after memory is not ours to put in order.
+    model = Model(answer=lambda messages: AIMessage("ok"), checks=False)
     agent, _ = beside(motorhead, Reminds(), first=first, model=model, checkpointer=checkpointer)
     for at in range(4):
         agent.invoke(say(f"q{at}"), thread())
     for prompt in model.prompts:
-        assert [str(message.content) for message in prompt].count("remember") == 1
+        assert "\n".join(str(message.content) for message in prompt).count("remember") == 1
     assert contents(motorhead.session("t").load().messages) == [text for at in range(4) for text in (f"q{at}", "ok")]
 
 

@@ -162,7 +162,7 @@ def test_a_decision_after_the_session_was_deleted(make: MakeMotorhead, elsewhere
 
 def test_a_run_that_forgets_what_it_loaded(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that takes long reads the session again, and shows its own messages last and once."""
-    monkeypatch.setattr("langchain_motorhead.integrations.agent_run.MAX_CACHED_RUNS_COUNT", 0)
+    monkeypatch.setattr("langchain_motorhead.integrations.middleware.run_object", lambda config: None)
     motorhead = make(llm=Ledger(), window=Window(max_messages=6), compaction="inline")
     agent, model = agent_of(motorhead, Model(answer=Failing(6)), checkpointer=InMemorySaver())
     for at in range(8):

@@ -135,7 +135,8 @@ def test_nothing_to_go_by(make: MakeMotorhead) -> None:
     """Where no human says anything in words, nothing is searched, and the run goes on."""
     motorhead = remembering(make, embeddings=(model := Away()))
     model.away = True
-    agent, _ = agent_of(motorhead, middleware=[MotorheadMiddleware(motorhead, recall=3)])
+    # A prompt without any message is what is asked for here.
+    agent, _ = agent_of(motorhead, Model(checks=False), middleware=[MotorheadMiddleware(motorhead, recall=3)])
     image = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
     for messages in ([], [HumanMessage("  ")], [HumanMessage([image])], [AIMessage("hi")]):
         assert agent.invoke({"messages": messages}, thread())["messages"]

@@ -1,0 +1,24 @@
+"""The command `reindex`: builds the search index anew, with a progress bar.
+
+Typer reads the annotations of commands at run time, so they are not postponed.
+"""
+
+import sys
+
+import typer
+
+from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
+from langchain_motorhead.exceptions import RecallNotConfiguredError, UnsupportedError
+
+
+def reindex(
+    *, url: Url = None, api_key: ApiKey = None, namespace: Namespace = "default", embeddings: Embeddings = None
+) -> None:
+    """Build the search index anew, after a change of the embedding model. Searches go on meanwhile."""
+    if is_server(url):
+        raise UnsupportedError("an index is built anew on Redis itself: give the Redis URL of the server as --url")
+    if embeddings is None:
+        raise RecallNotConfiguredError("an index needs an embedding model: --embeddings NAME")
+    with open_motorhead(url, namespace, embeddings, api_key) as motorhead:
+        count = motorhead.reindex(progress=sys.stderr.isatty())
+    typer.echo(f"{count:,} messages indexed")

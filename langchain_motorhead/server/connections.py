@@ -1,0 +1,53 @@
+"""The HTTP connections of `motorhead serve`: closes those whose client does not send a request's headers in time.
+
+Uvicorn has no such limit, so clients that send a byte now and then could use up all connections. How long a body may
+take is limited in `request.py`, and how long a connection may be idle by uvicorn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+_Base: Any = AutoHTTPProtocol
+
+
+def protocol_with_timeout(seconds: float) -> type[asyncio.Protocol]:
+    """Return uvicorn's HTTP protocol with a limit for the time until the headers of a request have arrived.
+
+    Args:
+        seconds: The limit: from the start of a connection, or from the first byte of a later request on. 0 for none.
+    """
+    if not seconds:
+        return AutoHTTPProtocol
+
+    class Protocol(_Base):  # type: ignore[misc]
+        _timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._start()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            cycle = self.cycle  # the request whose headers arrived last
+            if cycle is not None and not cycle.response_complete:
+                self._stop()
+            elif self._timer is None:
+                self._start()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop()
+            super().connection_lost(exc)
+
+        def _start(self) -> None:
+            self._timer = self.loop.call_later(seconds, self.transport.close)
+
+        def _stop(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return Protocol

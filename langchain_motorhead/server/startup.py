@@ -1,0 +1,64 @@
+"""Asks Redis once when the server starts, and says clearly in the log whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from langchain_motorhead.backends.redis import RedisBackend
+from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.server.json_logs import describe_error
+from langchain_motorhead.storage.operation import Command, Operation
+
+logger = logging.getLogger(__name__)
+
+READY_TIMEOUT_SECONDS = 2.0
+"""How long Redis may take to answer before the server says that it is not ready."""
+
+_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.5, 30.0
+
+
+async def ping(redis: RedisBackend) -> None:
+    """Send a command to Redis that needs an answer.
+
+    Raises:
+        MotorheadError: Redis cannot be reached, or refuses.
+        TimeoutError: It does not answer.
+    """
+    # A command with a key, so that a cluster client knows which node to ask.
+    operation = Operation((Command("EXISTS", ("motorhead:ready",)),), lambda _: None)
+    await asyncio.wait_for(redis.aexecute(operation), READY_TIMEOUT_SECONDS)
+
+
+async def await_redis(redis: RedisBackend) -> None:
+    """Ask Redis until it answers, with growing pauses. Log the first failure, and the answer that ends them.
+
+    The server starts anyway: in a composition of containers, Redis may start after it. `/ready` says no until then.
+    """
+    failed = False
+    for wait in _pauses():
+        try:
+            await ping(redis)
+        except (MotorheadError, TimeoutError) as error:
+            if not failed:
+                cause = str(error) if isinstance(error, MotorheadError) else "it does not answer"
+                logger.error(
+                    "Redis cannot be used: %s. The server runs, answers requests with 503, and keeps trying", cause
+                )
+            failed = True
+            await asyncio.sleep(wait)
+        except Exception as error:  # noqa: BLE001 - the check must not end the server
+            logger.error("Redis cannot be used: %s", describe_error(error))
+            return
+        else:
+            if failed:
+                logger.info("Redis answers now")
+            return
+
+
+def _pauses() -> Iterator[float]:
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        yield wait
+        wait = min(2 * wait, _MAX_WAIT_SECONDS)
