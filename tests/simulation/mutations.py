@@ -134,7 +134,7 @@ BROKEN = {
         "resending",
         (
             ("session_append", "if known[3] == token then", _NEVER),
-            ("session_append", "local ids, fresh = known[8] or ''", "local ids, fresh = ''"),
+            ("session_append", "local ids, fresh, count = known[8] or ''", "local ids, fresh, count = ''"),
         ),
     ),
     "a new session with the epoch of the one before": _script(
