@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         StoreUnavailableError,
         SummarizationError,
         UnsupportedError,
+        UnusableAnswerError,
         WrongKeyTypeError,
     )
     from langchain_motorhead.flows.protocol import SummaryInput
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
     from langchain_motorhead.sessions.archive_config import Archive
+    from langchain_motorhead.sessions.checks import check_summary
     from langchain_motorhead.sessions.compaction import CompactionReport
+    from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
     from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage
     from langchain_motorhead.sessions.window import Window
@@ -52,7 +55,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "client": ("Motorhead",),
+    "sessions.checks": ("check_summary",),
     "sessions.compaction": ("CompactionReport",),
+    "sessions.keeping": ("Kept",),
     "exceptions": (
         "ClosedError",
         "EmbeddedRedisError",
@@ -70,6 +75,7 @@ _HOMES = {
         "StoreUnavailableError",
         "SummarizationError",
         "UnsupportedError",
+        "UnusableAnswerError",
         "WrongKeyTypeError",
     ),
     "summarizers.extractive": ("ExtractiveSummarizer",),
@@ -114,6 +120,7 @@ __all__ = [
     "IndexMissingError",
     "InvalidInputError",
     "InvalidMessageError",
+    "Kept",
     "Memory",
     "MemoryState",
     "MissingExtraError",
@@ -141,8 +148,10 @@ __all__ = [
     "Transcript",
     "TranscriptMessage",
     "UnsupportedError",
+    "UnusableAnswerError",
     "Window",
     "WrongKeyTypeError",
+    "check_summary",
     "create_summarizer",
     "load_memory",
     "pre_model_hook",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,8 @@ from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.archive_operations import read_archive_counts
+from langchain_motorhead.sessions.origin import Author
+from langchain_motorhead.sessions.summarize import COUNTED
 from langchain_motorhead.storage.keys import recall_key, registry_key, session_keys
 from langchain_motorhead.storage.operation import Command, Operation, together
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 MIN_REDIS_VERSION = (6, 2)
 SESSIONS_PER_READ_COUNT = 200
 MAX_NAMED_COUNT = 5
+_BY = {Author.MODEL: "a model", Author.EXTRACT: "extraction", Author.CLIENT: "a client"}
 
 
 class Level(StrEnum):
@@ -224,11 +228,15 @@ def _backlog(redis: RedisBackend) -> Iterator[Finding]:
     ids = redis.run(sessions.all_sessions(redis.namespace))
     due = waiting = failing = unindexed = 0
     lacking = refused = 0
+    authors, rejected = Counter[str](), Counter[str]()
     for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
         keys = [
             session_keys(redis.namespace, session_id) for session_id in ids[start : start + SESSIONS_PER_READ_COUNT]
         ]
+        for counts in redis.execute(together(*(operations.rejections(each, COUNTED) for each in keys))):
+            rejected.update(counts)
         for reading in redis.execute(together(*(operations.read(each, 1, 0) for each in keys))):
+            authors.update([reading.author] if reading.author else [])
             over = max(0, reading.length - redis.window.max_messages)
             due, waiting, failing = due + (over > 0), waiting + over, failing + (reading.failures > 0)
             if reading.indexed is not None:
@@ -238,6 +246,8 @@ def _backlog(redis: RedisBackend) -> Iterator[Finding]:
     advice = "the summarizer fails. No message is lost, but prompts grow" if failing else ""
     value = f"{len(ids)} sessions; {waiting} messages of {due} sessions wait to be summarized; {failing} sessions fail"
     yield Finding(Level.NOTE if failing else Level.FINE, "backlog", value, advice)
+    if authors:
+        yield _summaries(authors, rejected)
     if unindexed:
         yield Finding(Level.NOTE, "index backlog", f"{unindexed} messages wait to be indexed")
     if lacking or refused:
@@ -246,3 +256,15 @@ def _backlog(redis: RedisBackend) -> Iterator[Finding]:
             "these messages are only found by their words. Those that are not tried again have a text that the "
             "embedding model refused: Motorhead.reindex() tries them once more",
         )  # fmt: skip
+
+
+def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
+    """Return who wrote the summaries, and how many answers of models were rejected."""
+    value = ", ".join(f"{count} by {_BY[Author(author)]}" for author, count in sorted(authors.items()))
+    if not rejected:
+        return Finding(Level.FINE, "summaries", value)
+    reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common())
+    often = authors[Author.EXTRACT] > authors[Author.MODEL]
+    advice = "the model is not suited to summarizing. Extracts of the messages are used" if often else ""
+    level = Level.NOTE if often else Level.FINE
+    return Finding(level, "summaries", f"{value}; {rejected.total()} answers rejected ({reasons})", advice)

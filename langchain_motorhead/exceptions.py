@@ -14,6 +14,7 @@ MotorheadError
 │   ├── SessionReplacedError     a session was deleted while it was read page by page
 │   └── UnsupportedError         the server cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
+│   └── UnusableAnswerError      its model's answer is no summary
 ├── EmbeddingError               the embedding model failed; messages are found by words
 ├── RecallNotConfiguredError     recall needs an embedding model, and there is none
 ├── EmbeddingMismatchError       the index was made with another embedding model, or with other settings
@@ -113,6 +114,21 @@ class UnsupportedError(StoreError):
 
 class SummarizationError(MotorheadError):
     """The summarizer raised an error, took too long, or returned nothing. No message was removed."""
+
+
+class UnusableAnswerError(SummarizationError):
+    """A model's answer is no summary: it refused, was cut off, repeats itself, or says nothing.
+
+    Raised by a summarizer that `create_summarizer` made. In a session such an answer is asked for once more; then an
+    extract of the messages takes its place.
+
+    Attributes:
+        reason: A sentence as `check_summary` returns them, beginning with the value of a `Reason` and a colon.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the model's answer cannot be used: {reason}")
+        self.reason = reason
 
 
 class EmbeddingError(MotorheadError):

@@ -47,6 +47,8 @@ class Options(TypedDict, total=False):
         summary_timeout: Seconds after which a call of the summarizer is given up. Default: `60.0`.
         max_concurrency: How many sessions are summarized at the same time, in threads and on each event loop. Further
             ones wait in a queue. Default: `16`.
+        summary_tokens: Tokens that a summary may have at most. A model's answer is stopped there. For a short
+            conversation it is less, as a summary is always smaller than what it replaces. Default: `512`.
     """
 
     llm: object
@@ -61,6 +63,7 @@ class Options(TypedDict, total=False):
     token_counter: TokenCounter | None
     summary_timeout: float
     max_concurrency: int
+    summary_tokens: int
 
 
 class RemoteOptions(TypedDict, total=False):
@@ -96,6 +99,7 @@ DEFAULTS: Final[Options] = {
     "token_counter": None,
     "summary_timeout": 60.0,
     "max_concurrency": 16,
+    "summary_tokens": 512,
 }
 """The value of every option that is not given."""
 

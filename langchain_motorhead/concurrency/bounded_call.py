@@ -28,7 +28,8 @@ HEARTBEAT_SECONDS = 3.0
 _MAX_QUEUED_TIMEOUTS = 4
 # Time between two checks whether a queued call has started.
 _POLL_SECONDS = 0.05
-# Threads whose calls exceeded their time limit. A model that hangs for an hour must not fill the process with them.
+# Threads of one model whose calls exceeded their time limit. A model that hangs for an hour must not fill the process
+# with them.
 _MAX_ABANDONED_THREADS = 16
 
 
@@ -40,50 +41,78 @@ class TooManyAbandonedError(Exception):
     """Too many earlier calls exceeded their time limit and still run."""
 
 
-def call(work: Callable[[], Any], timeout: float, heartbeat: Callable[[], object]) -> Done:
-    """Run a function in a thread, and return its finished future.
+class BoundedCalls:
+    """Calls of one model, each with a time limit.
 
-    Args:
-        work: The function.
-        timeout: Time limit in seconds.
-        heartbeat: Called every `HEARTBEAT_SECONDS` seconds during the wait.
-
-    Raises:
-        TooSlowError: The time limit was exceeded.
-        TooManyAbandonedError: The function was not called, since too many earlier calls still run.
+    A thread cannot be stopped, so a call that hangs keeps its thread. Each model has a quota of such threads of its
+    own: a model that hangs keeps no other from being called.
     """
-    future = _in_thread(work)
-    try:
-        return wait_for(future, timeout, heartbeat)
-    finally:
-        _give_up(future)
 
+    def __init__(self) -> None:
+        self._abandoned: set[Future[Any]] = set()
+        renew_in_child(self, lambda calls: calls._abandoned.clear())  # no thread lives on in a forked child
 
-async def acall(
-    work: Callable[[], Any],
-    awork: Callable[[], Coroutine[Any, Any, Any]] | None,
-    timeout: float,  # noqa: ASYNC109 - it sends heartbeats meanwhile
-    heartbeat: Callable[[], Awaitable[object]],
-) -> Done:
-    """Run a function in a thread, or a coroutine function in a task, and return its finished future.
+    @property
+    def abandoned(self) -> int:
+        """Number of calls that exceeded their time limit and still run."""
+        return len(self._abandoned)
 
-    Args:
-        work: The function for the thread, used if `awork` is None.
-        awork: The coroutine function, or None.
-        timeout: Time limit in seconds.
-        heartbeat: Awaited every `HEARTBEAT_SECONDS` seconds during the wait.
+    def call(self, work: Callable[[], Any], timeout: float, heartbeat: Callable[[], object]) -> Done:
+        """Run a function in a thread, and return its finished future.
 
-    Raises:
-        TooSlowError: The time limit was exceeded.
-        TooManyAbandonedError: The function was not called, since too many earlier calls still run.
-    """
-    if awork is not None:
-        return await await_for(asyncio.get_running_loop().create_task(awork(), context=Context()), timeout, heartbeat)
-    thread = _in_thread(work)
-    try:
-        return await await_for(asyncio.wrap_future(thread), timeout, heartbeat)
-    finally:
-        _give_up(thread)
+        Args:
+            work: The function.
+            timeout: Time limit in seconds.
+            heartbeat: Called every `HEARTBEAT_SECONDS` seconds during the wait.
+
+        Raises:
+            TooSlowError: The time limit was exceeded.
+            TooManyAbandonedError: The function was not called, since too many earlier calls still run.
+        """
+        future = self._in_thread(work)
+        try:
+            return wait_for(future, timeout, heartbeat)
+        finally:
+            self._give_up(future)
+
+    async def acall(
+        self,
+        work: Callable[[], Any],
+        awork: Callable[[], Coroutine[Any, Any, Any]] | None,
+        timeout: float,  # noqa: ASYNC109 - it sends heartbeats meanwhile
+        heartbeat: Callable[[], Awaitable[object]],
+    ) -> Done:
+        """Run a function in a thread, or a coroutine function in a task, and return its finished future.
+
+        Args:
+            work: The function for the thread, used if `awork` is None.
+            awork: The coroutine function, or None.
+            timeout: Time limit in seconds.
+            heartbeat: Awaited every `HEARTBEAT_SECONDS` seconds during the wait.
+
+        Raises:
+            TooSlowError: The time limit was exceeded.
+            TooManyAbandonedError: The function was not called, since too many earlier calls still run.
+        """
+        if awork is not None:
+            task = asyncio.get_running_loop().create_task(awork(), context=Context())
+            return await await_for(task, timeout, heartbeat)
+        thread = self._in_thread(work)
+        try:
+            return await await_for(asyncio.wrap_future(thread), timeout, heartbeat)
+        finally:
+            self._give_up(thread)
+
+    def _give_up(self, future: Future[Any]) -> None:
+        """Count a call as abandoned until it ends, unless it has ended."""
+        if not future.done():
+            self._abandoned.add(future)
+            future.add_done_callback(self._abandoned.discard)
+
+    def _in_thread(self, work: Callable[[], Any]) -> Future[Any]:
+        if self.abandoned >= _MAX_ABANDONED_THREADS:
+            raise TooManyAbandonedError(f"{self.abandoned} earlier calls exceeded their time limit and still run")
+        return _in_thread(work)
 
 
 def wait_for(future: Future[Any], timeout: float, heartbeat: Callable[[], object]) -> Done:
@@ -135,27 +164,8 @@ def _until(deadline: float) -> float:
     return max(0.0, min(HEARTBEAT_SECONDS, deadline - time.monotonic()))
 
 
-class _Abandoned:
-    """Calls that nobody waits for any more. None of them runs in a forked child."""
-
-    def __init__(self) -> None:
-        self.calls: set[Future[Any]] = set()
-        renew_in_child(self, lambda abandoned: abandoned.calls.clear())
-
-    def __len__(self) -> int:
-        return len(self.calls)
-
-
-_abandoned = _Abandoned()
 _under_way: set[Future[Any]] = set()
 _threads = ThreadCache("motorhead-model")
-
-
-def _give_up(future: Future[Any]) -> None:
-    """Count a call as abandoned until it ends, unless it has ended."""
-    if not future.done():
-        _abandoned.calls.add(future)
-        future.add_done_callback(_abandoned.calls.discard)
 
 
 def abandon_all() -> None:
@@ -176,11 +186,8 @@ def _in_thread(work: Callable[[], Any]) -> Future[Any]:
     """Return the future of a function that runs in a daemon thread of its own, in an empty context.
 
     Raises:
-        TooManyAbandonedError: Too many earlier calls still run.
         NoThreadError: No thread can be started.
     """
-    if len(_abandoned) >= _MAX_ABANDONED_THREADS:
-        raise TooManyAbandonedError(f"{len(_abandoned)} earlier calls exceeded their time limit and still run")
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
 

@@ -1,30 +1,28 @@
 """The audit: checks that each accepted message is in the window or in the summary, exactly once and in order. Pure.
 
-It does not rely on the memory's own count of summarized messages. A recorder around the summarizer keeps the input of
-each summary, and the audit follows the stored summary back to these inputs.
+It does not rely on the memory's own count of summarized messages. A recorder keeps the messages that each summary was
+made of, and the audit follows the stored summary back to these messages.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import astuple, dataclass, field
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.flows.protocol import SummaryInput
-from langchain_motorhead.sessions.compaction import merge_summary
+from langchain_motorhead.sessions.keeping import Kept
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCall:
-    """A successful call of the summarizer, whether or not its summary was stored.
+class NewSummary:
+    """A summary, whether or not it was stored.
 
     Attributes:
-        before: The previous summary that it was given.
-        marks: Ids of the messages that it was given.
-        after: The summary that it returned.
+        before: The summary that it extends.
+        marks: Ids of the messages that it was made of.
+        after: The summary.
     """
 
     before: str | None
@@ -32,36 +30,27 @@ class ModelCall:
     after: str | None
 
 
-class Recorder(Runnable[SummaryInput, str]):
-    """A summarizer that records the inputs and outputs of another one.
+class Recorder:
+    """Keeps each new summary of a compaction, with the messages that it was made of.
 
     Attributes:
-        calls: The calls, in order.
-        max_input_tokens: The largest number of input tokens of the other summarizer, if known.
+        summaries: The summaries, in order.
     """
 
-    def __init__(self, summarizer: Runnable[SummaryInput, Any]) -> None:
-        self.calls: list[ModelCall] = []
-        self.max_input_tokens: int | None = getattr(summarizer, "max_input_tokens", None)
-        self._summarizer = summarizer
+    def __init__(self) -> None:
+        self.summaries: list[NewSummary] = []
 
-    def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Return the summary, and record the call."""
-        return self._record(input, self._summarizer.invoke(input, config, **kwargs))
+    def __call__(self, before: str | None, messages: Sequence[BaseMessage], after: str | None) -> None:
+        """Keep a summary: a `Compactor` calls this."""
+        marks = tuple(message.id for message in messages if message.id is not None)
+        self.summaries.append(NewSummary(before, marks, after))
 
-    async def ainvoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
-        """Return the summary, and record the call."""
-        return self._record(input, await self._summarizer.ainvoke(input, config, **kwargs))
+    def of(self, name: str) -> list[NewSummary]:
+        """Return the summaries of one dialogue."""
+        return [each for each in self.summaries if any(mark.rpartition("/")[0] == name for mark in each.marks)]
 
-    def calls_of(self, name: str) -> list[ModelCall]:
-        """Return the calls with messages of one dialogue."""
-        return [call for call in self.calls if any(mark.rpartition("/")[0] == name for mark in call.marks)]
 
-    def _record(self, given: SummaryInput, answer: str) -> str:
-        if answer.strip():
-            marks = tuple(message.id for message in given["messages"] if message.id is not None)
-            self.calls.append(ModelCall(given["summary"], marks, merge_summary(given["summary"], answer)))
-        return answer
+NONE = Kept(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +64,8 @@ class Balance:
         lost: Ids of accepted messages that are neither in the list nor in the inputs of the summary.
         doubled: Ids that are in both, or twice in one of them.
         misplaced: Ids that are not in the order in which they were accepted.
+        kept: How many numbers, dates and names of the summarized messages are in the summary or in the window.
+        extracts: How many sessions have an extract in place of a model's summary.
     """
 
     accepted: int = 0
@@ -83,6 +74,8 @@ class Balance:
     lost: tuple[str, ...] = field(default=())
     doubled: tuple[str, ...] = field(default=())
     misplaced: tuple[str, ...] = field(default=())
+    kept: Kept = NONE
+    extracts: int = 0
 
     @property
     def holds(self) -> bool:
@@ -91,18 +84,18 @@ class Balance:
         return not astray and self.accepted == self.window + self.summarized
 
 
-def committed(calls: Sequence[ModelCall], summary: str | None) -> list[str]:
+def committed(summaries: Sequence[NewSummary], summary: str | None) -> list[str]:
     """Return the ids of the messages that a summary was made of, oldest first.
 
     Args:
-        calls: The recorded calls of the session, oldest first. The summaries of some may never have been stored.
+        summaries: The recorded summaries of the session, oldest first. Some may never have been stored.
         summary: The summary that was read back.
     """
     chain = []
-    for call in reversed(calls):
-        if call.after == summary:
-            chain.append(call.marks)
-            summary = call.before
+    for each in reversed(summaries):
+        if each.after == summary:
+            chain.append(each.marks)
+            summary = each.before
     return [mark for marks in reversed(chain) for mark in marks]
 
 
@@ -135,6 +128,7 @@ def balance(
 def total(balances: Iterable[Balance]) -> Balance:
     """Return the sum of the balances of several sessions."""
     every = list(balances)
+    columns = zip(*(astuple(one.kept) for one in every), strict=True)
     return Balance(
         accepted=sum(one.accepted for one in every),
         window=sum(one.window for one in every),
@@ -142,4 +136,6 @@ def total(balances: Iterable[Balance]) -> Balance:
         lost=tuple(mark for one in every for mark in one.lost),
         doubled=tuple(mark for one in every for mark in one.doubled),
         misplaced=tuple(mark for one in every for mark in one.misplaced),
+        kept=Kept(*map(sum, columns)) if every else NONE,
+        extracts=sum(one.extracts for one in every),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,10 +13,11 @@ from langchain_core.messages import AIMessage
 from langchain_motorhead.client import Motorhead
 from langchain_motorhead.demo.audit import Balance, Recorder, balance, committed
 from langchain_motorhead.demo.dialogues import Dialogue, turns
+from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.messages.tokens import count_tokens
+from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.window import Window
-from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
 from langchain_motorhead.summarizers.llm import resolve_summarizer
 
 if TYPE_CHECKING:
@@ -111,14 +112,13 @@ async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> None:
     Raises:
         MotorheadError: Redis cannot be reached or refuses, or there is no such model.
     """
-    recorder = Recorder(
-        ExtractiveSummarizer(token_counter=count_tokens)
-        if settings.llm is None
-        else resolve_summarizer(settings.model or settings.llm, "--model", count_tokens)
+    recorder = Recorder()
+    model = (
+        None if settings.llm is None else resolve_summarizer(settings.model or settings.llm, "--model", count_tokens)
     )
     await asyncio.to_thread(count_tokens.prepare)
     options: Options = {
-        "llm": recorder,
+        "llm": model,
         "window": Window(max_messages=settings.window),
         "namespace": f"motorhead-demo-{uuid4().hex}",
         "ttl": None if settings.url == IN_MEMORY else _TTL_SECONDS,
@@ -130,6 +130,9 @@ async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> None:
         Motorhead.from_url(settings.url, **at_step) as in_step,
         Motorhead.from_url(settings.url, **reading) as reader,
     ):
+        for each in (motorhead, in_step):
+            maintenance = each.backend.require_redis().maintenance
+            maintenance.compactor = replace(maintenance.compactor, on_summary=recorder)
         await motorhead.asessions()  # raises one error instead of one for each session if there is no server
         try:
             await _all_at_once(
@@ -183,6 +186,12 @@ async def _look(motorhead: Motorhead, run: Run) -> None:
 
 async def _read_back(reader: Motorhead, recorder: Recorder, run: Run) -> None:
     memory = await reader.session(run.dialogue.name).aload()
-    summarized = committed(recorder.calls_of(run.dialogue.name), memory.summary)
+    summarized = committed(recorder.of(run.dialogue.name), memory.summary)
     window = [str(message.id) for message in memory.messages]
-    run.balance = balance(run.accepted, summarized, window, memory.summarized)
+    moved = [message for message in run.dialogue.messages if message.id in set(summarized)]
+    known = f"{memory.summary or ''}\n{transcript(memory.messages)}"
+    run.balance = replace(
+        balance(run.accepted, summarized, window, memory.summarized),
+        kept=kept(known, moved),
+        extracts=int(memory.written_by == "extract"),
+    )

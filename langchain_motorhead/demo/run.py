@@ -41,7 +41,12 @@ def play(settings: ReplaySettings, count: int | None, picture: Path | None) -> b
     with _Notes() as notes, view.live(runs, console):
         asyncio.run(replay(settings, runs))
     took = time.monotonic() - started
-    console.print(view.board(runs, console), view.prompt(runs[0]), view.verdict(runs), sep="\n")
+    console.print(
+        view.board(runs, console),
+        view.prompt(runs[0]),
+        view.verdict(runs, has_model=settings.llm is not None),
+        sep="\n",
+    )
     if picture is not None:
         _draw(runs[-1], picture)
     console.print(view.footnotes(settings, took, picture, notes.lines()))

@@ -126,8 +126,8 @@ def prompt(run: Run) -> RenderableType:
     )
 
 
-def verdict(runs: Sequence[Run]) -> RenderableType:
-    """Return the audit of all sessions: the sums, and the messages that are not accounted for."""
+def verdict(runs: Sequence[Run], *, has_model: bool = False) -> RenderableType:
+    """Return the audit of all sessions: the sums, the messages that are not accounted for, and what summaries keep."""
     sums = total(run.balance for run in runs if run.balance is not None)
     holds = all(run.balance is not None and run.balance.holds for run in runs)
     colour = "green" if holds else "red"
@@ -144,6 +144,15 @@ def verdict(runs: Sequence[Run]) -> RenderableType:
     for name, marks in astray.items():
         if marks:
             grid.add_row("", Text(f"{name}: {_listed(marks)}", style="red"))
+    kept = sums.kept
+    said = (
+        f"{kept.numbers} of {kept.numbers_said} numbers and {kept.names} of {kept.names_said} names of these messages"
+    )
+    grid.add_row(Text("kept", style="bold"), f"{said} are in summary or window")
+    if has_model:
+        grid.add_row(
+            "", f"{sums.extracts} of {len(runs)} summaries are extracts, in place of rejected answers of the model"
+        )
     return Panel(grid, border_style=colour, padding=(0, 2))
 
 

@@ -7,7 +7,7 @@ result in, or throws the error in:
 | request | result | error |
 |---|---|---|
 | `Operation` | what its `read` returns | `StoreError` |
-| `Summarize` | `Summary` | `SummarizationError` |
+| `Summarize` | `Summary` | `SummarizationError`; `RefusedInputError` if the same request would be refused again |
 | `Embed` | `Vectors` | `EmbeddingError` |
 | `Pause` | None | |
 
@@ -19,11 +19,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeVar
+from enum import Enum
+from typing import (
+    Any,
+    NotRequired,  # pydantic accepts no other before Python 3.12
+    TypeAlias,
+    TypeVar,
+)
 
 from langchain_core.messages import BaseMessage
-from typing_extensions import TypedDict  # pydantic accepts no other before Python 3.12
+from typing_extensions import TypedDict
 
+from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
@@ -35,18 +42,60 @@ class SummaryInput(TypedDict):
     Attributes:
         summary: Summary of the messages before, if there is one.
         messages: Messages to add to the summary, oldest first.
+        max_tokens: Tokens that the new summary may have at most. It is smaller than what it replaces. A summarizer of
+            your own may ignore it: a longer summary is rejected.
+        correction: Only after a rejected answer: that answer, and a message that says what is wrong with it. They
+            follow the request in the conversation with the model. A summarizer of your own may ignore it.
     """
 
     summary: str | None
     messages: Sequence[BaseMessage]
+    max_tokens: NotRequired[int]
+    correction: NotRequired[Sequence[BaseMessage]]
+
+
+class Writer(Enum):
+    """Which summarizer a request is for."""
+
+    MODEL = "model"
+    """The one that the options name."""
+    FALLBACK = "fallback"
+    """The second one, if the options name one."""
+    EXTRACT = "extract"
+    """The extractive summarizer, which needs no model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The output of a summarizer: its text, unchanged, and the tokens that the call used."""
+    """The output of a summarizer.
 
-    text: str
+    Attributes:
+        text: The summary; None if the model found nothing to add to the previous one.
+        tokens: Tokens that the call used.
+        is_trusted: Whether the summarizer asks not to be checked. Then `text` is its answer, unchanged.
+        unusable: Why the answer is no summary, as `check_summary` says it; empty if it may be one.
+        is_extract: Whether it consists of sentences of the messages.
+    """
+
+    text: str | None
     tokens: int
+    is_trusted: bool = False
+    unusable: str = ""
+    is_extract: bool = False
+
+
+class RefusedInputError(SummarizationError):
+    """The provider of a model refused a request because of what it contains, and would refuse it again.
+
+    A part of it may be accepted. What passes by itself, such as a rate limit, is no such refusal.
+
+    Attributes:
+        too_long: Whether it was refused for its length.
+    """
+
+    def __init__(self, message: str, *, too_long: bool) -> None:
+        super().__init__(message)
+        self.too_long = too_long
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +104,13 @@ class Summarize:
 
     Attributes:
         given: Input of the summarizer.
-        fallback: Whether to call the fallback summarizer instead of the first one.
+        writer: Which summarizer to call.
         heartbeat: Operation to execute every few seconds until the summarizer answers: it renews the lease.
         metadata: Metadata of the call, for traces.
     """
 
     given: SummaryInput
-    fallback: bool
+    writer: Writer
     heartbeat: Operation[None]
     metadata: dict[str, Any] = field(default_factory=dict)
 

@@ -41,6 +41,7 @@ class MotorheadMemory(BaseMemory):
         token_counter: See `Options`.
         summary_timeout: See `Options`.
         max_concurrency: See `Options`.
+        summary_tokens: See `Options`.
         api_key: With the `url` of a server, as are the next two: see `RemoteOptions`.
         client_id: See `RemoteOptions`.
         timeout: See `RemoteOptions`.
@@ -85,6 +86,7 @@ class MotorheadMemory(BaseMemory):
     token_counter: Any = None
     summary_timeout: float = DEFAULTS["summary_timeout"]
     max_concurrency: int = DEFAULTS["max_concurrency"]
+    summary_tokens: int = DEFAULTS["summary_tokens"]
     api_key: str | None = Field(default=None, repr=False)
     client_id: str | None = None
     timeout: float = REMOTE_DEFAULTS["timeout"]

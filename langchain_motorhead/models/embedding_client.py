@@ -14,10 +14,10 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 
 from langchain_motorhead.concurrency.bounded_call import (
+    BoundedCalls,
     Done,
     TooManyAbandonedError,
     TooSlowError,
-    acall,
     await_for,
     wait_for,
 )
@@ -54,6 +54,7 @@ class EmbeddingClient:
     embeddings: Embeddings
     timeout: float
     batcher: Batcher = field(init=False)
+    _calls: BoundedCalls = field(default_factory=BoundedCalls)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "batcher", Batcher(self.embeddings.embed_documents, self.timeout))
@@ -67,7 +68,7 @@ class EmbeddingClient:
         texts = list(request.texts)
         if request.query:  # a search waits for it, and it belongs to that run
             try:
-                done = call_model(self._query(texts), self._async_query(texts), self.timeout, heartbeat)
+                done = call_model(self._calls, self._query(texts), self._async_query(texts), self.timeout, heartbeat)
             except (TooSlowError, TooManyAbandonedError) as error:
                 raise self._timeout_error(error) from error
             return _vectors(texts, done, self.embeddings)
@@ -89,7 +90,7 @@ class EmbeddingClient:
             if request.query:
                 return await self._aquery(texts, heartbeat)
             if (awork := self._async_documents(texts)) is not None:
-                done = await acall_model(self._documents(texts), awork, self.timeout, heartbeat)
+                done = await acall_model(self._calls, self._documents(texts), awork, self.timeout, heartbeat)
             else:
                 done = await await_for(asyncio.wrap_future(self.batcher.submit(texts)), self.timeout, heartbeat)
         except (TooSlowError, TooManyAbandonedError) as error:
@@ -99,7 +100,9 @@ class EmbeddingClient:
     async def _aquery(self, texts: list[str], heartbeat: Callable[[], Awaitable[object]]) -> Vectors:
         awork = self._async_query(texts)
         if awork is None:
-            return _vectors(texts, await acall(self._query(texts), None, self.timeout, heartbeat), self.embeddings)
+            return _vectors(
+                texts, await self._calls.acall(self._query(texts), None, self.timeout, heartbeat), self.embeddings
+            )
         try:
             async with asyncio.timeout(self.timeout) as limit:
                 vectors = await awork()
@@ -110,7 +113,7 @@ class EmbeddingClient:
                 raise _embedding_error(error, self.embeddings) from error
         else:
             return _checked(texts, vectors)
-        done = await acall_elsewhere(self._query(texts), awork, self.timeout, heartbeat)
+        done = await acall_elsewhere(self._calls, self._query(texts), awork, self.timeout, heartbeat)
         return _vectors(texts, done, self.embeddings)
 
     def _query(self, texts: list[str]) -> Callable[[], Any]:

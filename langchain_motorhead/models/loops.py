@@ -14,7 +14,7 @@ from contextvars import Context, copy_context
 from functools import cache
 from typing import Any, TypeAlias
 
-from langchain_motorhead.concurrency.bounded_call import Done, acall, await_for, call, wait_for
+from langchain_motorhead.concurrency.bounded_call import BoundedCalls, Done, await_for, wait_for
 from langchain_motorhead.concurrency.loop_thread import LoopThread
 
 Awork: TypeAlias = Callable[[], Coroutine[Any, Any, Any]] | None
@@ -45,20 +45,22 @@ def belongs_to_other_loop(error: BaseException | None) -> bool:
 
 
 def call_model(
+    calls: BoundedCalls,
     work: Callable[[], Any],
     awork: Awork,
     timeout: float,
     heartbeat: Callable[[], object],
 ) -> Done:
-    """Call a model in a thread, or on an event loop of ours if it is async only. See `bounded_call.call`.
+    """Call a model in a thread, or on an event loop of ours if it is async only. See `BoundedCalls.call`.
 
     Args:
+        calls: The calls of this model.
         work: Calls the model.
         awork: Calls its async side, or None if it has none of its own.
         timeout: Time limit in seconds.
         heartbeat: Called every few seconds during the wait.
     """
-    return finish_async_only(call(work, timeout, heartbeat), awork, timeout, heartbeat)
+    return finish_async_only(calls.call(work, timeout, heartbeat), awork, timeout, heartbeat)
 
 
 def finish_async_only(done: Done, awork: Awork, timeout: float, heartbeat: Callable[[], object]) -> Done:
@@ -73,29 +75,31 @@ def finish_async_only(done: Done, awork: Awork, timeout: float, heartbeat: Calla
 
 
 async def acall_model(
+    calls: BoundedCalls,
     work: Callable[[], Any],
     awork: Awork,
     timeout: float,  # noqa: ASYNC109 - it sends heartbeats meanwhile
     heartbeat: Callable[[], Awaitable[object]],
 ) -> Done:
-    """Call a model on this event loop, or in a thread if it is not async. See `bounded_call.acall`.
+    """Call a model on this event loop, or in a thread if it is not async. See `BoundedCalls.acall`.
 
     If the model belongs to another event loop, it is called once more: in a thread, or on an event loop of ours.
     """
-    done = await acall(work, awork, timeout, heartbeat)
+    done = await calls.acall(work, awork, timeout, heartbeat)
     if awork is None or done.cancelled() or not belongs_to_other_loop(done.exception()):
         return done
-    return await acall_elsewhere(work, awork, timeout, heartbeat)
+    return await acall_elsewhere(calls, work, awork, timeout, heartbeat)
 
 
 async def acall_elsewhere(
+    calls: BoundedCalls,
     work: Callable[[], Any],
     awork: Callable[[], Coroutine[Any, Any, Any]],
     timeout: float,  # noqa: ASYNC109 - it sends heartbeats meanwhile
     heartbeat: Callable[[], Awaitable[object]],
 ) -> Done:
     """Call a model in a thread, or on an event loop of ours if it is async only."""
-    done = await acall(work, None, timeout, heartbeat)
+    done = await calls.acall(work, None, timeout, heartbeat)
     if not _is_async_only(done):
         return done
     return await await_for(asyncio.wrap_future(_on_own_loop(awork)), timeout, heartbeat)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
 
-from langchain_motorhead.concurrency.bounded_call import Done, TooManyAbandonedError, TooSlowError
+from langchain_motorhead.concurrency.bounded_call import BoundedCalls, Done, TooManyAbandonedError, TooSlowError
 from langchain_motorhead.concurrency.threads import StaysDueError
-from langchain_motorhead.exceptions import SummarizationError
-from langchain_motorhead.flows.protocol import Summarize, Summary, SummaryInput
+from langchain_motorhead.exceptions import SummarizationError, UnusableAnswerError
+from langchain_motorhead.flows.protocol import RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.models.loops import acall_model, call_model
 from langchain_motorhead.models.redaction import redact
+from langchain_motorhead.models.refused_inputs import Refusal, refusal_of
 from langchain_motorhead.models.usage import UsageHandler
 
 TAGS = ("motorhead", "nostream")
@@ -27,53 +28,81 @@ RUN_NAME = "motorhead_summarize"
 class SummarizerClient:
     """Answers a flow's requests for summaries.
 
+    A summarizer may have these attributes: `is_trusted`, true if its answers are summaries as they are, so that they
+    are neither read nor checked; `says_nothing`, a function that returns whether an empty answer to an input is right.
+
     Args:
-        summarizer: The runnable that is called.
-        fallback: The runnable that is called if a request asks for the fallback.
+        summarizers: The runnable for each writer. One without a runnable of its own is the first of them.
         timeout: Time limit of one call in seconds.
+        read: Returns the summary that an answer holds, or None if it says that there is nothing new.
     """
 
-    summarizer: Runnable[SummaryInput, Any]
-    fallback: Runnable[SummaryInput, Any] | None
+    summarizers: dict[Writer, Runnable[SummaryInput, Any]]
     timeout: float
+    read: Callable[[Any], str | None]
+    _calls: dict[Writer, BoundedCalls] = field(default_factory=lambda: {writer: BoundedCalls() for writer in Writer})
 
     def call(self, request: Summarize, heartbeat: Callable[[], object]) -> Summary:
         """Return a summary, and call `heartbeat` every few seconds during the wait.
 
         Raises:
-            SummarizationError: The summarizer failed, returned no text, or exceeded its time limit.
+            RefusedInputError: The provider refused the input, and would refuse it again.
+            SummarizationError: The summarizer failed, or exceeded its time limit.
         """
         runnable, usage = self._chosen(request), UsageHandler()
         config = _config(request, usage)
+        calls = self._calls[request.writer]
         awork = (lambda: _ainvoke(runnable, request, config)) if is_async(runnable) else None
         try:
-            done = call_model(lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
+            done = call_model(calls, lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
         except (TooSlowError, TooManyAbandonedError) as error:
             raise self._timeout_error(error) from error
-        return _summary(done, usage, runnable, request.given)
+        return self._summary(done, usage, runnable, request.given)
 
     async def acall(self, request: Summarize, heartbeat: Callable[[], Awaitable[object]]) -> Summary:
-        """Return a summary, and await `heartbeat` every few seconds during the wait.
-
-        Raises:
-            SummarizationError: The summarizer failed, returned no text, or exceeded its time limit.
-        """
+        """Return a summary, and await `heartbeat` every few seconds during the wait. See `call`."""
         runnable, usage = self._chosen(request), UsageHandler()
         config = _config(request, usage)
+        calls = self._calls[request.writer]
         awork = (lambda: _ainvoke(runnable, request, config)) if is_async(runnable) else None
         try:
-            done = await acall_model(lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
+            done = await acall_model(
+                calls, lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat
+            )
         except (TooSlowError, TooManyAbandonedError) as error:
             raise self._timeout_error(error) from error
-        return _summary(done, usage, runnable, request.given)
+        return self._summary(done, usage, runnable, request.given)
 
     def _chosen(self, request: Summarize) -> Runnable[SummaryInput, Any]:
-        return self.fallback if request.fallback and self.fallback is not None else self.summarizer
+        return self.summarizers.get(request.writer) or self.summarizers[Writer.MODEL]
 
     def _timeout_error(self, error: Exception) -> SummarizationError:
         if isinstance(error, TooSlowError):
             return SummarizationError(f"the summarizer took longer than {self.timeout:g} s")
         return SummarizationError(f"the summarizer was not called: {error}")
+
+    def _summary(
+        self, future: Done, usage: UsageHandler, asked: Runnable[SummaryInput, Any], given: SummaryInput
+    ) -> Summary:
+        try:
+            answer = future.result()
+            if not getattr(asked, "is_trusted", False) and _may_hold_text(answer):
+                return Summary(self.read(answer), usage.tokens)
+        except asyncio.CancelledError as error:
+            raise SummarizationError("the summarizer cancelled itself") from error
+        except UnusableAnswerError as error:
+            return Summary("", usage.tokens, unusable=error.reason)
+        except (SummarizationError, StaysDueError):
+            raise
+        except BaseException as error:  # also a SystemExit: it ends the call, not the waiting thread
+            raise _translate(error, asked) from error
+        if isinstance(answer, BaseMessage):
+            answer = str(answer.text)
+        if not isinstance(answer, str):
+            raise SummarizationError(f"the summarizer must return a string or a message, not a {type(answer).__name__}")
+        if not answer and (says_nothing := getattr(asked, "says_nothing", None)) is not None and says_nothing(given):
+            answer = "NONE"  # these messages are compacted too, without adding to the summary
+        return Summary(answer, usage.tokens, is_trusted=True, is_extract=getattr(asked, "is_extract", False))
 
 
 def model_below(runnable: Any) -> BaseLanguageModel[Any] | None:
@@ -112,20 +141,16 @@ def _config(request: Summarize, usage: UsageHandler) -> RunnableConfig:
     return RunnableConfig(callbacks=[usage], tags=list(TAGS), run_name=RUN_NAME, metadata=dict(request.metadata))
 
 
-def _summary(future: Done, usage: UsageHandler, asked: Runnable[SummaryInput, Any], given: SummaryInput) -> Summary:
-    try:
-        answer = future.result()
-    except asyncio.CancelledError as error:
-        raise SummarizationError("the summarizer cancelled itself") from error
-    except (SummarizationError, StaysDueError):
-        raise
-    except BaseException as error:  # also a SystemExit: it ends the call, not the waiting thread
-        why = redact(str(error), model_below(getattr(asked, "model", asked)))[:200]
-        raise SummarizationError(f"the summarizer raised {type(error).__name__}: {why}") from error
-    if isinstance(answer, BaseMessage):
-        answer = str(answer.text)
-    if not isinstance(answer, str):
-        raise SummarizationError(f"the summarizer must return a string or a message, not a {type(answer).__name__}")
-    if not answer and (says_nothing := getattr(asked, "says_nothing", None)) is not None and says_nothing(given):
-        answer = "NONE"  # these messages are compacted too, without adding to the summary
-    return Summary(answer, usage.tokens)
+def _may_hold_text(answer: Any) -> bool:
+    """Return whether an answer is a text or a message, or structured output: a mapping, a list, a model of pydantic."""
+    return isinstance(answer, str | BaseMessage | Mapping | list) or hasattr(answer, "model_dump")
+
+
+def _translate(error: BaseException, asked: Runnable[SummaryInput, Any]) -> SummarizationError:
+    """Return our error for what a summarizer raised, without the secrets of its model."""
+    why = redact(str(error), model_below(getattr(asked, "model", asked)))[:200]
+    message = f"the summarizer raised {type(error).__name__}: {why}"
+    refusal = refusal_of(error)
+    if refusal is None:
+        return SummarizationError(message)
+    return RefusedInputError(message, too_long=refusal is Refusal.TOO_LONG)

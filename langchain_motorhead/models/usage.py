@@ -43,6 +43,17 @@ class UsageHandler(BaseCallbackHandler):
             prompt = self._prompts.pop(run_id, 0)
             self.tokens += reported or prompt + counted
 
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """Add the tokens of a call that was stopped: what it has answered until then is paid for."""
+        response = kwargs.get("response")
+        if isinstance(response, LLMResult) and any(
+            generation.text for row in response.generations for generation in row
+        ):
+            self.on_llm_end(response, run_id=run_id)
+        else:
+            with self._lock:
+                self._prompts.pop(run_id, None)
+
 
 def _reported(generation: object) -> int:
     message = generation.message if isinstance(generation, ChatGeneration) else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final, Literal
 
 from langchain_core.runnables import Runnable
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.flows.protocol import SummaryInput
+from langchain_motorhead.flows.protocol import SummaryInput, Writer
 from langchain_motorhead.messages.media import with_media
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
 from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
@@ -24,12 +25,19 @@ from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.window import Window
+from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import registry_key
-from langchain_motorhead.summarizers.llm import budget_of, resolve_summarizer
+from langchain_motorhead.summarizers.answers import summary_of
+from langchain_motorhead.summarizers.llm import DEFAULT_BUDGET, budget_of, resolve_summarizer
+from langchain_motorhead.summarizers.supplement import supplement
 
 MAX_SECONDS = 100 * 366 * 86_400
 # Indexing shares these threads, so it keeps some even if few sessions may be summarized at once.
 MIN_THREADS_COUNT = 4
+# Tokens of an extract, which need not be as long as a summary in sentences of its own may be.
+EXTRACT_TOKENS = 256
+MIN_TOKENS = 16
+_WRITERS: Final[dict[Writer, Literal["llm", "fallback"]]] = {Writer.MODEL: "llm", Writer.FALLBACK: "fallback"}
 
 
 def build_maintenance(connection: Connection, options: Options) -> Maintenance:
@@ -45,22 +53,36 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
     given = complete(options)
     _check(given)
     count = count_tokens if given["token_counter"] is None else with_media(given["token_counter"])
-    summarizer = _extractive(count) if given["llm"] is None else resolve_summarizer(given["llm"], "llm", count)
-    fallback = None if given["fallback"] is None else resolve_summarizer(given["fallback"], "fallback", count)
-    budget = budget_of(summarizer) if fallback is None else min(budget_of(summarizer), budget_of(fallback))
+    tokens = given["summary_tokens"]
+    summarizers = {
+        writer: resolve_summarizer(given[option], option, count, tokens)
+        for writer, option in _WRITERS.items()
+        if given[option] is not None
+    }
+    budget = min((budget_of(each) for each in summarizers.values()), default=DEFAULT_BUDGET)
+    extract = _extractive(count, tokens)
+    client = SummarizerClient(
+        {Writer.MODEL: extract, **summarizers, Writer.EXTRACT: extract},
+        _seconds("summary_timeout", given["summary_timeout"]),
+        summary_of,
+    )
     vectors, indexer = None, None
     if given["embeddings"] is not None:
         recall, model = given["recall"] or Recall(), resolve_embeddings(given["embeddings"])
         vectors = EmbeddingClient(model, recall.timeout)
         indexer = Indexer(given["namespace"], recall, recall.model or model_name(model), count)
-    summary_timeout = _seconds("summary_timeout", given["summary_timeout"])
     return Maintenance(
-        driver=Driver(Executor(connection), SummarizerClient(summarizer, fallback, summary_timeout), vectors),
+        driver=Driver(Executor(connection), client, vectors),
         compactor=Compactor(
             given["window"] or Window(),
-            budget * 3 // 4,  # the rest is for the summary so far
-            count,
-            has_fallback=fallback is not None,
+            Writing(
+                budget * 3 // 4,  # the rest is for the summary so far
+                count,
+                summary_tokens=tokens,
+                has_model=Writer.MODEL in summarizers,
+                has_fallback=Writer.FALLBACK in summarizers,
+                supplement=supplement,
+            ),
             recall=indexer is not None,
             archive=_archive(given["archive"]),
         ),
@@ -89,6 +111,9 @@ def _check(given: Options) -> None:
     concurrency = given["max_concurrency"]
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise InvalidInputError(f"max_concurrency must be a whole number of at least 1, not {concurrency!r}")
+    tokens = given["summary_tokens"]
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < MIN_TOKENS:
+        raise InvalidInputError(f"summary_tokens must be a whole number of at least {MIN_TOKENS}, not {tokens!r}")
     registry_key(given["namespace"])  # raises if the name cannot be part of a key
 
 
@@ -107,10 +132,10 @@ def _archive(given: object) -> Archive | None:
     return Archive() if given else None
 
 
-def _extractive(count: TokenCounter) -> Runnable[SummaryInput, str]:
+def _extractive(count: TokenCounter, tokens: int) -> Runnable[SummaryInput, str]:
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
 
-    return ExtractiveSummarizer(token_counter=count)
+    return ExtractiveSummarizer(max_tokens=min(EXTRACT_TOKENS, tokens), token_counter=count)
 
 
 def _seconds(name: str, value: object) -> float:

@@ -30,6 +30,7 @@ from langchain_motorhead.recall.vectors import LEASE_MS
 from langchain_motorhead.runtime.compaction_log import logged
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
+from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
 from langchain_motorhead.sessions import compaction, registry
 from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
 from langchain_motorhead.sessions.operations import AppendResult
@@ -58,6 +59,7 @@ class Maintenance:
         background: Runs the work that nobody waits for.
         indexer: How sessions are indexed, or None without recall.
         retry_queue: Sessions that wait to be indexed because the embedding model failed.
+        statistics: What the answers of the summarizer were worth.
     """
 
     driver: Driver
@@ -70,6 +72,7 @@ class Maintenance:
     indexer: Indexer | None = None
     retry_queue: RetryQueue = field(init=False)
     _missing: dict[str, int] = field(default_factory=dict)
+    statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
     _prepared: bool = False
     _flushing: bool = False
     _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
@@ -109,7 +112,7 @@ class Maintenance:
             self.background.submit(keys.indexing, self._indexing_work(keys).run)
         with self.semaphore.acquire(self.namespace):
             started = time.monotonic()
-            return logged(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
+            return self._noted(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
 
     async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
@@ -118,7 +121,7 @@ class Maintenance:
             self.background.spawn(self._indexing_work(keys))
         async with self.semaphore.aacquire(self.namespace):
             started = time.monotonic()
-            return logged(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
+            return self._noted(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
 
     def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
         """Index a session in this thread: by words only, in a pause after a failure of the model.
@@ -227,7 +230,13 @@ class Maintenance:
         await self.background.aclose()
 
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
-        return compaction.compact(keys, secrets.token_hex(8), self.compactor, explicit=explicit)
+        compactor = self.statistics.apply(self.compactor)
+        return compaction.compact(keys, secrets.token_hex(8), compactor, explicit=explicit)
+
+    def _noted(self, keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
+        """Log and count what a compaction did."""
+        self.statistics.record(report)
+        return logged(keys, started, report)
 
     def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:
         return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)

@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         settings = Settings()
         warn_of_unknown_variables()
     tenants = Tenants(settings, motorhead)
-    metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing)
+    metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing, lambda: tenants.summary_answers)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 _BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class _Answers(Collector):
+    """Reads the statistics of summaries when the metrics are asked for."""
+
+    def __init__(self, answers: Callable[[], Mapping[str, int]]) -> None:
+        self._answers = answers
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        counter = CounterMetricFamily(
+            "motorhead_summary_answers",
+            "Answers of the summarizing model: accepted, or rejected by reason; and extracts used in their place",
+            labels=["outcome"],
+        )
+        for outcome, count in sorted(self._answers().items()):
+            counter.add_metric([outcome.replace(" ", "_")], count)
+        yield counter
 
 
 class Metrics:
@@ -16,9 +35,15 @@ class Metrics:
     Args:
         pending: Returns the number of background jobs that run or wait.
         vectors_missing: Returns the number of messages that lack a vector.
+        answers: Returns how many answers of the summarizing model there were, by what became of them.
     """
 
-    def __init__(self, pending: Callable[[], float], vectors_missing: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        pending: Callable[[], float],
+        vectors_missing: Callable[[], float],
+        answers: Callable[[], Mapping[str, int]],
+    ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "motorhead_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
@@ -40,6 +65,7 @@ class Metrics:
             registry=self.registry,
         )
         vectors.set_function(vectors_missing)
+        self.registry.register(_Answers(answers))
         # Looking up a labelled metric takes longer than counting.
         self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

@@ -35,10 +35,11 @@ if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a se
   end
 end
 if replace == '1' and summary == '' then
-  redis.call('HDEL', state, 'summary')
+  redis.call('HDEL', state, 'summary', 'written_by', 'kept')
   redis.call('HSET', state, 'replaced', token)
 elseif replace == '1' then
-  redis.call('HSET', state, 'summary', summary, 'replaced', token)
+  redis.call('HSET', state, 'summary', summary, 'written_by', 'client', 'replaced', token)
+  redis.call('HDEL', state, 'kept')
 end
 
 -- Which sets list the session beside its registries, for its deletion: keys, with spaces before and after.

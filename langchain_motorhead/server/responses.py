@@ -13,6 +13,7 @@ from langchain_motorhead.messages.codec import encode, loads
 from langchain_motorhead.recall.query import Hit
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.origin import kept_to_json
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 
@@ -65,6 +66,8 @@ def whole(memory: Memory) -> Response:
             "failures": memory.failures,
             "start": memory.start,
             "epoch": memory.epoch,
+            "written_by": memory.written_by,
+            "kept": kept_to_json(memory.kept),
         }
     )
     return raw(b'{"messages":[' + b",".join(map(encode, reversed(memory.messages))) + b"]," + rest[1:])

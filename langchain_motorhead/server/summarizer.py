@@ -48,6 +48,8 @@ class ThreadedSummarizer(Runnable[SummaryInput, Any]):
         self._thread = LoopThread("motorhead-summaries")
         self.max_input_tokens = budget_of(summarizer)
         self.says_nothing = getattr(summarizer, "says_nothing", None)
+        self.is_trusted = getattr(summarizer, "is_trusted", False)
+        self.is_extract = getattr(summarizer, "is_extract", False)
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
         """Summarize in the caller's thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -74,6 +75,12 @@ class Tenants:
     def vectors_missing(self) -> int:
         """Number of messages that lack a vector, of the sessions that this process has tried to embed."""
         return sum(each.backend.require_redis().maintenance.vectors_missing for each in self._all.values())
+
+    @property
+    def summary_answers(self) -> Mapping[str, int]:
+        """How many answers of the summarizing model there were, by what became of them."""
+        every = (motorhead.backend.require_redis().maintenance for motorhead in self._all.values())
+        return sum((Counter(each.statistics.counts) for each in every), Counter[str]())
 
     def of(self, request: HTTPConnection) -> Motorhead:
         """Return the `Motorhead` of the tenant that sent a request.

@@ -38,6 +38,7 @@ _SAID = 0.3  # of the content words
 _OWN = 1  # content words of its own that a summary may have beyond that
 _OWN_OF_FEW = 2.5  # of them, where little was said and in few words
 _LITTLE = 800  # characters of messages
+_TELLING = 3  # content words of a source from which numbers and words are compared with it
 _FEW = 4  # content words: too few to tell
 _SAID_TRANSLATED = 0.5  # of the details, where summary and messages are not of one language
 _KEPT = 0.5  # of the details of the previous summary
@@ -129,13 +130,14 @@ def check_summary(
         return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]
     new, old = Text(text), Text(previous)
     source = Text(f"{previous}\n{said}" if previous else said)
+    tells = len(source.terms) >= _TELLING
     checks = (
         _length(text, said, previous),
         _repetition(new),
         _labels(text, source),
         _speakers(text, messages, previous),
-        _numbers(new, source),
-        _words(new, source),
+        _numbers(new, source) if tells else "",
+        _words(new, source) if tells else "",
         _forgotten(new, old, source),
     )
     return ended + [reason for reason in checks if reason]

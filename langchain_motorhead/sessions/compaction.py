@@ -9,22 +9,27 @@ message is lost without it: a commit does nothing if the session changed since t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.leases import with_lease
-from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, Summary, SummaryInput
+from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import compaction_operations as operations
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archiver import Archiver
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
+from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import decode_all
 from langchain_motorhead.sessions.operations import SessionSnapshot, renew
-from langchain_motorhead.sessions.window import Batch, Window, plan
+from langchain_motorhead.sessions.origin import Author, Origin
+from langchain_motorhead.sessions.summarize import summarize
+from langchain_motorhead.sessions.window import Batch, Part, Window, plan
+from langchain_motorhead.sessions.writing import Account, Writing, Written
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 
 logger = logging.getLogger(__name__)
@@ -46,19 +51,23 @@ class Compactor:
 
     Attributes:
         window: Bounds of the messages that are kept word for word.
-        budget: Tokens of messages that fit into one call of the summarizer.
-        count: Counts the tokens of messages.
-        has_fallback: Whether a second summarizer is called when the first one fails.
+        writing: How summaries are written.
         recall: Whether a message has to be indexed for recall before it is removed from the list.
         archive: What is kept of the messages that are removed from the list, or None to keep nothing.
+        on_summary: Called with each new summary before it is committed: the summary before it, the messages that it was
+            made of, and the summary.
     """
 
     window: Window
-    budget: int
-    count: TokenCounter
-    has_fallback: bool = False
+    writing: Writing
     recall: bool = False
     archive: Archive | None = None
+    on_summary: Callable[[str | None, Part, str | None], None] | None = None
+
+    @property
+    def count(self) -> TokenCounter:
+        """Counts the tokens of messages."""
+        return self.writing.count
 
 
 @dataclass(slots=True)
@@ -70,12 +79,17 @@ class CompactionReport:
         batches: Number of commits.
         tokens: Tokens that the summarizer used.
         error: Error of the summarizer that ended the compaction, or None.
+        extracts: How many times an extract was used, because the model's answer was rejected or its input refused.
+        rejected: How many answers of the model were rejected, by reason, and how many of its inputs were refused.
     """
 
     folded: int = 0
     batches: int = 0
     tokens: int = 0
     error: SummarizationError | None = None
+    extracts: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    account: Account = field(default_factory=Account, repr=False, compare=False)
 
 
 def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
@@ -98,12 +112,6 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
     return with_lease(_compact(keys, token, compactor, explicit=explicit), release(keys, token, ""))
 
 
-def merge_summary(previous: str | None, answer: str) -> str | None:
-    """Return the summary after an answer of the model: the answer, or the previous summary if it says `NONE`."""
-    text = answer.strip()
-    return previous if text.strip("\"'`*. ").upper() == "NONE" else text
-
-
 def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
     report = CompactionReport()
     limit, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, 0
@@ -120,7 +128,8 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
         messages = decode_all(seen, keys, seen.first)
-        batches = plan(messages, seen.length, compactor.window, compactor.budget, compactor.count)
+        budget = report.account.budget or compactor.writing.budget
+        batches = plan(messages, seen.length, compactor.window, budget, compactor.count)
         if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, None):
             limit *= 2  # one group of tool calls and results is larger than what was read
             continue
@@ -143,6 +152,8 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
             )  # fmt: skip
             report.error = error
             return report
+        finally:
+            report.extracts, report.rejected = report.account.extracts, dict(report.account.rejected)
 
 
 def _fold(
@@ -162,11 +173,15 @@ def _fold(
     """
     at = 0
     archiver = None if compactor.archive is None else Archiver(seen)
+    request = _requests(keys, token)
     for batch in batches:
-        summary, spent = seen.summary, 0
-        for chunk in batch.chunks:
-            answer = yield from _summarize(keys, token, compactor, summary, chunk)
-            summary, spent = merge_summary(summary, answer.text), spent + answer.tokens
+        account = report.account
+        spent, rejected = account.tokens, Counter(account.rejected)
+        written = yield from summarize(seen.summary, batch.chunks, compactor.writing, request, account, keys.session_id)
+        spent = account.tokens - spent
+        if compactor.on_summary is not None:
+            given = tuple(message for part in batch.chunks for message in part)
+            compactor.on_summary(seen.summary, given, written.text)
         leaving = messages[at : at + batch.count]
         at += batch.count
         size = None if drift is None else drift - _size(leaving, compactor.count)
@@ -175,13 +190,14 @@ def _fold(
             token,
             seen,
             lease=LEASE_MS,
-            summary=summary,
+            summary=written.text,
             dropped=batch.count,
             spent=spent,
             size=size,
             indexed=compactor.recall,
             moved=None if archiver is None else archiver.move(batch.count),
             limits=compactor.archive,
+            origin=_origin(seen.summary, written, leaving, account.rejected - rejected),
         )
         if not committed:
             logger.info(
@@ -189,7 +205,7 @@ def _fold(
                 keys.session_id,
             )
             return False
-        seen = seen._replace(summary=summary, first=seen.first + batch.count)
+        seen = seen._replace(summary=written.text, first=seen.first + batch.count)
         drift = None if drift is None else 0
         report.folded += batch.count
         report.batches += 1
@@ -224,29 +240,21 @@ def _indexed(batches: Sequence[Batch], seen: SessionSnapshot, keys: SessionKeys)
     return ready
 
 
-def _summarize(
-    keys: SessionKeys, token: str, compactor: Compactor, summary: str | None, chunk: tuple[BaseMessage, ...]
-) -> Flow[Summary]:
-    request = Summarize(
-        given=SummaryInput(summary=summary, messages=chunk),
-        fallback=False,
-        heartbeat=renew(keys.lease, token, LEASE_MS),
-        metadata={"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace},
-    )
-    try:
-        return (yield from _answer(request))
-    except SummarizationError as error:
-        if not compactor.has_fallback:
-            raise
-        logger.warning("session %r: the fallback summarizer is used, because %s", keys.session_id, error)
-        return (yield from _answer(replace(request, fallback=True)))
+def _requests(keys: SessionKeys, token: str) -> Callable[[SummaryInput, Writer], Summarize]:
+    heartbeat = renew(keys.lease, token, LEASE_MS)
+    metadata = {"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace}
+    return lambda given, writer: Summarize(given, writer, heartbeat, metadata)
 
 
-def _answer(request: Summarize) -> Flow[Summary]:
-    answer: Summary = yield request
-    if not answer.text.strip():
-        raise SummarizationError("the summarizer returned nothing")
-    return answer
+def _origin(
+    previous: str | None, written: Written, messages: Iterable[BaseMessage | None], rejected: Counter[str]
+) -> Origin:
+    """Return who wrote a summary, what it keeps, and how many answers were rejected before it."""
+    if written.is_trusted and not written.is_extract:
+        return Origin(Author.MODEL, None, rejected)
+    readable = [message for message in messages if message is not None]
+    author = Author.EXTRACT if written.is_extract else Author.MODEL
+    return Origin(author, kept(written.text or "", readable, previous=previous or ""), rejected)
 
 
 def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 from langchain_motorhead.sessions.archive import ArchiveWrite
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot, to_times
+from langchain_motorhead.sessions.origin import Origin, kept_to_text
 from langchain_motorhead.storage.keys import SessionKeys, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -70,6 +71,7 @@ def commit_summary(
     spent: int,
     size: int | None,
     indexed: bool,
+    origin: Origin,
     moved: ArchiveWrite | None = None,
     limits: Archive | None = None,
 ) -> Operation[bool]:
@@ -89,19 +91,19 @@ def commit_summary(
         spent: Tokens that the summarizer used for this summary.
         size: Change of the list's token count, or None if tokens are not counted.
         indexed: Whether all removed messages must be indexed for recall; if one is not, nothing is done.
+        origin: Who wrote the summary, what it keeps, and which answers were rejected.
         moved: The change of the archive with the removed messages, or None to keep no archive.
         limits: What is kept of the archive. None for all of it.
 
     Returns:
         Whether the summary was stored.
     """
-    stored = (0, "") if summary is None else (1, to_member(summary))
+    stored = (0, b"") if summary is None else (1, to_member(summary))
     args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
-    args += (int(indexed), to_member(seen.summary or ""), *stored)
-    if moved is not None:
-        most, age = (limits.max_bytes, limits.max_age_us) if limits is not None else (None, None)
-        args += (_or_empty(most), _or_empty(age), _or_empty(moved.replaces))
-        args += moved.chunks
+    args += (int(indexed), to_member(seen.summary or ""), *stored, origin.author.value, kept_to_text(origin.kept))
+    archived = () if moved is None else _to_args(moved, limits or Archive())
+    args += (len(archived), *archived)
+    args += tuple(each for pair in sorted(origin.rejected.items()) for each in pair)
     touched = (keys.messages, keys.state, keys.lease, *(() if moved is None else (keys.archive,)))
     command = Command(SCRIPTS["compaction_commit"], touched, args)
     return Operation((command,), lambda replies: bool(replies[0]))
@@ -129,6 +131,11 @@ def fail(
     """
     command = Command(SCRIPTS["compaction_fail"], (keys.state, keys.lease), (token, epoch, first_pause, longest_pause))
     return Operation((command,), lambda replies: (replies[0][0], replies[0][1]))
+
+
+def _to_args(moved: ArchiveWrite, limits: Archive) -> tuple[Value, ...]:
+    """Return what `archive_messages` (lib_archive.lua) takes."""
+    return (_or_empty(limits.max_bytes), _or_empty(limits.max_age_us), _or_empty(moved.replaces), *moved.chunks)
 
 
 def _or_empty(value: int | None) -> int | str:

@@ -14,6 +14,7 @@ from langchain_motorhead.messages import codec
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.tool_calls import visible
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.keeping import Kept
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys, check_user
@@ -40,6 +41,10 @@ class Memory:
         total: Number of messages ever stored in this session.
         summarized: Number of messages that the summary covers.
         failures: Number of summarizations that failed in a row. 0 after one that succeeded.
+        written_by: Who wrote the summary: `"model"`, `"extract"` (sentences of the messages, in place of a model's
+            answer or without a model) or `"client"`. None if there is no summary.
+        kept: How many numbers, dates and names the summary keeps of the messages that it was made of. None if that was
+            not measured.
         start: Sequence number of the first message that was read. That is the first of `messages`, unless it was a tool
             result without its call, which is left out.
         epoch: Random identifier of the session, from its first message to its deletion. None if there is no session.
@@ -54,6 +59,8 @@ class Memory:
     failures: int = 0
     start: int = 0
     epoch: str | None = None
+    written_by: str | None = None
+    kept: Kept | None = None
 
     def as_messages(self) -> list[BaseMessage]:
         """Return the summary, as a system message, and the messages after it."""
@@ -98,6 +105,8 @@ def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> F
         failures=snapshot.failures,
         start=snapshot.first + snapshot.length - len(snapshot.records),
         epoch=snapshot.epoch,
+        written_by=snapshot.author,
+        kept=snapshot.kept,
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.messages.ids import fingerprints, origin_epochs
 from langchain_motorhead.sessions import registry_operations
+from langchain_motorhead.sessions.keeping import Kept
+from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -33,6 +35,8 @@ class SessionSnapshot(NamedTuple):
         indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
         length: Number of messages in the list.
         records: The messages that were asked for, as stored.
+        author: Who wrote the summary. None if there is none, or that is not known.
+        kept: What the summary keeps of the messages it was made of. None if that was not measured.
         tail: Newest chunk of the archive, or None. Only read for a compaction.
         times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
             read for a compaction.
@@ -48,6 +52,8 @@ class SessionSnapshot(NamedTuple):
     indexed: int | None
     length: int
     records: list[bytes | str]
+    author: Author | None = None
+    kept: Kept | None = None
     tail: bytes | None = None
     times: tuple[tuple[int, int], ...] = ()
 
@@ -199,6 +205,17 @@ def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[SessionSnap
     return Operation((command,), lambda replies: to_snapshot(replies[0]))
 
 
+def rejections(keys: SessionKeys, reasons: Sequence[str]) -> Operation[dict[str, int]]:
+    """Read how many answers of the summarizer were rejected in a session, for those of the reasons that occurred."""
+    command = Command("HMGET", (keys.state,), tuple(REJECTED_PREFIX + reason for reason in reasons))
+    return Operation(
+        (command,),
+        lambda replies: {
+            reason: int(count) for reason, count in zip(reasons, replies[0], strict=True) if count is not None
+        },
+    )
+
+
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
     """Extend a lease to `lease` milliseconds from now, if `token` still holds it."""
     return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)
@@ -217,7 +234,7 @@ def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
-    epoch, first, summary, tokens, failures, user, size, indexed, length, records = reply
+    epoch, first, summary, tokens, failures, user, size, indexed, length, records, author, kept = reply
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),
@@ -229,4 +246,6 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         indexed=None if indexed is None else int(indexed),
         length=length,
         records=records,
+        author=to_author(optional_member(author)),
+        kept=to_kept(optional_member(kept)),
     )

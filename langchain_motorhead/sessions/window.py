@@ -5,8 +5,9 @@ The window is the newest messages of a session, which are kept word for word. Ol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from langchain_core.messages import BaseMessage
 
@@ -17,6 +18,9 @@ from langchain_motorhead.messages.tool_calls import safe_cuts
 
 # A tool call without a result stays in the list until this many later messages follow, however small the window.
 _MIN_RESULT_WAIT_MESSAGES = 8
+
+Part: TypeAlias = tuple[BaseMessage, ...]
+"""Messages that are summarized with one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Batch:
     """
 
     count: int
-    chunks: tuple[tuple[BaseMessage, ...], ...]
+    chunks: tuple[Part, ...]
 
 
 def plan(
@@ -100,22 +104,54 @@ def plan(
     return _batches(messages, sizes, [at for at in cuts if at <= cut], budget, count)
 
 
-def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> list[tuple[BaseMessage, ...]]:
-    """Return messages in groups that fit the budget, in order.
+def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> list[Part]:
+    """Return messages in groups that fit the budget, in order. A message that is larger than the budget is split.
 
-    A message that is larger than the budget is split. Long encoded data, such as an image in base64, becomes a note.
+    A tool call and its results are in one group if they fit the budget together. Long encoded data, such as an image in
+    base64, becomes a note.
     """
-    pieces = [piece for message in messages for piece in split_message(readable(message), budget, count)]
     chunks: list[list[BaseMessage]] = []
     room = 0
-    for piece in pieces:
-        size = count([piece])
-        if not chunks or size > room:
-            chunks.append([])
-            room = budget
-        chunks[-1].append(piece)
-        room -= size
+    for together in _uncut([readable(message) for message in messages]):
+        sizes = [count([message]) for message in together]
+        pieces: list[list[BaseMessage]] = [together]
+        if sum(sizes) > budget:
+            pieces = [[piece] for message in together for piece in split_message(message, budget, count)]
+        for piece in pieces:
+            size = count(piece) if len(pieces) > 1 else sum(sizes)
+            if not chunks or size > room:
+                chunks.append([])
+                room = budget
+            chunks[-1] += piece
+            room -= size
     return [tuple(group) for group in chunks]
+
+
+def halves(messages: Sequence[BaseMessage], count: TokenCounter) -> tuple[Part, ...]:
+    """Return messages split into parts of about half their tokens.
+
+    Tool calls stay with their results, unless these messages are nothing else. One message is split within its text.
+
+    Returns:
+        The parts, in order; none if there is nothing to split.
+    """
+    if len(messages) == 1:
+        size = count(messages)
+        pieces = split_message(messages[0], max(1, (size + 1) // 2), count)
+        return tuple((piece,) for piece in pieces) if len(pieces) > 1 else ()
+    sizes = [count([message]) for message in messages]
+    cuts = safe_cuts(messages, 0) or range(1, len(messages))
+    at = min(cuts, key=lambda cut: abs(sum(sizes[:cut]) - sum(sizes[cut:])))
+    return tuple(messages[:at]), tuple(messages[at:])
+
+
+def _uncut(messages: Sequence[BaseMessage]) -> Iterator[list[BaseMessage]]:
+    """Return an iterator over messages that belong together: a tool call with its results, or one message."""
+    start = 0
+    for cut in (*safe_cuts(messages, 0), len(messages)):
+        if cut > start:
+            yield list(messages[start:cut])
+        start = cut
 
 
 def _first_kept(sizes: Sequence[int], tokens: int) -> int:
@@ -153,8 +189,8 @@ def _batches(
 
 
 def _batch(messages: Sequence[BaseMessage | None], budget: int, count: TokenCounter) -> Batch:
-    readable = [message for message in messages if message is not None]
-    return Batch(count=len(messages), chunks=tuple(chunk(readable, budget, count)))
+    known = [message for message in messages if message is not None]
+    return Batch(count=len(messages), chunks=tuple(chunk(known, budget, count)))
 
 
 def _check(name: str, value: object, least: int) -> None:

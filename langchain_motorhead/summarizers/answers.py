@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from langchain_motorhead.exceptions import SummarizationError
+from langchain_motorhead.exceptions import UnusableAnswerError
 from langchain_motorhead.sessions.checks import Reason
 from langchain_motorhead.sessions.endings import Ending, ending_of
 from langchain_motorhead.sessions.refusals import is_refusal
@@ -40,18 +40,6 @@ class NothingNew(Enum):
 
 NOTHING_NEW: Final = NothingNew.NOTHING_NEW
 ParsedAnswer: TypeAlias = str | Literal[NothingNew.NOTHING_NEW]
-
-
-class UnusableAnswerError(SummarizationError):
-    """An answer is no summary: the model refused, was cut off, or said nothing.
-
-    Attributes:
-        reason: A sentence as `check_summary` returns them, beginning with the value of a `Reason` and a colon.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the model's answer cannot be used: {reason}")
-        self.reason = reason
 
 
 def read_answer(answer: Any) -> ParsedAnswer:
@@ -85,6 +73,25 @@ def finish_reason(answer: Any) -> str | None:
     found = [reason for reason in _finish_reasons(answer) if reason not in (None, "")]
     found.sort(key=lambda reason: ending_of(reason) is Ending.COMPLETE)
     return (found[0].name if isinstance(found[0], Enum) else str(found[0])) if found else None
+
+
+def summary_of(answer: Any) -> str | None:
+    """Return the summary that an answer holds, or None if it says that there is nothing new. See `read_answer`."""
+    text = read_answer(answer)
+    return None if text is NOTHING_NEW else text
+
+
+def ended_in_thought(answer: Any) -> bool:
+    """Return whether a model's answer was cut off by its limit before the model had ended its reasoning."""
+    if not isinstance(answer, AIMessage) or ending_of(finish_reason(answer)) is not Ending.CUT_OFF:
+        return False
+    try:
+        visible = without_reasoning(_message_text(answer).strip())
+    except UnclosedReasoningError:
+        return True
+    usage = answer.usage_metadata
+    thought = usage.get("output_token_details", {}).get("reasoning", 0) if usage else 0
+    return not visible.strip() or (usage is not None and 2 * thought > usage["output_tokens"])
 
 
 def _read_text(text: str) -> ParsedAnswer:

@@ -69,6 +69,9 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
         InvalidInputError: `max_tokens` is less than 16.
     """
 
+    is_trusted = True  # its summaries are not checked as a model's are
+    is_extract = True
+
     def __init__(self, *, max_tokens: int = 256, token_counter: TokenCounter | None = None) -> None:
         if max_tokens < MIN_TOKENS:
             raise InvalidInputError(f"max_tokens must be at least {MIN_TOKENS}, not {max_tokens}")
@@ -98,15 +101,16 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
         summary = (given["summary"] or "").strip()
         summary = "" if summary == "NONE" else summary
         candidates = _candidates(read_summary(summary), read_messages(given["messages"]))
+        limit = max(MIN_TOKENS, min(self.max_tokens, given.get("max_tokens", self.max_tokens)))
         if not candidates:
             return ""
-        if summary and not given["messages"] and self._count(summary) <= self.max_tokens:
+        if summary and not given["messages"] and self._count(summary) <= limit:
             return summary
         prices = self._prices(candidates)
-        budget = max(self.max_tokens - prices.overhead, 1.0)
+        budget = max(limit - prices.overhead, 1.0)
         _bound(candidates, budget, prices)
         _weigh(candidates)
-        return self._fit(_pick(candidates, budget, prices))
+        return self._fit(_pick(candidates, budget, prices), limit)
 
     def _count(self, text: str) -> int:
         return math.ceil(_size(text) / 4) if self.token_counter is None else self.token_counter([HumanMessage(text)])
@@ -118,16 +122,16 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
         overhead = self._count("")
         return _Prices(overhead, max((self._count(sample) - overhead) / _size(sample), 0.01))
 
-    def _fit(self, picked: list[_Candidate]) -> str:
+    def _fit(self, picked: list[_Candidate], limit: int) -> str:
         """Return the selected sentences as text, without the last ones if the counter finds too many tokens."""
         while True:
             text = write(c.sentence for c in sorted(picked, key=lambda c: c.index))
             count = self._count(text)
-            if count <= self.max_tokens:
+            if count <= limit:
                 return text
             only = picked[0].sentence
             if len(picked) > 1:
-                del picked[max(1, min(len(picked) - 1, len(picked) * self.max_tokens // count)) :]
+                del picked[max(1, min(len(picked) - 1, len(picked) * limit // count)) :]
             elif len(only.text) > 1:
                 picked[0].sentence = only.clipped(len(only.text) * 3 // 4)
             else:

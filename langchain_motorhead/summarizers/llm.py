@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing, closing
+from typing import Any, TypeAlias, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
+from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import SummaryInput
-from langchain_motorhead.messages.text import transcript, without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
 from langchain_motorhead.models.by_name import chat_model
 from langchain_motorhead.models.summarizer_client import model_below
-from langchain_motorhead.sessions.compaction import merge_summary
 from langchain_motorhead.sessions.window import chunk
+from langchain_motorhead.summarizers.answers import ended_in_thought, summary_of
+from langchain_motorhead.summarizers.output_limit import limited, streams, thinks
+from langchain_motorhead.summarizers.prompting import build_prompt
+from langchain_motorhead.summarizers.streaming import AnswerStream
 
 PROMPT = """\
 You keep the memory of a conversation. Extend the summary so that it covers the new messages as well.
@@ -30,12 +33,14 @@ new messages add nothing to it, answer NONE."""
 
 DEFAULT_BUDGET = 8_000
 """Default for the largest number of input tokens of one call."""
+DEFAULT_OUTPUT_TOKENS = 512
+"""Default for the largest number of tokens of a summary."""
 _MIN_BUDGET_TOKENS = 64
-# A longer answer is not a summary, and all later calls and prompts would contain it.
-_MAX_ANSWER_CHARS = 100_000
-
-# Finish reasons by which providers report a refusal, or an answer cut off by a filter.
-_REFUSALS = frozenset({"content_filter", "refusal", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST"})
+_MIN_OUTPUT_TOKENS = 16
+_PROMPT_WORDS = 300
+_WORDS_PER_TOKEN = 0.6
+# A model that reasons before it answers is given so many times the tokens, and up to the last of these at once more.
+_ROOM_FOR_THOUGHT = (1, 8, 32)
 
 T = TypeVar("T")
 SummarySteps: TypeAlias = Generator[list[BaseMessage], Any, T]
@@ -48,13 +53,20 @@ class Summarizer(Runnable[SummaryInput, str]):
     Attributes:
         model: The model.
         max_input_tokens: Largest number of tokens of summary and messages in one call.
+        max_output_tokens: Largest number of tokens of a summary.
     """
 
-    def __init__(self, model: Runnable[Any, Any], prompt: str, max_input_tokens: int, count: TokenCounter) -> None:
+    def __init__(
+        self, model: Runnable[Any, Any], prompt: str, max_input_tokens: int, max_output_tokens: int, count: TokenCounter
+    ) -> None:
         self.model = model
         self.max_input_tokens = max_input_tokens
+        self.max_output_tokens = max_output_tokens
         self._prompt = prompt
         self._count = count
+        self._room = 1 if thinks(model_below(model)) else 0
+        self._asked = self._limited()
+        self._streams = streams(model)
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
         """Return a summary that also covers the new messages.
@@ -68,14 +80,14 @@ class Summarizer(Runnable[SummaryInput, str]):
             The new summary, or the previous one if the model adds nothing, or `NONE` if there is neither.
 
         Raises:
-            SummarizationError: The model refused, returned no text, or returned far more text than a summary has.
+            UnusableAnswerError: The model refused, was cut off, repeated itself, or returned no text.
         """
 
         def run(given: SummaryInput, run_manager: CallbackManagerForChainRun, config: RunnableConfig) -> str:  # noqa: ARG001
             steps = self._steps(given)
             prompt, summary = _advance(steps, None)
             while prompt is not None:
-                prompt, summary = _advance(steps, self.model.invoke(prompt, config, **kwargs))
+                prompt, summary = _advance(steps, self._answer(prompt, self._limit(given), config, kwargs))
             return summary
 
         return self._call_with_config(run, input, config)
@@ -91,10 +103,46 @@ class Summarizer(Runnable[SummaryInput, str]):
             steps = self._steps(given)
             prompt, summary = _advance(steps, None)
             while prompt is not None:
-                prompt, summary = _advance(steps, await self.model.ainvoke(prompt, config, **kwargs))
+                prompt, summary = _advance(steps, await self._aanswer(prompt, self._limit(given), config, kwargs))
             return summary
 
         return await self._acall_with_config(run, input, config)
+
+    def _answer(self, prompt: list[BaseMessage], limit: int, config: RunnableConfig, kwargs: dict[str, Any]) -> Any:
+        if not self._streams:
+            return self._asked.invoke(prompt, config, **kwargs)
+        answer = AnswerStream(limit)
+        try:
+            with closing(cast("Generator[Any]", self._asked.stream(prompt, config, **kwargs))) as chunks:
+                any(map(answer.add, chunks))  # until one says to stop
+        except ValueError:  # langchain-core's error for a stream without chunks: the server does not stream
+            if not answer.is_empty:
+                raise
+        self._streams = answer.says_its_ending
+        return self._asked.invoke(prompt, config, **kwargs) if answer.is_empty else answer.answer()
+
+    async def _aanswer(
+        self, prompt: list[BaseMessage], limit: int, config: RunnableConfig, kwargs: dict[str, Any]
+    ) -> Any:
+        if not self._streams:
+            return await self._asked.ainvoke(prompt, config, **kwargs)
+        answer = AnswerStream(limit)
+        try:
+            async with aclosing(cast("AsyncGenerator[Any]", self._asked.astream(prompt, config, **kwargs))) as chunks:
+                async for chunk in chunks:
+                    if answer.add(chunk):
+                        break
+        except ValueError:
+            if not answer.is_empty:
+                raise
+        self._streams = answer.says_its_ending
+        return await self._asked.ainvoke(prompt, config, **kwargs) if answer.is_empty else answer.answer()
+
+    def _limit(self, given: SummaryInput) -> int:
+        return min(self.max_output_tokens, given.get("max_tokens", self.max_output_tokens))
+
+    def _limited(self) -> Runnable[Any, Any]:
+        return limited(self.model, self.max_output_tokens * _ROOM_FOR_THOUGHT[self._room])
 
     def _steps(self, given: SummaryInput) -> SummarySteps[str]:
         """Ask the model once for each group of messages that fits beside the summary, and return the summary."""
@@ -108,52 +156,26 @@ class Summarizer(Runnable[SummaryInput, str]):
                 while pieces:
                     shorter, pieces = yield from self._merge_group(shorter, pieces)
                 summary = shorter or summary
-            summary, messages = yield from self._merge_group(summary, messages)
+            summary, messages = yield from self._merge_group(summary, messages, given.get("correction", ()))
         return summary or given["summary"] or "NONE"
 
     def _merge_group(
-        self, summary: str | None, messages: Sequence[BaseMessage]
+        self, summary: str | None, messages: Sequence[BaseMessage], correction: Sequence[BaseMessage] = ()
     ) -> SummarySteps[tuple[str | None, list[BaseMessage]]]:
         """Ask the model once, for as many messages as fit. Return the summary and the messages not covered yet."""
         room = max(self.max_input_tokens - self._size(summary or ""), self.max_input_tokens // 4)
         group, *rest = chunk(messages, room, self._count)
-        answer = yield self._ask(summary, group)
-        return merge_summary(summary, _text(answer)), [message for later in rest for message in later]
+        prompt = [*build_prompt(self._prompt, summary, group), *(() if rest else correction)]
+        answer = yield prompt
+        while ended_in_thought(answer) and self._room < len(_ROOM_FOR_THOUGHT) - 1:
+            self._room += 1  # for all later answers, too
+            self._asked = self._limited()
+            answer = yield prompt
+        found = summary_of(answer)
+        return summary if found is None else found, [message for later in rest for message in later]
 
     def _size(self, text: str) -> int:
         return self._count([HumanMessage(text)])
-
-    def _ask(self, summary: str | None, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-        parts = {"{summary}": without_surrogates(summary or "(none yet)"), "{messages}": transcript(messages)}
-        missing = [part for part in parts if part not in self._prompt]
-        prompt = _fill_in(self._prompt, parts)
-        if not missing:
-            return [HumanMessage(prompt)]
-        said = "\n\n".join(f"{_HEADINGS[part]}\n{parts[part]}" for part in missing)
-        return [SystemMessage(prompt), HumanMessage(f"{said}\n\nNew summary:")]
-
-
-def _text(answer: Any) -> str:
-    """Return the text of a model's answer.
-
-    Raises:
-        SummarizationError: It is not a summary: the model refused, returned no text, or too much.
-    """
-    if isinstance(answer, BaseMessage):
-        ends = (answer.response_metadata.get(name) for name in ("finish_reason", "stop_reason"))
-        if answer.additional_kwargs.get("refusal") or _REFUSALS.intersection(
-            end for end in ends if isinstance(end, str)
-        ):
-            raise SummarizationError("the model refused to summarize")
-    text = str(answer.text) if isinstance(answer, BaseMessage) else str(answer)
-    if not text.strip():
-        raise SummarizationError("the model returned no text")
-    if len(text) > _MAX_ANSWER_CHARS:
-        raise SummarizationError(f"the model returned {len(text):,} characters, which is too long for a summary")
-    return text
-
-
-_HEADINGS = {"{summary}": "Summary so far:", "{messages}": "New messages:"}
 
 
 def _advance(steps: SummarySteps[str], answer: Any) -> tuple[list[BaseMessage] | None, str]:
@@ -169,6 +191,7 @@ def create_summarizer(
     *,
     prompt: str = PROMPT,
     max_input_tokens: int | None = None,
+    max_output_tokens: int = DEFAULT_OUTPUT_TOKENS,
     token_counter: TokenCounter | None = None,
 ) -> Summarizer:
     """Build a runnable that takes a previous summary and new messages, and returns the new summary.
@@ -181,6 +204,9 @@ def create_summarizer(
             follow in a message of their own. Other braces stay as they are.
         max_input_tokens: Largest number of tokens of summary and messages in one call. The default is three quarters
             of the limit in the model's profile, and at most 8,000, since models overlook things in longer inputs.
+        max_output_tokens: Largest number of tokens of a summary. It is passed to the model under its provider's name
+            for it, and an answer that goes on is stopped where the model streams. The reasoning of a model that thinks
+            before it answers does not count.
         token_counter: Returns the number of tokens of messages, as `trim_messages` takes it. The default uses tiktoken
             if its encoding can be loaded.
 
@@ -205,28 +231,39 @@ def create_summarizer(
         raise InvalidInputError(
             f"max_input_tokens must be a whole number of at least {_MIN_BUDGET_TOKENS}, not {budget!r}"
         )
-    return Summarizer(llm, prompt, budget, token_counter or count_tokens)
+    if not isinstance(max_output_tokens, int) or max_output_tokens < _MIN_OUTPUT_TOKENS:
+        raise InvalidInputError(
+            f"max_output_tokens must be a whole number of at least {_MIN_OUTPUT_TOKENS}, not {max_output_tokens!r}"
+        )
+    words = min(_PROMPT_WORDS, int(max_output_tokens * _WORDS_PER_TOKEN))
+    prompt = prompt.replace(f"at most some {_PROMPT_WORDS} words", f"at most some {words} words")
+    return Summarizer(llm, prompt, budget, max_output_tokens, token_counter or count_tokens)
 
 
-def resolve_summarizer(llm: object, option: str, count: TokenCounter) -> Runnable[SummaryInput, Any]:
+def resolve_summarizer(
+    llm: object, option: str, count: TokenCounter, max_output_tokens: int = DEFAULT_OUTPUT_TOKENS
+) -> Runnable[SummaryInput, Any]:
     """Return the summarizer for an option, which is a chat model, the name of one, or a summarizer.
 
     Args:
         llm: Value of the option.
         option: Name of the option, for the error message.
         count: Returns the number of tokens of messages.
+        max_output_tokens: Largest number of tokens of a summary by a model. A summarizer has its own limit.
 
     Raises:
         InvalidInputError: It is none of these, or there is no model of that name.
     """
     if isinstance(llm, str) and llm.strip():
-        return create_summarizer(chat_model(llm, option), token_counter=count)
+        llm = chat_model(llm, option)
     if not isinstance(llm, Runnable):
         raise InvalidInputError(
             f"{option} must be a chat model, a name that init_chat_model accepts, or a runnable that summarizes: "
             f"{option}={llm!r:.40} is none of these"
         )
-    return llm if model_below(llm) is None else create_summarizer(llm, token_counter=count)
+    if model_below(llm) is None:
+        return llm
+    return create_summarizer(llm, token_counter=count, max_output_tokens=max_output_tokens)
 
 
 def budget_of(summarizer: Runnable[SummaryInput, Any]) -> int:
@@ -240,10 +277,3 @@ def _budget_of(llm: Runnable[Any, Any]) -> int:
     limit = profile.get("max_input_tokens") if isinstance(profile, dict) else None
     # A quarter is left for the prompt, and for differences between token counters.
     return max(_MIN_BUDGET_TOKENS, min(DEFAULT_BUDGET, limit * 3 // 4)) if isinstance(limit, int) else DEFAULT_BUDGET
-
-
-def _fill_in(prompt: str, parts: dict[str, str]) -> str:
-    """Return a prompt with its placeholders replaced in one pass, so that placeholders in the parts stay text."""
-    import re
-
-    return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found.group()], prompt)

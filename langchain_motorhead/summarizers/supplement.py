@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from langchain_motorhead.sessions.details import Text
+from langchain_motorhead.sessions.details import Details, Text
 from langchain_motorhead.summarizers.sentences import Sentence, read_summary, write
 
 _ENOUGH = 0.5  # of the numbers, dates and names of the extract
@@ -26,7 +26,7 @@ def supplement(text: str, extract: str, *, budget: int, count: Callable[[str], i
     """
     said = Text(extract).details
     missing = said.without(said.within(Text(text)))
-    if missing.count <= _ENOUGH * said.count:
+    if missing.count <= _ENOUGH * said.count or not _matters(missing):
         return text
     candidates = list(enumerate(read_summary(extract)))
     details = {at: Text(sentence.text) for at, sentence in candidates}
@@ -43,6 +43,11 @@ def supplement(text: str, extract: str, *, budget: int, count: Callable[[str], i
             chosen[at], result = sentence, longer
             missing = missing.without(missing.within(details[at]))
     return result
+
+
+def _matters(missing: Details) -> bool:
+    """Return whether there is more among details than numbers of one digit, which are often no more than a count."""
+    return bool(missing.names or missing.dates or any(len(number) > 1 for number in missing.numbers))
 
 
 def _joined(text: str, chosen: dict[int, Sentence]) -> str:

@@ -27,7 +27,9 @@ from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
-_OTHER_FIELD = re.compile(r"last|ids|(failures|size|format|archive_from|t:\d{1,18})", re.ASCII)
+_OTHER_FIELD = re.compile(
+    r"last|ids|written_by|kept|(failures|size|format|archive_from|t:\d{1,18}|rejected:[a-z ]{1,40})", re.ASCII
+)
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
 _FORMAT = b"1"
 _BEGIN, _END = "export", "end"

@@ -51,7 +51,7 @@ class Stub:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if not asked.get("stream"):
+                if not asked.get("stream") or "You keep the memory" in str(asked["messages"][0]):
                     self.send_json(stub.summary())
                     return
                 stub.requests.append(asked["messages"])
@@ -140,7 +140,7 @@ def test_piped(stubs: list[Stub], url: str, namespace: str, make: MakeMotorhead)
     said = ["I'm Bob from Oslo", "Hello \x1b[31mBob!", "Are you there?", "What's my name?", "Bob."]
     session = make(compaction="manual").session("s", "bob")
     memory = session.load()
-    assert (memory.total, memory.summarized, memory.summary) == (5, 3, "They met.")
+    assert (memory.total, memory.summarized, memory.summary) == (5, 3, "They met.\nHuman said: I'm Bob from Oslo")
     assert contents(memory.messages) == said[3:]
     assert isinstance(memory.messages[-1], AIMessage)
     asked = [message["content"] for message in stub.requests[2]]  # a third request: the model's summary has its own

@@ -16,7 +16,7 @@ import redis
 
 import langchain_motorhead
 from langchain_motorhead.cli.main import main
-from langchain_motorhead.demo.audit import ModelCall, balance, committed, total
+from langchain_motorhead.demo.audit import NewSummary, balance, committed, total
 from langchain_motorhead.demo.dialogues import in_a_row, load_dialogues, turns
 from langchain_motorhead.demo.plot import draw
 from langchain_motorhead.demo.replay import ReplaySettings, Sight
@@ -241,11 +241,11 @@ def test_balance_doubts_a_wrong_count() -> None:
 def test_uncommitted_summaries_do_not_count() -> None:
     """Only the inputs that led to the summary that was read back make up the balance."""
     calls = [
-        ModelCall(None, ("a/0", "a/1"), "lost race"),
-        ModelCall(None, ("a/0", "a/1"), "one"),
-        ModelCall("one", ("a/2",), "two"),
-        ModelCall("one", ("a/2", "a/3"), "two and three"),
-        ModelCall("two and three", ("a/4",), "not committed"),
+        NewSummary(None, ("a/0", "a/1"), "lost race"),
+        NewSummary(None, ("a/0", "a/1"), "one"),
+        NewSummary("one", ("a/2",), "two"),
+        NewSummary("one", ("a/2", "a/3"), "two and three"),
+        NewSummary("two and three", ("a/4",), "not committed"),
     ]
     assert committed(calls, "two and three") == ["a/0", "a/1", "a/2", "a/3"]
     assert committed(calls, None) == []

@@ -53,7 +53,7 @@ class Busy:
         while not self.go.is_set():  # noqa: ASYNC110 - it is set in threads, too
             await asyncio.sleep(0.01)
         self.count(-1)
-        return "summary"
+        return "A summary."
 
 
 def never(given: Any) -> str:

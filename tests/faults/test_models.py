@@ -13,8 +13,7 @@ import redis
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 
-from langchain_motorhead import ExtractiveSummarizer, SummarizationError, Window
-from langchain_motorhead.concurrency import bounded_call as calls
+from langchain_motorhead import ExtractiveSummarizer, Session, SummarizationError, Window
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 from support.openai_stub import KEY, Stub
@@ -37,26 +36,31 @@ MISDEEDS: dict[str, tuple[dict[str, Any], str]] = {
     "overloaded": ({"status": 503, "headers": {"Retry-After": "1"}}, "code: 503"),
     "a client's time-out": ({"delay": 1.5}, "TimeoutError"),
     "a connection that breaks": ({"raw": b"hang up"}, "ConnectionError"),
-    "no JSON": ({"raw": b'{"id": "c1", "choi'}, "raised|no text"),
-    "a page of a proxy": ({"raw": b"<html>Bad gateway</html>"}, "raised|no text"),
-    "an empty body": ({"raw": b""}, "raised|no text"),
-    "null": ({"raw": b"null"}, "raised|no text"),
-    "a list": ({"raw": b"[1, 2]"}, "raised|no text"),
-    "no choices": ({"raw": b'{"id": "c1", "object": "chat.completion", "choices": []}'}, "raised|no text"),
-    "a choice without a message": ({"raw": b'{"choices": [{"index": 0, "message": null}]}'}, "raised|no text"),
-    "an error with status 200": ({"raw": b'{"error": {"message": "no such model"}}'}, "raised|no text"),
-    "no text": ({"text": None}, "no text"),
-    "spaces": ({"text": " \n\t "}, "no text"),
+    "no JSON": ({"raw": b'{"id": "c1", "choi'}, "raised|no text|empty"),
+    "a page of a proxy": ({"raw": b"<html>Bad gateway</html>"}, "raised|no text|empty"),
+    "an empty body": ({"raw": b""}, "raised|no text|empty"),
+    "null": ({"raw": b"null"}, "raised|no text|empty"),
+    "a list": ({"raw": b"[1, 2]"}, "raised|no text|empty"),
+    "no choices": ({"raw": b'{"id": "c1", "object": "chat.completion", "choices": []}'}, "raised|no text|empty"),
+    "a choice without a message": ({"raw": b'{"choices": [{"index": 0, "message": null}]}'}, "raised|no text|empty"),
+    "an error with status 200": ({"raw": b'{"error": {"message": "no such model"}}'}, "raised|no text|empty"),
+}
+
+# Answers that are no summaries, and what they are counted as.
+REJECTED: dict[str, tuple[dict[str, Any], str]] = {
+    "no text": ({"text": None}, "empty"),
+    "spaces": ({"text": " \n\t "}, "empty"),
     "a refusal": ({"text": None, "say": {"refusal": "I cannot help with that."}}, "refused"),
     "a refusal beside a text": ({"say": {"refusal": "I cannot help with that."}}, "refused"),
     "a filter that cut it off": ({"text": "Bob is", "finish": "content_filter"}, "refused"),
-    "far more than was asked for": ({"text": HUGE}, "2,000,000 characters"),
+    "far more than was asked for": ({"text": HUGE}, "repeats itself"),
+    "cut off": ({"text": "Bob is", "finish": "length"}, "cut off"),
 }
 
 
 def misbehave(stub: Stub, name: str) -> str:
     """Have a stub do a misdeed. Returns what is said of it."""
-    doings, said = MISDEEDS[name]
+    doings, said = {**MISDEEDS, **REJECTED}[name]
     for attribute, value in doings.items():
         setattr(stub, attribute, value)
     return said
@@ -77,12 +81,14 @@ async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: py
     session = amake(llm=once(timeout=seconds), window=SMALL, compaction="inline").session("s")
     session.append(numbered(6))  # not the user's failure
     memory = session.load()
-    assert (memory.total, memory.summary, memory.failures, len(stub.requests)) == (6, None, 1, 1)
+    # What is no stream is asked for once more without one, and streamed no more.
+    first = 2 if stub.raw is not None and stub.raw != b"hang up" else 1
+    assert (memory.total, memory.summary, memory.failures, len(stub.requests)) == (6, None, 1, first)
     with pytest.raises(SummarizationError, match=said):
         session.compact()
     with pytest.raises(SummarizationError, match=said):
         await session.acompact()
-    assert len(stub.requests) == 3
+    assert len(stub.requests) == first + 2
     assert contents(session.load().messages) == [f"m{at}" for at in range(6)]
     assert KEY not in caplog.text
     behave(stub)
@@ -90,7 +96,26 @@ async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: py
     assert (session.load().summary, session.load().failures) == (stub.text, 0)
 
 
-@pytest.mark.parametrize("name", ["a fault", "a refusal beside a text", "far more than was asked for", "no JSON"])
+@pytest.mark.parametrize("name", REJECTED)
+@pytest.mark.parametrize("side", ["sync", "async"])
+async def test_a_rejected_answer(amake: MakeMotorhead, stub: Stub, name: str, side: str) -> None:
+    """An answer that is no summary is asked for once more, with the reason, and an extract takes its place."""
+    reason = misbehave(stub, name)
+    # langchain-openai leaves the field `refusal` of a streamed answer out.
+    model = once(disable_streaming="refusal" in name)
+    session = amake(llm=model, window=SMALL, compaction="manual").session("s")
+    await session.aappend(numbered(6))
+    report = session.compact() if side == "sync" else await session.acompact()
+    assert (report.folded, report.extracts, report.rejected) == (4, 1, {reason: 2})
+    assert len(stub.requests) == 2
+    assert reason in str(stub.requests[1]["messages"][-1]["content"])
+    memory = await session.aload()
+    assert (memory.summarized, memory.failures, memory.written_by) == (4, 0, "extract")
+    assert "m0" in (memory.summary or "")
+    assert "Bob" not in (memory.summary or "")
+
+
+@pytest.mark.parametrize("name", ["a fault", "cut off", "far more than was asked for", "no JSON"])
 def test_a_fallback_takes_each_over(make: MakeMotorhead, stub: Stub, name: str) -> None:
     """A fallback summarizes what the model was asked for, and nothing of the model's answer is in the summary."""
     misbehave(stub, name)
@@ -123,6 +148,12 @@ def test_a_key_that_the_server_repeats(make: MakeMotorhead, stub: Stub, caplog: 
     assert isinstance(caught.value.__cause__, openai.AuthenticationError)
     assert "Incorrect API key provided" in caplog.text
     assert KEY not in caplog.text + str(caught.value)
+
+
+def abandoned(session: Session) -> int:
+    """Count the calls of a session's model that exceeded their time limit and still run."""
+    calls = session._backend.require_redis().driver.summarizer._calls
+    return sum(each.abandoned for each in calls.values())
 
 
 def an_hour(lapse: Callable[[], float], act: Callable[[], object]) -> int:
@@ -164,7 +195,7 @@ def test_an_hour_of_failures(make: MakeMotorhead, stub: Stub, client: redis.Redi
     memory = session.load()
     assert (memory.failures, memory.total, memory.summarized, memory.backlog) == (20, 104, 0, 100)
     assert threading.active_count() <= threads + 4
-    assert not calls._abandoned.calls
+    assert not abandoned(session)
     assert motorhead.backend.require_redis().maintenance.background.pending == 0
     behave(stub)
     act()
@@ -195,7 +226,7 @@ def test_an_hour_of_hanging(make: MakeMotorhead, stub: Stub) -> None:
     for thread in own:
         thread.join(30)
     deadline = time.monotonic() + 30
-    while calls._abandoned.calls and time.monotonic() < deadline:
+    while abandoned(session) and time.monotonic() < deadline:
         time.sleep(0.01)
     motorhead = make(llm=model, window=SMALL, compaction="manual", summary_timeout=30)
     assert motorhead.session("s").compact().folded == 4
@@ -212,7 +243,7 @@ async def test_an_hour_of_hanging_on_a_loop(amake: MakeMotorhead, stub: Stub) ->
         with pytest.raises(SummarizationError, match="longer"):
             await session.acompact()
     assert len(asyncio.all_tasks()) <= 3
-    assert not calls._abandoned.calls
+    assert not abandoned(session)
     assert (await session.aload()).total == 6
     behave(stub)
 

@@ -21,19 +21,12 @@ from support.summarizers import AsyncLedger, Ledger, fail, hang, remembered
 from support.writers import SMALL
 
 
-def empty(given: SummaryInput) -> str:
-    """Answer nothing."""
-    return " \n"
-
-
 def number(given: SummaryInput) -> Any:
     """Answer what is no text."""
     return 42
 
 
-@pytest.mark.parametrize(
-    ("broken", "why"), [(fail, "ConnectionError"), (empty, "nothing"), (hang, "longer"), (number, "int")]
-)
+@pytest.mark.parametrize(("broken", "why"), [(fail, "ConnectionError"), (hang, "longer"), (number, "int")])
 def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why: str) -> None:
     """A summarizer that raises, hangs or gives nothing of use changes nothing; the error says why and has its cause."""
     seconds = 0.3 if broken is hang else 60
@@ -48,7 +41,7 @@ def test_a_broken_summarizer_loses_nothing(make: MakeMotorhead, broken: Any, why
     assert contents(memory.messages) == [f"m{at}" for at in range(8)]
 
 
-@pytest.mark.parametrize("broken", [fail, empty, hang, number])
+@pytest.mark.parametrize("broken", [fail, hang, number])
 async def test_a_broken_summarizer_loses_nothing_async(amake: MakeMotorhead, broken: Any) -> None:
     """The same on an event loop."""
     seconds = 0.3 if broken is hang else 60

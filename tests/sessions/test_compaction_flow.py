@@ -7,18 +7,24 @@ from typing import Any
 import pytest
 
 from langchain_motorhead import SummarizationError, Window
-from langchain_motorhead.flows.protocol import Flow, Pause, Request, Summarize, Summary
+from langchain_motorhead.flows.protocol import Flow, Pause, Request, Summarize, Summary, Writer
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions.compaction import CompactionReport, Compactor, compact
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused
 from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 from support.messages import numbered
 
 KEYS = session_keys("ns", "s")
-COMPACTOR = Compactor(window=Window(max_messages=4), budget=1_000, count=lambda messages: len(messages))
+COMPACTOR = Compactor(Window(max_messages=4), Writing(1_000, len))
+
+
+def trusted(text: str, tokens: int = 0) -> Summary:
+    """Make an answer that is not checked."""
+    return Summary(text, tokens, is_trusted=True)
 
 
 def name(request: Request) -> str:
@@ -49,7 +55,7 @@ def play(flow: Flow[CompactionReport], answers: list[Any]) -> tuple[list[Request
 def test_a_compaction_step_by_step() -> None:
     """Snapshot, summary, commit, a look whether more is due, and the lease is given back."""
     flow = compact(KEYS, "token", COMPACTOR, explicit=False)
-    requests, report = play(flow, [seen(6), Summary("sum", 7), True, seen(2, first=4, summary="sum"), False])
+    requests, report = play(flow, [seen(6), trusted("sum", 7), True, seen(2, first=4, summary="sum"), False])
     assert [name(request) for request in requests] == [
         "compaction_begin",
         "Summarize",
@@ -62,7 +68,7 @@ def test_a_compaction_step_by_step() -> None:
     assert isinstance(commit, Operation)
     assert (asked.given["summary"], [m.content for m in asked.given["messages"]]) == (None, ["m0", "m1", "m2", "m3"])
     assert name(asked.heartbeat) == "lease_renew"
-    assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, b"", 1, b"sum")
+    assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, b"", 1, b"sum", "model", "", 0)
     assert report == CompactionReport(folded=4, batches=1, tokens=7)
 
 
@@ -103,10 +109,10 @@ def test_a_commit_that_comes_too_late_begins_anew() -> None:
         flow,
         [
             seen(6),
-            Summary("old", 1),
+            trusted("old", 1),
             False,
             seen(5, first=4, summary="theirs"),
-            Summary("new", 2),
+            trusted("new", 2),
             True,
             seen(2),
             False,
@@ -124,7 +130,7 @@ def test_a_commit_that_comes_too_late_begins_anew() -> None:
 def test_a_request_during_the_last_look_is_heard() -> None:
     """Where the lease is kept because somebody asked, the session is looked at once more."""
     flow = compact(KEYS, "t", COMPACTOR, explicit=False)
-    requests, _ = play(flow, [seen(4), True, seen(6), Summary("sum", 0), True, seen(2), False])
+    requests, _ = play(flow, [seen(4), True, seen(6), trusted("sum"), True, seen(2), False])
     assert [name(request) for request in requests] == [
         "compaction_begin",
         "compaction_release",
@@ -138,10 +144,10 @@ def test_a_request_during_the_last_look_is_heard() -> None:
 
 def test_a_failure_commits_nothing_and_pauses() -> None:
     """The failure ends it, is reported, and turns the lease into a pause; what was committed before stays counted."""
-    small = Compactor(window=Window(max_messages=4), budget=2, count=lambda messages: len(messages))
+    small = Compactor(Window(max_messages=4), Writing(2, len))
     error = SummarizationError("no")
     requests, report = play(
-        compact(KEYS, "t", small, explicit=False), [seen(6), Summary("sum", 3), True, error, (1, 1000)]
+        compact(KEYS, "t", small, explicit=False), [seen(6), trusted("sum", 3), True, error, (1, 1000)]
     )
     assert [name(request) for request in requests] == [
         "compaction_begin",
@@ -155,18 +161,18 @@ def test_a_failure_commits_nothing_and_pauses() -> None:
 
 def test_the_fallback_is_asked_once() -> None:
     """A failure of both is a failure."""
-    both = Compactor(window=COMPACTOR.window, budget=1_000, count=COMPACTOR.count, has_fallback=True)
+    both = Compactor(COMPACTOR.window, Writing(1_000, len, has_fallback=True))
     flow = compact(KEYS, "t", both, explicit=False)
     requests, report = play(flow, [seen(6), SummarizationError("no"), SummarizationError("neither"), (2, 2000)])
     assert [name(request) for request in requests] == ["compaction_begin", "Summarize", "Summarize", "compaction_fail"]
-    assert [request.fallback for request in requests if isinstance(request, Summarize)] == [False, True]
+    assert [each.writer for each in requests if isinstance(each, Summarize)] == [Writer.MODEL, Writer.FALLBACK]
     assert str(report.error if report else None) == "neither"
 
 
 def test_a_long_list_is_looked_at_in_parts() -> None:
     """Of a list longer than is read at once, what was read is folded, and the rest is looked at next."""
     part = seen(6)._replace(length=2_000)
-    requests, _ = play(compact(KEYS, "t", COMPACTOR, explicit=False), [part, Summary("sum", 0), True])
+    requests, _ = play(compact(KEYS, "t", COMPACTOR, explicit=False), [part, trusted("sum"), True])
     assert [name(request) for request in requests] == [
         "compaction_begin",
         "Summarize",

@@ -17,7 +17,9 @@ from langchain_motorhead import Memory
 from langchain_motorhead.flows.protocol import Summarize
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.sessions.operations import AppendResult
+from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author
 from langchain_motorhead.sessions.transcript import Transcript, to_datetime
+from langchain_motorhead.sessions.withheld import split_withheld
 from langchain_motorhead.storage.keys import SessionKeys, recall_key
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
@@ -134,6 +136,7 @@ class Invariants:
             said = [each.text for each in ledger.said[:first]]
             found = [_decoded(data).text for data, _ in archive_of(self.keys, there)]
             must(found == said, "archived {}, and should have {}", found, said)
+        self._no_failure_is_silent(state)
         self._no_result_is_cut_off(ledger.said, first, listed)
         self._what_is_indexed_is(ledger.said, first, state, there)
         for registry in self.keys.registries:
@@ -152,12 +155,20 @@ class Invariants:
         said = [each.text for each in ledger.said or ()]
         must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
         context, since = ledger.context
-        summary = state.get(b"summary", b"").decode()
-        covered = summary.split(SEPARATOR) if summary else []
+        shown, withheld = split_withheld(state.get(b"summary", b"").decode())
+        covered = shown.split(SEPARATOR) if shown else []
         due = [context] * bool(context) + said[since:first]
+        if withheld:  # what is kept from the model stands at the end
+            covered, due = sorted([*covered, *withheld.split()]), sorted(due)
         # A summarizer that found nothing in them leaves messages out, and may be asked again.
         expected = [text for text in due if text in covered or text not in ledger.nothing]
         must(covered == expected, "the summary has {}, and should have {}", covered, expected)
+
+    def _no_failure_is_silent(self, state: Keys) -> None:
+        """An extract takes the place of a model's summary only if an answer was rejected or an input refused."""
+        counted = sum(int(count) for name, count in state.items() if name.startswith(REJECTED_PREFIX.encode()))
+        is_extract = state.get(b"written_by") == Author.EXTRACT.value.encode()
+        must(counted or not is_extract, "an extract is the summary, and nothing is counted as rejected")
 
     def _no_result_is_cut_off(self, said: tuple[Utterance, ...], first: int, listed: list[BaseMessage]) -> None:
         if listed and said[first].is_result:

@@ -13,7 +13,7 @@ import pytest
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import archive, compaction, transcript
+from langchain_motorhead.sessions import archive, compaction, summarize, transcript, writing
 from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
 
 
@@ -53,6 +53,10 @@ def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., An
     exec(
         compile("from __future__ import annotations\n" + source.replace(old, new), "broken", "exec"), vars(module), made
     )
+    owner, _, _ = function.__qualname__.rpartition(".")
+    if owner:
+        monkeypatch.setattr(getattr(module, owner), function.__name__, made[function.__name__])
+        return
     for each in [found for name, found in sys.modules.items() if name.startswith("langchain_motorhead.")]:
         if getattr(each, function.__name__, None) is function:  # where it is defined, and where it is imported
             monkeypatch.setattr(each, function.__name__, made[function.__name__])
@@ -107,24 +111,67 @@ BROKEN = {
             (
                 compaction._fold,
                 "if not committed:",
-                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=summary), "
+                "committed = yield operations.commit_summary(keys, token, seen._replace(summary=written.text), "
                 "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
                 "        if not committed:",
             ),
         ),
     ),
     "an empty answer that is taken for a summary": Broken(
-        "compacting", ((compaction._answer, "if not answer.text.strip():", "if False:"),)
+        "compacting",
+        (
+            (
+                writing.WritingTask._call,
+                'if answer.is_trusted and not (answer.text or "").strip():',
+                "if False:",
+            ),
+        ),
     ),
     "a failure that is taken for a summary": Broken(
         "compacting",
         (
             (
-                compaction._summarize,
-                "if not compactor.has_fallback:\n            raise",
-                "return Summary(str(error), 0)",
+                writing.WritingTask.write,
+                "if not self.writing.has_fallback:\n            raise",
+                "return Written(str(error))",
             ),
         ),
+    ),
+    "a summary that forgets, and is accepted": Broken(
+        "answering",
+        (
+            (
+                writing.WritingTask._faults,
+                'return check_summary(answer.text, self.messages, previous=self.previous or "")',
+                "return []",
+            ),
+        ),
+    ),
+    "an answer without a summary in it, and nothing in its place": Broken(
+        "answering",
+        ((writing.WritingTask.write, "written or (yield from self.extract())", "written or Written(None)"),),
+    ),
+    "a rejected answer that takes the place of the summary": Broken(
+        "answering",
+        (
+            (
+                writing.WritingTask._ask,
+                "return None, (AIMessage",
+                'return Written(answer.text or "nothing"), (AIMessage',
+            ),
+        ),
+    ),
+    "a rejected answer that is not counted": _script(
+        "answering", "compaction_commit", "redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])", ""
+    ),
+    "a refused message that is left out": Broken(
+        "answering", ((summarize._Batch._withhold, "self.withheld = f", "_ = f"),)
+    ),
+    "a refused batch of which one half is forgotten": Broken(
+        "answering", ((summarize._Batch.advance, "reversed(split)", "split[1:]"),)
+    ),
+    "a refused summary that is dropped": Broken(
+        "answering", ((summarize._Batch._separate, "self.withheld = f", "_ = f"),)
     ),
     "a cut between a call and its result": Broken("tools", ((safe_cuts, "if not blocked[at]", ""),)),
     "an append that trims": _script(
@@ -211,13 +258,14 @@ BROKEN = {
         "compacting",
         "compaction_commit",
         "if (known[4] or '') ~= before then",
-        "archive_messages(KEYS[4], state, first, count, ARGV, HEAD + 1)\nif (known[4] or '') ~= before then",
+        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n"
+        "if (known[4] or '') ~= before then",
     ),
     "an archive written before the fence": _script(
         "compacting",
         "compaction_commit",
         "if known[1] ~= epoch or",
-        "archive_messages(KEYS[4], state, first, count, ARGV, HEAD + 1)\nif known[1] ~= epoch or",
+        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
     ),
     "an archive that keeps the chunk that was replaced": _script(
         "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"

@@ -61,6 +61,13 @@ def setting() -> Scenario:
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
 
 
+def answering() -> Scenario:
+    """A compaction by a model whose answers are checked, an append, and a reader, where two things go wrong."""
+    cast = Cast("ns", WINDOW, checked=True)
+    workers = (cast.compacting("c", explicit=True), cast.appender("a", named("m5", "m6")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3", "m4")),), faults=3)
+
+
 def tools() -> Scenario:
     """Turns with tools, in a window of tokens, read meanwhile."""
     cast = Cast("ns", Window(max_messages=4, max_tokens=25, hard_limit=50), budget=3)
@@ -99,6 +106,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         missing_vectors,
         failing_alone,
         setting,
+        answering,
         tools,
         chatting,
         transcribing,

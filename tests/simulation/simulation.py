@@ -13,10 +13,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError, SummarizationError
-from langchain_motorhead.flows.protocol import Embed, Flow, Pause, Request, Summarize, Summary
+from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError
+from langchain_motorhead.flows.protocol import (
+    Embed,
+    Flow,
+    Pause,
+    Request,
+    Summarize,
+)
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
+from simulation.answers import answer_to, bad_answers
 from simulation.archives import Violation
 from simulation.invariants import Invariants, Ledger, name_of
 from simulation.simulated_redis import Snapshot
@@ -129,6 +136,7 @@ class Simulation:
         at_work: How far each worker came, by its name.
         ledger: What should be there.
         trace: What was done, if it is to be told.
+        checked: Whether the model's answers are checked, and it may answer badly.
     """
 
     store: Store
@@ -136,6 +144,7 @@ class Simulation:
     at_work: dict[str, Progress] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     trace: list[str] | None = None
+    checked: bool = False
 
     def add(self, worker: Worker) -> None:
         """Let somebody begin."""
@@ -147,6 +156,9 @@ class Simulation:
         if not faults:
             return list(going)
         steps = [f"{name}.{fault}" for name, request in going.items() for fault in FAULTS[type(request)]]
+        if self.checked:
+            for name, request in going.items():
+                steps += [f"{name}.{fault}" for fault in bad_answers(request)]
         return [*steps, "tick"] if self.store.dump().ends else steps
 
     def play(self, schedule: str) -> None:
@@ -222,7 +234,7 @@ class Simulation:
         answer = Cancelled() if fault == "cancel" else self._answer(request, fault)
         self._tell(step, lambda: f"{_told(request)} -> {_shown(answer)}")
         after = self.at_work[name] = progress.told(answer)
-        if isinstance(after.request, Summarize):
+        if isinstance(after.request, Summarize) and not self.checked:  # what is kept from a model is left out
             self.invariants.check_request(self.ledger, after.request)
         if isinstance(after.result, Memory):
             self.invariants.check_memory(self.ledger, after.result)
@@ -244,14 +256,9 @@ class Simulation:
         return None
 
     def _summary(self, request: Summarize, fault: str) -> Any:
-        if fault == "fails":
-            return SummarizationError("no")
-        texts = [str(message.content) for message in request.given["messages"]]
         if fault == "none":
-            self.ledger = self.ledger.found_nothing(texts)
-        before = request.given["summary"]
-        said = SEPARATOR.join([before, *texts] if before else texts)
-        return Summary({"none": "NONE", "empty": " "}.get(fault, said), 1)
+            self.ledger = self.ledger.found_nothing([str(message.content) for message in request.given["messages"]])
+        return answer_to(request, fault, checked=self.checked)
 
     def _execute(self, operation: Operation[Any]) -> Any:
         try:

@@ -20,6 +20,7 @@ from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.transcript import Transcript, join_pages, read_page
+from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants
@@ -47,13 +48,17 @@ class Cast:
         window: Its bounds. Where they are of tokens, tokens are counted.
         recall: Whether it is indexed.
         budget: Messages that are summarized at once.
+        checked: Whether the model's answers are checked, and it may answer badly.
     """
 
-    def __init__(self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100) -> None:
+    def __init__(
+        self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100, checked: bool = False
+    ) -> None:
         self.keys = session_keys(namespace, "s")
         self.window = window
         self.recall = recall
-        self.compactor = Compactor(window=window, budget=budget * SIZE, count=count, recall=recall, archive=Archive())
+        self.checked = checked
+        self.compactor = Compactor(window, Writing(budget * SIZE, count), recall, Archive())
         self.appended = 0
 
     def simulation(self, store: Store) -> Simulation:
@@ -62,7 +67,7 @@ class Cast:
             indexer = self._indexer()
             store.run(recall_operations.establish(indexer.namespace, indexer.describe(2)))
         counted = None if self.window.max_tokens is None else SIZE
-        return Simulation(store, Invariants(self.keys, self.recall, counted))
+        return Simulation(store, Invariants(self.keys, self.recall, counted), checked=self.checked)
 
     def appender(self, name: str, *batches: Sequence[BaseMessage], user: str | None = None) -> Worker:
         """Append batches of messages, each again if the answer was lost; from the second on as a user."""

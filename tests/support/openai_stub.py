@@ -47,11 +47,13 @@ class Stub:
                     self.close_connection = True
                     return
                 body = json.dumps(stub.answer()).encode() if stub.raw is None else stub.raw
+                streamed = stub.requests[-1].get("stream") and stub.status == 200 and stub.raw is None
+                body = stub.events() if streamed else body
                 try:
                     self.send_response(stub.status)
                     for header in stub.headers.items():
                         self.send_header(*header)
-                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Type", "text/event-stream" if streamed else "application/json")
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)
@@ -65,6 +67,23 @@ class Stub:
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def events(self) -> bytes:
+        """Make the body of a streamed answer: its words one by one, how it ended, and what it cost."""
+        whole = self.answer()
+        message = whole["choices"][0]["message"]
+        text = message.get("content") or ""
+        parts = text if len(text) > 10_000 else [f" {word}" if at else word for at, word in enumerate(text.split(" "))]
+        deltas: list[dict[str, Any]] = [{**message, "content": ""}]
+        deltas += [{"content": part} for part in ([parts] if isinstance(parts, str) else parts)]
+        chunks: list[dict[str, Any]] = [
+            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+        ]
+        chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": self.finish}]})
+        chunks.append({"choices": [], "usage": whole["usage"]})
+        head = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini"}
+        lines = [f"data: {json.dumps({**head, **chunk})}\n\n" for chunk in chunks]
+        return "".join([*lines, "data: [DONE]\n\n"]).encode()
 
     def answer(self) -> dict[str, Any]:
         """Make the body of an answer."""

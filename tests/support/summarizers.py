@@ -14,11 +14,13 @@ SEPARATOR = "\x1f"
 
 
 class Ledger(Runnable[SummaryInput, str]):
-    """Summarizes by keeping everything, so that what a summary covers can be read from it.
+    """Summarizes by keeping everything, so that what a summary covers can be read from it. It asks not to be checked.
 
     Args:
         before: Called with each input before it answers; may raise, or wait.
     """
+
+    is_trusted = True
 
     def __init__(self, before: Callable[[SummaryInput], object] = lambda given: None) -> None:
         self.before = before
@@ -55,3 +57,9 @@ def hang(given: SummaryInput) -> str:
     """Not answer at all in any time that a caller would wait."""
     time.sleep(3)
     return "too late"
+
+
+def trusted(summarizer: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return a summarizer whose answers are summaries as they are: no check of them."""
+    summarizer.is_trusted = True  # type: ignore[attr-defined]
+    return summarizer

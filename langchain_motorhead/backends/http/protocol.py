@@ -21,6 +21,7 @@ from langchain_motorhead.messages.codec import decode_record, encode
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.sessions.origin import kept_from_json, to_author
 from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")
@@ -175,6 +176,8 @@ def to_memory(answer: HttpAnswer) -> Memory:
         failures=_number(data, "failures"),
         start=_number(data, "start"),
         epoch=data.get("epoch"),
+        written_by=to_author(data.get("written_by")),
+        kept=kept_from_json(data.get("kept")),
     )
 
 

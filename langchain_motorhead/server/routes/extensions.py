@@ -15,7 +15,10 @@ from langchain_motorhead.server.request import RequestContext, flag_of, number_o
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_SEARCH_HITS
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.origin import kept_to_json
+from langchain_motorhead.sessions.summarize import COUNTED
 from langchain_motorhead.storage.keys import check_user
+from langchain_motorhead.storage.operation import together
 
 # Fields of a search body that the retriever takes under the same name.
 _RETRIEVER_FIELDS = frozenset(
@@ -28,7 +31,10 @@ async def get_session(request: Request) -> Response:
     asked = RequestContext(request)
     backend = asked.backend
     keys = asked.keys(backend)
-    reading = await backend.aexecute(operations.read(keys, 1, 0))  # none of the messages
+    # None of the messages.
+    reading, rejected = await backend.aexecute(
+        together(operations.read(keys, 1, 0), operations.rejections(keys, COUNTED))
+    )
     check_user(keys, reading.user)
     return responses.plain(
         {
@@ -38,6 +44,9 @@ async def get_session(request: Request) -> Response:
             "length": reading.length,
             "indexed": reading.indexed,
             **responses.counts(reading, backend.window),
+            "written_by": reading.author,
+            "kept": kept_to_json(reading.kept),
+            "rejected": rejected,
             "window": {"max_messages": backend.window.max_messages, "max_tokens": backend.window.max_tokens},
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -77,6 +77,19 @@ class Counts(Schema):
     epoch: str | None = Field(description="Random id, new when the session is created again; null if it is empty.")
 
 
+class Kept(Schema):
+    """How many details a summary keeps: for each kind, how many it has, and how many were said."""
+
+    model_config = example(numbers=[2, 3], dates=[1, 1], names=[4, 6])
+
+    numbers: list[int]
+    dates: list[int]
+    names: list[int]
+
+
+WrittenBy: TypeAlias = Literal["model", "extract", "client"]
+
+
 class SessionMemory(Counts):
     """The recent messages of a session, and the summary of all older ones."""
 
@@ -95,6 +108,12 @@ class SessionMemory(Counts):
     context: str | None = Field(description="The summary; null if there is none.")
     start: int | Omitted = Field(
         None, description="With `full=true` and after a catch-up: sequence number of the oldest message returned."
+    )
+    written_by: WrittenBy | Omitted | None = Field(
+        None, description="With `full=true` and after a catch-up: who wrote `context`."
+    )
+    kept: Kept | Omitted | None = Field(
+        None, description="With `full=true` and after a catch-up: what `context` keeps."
     )
 
 
@@ -120,6 +139,9 @@ class SessionInfo(Counts):
         backlog=0,
         failures=0,
         epoch="2f1c9a7e5b3d8046",
+        written_by="model",
+        kept={"numbers": [2, 3], "dates": [1, 1], "names": [4, 6]},
+        rejected={},
         window={"max_messages": 12, "max_tokens": None},
     )
 
@@ -129,6 +151,13 @@ class SessionInfo(Counts):
     length: int = Field(description="Messages that are stored verbatim.")
     indexed: int | None = Field(
         description="Sequence number of the first message that is not in the search index; null until indexing begins."
+    )
+    written_by: WrittenBy | None = Field(
+        description="Who wrote the summary: a model, nobody (sentences of the messages), or a client."
+    )
+    kept: Kept | None = Field(description="What the summary keeps of what it was made of; null if it was not measured.")
+    rejected: dict[str, int] = Field(
+        description="Answers of the model that were rejected and asked for once more, by reason."
     )
     window: WindowSize
 

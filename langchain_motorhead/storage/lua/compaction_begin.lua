@@ -33,4 +33,4 @@ if KEYS[4] then
   local first = tonumber(snapshot[2] or 0)
   times = times_of(state, first, first, first + #snapshot[10])
 end
-return {2, tail, times, unpack(snapshot, 1, 10)}
+return {2, tail, times, unpack(snapshot, 1, 12)}

@@ -6,12 +6,19 @@
 -- KEYS  messages, state, lease, archive (if messages are archived)
 -- ARGV  token of the worker, duration of the lease in ms, epoch and first as read, number of messages to remove, tokens
 --       used by the summarizer, change of `size` or '', 1 to remove indexed messages only, the summary as read or '',
---       1 if the next value is a new summary, the new summary or '', and if messages are archived what `archive_messages`
---       (lib_archive.lua) takes
+--       1 if there is a new summary, the new summary or '', who wrote it or '', what it keeps or '', how many values for the
+--       archive follow, these (see `archive_messages` in lib_archive.lua), and pairs: what rejected answers are counted as,
+--       and how many there were
 -- Returns 1 if the summary was stored, else 0.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
-local token, duration, epoch, first, count, spent, size, indexed, before, given, summary = unpack(ARGV, 1, 11)
-local HEAD = 11
+local token, duration, epoch, first, count, spent, size, indexed, before, given, summary, author, kept = unpack(ARGV, 1, 13)
+local ARCHIVED = 15
+local REJECTED = ARCHIVED + tonumber(ARGV[14])
+for at = REJECTED, #ARGV, 2 do
+  if not string.match(ARGV[at + 1] or '', '^%d+$') then
+    return redis.error_reply('ERR a count of rejected answers is missing')
+  end
+end
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'summary')
 if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < tonumber(count) then
   return 0
@@ -23,13 +30,16 @@ if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count
   return 0
 end
 if KEYS[4] then -- first, so that a key of another type in its place is noticed before anything is stored
-  archive_messages(KEYS[4], state, first, count, ARGV, HEAD + 1)
+  archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)
 elseif redis.call('HEXISTS', state, 'archived') == 1 then
   redis.call('HSET', state, 'archive_from', string.format('%d', tonumber(first) + tonumber(count)))
 end
 redis.call('HINCRBY', state, 'first', count)
 if given == '1' then
-  redis.call('HSET', state, 'summary', summary)
+  redis.call('HSET', state, 'summary', summary, 'written_by', author, 'kept', kept)
+end
+for at = REJECTED, #ARGV, 2 do
+  redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])
 end
 redis.call('HINCRBY', state, 'tokens', spent)
 redis.call('HDEL', state, 'failures')

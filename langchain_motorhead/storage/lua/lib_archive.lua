@@ -115,9 +115,9 @@ end
 
 -- Put the messages that leave the list into the archive: `count` of them from sequence number `first` on.
 --
--- `args`, from position `at` on, has the largest size of the archive in bytes or '', the largest age of messages in
+-- `args`, from position `at` to position `stop`, has the largest size of the archive in bytes or '', the largest age of messages in
 -- microseconds or '', the first sequence number of the newest chunk if the new ones replace it or '', and the new chunks.
-local function archive_messages(archive, state, first, count, args, at)
+local function archive_messages(archive, state, first, count, args, at, stop)
   if redis.call('HEXISTS', state, 'archived') == 0 then
     redis.call('UNLINK', archive) -- of a session of this id whose state was evicted
     redis.call('HSET', state, 'archive_from', first)
@@ -127,7 +127,7 @@ local function archive_messages(archive, state, first, count, args, at)
   if replaced ~= '' and (redis.call('LINDEX', archive, -1) or ''):match('^(%d+) ') == replaced then
     chunks, bytes = chunks - 1, bytes - #redis.call('RPOP', archive)
   end
-  for next = at + 3, #args do
+  for next = at + 3, stop do
     redis.call('RPUSH', archive, args[next])
     chunks, bytes = chunks + 1, bytes + #args[next]
   end

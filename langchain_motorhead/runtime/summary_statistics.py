@@ -1,0 +1,61 @@
+"""Statistics of summaries: what the answers of a model were worth, and what its refusals have taught. No I/O."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
+
+logger = logging.getLogger(__name__)
+
+ACCEPTED, EXTRACTS = "accepted", "extracts"
+# Rejected answers in a row after which a model is called unsuited.
+_UNSUITED_AFTER = 5
+
+
+class SummaryStatistics:
+    """Counts the answers of one `Motorhead`'s summarizer since its start, and remembers how long its inputs may be."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._in_a_row = 0
+        self._budget: int | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many answers were `accepted`, how many were rejected by reason, and how many `extracts` were used."""
+        with self._lock:
+            return dict(self._counts)
+
+    @property
+    def is_unsuited(self) -> bool:
+        """Whether the last answers of the model were all rejected."""
+        return self._in_a_row >= _UNSUITED_AFTER
+
+    def record(self, report: CompactionReport) -> None:
+        """Add what a compaction found out. Logs a warning when the model turns out to be unsuited."""
+        account = report.account
+        with self._lock:
+            self._counts.update(account.rejected)
+            self._counts.update({ACCEPTED: account.accepted, EXTRACTS: account.extracts})
+            before = self._in_a_row
+            self._in_a_row = account.in_a_row + (0 if account.accepted else before)
+            if account.budget is not None:
+                self._budget = min(account.budget, self._budget or account.budget)
+        if before < _UNSUITED_AFTER <= self._in_a_row:
+            logger.warning(
+                "the last %d answers of the summarizing model were no summaries: it is not suited to summarizing. "
+                "Extracts of the messages are used instead, and the model is tried again each time",
+                self._in_a_row,
+            )
+
+    def apply(self, compactor: Compactor) -> Compactor:
+        """Return a compactor whose requests are as short as earlier refusals demand."""
+        if self._budget is None or self._budget >= compactor.writing.budget:
+            return compactor
+        return replace(compactor, writing=replace(compactor.writing, budget=self._budget))
