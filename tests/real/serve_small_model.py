@@ -17,7 +17,8 @@ def main() -> None:
     params = xllamacpp.CommonParams()
     params.model.path = str(next(folder.glob("*.gguf")))
     params.n_ctx, params.n_parallel, params.port = 8192, 2, int(sys.argv[1])
-    xllamacpp.Server(params)
+    server = xllamacpp.Server(params)  # stops when nothing refers to it
+    sys.stdout.write(f"{server.listening_address}\n")
     while True:
         time.sleep(3600)
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from langchain_core.runnables import RunnableLambda
 
-from langchain_motorhead import HashingEmbeddings, Window
+from langchain_motorhead import Window
 from langchain_motorhead.diagnostics import examine
 from langchain_motorhead.server.app import create_app
 from langchain_motorhead.server.settings import Settings
@@ -30,7 +30,7 @@ def answers() -> list[str]:
 def http(make: MakeMotorhead, answers: list[str]) -> Iterator[httpx.Client]:
     """A client of a server whose model answers so."""
     model = RunnableLambda[Any, str](lambda given: answers.pop(0) if len(answers) > 1 else answers[0])
-    motorhead = make(llm=model, window=Window(max_messages=4), compaction="manual", embeddings=HashingEmbeddings(16))
+    motorhead = make(llm=model, window=Window(max_messages=4), compaction="manual")
     with (
         served(create_app(Settings(), motorhead=lambda _: motorhead)) as url,
         httpx.Client(base_url=url, timeout=60) as client,
@@ -57,7 +57,8 @@ def test_a_rejected_summary(http: httpx.Client, answers: list[str], make: MakeMo
     metrics = http.get("/metrics").text
     assert 'motorhead_summary_answers_total{outcome="refused"} 2.0' in metrics
     assert 'motorhead_summary_answers_total{outcome="extracts"} 1.0' in metrics
-    found = {finding.name: finding for finding in examine(make(compaction="manual"))}
+    with make(compaction="manual") as other:
+        found = {finding.name: finding for finding in examine(other)}
     assert "1 by extraction; 2 answers rejected (refused 2)" in found["summaries"].value
     assert "not suited" in found["summaries"].advice
 
