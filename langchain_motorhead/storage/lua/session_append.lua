@@ -4,8 +4,8 @@
 -- KEYS  messages, state, number of documents that an expired session may have left and archive (without TTL, any keys), and
 --       the registries that list the session (none if they are in another cluster slot)
 -- ARGV  session id, now in microseconds, token of this append, user or '', TTL in ms or 0,
---       token counts of the messages separated by commas or '', 1 to store the time for recall, prefix of the documents'
---       keys, fingerprints of the messages' ids (11 characters each, spaces for no id) or '', epochs that generated the ids
+--       token counts of the messages separated by commas or '', 1 with recall (not read), prefix of the documents' keys,
+--       fingerprints of the messages' ids (11 characters each, spaces for no id) or '', epochs that generated the ids
 --       (16 characters each) or '', which messages to leave out ('nothing': none; '': those with a known id; 'N' or 'N+':
 --       the messages are the newest of a conversation, or all of it without '+', of which up to N may be new), and the
 --       messages
@@ -89,16 +89,17 @@ end
 for from = 1, #records, 4000 do
   length = redis.call('RPUSH', messages, unpack(records, from, math.min(from + 3999, #records)))
 end
+-- Time of the messages from this sequence number on; deleted when they leave the list.
+local since = 't:' .. (tonumber(known[5] or 0) + length - #records)
 if known[1] then
-  redis.call('HSET', state, 'updated', now, 'last', token)
+  redis.call('HSET', state, 'updated', now, 'last', token, since, now)
 else
-  redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'last', token, 'format', 1)
+  redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'last', token, since, now,
+    'format', 1)
 end
 if ids ~= '' and ids ~= known[8] then
   redis.call('HSET', state, 'ids', ids:sub(-MARK * REMEMBERED))
 end
--- Time of the messages from this sequence number on; deleted when they leave the list.
-redis.call('HSET', state, 't:' .. (tonumber(known[5] or 0) + length - #records), now)
 if user ~= '' and not known[2] then
   redis.call('HSET', state, 'user', user)
 end
