@@ -4,6 +4,7 @@
 MotorheadError
 ├── InvalidInputError            an argument cannot be used; also a ValueError
 │   └── InvalidMessageError      a message cannot be stored
+│       └── IdConflictError      its id is that of another message
 ├── ClosedError                  the Motorhead was closed
 ├── MissingExtraError            an optional dependency is not installed; also an ImportError
 ├── StoreError                   Redis, or the server, refused a request
@@ -29,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
     from pydantic import ValidationError
@@ -74,6 +75,18 @@ class InvalidInputError(MotorheadError, ValueError):
 
 class InvalidMessageError(InvalidInputError):
     """A message cannot be stored. No message of the same call was stored."""
+
+
+class IdConflictError(InvalidMessageError):
+    """A message has the id of another message of the session. No message of the same call was stored.
+
+    Attributes:
+        positions: Positions of such messages among those that were given, from 0.
+    """
+
+    def __init__(self, message: str, positions: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.positions = tuple(positions)
 
 
 class ClosedError(MotorheadError):

@@ -16,7 +16,7 @@ from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions import catch_up, registry
-from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
+from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory, load
@@ -123,7 +123,7 @@ class RedisBackend:
 
     def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> Flow[AppendResult | None]:
         """Store messages. See `Backend.append`."""
-        records = [to_record(each, self.append_config) for each in messages]
+        records = yield from to_records(messages, self.append_config)
         appended: AppendResult | None = yield append_records(keys, records, self.append_config, dedup)
         return appended
 

@@ -39,6 +39,15 @@ def variant_id(message: BaseMessage) -> str | None:
     return None if message.id is None else f"{message.id}-{fingerprint(message)}"
 
 
+def renamed(message: MessageT) -> MessageT | None:
+    """Return a message with the id for one whose own id another message has, or None if its id is such an id already.
+
+    That id is made of its content, so the message that has it is this one.
+    """
+    known = _as_message(message)
+    return None if str(known.id).endswith(f"-{fingerprint(known)}") else _with_id(message, variant_id(known))
+
+
 def trailing_count(messages: Sequence[Any]) -> int:
     """Return how many of the newest messages are certainly new if their ids are not known: the newest turn.
 

@@ -12,7 +12,7 @@ from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import SummaryInput, Writer
 from langchain_motorhead.messages.media import with_media
-from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
+from langchain_motorhead.messages.tokens import CheckedCounter, TokenCounter, count_tokens
 from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
 from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.options import Options, complete
@@ -52,7 +52,7 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
     """
     given = complete(options)
     _check(given)
-    count = count_tokens if given["token_counter"] is None else with_media(given["token_counter"])
+    count = CheckedCounter(count_tokens if given["token_counter"] is None else with_media(given["token_counter"]))
     tokens = given["summary_tokens"]
     summarizers = {
         writer: resolve_summarizer(given[option], option, count, tokens)

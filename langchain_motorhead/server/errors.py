@@ -96,6 +96,7 @@ _REQUEST_ERRORS = (
 # Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses
 # stand before their bases.
 _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
+    (ours.IdConflictError, 409, None),
     (ours.InvalidMessageError, 400, None),
     (ours.InvalidInputError, 400, None),
     (ours.RecallNotConfiguredError, 400, "Long term memory is disabled"),

@@ -65,6 +65,7 @@ def whole(memory: Memory) -> Response:
             "backlog": memory.backlog,
             "failures": memory.failures,
             "start": memory.start,
+            "gap": memory.gap and {"start": memory.gap.start, "stop": memory.gap.stop, "count": memory.gap.count},
             "epoch": memory.epoch,
             "written_by": memory.written_by,
             "kept": kept_to_json(memory.kept),

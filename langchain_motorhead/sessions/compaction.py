@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.exceptions import SummarizationError
+from langchain_motorhead.exceptions import MotorheadError, SummarizationError
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter
@@ -25,8 +25,9 @@ from langchain_motorhead.sessions.archiver import Archiver
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.operations import SessionSnapshot, renew
+from langchain_motorhead.sessions.operations import SessionSnapshot, read, renew
 from langchain_motorhead.sessions.origin import Author, Origin
+from langchain_motorhead.sessions.slices import slices
 from langchain_motorhead.sessions.summarize import summarize
 from langchain_motorhead.sessions.window import Batch, Part, Window, plan
 from langchain_motorhead.sessions.writing import Account, Writing, Written
@@ -39,8 +40,11 @@ LEASE_MS = 10_000
 # Pauses after the first of several failures, and at most.
 _PAUSES_MS = {"first_pause": 1_000, "longest_pause": 300_000}
 _POLL_PAUSE = Pause(0.1)
+# How much longer a character takes to be counted than to be decoded.
+_COUNTING_COST = 5
 # Messages read beyond the window at a time: bounds the memory needed to compact a session of any length.
 _LOOK_AHEAD_MESSAGES = 1_000
+_LOOK_AHEAD_BYTES = 4_000_000
 # Summaries in a row that could not be committed because the session changed. Each costs a call of the model.
 _MAX_VAIN_SUMMARIES = 5
 
@@ -109,15 +113,41 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
         InvalidInputError: The session belongs to another user.
         StoreError: Redis refused, or could not be reached.
     """
-    return with_lease(_compact(keys, token, compactor, explicit=explicit), release(keys, token, ""))
+    flow = _limited(keys, token, _compact(keys, token, compactor, explicit=explicit))
+    return with_lease(flow, release(keys, token, ""))
+
+
+def _limited(keys: SessionKeys, token: str, flow: Flow[CompactionReport]) -> Flow[CompactionReport]:
+    """Run a compaction, and treat an unexpected error, such as one that a stored message causes, as a failure.
+
+    It is counted, and the next attempts pause, so one session does not keep a worker busy.
+    """
+    try:
+        return (yield from flow)
+    except MotorheadError:
+        raise
+    except Exception as error:
+        logger.exception("session %r: compaction failed unexpectedly; no message was removed", keys.session_id)
+        seen: SessionSnapshot = yield read(keys, 1, 0)
+        yield operations.fail(keys, token, seen.epoch or "", **_PAUSES_MS)
+        failed = SummarizationError(f"compaction failed unexpectedly: {type(error).__name__}")
+        failed.__cause__ = error
+        return CompactionReport(error=failed)
 
 
 def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
     report = CompactionReport()
-    limit, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, 0
+    limit, size, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, _LOOK_AHEAD_BYTES, 0
+    given = compactor
     while True:
         seen: SessionSnapshot | LeaseRefused = yield operations.begin(
-            keys, token, lease=LEASE_MS, limit=limit, force=explicit, archived=compactor.archive is not None
+            keys,
+            token,
+            lease=LEASE_MS,
+            limit=limit,
+            force=explicit,
+            size=size,
+            archived=compactor.archive is not None,
         )
         if seen is LeaseRefused.BUSY and explicit:
             yield _POLL_PAUSE
@@ -127,11 +157,12 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
-        messages = decode_all(seen, keys, seen.first)
+        messages = yield from decode_all(seen, keys, seen.first)
+        compactor = replace(given, writing=replace(given.writing, count=(yield from _measured(messages, given.count))))
         budget = report.account.budget or compactor.writing.budget
-        batches = plan(messages, seen.length, compactor.window, budget, compactor.count)
-        if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, None):
-            limit *= 2  # one group of tool calls and results is larger than what was read
+        batches = plan(messages, seen.length, compactor.window, budget, compactor.count, seen.size)
+        if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
+            limit, size = 2 * limit, 2 * size  # one group of tool calls and results is larger than what was read
             continue
         if compactor.recall:
             batches = _indexed(batches, seen, keys)
@@ -255,6 +286,21 @@ def _origin(
     readable = [message for message in messages if message is not None]
     author = Author.EXTRACT if written.is_extract else Author.MODEL
     return Origin(author, kept(written.text or "", readable, previous=previous or ""), rejected)
+
+
+def _measured(messages: Sequence[BaseMessage | None], count: TokenCounter) -> Flow[TokenCounter]:
+    """Count the tokens of each message once, with pauses, and return a counter that remembers them."""
+    known: dict[int, int] = {}
+    for part in slices(messages, lambda message: 0 if message is None else _COUNTING_COST * len(message.content)):
+        if known:
+            yield Pause(0)
+        known.update((id(message), count([message])) for message in part if message is not None)
+
+    def remembered(asked: Sequence[BaseMessage]) -> int:
+        found = known.get(id(asked[0])) if len(asked) == 1 else None
+        return count(asked) if found is None else found
+
+    return remembered
 
 
 def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:

@@ -23,13 +23,15 @@ class LeaseRefused(Enum):
     """There is no such session."""
     PAUSED = 3
     """A summarization failed a short time ago."""
+    LATER_LAYOUT = 4
+    """A later version of this package wrote the session."""
 
 
 _TAKEN = 2
 
 
 def begin(
-    keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool, archived: bool = False
+    keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool, size: int = 2**40, archived: bool = False
 ) -> Operation[SessionSnapshot | LeaseRefused]:
     """Take the compaction lease of a session and read its oldest messages. Atomic.
 
@@ -42,13 +44,14 @@ def begin(
         lease: Milliseconds until the lease expires.
         limit: How many messages to read at most.
         force: Whether to ignore the pause after a failure.
+        size: How many bytes of messages to read, about. At least one message is read.
         archived: Whether to read what the archiver needs: the archive's newest chunk, and the messages' times.
 
     Returns:
         A snapshot of the session, or why the lease was refused.
     """
     touched = (keys.messages, keys.state, keys.lease, *((keys.archive,) if archived else ()))
-    command = Command(SCRIPTS["compaction_begin"], touched, (token, lease, limit, int(force)))
+    command = Command(SCRIPTS["compaction_begin"], touched, (token, lease, limit, int(force), size))
 
     def parse(replies: list[Any]) -> SessionSnapshot | LeaseRefused:
         status, *found = replies[0]
@@ -84,7 +87,7 @@ def commit_summary(
     Args:
         keys: Keys of the session being compacted.
         token: Token that the lease was taken with.
-        seen: The snapshot. The session must still have its epoch, `first` and summary.
+        seen: The snapshot. The session must still have its epoch, `first` and `revision`.
         lease: Milliseconds until the lease expires, counted from this commit.
         summary: Text covering everything up to the last removed message, or None to keep the stored one.
         dropped: How many of the oldest messages to remove.
@@ -100,7 +103,7 @@ def commit_summary(
     """
     stored = (0, b"") if summary is None else (1, to_member(summary))
     args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
-    args += (int(indexed), to_member(seen.summary or ""), *stored, origin.author.value, kept_to_text(origin.kept))
+    args += (int(indexed), seen.revision, *stored, origin.author.value, kept_to_text(origin.kept))
     archived = () if moved is None else _to_args(moved, limits or Archive())
     args += (len(archived), *archived)
     args += tuple(each for pair in sorted(origin.rejected.items()) for each in pair)

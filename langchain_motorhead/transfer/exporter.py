@@ -85,7 +85,10 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
     Raises:
         SessionMovedOn: Raised while the pages are read, if a compaction has shortened the list.
     """
+    epoch, marks = _read_marks(redis, keys)
     head = redis.execute(snapshots.read_head(keys))
+    if head is not None and head.epoch == epoch and marks:
+        head.state[snapshots.MARKS] = marks
     if head is None or (keys.user_id is not None and head.state.get("user", keys.user) != keys.user):
         return None
 
@@ -122,6 +125,22 @@ def _archive(redis: RedisBackend, keys: SessionKeys, head: Head) -> Iterator[Arc
             run = [record for _, record in group]
             yield ArchiveRun(run[0][0], [message for _, message in run])
         at = page.next
+
+
+def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, bytes]:
+    """Return the epoch of a session and the marks of its messages.
+
+    They are read before the messages: a mark of a message that is not exported would let an import refuse it later.
+    """
+    epoch: bytes | None = None
+    place: int | None = 0
+    marks = list[bytes]()
+    while place is not None:
+        found, place, page = redis.execute(snapshots.read_marks(keys, place))
+        if found != epoch:
+            epoch, marks = found, []
+        marks.append(page)
+    return epoch, b"".join(marks)
 
 
 class SessionMovedOn(Exception):  # noqa: N818 - not an error

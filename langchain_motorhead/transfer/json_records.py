@@ -11,6 +11,8 @@ import orjson
 
 from langchain_motorhead.exceptions import InvalidInputError
 
+MAX_NUMBER = 2**53
+"""Largest number of messages, tokens or microseconds since 1970 (in the year 2255). Scripts are exact up to it."""
 _BYTES = "$base64"
 
 
@@ -73,8 +75,8 @@ def from_json(value: Any, name: str) -> bytes:
 
 
 def is_count(value: Any) -> bool:
-    """Return whether a value is a whole number from 0 on, of at most 18 digits."""
-    return type(value) is int and 0 <= value < 10**18
+    """Return whether a value is a whole number from 0 on, up to `MAX_NUMBER`."""
+    return type(value) is int and 0 <= value <= MAX_NUMBER
 
 
 def dumps(line: dict[str, Any]) -> bytes:

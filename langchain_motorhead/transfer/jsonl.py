@@ -22,13 +22,23 @@ from typing import Any
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.transfer.archive_lines import ArchiveReader, is_archive_line
-from langchain_motorhead.transfer.json_records import dumps, from_json, is_count, loads, records_of, to_json, to_message
+from langchain_motorhead.transfer.json_records import (
+    MAX_NUMBER,
+    dumps,
+    from_json,
+    is_count,
+    loads,
+    records_of,
+    to_json,
+    to_message,
+)
 from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
 _OTHER_FIELD = re.compile(
-    r"last|ids|written_by|kept|(failures|size|format|archive_from|t:\d{1,18}|rejected:[a-z ]{1,40})", re.ASCII
+    r"last|replaced|ids|marks|written_by|kept|(failures|size|format|archive_from|t:\d{1,18}|rejected:[a-z ]{1,40})",
+    re.ASCII,
 )
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
 _FORMAT = b"1"
@@ -233,6 +243,7 @@ def _other_fields(rest: Any) -> dict[str, bytes]:
         if match is None:
             raise InvalidInputError(f"has the unknown field {name!r:.40}. A later version of this package may know it")
         state[name] = from_json(value, name)
-        if match[1] and not _NUMBER.fullmatch(state[name].removeprefix(b"-")):
+        number = state[name].removeprefix(b"-")
+        if match[1] and not (_NUMBER.fullmatch(number) and int(number) <= MAX_NUMBER):
             raise InvalidInputError(f"has a {name} that is not a number")
     return state

@@ -21,9 +21,13 @@ PAGE = 500
 
 # Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
 _NOT_EXPORTED = frozenset(
-    {"epoch", "indexed", "generation", "owned", "until", "groups", "embedded", "vectorless", "retry"}
-    | {"archived", "chunks", "archive_bytes"}
+    "epoch indexed generation owned until groups embedded vectorless retry marks revision "
+    "archived chunks archive_bytes".split()
 )
+MARKS = "marks"
+"""Name under which the marks of a session's messages are exported, one after the other."""
+# Buckets of marks read at once.
+_BUCKETS_PAGE = 64
 
 
 @dataclass(slots=True)
@@ -163,27 +167,63 @@ def _group_keys(namespace: str, snapshot: ExportedSession, *, one_slot: bool) ->
     return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
 
 
-def stage(keys: SessionKeys, token: str, records: Sequence[bytes]) -> Operation[None]:
-    """Store messages for a restore that follows. They expire if it does not."""
-    command = Command(SCRIPTS["restore_stage"], (_staged(keys, token),), tuple(records))
-    return Operation((command,), lambda _: None)
+def read_marks(keys: SessionKeys, start: int) -> Operation[tuple[bytes | None, int | None, bytes]]:
+    """Read a page of the marks by which a session recognises messages.
+
+    Args:
+        keys: Keys of the session.
+        start: 0, then what the page before returned.
+
+    Returns:
+        The epoch of the session, where the next page starts or None if this was the last, and the marks.
+    """
+    command = Command(SCRIPTS["marks_page"], (keys.state, keys.marks), (start, _BUCKETS_PAGE))
+
+    def read(replies: list[Any]) -> tuple[bytes | None, int | None, bytes]:
+        epoch, buckets, numbers = replies[0]
+        digests = zip(numbers[::2], numbers[1::2], strict=True)
+        found = b"".join(id_.to_bytes(6, "big") + content.to_bytes(3, "big") for id_, content in digests)
+        end = start + _BUCKETS_PAGE
+        return None if epoch is None else to_bytes(epoch), end if end < buckets else None, found
+
+    return Operation((command,), read)
+
+
+def stage(keys: SessionKeys, token: str, records: Sequence[bytes], marks: bytes, marked: int) -> Operation[int]:
+    """Store messages and marks for a restore that follows. They expire if it does not.
+
+    Args:
+        keys: Keys of the session.
+        token: Token of the import.
+        records: Messages, added to those that are staged.
+        marks: Marks, added to those that are staged.
+        marked: How many marks are staged before.
+
+    Returns:
+        How many marks are staged now.
+    """
+    command = Command(SCRIPTS["restore_stage"], _staged(keys, token), (marked, marks, *records))
+    return Operation((command,), lambda replies: int(replies[0]))
 
 
 def stage_chunks(keys: SessionKeys, token: str, chunks: Sequence[bytes]) -> Operation[None]:
     """Store chunks of an archive for a restore that follows. They expire if it does not."""
-    command = Command(SCRIPTS["restore_stage"], (_staged_archive(keys, token),), tuple(chunks))
+    command = Command(SCRIPTS["restore_stage_archive"], (_staged_archive(keys, token),), tuple(chunks))
     return Operation((command,), lambda _: None)
 
 
 def unstage(keys: SessionKeys, token: str) -> Operation[None]:
     """Delete staged messages."""
-    return Operation((Command("UNLINK", (_staged(keys, token), _staged_archive(keys, token))),), lambda _: None)
+    staged = (*_staged(keys, token), _staged_archive(keys, token))
+    return Operation((Command("UNLINK", staged),), lambda _: None)
 
 
 def restore(
     keys: SessionKeys,
     snapshot: ExportedSession,
     records: Sequence[bytes] | None,
+    marks: bytes,
+    marked: int,
     token: str,
     digest: str,
     *,
@@ -198,6 +238,8 @@ def restore(
         keys: Keys of the session with its user, from `listing_keys`.
         snapshot: The session.
         records: Its messages, or None if they are staged.
+        marks: Marks of its messages that are not staged.
+        marked: How many marks are staged.
         token: Token with which they were staged.
         digest: Fingerprint of the import, with which the session's epoch begins.
         replace: Whether to replace an existing session.
@@ -213,16 +255,19 @@ def restore(
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
-        int(records is None), len(keys.registries) if one_slot else 0, chunks, len(fields), *fields, *(records or ()),
+        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, chunks, len(fields), *fields,
+        *(records or ()),
     )  # fmt: skip
-    session = (
-        keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, _staged(keys, token), keys.archive,
-        _staged_archive(keys, token),
-    )  # fmt: skip
+    session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale)
+    staged = (*_staged(keys, token), keys.archive, _staged_archive(keys, token))
     return Operation(
-        (Command(SCRIPTS["session_restore"], (*session, *registries), args),),
+        (Command(SCRIPTS["session_restore"], (*session, *staged, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
-        split=(lambda: restore(keys, snapshot, records, token, digest, replace=replace, owner=owner, one_slot=False))
+        split=(
+            lambda: restore(
+                keys, snapshot, records, marks, marked, token, digest, replace=replace, owner=owner, one_slot=False
+            )
+        )
         if one_slot
         else None,
     )
@@ -245,9 +290,10 @@ def list_restored(keys: SessionKeys, active: int, ttl: int, owner: SessionKeys, 
     return Operation(tuple(commands), lambda _: None)
 
 
-def _staged(keys: SessionKeys, token: str) -> str:
-    return f"{keys.lease.removesuffix('lease')}import:{token}"
+def _staged(keys: SessionKeys, token: str) -> tuple[str, str]:
+    staged = f"{keys.lease.removesuffix('lease')}import:{token}"
+    return staged, f"{staged}:marks"
 
 
 def _staged_archive(keys: SessionKeys, token: str) -> str:
-    return f"{_staged(keys, token)}:archive"
+    return f"{_staged(keys, token)[0]}:archive"

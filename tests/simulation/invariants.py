@@ -30,7 +30,8 @@ from support.summarizers import SEPARATOR, remembered
 Keys = Mapping[bytes, Any]
 # The same few records are looked at again and again.
 _decoded = lru_cache(maxsize=10_000)(decode)
-_POST_HEAD = 5
+# Arguments before the messages: of a post, those of its append follow.
+_POST_HEAD, _HEAD = 5, 11
 
 
 def name_of(operation: Operation[Any]) -> str:
@@ -82,7 +83,7 @@ class Ledger:
             return self
         args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
         known = {each.text for each in self.said or ()}
-        given = [_decoded(each) for each in args if isinstance(each, bytes) and each.startswith(b"{")]
+        given = [_decoded(each) for each in args[_HEAD:] if isinstance(each, bytes) and each.startswith(b"{")]
         new = (Utterance(each.text, int(args[1]), each.type == "tool") for each in given if each.text not in known)
         epoch = state.get(b"epoch") if self.said is None else self.epoch
         ledger = replace(self, said=(*(self.said or ()), *new), epoch=epoch)

@@ -66,22 +66,24 @@ def _script(scenario: str, name: str, old: str, new: str) -> Broken:
     return Broken(scenario, ((name, old, new),))
 
 
-_FENCE = "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < tonumber(count) then"
-_SUMMARY = "if (known[4] or '') ~= before then"
-_UNINDEXED = "if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then"
+_FENCE = (
+    "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < stop - tonumber(first) then"
+)
+_REVISION = "if (known[4] or '0') ~= revision or is_later(known[7]) then"
+_UNINDEXED = "if indexed == '1' and whole(known[3] or '0', 'indexed') < stop then"
 _TRIM = "redis.call('LTRIM', messages, count, -1)"
 _NEVER = "if false then"
 
 BROKEN = {
     "a commit without any fence": Broken(
-        "compacting", (("compaction_commit", _FENCE, _NEVER), ("compaction_commit", _SUMMARY, _NEVER))
+        "compacting", (("compaction_commit", _FENCE, _NEVER), ("compaction_commit", _REVISION, _NEVER))
     ),
     "a commit that does not compare epochs": _script("compacting", "compaction_commit", "known[1] ~= epoch or ", ""),
     "a commit that does not compare where the list begins": Broken(
         "compacting",
-        (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _SUMMARY, _NEVER)),
+        (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _REVISION, _NEVER)),
     ),
-    "a commit that does not compare summaries": _script("setting", "compaction_commit", _SUMMARY, _NEVER),
+    "a commit that does not compare revisions": _script("setting", "compaction_commit", _REVISION, _NEVER),
     "a commit that trims one more": _script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count + 1, -1)"
     ),
@@ -173,15 +175,31 @@ BROKEN = {
     "a refused summary that is dropped": Broken(
         "answering", ((summarize._Batch._separate, "self.withheld = f", "_ = f"),)
     ),
-    "a cut between a call and its result": Broken("tools", ((safe_cuts, "if not blocked[at]", ""),)),
+    "a cut between a call and its result": Broken("tools", ((safe_cuts, "if at and not blocks:", "if at:"),)),
     "an append that trims": _script(
-        "compacting", "session_append", "if known[1] then", "redis.call('LTRIM', messages, -3, -1)\nif known[1] then"
+        "compacting", "session_append", "local latest =", "redis.call('LTRIM', messages, -3, -1)\nlocal latest ="
     ),
     "an append that does not know what was sent again": Broken(
         "resending",
         (
-            ("session_append", "if known[3] == token then", _NEVER),
-            ("session_append", "local ids, fresh, count = known[8] or ''", "local ids, fresh, count = ''"),
+            ("session_append", "if recent:find(token, 1, true) then", _NEVER),
+            ("session_append", "known[1] and count or 0", "0"),
+        ),
+    ),
+    "marks that are not written": _script(
+        "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
+    ),
+    "marks that are lost when a bucket is split": _script(
+        "resending_later", "session_append", "table.concat(goes), true", "'', true"
+    ),
+    "a bucket that is looked for where it was before a split": _script(
+        "resending_later", "session_append", "return place < buckets and place or hash % level", "return hash % level"
+    ),
+    "a summary with a fraction of a token": Broken(
+        "odd_numbers",
+        (
+            ("compaction_commit", "whole(spent, 'tokens')\n", ""),
+            (writing.WritingTask._call, "whole_count(answer.tokens) or 0", "answer.tokens"),
         ),
     ),
     "a new session with the epoch of the one before": _script(
@@ -245,7 +263,7 @@ BROKEN = {
         "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
     ),
     "a deletion that leaves a lease": _script(
-        "compacting", "session_delete", "state, KEYS[3], KEYS[4])", "state, KEYS[4])"
+        "compacting", "session_delete", "KEYS[3], KEYS[4], KEYS[5])", "KEYS[3], KEYS[5])"
     ),
     "a deletion that leaves the list": _script(
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"

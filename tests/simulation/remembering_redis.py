@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from lupa import lua51
+
 from langchain_motorhead.storage.operation import Command, Operation
-from simulation.simulated_redis import SimulatedRedis, Snapshot, Value
+from simulation.simulated_redis import SimulatedRedis, Snapshot
 
 T = TypeVar("T")
 
@@ -43,21 +45,23 @@ class RememberingRedis:
             if commands is None:
                 self._redis.tick()
             else:
-                replies = self._redis.replies(commands)
+                try:
+                    replies = self._redis.replies(commands)
+                except (lua51.LuaError, ValueError) as error:  # what was written before it stays
+                    replies = [error]
             after = self._redis.dump()
             number = self._numbers.setdefault(frozen(after), len(self._snapshots))
             if number == len(self._snapshots):
                 self._snapshots.append(after)
             known = self._known[self.at, commands] = replies, number
         replies, self.at = known
+        if replies and isinstance(replies[0], Exception):
+            raise replies[0]
         return replies
 
 
 def frozen(snapshot: Snapshot) -> tuple[Any, ...]:
     """Give what tells two snapshots apart. Not the time, but how long keys still live."""
-    values = frozenset((key, _frozen(value)) for key, value in snapshot.values.items())
+    items = snapshot.values.items()
+    values = frozenset((key, frozenset(each.items()) if isinstance(each, dict) else each) for key, each in items)
     return values, frozenset((key, end - snapshot.now) for key, end in snapshot.ends.items()), snapshot.deletions
-
-
-def _frozen(value: Value) -> Any:
-    return frozenset(value.items()) if isinstance(value, dict) else value

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from lupa.lua51 import LuaError
 
-from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError
+from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreError, StoreUnavailableError
 from langchain_motorhead.flows.protocol import (
     Embed,
     Flow,
@@ -32,7 +33,7 @@ from support.summarizers import SEPARATOR
 # What may become of an operation, a summary, and vectors.
 FAULTS: dict[type, tuple[str, ...]] = {
     Operation: ("unsent", "lost", "twice", "drop", "cancel"),
-    Summarize: ("fails", "none", "empty", "beat", "drop", "cancel"),
+    Summarize: ("fails", "none", "empty", "odd", "beat", "drop", "cancel"),
     Embed: ("fails", "beat", "drop", "cancel"),
     Pause: ("drop", "cancel"),
 }
@@ -265,6 +266,8 @@ class Simulation:
             result = self.store.run(operation)
         except MotorheadError as error:
             return error
+        except (LuaError, ValueError) as error:  # of a script of the simulated Redis, which keeps what it has written
+            return StoreError(str(error))
         self.ledger = self.ledger.executed(operation, result, self.invariants.state(self.store.dump().values))
         return result
 

@@ -109,7 +109,7 @@ class Crowd(RuleBasedStateMachine):
     )
     def begin(self, recall: bool, messages: int, tokens: int | None, budget: int) -> None:
         """Decide how the session is configured."""
-        window = Window(max_messages=messages, max_tokens=tokens, hard_limit=1_000)
+        window = Window(max_messages=messages, max_tokens=tokens, hard_limit=1_000, hard_limit_tokens=10**9)
         self.cast = Cast(f"sim{uuid.uuid4().hex}", window, recall=recall, budget=budget)
         for store in self.stores(self.cast.keys.namespace):
             self.simulations.append(self.cast.simulation(store))
