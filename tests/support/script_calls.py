@@ -100,6 +100,8 @@ def calls() -> dict[str, Operation[Any]]:
         "restore_stage_archive": transfer.stage_chunks(OTHER, "staged", [make_chunk(0, [ArchivedMessage(b"x", NOW)])]),
         "marks_page": transfer.read_marks(KEYS, 0),
         "transcript_read": read_range(KEYS, 0, 8),
+        "primary_read": registry_operations.owner(KEYS),
+        "sessions_exist": registry_operations.existing([KEYS]),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
         "compaction_commit": compaction.commit_summary(
             KEYS,
