@@ -269,15 +269,14 @@ BROKEN = {
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
     ),
     "a deletion that leaves the archive": _script(
-        "compacting", "session_delete", "redis.call('UNLINK', KEYS[5], KEYS[6])", "redis.call('UNLINK', KEYS[5])"
+        "compacting", "session_delete", "redis.call('UNLINK', KEYS[6], KEYS[7])", "redis.call('UNLINK', KEYS[6])"
     ),
     "a commit that archives nothing": _script("compacting", "compaction_commit", "if KEYS[4] then", _NEVER),
     "a commit that archives what it does not trim": _script(
         "compacting",
         "compaction_commit",
-        "if (known[4] or '') ~= before then",
-        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n"
-        "if (known[4] or '') ~= before then",
+        _REVISION,
+        f"archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n{_REVISION}",
     ),
     "an archive written before the fence": _script(
         "compacting",
@@ -292,7 +291,7 @@ BROKEN = {
         "transcribing", ((archive.extend, "_split([*kept, *messages])", "_split(messages)"),)
     ),
     "an archive that does not know times": _script(
-        "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #snapshot[10])", ""
+        "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #found)", ""
     ),
     "a commit that keeps the times of what it trims": _script(
         "compacting", "compaction_commit", "redis.call('HDEL', state, unpack(names))", ""
