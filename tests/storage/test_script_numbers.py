@@ -22,7 +22,7 @@ NAMES = list(calls())
 # Of these, some only change when a key expires.
 READING = {
     "session_read", "session_snapshot", "marks_page", "item_page", "item_prune", "compaction_begin", "lease_renew",
-    "index_begin", "primary_read", "sessions_exist",
+    "index_begin", "transcript_read", "primary_read", "sessions_exist",
 }  # fmt: skip
 
 
@@ -104,7 +104,9 @@ def test_what_is_no_number_changes_nothing(server: redis.Redis, name: str) -> No
             put_back(server, before)
 
 
-@pytest.mark.parametrize("field", ["first", "size", "tokens", "failures", "indexed", "revision", "marks", "until"])
+@pytest.mark.parametrize(
+    "field", ["first", "size", "tokens", "failures", "indexed", "revision", "marks", "until", "archived", "chunks"]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_session_is_left_as_it_is(server: redis.Redis, name: str, field: str) -> None:
     """A script that fails because a stored number is none leaves every key as it was."""

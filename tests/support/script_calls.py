@@ -17,6 +17,9 @@ from langchain_motorhead.server import groups
 from langchain_motorhead.sessions import compaction_operations as compaction
 from langchain_motorhead.sessions import operations, registry_operations
 from langchain_motorhead.sessions.append import AppendConfig
+from langchain_motorhead.sessions.archive import ArchivedMessage, extend, make_chunk
+from langchain_motorhead.sessions.archive_config import Archive
+from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.storage.keys import session_keys
@@ -94,7 +97,11 @@ def calls() -> dict[str, Operation[Any]]:
         "session_restore": restoring(KEYS, 2, "none", staged=False),
         "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
         "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
+        "restore_stage_archive": transfer.stage_chunks(OTHER, "staged", [make_chunk(0, [ArchivedMessage(b"x", NOW)])]),
         "marks_page": transfer.read_marks(KEYS, 0),
+        "transcript_read": read_range(KEYS, 0, 8),
+        "primary_read": registry_operations.owner(KEYS),
+        "sessions_exist": registry_operations.existing([KEYS]),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
         "compaction_commit": compaction.commit_summary(
             KEYS,
@@ -107,6 +114,20 @@ def calls() -> dict[str, Operation[Any]]:
             size=-10,
             indexed=True,
             origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
+        ),
+        "compaction_commit archiving": compaction.commit_summary(
+            KEYS,
+            "c",
+            _seen(),
+            lease=LEASE,
+            summary=None,
+            dropped=2,
+            spent=7,
+            size=None,
+            indexed=False,
+            origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
+            moved=extend(None, 0, [ArchivedMessage(each.data, NOW) for each in RECORDS[:2]]),
+            limits=Archive(max_age=9e8, max_bytes=1_000),
         ),
         "compaction_release": compaction.release(KEYS, "c", EPOCH, 3),
         "compaction_fail": compaction.fail(KEYS, "c", EPOCH, first_pause=1_000, longest_pause=9_000),
@@ -129,8 +150,6 @@ def calls() -> dict[str, Operation[Any]]:
         "documents_read": index.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
         "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
         "registry_add": Operation((registry_operations.add(KEYS.registries[0], KEYS.member, NOW + 1, TTL),), list),
-        "primary_read": Operation((read_primary("EXISTS", KEYS.state),), list),
-        "sessions_exist": registry_operations.existing([KEYS]),
         "registry_prune": registry_operations.prune(KEYS.registries[0], [("s", float(NOW))]),
         "item_put": items.put(STORE, [put, put._replace(key="l", vectors=[])], None, prune=False),
         "item_get": items.get(STORE, [(to_path(("a",)) + to_name("k"), True)]),
