@@ -23,7 +23,7 @@ from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.storage.keys import session_keys
-from langchain_motorhead.storage.operation import Operation, Value, read_primary
+from langchain_motorhead.storage.operation import Operation, Value
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.messages import numbered
