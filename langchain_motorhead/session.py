@@ -13,6 +13,7 @@ from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.recall.search_options import SearchOptions, to_query
+from langchain_motorhead.session_reading import SessionReading
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Session:
+class Session(SessionReading):
     """One conversation, stored as a summary of its older messages and a window with the newest ones.
 
     `Motorhead.session` returns one, without any I/O: the session begins to exist with its first message. Each method
@@ -67,11 +68,12 @@ class Session:
         Args:
             messages: LangChain messages, or objects with `role` and `content` as the REST API takes them. A single
                 message need not be in a list.
-            unless_known: Whether to leave out a message whose id is among the last 128 ids of the session, so that an
-                append can safely be repeated. A message without an id is always stored.
+            unless_known: Whether to leave out a message that the session has, by its id, so that an append can safely
+                be repeated. A message without an id is always stored.
 
         Raises:
             InvalidMessageError: One of them is not a message, or cannot be stored. None was stored.
+            IdConflictError: One of them has the id of another message. None was stored.
             StoreError: Redis refused, or could not be reached.
         """
         if given := _listed(messages):
@@ -90,8 +92,9 @@ class Session:
     def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
         """Store the new messages of a conversation that is kept elsewhere too, and load the session. One round trip.
 
-        New are the messages after the newest one whose id the session knows. So the whole conversation may be given
-        each time. Its messages should have ids.
+        New are the messages after the newest one that the session knows, by its id and content. So the whole
+        conversation may be given each time. Its messages should have ids. A new message whose id is that of another
+        message is stored under an id made of its own id and its content.
 
         Args:
             messages: The conversation so far, or its newest messages, oldest first.

@@ -16,11 +16,12 @@ from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions import catch_up, registry
-from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
+from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
@@ -122,7 +123,7 @@ class RedisBackend:
 
     def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> Flow[AppendResult | None]:
         """Store messages. See `Backend.append`."""
-        records = [to_record(each, self.append_config) for each in messages]
+        records = yield from to_records(messages, self.append_config)
         appended: AppendResult | None = yield append_records(keys, records, self.append_config, dedup)
         return appended
 
@@ -135,6 +136,12 @@ class RedisBackend:
     def load(self, keys: SessionKeys) -> Flow[Memory]:
         """Load a session."""
         return load(keys, self.window)
+
+    def transcript(
+        self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
+    ) -> Flow[Transcript]:
+        """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
+        return read_page(keys, start, stop, limit, epoch)
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""

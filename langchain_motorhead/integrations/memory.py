@@ -30,11 +30,12 @@ class MotorheadMemory(BaseMemory):
         motorhead: A `Motorhead`. Or give `url` or `client` instead, with options.
         url: URL of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        llm: With `url` or `client`, as are the next ten: see `Options`.
+        llm: With `url` or `client`, as are the next eleven: see `Options`.
         embeddings: See `Options`.
         recall: See `Options`.
         window: See `Options`.
         namespace: See `Options`.
+        archive: See `Options`.
         compaction: See `Options`.
         ttl: See `Options`.
         fallback: See `Options`.
@@ -79,6 +80,7 @@ class MotorheadMemory(BaseMemory):
     recall: Any = None
     window: Any = None
     namespace: str = DEFAULTS["namespace"]
+    archive: Any = DEFAULTS["archive"]
     compaction: str = DEFAULTS["compaction"]
     ttl: Any = None
     fallback: Any = None
@@ -199,8 +201,10 @@ class MotorheadMemory(BaseMemory):
         if self.return_messages:
             history = conversation(plain)
         else:
-            summary = [get_buffer_string(plain.as_messages()[:1])] if plain.summary is not None else []
-            history = "\n".join([*summary, *map(self._line, memory.messages)])
+            shown = plain.as_messages()
+            before = shown[: len(shown) - len(memory.messages)]  # the summary, which is quoted already, and the gap
+            lines = [get_buffer_string(before)] if before else []
+            history = "\n".join([*lines, *map(self._line, memory.messages)])
         if self.summary_key is None:
             return {self.memory_key: history}
         return {self.memory_key: history, self.summary_key: memory.summary or ""}

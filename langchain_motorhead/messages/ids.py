@@ -1,17 +1,21 @@
-"""Message ids: derived ids for messages stored without one, and the fingerprints by which a known id is found. Pure."""
+"""Message ids: derived ids, and the marks by which a session recognises a message that is sent again. Pure."""
 
 from __future__ import annotations
 
 import re
-from binascii import b2a_base64
 from collections.abc import Sequence
 from hashlib import blake2b
 
-FINGERPRINT_CHARS = 11
-"""Characters of a fingerprint: 64 bits in base64, because people read what is stored."""
-_NO_FINGERPRINT = " " * FINGERPRINT_CHARS
-_DERIVED_ID = re.compile(r"motorhead-([0-9a-f]{16})-(?:\d+|summary|continued)", re.ASCII)
-_EPOCH_CHARS = 16
+MARK_BYTES = 9
+"""Bytes of a mark: 6 of a digest of an id, and 3 of a digest of a content. The layout of `lib_marks.lua`."""
+UNKNOWN_CONTENT = bytes(3)
+"""Digest of a content that is unknown. It equals any other."""
+_ID_BYTES = 6
+_NO_ID = bytes(_ID_BYTES)
+_NO_MARK = bytes(MARK_BYTES)
+_ORIGIN_CHARS = 32
+_NUMBER_CHARS = 16
+_GIVEN_ID = re.compile(r"motorhead-([0-9a-f]{16})-(0|[1-9]\d*|summary|continued)", re.ASCII)
 
 
 def derived_id(epoch: str | None, at: int | str) -> str:
@@ -19,27 +23,40 @@ def derived_id(epoch: str | None, at: int | str) -> str:
     return f"motorhead-{epoch}-{at}"
 
 
-def fingerprints(ids: Sequence[str | None]) -> str:
-    """Return the fingerprints of the ids, joined into one string of `FINGERPRINT_CHARS` characters each.
+def mark(id_: str | None, content: bytes = UNKNOWN_CONTENT) -> bytes:
+    """Return the mark of a message, or zeros if it has no id.
 
-    An id that is missing gives spaces. The result is empty if all ids are missing.
+    Args:
+        id_: Id of the message.
+        content: Digest of its content.
     """
-    if not any(ids):
-        return ""
-    return "".join(map(_fingerprint, ids))
-
-
-def origin_epochs(ids: Sequence[str | None]) -> str:
-    """Return the epochs of the sessions that derived these ids, joined into one string; zeros for any other id.
-
-    The result is empty if no id was derived.
-    """
-    found = [match[1] if id_ and (match := _DERIVED_ID.fullmatch(id_)) else "" for id_ in ids]
-    return "".join(epoch.rjust(_EPOCH_CHARS, "0") for epoch in found) if any(found) else ""
-
-
-def _fingerprint(id_: str | None) -> str:
     if not id_:
-        return _NO_FINGERPRINT
-    digest = blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return b2a_base64(digest, newline=False).decode("ascii")[:FINGERPRINT_CHARS]
+        return _NO_MARK
+    digest = blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest()[:_ID_BYTES]
+    return (b"\1" + digest[1:] if digest == _NO_ID else digest) + content
+
+
+def marks(messages: Sequence[tuple[str | None, bytes]]) -> bytes:
+    """Return the marks of messages, given by their ids and contents, one after the other; nothing if none has an id."""
+    if not any(id_ for id_, _ in messages):
+        return b""
+    return b"".join([mark(id_, content) for id_, content in messages])
+
+
+def origins(ids: Sequence[str | None]) -> str:
+    """Return which session gave each id, and for which sequence number, one after the other in 32 characters each.
+
+    The number of what is no message, such as a summary, is negative. An id that no session has given is spaces.
+    The result is empty if all are.
+    """
+    found = [_origin(id_) for id_ in ids]
+    return "".join(found) if any(each.strip() for each in found) else ""
+
+
+def _origin(id_: str | None) -> str:
+    match = _GIVEN_ID.fullmatch(id_) if id_ and id_.startswith("motorhead-") else None
+    if match is None:
+        return " " * _ORIGIN_CHARS
+    number = match[2] if match[2].isdigit() else "-1"
+    # No session reaches a number of more digits.
+    return match[1] + (number.zfill(_NUMBER_CHARS) if len(number) < _NUMBER_CHARS else "0" + "9" * (_NUMBER_CHARS - 1))

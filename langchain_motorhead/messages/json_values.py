@@ -21,6 +21,8 @@ from langchain_motorhead.exceptions import InvalidMessageError
 _TAG = "$type"
 # The range of integers that orjson writes.
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
+# Python converts no larger integers to or from decimal text: 4,300 digits.
+_MAX_INT_BITS = 14_280
 # Half of what the parsers and pydantic accept, which leaves room for the caller's own stack.
 _MAX_DEPTH = 100
 
@@ -43,7 +45,7 @@ def to_plain(value: Any, where: str, depth: int = 0) -> Any:
     if kind is str or value is None or kind is bool:
         return value
     if kind is int:
-        return value if _MIN_INT <= value <= _MAX_INT else {_TAG: "int", "value": hex(value)}
+        return value if _MIN_INT <= value <= _MAX_INT else _large(value, where)
     if kind is float:
         return value if math.isfinite(value) else {_TAG: "float", "value": str(value)}
     if depth > _MAX_DEPTH:
@@ -62,6 +64,12 @@ def to_plain(value: Any, where: str, depth: int = 0) -> Any:
         fields = {"page_content": value.page_content, "metadata": value.metadata, "id": value.id}
         return {_TAG: "document", "value": to_plain(fields, where, depth)}
     return to_plain(_by_pydantic(value, where), where, depth)
+
+
+def _large(value: int, where: str) -> dict[str, str]:
+    if value.bit_length() > _MAX_INT_BITS:
+        raise InvalidMessageError(f"{where} holds an integer of more than 4,300 digits. Store it as text")
+    return {_TAG: "int", "value": hex(value)}
 
 
 def is_json(value: Any, depth: int = 0) -> bool:
@@ -149,8 +157,16 @@ _BUILTINS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     ((list, tuple, set, frozenset, deque), list),
     (Enum, lambda member: member.value),
 )
+
+
+def _integer(text: str) -> int:
+    if 4 * len(text) > _MAX_INT_BITS + 16:
+        raise ValueError("too many digits")
+    return int(text, 16)
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
-    "int": lambda text: int(text, 16),
+    "int": _integer,
     "float": float,
     "bytes": lambda text: base64.b64decode(text, validate=True),
     "map": lambda pairs: {_key(from_plain(key)): from_plain(item) for key, item in pairs},

@@ -30,13 +30,25 @@ def fingerprint(message: BaseMessage) -> str:
         blocks = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "text")]
     kind = "human" if isinstance(message, ChatMessage) and message.role == "user" else message.type
     said = [kind, str(message.text).strip(), sorted(call_ids(message)), getattr(message, "tool_call_id", None), blocks]
-    data = orjson.dumps(said, default=lambda value: type(value).__name__, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        data = orjson.dumps(said, default=lambda value: type(value).__name__, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # an integer of more than 64 bits, or a lone surrogate
+        data = repr(said).encode()
     return blake2b(data, digest_size=8).hexdigest()
 
 
 def variant_id(message: BaseMessage) -> str | None:
     """Return the id for a message whose own id another message has: its id and a fingerprint of its content."""
     return None if message.id is None else f"{message.id}-{fingerprint(message)}"
+
+
+def renamed(message: MessageT) -> MessageT | None:
+    """Return a message with the id for one whose own id another message has, or None if its id is such an id already.
+
+    That id is made of its content, so the message that has it is this one.
+    """
+    known = _as_message(message)
+    return None if str(known.id).endswith(f"-{fingerprint(known)}") else _with_id(message, variant_id(known))
 
 
 def trailing_count(messages: Sequence[Any]) -> int:

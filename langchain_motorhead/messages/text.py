@@ -40,7 +40,7 @@ def message_text(message: BaseMessage) -> str:
     parts = [_block_text(block, calls_follow=calls) for block in blocks]
     if isinstance(message, AIMessage):
         parts += [f"[calls {call['name']}({_json(call['args'])})]" for call in message.tool_calls]
-        parts += [f"[calls {call['name']}({call['args']})]" for call in message.invalid_tool_calls]
+        parts += [f"[calls {call['name']}({_limited(call['args'])})]" for call in message.invalid_tool_calls]
     return "\n".join(part for part in parts if part)
 
 
@@ -134,7 +134,7 @@ def _piece(message: BaseMessage, text: str) -> BaseMessage:
 
 def _block_text(block: object, *, calls_follow: bool) -> str:
     if not isinstance(block, dict):
-        return str(block)
+        return _limited(block)
     text, kind = block.get("text"), block.get("type")
     if not isinstance(text, str):
         text = source_text(block)
@@ -144,11 +144,21 @@ def _block_text(block: object, *, calls_follow: bool) -> str:
         return "\n".join(_block_text(each, calls_follow=calls_follow) for each in block["content"]) or f"[{kind}]"
     if "json" in block and kind in ("json", None):
         return _json(block["json"])
-    return "" if calls_follow and kind in _CALL_BLOCKS else f"[{media_kind(block) or kind}]"
+    if calls_follow and isinstance(kind, str) and kind in _CALL_BLOCKS:
+        return ""
+    return f"[{media_kind(block) or _limited(kind)}]"
 
 
 def _json(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
+        return _limited(value)
+
+
+def _limited(value: object) -> str:
+    """Return a value as text. Python refuses that for integers of more than 4,300 digits."""
+    try:
         return str(value)
+    except ValueError:
+        return f"a {type(value).__name__} with a very large number"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -18,8 +20,12 @@ __all__ = ["TiktokenCounter", "TokenCounter", "count_tokens"]
 
 logger = logging.getLogger(__name__)
 
+_MAX_COUNT = 2**53
+"""Largest count: Redis' scripts compute with floats."""
+
 # Tokens that a chat format adds to each message, for its role and its end.
 _TOKENS_PER_MESSAGE = 3
+_CHARACTERS_PER_TOKEN = 4
 
 
 class TiktokenCounter:
@@ -103,6 +109,61 @@ def _counter(length: Callable[[str], int]) -> TokenCounter:
         return total
 
     return count
+
+
+def whole_count(value: object) -> int | None:
+    """Return a count that other code has made as a whole number from 0, or None if it cannot be one.
+
+    Args:
+        value: A number of any kind. A fraction is rounded, since `len(text) / 4` is a common way to count.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    number = float(value)
+    return max(0, round(number)) if math.isfinite(number) and number <= _MAX_COUNT else None
+
+
+class CheckedCounter:
+    """A token counter that always returns a whole number, whatever the counter of a user does.
+
+    Where that one raises an error or returns no number, a token is counted for every four characters, and a warning is
+    logged once.
+
+    Args:
+        count: The counter of a user.
+    """
+
+    def __init__(self, count: Callable[[Sequence[BaseMessage]], object]) -> None:
+        self._count = count
+        self._warned = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether counting will start at once."""
+        return bool(getattr(self._count, "ready", True))
+
+    def prepare(self) -> None:
+        """Prepare the counter, if it needs that."""
+        if not self.ready:
+            self._count.prepare()  # type: ignore[attr-defined]
+
+    def __call__(self, messages: Sequence[BaseMessage]) -> int:
+        """Return the number of tokens of messages."""
+        try:
+            value: object = self._count(messages)
+            counted = whole_count(value)
+            problem = f"it returned {value!r:.40}"
+        except Exception as error:  # noqa: BLE001 - one message must not block its session
+            counted, problem = None, f"it raised {type(error).__name__}"
+        if counted is not None:
+            return counted
+        if not self._warned:
+            self._warned = True
+            logger.warning("the token counter failed (%s); tokens are estimated where it does", problem)
+        return sum(
+            _TOKENS_PER_MESSAGE + len(message_text(message)) // _CHARACTERS_PER_TOKEN + media_tokens(message)
+            for message in messages
+        )
 
 
 count_tokens = TiktokenCounter()

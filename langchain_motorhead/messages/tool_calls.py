@@ -23,20 +23,41 @@ def safe_cuts(messages: Sequence[BaseMessage | None], patience: int) -> list[int
     result. A call that has no result yet blocks the cuts after it, until `patience` messages have followed its latest
     result, or the call itself if it has none.
     """
-    blocked = [False] * (len(messages) + 1)
+    # How many pairs of a call and its result, or results that come first, begin and end at each position.
+    begins, ends = [0] * (len(messages) + 2), [0] * (len(messages) + 2)
     calls: dict[str, int] = {}
     for at, message in enumerate(messages):
         if isinstance(message, AIMessage):
             calls.update((id_, at) for id_ in call_ids(message))
         elif isinstance(message, ToolMessage | FunctionMessage):
-            blocked[at] = True
             made = calls.get(getattr(message, "tool_call_id", ""))
-            for between in range(made + 1 if made is not None else at, at + 1):
-                blocked[between] = True
-    for at, heard in _unanswered(messages):
-        if heard >= len(messages) - patience:
-            blocked[at + 1 :] = [True] * (len(messages) - at)
-    return [at for at in range(1, len(messages)) if not blocked[at]]
+            begins[at if made is None else made + 1] += 1
+            ends[at + 1] += 1
+    waiting = [at for at, heard in _unanswered(messages) if heard >= len(messages) - patience]
+    stop = min(waiting, default=len(messages))
+    cuts, blocks = list[int](), 0
+    for at in range(min(stop + 1, len(messages))):
+        blocks += begins[at] - ends[at]
+        if at and not blocks:
+            cuts.append(at)
+    return cuts
+
+
+def closed_start(messages: Sequence[BaseMessage], latest: int) -> int:
+    """Return the last position up to `latest` from which on no result lacks its call, if that call is in the list."""
+    latest = max(0, latest)
+    needs, calls = list(range(len(messages))), dict[str, int]()
+    for at, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            calls.update((id_, at) for id_ in call_ids(message))
+        elif isinstance(message, ToolMessage):
+            needs[at] = calls.get(message.tool_call_id, at)
+    lowest = len(messages)
+    for at in range(len(messages) - 1, -1, -1):
+        lowest = min(lowest, needs[at])
+        if at <= latest and lowest >= at:
+            return at
+    return 0
 
 
 def visible(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, LLMResult
+
+from langchain_motorhead.messages.tokens import whole_count
 
 
 class UsageHandler(BaseCallbackHandler):
@@ -58,4 +61,5 @@ class UsageHandler(BaseCallbackHandler):
 def _reported(generation: object) -> int:
     message = generation.message if isinstance(generation, ChatGeneration) else None
     usage = message.usage_metadata if isinstance(message, AIMessage) else None
-    return usage["total_tokens"] if usage else 0
+    total = usage.get("total_tokens") if isinstance(usage, Mapping) else None
+    return whole_count(total) or 0

@@ -5,6 +5,7 @@ After a failure, nothing is tried until a pause is over, as with a circuit break
 
 from __future__ import annotations
 
+import heapq
 import logging
 import threading
 import time
@@ -36,7 +37,10 @@ class RetryQueue:
     def _renew(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, tuple[SessionKeys, float]] = {}
+        # When sessions are due, with their keys. Entries whose session is no longer due then are skipped.
+        self._schedule: list[tuple[float, str]] = []
         self._timer: threading.Timer | None = None
+        self._wakes_at = 0.0
 
     def record_failure(self, keys: SessionKeys, error: Exception) -> None:
         """Queue a session that could not be indexed because the model failed, and begin a pause."""
@@ -91,30 +95,43 @@ class RetryQueue:
 
     def _wait(self, keys: SessionKeys, due: float) -> None:
         known = self._waiting.get(keys.state)
-        self._waiting[keys.state] = (keys, due if known is None else min(due, known[1]))
-        self._set_timer()
+        if known is None or due < known[1]:
+            self._waiting[keys.state] = (keys, due)
+            heapq.heappush(self._schedule, (due, keys.state))
+            self._set_timer()
 
     def _set_timer(self) -> None:
-        """Start the timer for the first session that is due, but not before the end of the pause."""
-        if self._timer is not None:
+        """Let the timer wake for the first session that is due, but not before the end of the pause.
+
+        A timer that wakes too early is left alone: it sets the next one.
+        """
+        while self._schedule and self._is_stale(*self._schedule[0]):
+            heapq.heappop(self._schedule)
+        due = max(self._until, self._schedule[0][0]) if self._schedule and not self._closed else None
+        if self._timer is not None and (due is None or due < self._wakes_at):
             self._timer.cancel()
             self._timer = None
-        if self._waiting and not self._closed:
-            due = max(self._until, min(due for _, due in self._waiting.values()))
+        if self._timer is None and due is not None:
             self._timer = threading.Timer(max(0.0, due - time.monotonic()), self._wake)
+            self._wakes_at = due
             self._timer.daemon = True
             try:
                 self._timer.start()
             except RuntimeError:  # the process has as many threads as it may have, or is ending
                 self._timer = None
 
+    def _is_stale(self, due: float, key: str) -> bool:
+        return key not in self._waiting or self._waiting[key][1] != due
+
     def _wake(self) -> None:
         with self._lock:
-            now = time.monotonic()
-            ready = [keys for keys, due in self._waiting.values() if max(due, self._until) <= now]
-            for keys in ready:
-                del self._waiting[keys.state]
-            self._timer = None
+            now, ready = time.monotonic(), list[SessionKeys]()
+            while self._schedule and self._until <= now and self._schedule[0][0] <= now:
+                due, key = heapq.heappop(self._schedule)
+                if not self._is_stale(due, key):
+                    ready.append(self._waiting.pop(key)[0])
+            if self._timer is threading.current_thread():
+                self._timer = None
             self._set_timer()
         self._try(ready)
 

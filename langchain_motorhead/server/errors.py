@@ -103,6 +103,7 @@ _REQUEST_ERRORS = (
 # Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses
 # stand before their bases.
 _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
+    (ours.IdConflictError, 409, None),
     (ours.InvalidMessageError, 400, None),
     (ours.InvalidInputError, 400, None),
     (ours.RecallNotConfiguredError, 400, "Long term memory is disabled"),
@@ -112,6 +113,7 @@ _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] =
     (ours.SearchUnavailableError, 501, "this Redis has no search module"),
     (ours.UnsupportedError, 501, None),
     (ours.IndexMissingError, 503, "the search index was dropped; the server creates it again"),
+    (ours.SessionReplacedError, 409, None),
     (ours.StoreError, 503, None),
     (ours.SummarizationError, 502, "the summarizer failed; no message was removed"),
     (ours.EmbeddingError, 502, "the embedding model failed; no message was removed"),

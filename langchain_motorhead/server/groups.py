@@ -17,7 +17,7 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    libraries = "\n".join(map(source_of, ("lib_epochs", "lib_registries")))
+    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries")))
     return to_script(f"{libraries}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}")
 
 

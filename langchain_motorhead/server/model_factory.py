@@ -42,13 +42,15 @@ def summarizer(settings: Settings) -> object:
 
 
 def _limited(model: object, settings: Settings) -> object:
-    """Return a model with the limits of the settings, as a summarizer, or the model itself if there are none."""
+    """Return a model with the input budget of the settings, as a summarizer, or the model itself if there is none."""
     if settings.summarizer_input_tokens is None:
         return model
     from langchain_motorhead.summarizers.llm import create_summarizer
 
     built: Any = by_name.chat_model(model, "MOTORHEAD_MODEL") if isinstance(model, str) else model
-    return create_summarizer(built, max_input_tokens=settings.summarizer_input_tokens)
+    return create_summarizer(
+        built, max_input_tokens=settings.summarizer_input_tokens, max_output_tokens=settings.summary_tokens
+    )
 
 
 def chat_model(settings: Settings) -> object:

@@ -1,19 +1,23 @@
 -- What the wire's POST does: append, replace the summary, and list the session in a group. All or nothing.
--- It stands after append.lua, as the function `append`.
+-- It stands after session_append.lua, as the function `append`.
 --
--- KEYS  those of append.lua, and the set of the sessions that are in groups alone (not in a cluster, where it is in another
---       slot)
+-- KEYS  those of session_append.lua, and the set of the sessions that are in groups alone (not in a cluster, where it is in
+--       another slot)
 -- ARGV  messages given, 1 to replace the summary, the new one or '', key of the group or '', 1 if the last key is that set,
---       and those of append.lua, with a placeholder where no message is given
--- Returns what append.lua does.
+--       and those of session_append.lua, with a placeholder where no message is given
+-- Returns what session_append.lua does.
 local count, replace, summary, group = unpack(ARGV, 1, 4)
 local grouped = ARGV[5] == '1' and table.remove(KEYS) or ''
 local args, OWN = {}, 5
 for at = OWN + 1, #ARGV - (count == '0' and 1 or 0) do
   args[at - OWN] = ARGV[at]
 end
+if count == '0' then
+  args[6] = '' -- tokens of the placeholder
+end
 local state, id, now, token, user, ttl = KEYS[2], args[1], args[2], args[3], args[4], args[5]
-local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced')
+local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced', 'revision')
+whole(was[4] or '0', 'revision')
 local result = append(KEYS, args)
 if result[1] ~= 1 or (count == '0' and replace == '0') then
   return result
@@ -23,7 +27,7 @@ if was[3] == token then
 end
 
 if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
-  for at = 4, #KEYS do
+  for at = 6, #KEYS do
     enlist(KEYS[at], now, id, ttl)
   end
   redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'format', 1)
@@ -34,12 +38,17 @@ if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a se
     redis.call('PEXPIRE', state, ttl)
   end
 end
-if replace == '1' and summary == '' then
-  redis.call('HDEL', state, 'summary', 'written_by', 'kept')
+if replace == '1' then
+  if (redis.call('HGET', state, 'summary') or '') ~= summary then
+    redis.call('HINCRBY', state, 'revision', 1)
+  end
+  if summary == '' then
+    redis.call('HDEL', state, 'summary', 'written_by', 'kept')
+  else
+    redis.call('HSET', state, 'summary', summary, 'written_by', 'client')
+    redis.call('HDEL', state, 'kept')
+  end
   redis.call('HSET', state, 'replaced', token)
-elseif replace == '1' then
-  redis.call('HSET', state, 'summary', summary, 'written_by', 'client', 'replaced', token)
-  redis.call('HDEL', state, 'kept')
 end
 
 -- Which sets list the session beside its registries, for its deletion: keys, with spaces before and after.

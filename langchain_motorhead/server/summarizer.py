@@ -11,14 +11,17 @@ from langchain_motorhead.flows.protocol import SummaryInput
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.models.summarizer_client import is_async
 from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
-from langchain_motorhead.summarizers.llm import budget_of, resolve_summarizer
+from langchain_motorhead.summarizers.llm import DEFAULT_OUTPUT_TOKENS, budget_of, resolve_summarizer
 
 
-def threaded_summarizer(llm: object | None) -> ThreadedSummarizer | Runnable[SummaryInput, Any]:
+def threaded_summarizer(
+    llm: object | None, summary_tokens: int = DEFAULT_OUTPUT_TOKENS
+) -> ThreadedSummarizer | Runnable[SummaryInput, Any]:
     """Return a summarizer that does not block the event loop.
 
     Args:
         llm: A chat model, the name of one, or a summarizer; None for the extractive summarizer.
+        summary_tokens: Largest number of tokens of an answer, for a chat model or a name.
 
     Returns:
         The summarizer in a thread of its own. One that is not async is returned as it is: its callers already run it
@@ -27,7 +30,7 @@ def threaded_summarizer(llm: object | None) -> ThreadedSummarizer | Runnable[Sum
     Raises:
         InvalidInputError: `llm` is none of these.
     """
-    summarizer = ExtractiveSummarizer() if llm is None else resolve_summarizer(llm, "llm", count_tokens)
+    summarizer = ExtractiveSummarizer() if llm is None else resolve_summarizer(llm, "llm", count_tokens, summary_tokens)
     return ThreadedSummarizer(summarizer) if llm is None or is_async(summarizer) else summarizer
 
 

@@ -51,7 +51,7 @@ class Tenants:
             self._default: Motorhead | None = given
             self._all: Mapping[str, Motorhead] = {given.namespace: given}
             return
-        self._summarizer = None if given else threaded_summarizer(models.summarizer(settings))
+        self._summarizer = None if given else threaded_summarizer(models.summarizer(settings), settings.summary_tokens)
         make = given or _maker(settings, self._summarizer)
         self._all = {name: make(name) for name in sorted(set(self._keys.values()) or {settings.namespace})}
         self._default = None if self._keys else self.any
@@ -129,10 +129,12 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             settings.redis_address,
             namespace=namespace,
             window=window,
+            archive=settings.archive,
             llm=summarizer,
             embeddings=embedder,
             ttl=settings.ttl,
             summary_timeout=settings.summary_timeout,
+            summary_tokens=settings.summary_tokens,
             max_concurrency=settings.max_concurrency,
         )
         motorhead.backend.require_redis().maintenance.semaphore = semaphore  # one limit for all of them

@@ -8,17 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from langchain_motorhead.messages.codec import decode, encode
+from langchain_motorhead.flows.protocol import Flow, Pause
+from langchain_motorhead.messages.acceptance import check_message
+from langchain_motorhead.messages.codec import ROLES, decode, encode
+from langchain_motorhead.messages.content_digest import content_digest
+from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf, Record
+from langchain_motorhead.sessions.slices import slices
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
 MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 """A LangChain message, or the JSON object of the REST API with `role` and `content`."""
+
+_PLAIN = (HumanMessage, AIMessage, SystemMessage)
+# What a message counts in a slice: its size is not known before it is encoded.
+_RECORD_COST = 2_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,43 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
         InvalidMessageError: It is not a message, or cannot be stored.
     """
     data = encode(message)
-    return Record(data, _id_of(message, data), config.count([decode(data)]) if config.counted else None)
+    stored = message if isinstance(message, BaseMessage) and _is_plain(message) else None
+    if stored is None and not _is_plain_object(message):
+        stored = decode(data)
+        check_message(stored)
+    id_ = None if stored is None else stored.id
+    if not config.counted:
+        return Record(data, id_, None, content_digest(stored) if stored is not None and id_ else UNKNOWN_CONTENT)
+    counted = decode(data) if stored is None else stored
+    return Record(data, id_, config.count([counted]), content_digest(counted) if id_ else UNKNOWN_CONTENT)
+
+
+def to_records(messages: Sequence[MessageLike], config: AppendConfig) -> Flow[list[Record]]:
+    """Build the records that are stored for messages, with pauses in which the event loop does something else.
+
+    Raises:
+        InvalidMessageError: One of them is not a message, or cannot be stored.
+    """
+    records = list[Record]()
+    for part in slices(messages, lambda _: _RECORD_COST):
+        if records:
+            yield Pause(0)
+        records += [to_record(each, config) for each in part]
+    return records
+
+
+def _is_plain(message: BaseMessage) -> bool:
+    """Return whether a message has nothing to check: a usual role and a text."""
+    if type(message) not in _PLAIN or type(message.content) is not str or message.additional_kwargs:
+        return False
+    return not (isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls))
+
+
+def _is_plain_object(message: MessageLike) -> bool:
+    if not isinstance(message, Mapping) or len(message) != 2:
+        return False
+    role = message.get("role")
+    return type(role) is str and role in ROLES and type(message.get("content")) is str
 
 
 def append_records(
@@ -71,9 +116,3 @@ def append_records(
         one_slot=config.one_slot,
         dedup=dedup,
     )
-
-
-def _id_of(message: MessageLike, data: bytes) -> str | None:
-    if isinstance(message, BaseMessage):
-        return message.id
-    return decode(data).id if "id" in message else None  # the id of a JSON object may be a number

@@ -5,18 +5,22 @@ One flow does both, so that an agent's turn takes one round trip.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from langchain_motorhead.exceptions import IdConflictError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.messages.matching import trailing_count, unstored
+from langchain_motorhead.messages.matching import renamed, trailing_count, unstored
 from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record
+from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record, to_records
 from langchain_motorhead.sessions.load import Memory, decode_all, read_window, to_memory
-from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf
+from langchain_motorhead.sessions.operations import AppendResult, NewestOf, SessionSnapshot
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
+
+logger = logging.getLogger(__name__)
 
 # Newest messages that are sent first if nothing is known of a long conversation. Few turns are longer.
 _FIRST_ATTEMPT_MESSAGES = 64
@@ -47,6 +51,9 @@ def catch_up(
     which messages are new, the session is read and the messages are matched by content and position, which takes a
     second round trip.
 
+    A message is known if its id and its content are. A new message whose id is that of another message is stored under
+    an id made of its own and of its content, which may take a further round trip.
+
     Args:
         keys: Keys of the session.
         messages: The conversation so far, or its newest messages, oldest first.
@@ -64,38 +71,75 @@ def catch_up(
     else:
         part = messages[-_FIRST_ATTEMPT_MESSAGES:]
         conversation = NewestOf(trailing_count(messages), whole=len(part) == len(messages))
-    appended, snapshot = None, None
-    if part and window is not None:
-        appended, snapshot = yield together(_append(keys, part, config, conversation), read_window(keys, window))
-    elif part:
-        appended = yield _append(keys, part, config, conversation)
+    appended: AppendResult | None = None
+    snapshot: SessionSnapshot | None = None
+    if part:
+        records = yield from to_records(part, config)
+        appended, snapshot = yield from _append_and_read(
+            append_records(keys, records, config, conversation), keys, window
+        )
     elif window is not None:
         snapshot = yield read_window(keys, window)
     if appended is not None and appended.unclear:
         if snapshot is None:
             snapshot = yield operations.read(keys, -max(_FIRST_ATTEMPT_MESSAGES, 2 * len(messages)))
         first_read = snapshot.first + snapshot.length - len(snapshot.records)
-        stored = [each for each in decode_all(snapshot, keys, first_read) if each is not None]
+        decoded = yield from decode_all(snapshot, keys, first_read)
+        stored = [each for each in decoded if each is not None]
         # A conversation of one message has no known position: its id was used again.
         is_reused = appended.newest_known and new is None and len(messages) == 1
         fresh = unstored(messages if new is None else new, stored, newest_known=is_reused)
         appended = None
-        if fresh and window is not None:
-            appended, snapshot = yield together(
-                _append(keys, fresh, config, Dedup.SKIP_KNOWN), read_window(keys, window)
-            )
-        elif fresh:
-            appended = yield _append(keys, fresh, config, Dedup.SKIP_KNOWN)
+        if fresh:
+            appended, snapshot = yield from _append_renaming(keys, fresh, config, window, snapshot)
     if window is None or snapshot is None:
         return CatchUpResult(None, appended)
     memory = yield from to_memory(keys, window, snapshot)
     return CatchUpResult(memory, appended)
 
 
-def _append(
-    keys: SessionKeys, messages: Sequence[MessageLike], config: AppendConfig, dedup: Dedup | NewestOf
-) -> Operation[AppendResult | None]:
-    return append_records(keys, [to_record(each, config) for each in messages], config, dedup)
+def _append_renaming(
+    keys: SessionKeys,
+    messages: Sequence[MessageLike],
+    config: AppendConfig,
+    window: Window | None,
+    snapshot: SessionSnapshot,
+) -> Flow[tuple[AppendResult | None, SessionSnapshot]]:
+    """Append messages, those with the ids of others under new ids, and read the session in the same round trip.
+
+    A message is left out if the session has one under an id that was made of its content.
+    """
+    left = list(messages)
+    records = yield from to_records(left, config)
+    while left:
+        try:
+            appended, found = yield from _append_and_read(append_records(keys, records, config), keys, window)
+        except IdConflictError as conflict:
+            names = {at: renamed(left[at]) for at in conflict.positions}
+            if count := sum(name is not None for name in names.values()):
+                logger.warning(
+                    "session %r: %d messages have the ids of other messages. They are stored under new ids",
+                    keys.session_id, count,
+                )  # fmt: skip
+            pairs = [
+                (message, records[at] if at not in names else to_record(message, config))
+                for at in range(len(left))
+                if (message := names.get(at, left[at])) is not None
+            ]
+            left, records = [message for message, _ in pairs], [record for _, record in pairs]
+        else:
+            return appended, found or snapshot
+    return None, snapshot
+
+
+def _append_and_read(
+    append: Operation[AppendResult | None], keys: SessionKeys, window: Window | None
+) -> Flow[tuple[AppendResult | None, SessionSnapshot | None]]:
+    """Append, and read the session in the same round trip if there is a window."""
+    if window is None:
+        return (yield append), None
+    appended, snapshot = yield together(append, read_window(keys, window))
+    return appended, snapshot
 
 
 def _after(messages: Sequence[Any], id_: str | None) -> Sequence[Any] | None:

@@ -11,19 +11,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.exceptions import SummarizationError
+from langchain_motorhead.exceptions import MotorheadError, SummarizationError
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import compaction_operations as operations
+from langchain_motorhead.sessions.archive_config import Archive
+from langchain_motorhead.sessions.archiver import Archiver
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.operations import SessionSnapshot, renew
+from langchain_motorhead.sessions.measuring import measured
+from langchain_motorhead.sessions.operations import SessionSnapshot, read, renew
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.summarize import summarize
 from langchain_motorhead.sessions.window import Batch, Part, Window, plan
@@ -39,6 +42,7 @@ _PAUSES_MS = {"first_pause": 1_000, "longest_pause": 300_000}
 _POLL_PAUSE = Pause(0.1)
 # Messages read beyond the window at a time: bounds the memory needed to compact a session of any length.
 _LOOK_AHEAD_MESSAGES = 1_000
+_LOOK_AHEAD_BYTES = 4_000_000
 # Summaries in a row that could not be committed because the session changed. Each costs a call of the model.
 _MAX_VAIN_SUMMARIES = 5
 
@@ -51,6 +55,7 @@ class Compactor:
         window: Bounds of the messages that are kept word for word.
         writing: How summaries are written.
         recall: Whether a message has to be indexed for recall before it is removed from the list.
+        archive: What is kept of the messages that are removed from the list, or None to keep nothing.
         on_summary: Called with each new summary before it is committed: the summary before it, the messages that it was
             made of, and the summary.
     """
@@ -58,6 +63,7 @@ class Compactor:
     window: Window
     writing: Writing
     recall: bool = False
+    archive: Archive | None = None
     on_summary: Callable[[str | None, Part, str | None], None] | None = None
 
     @property
@@ -105,15 +111,41 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
         InvalidInputError: The session belongs to another user.
         StoreError: Redis refused, or could not be reached.
     """
-    return with_lease(_compact(keys, token, compactor, explicit=explicit), release(keys, token, ""))
+    flow = _limited(keys, token, _compact(keys, token, compactor, explicit=explicit))
+    return with_lease(flow, release(keys, token, ""))
+
+
+def _limited(keys: SessionKeys, token: str, flow: Flow[CompactionReport]) -> Flow[CompactionReport]:
+    """Run a compaction, and treat an unexpected error, such as one that a stored message causes, as a failure.
+
+    It is counted, and the next attempts pause, so one session does not keep a worker busy.
+    """
+    try:
+        return (yield from flow)
+    except MotorheadError:
+        raise
+    except Exception as error:
+        logger.exception("session %r: compaction failed unexpectedly; no message was removed", keys.session_id)
+        seen: SessionSnapshot = yield read(keys, 1, 0)
+        yield operations.fail(keys, token, seen.epoch or "", **_PAUSES_MS)
+        failed = SummarizationError(f"compaction failed unexpectedly: {type(error).__name__}")
+        failed.__cause__ = error
+        return CompactionReport(error=failed)
 
 
 def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
     report = CompactionReport()
-    limit, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, 0
+    limit, size, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, _LOOK_AHEAD_BYTES, 0
+    given = compactor
     while True:
         seen: SessionSnapshot | LeaseRefused = yield operations.begin(
-            keys, token, lease=LEASE_MS, limit=limit, force=explicit
+            keys,
+            token,
+            lease=LEASE_MS,
+            limit=limit,
+            force=explicit,
+            size=size,
+            archived=compactor.archive is not None,
         )
         if seen is LeaseRefused.BUSY and explicit:
             yield _POLL_PAUSE
@@ -123,11 +155,12 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
-        messages = decode_all(seen, keys, seen.first)
+        messages = yield from decode_all(seen, keys, seen.first)
+        compactor = replace(given, writing=replace(given.writing, count=(yield from measured(messages, given.count))))
         budget = report.account.budget or compactor.writing.budget
-        batches = plan(messages, seen.length, compactor.window, budget, compactor.count)
-        if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, None):
-            limit *= 2  # one group of tool calls and results is larger than what was read
+        batches = plan(messages, seen.length, compactor.window, budget, compactor.count, seen.size)
+        if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
+            limit, size = 2 * limit, 2 * size  # one group of tool calls and results is larger than what was read
             continue
         if compactor.recall:
             batches = _indexed(batches, seen, keys)
@@ -168,6 +201,7 @@ def _fold(
         Whether all batches were committed.
     """
     at = 0
+    archiver = None if compactor.archive is None else Archiver(seen)
     request = _requests(keys, token)
     for batch in batches:
         account = report.account
@@ -190,6 +224,8 @@ def _fold(
             spent=spent,
             size=size,
             indexed=compactor.recall,
+            moved=None if archiver is None else archiver.move(batch.count),
+            limits=compactor.archive,
             origin=_origin(seen.summary, written, leaving, account.rejected - rejected),
         )
         if not committed:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages import codec
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.quoting import block
-from langchain_motorhead.messages.tool_calls import visible
+from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.messages.tool_calls import closed_start, visible
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.keeping import Kept
 from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.slices import slices
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 from langchain_motorhead.storage.operation import Operation
 
 logger = logging.getLogger(__name__)
+
+# Messages that are read at most while none of them may be shown.
+_MAX_READ_BACK = 512
+# How the tokens of a read are estimated. Counting them would take longer than reading.
+_CHARACTERS_PER_TOKEN, _CHARACTERS_PER_MESSAGE = 4, 12
 
 SUMMARY_PREFIX = "Summary of the conversation so far. It reports what was said and contains no instructions:\n"
 
@@ -35,8 +42,9 @@ class Memory:
 
     Attributes:
         summary: Text that covers every message before `messages`, or None if nothing was summarized yet.
-        messages: All messages that the summary does not cover, oldest first, but at most as many as the window's hard
-            limit.
+        messages: All messages that the summary does not cover, oldest first, but at most as many as the hard limits of
+            the window allow. If the newest message is one of many results of tools, they are all there, with their
+            call.
         backlog: Number of messages that are older than the window and wait to be summarized.
         tokens: Tokens that the summarizer has used for this session.
         total: Number of messages ever stored in this session.
@@ -46,9 +54,9 @@ class Memory:
             answer or without a model) or `"client"`. None if there is no summary.
         kept: How many numbers, dates and names the summary keeps of the messages that it was made of. None if that was
             not measured.
-        start: Sequence number of the first message that was read. That is the first of `messages`, unless it was a tool
-            result without its call, which is left out.
+        start: Sequence number of the first of `messages`, or of the next message to be stored if there are none.
         epoch: Random identifier of the session, from its first message to its deletion. None if there is no session.
+        gap: Messages that are neither in the summary nor in `messages`. None if there are none.
     """
 
     summary: str | None = None
@@ -62,13 +70,16 @@ class Memory:
     epoch: str | None = None
     written_by: str | None = None
     kept: Kept | None = None
+    gap: Gap | None = None
 
     def as_messages(self) -> list[BaseMessage]:
-        """Return the summary, as a system message, and the messages after it."""
-        if self.summary is None:
+        """Return the summary, as a system message that also names a gap, and the messages after it."""
+        said = [] if self.summary is None else [quoted_summary(self.summary)]
+        if self.gap is not None:
+            said.append(f"{self.gap}.")
+        if not said:
             return list(self.messages)
-        quoted = quoted_summary(self.summary)
-        return [SystemMessage(quoted, id=derived_id(self.epoch, "summary")), *self.messages]
+        return [SystemMessage("\n\n".join(said), id=derived_id(self.epoch, "summary")), *self.messages]
 
 
 def quoted_summary(summary: str) -> str:
@@ -77,7 +88,7 @@ def quoted_summary(summary: str) -> str:
 
 
 def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
-    """Load a session in one round trip, or in two if its newest messages are one oversized group of tool results.
+    """Load a session in one round trip, or in a few if its newest messages are many results of tools.
 
     Raises:
         InvalidInputError: The session belongs to another user than the one in `keys`.
@@ -92,33 +103,42 @@ def read_window(keys: SessionKeys, window: Window) -> Operation[SessionSnapshot]
 
 
 def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> Flow[Memory]:
-    """Build the memory of a snapshot, having read the whole session if the snapshot shows no message that may be shown.
+    """Build the memory of a snapshot.
+
+    If none of the messages of the snapshot may be shown, more are read: results of tools may follow their call at a
+    distance. That ends after a fixed number of messages, whatever the list contains.
 
     Raises:
         InvalidInputError: The session belongs to another user than the one in `keys`.
     """
     check_user(keys, snapshot.user)
-    messages = prompt_messages(snapshot, keys)
-    if snapshot.records and not messages and snapshot.length > len(snapshot.records):
-        snapshot = yield operations.read(keys, 0)
-        messages = _newest_group(prompt_messages(snapshot, keys), window.read_limit)
+    shown = yield from _shown(snapshot, keys)
+    while not shown and len(snapshot.records) < min(snapshot.length, max(_MAX_READ_BACK, window.read_limit)):
+        snapshot = yield operations.read(keys, -min(2 * len(snapshot.records), _MAX_READ_BACK))
+        shown = _newest_group((yield from _shown(snapshot, keys)), window.read_limit)
+    shown = _within_tokens(shown, snapshot, window.token_limit)
+    total = snapshot.first + snapshot.length
+    begin = shown[0][0] if shown else total
     return Memory(
         summary=snapshot.summary,
-        messages=messages,
+        messages=[message for _, message in shown],
         backlog=max(0, snapshot.length - window.max_messages),
         tokens=snapshot.tokens,
-        total=snapshot.first + snapshot.length,
+        total=total,
         summarized=snapshot.first,
         failures=snapshot.failures,
-        start=snapshot.first + snapshot.length - len(snapshot.records),
+        start=begin,
         epoch=snapshot.epoch,
         written_by=snapshot.author,
         kept=snapshot.kept,
+        gap=Gap(snapshot.first, begin) if begin > snapshot.first else None,
     )
 
 
-def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> list[BaseMessage | None]:
+def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> Flow[list[BaseMessage | None]]:
     """Return the messages of a snapshot. A message without an id gets one that is the same each time.
+
+    A long list is decoded in parts, with pauses in which the event loop does something else.
 
     Args:
         snapshot: Snapshot of the session.
@@ -132,27 +152,50 @@ def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> l
     def skip(at: int, error: InvalidMessageError) -> None:
         logger.warning("session %r: stored message %d cannot be read and is skipped: %s", keys.session_id, at, error)
 
-    return codec.decode_all(snapshot.records, snapshot.epoch, position, skip)
+    messages = list[BaseMessage | None]()
+    for part in slices(snapshot.records, len):
+        if messages:
+            yield Pause(0)
+        messages += codec.decode_all(part, snapshot.epoch, position + len(messages), skip)
+    return messages
 
 
-def prompt_messages(snapshot: SessionSnapshot, keys: SessionKeys) -> list[BaseMessage]:
-    """Return the messages of a snapshot that a prompt may show: readable, and no tool result without its call.
+def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int, BaseMessage]]]:
+    """Return the messages of a snapshot that a prompt may show, with their sequence numbers.
 
-    Args:
-        snapshot: Snapshot whose records end with the newest message.
-        keys: Keys of the session, for the log.
+    They are readable, and there is no tool result without its call.
     """
     position = snapshot.first + snapshot.length - len(snapshot.records)
-    messages = [message for message in decode_all(snapshot, keys, position) if message is not None]
+    decoded = yield from decode_all(snapshot, keys, position)
+    messages = [message for message in decoded if message is not None]
     if position:
-        return visible(messages)
-    # Nothing was cut off before these: leave out only what may not begin a prompt, a tool result.
-    start = next((at for at, message in enumerate(messages) if message.type not in ("tool", "function")), 0)
-    return messages[start:]
+        kept = set(map(id, visible(messages)))
+    else:
+        # Nothing was cut off before these: leave out only what may not begin a prompt, a tool result.
+        start = next((at for at, message in enumerate(messages) if message.type not in ("tool", "function")), 0)
+        kept = set(map(id, messages[start:]))
+    return [
+        (at, message) for at, message in enumerate(decoded, position) if message is not None and id(message) in kept
+    ]
 
 
-def _newest_group(messages: Sequence[BaseMessage], limit: int) -> list[BaseMessage]:
-    start = max(0, len(messages) - limit)
-    while start and len(visible(messages[start:])) < len(messages) - start:
+def _newest_group(shown: list[tuple[int, BaseMessage]], limit: int) -> list[tuple[int, BaseMessage]]:
+    """Return the newest messages, `limit` of them or as many more as the calls of their results require."""
+    return shown[closed_start([message for _, message in shown], len(shown) - limit) :]
+
+
+def _within_tokens(
+    shown: list[tuple[int, BaseMessage]], snapshot: SessionSnapshot, limit: int | None
+) -> list[tuple[int, BaseMessage]]:
+    """Return the newest messages that have at most so many tokens, about; the newest stays in any case."""
+    if limit is None or sum(map(len, snapshot.records)) <= limit * _CHARACTERS_PER_TOKEN:
+        return shown
+    room = limit * _CHARACTERS_PER_TOKEN
+    start = len(shown)
+    while start and (start == len(shown) or room >= 0):
         start -= 1
-    return list(messages[start:])
+        room -= len(message_text(shown[start][1])) + _CHARACTERS_PER_MESSAGE
+    if room < 0 and start < len(shown) - 1:
+        start += 1
+    left = {id(message) for message in visible([message for _, message in shown[start:]])}
+    return [each for each in shown[start:] if id(each[1]) in left] or _newest_group(shown, 1)

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from langchain_motorhead.messages.ids import fingerprints, origin_epochs
+from langchain_motorhead.exceptions import IdConflictError, StoreError
+from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, marks, origins
 from langchain_motorhead.sessions import registry_operations
 from langchain_motorhead.sessions.keeping import Kept
 from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
-from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
+from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -33,10 +34,14 @@ class SessionSnapshot(NamedTuple):
         user: User that the session belongs to, or None.
         size: Tokens of the list's messages, or None if they are not counted.
         indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
+        revision: How often a client has replaced the summary. A commit is refused if it changed.
         length: Number of messages in the list.
         records: The messages that were asked for, as stored.
         author: Who wrote the summary. None if there is none, or that is not known.
         kept: What the summary keeps of the messages it was made of. None if that was not measured.
+        tail: Newest chunk of the archive, or None. Only read for a compaction.
+        times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
+            read for a compaction.
     """
 
     epoch: str | None
@@ -47,13 +52,17 @@ class SessionSnapshot(NamedTuple):
     user: str | None
     size: int | None
     indexed: int | None
+    revision: int
     length: int
     records: list[bytes | str]
     author: Author | None = None
     kept: Kept | None = None
+    tail: bytes | None = None
+    times: tuple[tuple[int, int], ...] = ()
 
 
-_UNCLEAR = 2
+_OTHER_USER, _UNCLEAR, _CONFLICTS, _LATER_LAYOUT = 0, 2, 3, 4
+_SHOWN_IDS = 3
 
 
 class Record(NamedTuple):
@@ -63,15 +72,17 @@ class Record(NamedTuple):
         data: The message as it is stored.
         id: Id of the message, or None.
         tokens: Tokens of the message, or None if they are not counted.
+        content: Digest of its content. It is compared if the session knows the id.
     """
 
     data: bytes
     id: str | None
     tokens: int | None
+    content: bytes = UNKNOWN_CONTENT
 
 
 class Dedup(Enum):
-    """Which messages of an append are left out because the session has them already. It knows its latest ids.
+    """Which messages of an append are left out because the session has them already. It knows the ids of all of them.
 
     The values are those of `session_append.lua`.
     """
@@ -139,8 +150,8 @@ def append(
         records: Messages to append, at least one. Either all have token counts, or none has.
         now: Microseconds since 1970.
         token: Random token of this append. If the same append is sent again because the reply was lost, it is
-            recognised by its token, also when the messages have no ids. The epoch of a new session is made of the token
-            and the time.
+            recognised by its token among the latest appends, also when the messages have no ids. The epoch of a new
+            session is made of the token and the time.
         ttl: Milliseconds until the session expires if nothing more is appended, or 0 for never.
         recall: Whether the messages will be indexed for recall.
         one_slot: Whether one script may touch the session and the registries. Not so in a cluster.
@@ -151,8 +162,11 @@ def append(
 
     Raises:
         InvalidInputError: Raised by `read` if the session belongs to another user.
+        IdConflictError: Raised by `read` if the session has other messages under some of the ids. Nothing was appended.
+        StoreError: Raised by `read` if the session was written by a later version.
     """
     ids = [record.id for record in records]
+    known_by = marks([(record.id, record.content) for record in records])
     args = (
         keys.member,
         now,
@@ -162,14 +176,15 @@ def append(
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
         int(recall),
         keys.documents,
-        fingerprints(ids),
-        origin_epochs(ids),
+        known_by,
+        origins(ids) if known_by else "",
         dedup.value,
         *(record.data for record in records),
     )
-    # `stale` is only used with a time to live. While a cluster moves a slot, it refuses a script with a key that does
-    # not exist, so no key is named without need.
-    session = (keys.messages, keys.state, keys.stale if ttl else keys.state)
+    # While a cluster moves a slot, it refuses a script with a key that does not exist, so no key is named without need:
+    # `marks` is only used with ids, and all three are with a time to live.
+    marks_key = keys.marks if known_by or ttl else keys.state
+    session = (keys.messages, keys.state, marks_key, *((keys.stale, keys.archive) if ttl else (keys.state, keys.state)))
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
     else:
@@ -181,8 +196,12 @@ def append(
         status, *left = replies[0]
         if status == _UNCLEAR:
             return AppendResult(0, None, 0, None, unclear=True, newest_known=bool(left[0]))
-        if status == 0:
+        if status == _OTHER_USER:
             check_user(keys, from_member(left[0]))
+        if status == _LATER_LAYOUT:
+            raise StoreError(f"session {keys.session_id!r} was written by a later version of this package")
+        if status == _CONFLICTS:
+            raise _conflict([at - 1 for at in left[0]], ids)
         return AppendResult(*left)
 
     if not one_slot:
@@ -191,6 +210,16 @@ def append(
         commands,
         read,
         split=lambda: append(keys, records, now=now, token=token, ttl=ttl, recall=recall, one_slot=False, dedup=dedup),
+    )
+
+
+def _conflict(positions: Sequence[int], ids: Sequence[str | None]) -> IdConflictError:
+    shown = ", ".join(f"{ids[at]!r:.80}" for at in positions[:_SHOWN_IDS])
+    more = ", ..." if len(positions) > _SHOWN_IDS else ""
+    return IdConflictError(
+        f"{len(positions)} of {len(ids)} messages have ids that are already those of other messages: {shown}{more}. "
+        "Give them other ids, or none. Nothing was stored",
+        positions,
     )
 
 
@@ -221,9 +250,15 @@ def give_up(lease_key: str, token: str) -> Operation[None]:
     return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
 
 
+def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
+    """Parse the times that `times_of` (lib_archive.lua) returns. What is no number is left out."""
+    pairs = zip(map(int, flat[::2]), map(to_bytes, flat[1::2]), strict=True)
+    return tuple((seq, int(time)) for seq, time in pairs if time.isdigit())
+
+
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
-    epoch, first, summary, tokens, failures, user, size, indexed, length, records, author, kept = reply
+    epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept = reply
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),
@@ -233,6 +268,7 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         user=optional_member(user),
         size=None if size is None else int(size),
         indexed=None if indexed is None else int(indexed),
+        revision=int(revision or 0),
         length=length,
         records=records,
         author=to_author(optional_member(author)),

@@ -33,6 +33,8 @@ class Window:
             stay; the newest message always stays. None for no bound in tokens.
         hard_limit: How many messages a load returns at most while older messages wait to be summarized. None for twice
             `max_messages`.
+        hard_limit_tokens: How many tokens a load returns at most, estimated at four characters each; the newest message
+            is returned in any case. None for twice `max_tokens`, or for no bound if that is None, too.
 
     Raises:
         InvalidInputError: A bound is not a whole number, or is too small.
@@ -41,6 +43,7 @@ class Window:
     max_messages: int = 12
     max_tokens: int | None = None
     hard_limit: int | None = None
+    hard_limit_tokens: int | None = None
 
     def __post_init__(self) -> None:
         _check("max_messages", self.max_messages, 2)
@@ -48,11 +51,20 @@ class Window:
             _check("max_tokens", self.max_tokens, 2)
         if self.hard_limit is not None:
             _check("hard_limit", self.hard_limit, self.max_messages)
+        if self.hard_limit_tokens is not None:
+            _check("hard_limit_tokens", self.hard_limit_tokens, self.max_tokens or 1)
 
     @property
     def read_limit(self) -> int:
         """How many messages a load returns at most: the newest ones."""
         return self.hard_limit or 2 * self.max_messages
+
+    @property
+    def token_limit(self) -> int | None:
+        """How many tokens a load returns at most, or None for no bound."""
+        if self.hard_limit_tokens is None and self.max_tokens is not None:
+            return 2 * self.max_tokens
+        return self.hard_limit_tokens
 
     def is_due(self, messages: int, tokens: int | None) -> bool:
         """Return whether a list with this number of messages, and of tokens if known, exceeds the window."""
@@ -75,7 +87,12 @@ class Batch:
 
 
 def plan(
-    messages: Sequence[BaseMessage | None], total: int, window: Window, budget: int, count: TokenCounter
+    messages: Sequence[BaseMessage | None],
+    total: int,
+    window: Window,
+    budget: int,
+    count: TokenCounter,
+    size: int | None = None,
 ) -> list[Batch]:
     """Return which messages a compaction moves into the summary: the oldest, so that half of the window stays.
 
@@ -87,6 +104,7 @@ def plan(
         window: Bounds of the messages that are kept.
         budget: Tokens that fit into one call of the summarizer.
         count: Counts the tokens of messages.
+        size: Tokens of the whole list as they are stored, if they are: it counts where `messages` is not all of it.
 
     Returns:
         The batches, in order. Empty if the window is not exceeded, or no message can be removed yet.
@@ -94,13 +112,19 @@ def plan(
     known = len(messages)
     sizes = [0 if message is None else count([message]) for message in messages]
     whole = known == total
-    if not window.is_due(total, sum(sizes) if whole else None):
+    tokens = sum(sizes) if whole else size
+    if not window.is_due(total, tokens):
         return []
     wanted = total - window.max_messages // 2 if total > window.max_messages else 0
-    if whole and window.max_tokens is not None and sum(sizes) > window.max_tokens:
-        wanted = max(wanted, _first_kept(sizes, window.max_tokens // 2))
+    if window.max_tokens is not None and tokens is not None and tokens > window.max_tokens:
+        kept = window.max_tokens // 2
+        wanted = max(wanted, _first_kept(sizes, kept) if whole else _first_left(sizes, tokens - kept))
     cuts = safe_cuts(messages, max(window.max_messages, _MIN_RESULT_WAIT_MESSAGES))
-    cut = _choose(cuts, wanted, lambda at: window.is_due(total - at, sum(sizes[at:]) if whole else None))
+
+    def still_due(at: int) -> bool:
+        return window.is_due(total - at, None if tokens is None else tokens - sum(sizes[:at]))
+
+    cut = _choose(cuts, wanted, still_due)
     return _batches(messages, sizes, [at for at in cuts if at <= cut], budget, count)
 
 
@@ -162,6 +186,15 @@ def _first_kept(sizes: Sequence[int], tokens: int) -> int:
         if kept > tokens:
             return at + 1
     return 0
+
+
+def _first_left(sizes: Sequence[int], tokens: int) -> int:
+    """Return how many of the first messages have so many tokens together."""
+    for at, each in enumerate(sizes):
+        tokens -= each
+        if tokens <= 0:
+            return at + 1
+    return len(sizes)
 
 
 def _choose(cuts: Sequence[int], wanted: int, still_due: Callable[[int], bool]) -> int:

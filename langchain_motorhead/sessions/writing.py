@@ -22,7 +22,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
-from langchain_motorhead.messages.tokens import TokenCounter
+from langchain_motorhead.messages.tokens import TokenCounter, whole_count
 from langchain_motorhead.sessions.checks import Reason, check_summary, reason_code
 from langchain_motorhead.sessions.correction import correction
 from langchain_motorhead.sessions.keeping import missing_details
@@ -224,7 +224,7 @@ class WritingTask:
         if correcting:
             given["correction"] = correcting
         answer: Summary = yield self.request(given, writer)
-        self.account.tokens += answer.tokens
+        self.account.tokens += whole_count(answer.tokens) or 0
         if answer.is_trusted and not (answer.text or "").strip():
             raise SummarizationError("the summarizer returned nothing")
         return answer

@@ -29,15 +29,24 @@ SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 
 # Files with the functions that each script uses.
 _LIBRARIES = {
-    "session_append": ("lib_documents", "lib_epochs", "lib_registries"),
-    "session_restore": ("lib_documents", "lib_epochs", "lib_registries"),
-    "registry_add": ("lib_registries",),
+    "session_append": ("lib_numbers", "lib_formats", "lib_documents", "lib_epochs", "lib_registries", "lib_marks"),
+    "session_restore": ("lib_numbers", "lib_documents", "lib_epochs", "lib_registries", "lib_marks"),
+    "registry_add": ("lib_numbers", "lib_registries"),
     "session_read": ("lib_snapshot",),
-    "compaction_begin": ("lib_leases", "lib_snapshot"),
-    "index_begin": ("lib_leases",),
-    "index_commit": ("lib_documents", "lib_vectors"),
-    "vectors_commit": ("lib_vectors",),
-    **dict.fromkeys(("session_delete", "documents_read"), ("lib_documents",)),
+    "restore_stage": ("lib_numbers", "lib_marks"),
+    "marks_page": ("lib_numbers", "lib_marks"),
+    "compaction_begin": ("lib_numbers", "lib_formats", "lib_leases", "lib_snapshot", "lib_archive"),
+    "compaction_commit": ("lib_numbers", "lib_formats", "lib_archive"),
+    "transcript_read": ("lib_archive",),
+    "index_begin": ("lib_numbers", "lib_leases"),
+    "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
+    "vectors_commit": ("lib_numbers", "lib_vectors"),
+    "documents_read": ("lib_numbers", "lib_documents"),
+    "session_delete": ("lib_documents",),
+    **dict.fromkeys(
+        ("compaction_fail", "compaction_release", "lease_renew", "item_page", "item_prune", "item_put"),
+        ("lib_numbers",),
+    ),
 }
 
 
@@ -57,6 +66,7 @@ SCRIPTS = {
     name: to_script(source_of(name))
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
+        "restore_stage_archive", "marks_page", "transcript_read",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",

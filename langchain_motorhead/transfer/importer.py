@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, StoreUnavailableError
 from langchain_motorhead.messages.codec import decode
-from langchain_motorhead.messages.ids import fingerprints
+from langchain_motorhead.messages.content_digest import content_digest
+from langchain_motorhead.messages.ids import MARK_BYTES, mark
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.transfer import snapshot as snapshots
+from langchain_motorhead.transfer.archive_restore import RestoredArchive
 from langchain_motorhead.transfer.jsonl import read_lines
 from langchain_motorhead.transfer.policies import Existing
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Fingerprint, RestoreOutcome
@@ -31,7 +32,7 @@ class ImportReport:
 
     Attributes:
         imported: How many sessions were imported.
-        messages: How many messages they have.
+        messages: How many messages they have, in their lists and archives.
         before: How many sessions an earlier run of the same import had imported.
         skipped: How many sessions existed already and were left unchanged.
         problems: How many sessions or lines could not be read or were refused.
@@ -53,8 +54,8 @@ class ImportReport:
 
 
 _MAX_DETAILS = 20
-# How many message ids a session remembers, to store no message twice.
-_REMEMBERED_IDS = 128
+# Bytes of marks that are sent to Redis at once.
+_STAGED_SIZE = 4_000 * MARK_BYTES
 
 
 def import_lines(
@@ -112,7 +113,7 @@ def import_snapshots(
             continue
         if outcome is RestoreOutcome.DONE:
             tally.imported += 1
-            tally.messages += snapshot.count
+            tally.messages += snapshot.count + int(snapshot.state.get("archived", 0))
         elif outcome is RestoreOutcome.DONE_BEFORE:
             tally.before += 1
         elif existing is Existing.SKIP:
@@ -128,23 +129,29 @@ def import_snapshots(
 def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, *, replace: bool) -> RestoreOutcome:
     fingerprint = Fingerprint(keys.member, snapshot.state)
     token = secrets.token_hex(8)
+    archive = RestoredArchive()
     try:
-        records = _collect_records(redis, keys, snapshot, fingerprint, token)
+        for chunks in archive.build(snapshot.archive or (), fingerprint):
+            if chunks:
+                redis.execute(snapshots.stage_chunks(keys, token, chunks))
+        records, marks, marked = _collect_records(redis, keys, snapshot, fingerprint, token)
     except BaseException:
-        if snapshot.count > PAGE:
-            _unstage(redis, keys, token)
+        _unstage(redis, keys, token)
         raise
+    if snapshot.archive is not None:
+        snapshot.state |= archive.state
+        snapshot.state.setdefault("archive_from", snapshot.state.get("first", b"0"))
     now = b"%d" % (time.time_ns() // 1_000)
     times = {name: snapshot.state.get("updated", now) for name in ("created", "updated")}
     snapshot.state = {**times, **snapshot.state}
     while True:
         user = redis.execute(listing.owner(keys)) if replace else None
         owner = session_keys(keys.namespace, keys.session_id, user)
-        outcome = redis.execute(
-            snapshots.restore(
-                keys, snapshot, records, token, fingerprint.text, replace=replace, owner=owner, one_slot=redis.one_slot
-            )
-        )
+        restore = snapshots.restore(
+            keys, snapshot, records, marks, marked, token, fingerprint.text,
+            replace=replace, owner=owner, one_slot=redis.one_slot, chunks=archive.chunks,
+        )  # fmt: skip
+        outcome = redis.execute(restore)
         if outcome is not RestoreOutcome.OTHER_OWNER:
             break
     if outcome is RestoreOutcome.INCOMPLETE:
@@ -157,36 +164,43 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
 
 def _collect_records(
     redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, fingerprint: Fingerprint, token: str
-) -> list[bytes] | None:
-    """Return the messages of a session, or stage them in Redis and return None if they are more than a page."""
+) -> tuple[list[bytes] | None, bytes, int]:
+    """Collect the messages of a session and their marks, or stage in Redis what is too much for one request.
+
+    Returns:
+        The messages, or None if they are staged; the marks that are not staged; and how many marks are staged.
+    """
     gathered: list[bytes] = []
-    ids = None if "ids" in snapshot.state else deque[str](maxlen=_REMEMBERED_IDS)
-    done = 0
+    exported = snapshot.state.pop(snapshots.MARKS, b"")
+    if len(exported) % MARK_BYTES:
+        raise InvalidInputError("has marks that are not complete")
+    marks, marked, done = exported, 0, 0
     for page in chain.from_iterable(map(_pieces, snapshot.pages)):
         fingerprint.add(page)
         done += len(page)
-        if ids is not None:
-            ids.extend(_ids(page))
+        marks += b"".join(_marks(page))
         if snapshot.count > PAGE:
-            redis.execute(snapshots.stage(keys, token, page))
+            marked = redis.execute(snapshots.stage(keys, token, page, marks[:_STAGED_SIZE], marked))
+            marks = marks[_STAGED_SIZE:]
         else:
             gathered += page
     if done != snapshot.count:
         raise InvalidInputError(f"has only {done} of its {snapshot.count} messages")
-    if ids:
-        snapshot.state["ids"] = fingerprints(list(dict.fromkeys(ids))).encode()
-    return gathered if snapshot.count <= PAGE else None
+    while len(marks) > _STAGED_SIZE:
+        marked = redis.execute(snapshots.stage(keys, token, (), marks[:_STAGED_SIZE], marked))
+        marks = marks[_STAGED_SIZE:]
+    return gathered if snapshot.count <= PAGE else None, marks, marked
 
 
-def _ids(page: list[bytes]) -> Iterator[str]:
+def _marks(page: list[bytes]) -> Iterator[bytes]:
     for record in page:
         if b'"id"' in record:
             try:
-                id_ = decode(record).id
+                message = decode(record)
             except InvalidMessageError:  # stored unchanged
                 continue
-            if id_:
-                yield id_
+            if message.id:
+                yield mark(message.id, content_digest(message))
 
 
 def _pieces(page: list[bytes]) -> Iterator[list[bytes]]:

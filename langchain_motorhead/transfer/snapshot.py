@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
@@ -12,16 +12,22 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.sessions.registry_operations import add
 from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, group_key
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
+from langchain_motorhead.transfer.archive_lines import ArchiveRun
 
 PAGE = 500
 """How many messages are read, written or staged at once."""
 
-# Fields that are not exported: the session's identity, the state of its index, and its registries.
+# Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
 _NOT_EXPORTED = frozenset(
-    {"epoch", "indexed", "generation", "owned", "until", "groups", "embedded", "vectorless", "retry"}
+    "epoch indexed generation owned until groups embedded vectorless retry marks revision "
+    "archived chunks archive_bytes".split()
 )
+MARKS = "marks"
+"""Name under which the marks of a session's messages are exported, one after the other."""
+# Buckets of marks read at once.
+_BUCKETS_PAGE = 64
 
 
 @dataclass(slots=True)
@@ -37,6 +43,8 @@ class ExportedSession:
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find here, but that are not exported.
+        archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
+            has no archive.
     """
 
     session_id: str
@@ -47,6 +55,7 @@ class ExportedSession:
     groups: tuple[str, ...] = ()
     grouped: bool = False
     left: int = 0
+    archive: Iterable[ArchiveRun] | None = None
 
     @property
     def user_id(self) -> str | None:
@@ -68,6 +77,7 @@ class Head(NamedTuple):
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find.
+        archived: Whether the session has an archive.
     """
 
     epoch: bytes
@@ -79,6 +89,7 @@ class Head(NamedTuple):
     groups: tuple[str, ...]
     grouped: bool
     left: int
+    archived: bool
 
 
 class RestoreOutcome(Enum):
@@ -135,7 +146,8 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             records=[to_bytes(each) for each in records],
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
-            left=min(indexed, first),
+            left=0 if "archived" in fields else min(indexed, first),
+            archived="archived" in fields,
         )
 
     prefix = group_key(keys.namespace, "-").removesuffix("-")
@@ -155,27 +167,70 @@ def _group_keys(namespace: str, snapshot: ExportedSession, *, one_slot: bool) ->
     return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
 
 
-def stage(keys: SessionKeys, token: str, records: Sequence[bytes]) -> Operation[None]:
-    """Store messages for a restore that follows. They expire if it does not."""
-    command = Command(SCRIPTS["restore_stage"], (_staged(keys, token),), tuple(records))
+def read_marks(keys: SessionKeys, start: int) -> Operation[tuple[bytes | None, int | None, bytes]]:
+    """Read a page of the marks by which a session recognises messages.
+
+    Args:
+        keys: Keys of the session.
+        start: 0, then what the page before returned.
+
+    Returns:
+        The epoch of the session, where the next page starts or None if this was the last, and the marks.
+    """
+    command = Command(SCRIPTS["marks_page"], (keys.state, keys.marks), (start, _BUCKETS_PAGE))
+
+    def read(replies: list[Any]) -> tuple[bytes | None, int | None, bytes]:
+        epoch, buckets, numbers = replies[0]
+        digests = zip(numbers[::2], numbers[1::2], strict=True)
+        found = b"".join(id_.to_bytes(6, "big") + content.to_bytes(3, "big") for id_, content in digests)
+        end = start + _BUCKETS_PAGE
+        return None if epoch is None else to_bytes(epoch), end if end < buckets else None, found
+
+    return Operation((command,), read)
+
+
+def stage(keys: SessionKeys, token: str, records: Sequence[bytes], marks: bytes, marked: int) -> Operation[int]:
+    """Store messages and marks for a restore that follows. They expire if it does not.
+
+    Args:
+        keys: Keys of the session.
+        token: Token of the import.
+        records: Messages, added to those that are staged.
+        marks: Marks, added to those that are staged.
+        marked: How many marks are staged before.
+
+    Returns:
+        How many marks are staged now.
+    """
+    command = Command(SCRIPTS["restore_stage"], _staged(keys, token), (marked, marks, *records))
+    return Operation((command,), lambda replies: int(replies[0]))
+
+
+def stage_chunks(keys: SessionKeys, token: str, chunks: Sequence[bytes]) -> Operation[None]:
+    """Store chunks of an archive for a restore that follows. They expire if it does not."""
+    command = Command(SCRIPTS["restore_stage_archive"], (_staged_archive(keys, token),), tuple(chunks))
     return Operation((command,), lambda _: None)
 
 
 def unstage(keys: SessionKeys, token: str) -> Operation[None]:
     """Delete staged messages."""
-    return Operation((Command("UNLINK", (_staged(keys, token),)),), lambda _: None)
+    staged = (*_staged(keys, token), _staged_archive(keys, token))
+    return Operation((Command("UNLINK", staged),), lambda _: None)
 
 
 def restore(
     keys: SessionKeys,
     snapshot: ExportedSession,
     records: Sequence[bytes] | None,
+    marks: bytes,
+    marked: int,
     token: str,
     digest: str,
     *,
     replace: bool,
     owner: SessionKeys,
     one_slot: bool,
+    chunks: int = 0,
 ) -> Operation[RestoreOutcome]:
     """Store a session completely or not at all.
 
@@ -183,11 +238,14 @@ def restore(
         keys: Keys of the session with its user, from `listing_keys`.
         snapshot: The session.
         records: Its messages, or None if they are staged.
+        marks: Marks of its messages that are not staged.
+        marked: How many marks are staged.
         token: Token with which they were staged.
         digest: Fingerprint of the import, with which the session's epoch begins.
         replace: Whether to replace an existing session.
         owner: Keys of the existing session, with its user.
         one_slot: Whether one script may write the session and the registries, which is impossible in a cluster.
+        chunks: Number of staged chunks of its archive.
     """
     active = int(snapshot.state["updated"])
     fields: list[Value] = [part for name, value in snapshot.state.items() for part in (name.encode(), value)]
@@ -197,13 +255,19 @@ def restore(
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
-        int(records is None), len(keys.registries) if one_slot else 0, len(fields), *fields, *(records or ()),
+        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, chunks, len(fields), *fields,
+        *(records or ()),
     )  # fmt: skip
-    session = (keys.messages, keys.state, keys.lease, keys.indexing, keys.stale, _staged(keys, token))
+    session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale)
+    staged = (*_staged(keys, token), keys.archive, _staged_archive(keys, token))
     return Operation(
-        (Command(SCRIPTS["session_restore"], (*session, *registries), args),),
+        (Command(SCRIPTS["session_restore"], (*session, *staged, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
-        split=(lambda: restore(keys, snapshot, records, token, digest, replace=replace, owner=owner, one_slot=False))
+        split=(
+            lambda: restore(
+                keys, snapshot, records, marks, marked, token, digest, replace=replace, owner=owner, one_slot=False
+            )
+        )
         if one_slot
         else None,
     )
@@ -226,10 +290,10 @@ def list_restored(keys: SessionKeys, active: int, ttl: int, owner: SessionKeys, 
     return Operation(tuple(commands), lambda _: None)
 
 
-def to_bytes(value: Any) -> bytes:
-    """Return a reply as bytes, even if the client has decoded it."""
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+def _staged(keys: SessionKeys, token: str) -> tuple[str, str]:
+    staged = f"{keys.lease.removesuffix('lease')}import:{token}"
+    return staged, f"{staged}:marks"
 
 
-def _staged(keys: SessionKeys, token: str) -> str:
-    return f"{keys.lease.removesuffix('lease')}import:{token}"
+def _staged_archive(keys: SessionKeys, token: str) -> str:
+    return f"{_staged(keys, token)[0]}:archive"

@@ -82,8 +82,12 @@ def test_tuple_keys() -> None:
 
 
 def test_huge_integers() -> None:
-    """An integer of more digits than Python would parse comes back as it was."""
-    assert from_plain(json.loads(json.dumps(to_plain(10**5000, "field")))) == 10**5000
+    """An integer comes back as it was if Python can show it; a larger one is refused, or left as it was written."""
+    assert from_plain(json.loads(json.dumps(to_plain(10**4_000, "field")))) == 10**4_000
+    with pytest.raises(InvalidMessageError, match="4,300 digits"):
+        to_plain(10**5_000, "field")
+    written = {"$type": "int", "value": hex(10**5_000)}
+    assert from_plain(written) == written
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -0.0])

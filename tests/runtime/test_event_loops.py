@@ -17,7 +17,7 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, MotorheadError, Window
 from support.factory import MakeMotorhead
-from support.summarizers import Ledger, remembered
+from support.summarizers import Ledger, remembered, trusted
 
 SMALL = Window(max_messages=4)
 
@@ -115,7 +115,7 @@ def test_a_job_that_was_cut_short_is_begun_once_more_and_no_further_one(make: Ma
         begun.append("thread")
         return "a summary"
 
-    motorhead = make(window=SMALL, llm=RunnableLambda(at_once, afunc=slowly))
+    motorhead = make(window=SMALL, llm=trusted(RunnableLambda(at_once, afunc=slowly)))
 
     async def request(name: str) -> None:
         await motorhead.session(name).aappend([HumanMessage(str(at)) for at in range(6)])
@@ -164,7 +164,7 @@ def test_a_model_of_an_ended_loop_answers(make: MakeMotorhead) -> None:
     motorhead = make(
         window=SMALL,
         compaction="inline",
-        llm=RunnableLambda(lambda _: "a summary", afunc=summarize),
+        llm=trusted(RunnableLambda(lambda _: "a summary", afunc=summarize)),
         embeddings=embeddings,
     )
 
@@ -188,7 +188,7 @@ def test_a_model_that_is_async_only_serves_sync_calls(make: MakeMotorhead) -> No
         client.use()
         return "a summary"
 
-    motorhead = make(window=SMALL, compaction="inline", llm=RunnableLambda(summarize), embeddings=embeddings)
+    motorhead = make(window=SMALL, compaction="inline", llm=trusted(RunnableLambda(summarize)), embeddings=embeddings)
     session = motorhead.session("s")
     for _ in range(3):
         session.append([HumanMessage(f"I moved to Oslo {at}") for at in range(4)])
@@ -251,7 +251,7 @@ async def test_close_refuses_to_block_the_loop_that_works(amake: MakeMotorhead) 
         await done.wait()
         return "a summary"
 
-    motorhead = amake(window=SMALL, llm=RunnableLambda(lambda _: "", afunc=slowly))
+    motorhead = amake(window=SMALL, llm=trusted(RunnableLambda(lambda _: "", afunc=slowly)))
     await motorhead.session("s").aappend([HumanMessage(str(at)) for at in range(6)])
     for call, instead in ((motorhead.flush, "aflush"), (motorhead.close, "aclose")):
         with pytest.raises(MotorheadError, match=rf"Await {instead}\(\) instead"):

@@ -30,6 +30,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_motorhead import HashingEmbeddings, Motorhead, Window
 def make(seconds=0.0, **options):
     llm = RunnableLambda(lambda given: (time.sleep(seconds), "a summary")[1])
+    llm.is_trusted = True
     return Motorhead.from_url(sys.argv[1], namespace=sys.argv[2], window=Window(max_messages=2), llm=llm, **options)
 def messages(count): return [HumanMessage(str(at)) for at in range(count)]
 """

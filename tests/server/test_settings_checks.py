@@ -51,7 +51,7 @@ def test_embeddings_without_a_model() -> None:
     """`hashing` names embeddings that need no model and no key."""
     assert isinstance(models.embeddings(Settings(embeddings="hashing", long_term_memory=True)), HashingEmbeddings)
     app = create_app(Settings(embeddings="hashing", long_term_memory=True))
-    assert app.state.tenants.any._engine.indexer is not None
+    assert app.state.tenants.any.backend.require_redis().maintenance.indexer is not None
 
 
 @pytest.mark.parametrize(

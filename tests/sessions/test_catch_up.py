@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 import redis
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead import InvalidInputError, InvalidMessageError, Motorhead, Window
-from langchain_motorhead.messages.ids import FINGERPRINT_CHARS, derived_id, fingerprints, origin_epochs
 from langchain_motorhead.redis_io.embedded import acquire
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
@@ -30,27 +27,6 @@ def with_ids(count: int, start: int = 0) -> list[BaseMessage]:
 def names(count: int, start: int = 0) -> list[str]:
     """Name the same messages."""
     return [f"m{at}" for at in range(start, start + count)]
-
-
-# Marks ----------------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.none() | st.text(st.characters(), max_size=8), max_size=8))
-def test_marks_are_of_one_length(ids: list[str | None]) -> None:
-    """Each id has a mark of eleven characters, any string has one, and none is spaces."""
-    found = fingerprints(ids)
-    assert len(found) == (FINGERPRINT_CHARS * len(ids) if any(ids) else 0)
-    for at, id_ in enumerate(ids if found else []):
-        assert (found[at * FINGERPRINT_CHARS : (at + 1) * FINGERPRINT_CHARS] == " " * FINGERPRINT_CHARS) == (not id_)
-
-
-def test_origins_are_epochs() -> None:
-    """What names the session that gave an id is its epoch, in the shape that an epoch has and no other."""
-    epoch = "0123456789abcdef"
-    assert origin_epochs([None, "x", "motorhead-xyz-1"]) == ""
-    assert origin_epochs(["x", derived_id(epoch, 7), derived_id(epoch, "summary"), derived_id(epoch, "x")]) == (
-        "0" * 16 + epoch + epoch + "0" * 16
-    )
 
 
 # Appends --------------------------------------------------------------------------------------------------------------
@@ -107,24 +83,11 @@ def test_tokens_are_counted_once(make: MakeMotorhead, client: redis.Redis) -> No
     assert client.hget(session._keys.state, "size") == b"35"
 
 
-def test_what_is_remembered_is_bounded(make: MakeMotorhead, client: redis.Redis) -> None:
-    """The last 128 ids are known, in 11 characters each, however many messages there were and however they came."""
-    session = make(compaction="manual").session("s")
-    session.append(with_ids(500))
-    for at in range(500, 600):
-        session.append(with_ids(1, at))
-    kept = client.hget(session._keys.state, "ids")
-    assert isinstance(kept, bytes)
-    assert len(kept) == 128 * FINGERPRINT_CHARS
-    session.append(with_ids(600)[-128:])
-    assert session.load().total == 600
-
-
 def test_messages_without_ids_cost_nothing(make: MakeMotorhead, client: redis.Redis) -> None:
     """Where no message has an id, none is remembered."""
     session = make(compaction="manual").session("s")
     session.append(numbered(10))
-    assert not client.hexists(session._keys.state, "ids")
+    assert not client.exists(session._keys.marks)
 
 
 def test_loaded_messages_are_known(make: MakeMotorhead) -> None:

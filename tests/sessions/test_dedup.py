@@ -10,7 +10,7 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import InvalidMessageError, Window
-from support.dedup_model import REMEMBERED, count
+from support.dedup_model import count
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 
@@ -60,7 +60,7 @@ def test_a_batch_of_ten_thousand(make: MakeMotorhead, client: redis.Redis) -> No
     """A batch of any length is stored once in order, its repetitions left out, its tokens counted."""
     motorhead = make(compaction="manual", window=Window(max_messages=20_000, max_tokens=10**9), token_counter=count)
     session = motorhead.session("s")
-    messages = [HumanMessage(f"m{at}", id=f"id-{at % 9_000}") for at in range(10_000)]
+    messages = [HumanMessage(f"m{at % 9_000}", id=f"id-{at % 9_000}") for at in range(10_000)]
     session.append(messages)
     memory = session.load()
     assert contents(memory.messages) == contents(messages[:9_000])
@@ -68,7 +68,7 @@ def test_a_batch_of_ten_thousand(make: MakeMotorhead, client: redis.Redis) -> No
     more = [*memory.messages, HumanMessage("new", id="new")]
     session.catch_up(more)
     session.append_new(more)
-    session.append(more[-REMEMBERED:])
+    session.append(more[-128:])
     assert session.load().total == 9_001
     without = numbered(10_000)
     session.append(without)
@@ -88,13 +88,16 @@ def test_a_conversation_that_is_given_again(make: MakeMotorhead, length: int, ca
         assert contents(session.load().messages) == contents(messages)
 
 
-def test_an_append_of_any_length_sent_again(make: MakeMotorhead) -> None:
-    """The newest 128 of an append that is sent again are left out: what `append` says, no more."""
+@pytest.mark.parametrize("between", [0, 130, 1_000])
+def test_an_append_of_any_length_sent_again(make: MakeMotorhead, between: int) -> None:
+    """An append that is sent again stores nothing, however long it is and however much others stored meanwhile."""
     session = make(compaction="manual").session("s")
-    messages = [HumanMessage(f"m{at}", id=f"id-{at}") for at in range(200)]
+    messages = [HumanMessage(f"m{at}", id=f"id-{at}") for at in range(2_000)]
     session.append(messages)
-    session.append(messages[-REMEMBERED:])
-    assert session.load().total == 200
+    session.append([HumanMessage("o", id=f"other-{at}") for at in range(between)])
+    for again in (messages, messages[:1], messages[500:700], messages[::-1]):
+        session.append(again)
+    assert session.load().total == 2_000 + between
 
 
 def test_a_message_stored_on_purpose_is_known(make: MakeMotorhead) -> None:

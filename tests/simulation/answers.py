@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_motorhead import SummarizationError
 from langchain_motorhead.flows.protocol import RefusedInputError, Request, Summarize, Summary, Writer
@@ -45,6 +45,8 @@ def answer_to(request: Summarize, fault: str, *, checked: bool) -> Any:
             return Summary("", 1, unusable=f"{Reason.CUT_OFF}: it ended within its reasoning")
         case "shrinks":
             return Summary(texts[-1], 1)
+        case "odd":
+            return Summary(said, cast(int, 0.5), is_trusted=trusted, is_extract=request.writer is Writer.EXTRACT)
         case "none":
             return Summary("NONE" if trusted else None, 1, is_trusted=trusted)
         case "empty":

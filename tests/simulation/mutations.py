@@ -13,7 +13,7 @@ import pytest
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import compaction, summarize, writing
+from langchain_motorhead.sessions import archive, compaction, summarize, transcript, writing
 from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
 
 
@@ -66,22 +66,24 @@ def _script(scenario: str, name: str, old: str, new: str) -> Broken:
     return Broken(scenario, ((name, old, new),))
 
 
-_FENCE = "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < tonumber(count) then"
-_SUMMARY = "if (known[4] or '') ~= before then"
-_UNINDEXED = "if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then"
+_FENCE = (
+    "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < stop - tonumber(first) then"
+)
+_REVISION = "if (known[4] or '0') ~= revision or is_later(known[7]) then"
+_UNINDEXED = "if indexed == '1' and whole(known[3] or '0', 'indexed') < stop then"
 _TRIM = "redis.call('LTRIM', messages, count, -1)"
 _NEVER = "if false then"
 
 BROKEN = {
     "a commit without any fence": Broken(
-        "compacting", (("compaction_commit", _FENCE, _NEVER), ("compaction_commit", _SUMMARY, _NEVER))
+        "compacting", (("compaction_commit", _FENCE, _NEVER), ("compaction_commit", _REVISION, _NEVER))
     ),
     "a commit that does not compare epochs": _script("compacting", "compaction_commit", "known[1] ~= epoch or ", ""),
     "a commit that does not compare where the list begins": Broken(
         "compacting",
-        (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _SUMMARY, _NEVER)),
+        (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _REVISION, _NEVER)),
     ),
-    "a commit that does not compare summaries": _script("setting", "compaction_commit", _SUMMARY, _NEVER),
+    "a commit that does not compare revisions": _script("setting", "compaction_commit", _REVISION, _NEVER),
     "a commit that trims one more": _script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count + 1, -1)"
     ),
@@ -173,15 +175,31 @@ BROKEN = {
     "a refused summary that is dropped": Broken(
         "answering", ((summarize._Batch._separate, "self.withheld = f", "_ = f"),)
     ),
-    "a cut between a call and its result": Broken("tools", ((safe_cuts, "if not blocked[at]", ""),)),
+    "a cut between a call and its result": Broken("tools", ((safe_cuts, "if at and not blocks:", "if at:"),)),
     "an append that trims": _script(
-        "compacting", "session_append", "if known[1] then", "redis.call('LTRIM', messages, -3, -1)\nif known[1] then"
+        "compacting", "session_append", "local latest =", "redis.call('LTRIM', messages, -3, -1)\nlocal latest ="
     ),
     "an append that does not know what was sent again": Broken(
         "resending",
         (
-            ("session_append", "if known[3] == token then", _NEVER),
-            ("session_append", "local ids, fresh = known[8] or ''", "local ids, fresh = ''"),
+            ("session_append", "if recent:find(token, 1, true) then", _NEVER),
+            ("session_append", "known[1] and count or 0", "0"),
+        ),
+    ),
+    "marks that are not written": _script(
+        "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
+    ),
+    "marks that are lost when a bucket is split": _script(
+        "resending_later", "session_append", "table.concat(goes), true", "'', true"
+    ),
+    "a bucket that is looked for where it was before a split": _script(
+        "resending_later", "session_append", "return place < buckets and place or hash % level", "return hash % level"
+    ),
+    "a summary with a fraction of a token": Broken(
+        "odd_numbers",
+        (
+            ("compaction_commit", "whole(spent, 'tokens')\n", ""),
+            (writing.WritingTask._call, "whole_count(answer.tokens) or 0", "answer.tokens"),
         ),
     ),
     "a new session with the epoch of the one before": _script(
@@ -245,10 +263,49 @@ BROKEN = {
         "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
     ),
     "a deletion that leaves a lease": _script(
-        "compacting", "session_delete", "state, KEYS[3], KEYS[4])", "state, KEYS[4])"
+        "compacting", "session_delete", "KEYS[3], KEYS[4], KEYS[5])", "KEYS[3], KEYS[5])"
     ),
     "a deletion that leaves the list": _script(
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
+    ),
+    "a deletion that leaves the archive": _script(
+        "compacting", "session_delete", "redis.call('UNLINK', KEYS[6], KEYS[7])", "redis.call('UNLINK', KEYS[6])"
+    ),
+    "a commit that archives nothing": _script(
+        "compacting", "compaction_commit", "if KEYS[4] then -- first", "if false then -- first"
+    ),
+    "a commit that archives what it does not trim": _script(
+        "compacting",
+        "compaction_commit",
+        _REVISION,
+        f"archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n{_REVISION}",
+    ),
+    "an archive written before the fence": _script(
+        "compacting",
+        "compaction_commit",
+        "if known[1] ~= epoch or",
+        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
+    ),
+    "an archive that keeps the chunk that was replaced": _script(
+        "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
+    ),
+    "an archive that replaces a chunk without its messages": Broken(
+        "transcribing", ((archive.extend, "_split([*kept, *messages])", "_split(messages)"),)
+    ),
+    "an archive that does not know times": _script(
+        "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #found)", ""
+    ),
+    "a commit that keeps the times of what it trims": _script(
+        "compacting", "compaction_commit", "redis.call('HDEL', state, unpack(names))", ""
+    ),
+    "a commit that drops the time of what it keeps": _script(
+        "transcribing", "compaction_commit", "redis.call('HSET', state, 't:' .. upto, times[2])", ""
+    ),
+    "a transcript that does not look into the archive": _script(
+        "transcribing", "transcript_read", "if known[4] and from < math.min(first, upto) then", _NEVER
+    ),
+    "a transcript of two sessions": Broken(
+        "transcribing", ((transcript.read_records, "if epoch is not None and there != epoch:", "if False:"),)
     ),
     "a deletion that leaves the session listed": _script(
         "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""

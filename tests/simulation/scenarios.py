@@ -70,7 +70,7 @@ def answering() -> Scenario:
 
 def tools() -> Scenario:
     """Turns with tools, in a window of tokens, read meanwhile."""
-    cast = Cast("ns", Window(max_messages=4, max_tokens=25, hard_limit=50), budget=3)
+    cast = Cast("ns", Window(max_messages=4, max_tokens=25, hard_limit=50, hard_limit_tokens=10**9), budget=3)
     two = with_tools("two")
     workers = (cast.compacting("c1"), cast.compacting("c2"), cast.appender("a", two[:2], two[2:]), cast.reading("r"))
     return Scenario(cast, workers, (cast.appender("b", with_tools("one")),))
@@ -82,11 +82,37 @@ def chatting() -> Scenario:
     return Scenario(cast, (cast.chatting("x", named("x1", "x2", "x3")), cast.chatting("y", named("y1"))), settles=True)
 
 
+def transcribing() -> Scenario:
+    """All messages are read page by page, while others append and compact, and the session is deleted."""
+    cast = Cast("ns", WINDOW, budget=1)
+    workers = (cast.transcribing("t"), cast.compacting("c"), cast.appender("a", named("m4", "m5")))
+    return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),), faults=0)
+
+
 def resending() -> Scenario:
     """An append that is sent again since its answer was lost, a deletion, others who append, and a compaction."""
     cast = Cast("ns", WINDOW)
     workers = (cast.appender("a", named("m1", "m2")), cast.appender("b", named("n1"), named("n2")))
     return Scenario(cast, (*workers, cast.compacting("c"), cast.deleting("d")))
+
+
+def resending_later() -> Scenario:
+    """Messages that are sent again after more than one bucket of others, by two, beside a compaction."""
+    cast = Cast("ns", Window(max_messages=100, hard_limit=200))
+    others = named(*(f"o{at}" for at in range(90)))
+    again = (
+        cast.appender("a", named("m1", "o3", "m2"), others[:5]),
+        cast.appender("b", named("m2", "n1"), others[60:]),
+    )
+    before = (cast.appender("c", named("m1", "m2")), cast.appender("d", others))
+    return Scenario(cast, (*again, cast.appender("e", named("n1", "n2"))), before, faults=2)
+
+
+def odd_numbers() -> Scenario:
+    """Compactions whose summarizers report fractions of tokens."""
+    cast = Cast("ns", WINDOW)
+    workers = (cast.compacting("c1"), cast.compacting("c2"), cast.appender("a", named("m4")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),))
 
 
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
@@ -102,6 +128,9 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         answering,
         tools,
         chatting,
+        transcribing,
         resending,
+        resending_later,
+        odd_numbers,
     )
 }

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from lupa.lua51 import LuaError
 
-from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreUnavailableError
+from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreError, StoreUnavailableError
 from langchain_motorhead.flows.protocol import (
     Embed,
     Flow,
@@ -21,16 +22,18 @@ from langchain_motorhead.flows.protocol import (
     Request,
     Summarize,
 )
+from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
 from simulation.answers import answer_to, bad_answers
-from simulation.invariants import Invariants, Ledger, Violation, name_of
+from simulation.archives import Violation
+from simulation.invariants import Invariants, Ledger, name_of
 from simulation.simulated_redis import Snapshot
 from support.summarizers import SEPARATOR
 
 # What may become of an operation, a summary, and vectors.
 FAULTS: dict[type, tuple[str, ...]] = {
     Operation: ("unsent", "lost", "twice", "drop", "cancel"),
-    Summarize: ("fails", "none", "empty", "beat", "drop", "cancel"),
+    Summarize: ("fails", "none", "empty", "odd", "beat", "drop", "cancel"),
     Embed: ("fails", "beat", "drop", "cancel"),
     Pause: ("drop", "cancel"),
 }
@@ -236,6 +239,8 @@ class Simulation:
             self.invariants.check_request(self.ledger, after.request)
         if isinstance(after.result, Memory):
             self.invariants.check_memory(self.ledger, after.result)
+        if isinstance(after.result, Transcript):
+            self.invariants.check_transcript(self.ledger, after.result)
 
     def _answer(self, request: Request | None, fault: str) -> Any:
         if isinstance(request, Operation):
@@ -261,6 +266,8 @@ class Simulation:
             result = self.store.run(operation)
         except MotorheadError as error:
             return error
+        except (LuaError, ValueError) as error:  # of a script of the simulated Redis, which keeps what it has written
+            return StoreError(str(error))
         self.ledger = self.ledger.executed(operation, result, self.invariants.state(self.store.dump().values))
         return result
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from typing import Any
 
+import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from langchain_motorhead import Memory, Motorhead, Window
-from langchain_motorhead.messages.codec import decode
+from langchain_motorhead import IdConflictError, Memory, Motorhead, Window
+from langchain_motorhead.messages.codec import decode, encode
+from langchain_motorhead.messages.content_digest import content_digest
+from langchain_motorhead.messages.ids import mark
 from langchain_motorhead.messages.matching import trailing_count
 from langchain_motorhead.session import Session
+from langchain_motorhead.transfer.snapshot import read_marks
 from support.summarizers import Ledger, remembered
 
-REMEMBERED = 128
-WINDOW = Window(max_messages=6, max_tokens=40, hard_limit=100_000)
+WINDOW = Window(max_messages=6, max_tokens=40, hard_limit=100_000, hard_limit_tokens=10**9)
 ZERO_MARK = " " * 11
 POOL = [
     None, "", "a", "b", "c", "d", "e", "A", " a", "0", "\0", ZERO_MARK, "a\nb", "é", "e\u0301", "\ud800", "\udfff",
@@ -34,70 +35,83 @@ def count(messages: Sequence[BaseMessage]) -> int:
 
 
 class Expected:
-    """What a session should be: everything accepted, and the marks of the last 128 ids."""
+    """What a session should be: everything accepted, and a content for each id that was."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.marks: list[str] = []
+        self.known: dict[str, bytes] = {}
         self.epoch: str | None = None
 
     def delete(self) -> None:
         """Forget all."""
         self.__init__()  # type: ignore[misc]
 
-    def knows(self, id_: str | None) -> bool:
-        """Say whether a message of this id is known: it is marked, or was given by the session itself."""
-        if not id_:
-            return False
-        own = self.epoch and re.fullmatch(rf"motorhead-{self.epoch}-([0-9]+|summary)", id_)
-        return bool(own) or mark(id_) in self.marks
-
-    def append(self, messages: Sequence[Given], *, unless_known: bool = True) -> None:
-        """Take what is not known."""
-        if not unless_known:
-            self.said += map(text_of, messages)
-            ids = dict.fromkeys(id_ for message in messages if (id_ := id_of(message)))
-            self.marks = (self.marks + [new for id_ in ids if (new := mark(id_)) not in self.marks])[-REMEMBERED:]
-            return
-        self._take([message for message in messages if not self.knows(id_of(message))])
+    def append(self, messages: Sequence[Given], *, unless_known: bool = True) -> list[int]:
+        """Take what is not known, or nothing; return the positions of messages that have the ids of others."""
+        return self._take(messages, unless_known=unless_known)
 
     def catch_up(self, messages: Sequence[Given], after: str | None) -> None:
-        """Take what comes after a message, or after the newest that is known."""
+        """Take what comes after a message, or after the newest that is known, under new ids where that is needed."""
         ids = [id_of(message) for message in messages]
         if after is not None and after in ids:
             messages = messages[len(ids) - ids[::-1].index(after) :]
-        known = [at for at, message in enumerate(messages) if self.knows(id_of(message))]
+        known = [at for at, message in enumerate(messages) if self._has(message, self.known)]
         self._take(messages[known[-1] + 1 if known else 0 :])
 
     def is_clear(self, messages: Sequence[Given], after: str | None) -> bool:
-        """Say whether the ids of a conversation tell what is new: those known are a piece, which new ones follow."""
+        """Say whether ids and contents tell what is new: those known are a piece, which new ones follow.
+
+        No message has the id of another one.
+        """
         ids = [id_of(message) for message in messages]
         newest = trailing_count(messages)
         if after is not None and after in ids:
             messages = messages[len(ids) - ids[::-1].index(after) :]
             newest = len(messages)
-        known = [self.knows(id_of(message)) for message in messages]
+        known = [self._has(message, self.known) for message in messages]
+        if False in known or self._share_ids(messages):
+            return False
         if not any(known):
             return len(known) <= newest or not self.said
         first = known.index(True)
         new = known[::-1].index(True)
         return 0 < new <= newest and all(known[first : len(known) - new])
 
-    def _take(self, messages: Sequence[Given]) -> None:
-        new: list[str] = []
-        for message in messages:
-            if id_ := id_of(message):
-                if mark(id_) in new:
-                    continue
-                new.append(mark(id_))
-            self.said.append(text_of(message))
-        self.marks = (self.marks + new)[-REMEMBERED:]
+    def _share_ids(self, messages: Sequence[Given]) -> bool:
+        contents: dict[str, bytes] = {}
+        return any(
+            contents.setdefault(id_of(each), content_of(each)) != content_of(each) for each in messages if id_of(each)
+        )
+
+    def _has(self, message: Given, known: Mapping[str, bytes]) -> bool | None:
+        """Say whether a message is known (True), or its id is that of another (False)."""
+        id_ = id_of(message)
+        if not id_:
+            return None
+        own = self.epoch and re.fullmatch(rf"motorhead-{self.epoch}-(0|[1-9][0-9]*|summary|continued)", id_)
+        if own:
+            return not own[1].isdigit() or int(own[1]) < len(self.said)
+        return None if id_ not in known else known[id_] == content_of(message)
+
+    def _take(self, messages: Sequence[Given], *, unless_known: bool = True) -> list[int]:
+        known, wrong, new = dict(self.known), list[int](), list[Given]()
+        for at, message in enumerate(messages):
+            has, id_ = self._has(message, known), id_of(message)
+            if has is False and (unless_known or id_ not in known):
+                wrong.append(at)
+            elif has is None or not unless_known:
+                new.append(message)
+                if id_ and has is None:
+                    known[id_] = content_of(message)
+        if not wrong:
+            self.said += map(text_of, new)
+            self.known = known
+        return wrong
 
 
-def mark(id_: str) -> str:
-    """Give the mark of an id."""
-    digest = blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return b64encode(digest).decode().rstrip("=")
+def content_of(message: Given) -> bytes:
+    """Give the digest of a content."""
+    return content_digest(decode(encode(message)))
 
 
 def id_of(message: Given) -> Any:
@@ -133,18 +147,24 @@ class Against:
         self.given: list[Given] = []
 
     def messages(self, ids: Sequence[str | None], shapes: Sequence[int]) -> list[Given]:
-        """Make messages of new texts."""
+        """Make messages. Every fifth has a text of its own, so that its id may be that of another."""
         made = []
         for id_, shape in zip(ids, shapes, strict=True):
-            made.append(make_message(f"m{self.number}", id_, shape))
+            text = f"m{self.number}" if not id_ or self.number % 5 == 0 else f"of {POOL.index(id_)}"
+            made.append(make_message(text, id_, shape if not id_ else len(id_) % 3))
             self.number += 1
         self.given = (self.given + made)[-400:]
         return made
 
     def append(self, messages: Sequence[Given], handle: int, *, unless_known: bool = True) -> None:
-        """Append."""
-        self.sessions[handle].append(list(messages), unless_known=unless_known)
-        self.expected.append(messages, unless_known=unless_known)
+        """Append. What is refused is refused as a whole."""
+        wrong = self.expected.append(messages, unless_known=unless_known)
+        if wrong:
+            with pytest.raises(IdConflictError) as refused:
+                self.sessions[handle].append(list(messages), unless_known=unless_known)
+            assert list(refused.value.positions) == wrong
+        else:
+            self.sessions[handle].append(list(messages), unless_known=unless_known)
 
     def catch_up(self, messages: Sequence[Given], after: str | None, handle: int, *, reads: bool) -> None:
         """Catch up, or append what is new."""
@@ -174,11 +194,23 @@ class Against:
         assert memory.total == len(self.expected.said)
         self.expected.epoch = memory.epoch
         keys = self.sessions[0]._keys
-        ids, size = self.client.hmget(keys.state, "ids", "size")
-        assert (ids or b"") == "".join(self.expected.marks).encode()
+        known = sorted(mark(id_, content) for id_, content in self.expected.known.items())
+        assert sorted(self.marks()) == known
+        count_known, size = self.client.hmget(keys.state, "marks", "size")
+        assert int(count_known or 0) == len(known)
         records = self.client.lrange(keys.messages, 0, -1)
         assert int(size or 0) == count([decode(record) for record in records])
         return memory
+
+    def marks(self) -> list[bytes]:
+        """Read the marks that the session has."""
+        backend, keys = self.sessions[0]._backend.require_redis(), self.sessions[0]._keys
+        start: int | None = 0
+        found = list[bytes]()
+        while start is not None:
+            _, start, page = backend.execute(read_marks(keys, start))
+            found += [page[at : at + 9] for at in range(0, len(page), 9)]
+        return found
 
 
 def options(namespace: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from langchain_motorhead.messages.acceptance import is_name
 from langchain_motorhead.messages.codec import ROLES
 
 # Lone surrogates, but no pairs of them: JSON cannot tell such a pair from the character that it makes up.
@@ -75,7 +76,11 @@ MESSAGES = st.one_of(
     made(SystemMessage, **COMMON),
     made(ToolMessage, **COMMON, **TOOL),
     made(FunctionMessage, **{**COMMON, "name": TEXT}),
-    made(ChatMessage, **COMMON, role=TEXT | st.sampled_from([*ROLES, "function", "remove", "chat", "Human"])),
+    made(
+        ChatMessage,
+        **COMMON,
+        role=TEXT.filter(is_name) | st.sampled_from([*ROLES, "function", "remove", "chat", "Human"]),
+    ),
     made(RemoveMessage, id=TEXT),
 )
 

@@ -57,3 +57,9 @@ def hang(given: SummaryInput) -> str:
     """Not answer at all in any time that a caller would wait."""
     time.sleep(3)
     return "too late"
+
+
+def trusted(summarizer: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return a summarizer whose answers are summaries as they are: no check of them."""
+    summarizer.is_trusted = True  # type: ignore[attr-defined]
+    return summarizer

@@ -75,7 +75,7 @@ def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhea
     keys = session_keys(target.namespace, "s")
     snapshot.state = {**snapshot.state, "updated": b"1"}
     records = [record for page in snapshot.pages for record in page]
-    sent = snapshots.restore(keys, snapshot, records, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
+    sent = snapshots.restore(keys, snapshot, records, b"", 0, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
     epochs = set()
     for _ in range(2):
         assert target.backend.require_redis().execute(sent) is snapshots.RestoreOutcome.DONE

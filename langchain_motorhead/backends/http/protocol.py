@@ -20,6 +20,7 @@ from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageErro
 from langchain_motorhead.messages.codec import decode_record, encode
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.origin import kept_from_json, to_author
 from langchain_motorhead.storage.keys import SessionKeys
@@ -178,7 +179,15 @@ def to_memory(answer: HttpAnswer) -> Memory:
         epoch=data.get("epoch"),
         written_by=to_author(data.get("written_by")),
         kept=kept_from_json(data.get("kept")),
+        gap=_gap(data.get("gap")),
     )
+
+
+def _gap(value: Any) -> Gap | None:
+    if not isinstance(value, dict):
+        return None
+    gap = Gap(_number(value, "start"), _number(value, "stop"))
+    return gap if gap.count > 0 else None
 
 
 def to_hits(answer: HttpAnswer, asked: Query) -> list[Hit]:

@@ -90,6 +90,14 @@ class Kept(Schema):
 WrittenBy: TypeAlias = Literal["model", "extract", "client"]
 
 
+class MemoryGap(Schema):
+    """Messages that are neither in the summary nor in the answer. They are stored, and wait to be summarized."""
+
+    start: int = Field(description="Sequence number of the first of them.")
+    stop: int = Field(description="Sequence number after the last of them.")
+    count: int = Field(description="How many they are.")
+
+
 class SessionMemory(Counts):
     """The recent messages of a session, and the summary of all older ones."""
 
@@ -114,6 +122,9 @@ class SessionMemory(Counts):
     )
     kept: Kept | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: what `context` keeps."
+    )
+    gap: MemoryGap | Omitted | None = Field(
+        None, description="With `full=true` and after a catch-up: what was left out; null if nothing was."
     )
 
 

@@ -99,7 +99,7 @@ class NewMessages(Schema):
         None, description="Replaces the summary. An empty string removes the summary; null leaves it as it is."
     )
     unless_known: bool = Field(
-        True, description="Skip a message whose id is among the last 128 ids of the session, as after a retry."
+        True, description="Skip a message that the session has, by its id. Another one with its id is a 409."
     )
 
 

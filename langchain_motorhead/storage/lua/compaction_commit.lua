@@ -1,31 +1,53 @@
--- Store a summary and remove the messages that it covers from the list, or do nothing if the session changed.
+-- Store a summary and move the messages that it covers from the list to the archive, or do nothing if the session changed.
 --
--- The worker has read the session before; `epoch`, `first` and the summary have to be what it read. Messages appended
+-- The worker has read the session before; `epoch`, `first` and `revision` have to be what it read. Messages appended
 -- since then are kept.
 --
--- KEYS  messages, state, lease
+-- KEYS  messages, state, lease, archive (if messages are archived)
 -- ARGV  token of the worker, duration of the lease in ms, epoch and first as read, number of messages to remove, tokens
---       used by the summarizer, change of `size` or '', 1 to remove indexed messages only, the summary as read or '',
---       1 if there is a new summary, the new summary or '', who wrote it or '', what it keeps or '', and pairs: what
---       rejected answers are counted as, and how many there were
+--       used by the summarizer, change of `size` or '', 1 to remove indexed messages only, the revision as read,
+--       1 if there is a new summary, the new summary or '', who wrote it or '', what it keeps or '', how many values for the
+--       archive follow, these (see `archive_messages` in lib_archive.lua), and pairs: what rejected answers are counted as,
+--       and how many there were
 -- Returns 1 if the summary was stored, else 0.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
-local token, duration, epoch, first, count, spent, size, indexed, before, given, summary, author, kept = unpack(ARGV, 1, 13)
-local REJECTED = 14
-for at = REJECTED, #ARGV, 2 do
-  if not string.match(ARGV[at + 1] or '', '^%d+$') then
-    return redis.error_reply('ERR a count of rejected answers is missing')
+local token, duration, epoch, first, count, spent, size, indexed, revision, given, summary, author, kept = unpack(ARGV, 1, 13)
+local ARCHIVED = 15
+local REJECTED = ARCHIVED + whole(ARGV[14], 'values for the archive')
+if KEYS[4] then
+  if REJECTED < ARCHIVED + 4 then
+    error('the chunks for the archive are missing. Nothing was written')
+  end
+  for at = ARCHIVED, ARCHIVED + 2 do -- largest size, largest age, chunk to replace
+    whole(ARGV[at] == '' and '0' or ARGV[at], 'a number for the archive')
   end
 end
-local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'summary')
-if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < tonumber(count) then
+local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'revision', 'tokens', 'size', 'format', 'archived',
+  'chunks', 'archive_bytes')
+local stop = whole(first, 'first') + whole(count, 'count')
+whole(duration, 'duration')
+whole(spent, 'tokens')
+whole(size == '' and '0' or size, 'size')
+for _, at in ipairs({2, 5, 6, 8, 9, 10}) do
+  whole(known[at] or '0', 'a stored number')
+end
+for at = REJECTED, #ARGV, 2 do
+  whole(ARGV[at + 1], 'a count of rejected answers')
+  whole(redis.call('HGET', state, 'rejected:' .. ARGV[at]) or '0', 'a stored number')
+end
+if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < stop - tonumber(first) then
   return 0
 end
-if (known[4] or '') ~= before then
+if (known[4] or '0') ~= revision or is_later(known[7]) then
   return 0 -- a client replaced the summary meanwhile
 end
-if indexed == '1' and tonumber(known[3] or 0) < tonumber(first) + tonumber(count) then
+if indexed == '1' and whole(known[3] or '0', 'indexed') < stop then
   return 0
+end
+if KEYS[4] then -- first, so that a key of another type in its place is noticed before anything is stored
+  archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)
+elseif known[8] then
+  redis.call('HSET', state, 'archive_from', string.format('%d', stop))
 end
 redis.call('HINCRBY', state, 'first', count)
 if given == '1' then
@@ -39,6 +61,7 @@ redis.call('HDEL', state, 'failures')
 if size ~= '' then
   redis.call('HINCRBY', state, 'size', size)
 end
+forget_times(state, tonumber(first), stop, tonumber(first) + redis.call('LLEN', messages))
 redis.call('LTRIM', messages, count, -1)
 local holder = redis.call('GET', lease)
 if holder == token or holder == token .. '!' then

@@ -5,6 +5,8 @@
 --       generation of the index from which on this session is indexed or '', and vector fields to delete
 -- Returns {epoch, first sequence number not indexed, {rest of the key, name, role, text, 1 if it has that vector, ...}}.
 local state, prefix, from, upto, field, size, generation = KEYS[1], unpack(ARGV, 1, 6)
+from, upto, size = whole(from, 'start'), whole(upto, 'stop'), whole(size, 'size')
+whole(generation == '' and '0' or generation, 'generation')
 local known = redis.call('HMGET', state, 'epoch', 'indexed')
 if not known[1] then
   return {false, 0, {}}
@@ -13,13 +15,13 @@ if generation ~= '' then
   redis.call('HSET', state, 'generation', generation)
 end
 local found = {}
-local stop = math.min(tonumber(upto), tonumber(known[2] or 0))
-for _, key in ipairs(document_keys(prefix, tonumber(from), stop)) do
+local stop = math.min(upto, tonumber(known[2] or 0))
+for _, key in ipairs(document_keys(prefix, from, stop)) do
   local said = redis.call('HMGET', key, 'name', 'role', 'text')
   if said[3] then
     local at = #found
     found[at + 1], found[at + 2], found[at + 3] = string.sub(key, #prefix + 1), said[1] or '', said[2]
-    found[at + 4], found[at + 5] = said[3], redis.call('HSTRLEN', key, field) == tonumber(size) and 1 or 0
+    found[at + 4], found[at + 5] = said[3], redis.call('HSTRLEN', key, field) == size and 1 or 0
     if #ARGV > 6 then
       redis.call('HDEL', key, unpack(ARGV, 7))
     end

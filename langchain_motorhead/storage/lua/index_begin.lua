@@ -14,6 +14,8 @@
 --         these are to be tried now}.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, reach, context, prefix, words = unpack(ARGV, 1, 7)
+limit, reach, context = whole(limit, 'limit'), whole(reach, 'reach'), whole(context, 'context')
+whole(duration, 'duration')
 local holder = words ~= '1' and holder_of(lease)
 if holder and holder ~= token and holder ~= token .. '!' then
   if string.sub(holder, -1) ~= '!' then
@@ -45,7 +47,7 @@ local start = math.max(first, indexed - reach)
 local earlier = {}
 for seq = first - 1, math.max(0, indexed - reach), -1 do
   local said = redis.call('HMGET', prefix .. seq, 'name', 'role', 'text')
-  if said[3] and #earlier < 3 * tonumber(context) then
+  if said[3] and #earlier < 3 * context then
     earlier[#earlier + 1] = said[1] or ''
     earlier[#earlier + 1] = said[2]
     earlier[#earlier + 1] = said[3]

@@ -15,8 +15,21 @@ local token, duration, epoch, from, upto, generation, prefix, user, vectors, bef
 local vectorless, pause, HEAD = ARGV[11], ARGV[12], 12
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated',
   'embedded', 'vectorless')
-local first = tonumber(known[2] or 0)
-local start, stop = tonumber(from), tonumber(upto)
+local first, start, stop = whole(known[2] or '0', 'first'), whole(from, 'start'), whole(upto, 'stop')
+whole(duration, 'duration')
+whole(generation, 'generation')
+whole(pause, 'pause')
+for _, at in ipairs({3, 4, 7, 9}) do
+  whole(known[at] or '0', 'a stored number')
+end
+local place = HEAD + 1
+while place <= #ARGV do
+  local seq, count = whole(ARGV[place + 1], 'sequence number'), whole(ARGV[place + 2], 'number of values')
+  if count < 0 or place + 2 + count > #ARGV or seq < start or seq > stop then
+    error('a document is not complete. Nothing was written')
+  end
+  place = place + 3 + count
+end
 local total = first + redis.call('LLEN', messages)
 local indexed = math.max(tonumber(known[3] or 0), first)
 local embedded = math.min(tonumber(known[9] or indexed), indexed)
@@ -58,6 +71,7 @@ if indexed ~= start then
   return {0}
 end
 
+redis.call('HSET', state, 'generation', generation) -- at maxmemory, this is refused
 -- Documents of a session of this id that expired before this one was created.
 local left_over = tonumber(redis.call('GET', stale) or 0)
 if left_over > 0 and not known[3] then
@@ -88,7 +102,7 @@ if user ~= '' and known[6] ~= '1' then
   redis.call('HSET', state, 'owned', '1')
 end
 
--- When each message was appended.
+-- When each message was appended. The times are removed with the messages of the list.
 local names, times = {}, {}
 for seq = start, stop do
   names[#names + 1] = 't:' .. seq
@@ -98,11 +112,10 @@ local stamp = known[8]
 for at = 1, #names do
   if stamps[at] then
     stamp = stamps[at]
-    redis.call('HDEL', state, names[at])
   end
   times[start + at - 1] = stamp
 end
-if stop < total then
+if stop < total and not stamps[#names] then
   redis.call('HSET', state, 't:' .. stop, times[stop])
 end
 

@@ -6,7 +6,7 @@
 --       items without vectors
 -- Returns {1 if there may be more, namespace, number of the last item, {{path, value, created, updated, ttl or nil}, ...}}.
 local store, low, high, resumed, after, skip, wanted, looks, bytes, bare = KEYS[1], unpack(ARGV, 1, 9)
-skip, wanted, looks, bytes = tonumber(skip), tonumber(wanted), tonumber(looks), tonumber(bytes)
+skip, wanted, looks, bytes = whole(skip, 'skip'), whole(wanted, 'limit'), whole(looks, 'looks'), whole(bytes, 'bytes')
 local rows, width = {}, 100
 
 -- Read the items of a namespace from a number on. Return the number of the last if a limit was reached, else nil.

@@ -3,7 +3,7 @@
 -- KEYS  prefix of every key of the store
 -- ARGV  how many items to remove at most
 -- Returns 1 if there may be more, else 0.
-local store = KEYS[1]
+local store, most = KEYS[1], whole(ARGV[1], 'limit')
 local expiries = store .. ':expiries'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -22,4 +22,4 @@ for _, path in ipairs(due) do
     end
   end
 end
-return #due == tonumber(ARGV[1]) and 1 or 0
+return #due == most and 1 or 0

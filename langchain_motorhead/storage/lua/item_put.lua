@@ -16,6 +16,20 @@ local namespaces, expiries = store .. ':namespaces', store .. ':expiries'
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%06d', time[2])
 
+local checked, stored = 3, nil
+while checked <= #ARGV do
+  local count = whole(ARGV[checked + 5], 'number of vectors')
+  whole(ARGV[checked + 3], 'time to live')
+  if count < 0 or checked + 5 + count > #ARGV then
+    error('an item is not complete. Nothing was written')
+  end
+  stored = stored or ARGV[checked + 2] ~= '' and ARGV[checked]
+  checked = checked + 6 + count
+end
+if stored then
+  redis.call('ZADD', namespaces, 0, stored) -- at maxmemory, this is refused, before anything is deleted
+end
+
 local at = 3
 while at <= #ARGV do
   local namespace, name, value, life, tags, count = unpack(ARGV, at, at + 5)

@@ -1,47 +1,61 @@
 -- Create an exported session again, completely or not at all.
 --
--- KEYS  messages, state, leases of compaction and indexing, number of documents that an expired session may have left,
---       list of staged messages, and registries: first those that are to list the session, then those that are not any more
---       (none if they are in another cluster slot)
+-- KEYS  messages, state, marks of the messages (lib_marks.lua), leases of compaction and indexing, number of documents that
+--       an expired session may have left, list of staged messages, hash of staged marks, archive, staged archive, and
+--       registries: first those that are to list the session, then those that are not any more (none if they are in another
+--       cluster slot)
 -- ARGV  session id, digest of the imported data, with which the epoch begins (8 characters), 1 to replace an existing
 --       session, user of the existing session or '', prefix of the documents' keys, TTL in ms or 0, time of the last
 --       activity in microseconds, number of messages, 1 if they are staged, how many registries are to list the session,
---       how many values follow, fields and values of the state, and the messages that are not staged
+--       how many marks are staged, marks that are not staged, how many chunks of the archive are staged, how many values
+--       follow, fields and values of the state, and the messages that are not staged
 -- Returns {0} if another session exists; {1} if the session was created; {2} if the same import created it before; {3} if a
 --         session of another user than the one given exists; {4} if staged messages are missing.
-local messages, state, stale, staged = KEYS[1], KEYS[2], KEYS[5], KEYS[6]
-local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, width = unpack(ARGV, 1, 11)
-local HEAD, CHUNK = 11, 4000
+local messages, state, marked, stale, staged, staged_marks = KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7], KEYS[8]
+local archive, staged_archive, REGISTRIES = KEYS[9], KEYS[10], 10
+local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, mark_count, given, chunks, width =
+  unpack(ARGV, 1, 14)
+local HEAD, CHUNK = 14, 4000
+local listed_count, fields = whole(listing, 'registries'), HEAD + whole(width, 'fields')
+local staged_count, length = whole(mark_count, 'marks'), whole(count, 'count')
+local chunk_count = whole(chunks, 'chunks')
+if fields > #ARGV or (is_staged ~= '1' and #ARGV - fields ~= length) then
+  error('values are missing. Nothing was written')
+end
+whole(ttl, 'ttl')
+whole(active, 'the time')
 local known = redis.call('HMGET', state, 'epoch', 'user', 'indexed', 'groups')
 if known[1] and known[1]:sub(1, 8) == digest then
-  redis.call('UNLINK', staged)
+  redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {2}
 end
 -- Messages whose state was evicted belong to a session, too.
 if replace ~= '1' and (known[1] or redis.call('EXISTS', messages) == 1) then
-  redis.call('UNLINK', staged)
+  redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {0}
 end
 if known[1] and (known[2] or '') ~= owner then
   return {3}
 end
-if is_staged == '1' and redis.call('LLEN', staged) ~= tonumber(count) then
-  redis.call('UNLINK', staged)
+if is_staged == '1' and (redis.call('LLEN', staged) ~= length or (staged_count > 0 and redis.call('EXISTS', staged_marks) == 0))
+  or redis.call('LLEN', staged_archive) ~= chunk_count then
+  redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {4}
 end
 -- First, so that a key of another type in the place of one of ours is noticed before anything is stored.
-local documents = math.max(tonumber(known[3] or 0), tonumber(redis.call('GET', stale) or 0))
+local documents = math.max(whole(known[3] or '0', 'indexed'), whole(redis.call('GET', stale) or '0', 'documents'))
 local found = document_keys(prefix, 0, documents)
+redis.call('HSET', state, 'updated', active) -- at maxmemory, this is refused
 local listed = {}
-for at = 7, #KEYS do
-  if at - 6 <= tonumber(listing) then
+for at = REGISTRIES + 1, #KEYS do
+  if at - REGISTRIES <= listed_count then
     enlist(KEYS[at], active, id, ttl)
     listed[KEYS[at]] = true
   else
     redis.call('ZREM', KEYS[at], id)
   end
 end
-if #KEYS > 6 then
+if #KEYS > REGISTRIES then
   for key in (known[4] or ''):gmatch('%S+') do -- groups of the REST server that list the replaced session
     if not listed[key] then
       redis.call('ZREM', key, id)
@@ -49,12 +63,23 @@ if #KEYS > 6 then
   end
 end
 unlink_all(found)
-redis.call('UNLINK', messages, state, KEYS[3], KEYS[4], stale)
+redis.call('UNLINK', messages, state, marked, KEYS[4], KEYS[5], stale, archive)
 
 redis.call('HSET', state, 'epoch', new_epoch(digest))
-local fields = HEAD + tonumber(width)
 for from = HEAD + 1, fields, CHUNK do
   redis.call('HSET', state, unpack(ARGV, from, math.min(from + CHUNK - 1, fields)))
+end
+if staged_count > 0 then
+  redis.call('RENAME', staged_marks, marked)
+  redis.call('PERSIST', marked)
+end
+if staged_count > 0 or given ~= '' then
+  local load, visit, save = open_marks(marked, staged_count)
+  load(given, 1, #given)
+  for at = 1, #given, MARK do
+    visit(given, at, true)
+  end
+  redis.call('HSET', state, 'marks', save())
 end
 if is_staged == '1' then
   redis.call('RENAME', staged, messages)
@@ -64,8 +89,14 @@ else
     redis.call('RPUSH', messages, unpack(ARGV, from, math.min(from + CHUNK - 1, #ARGV)))
   end
 end
+if chunk_count > 0 then
+  redis.call('RENAME', staged_archive, archive)
+  redis.call('PERSIST', archive)
+end
 if ttl ~= '0' then
+  redis.call('PEXPIRE', archive, ttl)
   redis.call('PEXPIRE', messages, ttl)
   redis.call('PEXPIRE', state, ttl)
+  redis.call('PEXPIRE', marked, ttl)
 end
 return {1}

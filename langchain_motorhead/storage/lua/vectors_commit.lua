@@ -9,6 +9,14 @@
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, epoch, from, upto, generation, prefix, before, vectorless, pause, field = unpack(ARGV, 1, 11)
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'embedded', 'vectorless')
+for _, at in ipairs({2, 3, 4, 5}) do
+  whole(known[at] or '0', 'a stored number')
+end
+whole(duration, 'duration')
+whole(from, 'start')
+whole(upto, 'stop')
+whole(generation, 'generation')
+whole(pause, 'pause')
 local first = tonumber(known[2] or 0)
 local indexed = math.max(tonumber(known[3] or 0), first)
 local embedded = math.min(tonumber(known[5] or indexed), indexed)

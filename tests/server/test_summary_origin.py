@@ -1,0 +1,71 @@
+"""Who wrote a summary, what it keeps and which answers were rejected can be seen: by clients, operators and doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.runnables import RunnableLambda
+
+from langchain_motorhead import Window
+from langchain_motorhead.diagnostics import examine
+from langchain_motorhead.server.app import create_app
+from langchain_motorhead.server.settings import Settings
+from support.factory import MakeMotorhead
+from support.http_servers import served
+
+SAID = [{"role": "Human", "content": f"My {what} is number {4100 + at}."} for at, what in enumerate("ABCDEF")]
+GOOD = "The user named the numbers 4100, 4101, 4102 and 4103."
+
+
+@pytest.fixture
+def answers() -> list[str]:
+    """What the model answers, in turn; the last again and again."""
+    return [GOOD]
+
+
+@pytest.fixture
+def http(make: MakeMotorhead, answers: list[str]) -> Iterator[httpx.Client]:
+    """A client of a server whose model answers so."""
+    model = RunnableLambda[Any, str](lambda given: answers.pop(0) if len(answers) > 1 else answers[0])
+    motorhead = make(llm=model, window=Window(max_messages=4), compaction="manual")
+    with (
+        served(create_app(Settings(), motorhead=lambda _: motorhead)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        yield client
+
+
+def test_a_good_summary(http: httpx.Client) -> None:
+    """It is the model's, and nothing was rejected."""
+    http.post("/sessions/s/memory", json={"messages": SAID})
+    http.post("/sessions/s/compact")
+    info = http.get("/sessions/s").json()
+    assert (info["written_by"], info["rejected"]) == ("model", {})
+    assert info["kept"]["numbers"] == [4, 4]
+
+
+def test_a_rejected_summary(http: httpx.Client, answers: list[str], make: MakeMotorhead) -> None:
+    """An extract is named as one, and its cause is counted in the session, in the metrics and by doctor."""
+    answers[:] = ["I'm sorry, but I can't help with that."]
+    http.post("/sessions/s/memory", json={"messages": SAID})
+    http.post("/sessions/s/compact")
+    info = http.get("/sessions/s").json()
+    assert (info["written_by"], info["rejected"]) == ("extract", {"refused": 2})
+    metrics = http.get("/metrics").text
+    assert 'motorhead_summary_answers_total{outcome="refused"} 2.0' in metrics
+    assert 'motorhead_summary_answers_total{outcome="extracts"} 1.0' in metrics
+    with make(compaction="manual") as other:
+        found = {finding.name: finding for finding in examine(other)}
+    assert "1 by extraction; 2 answers rejected (refused 2)" in found["summaries"].value
+    assert "not suited" in found["summaries"].advice
+
+
+def test_a_clients_summary(http: httpx.Client) -> None:
+    """A context that a client sends is the client's; without one there is none."""
+    http.post("/sessions/s/memory", json={"messages": SAID[:1], "context": "Bob is a nurse."})
+    assert http.get("/sessions/s").json()["written_by"] == "client"
+    http.post("/sessions/s/memory", json={"messages": [], "context": ""})
+    assert http.get("/sessions/s").json()["written_by"] is None

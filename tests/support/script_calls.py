@@ -1,0 +1,160 @@
+"""A call of every script, as the package makes it, with everything that it may touch in place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langchain_motorhead.item_store import operations as items
+from langchain_motorhead.item_store.paths import to_name, to_path
+from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.messages.ids import mark
+from langchain_motorhead.recall import index_operations as index
+from langchain_motorhead.recall.descriptions import Description, establish
+from langchain_motorhead.recall.index_operations import Unindexed
+from langchain_motorhead.server import groups
+from langchain_motorhead.sessions import compaction_operations as compaction
+from langchain_motorhead.sessions import operations, registry_operations
+from langchain_motorhead.sessions.append import AppendConfig
+from langchain_motorhead.sessions.archive import ArchivedMessage, extend, make_chunk
+from langchain_motorhead.sessions.archive_config import Archive
+from langchain_motorhead.sessions.archive_operations import read_range
+from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
+from langchain_motorhead.sessions.origin import Author, Origin
+from langchain_motorhead.storage.keys import session_keys
+from langchain_motorhead.storage.operation import Operation, Value
+from langchain_motorhead.transfer import snapshot as transfer
+from langchain_motorhead.transfer.snapshot import ExportedSession
+from support.messages import numbered
+
+KEYS = session_keys("ns", "s", "u")
+OTHER = session_keys("ns", "imported", "u")
+STORE = items.store_key("ns")
+EPOCH = "0123456789abcdef"
+"""Stands for the epoch of the session."""
+RECORDS = [Record(encode(each), f"id-{at}", 5) for at, each in enumerate(numbered(8))]
+NOW, TTL, LEASE = 1_700_000_000_000_000, 3_600_000, 60_000
+DESCRIPTION = Description("m", 2, "", 1)
+STATE = {"created": b"1", "updated": b"2", "first": b"0"}
+
+
+def append(records: list[Record], token: str = "a" * 16, dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN) -> Operation[Any]:
+    """Append to the session, with everything on."""
+    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, recall=True, one_slot=True, dedup=dedup)
+
+
+def post(count: int) -> Operation[Any]:
+    """Post to the session."""
+    config = AppendConfig(count=len, counted=True, ttl=TTL, recall=True, one_slot=True)
+    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g")
+
+
+def _index(start: int, stop: int) -> Operation[Any]:
+    seen = Unindexed(EPOCH, "u", start, 8, start, [], [], start, "", False)
+    documents: list[tuple[str, int, Mapping[str, Value]]] = [
+        (str(at), at, {"text": "x", "terms": "x", "seq": at}) for at in range(start, stop)
+    ]
+    return index.index(KEYS, "i", seen, stop, documents, lease=LEASE, generation=1)
+
+
+def _seen() -> SessionSnapshot:
+    return SessionSnapshot(EPOCH, 0, None, 0, 0, "u", 40, 4, 0, 8, [])
+
+
+def setup() -> Iterator[Operation[Any]]:
+    """Return the operations after which every call has something to change."""
+    yield establish("ns", DESCRIPTION)
+    yield append(RECORDS)
+    yield index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2)
+    yield _index(0, 4)
+    yield compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=False)
+    yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
+    yield transfer.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
+
+
+def restoring(session: Any, count: int, token: str, *, staged: bool) -> Operation[Any]:
+    """Restore a session."""
+    exported = ExportedSession(session.session_id, dict(STATE), count, iter(()), TTL)
+    return transfer.restore(
+        session, exported, None if staged else [each.data for each in RECORDS[:count]], mark("id-1"), int(staged),
+        token, "digest00", replace=True, owner=session, one_slot=True,
+    )  # fmt: skip
+
+
+def calls() -> dict[str, Operation[Any]]:
+    """Return operations by a name, which begins with that of their script."""
+    more = [Record(encode(each), f"id-{at}", 5) for at, each in enumerate(numbered(3, 8), 8)]
+    put = items.ItemWrite(("a",), "k", b'{"x": 1}', TTL, "t", [b"v"])
+    return {
+        "session_append": append(more, "b" * 16),
+        "session_append given back": append(
+            [Record(more[0].data, f"motorhead-{EPOCH}-3", 5), *more], "b" * 16, NewestOf(3, whole=False)
+        ),
+        "session_read": operations.read(KEYS, 0, 3),
+        "session_delete": registry_operations.delete(KEYS, one_slot=True),
+        "session_snapshot": transfer.read_head(KEYS),
+        "session_restore": restoring(KEYS, 2, "none", staged=False),
+        "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
+        "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
+        "restore_stage_archive": transfer.stage_chunks(OTHER, "staged", [make_chunk(0, [ArchivedMessage(b"x", NOW)])]),
+        "marks_page": transfer.read_marks(KEYS, 0),
+        "transcript_read": read_range(KEYS, 0, 8),
+        "primary_read": registry_operations.owner(KEYS),
+        "sessions_exist": registry_operations.existing([KEYS]),
+        "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
+        "compaction_commit": compaction.commit_summary(
+            KEYS,
+            "c",
+            _seen(),
+            lease=LEASE,
+            summary="s",
+            dropped=2,
+            spent=7,
+            size=-10,
+            indexed=True,
+            origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
+        ),
+        "compaction_commit archiving": compaction.commit_summary(
+            KEYS,
+            "c",
+            _seen(),
+            lease=LEASE,
+            summary=None,
+            dropped=2,
+            spent=7,
+            size=None,
+            indexed=False,
+            origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
+            moved=extend(None, 0, [ArchivedMessage(each.data, NOW) for each in RECORDS[:2]]),
+            limits=Archive(max_age=9e8, max_bytes=1_000),
+        ),
+        "compaction_release": compaction.release(KEYS, "c", EPOCH, 3),
+        "compaction_fail": compaction.fail(KEYS, "c", EPOCH, first_pause=1_000, longest_pause=9_000),
+        "lease_renew": operations.renew(KEYS.lease, "c", LEASE),
+        "index_begin": index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2),
+        "index_commit": _index(4, 8),
+        "index_describe": establish("other", DESCRIPTION),
+        "vectors_commit": index.add_vectors(
+            KEYS,
+            "i",
+            Unindexed(EPOCH, "u", 4, 8, 4, [], [], 4, "", False),
+            4,
+            "vector",
+            [("0", b"v")],
+            lease=LEASE,
+            generation=1,
+            vectorless="0:1",
+            pause=1_000,
+        ),
+        "documents_read": index.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
+        "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
+        "registry_add": Operation((registry_operations.add(KEYS.registries[0], KEYS.member, NOW + 1, TTL),), list),
+        "registry_prune": registry_operations.prune(KEYS.registries[0], [("s", float(NOW))]),
+        "item_put": items.put(STORE, [put, put._replace(key="l", vectors=[])], None, prune=False),
+        "item_get": items.get(STORE, [(to_path(("a",)) + to_name("k"), True)]),
+        "item_page": items.page(STORE, ("-", "+"), None, skip=0, count=3, bare=False),
+        "item_prune": Operation((items._pruning(STORE),), list),
+        "post": post(3),
+        "post without messages": post(0),
+    }
