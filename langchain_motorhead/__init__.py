@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MotorheadError,
         RecallNotConfiguredError,
         SearchUnavailableError,
+        SessionReplacedError,
         StoreError,
         StoreUnavailableError,
         SummarizationError,
@@ -43,10 +44,12 @@ if TYPE_CHECKING:
     from langchain_motorhead.options import Options, RemoteOptions
     from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
+    from langchain_motorhead.sessions.archive_config import Archive
     from langchain_motorhead.sessions.checks import check_summary
     from langchain_motorhead.sessions.compaction import CompactionReport
     from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage
     from langchain_motorhead.sessions.window import Window
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
     from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer
@@ -69,6 +72,7 @@ _HOMES = {
         "MotorheadError",
         "RecallNotConfiguredError",
         "SearchUnavailableError",
+        "SessionReplacedError",
         "StoreError",
         "StoreUnavailableError",
         "SummarizationError",
@@ -91,6 +95,8 @@ _HOMES = {
     "session": ("Session",),
     "summarizers.llm": ("Summarizer", "create_summarizer"),
     "messages.tokens": ("TiktokenCounter", "TokenCounter"),
+    "sessions.archive_config": ("Archive",),
+    "sessions.transcript": ("Gap", "GapReason", "Transcript", "TranscriptMessage"),
     "sessions.window": ("Window",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -103,12 +109,15 @@ _EXTRAS = {
 }
 
 __all__ = [
+    "Archive",
     "ClosedError",
     "CompactionReport",
     "EmbeddedRedisError",
     "EmbeddingError",
     "EmbeddingMismatchError",
     "ExtractiveSummarizer",
+    "Gap",
+    "GapReason",
     "HashingEmbeddings",
     "IdConflictError",
     "IndexMissingError",
@@ -131,6 +140,7 @@ __all__ = [
     "RemoteOptions",
     "SearchUnavailableError",
     "Session",
+    "SessionReplacedError",
     "StoreError",
     "StoreUnavailableError",
     "SummarizationError",
@@ -138,6 +148,8 @@ __all__ = [
     "SummaryInput",
     "TiktokenCounter",
     "TokenCounter",
+    "Transcript",
+    "TranscriptMessage",
     "UnsupportedError",
     "UnusableAnswerError",
     "Window",

@@ -17,6 +17,7 @@ from langchain_motorhead.recall.vectorless import vectors_missing
 from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
+from langchain_motorhead.sessions.archive_operations import read_archive_counts
 from langchain_motorhead.sessions.origin import Author
 from langchain_motorhead.sessions.summarize import COUNTED
 from langchain_motorhead.storage.keys import recall_key, registry_key, session_keys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MIN_REDIS_VERSION = (6, 2)
 SESSIONS_PER_READ_COUNT = 200
+MAX_NAMED_COUNT = 5
 _BY = {Author.MODEL: "a model", Author.EXTRACT: "extraction", Author.CLIENT: "a client"}
 
 
@@ -79,6 +81,7 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
         yield from _server(client, "" if node is None else f" of {node.name}", node)
     yield from _index(redis)
     yield from _backlog(redis)
+    yield from _archives(redis)
 
 
 def _server(client: Any, where: str, node: Any) -> Iterator[Finding]:
@@ -194,6 +197,31 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
 def _dimensions() -> Flow[int]:
     vectors: Vectors = yield Embed((PROBE,))
     return len(vectors[0])
+
+
+def _archives(redis: RedisBackend) -> Iterator[Finding]:
+    ids = redis.run(sessions.all_sessions(redis.namespace))
+    messages = size = 0
+    incomplete = list[str]()
+    for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
+        some = ids[start : start + SESSIONS_PER_READ_COUNT]
+        counts = (read_archive_counts(session_keys(redis.namespace, session_id)) for session_id in some)
+        for session_id, found in zip(some, redis.execute(together(*counts)), strict=True):
+            messages, size = messages + found.messages, size + found.size
+            if found.chunks != found.chunks_there:
+                incomplete.append(session_id)
+    value = f"{messages} messages in {size} bytes"
+    if not incomplete:
+        yield Finding(Level.FINE, "archives", value)
+        return
+    named = ", ".join(repr(session_id) for session_id in incomplete[:MAX_NAMED_COUNT])
+    yield Finding(
+        Level.BROKEN,
+        "archives",
+        f"{value}; {len(incomplete)} of {len(ids)} sessions lost part of theirs",
+        f"Redis evicted messages, or another program deleted them, among others of {named}. Restore a backup, and set "
+        "maxmemory-policy noeviction. Session.transcript says which messages are missing",
+    )
 
 
 def _backlog(redis: RedisBackend) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ MotorheadError
 │   ├── WrongKeyTypeError        a key of a session holds a value of another program
 │   ├── SearchUnavailableError   this Redis has no search module that recall can use
 │   ├── IndexMissingError        an index that recall needs was dropped
+│   ├── SessionReplacedError     a session was deleted while it was read page by page
 │   └── UnsupportedError         the server cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
 │   └── UnusableAnswerError      its model's answer is no summary
@@ -114,6 +115,10 @@ class SearchUnavailableError(StoreError):
 
 class IndexMissingError(StoreError):
     """The search index does not exist. Recall makes it again when it next needs it."""
+
+
+class SessionReplacedError(StoreError):
+    """A session was deleted, and perhaps created again, while it was read page by page. Read it again."""
 
 
 class UnsupportedError(StoreError):

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypedDict, cast
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.recall.config import Recall
+from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.window import Window
 
 
@@ -32,6 +33,9 @@ class Options(TypedDict, total=False):
         window: How many messages, and how many tokens, the window may hold. Default: `Window()`.
         namespace: Name of a group of sessions, such as a tenant. Sessions of other namespaces are never read or
             searched. Default: `"default"`.
+        archive: Whether the messages that leave the window are kept word for word, compressed, for
+            `Session.transcript`. True to keep all of them as long as their session, an `Archive` for limits, or False
+            to keep only the summary. Default: `True`.
         compaction: When a session is compacted: `"background"` (after an append, while the caller goes on), `"inline"`
             (an append waits for it) or `"manual"` (only by `Session.compact`). Default: `"background"`.
         ttl: Time after the last append at which a session expires: seconds, or a timedelta. None for never. Default:
@@ -52,6 +56,7 @@ class Options(TypedDict, total=False):
     recall: Recall | None
     window: Window | None
     namespace: str
+    archive: bool | Archive
     compaction: Literal["background", "inline", "manual"]
     ttl: float | timedelta | None
     fallback: object
@@ -87,6 +92,7 @@ DEFAULTS: Final[Options] = {
     "recall": None,
     "window": Window(),
     "namespace": "default",
+    "archive": True,
     "compaction": "background",
     "ttl": None,
     "fallback": None,

@@ -24,6 +24,7 @@ CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.SearchUnavailableError: "search_unavailable",
     ours.UnsupportedError: "unsupported",
     ours.IndexMissingError: "index_missing",
+    ours.SessionReplacedError: "session_replaced",
     ours.StoreError: "store_error",
     ours.SummarizationError: "summarization_failed",
     ours.EmbeddingError: "embedding_failed",

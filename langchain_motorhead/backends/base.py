@@ -13,6 +13,7 @@ from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
@@ -72,6 +73,11 @@ class Backend(Protocol):
 
     def load(self, keys: SessionKeys) -> BackendFlow[Memory]:
         """Load a session."""
+
+    def transcript(
+        self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
+    ) -> BackendFlow[Transcript]:
+        """Read a page of the messages of a session by sequence number. See `sessions.transcript.read_page`."""
 
     def delete(self, keys: SessionKeys) -> BackendFlow[bool]:
         """Delete a session. Returns whether it existed."""

@@ -21,6 +21,7 @@ from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction import CompactionReport
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
@@ -135,6 +136,12 @@ class RedisBackend:
     def load(self, keys: SessionKeys) -> Flow[Memory]:
         """Load a session."""
         return load(keys, self.window)
+
+    def transcript(
+        self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
+    ) -> Flow[Transcript]:
+        """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
+        return read_page(keys, start, stop, limit, epoch)
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""

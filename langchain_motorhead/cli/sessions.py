@@ -26,6 +26,7 @@ from langchain_motorhead.cli.common import (
     shown,
     stdout,
 )
+from langchain_motorhead.cli.conversation import message_line, show_transcript
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
 from langchain_motorhead.storage.operation import together
 
@@ -71,13 +72,19 @@ def show(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all messages with their numbers, also those that were summarized.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the summary of a session and its newest messages."""
+    """Show the summary of a session and its newest messages, or the whole conversation."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         found = (_read_from_server if is_server(url) else _read)(motorhead, session, last)
-    if found is None:
-        raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+        if found is None:
+            raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+        if everything:
+            show_transcript(motorhead.session(session), as_json=as_json)
+            return
     if as_json:
         print_json(found)
         return
@@ -88,10 +95,7 @@ def show(
     if found["summary"] is not None:
         console.print(Text(shown(found["summary"], lines=True), style="magenta"))
     for message in found["messages"]:
-        content = message["content"] if isinstance(message["content"], str) else json.dumps(message["content"])
-        if message.get("tool_calls"):
-            content += f" {json.dumps(message['tool_calls'])}"
-        console.print(Text.assemble((shown(message["role"]), "cyan"), f": {shown(content, lines=True)}"))
+        console.print(message_line(message))
 
 
 @app.command()

@@ -29,11 +29,12 @@ class MotorheadMemory(BaseMemory):
         motorhead: A `Motorhead`. Or give `url` or `client` instead, with options.
         url: URL of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
-        llm: With `url` or `client`, as are the next ten: see `Options`.
+        llm: With `url` or `client`, as are the next eleven: see `Options`.
         embeddings: See `Options`.
         recall: See `Options`.
         window: See `Options`.
         namespace: See `Options`.
+        archive: See `Options`.
         compaction: See `Options`.
         ttl: See `Options`.
         fallback: See `Options`.
@@ -78,6 +79,7 @@ class MotorheadMemory(BaseMemory):
     recall: Any = None
     window: Any = None
     namespace: str = DEFAULTS["namespace"]
+    archive: Any = DEFAULTS["archive"]
     compaction: str = DEFAULTS["compaction"]
     ttl: Any = None
     fallback: Any = None

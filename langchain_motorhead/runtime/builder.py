@@ -22,6 +22,7 @@ from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.maintenance import Maintenance
+from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.sessions.writing import Writing
@@ -83,6 +84,7 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
                 supplement=supplement,
             ),
             recall=indexer is not None,
+            archive=_archive(given["archive"]),
         ),
         namespace=given["namespace"],
         mode=given["compaction"],
@@ -113,6 +115,21 @@ def _check(given: Options) -> None:
     if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < MIN_TOKENS:
         raise InvalidInputError(f"summary_tokens must be a whole number of at least {MIN_TOKENS}, not {tokens!r}")
     registry_key(given["namespace"])  # raises if the name cannot be part of a key
+
+
+def _archive(given: object) -> Archive | None:
+    """Return what is kept of messages that leave the window, or None if nothing is.
+
+    Raises:
+        InvalidInputError: It is neither a truth value nor an `Archive`.
+    """
+    if isinstance(given, Archive):
+        return given
+    if not isinstance(given, bool):
+        raise InvalidInputError(
+            f"archive must be True, False or an Archive, such as Archive(max_bytes=1_000_000), not {given!r}"
+        )
+    return Archive() if given else None
 
 
 def _extractive(count: TokenCounter, tokens: int) -> Runnable[SummaryInput, str]:

@@ -17,7 +17,7 @@ from langchain_motorhead import Motorhead
 from langchain_motorhead.server import docs_page, errors
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
-from langchain_motorhead.server.routes import extensions, health
+from langchain_motorhead.server.routes import conversation, extensions, health
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings, unknown_variables
 from langchain_motorhead.server.startup import await_redis
@@ -33,6 +33,7 @@ _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 _ROUTES: tuple[Route, ...] = (
     *motorhead_routes.ROUTES,
     *extensions.ROUTES,
+    *conversation.ROUTES,
     *health.ROUTES,
     health.METRICS_ROUTE,
     *docs_page.ROUTES,

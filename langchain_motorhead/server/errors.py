@@ -106,6 +106,7 @@ _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] =
     (ours.SearchUnavailableError, 501, "this Redis has no search module"),
     (ours.UnsupportedError, 501, None),
     (ours.IndexMissingError, 503, "the search index was dropped; the server creates it again"),
+    (ours.SessionReplacedError, 409, None),
     (ours.StoreError, 503, None),
     (ours.SummarizationError, 502, "the summarizer failed; no message was removed"),
     (ours.EmbeddingError, 502, "the embedding model failed; no message was removed"),

@@ -52,7 +52,8 @@ _ERRORS = {
     400: "The request is wrong. It changed nothing.",
     401: "The API key is missing or unknown.",
     403: "A browser sent the request for a page of another site.",
-    409: "A Redis key has another type, or the search index was made with another embedding model.",
+    409: "A Redis key has another type, the search index was made with another embedding model, or the session was "
+    "deleted while it was read page by page.",
     413: "The body or the number of messages exceeds a limit of the server.",
     500: "An unexpected error. The log has the details.",
     501: "This Redis has no search module, or cannot do what was asked for.",

@@ -27,7 +27,7 @@ if was[3] == token then
 end
 
 if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
-  for at = 5, #KEYS do
+  for at = 6, #KEYS do
     enlist(KEYS[at], now, id, ttl)
   end
   redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'format', 1)

@@ -91,17 +91,17 @@ class RequestContext:
         """
         return min(self.number(name, default, sys.maxsize), maximum)
 
-    def number(self, name: str, default: int, maximum: int = MAX_INTEGER) -> int:
+    def number(self, name: str, default: int, maximum: int = MAX_INTEGER, *, minimum: int = 1) -> int:
         """Return a whole number from the query.
 
         Raises:
-            RequestError: The value is not a whole number from 1 to `maximum`.
+            RequestError: The value is not a whole number from `minimum` to `maximum`.
         """
         text = self.request.query_params.get(name)
         if text is None or text == "":
             return default
-        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and 1 <= int(text) <= maximum):
-            raise RequestError(f"{name} must be a whole number from 1 to {maximum}")
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and minimum <= int(text) <= maximum):
+            raise RequestError(f"{name} must be a whole number from {minimum} to {maximum}")
         return int(text)
 
     def flag(self, name: str) -> bool:

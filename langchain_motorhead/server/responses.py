@@ -14,6 +14,7 @@ from langchain_motorhead.recall.query import Hit
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.origin import kept_to_json
+from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 
 OK = b'{"status":"Ok"}'
@@ -71,6 +72,24 @@ def whole(memory: Memory) -> Response:
         }
     )
     return raw(b'{"messages":[' + b",".join(map(encode, reversed(memory.messages))) + b"]," + rest[1:])
+
+
+def transcript(page: Transcript) -> Response:
+    """Build the answer for a page of a transcript: each message with its id, its sequence number and its time."""
+    messages = (
+        b'{"seq":%d,"time":%s,"message":%s}'
+        % (each.seq, orjson.dumps(each.time and each.time.isoformat()), encode(each.message))
+        for each in page.messages
+    )
+    rest = orjson.dumps(
+        {
+            "gaps": [{"first": gap.first, "last": gap.last, "reason": gap.reason.value} for gap in page.gaps],
+            "total": page.total,
+            "next": page.next,
+            "epoch": page.epoch,
+        }
+    )
+    return raw(b'{"messages":[' + b",".join(messages) + b"]," + rest[1:])
 
 
 def hit(found: Hit) -> dict[str, Any]:

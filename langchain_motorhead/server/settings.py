@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         "MOTORHEAD_HARD_LIMIT",
         ge=2,
     )
+    archive: bool = _setting(
+        True, "Whether messages that were summarized are kept word for word, compressed", "MOTORHEAD_ARCHIVE"
+    )
     long_term_memory: bool = _setting(
         False, "Whether messages are indexed, so that they can be searched", "MOTORHEAD_LONG_TERM_MEMORY"
     )

@@ -129,6 +129,7 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             settings.redis_address,
             namespace=namespace,
             window=window,
+            archive=settings.archive,
             llm=summarizer,
             embeddings=embedder,
             ttl=settings.ttl,

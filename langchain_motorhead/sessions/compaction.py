@@ -20,6 +20,8 @@ from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import compaction_operations as operations
+from langchain_motorhead.sessions.archive_config import Archive
+from langchain_motorhead.sessions.archiver import Archiver
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import decode_all
@@ -55,6 +57,7 @@ class Compactor:
         window: Bounds of the messages that are kept word for word.
         writing: How summaries are written.
         recall: Whether a message has to be indexed for recall before it is removed from the list.
+        archive: What is kept of the messages that are removed from the list, or None to keep nothing.
         on_summary: Called with each new summary before it is committed: the summary before it, the messages that it was
             made of, and the summary.
     """
@@ -62,6 +65,7 @@ class Compactor:
     window: Window
     writing: Writing
     recall: bool = False
+    archive: Archive | None = None
     on_summary: Callable[[str | None, Part, str | None], None] | None = None
 
     @property
@@ -137,7 +141,13 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
     given = compactor
     while True:
         seen: SessionSnapshot | LeaseRefused = yield operations.begin(
-            keys, token, lease=LEASE_MS, limit=limit, force=explicit, size=size
+            keys,
+            token,
+            lease=LEASE_MS,
+            limit=limit,
+            force=explicit,
+            size=size,
+            archived=compactor.archive is not None,
         )
         if seen is LeaseRefused.BUSY and explicit:
             yield _POLL_PAUSE
@@ -193,6 +203,7 @@ def _fold(
         Whether all batches were committed.
     """
     at = 0
+    archiver = None if compactor.archive is None else Archiver(seen)
     request = _requests(keys, token)
     for batch in batches:
         account = report.account
@@ -215,6 +226,8 @@ def _fold(
             spent=spent,
             size=size,
             indexed=compactor.recall,
+            moved=None if archiver is None else archiver.move(batch.count),
+            limits=compactor.archive,
             origin=_origin(seen.summary, written, leaving, account.rejected - rejected),
         )
         if not committed:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot
+from langchain_motorhead.sessions.archive import ArchiveWrite
+from langchain_motorhead.sessions.archive_config import Archive
+from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot, to_times
 from langchain_motorhead.sessions.origin import Origin, kept_to_text
 from langchain_motorhead.storage.keys import SessionKeys, to_member
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -29,7 +31,14 @@ _TAKEN = 2
 
 
 def begin(
-    keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool, size: int = 2**40
+    keys: SessionKeys,
+    token: str,
+    *,
+    lease: int,
+    limit: int,
+    force: bool,
+    size: int = 2**40,
+    archived: bool = False,
 ) -> Operation[SessionSnapshot | LeaseRefused]:
     """Take the compaction lease of a session and read its oldest messages. Atomic.
 
@@ -43,17 +52,20 @@ def begin(
         limit: How many messages to read at most.
         force: Whether to ignore the pause after a failure.
         size: How many bytes of messages to read, about. At least one message is read.
+        archived: Whether to read what the archiver needs: the archive's newest chunk, and the messages' times.
 
     Returns:
         A snapshot of the session, or why the lease was refused.
     """
-    command = Command(
-        SCRIPTS["compaction_begin"], (keys.messages, keys.state, keys.lease), (token, lease, limit, int(force), size)
-    )
+    touched = (keys.messages, keys.state, keys.lease, *((keys.archive,) if archived else ()))
+    command = Command(SCRIPTS["compaction_begin"], touched, (token, lease, limit, int(force), size))
 
     def parse(replies: list[Any]) -> SessionSnapshot | LeaseRefused:
-        status, *snapshot = replies[0]
-        return to_snapshot(snapshot) if status == _TAKEN else LeaseRefused(status)
+        status, *found = replies[0]
+        if status != _TAKEN:
+            return LeaseRefused(status)
+        tail, times, *snapshot = found
+        return to_snapshot(snapshot)._replace(tail=to_bytes(tail) if tail else None, times=to_times(times))
 
     return Operation((command,), parse)
 
@@ -70,8 +82,12 @@ def commit_summary(
     size: int | None,
     indexed: bool,
     origin: Origin,
+    moved: ArchiveWrite | None = None,
+    limits: Archive | None = None,
 ) -> Operation[bool]:
     """Store a summary and remove the messages that it now covers, or do nothing if the session changed. Atomic.
+
+    The removed messages are put into the archive in the same step, if `moved` has them.
 
     Messages appended since the snapshot are kept.
 
@@ -86,6 +102,8 @@ def commit_summary(
         size: Change of the list's token count, or None if tokens are not counted.
         indexed: Whether all removed messages must be indexed for recall; if one is not, nothing is done.
         origin: Who wrote the summary, what it keeps, and which answers were rejected.
+        moved: The change of the archive with the removed messages, or None to keep no archive.
+        limits: What is kept of the archive. None for all of it.
 
     Returns:
         Whether the summary was stored.
@@ -93,8 +111,11 @@ def commit_summary(
     stored = (0, b"") if summary is None else (1, to_member(summary))
     args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
     args += (int(indexed), seen.revision, *stored, origin.author.value, kept_to_text(origin.kept))
+    archived = () if moved is None else _to_args(moved, limits or Archive())
+    args += (len(archived), *archived)
     args += tuple(each for pair in sorted(origin.rejected.items()) for each in pair)
-    command = Command(SCRIPTS["compaction_commit"], (keys.messages, keys.state, keys.lease), args)
+    touched = (keys.messages, keys.state, keys.lease, *(() if moved is None else (keys.archive,)))
+    command = Command(SCRIPTS["compaction_commit"], touched, args)
     return Operation((command,), lambda replies: bool(replies[0]))
 
 
@@ -120,3 +141,12 @@ def fail(
     """
     command = Command(SCRIPTS["compaction_fail"], (keys.state, keys.lease), (token, epoch, first_pause, longest_pause))
     return Operation((command,), lambda replies: (replies[0][0], replies[0][1]))
+
+
+def _to_args(moved: ArchiveWrite, limits: Archive) -> tuple[Value, ...]:
+    """Return what `archive_messages` (lib_archive.lua) takes."""
+    return (_or_empty(limits.max_bytes), _or_empty(limits.max_age_us), _or_empty(moved.replaces), *moved.chunks)
+
+
+def _or_empty(value: int | None) -> int | str:
+    return "" if value is None else value

@@ -15,7 +15,7 @@ from langchain_motorhead.sessions import registry_operations
 from langchain_motorhead.sessions.keeping import Kept
 from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
-from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
+from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -39,6 +39,9 @@ class SessionSnapshot(NamedTuple):
         records: The messages that were asked for, as stored.
         author: Who wrote the summary. None if there is none, or that is not known.
         kept: What the summary keeps of the messages it was made of. None if that was not measured.
+        tail: Newest chunk of the archive, or None. Only read for a compaction.
+        times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
+            read for a compaction.
     """
 
     epoch: str | None
@@ -54,6 +57,8 @@ class SessionSnapshot(NamedTuple):
     records: list[bytes | str]
     author: Author | None = None
     kept: Kept | None = None
+    tail: bytes | None = None
+    times: tuple[tuple[int, int], ...] = ()
 
 
 _OTHER_USER, _UNCLEAR, _CONFLICTS, _LATER_LAYOUT = 0, 2, 3, 4
@@ -177,9 +182,9 @@ def append(
         *(record.data for record in records),
     )
     # While a cluster moves a slot, it refuses a script with a key that does not exist, so no key is named without need:
-    # `marks` is only used with ids, and both are with a time to live.
-    marks_key = keys.marks if known_by or ttl else keys.state
-    session = (keys.messages, keys.state, marks_key, keys.stale if ttl else keys.state)
+    # `marks` is only used with ids, and all three are with a time to live.
+    expiring = (keys.archive, keys.stale) if ttl else (keys.state, keys.state)
+    session = (keys.messages, keys.state, keys.marks if known_by or ttl else keys.state, *expiring)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
     else:
@@ -243,6 +248,12 @@ def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
 def give_up(lease_key: str, token: str) -> Operation[None]:
     """Release a lease, if `token` still holds it."""
     return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
+
+
+def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
+    """Parse the times that `times_of` (lib_archive.lua) returns. What is no number is left out."""
+    pairs = zip(map(int, flat[::2]), map(to_bytes, flat[1::2]), strict=True)
+    return tuple((seq, int(time)) for seq, time in pairs if time.isdigit())
 
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:

@@ -30,6 +30,7 @@ class SessionKeys:
         messages: Key of the list of stored messages.
         marks: Key of the hash with the marks of the messages, by which a message that is sent again is recognised.
         state: Key of the hash with the summary, the counts and the rest of the state.
+        archive: Key of the list of chunks, which hold the messages that left the list of messages.
         lease: Key of the compaction lease: it names the worker that compacts the session, and expires.
         indexing: Key of the indexing lease: it names the worker that indexes the session, and expires.
         stale: Key of the number of documents that an expired session of the same id may have left.
@@ -45,6 +46,7 @@ class SessionKeys:
     messages: str
     marks: str
     state: str
+    archive: str
     lease: str
     indexing: str
     stale: str
@@ -79,6 +81,7 @@ def _session_keys(namespace: str, session_id: str, user_id: str | None) -> Sessi
         messages=f"{PREFIX}:{{{tag}}}:messages",
         marks=f"{PREFIX}:{{{tag}}}:marks",
         state=f"{PREFIX}:{{{tag}}}:state",
+        archive=f"{PREFIX}:{{{tag}}}:archive",
         lease=f"{PREFIX}:{{{tag}}}:lease",
         indexing=f"{PREFIX}:{{{tag}}}:indexing",
         stale=f"{PREFIX}:{{{tag}}}:documents",

@@ -86,3 +86,8 @@ def read_primary(name: str, key: str, *args: Value) -> Command:
 
 def ignore_replies(_: list[Any]) -> None:
     """Return None for any replies: the `read` of an operation that is executed for its effect alone."""
+
+
+def to_bytes(value: Any) -> bytes:
+    """Return a reply as bytes, even if the client has decoded it."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import groupby
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
-from langchain_motorhead.exceptions import InvalidInputError, MotorheadError, StoreUnavailableError
+from langchain_motorhead.exceptions import (
+    InvalidInputError,
+    MotorheadError,
+    SessionReplacedError,
+    StoreUnavailableError,
+)
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.registry import Walk
-from langchain_motorhead.storage.keys import SessionKeys, registry_key, session_keys
+from langchain_motorhead.sessions.transcript import GapReason, read_records
+from langchain_motorhead.storage.keys import SessionKeys, from_member, registry_key, session_keys
+from langchain_motorhead.storage.operation import to_bytes
 from langchain_motorhead.transfer import snapshot as snapshots
+from langchain_motorhead.transfer.archive_lines import ArchiveRun, end_line, run_line
 from langchain_motorhead.transfer.jsonl import head_line, next_line
-from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
+from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Head
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.redis import RedisBackend
     from langchain_motorhead.client import Motorhead
+
+logger = logging.getLogger(__name__)
 
 # A long session is kept in memory up to this size, and in a temporary file beyond it.
 _MAX_SPOOLED_BYTES = 1 << 20
@@ -89,8 +101,9 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
                 raise SessionMovedOn
             yield [to_bytes(record) for record in found.records]
 
+    archive = _archive(redis, keys, head) if head.archived else None
     return ExportedSession(
-        keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left
+        keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive
     )
 
 
@@ -110,6 +123,26 @@ def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, b
     return epoch, b"".join(marks)
 
 
+def _archive(redis: RedisBackend, keys: SessionKeys, head: Head) -> Iterator[ArchiveRun]:
+    """Return an iterator over the messages of a session that left its list before the head was read."""
+    at: int | None = 0
+    while at is not None:
+        try:
+            page = redis.run(read_records(keys, at, head.first, PAGE, from_member(head.epoch)))
+        except SessionReplacedError:
+            raise SessionMovedOn from None
+        for gap in page.gaps:
+            if gap.reason is not GapReason.NOT_KEPT:
+                logger.warning(
+                    "session %r: messages %d to %d of the archive are not exported: they are %s",
+                    keys.session_id, gap.first, gap.last, gap.reason,
+                )  # fmt: skip
+        for _, group in groupby(enumerate(page.records), lambda pair: pair[1][0] - pair[0]):
+            run = [record for _, record in group]
+            yield ArchiveRun(run[0][0], [message for _, message in run])
+        at = page.next
+
+
 class SessionMovedOn(Exception):  # noqa: N818 - not an error
     """A session was compacted or deleted while it was being read."""
 
@@ -120,7 +153,7 @@ def _session(redis: RedisBackend, keys: SessionKeys) -> Generator[bytes, None, E
         snapshot = read_snapshot(redis, keys)
         if snapshot is None:
             return None
-        if snapshot.count <= PAGE:
+        if snapshot.count <= PAGE and snapshot.archive is None:
             yield head_line(snapshot, keys.namespace, next(snapshot.pages))
             return snapshot
         with SpooledTemporaryFile(_MAX_SPOOLED_BYTES) as spool:
@@ -136,6 +169,12 @@ def _session(redis: RedisBackend, keys: SessionKeys) -> Generator[bytes, None, E
 
 def _lines(snapshot: ExportedSession, namespace: str) -> Iterator[bytes]:
     yield head_line(snapshot, namespace, next(snapshot.pages))
+    if snapshot.archive is not None:
+        count = 0
+        for run in snapshot.archive:
+            yield run_line(snapshot.session_id, run)
+            count += len(run.messages)
+        yield end_line(snapshot.session_id, count)
     start = PAGE
     for records in snapshot.pages:
         yield next_line(snapshot.session_id, start, records)

@@ -16,6 +16,7 @@ from langchain_motorhead.messages.ids import MARK_BYTES, mark
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.transfer import snapshot as snapshots
+from langchain_motorhead.transfer.archive_restore import RestoredArchive
 from langchain_motorhead.transfer.jsonl import read_lines
 from langchain_motorhead.transfer.policies import Existing
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Fingerprint, RestoreOutcome
@@ -31,7 +32,7 @@ class ImportReport:
 
     Attributes:
         imported: How many sessions were imported.
-        messages: How many messages they have.
+        messages: How many messages they have, in their lists and archives.
         before: How many sessions an earlier run of the same import had imported.
         skipped: How many sessions existed already and were left unchanged.
         problems: How many sessions or lines could not be read or were refused.
@@ -112,7 +113,7 @@ def import_snapshots(
             continue
         if outcome is RestoreOutcome.DONE:
             tally.imported += 1
-            tally.messages += snapshot.count
+            tally.messages += snapshot.count + int(snapshot.state.get("archived", 0))
         elif outcome is RestoreOutcome.DONE_BEFORE:
             tally.before += 1
         elif existing is Existing.SKIP:
@@ -128,11 +129,18 @@ def import_snapshots(
 def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, *, replace: bool) -> RestoreOutcome:
     fingerprint = Fingerprint(keys.member, snapshot.state)
     token = secrets.token_hex(8)
+    archive = RestoredArchive()
     try:
+        for chunks in archive.build(snapshot.archive or (), fingerprint):
+            if chunks:
+                redis.execute(snapshots.stage_chunks(keys, token, chunks))
         records, marks, marked = _collect_records(redis, keys, snapshot, fingerprint, token)
     except BaseException:
         _unstage(redis, keys, token)
         raise
+    if snapshot.archive is not None:
+        snapshot.state |= archive.state
+        snapshot.state.setdefault("archive_from", snapshot.state.get("first", b"0"))
     now = b"%d" % (time.time_ns() // 1_000)
     times = {name: snapshot.state.get("updated", now) for name in ("created", "updated")}
     snapshot.state = {**times, **snapshot.state}
@@ -141,7 +149,7 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
         owner = session_keys(keys.namespace, keys.session_id, user)
         restore = snapshots.restore(
             keys, snapshot, records, marks, marked, token, fingerprint.text,
-            replace=replace, owner=owner, one_slot=redis.one_slot,
+            replace=replace, owner=owner, one_slot=redis.one_slot, chunks=archive.chunks,
         )  # fmt: skip
         outcome = redis.execute(restore)
         if outcome is not RestoreOutcome.OTHER_OWNER:

@@ -1,9 +1,11 @@
 """The JSON Lines format of exported sessions: written and parsed here. Pure: no files and no Redis.
 
 A session is one line: `{"session": …, "namespace": …, "user": …, "created": …, "updated": …, "summary": …, "first": …,
-"tokens": …, "rest": {…}, "ttl": …, "groups": […], "grouped": …, "count": …, "messages": […]}`.
+"tokens": …, "rest": {…}, "ttl": …, "groups": […], "grouped": …, "archive": …,
+"count": …, "messages": […]}`.
 Unknown fields are left out. Times are microseconds since 1970. If the list is long, `messages` has the first of its
-`count` messages, and lines of the form `{"session": …, "from": …, "messages": […]}` with the others follow.
+`count` messages, and lines of the form `{"session": …, "from": …, "messages": […]}` with the others follow. If
+`archive` is true, the messages of the archive stand between the first line and these; see `archive_lines.py`.
 
 A message is the stored JSON object. If JSON would not reproduce it byte by byte, it is a string of the stored text, or
 `{"$base64": …}` if that is not valid UTF-8.
@@ -14,27 +16,32 @@ that a truncated file is noticed. Lines without them are read too.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import orjson
-
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.transfer.archive_lines import ArchiveReader, is_archive_line
+from langchain_motorhead.transfer.json_records import (
+    MAX_NUMBER,
+    dumps,
+    from_json,
+    is_count,
+    loads,
+    records_of,
+    to_json,
+    to_message,
+)
 from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
 _OTHER_FIELD = re.compile(
-    r"last|replaced|ids|marks|written_by|kept|(failures|size|format|t:\d{1,18}|rejected:[a-z ]{1,40})", re.ASCII
+    r"last|replaced|ids|marks|written_by|kept"
+    r"|(failures|size|format|archive_from|t:\d{1,18}|rejected:[a-z ]{1,40})",
+    re.ASCII,
 )
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
-# Largest number of messages, tokens or microseconds since 1970 (in the year 2255). Redis' scripts are exact up to it.
-_MAX_NUMBER = 2**53
-_BYTES = "$base64"
 _FORMAT = b"1"
 _BEGIN, _END = "export", "end"
 
@@ -47,32 +54,34 @@ def head_line(snapshot: ExportedSession, namespace: str, records: list[bytes]) -
         if name in _NUMBER_FIELDS and _NUMBER.fullmatch(value):
             line[name] = int(value)
         elif name in _TEXT_FIELDS:
-            line[name] = _to_json(value)
+            line[name] = to_json(value)
         else:
-            rest[name] = _to_json(value)
+            rest[name] = to_json(value)
     line["rest"] = rest
     if snapshot.ttl:
         line["ttl"] = snapshot.ttl
     if snapshot.groups:
         line["groups"], line["grouped"] = list(snapshot.groups), snapshot.grouped
+    if snapshot.archive is not None:
+        line["archive"] = True
     line["count"] = snapshot.count
-    line["messages"] = [_message(record) for record in records]
-    return _dumps(line)
+    line["messages"] = [to_message(record) for record in records]
+    return dumps(line)
 
 
 def first_line() -> bytes:
     """Return the first line of an export."""
-    return _dumps({_BEGIN: 1})
+    return dumps({_BEGIN: 1})
 
 
 def last_line(sessions: int) -> bytes:
     """Return the last line of an export."""
-    return _dumps({_END: sessions})
+    return dumps({_END: sessions})
 
 
 def next_line(session_id: str, start: int, records: list[bytes]) -> bytes:
     """Return a further line of a session, with its messages from position `start` on."""
-    return _dumps({"session": session_id, "from": start, "messages": [_message(record) for record in records]})
+    return dumps({"session": session_id, "from": start, "messages": [to_message(record) for record in records]})
 
 
 def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[ExportedSession]:
@@ -88,17 +97,18 @@ def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Ite
             continue
         number = source.number
         try:
-            line = _loads(raw)
+            line = loads(raw)
             if frame.consume(line):
                 continue
-            if "from" in line:
+            if "from" in line or is_archive_line(line):
                 if source.given_up:  # it belongs to a session that was given up
                     continue
                 raise InvalidInputError("continues a session whose first line is missing")
             frame.sessions += 1
             source.given_up = source.whole = False
-            records = _records(line)
-            snapshot = _snapshot(line, _pages(source, line, records))
+            records = records_of(line)
+            archive = ArchiveReader(source, line["session"]) if line.get("archive") is True else None
+            snapshot = _snapshot(line, _pages(source, line, records, archive), archive)
         except InvalidInputError as error:
             source.given_up = True
             complain(f"line {number}: {error}")
@@ -156,12 +166,16 @@ class _LineReader:
         self._back = line
 
 
-def _pages(source: _LineReader, line: dict[str, Any], records: list[bytes]) -> Iterator[list[bytes]]:
+def _pages(
+    source: _LineReader, line: dict[str, Any], records: list[bytes], archive: ArchiveReader | None
+) -> Iterator[list[bytes]]:
     """Return an iterator over the messages of a session, in pages.
 
     Raises:
         InvalidInputError: Messages are missing.
     """
+    for _ in archive or ():  # what nobody has read of it
+        pass
     count, session = line.get("count", len(records)), line["session"]
     done = 0
     while True:
@@ -178,22 +192,22 @@ def _pages(source: _LineReader, line: dict[str, Any], records: list[bytes]) -> I
         if raw is None:
             raise missing
         try:
-            following = _loads(raw)
+            following = loads(raw)
             if following.get("session") != session or following.get("from") != done:
                 source.put_back(raw)
                 raise missing
-            records = _records(following)
+            records = records_of(following)
         except InvalidInputError as error:
             raise missing from error
         if not records:
             raise missing
 
 
-def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> ExportedSession:
+def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]], archive: ArchiveReader | None) -> ExportedSession:
     session, count, ttl = line.get("session"), line.get("count", len(line["messages"])), line.get("ttl", 0)
     if not isinstance(session, str) or not session:
         raise InvalidInputError("has no session id")
-    if not _is_count(count) or not _is_count(ttl):
+    if not is_count(count) or not is_count(ttl):
         raise InvalidInputError("has a count or ttl that is not a number")
     state = {**_known_fields(line), **_other_fields(line.get("rest", {}))}
     if state.setdefault("format", _FORMAT) != _FORMAT:
@@ -201,19 +215,21 @@ def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]]) -> ExportedSes
     groups = line.get("groups", [])
     if not isinstance(groups, list) or not all(isinstance(group, str) and group for group in groups):
         raise InvalidInputError("has groups that are not a list of names")
-    return ExportedSession(session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True)
+    return ExportedSession(
+        session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True, archive=archive
+    )
 
 
 def _known_fields(line: dict[str, Any]) -> dict[str, bytes]:
     state: dict[str, bytes] = {}
     for name in _TEXT_FIELDS:
         if line.get(name) is not None:
-            state[name] = _from_json(line[name], name)
+            state[name] = from_json(line[name], name)
     if state.get("user") == b"":
         raise InvalidInputError("has an empty user")
     for name in _NUMBER_FIELDS:
         if line.get(name) is not None:
-            if not _is_count(line[name]):
+            if not is_count(line[name]):
                 raise InvalidInputError(f"has a {name} that is not a number")
             state[name] = b"%d" % line[name]
     return state
@@ -227,77 +243,8 @@ def _other_fields(rest: Any) -> dict[str, bytes]:
         match = _OTHER_FIELD.fullmatch(name)
         if match is None:
             raise InvalidInputError(f"has the unknown field {name!r:.40}. A later version of this package may know it")
-        state[name] = _from_json(value, name)
+        state[name] = from_json(value, name)
         number = state[name].removeprefix(b"-")
-        if match[1] and not (_NUMBER.fullmatch(number) and int(number) <= _MAX_NUMBER):
+        if match[1] and not (_NUMBER.fullmatch(number) and int(number) <= MAX_NUMBER):
             raise InvalidInputError(f"has a {name} that is not a number")
     return state
-
-
-def _records(line: dict[str, Any]) -> list[bytes]:
-    messages = line.get("messages")
-    if not isinstance(messages, list):
-        raise InvalidInputError("has no list of messages")
-    return [_record(message) for message in messages]
-
-
-def _record(message: Any) -> bytes:
-    if isinstance(message, dict) and not (len(message) == 1 and _BYTES in message):
-        try:
-            return orjson.dumps(message)
-        except TypeError:
-            return json.dumps(message, separators=(",", ":")).encode()
-    return _from_json(message, "message")
-
-
-def _message(record: bytes) -> Any:
-    try:
-        # Parsed a level or two deeper than it will be in a line.
-        (((message,),),) = orjson.loads(b"[[[" + record + b"]]]")
-        if type(message) is dict and _BYTES not in message and orjson.dumps(message) == record:
-            return message
-    except (ValueError, TypeError):
-        pass
-    return _to_json(record)
-
-
-def _to_json(value: bytes) -> Any:
-    try:
-        return value.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return {_BYTES: base64.b64encode(value).decode("ascii")}
-
-
-def _from_json(value: Any, name: str) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
-    if isinstance(value, dict) and isinstance(text := value.get(_BYTES), str):
-        try:
-            return base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise InvalidInputError(f"has a {name} that is not base64") from error
-    raise InvalidInputError(f"has a {name} that is neither text nor base64")
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= _MAX_NUMBER
-
-
-def _dumps(line: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(line) + b"\n"
-    except TypeError:  # a lone surrogate, which has to be escaped
-        return json.dumps(line, separators=(",", ":")).encode() + b"\n"
-
-
-def _loads(raw: bytes) -> dict[str, Any]:
-    try:
-        line = orjson.loads(raw)
-    except ValueError:
-        try:
-            line = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInputError("is not JSON") from error
-    if not isinstance(line, dict):
-        raise InvalidInputError("is not a JSON object")
-    return line

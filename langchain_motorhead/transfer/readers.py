@@ -15,10 +15,10 @@ from langchain_motorhead.redis_io.connection import connect
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.redis_io.scan import scan_keys
 from langchain_motorhead.storage.keys import from_member
-from langchain_motorhead.storage.operation import Command, Operation
+from langchain_motorhead.storage.operation import Command, Operation, to_bytes
 from langchain_motorhead.transfer.legacy_messages import from_json, from_line
 from langchain_motorhead.transfer.policies import Source
-from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, to_bytes
+from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession
 
 Complain = Callable[[str], object]
 _MICROSECONDS = 1_000_000

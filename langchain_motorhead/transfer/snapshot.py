@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.sessions.registry_operations import add
 from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, group_key
-from langchain_motorhead.storage.operation import Command, Operation, Value
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
+from langchain_motorhead.transfer.archive_lines import ArchiveRun
 
 PAGE = 500
 """How many messages are read, written or staged at once."""
 
-# Fields that are not exported: the session's identity, the state of its index, and its registries.
+# Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
 _NOT_EXPORTED = frozenset(
-    "epoch indexed generation owned until groups embedded vectorless retry marks revision".split()
+    "epoch indexed generation owned until groups embedded vectorless retry marks revision archived chunks "
+    "archive_bytes".split()
 )
 MARKS = "marks"
 """Name under which the marks of a session's messages are exported, one after the other."""
@@ -41,6 +43,8 @@ class ExportedSession:
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find here, but that are not exported.
+        archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
+            has no archive.
     """
 
     session_id: str
@@ -51,6 +55,7 @@ class ExportedSession:
     groups: tuple[str, ...] = ()
     grouped: bool = False
     left: int = 0
+    archive: Iterable[ArchiveRun] | None = None
 
     @property
     def user_id(self) -> str | None:
@@ -72,6 +77,7 @@ class Head(NamedTuple):
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find.
+        archived: Whether the session has an archive.
     """
 
     epoch: bytes
@@ -83,6 +89,7 @@ class Head(NamedTuple):
     groups: tuple[str, ...]
     grouped: bool
     left: int
+    archived: bool
 
 
 class RestoreOutcome(Enum):
@@ -139,7 +146,8 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             records=[to_bytes(each) for each in records],
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
-            left=min(indexed, first),
+            left=0 if "archived" in fields else min(indexed, first),
+            archived="archived" in fields,
         )
 
     prefix = group_key(keys.namespace, "-").removesuffix("-")
@@ -198,9 +206,16 @@ def stage(keys: SessionKeys, token: str, records: Sequence[bytes], marks: bytes,
     return Operation((command,), lambda replies: int(replies[0]))
 
 
+def stage_chunks(keys: SessionKeys, token: str, chunks: Sequence[bytes]) -> Operation[None]:
+    """Store chunks of an archive for a restore that follows. They expire if it does not."""
+    staged = _staged_archive(keys, token)
+    command = Command(SCRIPTS["restore_stage"], (staged, staged), (0, b"", *chunks))  # without marks
+    return Operation((command,), ignore_replies)
+
+
 def unstage(keys: SessionKeys, token: str) -> Operation[None]:
     """Delete staged messages."""
-    return Operation((Command("UNLINK", _staged(keys, token)),), lambda _: None)
+    return Operation((Command("UNLINK", (*_staged(keys, token), _staged_archive(keys, token))),), ignore_replies)
 
 
 def restore(
@@ -215,6 +230,7 @@ def restore(
     replace: bool,
     owner: SessionKeys,
     one_slot: bool,
+    chunks: int = 0,
 ) -> Operation[RestoreOutcome]:
     """Store a session completely or not at all.
 
@@ -229,6 +245,7 @@ def restore(
         replace: Whether to replace an existing session.
         owner: Keys of the existing session, with its user.
         one_slot: Whether one script may write the session and the registries, which is impossible in a cluster.
+        chunks: Number of staged chunks of its archive.
     """
     active = int(snapshot.state["updated"])
     fields: list[Value] = [part for name, value in snapshot.state.items() for part in (name.encode(), value)]
@@ -238,16 +255,27 @@ def restore(
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
-        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, len(fields), *fields,
+        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, chunks, len(fields), *fields,
         *(records or ()),
     )  # fmt: skip
-    session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale)
+    session = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing, keys.stale)
+    staged = (*_staged(keys, token), _staged_archive(keys, token))
     return Operation(
-        (Command(SCRIPTS["session_restore"], (*session, *_staged(keys, token), *registries), args),),
+        (Command(SCRIPTS["session_restore"], (*session, *staged, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
         split=(
             lambda: restore(
-                keys, snapshot, records, marks, marked, token, digest, replace=replace, owner=owner, one_slot=False
+                keys,
+                snapshot,
+                records,
+                marks,
+                marked,
+                token,
+                digest,
+                replace=replace,
+                owner=owner,
+                one_slot=False,
+                chunks=chunks,
             )
         )
         if one_slot
@@ -272,11 +300,10 @@ def list_restored(keys: SessionKeys, active: int, ttl: int, owner: SessionKeys, 
     return Operation(tuple(commands), lambda _: None)
 
 
-def to_bytes(value: Any) -> bytes:
-    """Return a reply as bytes, even if the client has decoded it."""
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-
-
 def _staged(keys: SessionKeys, token: str) -> tuple[str, str]:
     staged = f"{keys.lease.removesuffix('lease')}import:{token}"
     return staged, f"{staged}:marks"
+
+
+def _staged_archive(keys: SessionKeys, token: str) -> str:
+    return f"{_staged(keys, token)[0]}:archive"

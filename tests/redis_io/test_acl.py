@@ -16,7 +16,7 @@ import redis
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
-from langchain_motorhead import HashingEmbeddings, Motorhead, StoreError, Window
+from langchain_motorhead import Archive, HashingEmbeddings, Motorhead, StoreError, Window
 from langchain_motorhead.cli.main import main
 from langchain_motorhead.redis_io.embedded import acquire
 from langchain_motorhead.server import create_app
@@ -104,14 +104,18 @@ def sessions(url: str) -> None:
             motorhead.flush()
             motorhead.sessions()
             motorhead.sessions("bob")
+            session.transcript()
             session.delete()
             session.append(numbered(1))
             motorhead.delete_user("bob")
+    with Motorhead.from_url(url, window=SMALL, compaction="inline", archive=Archive(max_age=0.000_001)) as motorhead:
+        motorhead.session("limited").append(numbered(9))
     with Motorhead.from_url(url, window=Window(4, 5), compaction="inline", llm=RunnableLambda(fail)) as motorhead:
         motorhead.session("b").append(numbered(9))
         motorhead.session("b").append(numbered(9))
     with Motorhead.from_url(url, window=Window(4, 5), compaction="inline", llm=RunnableLambda(slow)) as motorhead:
         motorhead.session("b").compact()
+        assert len(motorhead.session("b").transcript()) == 18
         writers = [threading.Thread(target=motorhead.session("c").append, args=(numbered(9),)) for _ in range(3)]
         for writer in writers:
             writer.start()

@@ -115,7 +115,7 @@ def test_limits_in_the_document_are_the_servers(http: httpx.Client) -> None:
                 ]
                 assert statuses == [200, 400]
                 checked.append(each["name"])
-    assert sorted(checked) == ["limit", "page"]
+    assert sorted(checked) == ["limit", "limit", "page", "start", "stop"]
     properties = document["components"]["schemas"]["SearchBody"]["properties"]
     for name in ("k", "neighbors"):
         maximum = properties[name]["maximum"]

@@ -18,10 +18,12 @@ from langchain_motorhead.flows.protocol import Summarize
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.sessions.operations import AppendResult
 from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author
+from langchain_motorhead.sessions.transcript import Transcript, to_datetime
 from langchain_motorhead.sessions.withheld import split_withheld
 from langchain_motorhead.storage.keys import SessionKeys, recall_key
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
+from simulation.archives import Violation, archive_of, check_archive, check_times, must
 from support.messages import contents, orphans
 from support.summarizers import SEPARATOR, remembered
 
@@ -30,10 +32,6 @@ Keys = Mapping[bytes, Any]
 _decoded = lru_cache(maxsize=10_000)(decode)
 # Arguments before the messages: of a post, those of its append follow.
 _POST_HEAD, _HEAD = 5, 11
-
-
-class Violation(AssertionError):  # noqa: N818
-    """Something does not hold that has to."""
 
 
 def name_of(operation: Operation[Any]) -> str:
@@ -108,11 +106,13 @@ class Invariants:
         keys: Where it is.
         recall: Whether nothing may leave the list before it is indexed.
         counted: Tokens of each message in the list, where they are counted.
+        archived: Whether what leaves the list is archived.
     """
 
     keys: SessionKeys
     recall: bool
     counted: int | None = None
+    archived: bool = True
 
     def check(self, ledger: Ledger, keys: Keys) -> None:
         """Check all of them on what Redis holds.
@@ -123,22 +123,28 @@ class Invariants:
         there = {key: value for key, value in keys.items() if key != _described(self.keys.namespace)}
         state = self.state(there)
         if ledger.said is None:
-            _must(not there, "something of a session is there that is not: {}", sorted(there))
+            must(not there, "something of a session is there that is not: {}", sorted(there))
             return
-        _must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
-        _must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
-        _must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
+        must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
+        must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
+        must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
         first = int(state.get(b"first", 0))
         listed = [_decoded(each) for each in there.get(self.keys.messages.encode(), ())]
         self._nothing_is_lost(ledger, first, listed, state)
+        check_archive(self.keys, state, there, first if self.archived else 0)
+        check_times(self.keys, [each.when for each in ledger.said], state, there)
+        if self.archived:
+            said = [each.text for each in ledger.said[:first]]
+            found = [_decoded(data).text for data, _ in archive_of(self.keys, there)]
+            must(found == said, "archived {}, and should have {}", found, said)
         self._no_failure_is_silent(state)
         self._no_result_is_cut_off(ledger.said, first, listed)
         self._what_is_indexed_is(ledger.said, first, state, there)
         for registry in self.keys.registries:
-            _must(self.keys.member in there.get(registry.encode(), {}), "it is not listed in {}", registry)
+            must(self.keys.member in there.get(registry.encode(), {}), "it is not listed in {}", registry)
         if self.counted is not None:
             size = int(state.get(b"size", 0))
-            _must(size == self.counted * len(listed), "{} tokens are counted of {} messages", size, len(listed))
+            must(size == self.counted * len(listed), "{} tokens are counted of {} messages", size, len(listed))
 
     def state(self, there: Keys) -> Keys:
         """Give the session's state."""
@@ -148,7 +154,7 @@ class Invariants:
     def _nothing_is_lost(self, ledger: Ledger, first: int, listed: list[BaseMessage], state: Keys) -> None:
         """Each message is in the list or the summary, once, in order."""
         said = [each.text for each in ledger.said or ()]
-        _must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
+        must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
         context, since = ledger.context
         shown, withheld = split_withheld(state.get(b"summary", b"").decode())
         covered = shown.split(SEPARATOR) if shown else []
@@ -157,18 +163,18 @@ class Invariants:
             covered, due = sorted([*covered, *withheld.split()]), sorted(due)
         # A summarizer that found nothing in them leaves messages out, and may be asked again.
         expected = [text for text in due if text in covered or text not in ledger.nothing]
-        _must(covered == expected, "the summary has {}, and should have {}", covered, expected)
+        must(covered == expected, "the summary has {}, and should have {}", covered, expected)
 
     def _no_failure_is_silent(self, state: Keys) -> None:
         """An extract takes the place of a model's summary only if an answer was rejected or an input refused."""
         counted = sum(int(count) for name, count in state.items() if name.startswith(REJECTED_PREFIX.encode()))
         is_extract = state.get(b"written_by") == Author.EXTRACT.value.encode()
-        _must(counted or not is_extract, "an extract is the summary, and nothing is counted as rejected")
+        must(counted or not is_extract, "an extract is the summary, and nothing is counted as rejected")
 
     def _no_result_is_cut_off(self, said: tuple[Utterance, ...], first: int, listed: list[BaseMessage]) -> None:
         if listed and said[first].is_result:
             raise Violation(f"the list begins with a tool result: {said[first].text}")
-        _must(
+        must(
             not (lost := [id_ for id_ in orphans(listed) if _is_answered(id_, said)]), "results without calls: {}", lost
         )
 
@@ -177,22 +183,22 @@ class Invariants:
         if not self.recall:
             return
         indexed = int(state.get(b"indexed", 0))
-        _must(first <= indexed <= len(said), "{} of {} are indexed, and {} summarized", indexed, len(said), first)
+        must(first <= indexed <= len(said), "{} of {} are indexed, and {} summarized", indexed, len(said), first)
         prefix = self.keys.documents.encode()
         documents = {int(key[len(prefix) :]): value for key, value in there.items() if key.startswith(prefix)}
         due = {at: each.text for at, each in enumerate(said[:indexed]) if not each.is_result}
         found = {at: fields[b"text"].decode() for at, fields in documents.items()}
-        _must(found == due, "documents of {}, and there should be of {}", found, due)
+        must(found == due, "documents of {}, and there should be of {}", found, due)
         for at, fields in documents.items():
-            _must(fields[b"epoch"] == state[b"epoch"], "document {} is of another session", at)
+            must(fields[b"epoch"] == state[b"epoch"], "document {} is of another session", at)
             when = f"{said[at].when // 1_000_000}.{said[at].when % 1_000_000:06d}".encode()
-            _must(fields[b"created"] == when, "document {} was said at {}", at, fields[b"created"])
-            _must((b"user" in fields) == (state.get(b"owned") == b"1"), "document {} is not found by user", at)
+            must(fields[b"created"] == when, "document {} was said at {}", at, fields[b"created"])
+            must((b"user" in fields) == (state.get(b"owned") == b"1"), "document {} is not found by user", at)
         noted = {int(each.partition(b":")[0]) for each in state.get(b"vectorless", b"").split()}
         lacking = {at for at, fields in documents.items() if b"vector" not in fields}
         coming = {at for at in documents if at >= int(state.get(b"embedded", indexed))}
-        _must(lacking <= coming | noted, "documents {} lack vectors, which is not noted", lacking - coming - noted)
-        _must(not noted & coming, "documents {} are noted twice as lacking vectors", noted & coming)
+        must(lacking <= coming | noted, "documents {} lack vectors, which is not noted", lacking - coming - noted)
+        must(not noted & coming, "documents {} are noted twice as lacking vectors", noted & coming)
 
     def check_lease(self, who: frozenset[bytes], before: Keys, after: Keys, holders: frozenset[bytes]) -> None:
         """Nobody may take, end or turn into a pause the lease of another who is at work.
@@ -205,7 +211,7 @@ class Invariants:
         """
         for name in (self.keys.lease.encode(), self.keys.indexing.encode()):
             held, now = before.get(name, b"").removesuffix(b"!"), after.get(name, b"").removesuffix(b"!")
-            _must(held == now or held in who or held not in holders, "the lease of {} went to {}", held, now or None)
+            must(held == now or held in who or held not in holders, "the lease of {} went to {}", held, now or None)
 
     def check_request(self, ledger: Ledger, request: Summarize) -> None:
         """What a summarizer is given follows on what the summary that it is given covers, while that is current."""
@@ -215,10 +221,10 @@ class Invariants:
         if not set(texts) <= set(said):
             return  # of a session that was deleted since
         start = said.index(texts[0])
-        _must(said[start : start + len(texts)] == texts, "{} is to be summarized, out of order", texts)
+        must(said[start : start + len(texts)] == texts, "{} is to be summarized, out of order", texts)
         if before in said:
             left_out = [text for text in said[said.index(before) + 1 : start] if text not in ledger.nothing]
-            _must(not left_out and said.index(before) < start, "{} is to follow on {}", texts, before)
+            must(not left_out and said.index(before) < start, "{} is to follow on {}", texts, before)
 
     def check_memory(self, ledger: Ledger, memory: Memory) -> None:
         """Check that a reader is given all that was said, and no result whose call it is not given."""
@@ -226,8 +232,17 @@ class Invariants:
         context, since = ledger.context
         due = [context] * bool(context) + said[since:]
         known = remembered(memory)
-        _must(known == [t for t in due if t in known or t not in ledger.nothing], "read {}, should be {}", known, due)
-        _must(memory.total == len(said), "read of {} messages, not of {}", memory.total, len(said))
+        must(known == [t for t in due if t in known or t not in ledger.nothing], "read {}, should be {}", known, due)
+        must(memory.total == len(said), "read of {} messages, not of {}", memory.total, len(said))
+
+    def check_transcript(self, ledger: Ledger, transcript: Transcript) -> None:
+        """Check that a transcript has every message that there was when it began, once, with number and time."""
+        if ledger.epoch is None or transcript.epoch != ledger.epoch.decode():
+            return  # of a session that is not there any more
+        said = (ledger.said or ())[: transcript.total]
+        found = [(each.seq, each.message.text, each.time) for each in transcript]
+        due = [(at, each.text, to_datetime(each.when)) for at, each in enumerate(said)]
+        must(found == due and not transcript.gaps, "a transcript of {}, and should be of {}", found, due)
 
 
 def length_of(keys: SessionKeys, there: Keys) -> int:
@@ -242,8 +257,3 @@ def _described(namespace: str) -> bytes:
 
 def _is_answered(id_: str, said: tuple[Utterance, ...]) -> bool:
     return any(each.is_result and each.text.endswith(f" {id_}") for each in said)
-
-
-def _must(holds: object, otherwise: str, *about: object) -> None:
-    if not holds:
-        raise Violation(otherwise.format(*about))

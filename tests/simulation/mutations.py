@@ -13,7 +13,7 @@ import pytest
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import compaction, summarize, writing
+from langchain_motorhead.sessions import archive, compaction, summarize, transcript, writing
 from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
 
 
@@ -263,10 +263,47 @@ BROKEN = {
         "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
     ),
     "a deletion that leaves a lease": _script(
-        "compacting", "session_delete", "KEYS[3], KEYS[4], KEYS[5])", "KEYS[3], KEYS[5])"
+        "compacting", "session_delete", "KEYS[3], KEYS[5], KEYS[6])", "KEYS[3], KEYS[6])"
     ),
     "a deletion that leaves the list": _script(
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
+    ),
+    "a deletion that leaves the archive": _script(
+        "compacting", "session_delete", "redis.call('UNLINK', KEYS[4], KEYS[7])", "redis.call('UNLINK', KEYS[7])"
+    ),
+    "a commit that archives nothing": _script("compacting", "compaction_commit", "if KEYS[4] then", _NEVER),
+    "a commit that archives what it does not trim": _script(
+        "compacting",
+        "compaction_commit",
+        _REVISION,
+        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
+    ),
+    "an archive written before the fence": _script(
+        "compacting",
+        "compaction_commit",
+        "if known[1] ~= epoch or",
+        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
+    ),
+    "an archive that keeps the chunk that was replaced": _script(
+        "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
+    ),
+    "an archive that replaces a chunk without its messages": Broken(
+        "transcribing", ((archive.extend, "_split([*kept, *messages])", "_split(messages)"),)
+    ),
+    "an archive that does not know times": _script(
+        "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #found)", ""
+    ),
+    "a commit that keeps the times of what it trims": _script(
+        "compacting", "compaction_commit", "redis.call('HDEL', state, unpack(names))", ""
+    ),
+    "a commit that drops the time of what it keeps": _script(
+        "transcribing", "compaction_commit", "redis.call('HSET', state, 't:' .. upto, times[2])", ""
+    ),
+    "a transcript that does not look into the archive": _script(
+        "transcribing", "transcript_read", "if known[4] and from < math.min(first, upto) then", _NEVER
+    ),
+    "a transcript of two sessions": Broken(
+        "transcribing", ((transcript.read_records, "if epoch is not None and there != epoch:", "if False:"),)
     ),
     "a deletion that leaves the session listed": _script(
         "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""

@@ -82,6 +82,13 @@ def chatting() -> Scenario:
     return Scenario(cast, (cast.chatting("x", named("x1", "x2", "x3")), cast.chatting("y", named("y1"))), settles=True)
 
 
+def transcribing() -> Scenario:
+    """All messages are read page by page, while others append and compact, and the session is deleted."""
+    cast = Cast("ns", WINDOW, budget=1)
+    workers = (cast.transcribing("t"), cast.compacting("c"), cast.appender("a", named("m4", "m5")))
+    return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),), faults=0)
+
+
 def resending() -> Scenario:
     """An append that is sent again since its answer was lost, a deletion, others who append, and a compaction."""
     cast = Cast("ns", WINDOW)
@@ -121,6 +128,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         answering,
         tools,
         chatting,
+        transcribing,
         resending,
         resending_later,
         odd_numbers,

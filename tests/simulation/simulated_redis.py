@@ -167,6 +167,22 @@ class SimulatedRedis:
         self.values[key] = (*self.values.get(key, ()), *records)
         return len(self.values[key])
 
+    def _lindex(self, key: bytes, at: bytes) -> bytes | None:
+        records = self.values.get(key, ())
+        return records[int(at)] if -len(records) <= int(at) < len(records) else None
+
+    def _lpop(self, key: bytes) -> bytes | None:
+        return self._pop(key, 0)
+
+    def _rpop(self, key: bytes) -> bytes | None:
+        return self._pop(key, -1)
+
+    def _pop(self, key: bytes, at: int) -> bytes | None:
+        records = list(self.values.get(key, ()))
+        popped = records.pop(at) if records else None
+        self._put(key, tuple(records))
+        return popped
+
     def _lrange(self, key: bytes, start: bytes, stop: bytes) -> list[bytes]:
         return list(_part(self.values.get(key, ()), int(start), int(stop)))
 
@@ -220,61 +236,6 @@ class SimulatedRedis:
     def _zrange(self, key: bytes, start: bytes, stop: bytes, _: bytes = b"") -> list[bytes]:
         members = sorted(self.values.get(key, {}).items(), key=lambda pair: (float(pair[1]), pair[0]))
         return [each for pair in _part(members, int(start), int(stop)) for each in pair]
-
-
-class RememberingRedis:
-    """A simulated Redis that computes nothing twice: what is executed where it was before comes to what it came to.
-
-    Attributes:
-        at: Number of what there is now.
-    """
-
-    def __init__(self) -> None:
-        self._redis = SimulatedRedis()
-        self._snapshots = [self._redis.dump()]
-        self._numbers = {frozen(self._snapshots[0]): 0}
-        self._known: dict[tuple[int, tuple[Command, ...] | None], tuple[list[Any], int]] = {}
-        self.at = 0
-
-    def run(self, operation: Operation[T]) -> T:
-        """Execute an operation."""
-        return operation.read(self._do(operation.commands))
-
-    def tick(self) -> None:
-        """Let time pass until the next key expires."""
-        self._do(None)
-
-    def dump(self) -> Snapshot:
-        """Give all that there is. It is not to be changed."""
-        return self._snapshots[self.at]
-
-    def _do(self, commands: tuple[Command, ...] | None) -> list[Any]:
-        if (known := self._known.get((self.at, commands))) is None:
-            self._redis.restore(self.dump())
-            replies = list[Any]()
-            if commands is None:
-                self._redis.tick()
-            else:
-                try:
-                    replies = self._redis.replies(commands)
-                except (lua51.LuaError, ValueError) as error:  # what was written before it stays
-                    replies = [error]
-            after = self._redis.dump()
-            number = self._numbers.setdefault(frozen(after), len(self._snapshots))
-            if number == len(self._snapshots):
-                self._snapshots.append(after)
-            known = self._known[self.at, commands] = replies, number
-        replies, self.at = known
-        if replies and isinstance(replies[0], Exception):
-            raise replies[0]
-        return replies
-
-
-def frozen(snapshot: Snapshot) -> tuple[Any, ...]:
-    """Give what tells two snapshots apart. Not the time, but how long keys still live."""
-    items = snapshot.values.items()
-    values = frozenset((key, frozenset(each.items()) if isinstance(each, dict) else each) for key, each in items)
-    return values, frozenset((key, end - snapshot.now) for key, end in snapshot.ends.items()), snapshot.deletions
 
 
 def _part(whole: Any, start: int, stop: int) -> Any:

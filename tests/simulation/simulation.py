@@ -22,9 +22,11 @@ from langchain_motorhead.flows.protocol import (
     Request,
     Summarize,
 )
+from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
 from simulation.answers import answer_to, bad_answers
-from simulation.invariants import Invariants, Ledger, Violation, name_of
+from simulation.archives import Violation
+from simulation.invariants import Invariants, Ledger, name_of
 from simulation.simulated_redis import Snapshot
 from support.summarizers import SEPARATOR
 
@@ -237,6 +239,8 @@ class Simulation:
             self.invariants.check_request(self.ledger, after.request)
         if isinstance(after.result, Memory):
             self.invariants.check_memory(self.ledger, after.result)
+        if isinstance(after.result, Transcript):
+            self.invariants.check_transcript(self.ledger, after.result)
 
     def _answer(self, request: Request | None, fault: str) -> Any:
         if isinstance(request, Operation):

@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead import Window
+from simulation.archives import Violation
 from simulation.exploration import Scenario, conclude, explore
-from simulation.invariants import Violation
 from simulation.mutations import BROKEN
 from simulation.scenarios import SCENARIOS
 from simulation.served_redis import ServedRedis
@@ -116,7 +116,8 @@ class Crowd(RuleBasedStateMachine):
             self.simulations[-1].trace = []
 
     @precondition(lambda self: len(self.simulations[0].steps(faults=False)) < 6)
-    @rule(kind=st.sampled_from(["append", "append", "tools", "compact", "compact", "index", "delete", "read", "set"]),
+    @rule(kind=st.sampled_from(["append", "append", "tools", "compact", "compact", "index", "delete", "read", "set",
+                                "transcribe"]),
           count=st.integers(1, 5), other=st.booleans())  # fmt: skip
     def join(self, kind: str, count: int, other: bool) -> None:
         """Let another one begin."""
@@ -140,6 +141,8 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
                 return self.cast.compacting(name, explicit=other)
+            case "transcribe":
+                return self.cast.transcribing(name)
             case "index" if self.cast.recall:
                 return self.cast.indexing(name, wait=other)
             case "delete" if other:

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from langchain_motorhead import Recall, StoreUnavailableError, Window
+from langchain_motorhead import Archive, Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.recall import descriptions as recall_operations
@@ -19,6 +19,7 @@ from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.registry import delete_session
+from langchain_motorhead.sessions.transcript import Transcript, join_pages, read_page
 from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
@@ -57,7 +58,7 @@ class Cast:
         self.window = window
         self.recall = recall
         self.checked = checked
-        self.compactor = Compactor(window, Writing(budget * SIZE, count), recall)
+        self.compactor = Compactor(window, Writing(budget * SIZE, count), recall, Archive())
         self.appended = 0
 
     def simulation(self, store: Store) -> Simulation:
@@ -108,6 +109,14 @@ class Cast:
     def reading(self, name: str) -> Worker:
         """Read the session."""
         return Worker(name, lambda: load(self.keys, self.window))
+
+    def transcribing(self, name: str) -> Worker:
+        """Read all messages of the session, two at a time."""
+
+        def page(start: int, stop: int | None, epoch: str | None) -> Flow[Transcript]:
+            return read_page(self.keys, start, stop, 2, epoch)
+
+        return Worker(name, lambda: join_pages(page, 0, None))
 
     def _holding(self, name: str, flow: Any) -> Worker:
         return Worker(name, flow, frozenset([name.encode()]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
 from langchain_motorhead.backends.http import protocol
+from langchain_motorhead.backends.http.conversation import RemoteConversations
 from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, HttpFlow, Outgoing
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.backends.redis import RedisBackend
@@ -29,7 +30,7 @@ _ORIGINAL_FOUND = 10
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
-class RemoteBackend:
+class RemoteBackend(RemoteConversations):
     """A `Backend` on a server. What the original Motorhead cannot do raises `UnsupportedError`, and nothing is sent.
 
     Args:

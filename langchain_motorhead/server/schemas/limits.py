@@ -19,3 +19,9 @@ RETRIEVAL_HITS = 10
 
 MAX_NEIGHBORS = 20
 """Messages before and after a hit that `POST /search` may ask for."""
+
+MAX_PAGE_MESSAGES = 1_000
+"""Messages on a page of `GET /sessions/{session_id}/messages`."""
+
+MAX_SEQ = 2**53 - 1
+"""Largest sequence number of a message. JSON numbers are exact up to it."""

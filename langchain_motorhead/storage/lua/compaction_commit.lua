@@ -1,17 +1,19 @@
--- Store a summary and remove the messages that it covers from the list, or do nothing if the session changed.
+-- Store a summary and move the messages that it covers from the list to the archive, or do nothing if the session changed.
 --
 -- The worker has read the session before; `epoch`, `first` and `revision` have to be what it read. Messages appended
 -- since then are kept.
 --
--- KEYS  messages, state, lease
+-- KEYS  messages, state, lease, archive (if messages are archived)
 -- ARGV  token of the worker, duration of the lease in ms, epoch and first as read, number of messages to remove, tokens
 --       used by the summarizer, change of `size` or '', 1 to remove indexed messages only, the revision as read,
---       1 if there is a new summary, the new summary or '', who wrote it or '', what it keeps or '', and pairs: what
---       rejected answers are counted as, and how many there were
+--       1 if there is a new summary, the new summary or '', who wrote it or '', what it keeps or '', how many values for the
+--       archive follow, these (see `archive_messages` in lib_archive.lua), and pairs: what rejected answers are counted as,
+--       and how many there were
 -- Returns 1 if the summary was stored, else 0.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, epoch, first, count, spent, size, indexed, revision, given, summary, author, kept = unpack(ARGV, 1, 13)
-local REJECTED = 14
+local ARCHIVED = 15
+local REJECTED = ARCHIVED + whole(ARGV[14], 'values')
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'revision', 'tokens', 'size', 'format')
 local stop = whole(first, 'first') + whole(count, 'count')
 whole(duration, 'duration')
@@ -19,6 +21,12 @@ whole(spent, 'tokens')
 whole(size == '' and '0' or size, 'size')
 for _, at in ipairs({2, 5, 6}) do
   whole(known[at] or '0', 'a stored number')
+end
+if REJECTED < ARCHIVED or REJECTED > #ARGV + 1 then
+  error('values are missing. Nothing was written')
+end
+if KEYS[4] then
+  check_archive(state, first, count, ARGV, ARCHIVED, REJECTED - 1)
 end
 for at = REJECTED, #ARGV, 2 do
   whole(ARGV[at + 1], 'a count of rejected answers')
@@ -33,6 +41,11 @@ end
 if indexed == '1' and whole(known[3] or '0', 'indexed') < stop then
   return 0
 end
+if KEYS[4] then -- first, so that a key of another type in its place is noticed before anything is stored
+  archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)
+elseif redis.call('HEXISTS', state, 'archived') == 1 then
+  redis.call('HSET', state, 'archive_from', string.format('%d', tonumber(first) + tonumber(count)))
+end
 redis.call('HINCRBY', state, 'first', count)
 if given == '1' then
   redis.call('HSET', state, 'summary', summary, 'written_by', author, 'kept', kept)
@@ -45,6 +58,7 @@ redis.call('HDEL', state, 'failures')
 if size ~= '' then
   redis.call('HINCRBY', state, 'size', size)
 end
+forget_times(state, tonumber(first), tonumber(first) + tonumber(count), tonumber(first) + redis.call('LLEN', messages))
 redis.call('LTRIM', messages, count, -1)
 local holder = redis.call('GET', lease)
 if holder == token or holder == token .. '!' then

@@ -102,7 +102,7 @@ if user ~= '' and known[6] ~= '1' then
   redis.call('HSET', state, 'owned', '1')
 end
 
--- When each message was appended.
+-- When each message was appended. The times are removed with the messages of the list.
 local names, times = {}, {}
 for seq = start, stop do
   names[#names + 1] = 't:' .. seq
@@ -112,11 +112,10 @@ local stamp = known[8]
 for at = 1, #names do
   if stamps[at] then
     stamp = stamps[at]
-    redis.call('HDEL', state, names[at])
   end
   times[start + at - 1] = stamp
 end
-if stop < total then
+if stop < total and not stamps[#names] then
   redis.call('HSET', state, 't:' .. stop, times[stop])
 end
 

@@ -1,21 +1,23 @@
 -- Create an exported session again, completely or not at all.
 --
--- KEYS  messages, state, marks of the messages (lib_marks.lua), leases of compaction and indexing, number of documents that
---       an expired session may have left, list of staged messages, hash of staged marks, and registries: first those that
---       are to list the session, then those that are not any more (none if they are in another cluster slot)
+-- KEYS  messages, state, marks of the messages (lib_marks.lua), archive, leases of compaction and indexing, number of
+--       documents that an expired session may have left, list of staged messages, hash of staged marks, staged archive, and
+--       registries: first those that are to list the session, then those that are not any more (none if they are in another
+--       cluster slot)
 -- ARGV  session id, digest of the imported data, with which the epoch begins (8 characters), 1 to replace an existing
 --       session, user of the existing session or '', prefix of the documents' keys, TTL in ms or 0, time of the last
 --       activity in microseconds, number of messages, 1 if they are staged, how many registries are to list the session,
---       how many marks are staged, marks that are not staged, how many values follow, fields and values of the state, and
---       the messages that are not staged
+--       how many marks are staged, marks that are not staged, number of staged chunks of the archive, how many values
+--       follow, fields and values of the state, and the messages that are not staged
 -- Returns {0} if another session exists; {1} if the session was created; {2} if the same import created it before; {3} if a
 --         session of another user than the one given exists; {4} if staged messages are missing.
-local messages, state, marked, stale, staged, staged_marks = KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7], KEYS[8]
-local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, mark_count, given, width =
-  unpack(ARGV, 1, 13)
-local HEAD, CHUNK = 13, 4000
+local messages, state, marked, archive, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7]
+local staged, staged_marks, staged_archive = KEYS[8], KEYS[9], KEYS[10]
+local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, mark_count, given, chunks, width =
+  unpack(ARGV, 1, 14)
+local HEAD, CHUNK, REGISTRIES = 14, 4000, 10
 local listed_count, fields = whole(listing, 'registries'), HEAD + whole(width, 'fields')
-local staged_count, length = whole(mark_count, 'marks'), whole(count, 'count')
+local staged_count, length, chunk_count = whole(mark_count, 'marks'), whole(count, 'count'), whole(chunks, 'chunks')
 if fields > #ARGV or (is_staged ~= '1' and #ARGV - fields ~= length) then
   error('values are missing. Nothing was written')
 end
@@ -23,19 +25,21 @@ whole(ttl, 'ttl')
 whole(active, 'the time')
 local known = redis.call('HMGET', state, 'epoch', 'user', 'indexed', 'groups')
 if known[1] and known[1]:sub(1, 8) == digest then
-  redis.call('UNLINK', staged, staged_marks)
+  redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {2}
 end
 -- Messages whose state was evicted belong to a session, too.
 if replace ~= '1' and (known[1] or redis.call('EXISTS', messages) == 1) then
-  redis.call('UNLINK', staged, staged_marks)
+  redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {0}
 end
 if known[1] and (known[2] or '') ~= owner then
   return {3}
 end
-if is_staged == '1' and (redis.call('LLEN', staged) ~= length or (staged_count > 0 and redis.call('EXISTS', staged_marks) == 0)) then
-  redis.call('UNLINK', staged, staged_marks)
+if (is_staged == '1' and redis.call('LLEN', staged) ~= length)
+  or (staged_count > 0 and redis.call('EXISTS', staged_marks) == 0)
+  or (chunk_count > 0 and redis.call('LLEN', staged_archive) ~= chunk_count) then
+  redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {4}
 end
 -- First, so that a key of another type in the place of one of ours is noticed before anything is stored.
@@ -43,15 +47,15 @@ local documents = math.max(whole(known[3] or '0', 'indexed'), whole(redis.call('
 local found = document_keys(prefix, 0, documents)
 redis.call('HSET', state, 'updated', active) -- at maxmemory, this is refused
 local listed = {}
-for at = 9, #KEYS do
-  if at - 8 <= listed_count then
+for at = REGISTRIES + 1, #KEYS do
+  if at - REGISTRIES <= listed_count then
     enlist(KEYS[at], active, id, ttl)
     listed[KEYS[at]] = true
   else
     redis.call('ZREM', KEYS[at], id)
   end
 end
-if #KEYS > 8 then
+if #KEYS > REGISTRIES then
   for key in (known[4] or ''):gmatch('%S+') do -- groups of the REST server that list the replaced session
     if not listed[key] then
       redis.call('ZREM', key, id)
@@ -59,7 +63,7 @@ if #KEYS > 8 then
   end
 end
 unlink_all(found)
-redis.call('UNLINK', messages, state, marked, KEYS[4], KEYS[5], stale)
+redis.call('UNLINK', messages, state, marked, archive, KEYS[5], KEYS[6], stale)
 
 redis.call('HSET', state, 'epoch', new_epoch(digest))
 for from = HEAD + 1, fields, CHUNK do
@@ -85,7 +89,12 @@ else
     redis.call('RPUSH', messages, unpack(ARGV, from, math.min(from + CHUNK - 1, #ARGV)))
   end
 end
+if chunk_count > 0 then
+  redis.call('RENAME', staged_archive, archive)
+  redis.call('PERSIST', archive)
+end
 if ttl ~= '0' then
+  redis.call('PEXPIRE', archive, ttl)
   redis.call('PEXPIRE', messages, ttl)
   redis.call('PEXPIRE', state, ttl)
   redis.call('PEXPIRE', marked, ttl)
