@@ -39,17 +39,22 @@ def conversation() -> list[list[BaseMessage]]:
     return [[each.model_copy(update={"id": str(each.content)}) for each in turn] for turn in turns]
 
 
-def persistently(lasting: Lasting, session: Session, turn: list[BaseMessage] | None) -> None:
-    """Append a turn, or compact the session, again and again until it succeeds. A server that died is started."""
+def append(lasting: Lasting, session: Session, turn: list[BaseMessage], killer: threading.Timer | None) -> None:
+    """Append a turn, which compacts the session too, again and again until it succeeds, while the server is killed."""
+    if killer is not None:
+        killer.start()
     while True:
         try:
-            if turn is not None:
-                session.append(turn)
-            else:
-                session.compact()
-            return
+            session.append(turn)
+            break
         except StoreError:
+            if killer is not None:
+                killer.join()
             lasting.start()
+    if killer is not None:
+        killer.join()
+        lasting.start()
+        session.compact()
 
 
 def test_redis_is_killed_at_random(lasting: Lasting, caplog: pytest.LogCaptureFixture) -> None:
@@ -60,14 +65,10 @@ def test_redis_is_killed_at_random(lasting: Lasting, caplog: pytest.LogCaptureFi
         session = motorhead.session("s")
         kills = set(random.sample(range(TURNS), KILLS))
         for at, turn in enumerate(conversation()):
-            if at in kills:
-                threading.Timer(random.random() / 100, lasting.kill).start()
-            persistently(lasting, session, turn)
+            killer = threading.Timer(random.random() / 100, lasting.kill) if at in kills else None
+            append(lasting, session, turn, killer)
             said += turn
-            if at in kills:
-                lasting.kill()
-                lasting.start()
-                persistently(lasting, session, None)
+            if killer is not None:
                 assert_whole(session, said)
         with redis.Redis.from_url(lasting.url) as client:
             chunks: list[bytes] = client.lrange(session._keys.archive, 0, -1)

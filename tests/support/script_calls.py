@@ -66,7 +66,9 @@ def _chunk(first: int, count: int) -> bytes:
     return make_chunk(first, [ArchivedMessage(RECORDS[at].data, NOW + at) for at in range(first, first + count)])
 
 
-def committing(moved: ArchiveWrite | None, dropped: int = 2, first: int = 1) -> Operation[Any]:
+def committing(
+    moved: ArchiveWrite | None, dropped: int = 2, first: int = 1, limits: Archive | None = None
+) -> Operation[Any]:
     """Store a summary."""
     return compaction.commit_summary(
         KEYS,
@@ -80,7 +82,7 @@ def committing(moved: ArchiveWrite | None, dropped: int = 2, first: int = 1) -> 
         indexed=True,
         origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
         moved=moved,
-        limits=Archive(),
+        limits=limits,
     )
 
 
@@ -130,7 +132,9 @@ def calls() -> dict[str, Operation[Any]]:
         "sessions_exist": registry_operations.existing([KEYS, OTHER]),
         "compaction_commit": committing(None),
         "compaction_commit archive": committing(ArchiveWrite((_chunk(0, 2), _chunk(2, 1)), 0), 2),
-        "compaction_commit archive from now on": committing(ArchiveWrite((_chunk(1, 2),))),
+        "compaction_commit archive from now on": committing(
+            ArchiveWrite((_chunk(1, 2),)), limits=Archive(max_age=9e8, max_bytes=1)
+        ),
         "compaction_release": compaction.release(KEYS, "c", EPOCH, 3),
         "compaction_fail": compaction.fail(KEYS, "c", EPOCH, first_pause=1_000, longest_pause=9_000),
         "lease_renew": operations.renew(KEYS.lease, "c", LEASE),
