@@ -290,7 +290,11 @@ BROKEN = {
         "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
     ),
     "an archive that replaces a chunk without its messages": Broken(
-        "transcribing", ((archive.extend, "_split([*kept, *messages])", "_split(messages)"),)
+        "transcribing",
+        (
+            (archive.extend, "_split([*kept, *messages])", "_split(messages)"),
+            ("compaction_commit", "  check_archive(state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n", ""),
+        ),
     ),
     "an archive that does not know times": _script(
         "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #found)", ""
