@@ -30,7 +30,10 @@ def fingerprint(message: BaseMessage) -> str:
         blocks = [block for block in message.content if not (isinstance(block, dict) and block.get("type") == "text")]
     kind = "human" if isinstance(message, ChatMessage) and message.role == "user" else message.type
     said = [kind, str(message.text).strip(), sorted(call_ids(message)), getattr(message, "tool_call_id", None), blocks]
-    data = orjson.dumps(said, default=lambda value: type(value).__name__, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        data = orjson.dumps(said, default=lambda value: type(value).__name__, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # an integer of more than 64 bits, or a lone surrogate
+        data = repr(said).encode()
     return blake2b(data, digest_size=8).hexdigest()
 
 

@@ -38,14 +38,17 @@ if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a se
     redis.call('PEXPIRE', state, ttl)
   end
 end
-if replace == '1' and summary == '' then
-  redis.call('HDEL', state, 'summary', 'written_by', 'kept')
+if replace == '1' then
+  if (redis.call('HGET', state, 'summary') or '') ~= summary then
+    redis.call('HINCRBY', state, 'revision', 1)
+  end
+  if summary == '' then
+    redis.call('HDEL', state, 'summary', 'written_by', 'kept')
+  else
+    redis.call('HSET', state, 'summary', summary, 'written_by', 'client')
+    redis.call('HDEL', state, 'kept')
+  end
   redis.call('HSET', state, 'replaced', token)
-  redis.call('HINCRBY', state, 'revision', 1)
-elseif replace == '1' then
-  redis.call('HSET', state, 'summary', summary, 'written_by', 'client', 'replaced', token)
-  redis.call('HDEL', state, 'kept')
-  redis.call('HINCRBY', state, 'revision', 1)
 end
 
 -- Which sets list the session beside its registries, for its deletion: keys, with spaces before and after.

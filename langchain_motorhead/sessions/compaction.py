@@ -25,9 +25,9 @@ from langchain_motorhead.sessions.archiver import Archiver
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import decode_all
+from langchain_motorhead.sessions.measuring import measured
 from langchain_motorhead.sessions.operations import SessionSnapshot, read, renew
 from langchain_motorhead.sessions.origin import Author, Origin
-from langchain_motorhead.sessions.slices import slices
 from langchain_motorhead.sessions.summarize import summarize
 from langchain_motorhead.sessions.window import Batch, Part, Window, plan
 from langchain_motorhead.sessions.writing import Account, Writing, Written
@@ -40,8 +40,6 @@ LEASE_MS = 10_000
 # Pauses after the first of several failures, and at most.
 _PAUSES_MS = {"first_pause": 1_000, "longest_pause": 300_000}
 _POLL_PAUSE = Pause(0.1)
-# How much longer a character takes to be counted than to be decoded.
-_COUNTING_COST = 5
 # Messages read beyond the window at a time: bounds the memory needed to compact a session of any length.
 _LOOK_AHEAD_MESSAGES = 1_000
 _LOOK_AHEAD_BYTES = 4_000_000
@@ -158,7 +156,7 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
         messages = yield from decode_all(seen, keys, seen.first)
-        compactor = replace(given, writing=replace(given.writing, count=(yield from _measured(messages, given.count))))
+        compactor = replace(given, writing=replace(given.writing, count=(yield from measured(messages, given.count))))
         budget = report.account.budget or compactor.writing.budget
         batches = plan(messages, seen.length, compactor.window, budget, compactor.count, seen.size)
         if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
@@ -286,21 +284,6 @@ def _origin(
     readable = [message for message in messages if message is not None]
     author = Author.EXTRACT if written.is_extract else Author.MODEL
     return Origin(author, kept(written.text or "", readable, previous=previous or ""), rejected)
-
-
-def _measured(messages: Sequence[BaseMessage | None], count: TokenCounter) -> Flow[TokenCounter]:
-    """Count the tokens of each message once, with pauses, and return a counter that remembers them."""
-    known: dict[int, int] = {}
-    for part in slices(messages, lambda message: 0 if message is None else _COUNTING_COST * len(message.content)):
-        if known:
-            yield Pause(0)
-        known.update((id(message), count([message])) for message in part if message is not None)
-
-    def remembered(asked: Sequence[BaseMessage]) -> int:
-        found = known.get(id(asked[0])) if len(asked) == 1 else None
-        return count(asked) if found is None else found
-
-    return remembered
 
 
 def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:

@@ -241,7 +241,7 @@ def test_a_writers_clock_jumps(
         monkeypatch.setattr("langchain_motorhead.sessions.append.time.time_ns", lambda now=now: now)
         for each in (session, other):
             each.append([HumanMessage(f"m{at}", id=f"{each.session_id}{at}") for at in range(total, total + 3)])
-            each.append(HumanMessage("again", id=f"{each.session_id}{total}"))
+            each.append(HumanMessage(f"m{total}", id=f"{each.session_id}{total}"))
         total += 3
         assert sorted(motorhead.sessions("u")) == ["s", "t"]
         assert 0 < client.pttl(session._keys.state) <= 60_000

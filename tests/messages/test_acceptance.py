@@ -61,12 +61,14 @@ def test_a_counter_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     def broken(messages: Any) -> int:
         raise ValueError(messages)
 
-    for count in (broken, lambda _: None, lambda _: float("nan")):
+    counters: list[Any] = [broken, lambda _: None, lambda _: float("nan")]
+    for count in counters:
         caplog.clear()
         checked = CheckedCounter(count)
         assert checked([HumanMessage("x" * 40)]) == checked([HumanMessage("x" * 40)]) == 13
         assert len(caplog.records) == 1
-    assert CheckedCounter(lambda messages: len(messages) / 4)(numbered(10)) == 2
+    by_length: Any = lambda messages: len(messages) / 4
+    assert CheckedCounter(by_length)(numbered(10)) == 2
 
 
 def test_the_text_of_what_was_stored_before() -> None:
