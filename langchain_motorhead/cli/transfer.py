@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _STREAM = "-"
+_MAX_NAME_CHARS = 50  # of the name of a file that is being written, so that it is not too long with a suffix
 
 
 def export(
@@ -149,7 +151,10 @@ def _progress() -> Iterator[Callable[[str], object]]:
 
 @contextmanager
 def _writing(name: str) -> Iterator[BinaryIO]:
-    """Open the file to write. It gets its name when it is complete. Pipes and devices are written directly."""
+    """Open the file to write, which only its owner can read. It gets its name when it is complete.
+
+    Pipes and devices are written directly.
+    """
     if name == _STREAM:
         try:
             yield sys.stdout.buffer
@@ -159,21 +164,23 @@ def _writing(name: str) -> Iterator[BinaryIO]:
             raise typer.Exit(1) from None
         return
     path = Path(name).resolve()  # a link, such as /dev/stdout, must not be replaced
-    part = path.with_name(f"{path.name}.part")
+    part: Path | None = None
     try:
         if path.exists() and not path.is_file():
-            part = path
-        with part.open("wb") as file:
+            with path.open("wb") as file:
+                yield file
+            return
+        descriptor, made = mkstemp(prefix=f"{path.name[:_MAX_NAME_CHARS]}.", suffix=".part", dir=path.parent)
+        part = Path(made)
+        with os.fdopen(descriptor, "wb") as file:
             yield file
-            if part != path:
-                file.flush()
-                os.fsync(file.fileno())
-        if part != path:
-            part.replace(path)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
     except OSError as error:
         raise InvalidInputError(f"{name} cannot be written: {error.strerror or error}") from error
     finally:
-        if part != path:
+        if part is not None:
             part.unlink(missing_ok=True)
 
 

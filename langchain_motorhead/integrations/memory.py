@@ -13,6 +13,7 @@ from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
 from langchain_motorhead.integrations.prompt import conversation
+from langchain_motorhead.messages.quoting import one_line
 from langchain_motorhead.options import DEFAULTS, REMOTE_DEFAULTS, UrlOptions
 from langchain_motorhead.sessions.load import Memory
 
@@ -195,15 +196,20 @@ class MotorheadMemory(BaseMemory):
 
     def _variables(self, memory: Memory) -> dict[str, Any]:
         self._context = memory.summary
+        plain = memory if self.summary_key is None else replace(memory, summary=None)
         history: Any
         if self.return_messages:
-            history = conversation(memory if self.summary_key is None else replace(memory, summary=None))
+            history = conversation(plain)
         else:
-            messages = memory.as_messages() if self.summary_key is None else memory.messages
-            history = get_buffer_string(messages, human_prefix=self.human_prefix, ai_prefix=self.ai_prefix)
+            summary = [get_buffer_string(plain.as_messages()[:1])] if plain.summary is not None else []
+            history = "\n".join([*summary, *map(self._line, memory.messages)])
         if self.summary_key is None:
             return {self.memory_key: history}
         return {self.memory_key: history, self.summary_key: memory.summary or ""}
+
+    def _line(self, message: BaseMessage) -> str:
+        """Return a message as LangChain writes it, on one line, so that it cannot look like several."""
+        return one_line(get_buffer_string([message], human_prefix=self.human_prefix, ai_prefix=self.ai_prefix))
 
     def _turn(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> list[BaseMessage]:
         # Chains have "stop" among their inputs, which is an argument for the model.

@@ -1,4 +1,4 @@
-"""Messages as text: the transcript that a summarizer reads, and the text whose tokens are counted. Pure."""
+"""Messages as text: the transcript that a model reads, and the text whose tokens and words are counted. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
 
 from langchain_motorhead.messages.media import media_kind, source_text
+from langchain_motorhead.messages.quoting import turn
 
 _SPEAKERS = {"human": "Human", "ai": "AI", "system": "System", "function": "Function"}
 # Content blocks that repeat what is in `tool_calls`.
@@ -44,7 +45,15 @@ def message_text(message: BaseMessage) -> str:
 
 
 def transcript(messages: Sequence[BaseMessage]) -> str:
-    """Return the messages as text, one after the other, each after the name of its speaker."""
+    r"""Return the messages as text for a model: one line for each, which begins with its speaker.
+
+    Line breaks in a message are written `\n`, so no message can look like several. See `quoting`.
+    """
+    return "\n".join(turn(speaker(message), message_text(message)) for message in messages)
+
+
+def plain_text(messages: Sequence[BaseMessage]) -> str:
+    """Return the messages with their speakers as they are, to count and compare words. Not for a model to read."""
     return without_surrogates("\n".join(f"{speaker(message)}: {message_text(message)}" for message in messages))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from langchain_motorhead.messages.quoting import turn
 from langchain_motorhead.recall.query import Hit, Query
 
 
@@ -22,7 +23,10 @@ def to_documents(hits: Sequence[Hit], query: Query, namespace: str) -> list[Docu
 
 
 def as_lines(documents: Sequence[Document]) -> str:
-    """Return documents as text for a model: a line for each, with the time of the message and its speaker."""
+    r"""Return documents as text for a model: a line for each message, with its speaker, and the time of those found.
+
+    Line breaks in a message are written `\n`, so no message can look like several.
+    """
     return "\n".join(_with_time(each) for each in documents)
 
 
@@ -41,7 +45,7 @@ def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
     if not with_neighbors:
         return Document(page_content=hit.text, metadata=metadata, id=hit.message_id)
     metadata["message_ids"] = [each.message_id for each in (hit, *hit.before, *hit.after)]
-    lines = [f"{each.name or _speaker(each.role)}: {each.text}" for each in (*hit.before, hit, *hit.after)]
+    lines = [turn(_speaker(each.role, each.name), each.text) for each in (*hit.before, hit, *hit.after)]
     return Document(page_content="\n".join(lines), metadata=metadata, id=hit.message_id)
 
 
@@ -53,8 +57,10 @@ def _with_time(document: Document) -> str:
 def _with_speaker(document: Document) -> str:
     if "message_ids" in document.metadata:  # a document with neighbors names its speakers already
         return document.page_content
-    return f"{document.metadata['name'] or _speaker(document.metadata['role'])}: {document.page_content}"
+    return turn(_speaker(document.metadata["role"], document.metadata["name"]), document.page_content)
 
 
-def _speaker(role: str) -> str:
-    return {"human": "Human", "ai": "AI"}.get(role, role)
+def _speaker(role: str, name: str | None) -> str:
+    """Return the role with the name after it, since a user may choose a name that looks like another role."""
+    label = {"human": "Human", "ai": "AI"}.get(role, role)
+    return f"{label} ({name})" if name and name != role else label

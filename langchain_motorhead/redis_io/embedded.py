@@ -25,9 +25,10 @@ import time
 from functools import cache
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
-from langchain_motorhead.exceptions import EmbeddedRedisError, InvalidInputError
+from langchain_motorhead.exceptions import EmbeddedRedisError
+from langchain_motorhead.redis_io.data_folder import LOCK_FILE, folder_of, make_private
 
 _logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def acquire(url: str) -> EmbeddedServer:
 
     `embedded://` keeps all data in memory, in one server for each process. `embedded:///folder` stores it in that
     folder, which is created if necessary, in one server for all processes that name the folder. Data is on disk when
-    the server acknowledges it.
+    the server acknowledges it, in files that only their owner can read.
 
     Args:
         url: `embedded://`, or `embedded:///` and the rest of an absolute path, percent-encoded as in any URL.
@@ -80,7 +81,7 @@ def acquire(url: str) -> EmbeddedServer:
         InvalidInputError: `url` has another form.
         EmbeddedRedisError: No server is installed, the folder cannot be used, or the server does not start.
     """
-    folder = _folder_of(url)
+    folder = folder_of(url)
     try:
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -97,18 +98,6 @@ def acquire(url: str) -> EmbeddedServer:
     except (OSError, subprocess.SubprocessError) as error:
         where = "in memory" if folder is None else f"with the folder {folder}"
         raise EmbeddedRedisError(f"The embedded server cannot run {where}: {error}") from error
-
-
-def _folder_of(url: str) -> Path | None:
-    match = re.fullmatch(r"embedded://(/[^?#]*)?", url, re.IGNORECASE)
-    path = os.fsdecode(unquote_to_bytes(os.fsencode(match[1] or ""))) if match else "\0"
-    if "\0" in path or (path and not path.strip("/")):
-        raise InvalidInputError(
-            f'{url!r} is not the URL of an embedded server. Give "embedded://" or, with three slashes, '
-            '"embedded:///folder": an absolute path without host or options, and % written as %25, '
-            "? as %3F and # as %23."
-        )
-    return Path("/" + path.lstrip("/")) if path else None
 
 
 @cache
@@ -203,7 +192,7 @@ def _hung_up(fifo: int, event: int) -> bool:
 def _start_or_join(folder: Path) -> _Server:
     import fcntl  # does not exist on Windows
 
-    lock = os.open(folder / "motorhead.server", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + 2 * _START_SECONDS  # the owner of the lock may be starting or stopping
         while time.monotonic() < deadline:
@@ -214,6 +203,7 @@ def _start_or_join(folder: Path) -> _Server:
                     return server
                 time.sleep(_POLL_SECONDS)
             else:
+                make_private(folder)
                 return _start(folder, lock)
     finally:
         os.close(lock)  # this does not unlock it: the server has inherited the lock

@@ -9,6 +9,7 @@
 # It returns at once and leaves three processes beside the server: one waits for the server, one for its users, and one
 # for the second. If any of them dies, even by SIGKILL, the server is stopped.
 
+umask 077 # only the owner may read what the server stores
 trap '' HUP INT
 PATH=$PATH:/usr/bin:/bin
 exec 3<&0 4>&1 >&2 </dev/null

@@ -20,6 +20,7 @@ from langchain_motorhead.server.middleware import RequestMiddleware
 from langchain_motorhead.server.routes import conversation, extensions, health
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings, unknown_variables
+from langchain_motorhead.server.sites import Sites
 from langchain_motorhead.server.startup import await_redis
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         warn_of_unknown_variables()
     tenants = Tenants(settings, motorhead)
     metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing, lambda: tenants.summary_answers)
+    sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -68,7 +70,14 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         routes=_ROUTES,
         middleware=[
             *_cors(settings),
-            Middleware(RequestMiddleware, tenants=tenants, metrics=metrics, routes=_ROUTES, settings=settings),
+            Middleware(
+                RequestMiddleware,
+                tenants=tenants,
+                metrics=metrics,
+                routes=_ROUTES,
+                sites=sites,
+                root_path=settings.root_path,
+            ),
         ],
         exception_handlers=errors.HANDLERS,
         lifespan=lifespan,

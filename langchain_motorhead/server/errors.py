@@ -48,7 +48,7 @@ class UnauthorizedError(RequestError):
 
 
 class ForbiddenError(RequestError):
-    """A browser sent the request for a page of another site."""
+    """A browser sent the request for a page of another site, or the host name is not allowed."""
 
     status = 403
     code = "forbidden"
@@ -58,6 +58,13 @@ class InvalidJSONError(RequestError):
     """The body is not a JSON object."""
 
     code = "invalid_json"
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The body is not sent as application/json."""
+
+    status = 415
+    code = "unsupported_media_type"
 
 
 class InvalidIdError(RequestError):
@@ -91,7 +98,7 @@ class TooManyMessagesError(RequestError):
 
 _REQUEST_ERRORS = (
     RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, SlowRequestError,
-    TooLargeError, TooManyMessagesError,
+    TooLargeError, TooManyMessagesError, UnsupportedMediaTypeError,
 )  # fmt: skip
 # Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses
 # stand before their bases.

@@ -17,7 +17,7 @@ from langchain_motorhead.rest_protocol import WIRE
 from langchain_motorhead.server.errors import FAILURE, PREFIX, ForbiddenError, code_of, to_response
 from langchain_motorhead.server.json_logs import FIELDS, describe_error
 from langchain_motorhead.server.metrics import Metrics
-from langchain_motorhead.server.settings import Settings
+from langchain_motorhead.server.sites import Sites
 from langchain_motorhead.server.tenants import Tenants
 
 logger = logging.getLogger(__name__)
@@ -41,17 +41,24 @@ class RequestMiddleware:
         tenants: Tenants of the application.
         metrics: Metrics of the application.
         routes: Routes of the application. Metrics and log name a request by its route's path, which has no ids.
-        settings: The prefix of paths, and the origins whose pages may write.
+        sites: Recognizes requests from pages of other sites, which are refused where no API key protects the server.
+        root_path: The prefix of paths under which a proxy publishes the server, or an empty string.
     """
 
     def __init__(
-        self, app: ASGIApp, tenants: Tenants, metrics: Metrics, routes: Iterable[Route], settings: Settings
+        self,
+        app: ASGIApp,
+        tenants: Tenants,
+        metrics: Metrics,
+        routes: Iterable[Route],
+        sites: Sites,
+        root_path: str,
     ) -> None:
         self._app = app
+        self._sites = sites
         self._tenants = tenants
         self._metrics = metrics
-        self._root_path = settings.root_path
-        self._origins = frozenset(settings.cors_origins)
+        self._root_path = root_path
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,10 +89,8 @@ class RequestMiddleware:
 
         self._metrics.under_way.inc()
         try:
-            if self._is_cross_site_write(scope):
-                await to_response(ForbiddenError("requests from pages of other sites are refused"))(
-                    scope, receive, send_with_headers
-                )
+            if (refusal := self._refusal(scope)) is not None:
+                await to_response(ForbiddenError(refusal))(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:  # before the body was complete: nobody can be answered
@@ -100,14 +105,12 @@ class RequestMiddleware:
             self._metrics.under_way.dec()
             self._record(scope, status or _STATUS_CLIENT_DISCONNECTED, time.perf_counter() - started, request_id)
 
-    def _is_cross_site_write(self, scope: Scope) -> bool:
-        """Return whether a browser sent a write for a page of another site, and no API key protects against it."""
-        if scope["method"] in ("GET", "HEAD", "OPTIONS") or not self._tenants.open_to_all:
-            return False
-        headers = Headers(scope=scope)
-        return headers.get("sec-fetch-site") == "cross-site" and self._origins.isdisjoint(
-            ("*", headers.get("origin", ""))
-        )
+    def _refusal(self, scope: Scope) -> str | None:
+        """Return why a request is refused that a page of another site sent, if no API key protects against it."""
+        if not self._tenants.open_to_all:
+            return None
+        address = scope.get("server")
+        return self._sites.refusal(scope["method"], Headers(scope=scope), address[0] if address else None)
 
     def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         """Count a request in the metrics and log it."""

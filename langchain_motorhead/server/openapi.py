@@ -51,10 +51,11 @@ _SECURITY_SCHEMES = {
 _ERRORS = {
     400: "The request is wrong. It changed nothing.",
     401: "The API key is missing or unknown.",
-    403: "A browser sent the request for a page of another site.",
+    403: "A browser sent the request for a page of another site, or the host name is not allowed.",
     409: "A Redis key has another type, the search index was made with another embedding model, or the session was "
     "deleted while it was read page by page.",
     413: "The body or the number of messages exceeds a limit of the server.",
+    415: "The body is not sent as application/json.",
     500: "An unexpected error. The log has the details.",
     501: "This Redis has no search module, or cannot do what was asked for.",
     502: "A model failed. No message was removed.",
@@ -98,7 +99,7 @@ class ApiRoute(Route):
         self.app = _asgi(endpoint)
         self.method = method.lower()
         self.tag, self.answer, self.query, self.body = tag, answer, query, body
-        self.errors = sorted((*_EVERYWHERE, *errors))
+        self.errors = sorted((*_EVERYWHERE, *errors, *(() if body is None else (415,))))
         self.needs_key = needs_key
 
 

@@ -22,6 +22,7 @@ from langchain_motorhead.server.errors import (
     SlowRequestError,
     TooLargeError,
     TooManyMessagesError,
+    UnsupportedMediaTypeError,
 )
 from langchain_motorhead.server.schemas.limits import MAX_INTEGER
 from langchain_motorhead.server.settings import Settings
@@ -32,6 +33,7 @@ from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
 # Digits of a query parameter; more are not worth parsing.
 _MAX_DIGITS = 19
+_JSON = "application/json"
 
 
 class RequestContext:
@@ -119,10 +121,12 @@ class RequestContext:
         """Read and parse the body, a JSON object.
 
         Raises:
+            UnsupportedMediaTypeError: The body is not sent as application/json.
             TooLargeError: The body exceeds the setting `max_body_bytes`.
             SlowRequestError: The body did not arrive within the setting `client_timeout`.
             InvalidJSONError: The body is not a JSON object.
         """
+        self._check_content_type()
         data = await self._read()
         try:
             body = orjson.loads(data)
@@ -161,6 +165,14 @@ class RequestContext:
         if len(value) > self.settings.max_id_length:
             raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
         return value
+
+    def _check_content_type(self) -> None:
+        # Also a body without a type is refused: a page of another site can send one without asking the server first.
+        headers = self.request.headers
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        if kind != _JSON and (kind or has_body):
+            raise UnsupportedMediaTypeError(f"the Content-Type of a body must be {_JSON}, not {kind or 'missing'}")
 
     async def _read(self) -> bytes:
         max_bytes = self.settings.max_body_bytes

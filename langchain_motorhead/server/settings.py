@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from langchain_motorhead.redis_io.address import with_sentinel_access
 
 _DEFAULT_PORT = 8_000
+_HOST = re.compile(r"\*|(?:\*\.)?[\w.-]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.IGNORECASE)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", re.IGNORECASE)
 # First segments of the API's paths. A prefix that begins with one could not be told from a request without it.
 _OWN_PATHS = frozenset({"sessions", "users", "search", "health", "ready", "metrics", "docs", "openapi.json"})
@@ -47,6 +48,12 @@ class Settings(BaseSettings):
         (),
         "Origins whose pages may call the server from a browser, such as https://chat.example,https://b.example, or *",
         "MOTORHEAD_CORS_ORIGINS",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (),
+        "Without API keys: host names under which the server is reached, beyond localhost, such as "
+        "motorhead,*.example.com, or * for any",
+        "MOTORHEAD_ALLOWED_HOSTS",
     )
     redis_url: str = _setting("redis://localhost:6379", "URL of Redis", "REDIS_URL", "MOTORHEAD_REDIS_URL", repr=False)
     sentinel_username: str | None = _setting(
@@ -193,6 +200,18 @@ class Settings(BaseSettings):
         if value and any(not key or not namespace for key, namespace in value.items()):
             raise ValueError("an API key and its namespace must not be empty")
         return value or None
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _parse_hosts(cls, value: Any) -> Any:
+        return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_HOST.fullmatch(each) for each in value):
+            raise ValueError("a host is a name or an address, without scheme and port, or *")
+        return value
 
     @field_validator("log_level")
     @classmethod

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.messages.text import speaker, transcript
+from langchain_motorhead.messages.text import plain_text, speaker
 from langchain_motorhead.sessions.details import Details, Text, unsaid_numbers
 from langchain_motorhead.sessions.endings import Ending, ending_of
 from langchain_motorhead.sessions.refusals import is_refusal
@@ -50,6 +50,7 @@ _SHOWN = 5  # details that a reason names
 _PROMPT_LABELS = re.compile(
     r"^[ \t*_#>\[(-]{0,12}(?:new messages|summary so far|(?:previous|old|current) summary|summary|new summary)[*_ ]*:|"
     r"\(none yet\)"
+    r"|</?(?:messages|recalled)>"
     r"|\{summary\}|\{messages\}|you keep the memory of a conversation|extend the summary so that it covers"
     r"|answer with the summary alone|answer NONE\b|keep what a later reply may depend on",
     re.MULTILINE | re.IGNORECASE,
@@ -124,7 +125,7 @@ def check_summary(
     }[ending]
     if ending is Ending.COMPLETE and is_refusal(text):
         return [f"{Reason.REFUSED}: it declines instead of summarizing"]
-    said, label = transcript(messages), _LEADING_LABEL.match(text)
+    said, label = plain_text(messages), _LEADING_LABEL.match(text)
     words = count_words(text[label.end() :] if label else text)
     if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE):
         return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]

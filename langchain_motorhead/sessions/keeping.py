@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.messages.text import transcript
+from langchain_motorhead.messages.text import plain_text
 from langchain_motorhead.sessions.details import Details, Text
 
 
@@ -49,7 +49,7 @@ def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "") -> K
         messages: What was said.
         previous: A summary of what was said before, if any.
     """
-    said = Text(f"{previous}\n{transcript(messages)}").details
+    said = Text(f"{previous}\n{plain_text(messages)}").details
     found = said.within(Text(text))
     return Kept(
         len(found.numbers), len(said.numbers), len(found.dates), len(said.dates), len(found.names), len(said.names)

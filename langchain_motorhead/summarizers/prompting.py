@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from langchain_motorhead.messages.text import transcript, without_surrogates
+from langchain_motorhead.messages.quoting import block
+from langchain_motorhead.messages.text import transcript
 
 _HEADINGS = {"{summary}": "Summary so far:", "{messages}": "New messages:"}
 
@@ -16,12 +17,15 @@ def build_prompt(instruction: str, summary: str | None, messages: Sequence[BaseM
     """Return the messages to send to a model.
 
     Args:
-        instruction: May have the placeholders `{summary}` and `{messages}`, which are replaced. What has no placeholder
-            follows in a message of its own.
+        instruction: May have the placeholders `{summary}` and `{messages}`, which are replaced by quoted blocks. What
+            has no placeholder follows in a message of its own.
         summary: The summary so far, if there is one.
         messages: The new messages.
     """
-    parts = {"{summary}": without_surrogates(summary or "(none yet)"), "{messages}": transcript(messages)}
+    parts = {
+        "{summary}": block("summary", summary or "(none yet)"),
+        "{messages}": block("messages", transcript(messages)),
+    }
     missing = [part for part in parts if part not in instruction]
     prompt = _fill_in(instruction, parts)
     if not missing:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolCall, ToolMessage
 
+from langchain_motorhead.messages.quoting import BREAKS, has_speaker_label, visible
 from langchain_motorhead.messages.text import speaker
 
 MAX_CHARS = 1000  # of one sentence; longer text is clipped
@@ -22,14 +23,12 @@ _MAX_RESULT_CHARS = 200  # characters of a tool's result
 _MIN_RESULT_CHARS = 16  # characters of a clipped result that are worth keeping
 _MAX_LABEL_CHARS = 32
 _MAX_DEPTH = 4  # of nested tool data
+_CALLERS = frozenset({"", "AI"})  # roles that call tools; empty in a summary by a model
 _RESULT, _FOUND = " -> ", " found, first: "
 
 # Content blocks without text for a summary, or that repeat `tool_calls`.
 _UNSAID = {"tool_use", "tool_call", "tool_call_chunk", "function_call", "thinking", "reasoning", "redacted_thinking"}
 
-_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]+")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Marks before a space, or Chinese and Japanese ones anywhere. The look-behinds keep long runs of marks in linear time.
 _END = re.compile(
     r"(?<![.!?…؟।])[.!?…؟।]++[\"'\u2019\u201d»)\]]*+ "
@@ -79,8 +78,8 @@ class Sentence(NamedTuple):
 
     @property
     def by_tool(self) -> bool:
-        """Whether this is a tool call or result, in which full stops end no sentence."""
-        return self.role == "Tool" or _CALL.match(self.text) is not None
+        """Whether this is a tool call or result, in which full stops end no sentence. Nobody else can write one."""
+        return self.role == "Tool" or (self.role in _CALLERS and _CALL.match(self.text) is not None)
 
     @property
     def is_lookup(self) -> bool:
@@ -90,7 +89,7 @@ class Sentence(NamedTuple):
     @property
     def call(self) -> tuple[str, frozenset[str]] | None:
         """Name and `key=value` pairs of a tool call, or None if this is not one."""
-        match = _CALL.match(self.text)
+        match = _CALL.match(self.text) if self.by_tool else None
         return (match[1], frozenset(self.head[match.end() :].rstrip(f"){_ELLIPSIS}").split(", "))) if match else None
 
     @property
@@ -145,7 +144,9 @@ def read_summary(summary: str) -> Iterator[Sentence]:
         label = _LABEL.match(line)
         whole = Sentence(label[1], line[label.end() :]) if label else Sentence("", line)
         for text in (clip(whole.text, MAX_CHARS),) if whole.by_tool else split(whole.text):
-            yield Sentence(whole.speaker, text)
+            # On a line of its own, the rest of a line without a speaker must not begin with one.
+            quoted = not whole.speaker and _LABEL.match(text)
+            yield Sentence(whole.speaker, f"- {text}" if quoted else text)
 
 
 def write(sentences: Iterable[Sentence]) -> str:
@@ -203,9 +204,8 @@ def terms(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield the lines that are not empty, without unprintable characters and with single spaces."""
-    printable = _UNPRINTABLE.sub(" ", _SURROGATE.sub("\ufffd", text))
-    return filter(None, (" ".join(line.split()) for line in _BREAKS.split(printable)))
+    """Yield the lines that are not empty, without invisible characters and with single spaces."""
+    return filter(None, (" ".join(line.split()) for line in BREAKS.split(visible(text))))
 
 
 def _ends_sentence(line: str, start: int, end: re.Match[str]) -> bool:
@@ -223,8 +223,8 @@ def _ends_sentence(line: str, start: int, end: re.Match[str]) -> bool:
 
 
 def _separable(first: Sentence, second: Sentence) -> bool:
-    if first.by_tool or second.by_tool:
-        return False
+    if first.by_tool or second.by_tool or has_speaker_label(second.text):
+        return False  # said by this speaker, not by the one it names
     return list(split(f"{first.text} {second.text}")) == [first.text, second.text]
 
 

@@ -226,7 +226,7 @@ def test_searching(place: Callable[..., Place]) -> None:
     retriever = made.motorhead.retriever(user_id="ann", k=2, search_type="similarity", roles=["human"])
     assert [each.page_content for each in retriever.invoke("train")] == ["the train leaves at nine"]
     around = made.motorhead.retriever(k=1, neighbors=1).invoke("dog called")
-    assert around[0].page_content == "Bob: my dog is called Rex\nAI: a fine name for a dog"
+    assert around[0].page_content == "Human (Bob): my dog is called Rex\nAI: a fine name for a dog"
     assert made.motorhead.retriever("b", search_type="mmr", k=2).invoke("dog")
     assert made.motorhead.retriever("b", before=_LONG_AGO).invoke("dog") == []
     assert made.motorhead.retriever("b", exclude_window=True).invoke("dog") == []

@@ -8,6 +8,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_motorhead import Motorhead, MotorheadMemory, StoreError, StoreUnavailableError, UnsupportedError
+from langchain_motorhead.sessions.load import quoted_summary
 from support.http_faults import Flaky
 from support.http_servers import served
 from support.messages import contents, numbered
@@ -39,7 +40,7 @@ def test_the_original(managed: bool) -> None:
         (found,) = session.search("hell")
         assert (found.page_content, found.metadata["score"], found.metadata["role"]) == ("hello", 0.75, "ai")
         assert found.metadata["created"] is None
-        assert motorhead.recall_tool("s").invoke({"query": "hell"}) == "AI: hello"
+        assert "<recalled>\nAI: hello\n</recalled>" in motorhead.recall_tool("s").invoke({"query": "hell"})
         stored = {name: list(each) for name, each in server.sessions.items()}
         call = AIMessage("", tool_calls=[{"name": "x", "args": {}, "id": "1"}])
         for lossy in (
@@ -82,7 +83,7 @@ async def test_the_documented_lines() -> None:
         await memory.init()
         assert memory.context == "Bob said hi."
         said = memory.load_memory_variables({})["chat_history"]
-        assert said == "System: Summary of the conversation so far:\nBob said hi.\nHuman: hi im bob\nAI: Hi Bob!"
+        assert said == f"System: {quoted_summary('Bob said hi.')}\nHuman: hi im bob\nAI: Hi Bob!"
         memory.save_context({"input": "whats my name?"}, {"output": "Bob"})
         assert server.sessions["testing-1"][-1] == {"role": "AI", "content": "Bob"}
         memory.delete_session()

@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, Window
-from langchain_motorhead.sessions.load import SUMMARY_PREFIX
+from langchain_motorhead.sessions.load import quoted_summary
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 from support.summarizers import Ledger
@@ -28,7 +28,7 @@ def test_messages_are_the_summary_and_what_comes_after(make: MakeMotorhead) -> N
     history.add_messages(numbered(6))
     summary, *rest = history.messages
     assert isinstance(summary, SystemMessage)
-    assert summary.content == SUMMARY_PREFIX + "m0\x1fm1\x1fm2\x1fm3"
+    assert summary.content == quoted_summary("m0\u241fm1\u241fm2\u241fm3")
     assert contents(rest) == ["m4", "m5"]
 
 
@@ -137,7 +137,7 @@ async def test_nothing_is_lost_or_repeated_under_a_runnable(amake: MakeMotorhead
         await chain.ainvoke(make_input(f"t{at + 1}"), config("s"))
     memory = motorhead.session("s").load()
     assert memory.summary is not None
-    assert memory.summary.split("\x1f") + contents(memory.messages) == said
+    assert memory.summary.split("\u241f") + contents(memory.messages) == said
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -39,7 +39,7 @@ def test_a_system_message_with_each_run(make: MakeMotorhead) -> None:
     for at in range(6):
         chain.invoke([SystemMessage("You are a pirate."), HumanMessage(f"q{at}")], SESSION)
     memory = motorhead.session("s").load()
-    said = (memory.summary or "").split("\x1f") + contents(memory.messages)
+    said = (memory.summary or "").split("\u241f") + contents(memory.messages)
     assert said == ["Hello.", *(text for at in range(6) for text in (f"q{at}", "ok"))]
     assert [str(prompt[0].content).count("pirate") for prompt in model.prompts] == [1] * 6
 
@@ -116,6 +116,6 @@ def test_a_subclass_or_a_wrapper(make: MakeMotorhead, kind: str, event: str) -> 
 
     with_history(RunnableLambda(answer), factory).invoke([HumanMessage("q")], SESSION)
     memory = session.load()
-    said = [text for text in (memory.summary or "").split("\x1f") if text] + contents(memory.messages)
+    said = [text for text in (memory.summary or "").split("\u241f") if text] + contents(memory.messages)
     between = ["from another tab"] if event == "another writer" else []
     assert said == [*(f"m{at}" for at in range(5)), *between, "q", "answer"]

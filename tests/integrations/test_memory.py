@@ -15,6 +15,7 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, Prom
 
 from langchain_motorhead import ClosedError, InvalidInputError, MotorheadMemory, Options, RemoteOptions, Window
 from langchain_motorhead.integrations import memory as memory_module
+from langchain_motorhead.sessions.load import quoted_summary
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 from support.summarizers import Ledger
@@ -93,14 +94,14 @@ def test_where_the_summary_goes(make: MakeMotorhead, return_messages: bool) -> N
     assert beside.memory_variables == ["recent", "summary"]
     history = within.load_memory_variables({})["history"]
     loaded = beside.load_memory_variables({})
-    assert loaded["summary"] == "m0\x1fm1\x1fm2\x1fm3"
+    assert loaded["summary"] == "m0\u241fm1\u241fm2\u241fm3"
     if return_messages:
         assert [message.type for message in history] == ["system", "human", "ai"]
         assert contents(loaded["recent"]) == ["m4", "m5"]
     else:
-        assert history == "System: Summary of the conversation so far:\nm0\x1fm1\x1fm2\x1fm3\nHuman: m4\nAI: m5"
+        assert history == f"System: {quoted_summary(loaded['summary'])}\nHuman: m4\nAI: m5"
         assert loaded["recent"] == "Human: m4\nAI: m5"
-    assert within.context == beside.context == "m0\x1fm1\x1fm2\x1fm3"
+    assert within.context == beside.context == "m0\u241fm1\u241fm2\u241fm3"
 
 
 async def test_init_reads_the_context(amake: MakeMotorhead) -> None:
@@ -110,7 +111,7 @@ async def test_init_reads_the_context(amake: MakeMotorhead) -> None:
     memory = motorhead.memory("s")
     assert memory.context is None
     await memory.init()
-    assert memory.context == "m0\x1fm1\x1fm2\x1fm3"
+    assert memory.context == "m0\u241fm1\u241fm2\u241fm3"
     await memory.aclear()
     assert memory.context is None
     await memory.init()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead import Memory
-from langchain_motorhead.integrations.prompt import add_to_system, prompt
+from langchain_motorhead.integrations.prompt import RECALLED_PREFIX, add_to_system, prompt
 from langchain_motorhead.messages.provider_rules import acceptable
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 from support.agents import faults
@@ -49,12 +49,12 @@ def test_parts_of_the_text() -> None:
     window = [ai("a0"), human("q1"), ai("a1"), human("q2")]
     text, messages = prompt(memory(*window, summary="They met."), [human("q2")], "Human: a cat")
     assert text.split("\n\n") == [
-        f"{SUMMARY_PREFIX}They met.",
-        "Said right after that:\nAI: a0",
-        "Said earlier, and maybe of use now:\nHuman: a cat",
+        f"{SUMMARY_PREFIX}<summary>\nThey met.\n</summary>",
+        "Said right after that:\n<messages>\nAI: a0\n</messages>",
+        f"{RECALLED_PREFIX}<recalled>\nHuman: a cat\n</recalled>",
     ]
     assert contents(messages) == ["q1", "a1", "q2"]
-    assert prompt(memory(*window), [human("q2")])[0] == "Said before:\nAI: a0"
+    assert prompt(memory(*window), [human("q2")])[0] == "Said before:\n<messages>\nAI: a0\n</messages>"
     assert prompt(memory(), []) == ("", [])
     assert prompt(memory(ai("a0")), []) == ("", [ai("a0")])
 
@@ -63,7 +63,8 @@ def test_system_messages_of_the_conversation_come_first() -> None:
     """They are part of the system message, each once, before what is quoted."""
     rules, more = SystemMessage("rules", id="rules"), SystemMessage("more", id="more")
     text, messages = prompt(memory(rules, ai("a0"), human("q1"), more), [human("q1"), more])
-    assert (text, messages) == ("rules\n\nmore\n\nSaid before:\nAI: a0", [human("q1")])
+    quoted = "Said before:\n<messages>\nAI: a0\n</messages>"
+    assert (text, messages) == (f"rules\n\nmore\n\n{quoted}", [human("q1")])
 
 
 def test_other_roles_may_begin() -> None:

@@ -135,7 +135,7 @@ def test_the_tool_tells_who_said_it_and_has_the_documents(motorhead: Motorhead) 
     state = agent(motorhead.recall_tool(user_id="bob", k=1)).invoke(given())
     result = state["messages"][-2]
     assert isinstance(result, ToolMessage)
-    assert str(result.content).endswith(f"] Human: {HIS}")
+    assert str(result.content).endswith(f"] Human: {HIS}\n</recalled>")
     assert [document.page_content for document in result.artifact] == [HIS]
     assert result.artifact[0].metadata["session_id"] == "his"
 

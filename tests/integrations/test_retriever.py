@@ -130,7 +130,7 @@ async def test_a_tool_for_agents(motorhead: Motorhead) -> None:
     message = tool.invoke(
         {"type": "tool_call", "id": "1", "name": tool.name, "args": {"query": "What is the cat called?"}}
     )
-    assert message.content.endswith("] Human: My cat is called Tom.")
+    assert message.content.endswith("] Human: My cat is called Tom.\n</recalled>")
     assert message.artifact[0].id == "tom"
     assert (await tool.ainvoke({"query": "the cat"})) == message.content
     empty = motorhead.recall_tool(user_id="nobody")

@@ -49,7 +49,7 @@ async def _live(client: Any, namespace: str) -> None:
             assert [each.model_dump() for each in sync] == [
                 each.model_dump() for each in await session.asearch("cat", k=2, search_type=way, neighbors=1)
             ]
-            assert sync[0].page_content == "Zoë: the cat\nHuman: m0"
+            assert sync[0].page_content == "Human (Zoë): the cat\nHuman: m0"
             assert sync[0].metadata["session_id"] == "s é"
     async with Motorhead(client, namespace=namespace, embeddings=Scripted(dimensions=32)) as other:
         assert await other.areindex(progress=False) > 6

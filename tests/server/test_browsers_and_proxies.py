@@ -105,9 +105,9 @@ def test_slow_and_idle_clients(url: str, namespace: str) -> None:
     """Connections with half a head, nothing at all, half a second head, or no further request are closed in time."""
     heads = {
         "nothing": b"",
-        "half a head": b"POST /sessions/s/memory HTTP/1.1\r\nHost: x\r\nX-A",
-        "half a second head": b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHo",
-        "idle": b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n",
+        "half a head": b"POST /sessions/s/memory HTTP/1.1\r\nHost: localhost\r\nX-A",
+        "half a second head": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHo",
+        "idle": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
     }
     environment = {"REDIS_URL": url, "MOTORHEAD_NAMESPACE": namespace}
     limits = {"MOTORHEAD_CLIENT_TIMEOUT": "0.5", "MOTORHEAD_KEEP_ALIVE": "1"}
@@ -118,7 +118,8 @@ def test_slow_and_idle_clients(url: str, namespace: str) -> None:
                 connection.sendall(head)
                 assert _is_closed(connection), name
         with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.sendall(b"POST /sessions/s/memory HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            head = b"POST /sessions/s/memory HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            connection.sendall(head + b"Content-Length: 9\r\n\r\n{")
             answer = b""
             connection.settimeout(20)
             while part := connection.recv(4096):

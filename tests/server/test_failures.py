@@ -102,7 +102,8 @@ def test_a_client_that_leaves_is_no_failure(http: httpx.Client, path: str, caplo
     """A client that disconnects while it sends its body is logged and counted as 499, without an error."""
     caplog.set_level(logging.INFO)
     with socket.create_connection((http.base_url.host, http.base_url.port or 0)) as connection:
-        connection.sendall(f"POST /{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{{".encode())
+        head = f"POST /{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: 99\r\n\r\n{{".encode())
         time.sleep(0.2)  # the server has begun to read the body
     deadline = time.monotonic() + 20
     while 'status="499"' not in (metrics := http.get("/metrics").text):

@@ -133,11 +133,12 @@ async def test_langchains_own_client(http: httpx.Client) -> None:
     assert httpx.get(f"{url}/sessions/lc").json()["exists"] is False  # noqa: ASYNC210
 
 
-def test_a_plain_fetch_from_node(http: httpx.Client) -> None:
-    """A fetch without any header does, too."""
+def test_a_fetch_from_node(http: httpx.Client) -> None:
+    """A fetch as LangChain for JavaScript makes it does, too."""
     script = """
 const url = process.argv[1];
-fetch(url, {method: "POST", body: JSON.stringify({messages: [{role: "Human", content: "from node"}]})})
+const body = JSON.stringify({messages: [{role: "Human", content: "from node"}]});
+fetch(url, {method: "POST", headers: {"Content-Type": "application/json"}, body})
   .then(answer => answer.json()).then(answer => console.log(answer.status));
 """
     url = f"{str(http.base_url).rstrip('/')}/sessions/n/memory"

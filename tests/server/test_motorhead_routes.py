@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from langchain_motorhead import Motorhead
-from support.rest import known, said, settled
+from support.rest import JSON, known, said, settled
 
 
 def test_time(http: httpx.Client) -> None:
@@ -120,7 +120,7 @@ BAD = [
 def test_wrong_bodies(http: httpx.Client, body: bytes) -> None:
     """What is no JSON, or not the right one, is a 400 with an error and a code, and stores nothing."""
     for path in ("memory", "retrieval"):
-        answer = http.post(f"/sessions/s/{path}", content=body)
+        answer = http.post(f"/sessions/s/{path}", content=body, headers=JSON)
         assert answer.status_code == 400, answer.text
         assert set(answer.json()) == {"error", "code"}
     assert http.get("/sessions/s").json()["exists"] is False

@@ -18,7 +18,7 @@ from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
 from support.http_servers import served
 from support.redis_servers import wait_until
-from support.rest import known, said, settled, with_key
+from support.rest import JSON, known, said, settled, with_key
 from support.summarizers import Ledger
 
 SMALL = Window(max_messages=4)
@@ -75,7 +75,7 @@ def test_limits(make: MakeMotorhead) -> None:
     with served(create_app(settings, motorhead=lambda _: make())) as base, httpx.Client(base_url=base) as http:
         large = json.dumps(said("x" * 1_000)).encode()
         for content in (large, iter([large[:600], large[600:]])):
-            answer = http.post("/sessions/s/memory", content=content)
+            answer = http.post("/sessions/s/memory", content=content, headers=JSON)
             assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
         answer = http.post("/sessions/s/memory", json=said(*"abcd"))
         assert (answer.status_code, answer.json()["code"]) == (413, "too_many_messages")
@@ -159,7 +159,7 @@ def test_logs_tell_no_content(tenants: httpx.Client, caplog: pytest.LogCaptureFi
     """A line of JSON for each request, without ids, what was said, and keys."""
     with caplog.at_level(logging.DEBUG, "langchain_motorhead"):
         tenants.post("/sessions/hush/memory?user_id=hush", json=said("hush"), headers=with_key("key-a"))
-        tenants.post("/sessions/hush/memory", content=b"hush", headers=with_key("key-a"))
+        tenants.post("/sessions/hush/memory", content=b"hush", headers={**JSON, **with_key("key-a")})
         tenants.get("/hush", headers=with_key("hush"))
         # A line is written when its answer is out.
         wait_until(lambda: sum(record.name.endswith(".middleware") for record in caplog.records) == 3)

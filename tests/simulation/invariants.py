@@ -160,7 +160,7 @@ class Invariants:
         covered = shown.split(SEPARATOR) if shown else []
         due = [context] * bool(context) + said[since:first]
         if withheld:  # what is kept from the model stands at the end
-            covered, due = sorted([*covered, *withheld.split()]), sorted(due)
+            covered, due = sorted([*covered, *withheld.replace(SEPARATOR, " ").split()]), sorted(due)
         # A summarizer that found nothing in them leaves messages out, and may be asked again.
         expected = [text for text in due if text in covered or text not in ledger.nothing]
         must(covered == expected, "the summary has {}, and should have {}", covered, expected)

@@ -292,4 +292,4 @@ def _told(request: Request | None) -> str:
 def _shown(answer: Any) -> str:
     if isinstance(answer, np.ndarray):
         return f"{len(answer)} vectors"
-    return repr(answer).replace(SEPARATOR, ",")[:160].replace("\\x1f", ",")
+    return repr(answer).replace(SEPARATOR, ",")[:160]

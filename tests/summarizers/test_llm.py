@@ -11,8 +11,10 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.messages.utils import count_tokens_approximately
 
 from langchain_motorhead.exceptions import SummarizationError
+from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.models.usage import UsageHandler
 from langchain_motorhead.summarizers.llm import PROMPT, create_summarizer
+from support.quotes import quoted
 from support.scripted_models import BOTH, HUGE, MESSAGES, Fold, Scripted, numbered, words
 
 
@@ -51,7 +53,9 @@ async def test_placeholders(fold: Fold) -> None:
     model = Scripted()
     prompt = r"{other} {{x}} \1 {messages} / {summary} / {messages}"
     await fold(create_summarizer(model, prompt=prompt), [HumanMessage(r"{summary}\g<0>")], "{messages}{0}")
-    assert model.prompts == [r"{other} {{x}} \1 Human: {summary}\g<0> / {messages}{0} / Human: {summary}\g<0>"]
+    messages = "<messages>\nHuman: {summary}\\g<0>\n</messages>"
+    summary = "<summary>\n{messages}{0}\n</summary>"
+    assert model.prompts == [rf"{{other}} {{{{x}}}} \1 {messages} / {summary} / {messages}"]
 
 
 @pytest.mark.parametrize("prompt", ["Only {summary}", "Only {messages}"])
@@ -66,11 +70,11 @@ async def test_one_placeholder(fold: Fold, prompt: str) -> None:
 @pytest.mark.parametrize("prompt", [PROMPT, BOTH])
 @given(text=st.text(), summary=st.text(st.sampled_from("{}summary%$\\ n"), min_size=1))
 def test_any_text_is_harmless(prompt: str, text: str, summary: str) -> None:
-    """Summary and messages are shown verbatim, whatever stands in them."""
+    """Summary and messages are shown as quotes, whatever stands in them."""
     model = Scripted()
     create_summarizer(model, prompt=prompt).invoke({"summary": summary, "messages": [HumanMessage(text)]})
-    assert summary in model.prompts[0]
-    assert f"Human: {text}" in model.prompts[0]
+    assert quoted(model.prompts[0], "summary") == [summary]
+    assert quoted(model.prompts[0], "messages") == [transcript([HumanMessage(text)])]
 
 
 async def test_prompts_can_be_sent(fold: Fold) -> None:

@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.summarizers.llm import DEFAULT_BUDGET, budget_of, create_summarizer
+from support.quotes import quoted
 from support.scripted_models import BOTH, HUGE, MESSAGES, Fold, Scripted, numbered, words
 
 
@@ -26,7 +27,7 @@ async def test_batches(fold: Fold, messages: list[BaseMessage], summary: str | N
     model = Scripted(answers=[f"answer {at}" for at in range(1000)])
     summarizer = create_summarizer(model, prompt=BOTH, max_input_tokens=100, token_counter=words)
     assert await fold(summarizer, messages, summary) == model.answers[len(model.asked) - 1]
-    parts = [prompt[1:-1].split("|") for prompt in model.prompts]
+    parts = [[*quoted(prompt, "summary"), *quoted(prompt, "messages")] for prompt in model.prompts]
     shown = [word for _, said in parts for word in re.findall(r"\S+\d+\.", said)]
     wanted = " ".join(message.text for message in messages).split()
     condensed = (summary or "").split() if len((summary or "").split()) > 50 else []
@@ -87,13 +88,13 @@ def test_nothing_is_lost_in_batches(messages: list[BaseMessage], budget: int) ->
     model = Scripted()
     summarizer = create_summarizer(
         model,
-        prompt="{messages}\0{summary}",
+        prompt=BOTH,
         max_input_tokens=budget,
         token_counter=lambda messages: sum(1 + len(message.text) for message in messages),
     )
     summarizer.invoke({"summary": None, "messages": messages})
-    shown = "".join(prompt.split("\0")[0] for prompt in model.prompts)
-    plain = re.compile(r"Human: |\s")
+    shown = "".join(text for prompt in model.prompts for text in quoted(prompt, "messages"))
+    plain = re.compile(r"Human: |\\n|\s")
     assert plain.sub("", shown) == plain.sub("", "".join(message.text for message in messages))
 
 

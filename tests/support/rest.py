@@ -9,6 +9,8 @@ import httpx
 
 from support.summarizers import SEPARATOR
 
+JSON = {"Content-Type": "application/json"}
+
 
 def with_key(key: str, header: str = "Authorization") -> dict[str, str]:
     """Make the header that gives a key."""

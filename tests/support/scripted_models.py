@@ -12,7 +12,7 @@ from langchain_motorhead.messages.text import message_text
 
 Fold = Callable[..., Awaitable[str]]
 
-BOTH = "<{summary}|{messages}>"
+BOTH = "{summary}\n{messages}"
 
 
 class Scripted(BaseChatModel):

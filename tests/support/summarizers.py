@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead import Memory, SummaryInput
 
-SEPARATOR = "\x1f"
+SEPARATOR = "\u241f"
 
 
 class Ledger(Runnable[SummaryInput, str]):

@@ -220,4 +220,4 @@ def test_a_system_prompt_of_others(make: MakeMotorhead, first: bool) -> None:
     system = system_of(model.prompts[-1])
     assert SYSTEM in system
     assert "write_todos" in system
-    assert "Summary of the conversation so far:\nq0" in system
+    assert "<summary>\nq0" in system

@@ -17,6 +17,7 @@ from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 from support.agents import SYSTEM, Model, agent_of, alook, faults, say, system_of, texts, thread
 from support.factory import MakeMotorhead
 from support.messages import contents
+from support.quotes import quoted
 from support.summarizers import Ledger, remembered
 
 SMALL = Window(max_messages=4)
@@ -44,7 +45,8 @@ def test_the_model_sees_summary_window_and_run(make: MakeMotorhead, checkpointer
     last = model.prompts[-1]
     memory = motorhead.session("t").load()
     assert remembered(memory) == [text for at in range(6) for text in (f"q{at}", f"re q{at}")]
-    folded: list[str] = system_of(last).partition(f"{SYSTEM}\n\n{SUMMARY_PREFIX}")[2].split("\x1f")
+    assert system_of(last).startswith(f"{SYSTEM}\n\n{SUMMARY_PREFIX}")
+    folded = "".join(quoted(system_of(last), "summary")).split("\u241f")
     assert [*folded, *texts(last)] == remembered(memory)[:-1]
     assert folded[0] == "q0"
 
@@ -56,7 +58,7 @@ async def test_the_same_async(amake: MakeMotorhead, checkpointer: Any) -> None:
     for at in range(6):
         await agent.ainvoke(say(f"q{at}"), thread())
     assert [faults(prompt) for prompt in model.prompts] == [[]] * 6
-    known = system_of(model.prompts[-1]).partition(SUMMARY_PREFIX)[2].split("\x1f") + texts(model.prompts[-1])
+    known = "".join(quoted(system_of(model.prompts[-1]), "summary")).split("\u241f") + texts(model.prompts[-1])
     assert [*known, "re q5"] == remembered(await motorhead.session("t").aload())
     assert len(known) == 11
 

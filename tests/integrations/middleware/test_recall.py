@@ -19,12 +19,13 @@ from langchain_motorhead import (
     SearchUnavailableError,
     Window,
 )
+from langchain_motorhead.integrations.prompt import RECALLED_PREFIX
 from support.agents import SYSTEM, Model, agent_of, faults, say, system_of, texts, thread
 from support.factory import MakeMotorhead
 from support.messages import numbered
+from support.quotes import quoted
 from support.redis_servers import server
 
-RECALLED = "Said earlier, and maybe of use now:\n"
 CAT = "My cat is called Whiskers."
 ASK = "What is the name of my cat?"
 
@@ -47,7 +48,7 @@ class Away(HashingEmbeddings):
 
 def recalled(prompt: Any) -> list[str]:
     """Give the lines of a prompt that were recalled, without when they were said."""
-    return [line.partition("] ")[2] for line in system_of(prompt).partition(RECALLED)[2].splitlines()]
+    return [line.partition("] ")[2] for line in "".join(quoted(system_of(prompt), "recalled")).splitlines()]
 
 
 def remembering(make: MakeMotorhead, **options: Any) -> Motorhead:
@@ -95,7 +96,9 @@ def test_the_window_is_not_recalled(make: MakeMotorhead, backlog: int) -> None:
     motorhead.session("t").append(said)
     motorhead.flush()
     prompt = shown(motorhead, thread(), said="cat", recall=50)
-    told = system_of(prompt).partition(RECALLED)[0].splitlines()  # what comes before the first message of a human
+    told = (
+        system_of(prompt).partition(RECALLED_PREFIX)[0].splitlines()
+    )  # what comes before the first message of a human
     inside = {*texts(prompt), *(line.partition(": ")[2] for line in told)}
     assert {line.partition(": ")[2] for line in recalled(prompt)} == {str(message.content) for message in said} - inside
 
