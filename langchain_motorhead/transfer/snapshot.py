@@ -42,7 +42,7 @@ class ExportedSession:
         ttl: Milliseconds until it expires, or 0.
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
-        left: Largest number of summarized messages that recall can find here, but that are not exported.
+        left: Largest number of summarized messages that recall can find here, but not after an import.
         archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
             has no archive.
     """
@@ -146,7 +146,7 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             records=[to_bytes(each) for each in records],
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
-            left=0 if "archived" in fields else min(indexed, first),
+            left=min(indexed, first),
             archived="archived" in fields,
         )
 
