@@ -223,12 +223,12 @@ def _translate_search_error(error: Exception, name: str) -> StoreError | None:
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "hash to the same slot" in text:
         return SearchUnavailableError(
             "a search needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
-            "Redis 8. All else works without it"
+            "Redis 8. Messages and summaries work without it"
         )
     if "unknown command" in text.lower():
         return SearchUnavailableError(
             "a search needs the search module, which this Redis does not have. Use Redis 8 or Redis Stack, for example "
-            "docker run -p 6379:6379 redis:8. All else works without it"
+            "docker run -p 6379:6379 redis:8. Messages and summaries work without it"
         )
     if re.search("no such index|unknown index|index.*not found", text, re.IGNORECASE):
         return IndexMissingError(f"Redis refused: {text}")

@@ -31,7 +31,14 @@ _TAKEN = 2
 
 
 def begin(
-    keys: SessionKeys, token: str, *, lease: int, limit: int, force: bool, size: int = 2**40, archived: bool = False
+    keys: SessionKeys,
+    token: str,
+    *,
+    lease: int,
+    limit: int,
+    force: bool,
+    size: int = 2**40,
+    archived: bool = False,
 ) -> Operation[SessionSnapshot | LeaseRefused]:
     """Take the compaction lease of a session and read its oldest messages. Atomic.
 

@@ -183,8 +183,8 @@ def append(
     )
     # While a cluster moves a slot, it refuses a script with a key that does not exist, so no key is named without need:
     # `marks` is only used with ids, and all three are with a time to live.
-    marks_key = keys.marks if known_by or ttl else keys.state
-    session = (keys.messages, keys.state, marks_key, *((keys.stale, keys.archive) if ttl else (keys.state, keys.state)))
+    expiring = (keys.archive, keys.stale) if ttl else (keys.state, keys.state)
+    session = (keys.messages, keys.state, keys.marks if known_by or ttl else keys.state, *expiring)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
     else:

@@ -36,7 +36,7 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
         in `keys`.
     """
     args = (keys.member, keys.user, keys.documents, int(expired))
-    session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale, keys.archive)
+    session = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing, keys.stale)
     if one_slot:
         command = Command(SCRIPTS["session_delete"], session if expired else session + keys.registries, args)
         return Operation(

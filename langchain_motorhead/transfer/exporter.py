@@ -107,6 +107,22 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
     )
 
 
+def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, bytes]:
+    """Return the epoch of a session and the marks of its messages.
+
+    They are read before the messages: a mark of a message that is not exported would let an import refuse it later.
+    """
+    epoch: bytes | None = None
+    place: int | None = 0
+    marks = list[bytes]()
+    while place is not None:
+        found, place, page = redis.execute(snapshots.read_marks(keys, place))
+        if found != epoch:
+            epoch, marks = found, []
+        marks.append(page)
+    return epoch, b"".join(marks)
+
+
 def _archive(redis: RedisBackend, keys: SessionKeys, head: Head) -> Iterator[ArchiveRun]:
     """Return an iterator over the messages of a session that left its list before the head was read."""
     at: int | None = 0
@@ -125,22 +141,6 @@ def _archive(redis: RedisBackend, keys: SessionKeys, head: Head) -> Iterator[Arc
             run = [record for _, record in group]
             yield ArchiveRun(run[0][0], [message for _, message in run])
         at = page.next
-
-
-def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, bytes]:
-    """Return the epoch of a session and the marks of its messages.
-
-    They are read before the messages: a mark of a message that is not exported would let an import refuse it later.
-    """
-    epoch: bytes | None = None
-    place: int | None = 0
-    marks = list[bytes]()
-    while place is not None:
-        found, place, page = redis.execute(snapshots.read_marks(keys, place))
-        if found != epoch:
-            epoch, marks = found, []
-        marks.append(page)
-    return epoch, b"".join(marks)
 
 
 class SessionMovedOn(Exception):  # noqa: N818 - not an error

@@ -12,7 +12,7 @@ import orjson
 from langchain_motorhead.exceptions import InvalidInputError
 
 MAX_NUMBER = 2**53
-"""Largest number of messages, tokens or microseconds since 1970 (in the year 2255). Scripts are exact up to it."""
+"""Largest number of messages, tokens, or microseconds since 1970 (year 2255). Redis' scripts are exact up to it."""
 _BYTES = "$base64"
 
 
@@ -75,7 +75,7 @@ def from_json(value: Any, name: str) -> bytes:
 
 
 def is_count(value: Any) -> bool:
-    """Return whether a value is a whole number from 0 on, up to `MAX_NUMBER`."""
+    """Return whether a value is a whole number from 0 to `MAX_NUMBER`."""
     return type(value) is int and 0 <= value <= MAX_NUMBER
 
 

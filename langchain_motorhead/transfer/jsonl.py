@@ -37,7 +37,8 @@ from langchain_motorhead.transfer.snapshot import ExportedSession
 _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
 _OTHER_FIELD = re.compile(
-    r"last|replaced|ids|marks|written_by|kept|(failures|size|format|archive_from|t:\d{1,18}|rejected:[a-z ]{1,40})",
+    r"last|replaced|ids|marks|written_by|kept"
+    r"|(failures|size|format|archive_from|t:\d{1,18}|rejected:[a-z ]{1,40})",
     re.ASCII,
 )
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")

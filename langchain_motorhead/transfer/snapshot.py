@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.sessions.registry_operations import add
 from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, group_key
-from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 from langchain_motorhead.transfer.archive_lines import ArchiveRun
 
@@ -21,8 +21,8 @@ PAGE = 500
 
 # Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
 _NOT_EXPORTED = frozenset(
-    "epoch indexed generation owned until groups embedded vectorless retry marks revision "
-    "archived chunks archive_bytes".split()
+    "epoch indexed generation owned until groups embedded vectorless retry marks revision archived chunks "
+    "archive_bytes".split()
 )
 MARKS = "marks"
 """Name under which the marks of a session's messages are exported, one after the other."""
@@ -42,7 +42,7 @@ class ExportedSession:
         ttl: Milliseconds until it expires, or 0.
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
-        left: Largest number of summarized messages that recall can find here, but that are not exported.
+        left: Largest number of summarized messages that recall can find here, but not after an import.
         archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
             has no archive.
     """
@@ -146,7 +146,7 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             records=[to_bytes(each) for each in records],
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
-            left=0 if "archived" in fields else min(indexed, first),
+            left=min(indexed, first),
             archived="archived" in fields,
         )
 
@@ -208,14 +208,14 @@ def stage(keys: SessionKeys, token: str, records: Sequence[bytes], marks: bytes,
 
 def stage_chunks(keys: SessionKeys, token: str, chunks: Sequence[bytes]) -> Operation[None]:
     """Store chunks of an archive for a restore that follows. They expire if it does not."""
-    command = Command(SCRIPTS["restore_stage_archive"], (_staged_archive(keys, token),), tuple(chunks))
-    return Operation((command,), lambda _: None)
+    staged = _staged_archive(keys, token)
+    command = Command(SCRIPTS["restore_stage"], (staged, staged), (0, b"", *chunks))  # without marks
+    return Operation((command,), ignore_replies)
 
 
 def unstage(keys: SessionKeys, token: str) -> Operation[None]:
     """Delete staged messages."""
-    staged = (*_staged(keys, token), _staged_archive(keys, token))
-    return Operation((Command("UNLINK", staged),), lambda _: None)
+    return Operation((Command("UNLINK", (*_staged(keys, token), _staged_archive(keys, token))),), ignore_replies)
 
 
 def restore(
@@ -258,14 +258,24 @@ def restore(
         int(records is None), len(keys.registries) if one_slot else 0, marked, marks, chunks, len(fields), *fields,
         *(records or ()),
     )  # fmt: skip
-    session = (keys.messages, keys.state, keys.marks, keys.lease, keys.indexing, keys.stale)
-    staged = (*_staged(keys, token), keys.archive, _staged_archive(keys, token))
+    session = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing, keys.stale)
+    staged = (*_staged(keys, token), _staged_archive(keys, token))
     return Operation(
         (Command(SCRIPTS["session_restore"], (*session, *staged, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
         split=(
             lambda: restore(
-                keys, snapshot, records, marks, marked, token, digest, replace=replace, owner=owner, one_slot=False
+                keys,
+                snapshot,
+                records,
+                marks,
+                marked,
+                token,
+                digest,
+                replace=replace,
+                owner=owner,
+                one_slot=False,
+                chunks=chunks,
             )
         )
         if one_slot

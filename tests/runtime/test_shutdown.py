@@ -16,7 +16,8 @@ import pytest
 import redis
 
 from langchain_motorhead import HashingEmbeddings, Window
-from langchain_motorhead.concurrency.threads import NoThreadError
+from langchain_motorhead.concurrency import bounded_call
+from langchain_motorhead.concurrency.threads import NoThreadError, ThreadCache
 from langchain_motorhead.messages.tokens import count_tokens
 from support.factory import MakeMotorhead
 from support.messages import numbered
@@ -113,6 +114,7 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
+        patch.setattr(bounded_call, "_threads", ThreadCache("motorhead-model"))  # none is left of earlier calls
         yield
 
 

@@ -263,13 +263,13 @@ BROKEN = {
         "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
     ),
     "a deletion that leaves a lease": _script(
-        "compacting", "session_delete", "KEYS[3], KEYS[4], KEYS[5])", "KEYS[3], KEYS[5])"
+        "compacting", "session_delete", "KEYS[3], KEYS[5], KEYS[6])", "KEYS[3], KEYS[6])"
     ),
     "a deletion that leaves the list": _script(
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
     ),
     "a deletion that leaves the archive": _script(
-        "compacting", "session_delete", "redis.call('UNLINK', KEYS[6], KEYS[7])", "redis.call('UNLINK', KEYS[6])"
+        "compacting", "session_delete", "redis.call('UNLINK', KEYS[4], KEYS[7])", "redis.call('UNLINK', KEYS[7])"
     ),
     "a commit that archives nothing": _script(
         "compacting", "compaction_commit", "if KEYS[4] then -- first", "if false then -- first"
@@ -278,7 +278,7 @@ BROKEN = {
         "compacting",
         "compaction_commit",
         _REVISION,
-        f"archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n{_REVISION}",
+        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
     ),
     "an archive written before the fence": _script(
         "compacting",
@@ -290,7 +290,11 @@ BROKEN = {
         "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
     ),
     "an archive that replaces a chunk without its messages": Broken(
-        "transcribing", ((archive.extend, "_split([*kept, *messages])", "_split(messages)"),)
+        "transcribing",
+        (
+            (archive.extend, "_split([*kept, *messages])", "_split(messages)"),
+            ("compaction_commit", "  check_archive(state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n", ""),
+        ),
     ),
     "an archive that does not know times": _script(
         "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #found)", ""

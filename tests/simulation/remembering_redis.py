@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from lupa import lua51
 
 from langchain_motorhead.storage.operation import Command, Operation
-from simulation.simulated_redis import SimulatedRedis, Snapshot
+from simulation.simulated_redis import SimulatedRedis, Snapshot, Value
 
 T = TypeVar("T")
 
@@ -62,6 +62,9 @@ class RememberingRedis:
 
 def frozen(snapshot: Snapshot) -> tuple[Any, ...]:
     """Give what tells two snapshots apart. Not the time, but how long keys still live."""
-    items = snapshot.values.items()
-    values = frozenset((key, frozenset(each.items()) if isinstance(each, dict) else each) for key, each in items)
+    values = frozenset((key, _frozen(value)) for key, value in snapshot.values.items())
     return values, frozenset((key, end - snapshot.now) for key, end in snapshot.ends.items()), snapshot.deletions
+
+
+def _frozen(value: Value) -> Any:
+    return frozenset(value.items()) if isinstance(value, dict) else value

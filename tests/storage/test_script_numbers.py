@@ -87,7 +87,9 @@ def test_a_script_does_its_work(server: redis.Redis, name: str) -> None:
     epoch = begin(server)
     before = all_keys(server)
     Executor(adopt(server)).run(known(calls()[name], epoch))
-    assert (all_keys(server) != before) == (name not in READING), "a call that is tried here has to do something"
+    assert (all_keys(server) != before) == (name.removesuffix(" archived") not in READING), (
+        "a call that is tried here has to do something"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -105,8 +107,10 @@ def test_what_is_no_number_changes_nothing(server: redis.Redis, name: str) -> No
 
 
 @pytest.mark.parametrize(
-    "field", ["first", "size", "tokens", "failures", "indexed", "revision", "marks", "until", "archived", "chunks"]
-)
+    "field",
+    ["first", "size", "tokens", "failures", "indexed", "revision", "marks", "until", "archived", "chunks",
+     "archive_bytes", "archive_from"],
+)  # fmt: skip
 @pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_session_is_left_as_it_is(server: redis.Redis, name: str, field: str) -> None:
     """A script that fails because a stored number is none leaves every key as it was."""

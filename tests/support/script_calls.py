@@ -17,13 +17,13 @@ from langchain_motorhead.server import groups
 from langchain_motorhead.sessions import compaction_operations as compaction
 from langchain_motorhead.sessions import operations, registry_operations
 from langchain_motorhead.sessions.append import AppendConfig
-from langchain_motorhead.sessions.archive import ArchivedMessage, extend, make_chunk
+from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, make_chunk
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.storage.keys import session_keys
-from langchain_motorhead.storage.operation import Operation, Value
+from langchain_motorhead.storage.operation import Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.messages import numbered
@@ -62,6 +62,30 @@ def _seen() -> SessionSnapshot:
     return SessionSnapshot(EPOCH, 0, None, 0, 0, "u", 40, 4, 0, 8, [])
 
 
+def _chunk(first: int, count: int) -> bytes:
+    return make_chunk(first, [ArchivedMessage(RECORDS[at].data, NOW + at) for at in range(first, first + count)])
+
+
+def committing(
+    moved: ArchiveWrite | None, dropped: int = 2, first: int = 1, limits: Archive | None = None
+) -> Operation[Any]:
+    """Store a summary."""
+    return compaction.commit_summary(
+        KEYS,
+        "c",
+        _seen()._replace(first=first),
+        lease=LEASE,
+        summary="s",
+        dropped=dropped,
+        spent=7,
+        size=-10,
+        indexed=True,
+        origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
+        moved=moved,
+        limits=limits,
+    )
+
+
 def setup() -> Iterator[Operation[Any]]:
     """Return the operations after which every call has something to change."""
     yield establish("ns", DESCRIPTION)
@@ -69,7 +93,9 @@ def setup() -> Iterator[Operation[Any]]:
     yield index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2)
     yield _index(0, 4)
     yield compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=False)
+    yield committing(ArchiveWrite((_chunk(0, 1),)), 1, first=0)
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
+    yield transfer.stage_chunks(OTHER, "staged", [_chunk(0, 2)])
     yield transfer.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
 
 
@@ -78,7 +104,7 @@ def restoring(session: Any, count: int, token: str, *, staged: bool) -> Operatio
     exported = ExportedSession(session.session_id, dict(STATE), count, iter(()), TTL)
     return transfer.restore(
         session, exported, None if staged else [each.data for each in RECORDS[:count]], mark("id-1"), int(staged),
-        token, "digest00", replace=True, owner=session, one_slot=True,
+        token, "digest00", replace=True, owner=session, one_slot=True, chunks=int(staged),
     )  # fmt: skip
 
 
@@ -97,37 +123,17 @@ def calls() -> dict[str, Operation[Any]]:
         "session_restore": restoring(KEYS, 2, "none", staged=False),
         "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
         "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
-        "restore_stage_archive": transfer.stage_chunks(OTHER, "staged", [make_chunk(0, [ArchivedMessage(b"x", NOW)])]),
         "marks_page": transfer.read_marks(KEYS, 0),
+        "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
-        "primary_read": registry_operations.owner(KEYS),
-        "sessions_exist": registry_operations.existing([KEYS]),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
-        "compaction_commit": compaction.commit_summary(
-            KEYS,
-            "c",
-            _seen(),
-            lease=LEASE,
-            summary="s",
-            dropped=2,
-            spent=7,
-            size=-10,
-            indexed=True,
-            origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
-        ),
-        "compaction_commit archiving": compaction.commit_summary(
-            KEYS,
-            "c",
-            _seen(),
-            lease=LEASE,
-            summary=None,
-            dropped=2,
-            spent=7,
-            size=None,
-            indexed=False,
-            origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
-            moved=extend(None, 0, [ArchivedMessage(each.data, NOW) for each in RECORDS[:2]]),
-            limits=Archive(max_age=9e8, max_bytes=1_000),
+        "compaction_begin archived": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True, archived=True),
+        "primary_read": Operation((read_primary("ZRANGE", KEYS.registries[0], 0, 9),), list),
+        "sessions_exist": registry_operations.existing([KEYS, OTHER]),
+        "compaction_commit": committing(None),
+        "compaction_commit archive": committing(ArchiveWrite((_chunk(0, 2), _chunk(2, 1)), 0), 2),
+        "compaction_commit archive from now on": committing(
+            ArchiveWrite((_chunk(1, 2),)), limits=Archive(max_age=9e8, max_bytes=1)
         ),
         "compaction_release": compaction.release(KEYS, "c", EPOCH, 3),
         "compaction_fail": compaction.fail(KEYS, "c", EPOCH, first_pause=1_000, longest_pause=9_000),

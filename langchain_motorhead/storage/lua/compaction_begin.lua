@@ -45,7 +45,6 @@ while #found < limit and bytes > 0 do
   end
   width = math.max(1, math.min(64, math.floor(bytes / largest)))
 end
-redis.call('SET', lease, token, 'PX', duration)
 local tail, times = '', {}
 if KEYS[4] then
   if redis.call('HEXISTS', state, 'archived') == 1 then
@@ -54,4 +53,5 @@ if KEYS[4] then
   local first = whole(snapshot[2] or '0', 'first')
   times = times_of(state, first, first, first + #found)
 end
+redis.call('SET', lease, token, 'PX', duration)
 return {2, tail, times, unpack(snapshot, 1, 13)}

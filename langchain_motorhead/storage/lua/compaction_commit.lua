@@ -13,23 +13,20 @@
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, epoch, first, count, spent, size, indexed, revision, given, summary, author, kept = unpack(ARGV, 1, 13)
 local ARCHIVED = 15
-local REJECTED = ARCHIVED + whole(ARGV[14], 'values for the archive')
-if KEYS[4] then
-  if REJECTED < ARCHIVED + 4 then
-    error('the chunks for the archive are missing. Nothing was written')
-  end
-  for at = ARCHIVED, ARCHIVED + 2 do -- largest size, largest age, chunk to replace
-    whole(ARGV[at] == '' and '0' or ARGV[at], 'a number for the archive')
-  end
-end
-local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'revision', 'tokens', 'size', 'format', 'archived',
-  'chunks', 'archive_bytes')
+local REJECTED = ARCHIVED + whole(ARGV[14], 'values')
+local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'revision', 'tokens', 'size', 'format')
 local stop = whole(first, 'first') + whole(count, 'count')
 whole(duration, 'duration')
 whole(spent, 'tokens')
 whole(size == '' and '0' or size, 'size')
-for _, at in ipairs({2, 5, 6, 8, 9, 10}) do
+for _, at in ipairs({2, 5, 6}) do
   whole(known[at] or '0', 'a stored number')
+end
+if REJECTED < ARCHIVED or REJECTED > #ARGV + 1 then
+  error('values are missing. Nothing was written')
+end
+if KEYS[4] then
+  check_archive(state, first, count, ARGV, ARCHIVED, REJECTED - 1)
 end
 for at = REJECTED, #ARGV, 2 do
   whole(ARGV[at + 1], 'a count of rejected answers')
@@ -44,10 +41,12 @@ end
 if indexed == '1' and whole(known[3] or '0', 'indexed') < stop then
   return 0
 end
+-- A write that changes nothing: Redis refuses it if it has no room, before anything else is written.
+redis.call('HSET', state, 'epoch', epoch)
 if KEYS[4] then -- first, so that a key of another type in its place is noticed before anything is stored
   archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)
-elseif known[8] then
-  redis.call('HSET', state, 'archive_from', string.format('%d', stop))
+elseif redis.call('HEXISTS', state, 'archived') == 1 then
+  redis.call('HSET', state, 'archive_from', string.format('%d', tonumber(first) + tonumber(count)))
 end
 redis.call('HINCRBY', state, 'first', count)
 if given == '1' then
@@ -61,7 +60,7 @@ redis.call('HDEL', state, 'failures')
 if size ~= '' then
   redis.call('HINCRBY', state, 'size', size)
 end
-forget_times(state, tonumber(first), stop, tonumber(first) + redis.call('LLEN', messages))
+forget_times(state, tonumber(first), tonumber(first) + tonumber(count), tonumber(first) + redis.call('LLEN', messages))
 redis.call('LTRIM', messages, count, -1)
 local holder = redis.call('GET', lease)
 if holder == token or holder == token .. '!' then

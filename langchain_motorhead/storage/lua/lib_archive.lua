@@ -1,5 +1,5 @@
 -- Functions for the scripts that read or write a session's archive: a list of chunks, oldest first. `sessions/archive.py`
--- says what is in a chunk. They are put before these scripts.
+-- says what is in a chunk. They are put before these scripts, after lib_numbers.lua.
 
 -- Fields of a hash that are read or deleted by one command.
 local FIELDS = 1000
@@ -91,6 +91,15 @@ local function position_of(archive, seq)
   return best
 end
 
+-- Return the first and the last sequence number in the header of a chunk, and the time of its newest message; nothing if the
+-- header is damaged.
+local function header_of(chunk)
+  local first, last, newest = chunk:match('^(%d+) (%d+) %d+ (%d+) ')
+  if first and #first < 16 and #last < 16 and #newest < 17 then
+    return tonumber(first), tonumber(last), tonumber(newest)
+  end
+end
+
 -- Remove the oldest chunks while the archive is larger than `most` bytes, or the newest message of a chunk is older than
 -- `age` microseconds. Either may be ''. The newest chunk stays if only the size is exceeded.
 local function prune_archive(archive, state, most, age)
@@ -99,21 +108,44 @@ local function prune_archive(archive, state, most, age)
   while most ~= '' or since do
     local chunk = redis.call('LINDEX', archive, 0)
     local known = redis.call('HMGET', state, 'archive_bytes', 'chunks')
-    local first, last, newest = (chunk or ''):match('^(%d+) (%d+) %d+ (%d+) ')
-    local old = since and newest and tonumber(newest) > 0 and tonumber(newest) < since
+    local first, last, newest = header_of(chunk or '')
+    local old = since and newest and newest > 0 and newest < since
     local large = most ~= '' and tonumber(known[1]) > tonumber(most) and tonumber(known[2]) > 1
     if not first or not (old or large) then
       return
     end
     redis.call('LPOP', archive)
-    redis.call('HINCRBY', state, 'archived', tonumber(first) - tonumber(last) - 1)
+    redis.call('HINCRBY', state, 'archived', first - last - 1)
     redis.call('HINCRBY', state, 'chunks', -1)
     redis.call('HINCRBY', state, 'archive_bytes', -#chunk)
-    redis.call('HSET', state, 'archive_from', string.format('%d', tonumber(last) + 1))
+    redis.call('HSET', state, 'archive_from', string.format('%d', last + 1))
   end
 end
 
--- Put the messages that leave the list into the archive: `count` of them from sequence number `first` on.
+-- Raise an error unless `archive_messages` can take its arguments: the limits and the stored counts have to be numbers, and the
+-- chunks have to hold the messages from `first`, or from the replaced chunk on, to the last one that leaves the list.
+local function check_archive(state, first, count, args, at, stop)
+  for _, known in ipairs(redis.call('HMGET', state, 'archived', 'chunks', 'archive_bytes')) do
+    whole(known or '0', 'a stored number')
+  end
+  for limit = at, at + 1 do
+    whole(args[limit] == '' and '0' or args[limit], 'a limit of the archive')
+  end
+  local next = whole(args[at + 2] == '' and first or args[at + 2], 'the replaced chunk')
+  for place = at + 3, stop do
+    local begins, ends = header_of(args[place])
+    if begins ~= next or ends < begins then
+      error('the chunks of the archive do not follow each other. Nothing was written')
+    end
+    next = ends + 1
+  end
+  if next ~= whole(first, 'first') + whole(count, 'count') then
+    error('the chunks of the archive do not have the messages that leave the list. Nothing was written')
+  end
+end
+
+-- Put the messages that leave the list into the archive: `count` of them from sequence number `first` on. `check_archive` has
+-- to be called before.
 --
 -- `args`, from position `at` to position `stop`, has the largest size of the archive in bytes or '', the largest age of messages in
 -- microseconds or '', the first sequence number of the newest chunk if the new ones replace it or '', and the new chunks.

@@ -1,24 +1,23 @@
 -- Create an exported session again, completely or not at all.
 --
--- KEYS  messages, state, marks of the messages (lib_marks.lua), leases of compaction and indexing, number of documents that
---       an expired session may have left, list of staged messages, hash of staged marks, archive, staged archive, and
+-- KEYS  messages, state, marks of the messages (lib_marks.lua), archive, leases of compaction and indexing, number of
+--       documents that an expired session may have left, list of staged messages, hash of staged marks, staged archive, and
 --       registries: first those that are to list the session, then those that are not any more (none if they are in another
 --       cluster slot)
 -- ARGV  session id, digest of the imported data, with which the epoch begins (8 characters), 1 to replace an existing
 --       session, user of the existing session or '', prefix of the documents' keys, TTL in ms or 0, time of the last
 --       activity in microseconds, number of messages, 1 if they are staged, how many registries are to list the session,
---       how many marks are staged, marks that are not staged, how many chunks of the archive are staged, how many values
+--       how many marks are staged, marks that are not staged, number of staged chunks of the archive, how many values
 --       follow, fields and values of the state, and the messages that are not staged
 -- Returns {0} if another session exists; {1} if the session was created; {2} if the same import created it before; {3} if a
 --         session of another user than the one given exists; {4} if staged messages are missing.
-local messages, state, marked, stale, staged, staged_marks = KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7], KEYS[8]
-local archive, staged_archive, REGISTRIES = KEYS[9], KEYS[10], 10
+local messages, state, marked, archive, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7]
+local staged, staged_marks, staged_archive = KEYS[8], KEYS[9], KEYS[10]
 local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, mark_count, given, chunks, width =
   unpack(ARGV, 1, 14)
-local HEAD, CHUNK = 14, 4000
+local HEAD, CHUNK, REGISTRIES = 14, 4000, 10
 local listed_count, fields = whole(listing, 'registries'), HEAD + whole(width, 'fields')
-local staged_count, length = whole(mark_count, 'marks'), whole(count, 'count')
-local chunk_count = whole(chunks, 'chunks')
+local staged_count, length, chunk_count = whole(mark_count, 'marks'), whole(count, 'count'), whole(chunks, 'chunks')
 if fields > #ARGV or (is_staged ~= '1' and #ARGV - fields ~= length) then
   error('values are missing. Nothing was written')
 end
@@ -37,8 +36,9 @@ end
 if known[1] and (known[2] or '') ~= owner then
   return {3}
 end
-if is_staged == '1' and (redis.call('LLEN', staged) ~= length or (staged_count > 0 and redis.call('EXISTS', staged_marks) == 0))
-  or redis.call('LLEN', staged_archive) ~= chunk_count then
+if (is_staged == '1' and redis.call('LLEN', staged) ~= length)
+  or (staged_count > 0 and redis.call('EXISTS', staged_marks) == 0)
+  or (chunk_count > 0 and redis.call('LLEN', staged_archive) ~= chunk_count) then
   redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {4}
 end
@@ -63,7 +63,7 @@ if #KEYS > REGISTRIES then
   end
 end
 unlink_all(found)
-redis.call('UNLINK', messages, state, marked, KEYS[4], KEYS[5], stale, archive)
+redis.call('UNLINK', messages, state, marked, archive, KEYS[5], KEYS[6], stale)
 
 redis.call('HSET', state, 'epoch', new_epoch(digest))
 for from = HEAD + 1, fields, CHUNK do

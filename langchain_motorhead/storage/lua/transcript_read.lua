@@ -4,18 +4,19 @@
 -- ARGV  first sequence number to read, sequence number to stop before or '', how many messages of the list to read at most,
 --       bytes of chunks from which no further chunk is read
 -- Returns {} if there is no such session; else {epoch, user, first sequence number of the list, next sequence number of the
---         session, sequence number from which on every message is kept, chunks, 1 if they
---         are all chunks that
---         were asked for, sequence number of the first message read from the list, messages of the list, {sequence number,
---         time, ...}}. If there are more chunks, the list was not read.
+--         session, sequence number from which on every message is kept, chunks, 1 if they are all chunks that were asked
+--         for, sequence number of the first message read from the list, messages of the list, {sequence number, time, ...}}.
+--         If there are more chunks, the list was not read.
 local messages, state, archive = KEYS[1], KEYS[2], KEYS[3]
 local known = redis.call('HMGET', state, 'epoch', 'user', 'first', 'archived', 'archive_from')
 if not known[1] then
   return {}
 end
-local first = tonumber(known[3] or 0)
+local first = whole(known[3] or '0', 'first')
 local total = first + redis.call('LLEN', messages)
-local from, upto = tonumber(ARGV[1]), math.min(tonumber(ARGV[2]) or total, total)
+local from, upto = whole(ARGV[1], 'start'), math.min(ARGV[2] == '' and total or whole(ARGV[2], 'stop'), total)
+local most, bytes = whole(ARGV[3], 'messages'), whole(ARGV[4], 'bytes')
+local kept_from = known[5] and whole(known[5], 'archive_from') or first
 local chunks, size, complete = {}, 0, true
 if known[4] and from < math.min(first, upto) then
   local enough = false
@@ -25,7 +26,7 @@ if known[4] and from < math.min(first, upto) then
     if begins and tonumber(begins) >= upto then
       break
     end
-    if enough and size >= tonumber(ARGV[4]) then
+    if enough and size >= bytes then
       complete = false
       break
     end
@@ -35,10 +36,10 @@ if known[4] and from < math.min(first, upto) then
   end
 end
 local start = math.max(from, first)
-local stop = math.min(upto, start + tonumber(ARGV[3]))
+local stop = math.min(upto, start + most)
 local records, times = {}, {}
 if complete and start < stop then
   records = redis.call('LRANGE', messages, start - first, stop - first - 1)
   times = times_of(state, first, start, stop)
 end
-return {known[1], known[2], first, total, known[5] and tonumber(known[5]) or first, chunks, complete and 1 or 0, start, records, times}
+return {known[1], known[2], first, total, kept_from, chunks, complete and 1 or 0, start, records, times}

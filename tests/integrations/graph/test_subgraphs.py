@@ -68,7 +68,7 @@ def test_two_threads_of_one_session(make: MakeMotorhead) -> None:
 
 
 def test_nothing_is_kept_per_run(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
-    """A thread has three keys in Redis and a place in the list of sessions, however many runs it has."""
+    """A thread has four keys in Redis and a place in the list of sessions, however many runs it has."""
     motorhead = keeping(make)
     app = straight(motorhead, Model(), InMemorySaver())
     for at in range(10):
@@ -76,4 +76,4 @@ def test_nothing_is_kept_per_run(make: MakeMotorhead, client: redis.Redis, names
     keys = motorhead.session("t")._keys
     prefix = keys.state.removesuffix(":state")
     found = {key.decode() for key in client.scan_iter(count=10_000) if key.decode().startswith(prefix)}
-    assert found == {keys.messages, keys.state, keys.marks}
+    assert found == {keys.messages, keys.state, keys.marks, keys.archive}
