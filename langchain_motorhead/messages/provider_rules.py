@@ -139,6 +139,7 @@ def _with_followers(blocks: Sequence[Any], kept: AbstractSet[str]) -> list[Any]:
     """
     shown: list[Any] = []
     thoughts: list[Any] = []
+    called: set[str] = set()  # a call that stands twice is sent once
     is_cut = False
     for block in blocks:
         if _is_thought(block):
@@ -146,10 +147,12 @@ def _with_followers(blocks: Sequence[Any], kept: AbstractSet[str]) -> list[Any]:
             is_cut = False
             continue
         id_ = block_call_id(block)
-        if id_ is not None and id_ not in kept:
+        if id_ is not None and (id_ not in kept or id_ in called):
             is_cut = is_cut or any(map(_is_item, thoughts))
             thoughts = [each for each in thoughts if not _is_item(each)]
             continue
+        if id_ is not None:
+            called.add(id_)
         shown += thoughts
         thoughts = []
         if is_cut and isinstance(block, dict) and "id" in block and (id_ is None or "call_id" in block):
