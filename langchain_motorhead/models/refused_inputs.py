@@ -1,4 +1,4 @@
-"""Refused inputs: tells errors by which a provider refuses what a request contains from outages. Pure.
+"""Refused inputs: distinguishes refusals of what a request contains from outages. Pure.
 
 A refusal would repeat with the same request, so it is no use to wait and try again. Rate limits, timeouts, faults of a
 server and wrong settings are no refusals. Errors are recognized by their fields, so that no provider's package has to

@@ -1,4 +1,4 @@
-"""What a model is told when its answer was rejected and it is asked once more. Pure."""
+"""The message that asks a model for another summary, with the reasons why its answer was rejected. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A refusal that would repeat is told from an outage, by the fields of the errors of many providers."""
+"""Refusals that would repeat are distinguished from outages by the fields of the errors of many providers."""
 
 from __future__ import annotations
 

@@ -26,7 +26,6 @@ T = TypeVar("T")
 
 # Session ids in one request, and the number of pages after which the original Motorhead refuses more.
 _PAGE_SESSIONS, _ORIGINAL_MAX_PAGES = 1_000, 100
-_ORIGINAL_FOUND = 10
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 

@@ -211,7 +211,7 @@ def _wait(state: RetryCallState) -> float:
     return min(asked, _MAX_RETRY_AFTER_SECONDS) if asked is not None else _backoff(state)
 
 
-# Errors that are told by the status: it also says whether the request may be sent again.
+# Errors by HTTP status. The status also says whether the request may be sent again.
 _BY_STATUS = (ours.InvalidInputError, ours.StoreUnavailableError, ours.ClosedError)
 _BY_CODE = {code: cls for cls, code in CODES.items() if cls not in _BY_STATUS}
 _LONG_TERM_MEMORY = "long term memory is disabled"
