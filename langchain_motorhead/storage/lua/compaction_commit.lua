@@ -42,7 +42,7 @@ if indexed == '1' and whole(known[3] or '0', 'indexed') < stop then
   return 0
 end
 -- A write that changes nothing: Redis refuses it if it has no room, before anything else is written.
-redis.call('HSET', state, 'epoch', epoch)
+redis.call('HSET', state, 'epoch', known[1])
 if KEYS[4] then -- first, so that a key of another type in its place is noticed before anything is stored
   archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)
 elseif redis.call('HEXISTS', state, 'archived') == 1 then
