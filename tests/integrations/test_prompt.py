@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead import Memory
-from langchain_motorhead.integrations.prompt import RECALLED_PREFIX, add_to_system, prompt
+from langchain_motorhead.prompts.layout import PromptBuilder, add_to_system
 from langchain_motorhead.messages.provider_rules import acceptable
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 from support.agents import faults

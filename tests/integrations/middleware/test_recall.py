@@ -19,7 +19,7 @@ from langchain_motorhead import (
     SearchUnavailableError,
     Window,
 )
-from langchain_motorhead.integrations.prompt import RECALLED_PREFIX
+from langchain_motorhead.prompts.records import RECALLED_PREFIX
 from support.agents import SYSTEM, Model, agent_of, faults, say, system_of, texts, thread
 from support.factory import MakeMotorhead
 from support.messages import numbered
