@@ -6,6 +6,7 @@ They wait for the summarizer, which may be away. The rest of them is named, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage
@@ -16,7 +17,7 @@ from langchain_motorhead.prompts.counting import PromptCounter
 from langchain_motorhead.sessions.gap import extract
 from langchain_motorhead.sessions.load import Memory
 
-GAP_TOKENS = 8_000
+GAP_TOKENS = 4_000
 """Most tokens of what fills a gap, unless `max_prompt_tokens` leaves less."""
 MAX_READ_MESSAGES = 200
 """Of a gap that the agent does not have, how many of the newest messages are read for short lines."""
@@ -63,7 +64,12 @@ def missing(memory: Memory, state: Sequence[BaseMessage]) -> tuple[int, int] | N
 
 
 def filled(
-    memory: Memory, state: Sequence[BaseMessage], read: Sequence[BaseMessage], room: int, count: PromptCounter
+    memory: Memory,
+    state: Sequence[BaseMessage],
+    read: Sequence[BaseMessage],
+    shown_ids: AbstractSet[str | None],
+    room: int,
+    count: PromptCounter,
 ) -> GapFill:
     """Return what fills the gap of a session: as many messages as fit, and a note about the others.
 
@@ -71,17 +77,21 @@ def filled(
         memory: The session.
         state: The agent's messages, as for `held`.
         read: Messages of the gap that the state does not have, as they were read. They come before those of the state.
+        shown_ids: Ids of messages that are shown in any case: those of the run.
         room: Most tokens.
         count: Counts tokens.
     """
     if memory.gap is None:
         return GapFill()
-    there = held(memory, state)
-    complete = len(there) == memory.gap.count
-    if complete and count(there) <= room:
+    known = held(memory, state)
+    there = [message for message in known if message.id not in shown_ids]
+    others = memory.gap.count - len(known)
+    if others == 0 and count(there) <= room:
         return GapFill(there)
     shown = _newest(there, int(room * (1 - _EXTRACT_SHARE)), count)
-    others = memory.gap.count - len(shown)
+    others += len(there) - len(shown)
+    if others == 0:
+        return GapFill(shown)
     stop = memory.gap.start + others - 1
     what = "message is" if others == 1 else "messages are"
     note = f"{others} {what} not shown here, and not in the summary yet (from {memory.gap.start} to {stop})."

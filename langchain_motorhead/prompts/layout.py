@@ -120,7 +120,8 @@ class PromptBuilder:
         share = None if room is None else int(room * WINDOW_SHARE)
         earlier = {id_: lines for id_, lines in recalled.items() if question is None or id_ != question.id}
         fitted = fit_window(window, earlier, share, self.count)
-        fill = self._fill([current.get(message.id, message) for message in without_summaries(state)], fitted, share)
+        held = [current.get(message.id, message) for message in without_summaries(state)]
+        fill = self._fill(held, own_ids, fitted, share)
         left_out = _left_out(fill.note, fitted.dropped)
         if self.limit is not None or self.run_limit is not None:
             parts = self._parts(fill, fitted, left_out, asked)
@@ -141,12 +142,14 @@ class PromptBuilder:
         fixed = [*([] if system is None else [system]), *([SystemMessage("\n\n".join(texts))] if texts else [])]
         return max(0, self.limit - self.count(fixed) - self._tokens(self.memory.summary, []))
 
-    def _fill(self, state: Sequence[BaseMessage], fitted: FittedWindow, share: int | None) -> gap.GapFill:
+    def _fill(
+        self, state: Sequence[BaseMessage], own_ids: set[str | None], fitted: FittedWindow, share: int | None
+    ) -> gap.GapFill:
         if fitted.dropped:
             # There is no room even for what comes after it.
             return gap.GapFill(note="" if self.memory.gap is None else f"{self.memory.gap}.")
         left = gap.GAP_TOKENS if share is None else min(gap.GAP_TOKENS, max(0, share - fitted.tokens))
-        return gap.filled(self.memory, state, self.read, left, self.count)
+        return gap.filled(self.memory, state, self.read, own_ids, left, self.count)
 
     def _parts(
         self, fill: gap.GapFill, fitted: FittedWindow, left_out: Sequence[str], asked: Sequence[str]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
@@ -22,12 +22,12 @@ SMALL = Window(max_messages=4)
 
 
 def test_messages_are_the_summary_and_what_comes_after(make: MakeMotorhead) -> None:
-    """The history begins with the summary as a system message, and has everything that is not in it."""
+    """The history begins with the summary, as a person's message, and has everything that is not in it."""
     history = make(llm=Ledger(), window=SMALL, compaction="inline").history("s")
     assert history.messages == []
     history.add_messages(numbered(6))
     summary, *rest = history.messages
-    assert isinstance(summary, SystemMessage)
+    assert isinstance(summary, HumanMessage)
     assert summary.content == quoted_summary("m0\u241fm1\u241fm2\u241fm3")
     assert contents(rest) == ["m4", "m5"]
 
