@@ -95,7 +95,7 @@ def test_a_gap_is_filled_from_the_state() -> None:
     assert str(shown[0].content).startswith("8 messages are not shown here, and not in the summary yet (from 0 to 7).")
     assert "Human: q0\nAI: a0" in str(shown[0].content)
     # Of a state that has more than there is room for, the newest are shown.
-    long = [message.model_copy(update={"content": f"{message.content} " + "word " * 800}) for message in said[:12]]
+    long = [message.model_copy(update={"content": f"{message.content} " + "word " * 500}) for message in said[:12]]
     shown = PromptBuilder(behind).build([*long, *said[12:]]).messages
     assert "8 messages are not shown" in str(shown[0].content)
     assert shown[1:] == [*long[8:], *said[12:]]
