@@ -51,7 +51,7 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 	@peer=$$($(PEER)/bin/agent-memory --help > /dev/null 2>&1 && echo "--agent-memory-server $(PEER)/bin/agent-memory"); \
 	  test -n "$$peer" || \
 	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
-	  $(RUN)python benchmarks/bench.py $$peer
+	  $(RUN)python benchmarks/bench.py $$peer $(if $(DIALOGUES),--dialogues $(DIALOGUES))
 
 # In an environment of its own, which nothing else sees: a model of 135 million parameters, and what runs it.
 SMALL := build/small-model

@@ -1,7 +1,7 @@
 """All that can be compared, one after the other: tables here, figures as JSON and a plot in build/bench.
 
-    python benchmarks/bench.py [--folder build/bench] [--only session crowd summaries recall rest] [--quick]
-                               [--agent-memory-server VENV/bin/agent-memory]
+    python benchmarks/bench.py [--folder build/bench] [--only session crowd summaries prompts recall rest] [--quick]
+                               [--dialogues FILE ...] [--agent-memory-server VENV/bin/agent-memory]
 
 Each part is a program of its own, and says of itself what it measures. Only ratios within a part mean something: the
 parts run one after the other, on a machine that may have been busier for one than for another.
@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PARTS: dict[str, list[str]] = {"session": [], "crowd": [], "summaries": [], "recall": [], "rest": []}
+PARTS: dict[str, list[str]] = {"session": [], "crowd": [], "summaries": [], "prompts": [], "recall": [], "rest": []}
 QUICK: dict[str, list[str]] = {
     "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
     "crowd": ["--sessions", "1", "64", "--rounds", "3", "--seconds", "0.2"],
     "summaries": ["--messages", "200", "--windows", "12"],
+    "prompts": ["--turns", "20", "--count", "1", "--windows", "12"],
     "recall": ["--messages", "1000", "--searches", "50"],
     "rest": ["--rounds", "2", "--seconds", "0.3"],
 }
@@ -33,12 +34,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--quick", action="store_true", help="a minute, to see that it works; the figures mean little")
+    parser.add_argument("--dialogues", nargs="+", default=[], help="files of dialogues for benchmarks/prompts.py")
     parser.add_argument("--agent-memory-server", metavar="COMMAND", help="its `agent-memory`")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.only:
         print(f"--- benchmarks/{name}.py ---", flush=True)
         arguments = [*(QUICK[name] if options.quick else PARTS[name]), "--json", str(options.folder / f"{name}.json")]
+        if name == "prompts":
+            arguments = [*options.dialogues, *arguments]
         if name == "rest" and options.agent_memory_server:
             arguments += ["--agent-memory-server", options.agent_memory_server]
         subprocess.run([sys.executable, str(HERE / f"{name}.py"), *arguments], check=True)  # noqa: S603

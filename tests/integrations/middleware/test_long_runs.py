@@ -157,7 +157,7 @@ def test_bad_limits(make: MakeMotorhead) -> None:
         {"max_prompt_tokens": True},
     ):
         with pytest.raises(InvalidInputError, match=next(iter(options))):
-            MotorheadMiddleware(motorhead, **options)  # type: ignore[arg-type]
+            MotorheadMiddleware(motorhead, **options)
     agent, _ = agent_of(motorhead, middleware=[MotorheadMiddleware(motorhead, max_prompt_tokens=0.5)])
     with pytest.raises(InvalidInputError, match="max_input_tokens"):
         agent.invoke(say("q"), thread())
