@@ -107,7 +107,7 @@ class PromptBuilder:
         # Another middleware may have masked or shortened a message, so that of `given` is preferred.
         current = {message.id: message for message in given}
         own_ids = {message.id for message in run_messages(state, {message.id for message in memory.messages})}
-        own = [message for message in given if message.id in own_ids]
+        own = _with_question([message for message in given if message.id in own_ids], given, state)
         window = [
             without_response_id(current.get(message.id, message))
             for message in without_system(memory.messages)
@@ -236,6 +236,16 @@ def conversation(memory: Memory, role: SummaryRole = "human") -> list[BaseMessag
         joined = add_to_system(first, str(record.text), memory.epoch)
         return [*([] if joined is None else [joined.model_copy(update={"id": record.id})]), *messages]
     return [first, *([] if record is None else [record]), *messages]
+
+
+def _with_question(
+    own: list[BaseMessage], given: Sequence[BaseMessage], state: Sequence[BaseMessage]
+) -> list[BaseMessage]:
+    """Return a run with its question, also if another middleware summarized the question away within the run."""
+    asked = newest_question(state)
+    if asked is None or len(without_summaries(given)) == len(given) or any(each.id == asked.id for each in given):
+        return own
+    return [asked, *own]
 
 
 def _texts(messages: Sequence[BaseMessage], known: str) -> list[str]:

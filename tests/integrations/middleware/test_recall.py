@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +250,29 @@ def test_what_is_recalled_is_not_stored(make: MakeMotorhead) -> None:
     assert "Whiskers" not in str(agent.get_state(thread()))
     assert "Whiskers" not in str([*saver.blobs.values()])
     assert motorhead.session("t").load().total == 13
+
+
+@pytest.mark.parametrize("kept", ["checkpointer", "process"])
+def test_a_prompt_grows_at_its_end(make: MakeMotorhead, kept: str) -> None:
+    """Lines of earlier turns stand where they stood, in the user's time zone, and each message is recalled once."""
+    motorhead = remembering(make, window=Window(max_messages=40), compaction="inline")
+    facts = [f"My {name} cat is called {name.title()}y." for name in ("red", "blue", "green", "black", "white")]
+    motorhead.session("old", "bob").append([HumanMessage(text) for text in facts])
+    motorhead.flush()
+    saver = InMemorySaver() if kept == "checkpointer" else None
+    model, config = Model(), thread(user_id="bob", time_zone="Asia/Kolkata")
+    ours = MotorheadMiddleware(motorhead, recall=2)
+    for at, name in enumerate(("red", "blue", "green", "red")):
+        if kept == "checkpointer":
+            ours = MotorheadMiddleware(motorhead, recall=2)  # another process
+        agent, _ = agent_of(motorhead, model, middleware=[ours], checkpointer=saver)
+        agent.invoke(say(f"What is my {name} cat called, {at}?"), config)
+    for before, after in pairwise(model.prompts):
+        assert after[: len(before)] == before
+    lines = memory_of(model.prompts[-1])
+    assert all(lines.count(f"{name.title()}y") == 1 for name in ("red", "blue", "green"))
+    assert " IST] Human: My " in lines
+    # What was deleted is not shown again.
+    motorhead.session("old", "bob").delete()
+    agent.invoke(say("And now?"), config)
+    assert "cat is called" not in memory_of(model.prompts[-1])
