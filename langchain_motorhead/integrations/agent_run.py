@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
+from langchain_motorhead.exceptions import InvalidInputError, MotorheadError, UnsupportedError
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.prompts.conversation import as_stored, without_summaries, without_system
 from langchain_motorhead.prompts.counting import PromptCounter
@@ -76,7 +76,7 @@ def counter_of(motorhead: Handle) -> PromptCounter:
     """Return a counter of a prompt's tokens. It counts as the `Motorhead` does, if that is known."""
     try:
         return PromptCounter(motorhead.backend.require_redis().append_config.count)
-    except MotorheadError:
+    except UnsupportedError:  # only the server knows how it counts
         return PromptCounter(count_tokens)
 
 

@@ -72,6 +72,7 @@ class PromptBuilder:
         limit: Most tokens of a prompt, or None.
         run_limit: Most tokens of the run's own messages, or None.
         count: Counts tokens.
+        measured: Whether the tokens of the parts are counted although there is no limit.
     """
 
     memory: Memory
@@ -80,6 +81,7 @@ class PromptBuilder:
     limit: int | None = None
     run_limit: int | None = None
     count: PromptCounter = field(default_factory=lambda: PromptCounter(count_tokens))
+    measured: bool = False
     _run: ShownRun | None = None
 
     def build(
@@ -123,7 +125,7 @@ class PromptBuilder:
         held = [current.get(message.id, message) for message in without_summaries(state)]
         fill = self._fill(held, own_ids, fitted, share)
         left_out = _left_out(fill.note, fitted.dropped)
-        if self.limit is not None or self.run_limit is not None:
+        if self.measured or self.limit is not None or self.run_limit is not None:
             parts = self._parts(fill, fitted, left_out, asked)
             own = self._shortened(own, None if room is None else room - sum(parts.values()))
             parts |= {"summary": self._tokens(memory.summary, []), "run": self.count(own)}
@@ -169,7 +171,10 @@ class PromptBuilder:
 
     def _shortened(self, own: list[BaseMessage], room: int | None) -> list[BaseMessage]:
         """Return the run's own messages as they fit into what the rest of the prompt leaves."""
-        limit = min(max(0, each) for each in (room, self.run_limit) if each is not None)
+        limits = [max(0, each) for each in (room, self.run_limit) if each is not None]
+        if not limits:
+            return own
+        limit = min(limits)
         if self._run is None or self._run.limit != limit:
             self._run = ShownRun(limit, self.count)
         return self._run.show(own)

@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage, SystemMessage
 
-from langchain_motorhead import Memory
+from langchain_motorhead import Memory, Window
 from langchain_motorhead.messages.provider_rules import acceptable
 from langchain_motorhead.prompts.layout import PromptBuilder, add_to_system
 from langchain_motorhead.prompts.records import CONTINUED, RECALLED_PREFIX
 from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 from support.agents import faults
+from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 from support.prompts import MESSAGES, ai, human, result
+from support.summarizers import Ledger
 
 
 def prompt(
@@ -175,3 +177,23 @@ def test_a_system_message_is_made() -> None:
     """Where there is none: with an id that is the session's, or none at all where there is nothing to say."""
     assert add_to_system(None, "", "e") is None
     assert add_to_system(None, "more", "e") == SystemMessage("more", id="motorhead-e-instructions")
+
+
+# Explanations ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_session_explains_its_part(amake: MakeMotorhead) -> None:
+    """It gives the messages of the next prompt, and the tokens of each part, also of messages that wait."""
+    motorhead = amake(llm=Ledger(), window=Window(max_messages=4), compaction="manual")
+    session = motorhead.session("s")
+    assert session.explain().total == 0
+    session.append(numbered(6))
+    session.compact()
+    session.append(numbered(12, 6))
+    found = session.explain()
+    assert found == await session.aexplain()
+    assert contents(found.messages)[1:] == [f"m{at}" for at in range(10, 18)]
+    assert "m0" in str(found.messages[0].content)
+    assert "6 messages are not shown" in str(found.messages[0].content)
+    assert min(found.tokens.values()) > 0
+    assert found.total == sum(found.tokens.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from deepagents.backends import FilesystemBackend
@@ -45,7 +45,8 @@ def guard(state: Any, runtime: Any) -> None:
     assert "bomb" not in str(state["messages"][-1].content)
 
 
-AT, KEEP = ("messages", 7), ("messages", 3)
+AT: tuple[Literal["messages"], int] = ("messages", 7)
+KEEP: tuple[Literal["messages"], int] = ("messages", 3)
 OTHERS: dict[str, Callable[[Path], Any]] = {
     "ContextEditingMiddleware": lambda folder: ContextEditingMiddleware(edits=[ClearToolUsesEdit(trigger=1, keep=1)]),
     "SummarizationMiddleware": lambda folder: SummarizationMiddleware(scribe(), trigger=AT, keep=KEEP),
