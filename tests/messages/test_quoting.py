@@ -93,7 +93,7 @@ def test_what_an_agent_is_shown(text: str) -> None:
         said = [AIMessage("x"), call, message, HumanMessage("q")]
         said = [each.model_copy(update={"id": str(at)}) for at, each in enumerate(said)]
         memory = Memory(summary=text, messages=said, total=4, epoch="0" * 16)
-        recalled = {"3": [as_lines([found(text)]), as_lines([found("hi", text)])]}
+        recalled: dict[str | None, list[str]] = {"3": [as_lines([found(text)]), as_lines([found("hi", text)])]}
         prompt = PromptBuilder(memory, recalled).build(said[-1:])
         assert prompt.instructions == ""
         planted = memory_of(prompt.messages)
