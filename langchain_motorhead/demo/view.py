@@ -35,7 +35,7 @@ _NUMBER_STYLES = {
     "transcript": "",
     "share": "",
 }
-_ROLES = {"system": "magenta", "human": "green", "ai": "cyan", "tool": "yellow"}
+_ROLES = {"system": "magenta", "summary": "magenta", "human": "green", "ai": "cyan", "tool": "yellow"}
 
 
 def make_console() -> Console:
