@@ -120,10 +120,13 @@ class RecallPolicy:
         try:
             if search.text:
                 search.found(search.retriever.invoke(search.text), self.k)
+        except MotorheadError as error:
+            _nothing_found(session, error)
+        try:
             if search.earlier:
                 search.read(motorhead._backend.run(motorhead._backend.pinned(search.earlier, search.query)))
         except MotorheadError as error:
-            _nothing_found(session, error)
+            _not_read(session, error)
         return search.recalled(zone)
 
     async def afind(
@@ -143,10 +146,13 @@ class RecallPolicy:
         try:
             if search.text:
                 search.found(await search.retriever.ainvoke(search.text), self.k)
+        except MotorheadError as error:
+            _nothing_found(session, error)
+        try:
             if search.earlier:
                 search.read(await motorhead._backend.arun(motorhead._backend.pinned(search.earlier, search.query)))
         except MotorheadError as error:
-            _nothing_found(session, error)
+            _not_read(session, error)
         return search.recalled(zone)
 
     def _search(
@@ -251,3 +257,10 @@ def _nothing_found(session: Session, error: MotorheadError) -> None:
     if isinstance(error, SearchUnavailableError) or not isinstance(error, EmbeddingError | StoreError):
         raise error
     logger.warning("session %r: recall failed, so the run goes on without it: %s", session.session_id, error)
+
+
+def _not_read(session: Session, error: MotorheadError) -> None:
+    logger.warning(
+        "session %r: what recall found for earlier questions could not be read again, so it is not shown: %s",
+        session.session_id, error,
+    )  # fmt: skip
