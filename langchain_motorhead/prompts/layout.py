@@ -42,6 +42,9 @@ from langchain_motorhead.prompts.long_runs import ShownRun
 from langchain_motorhead.prompts.records import SummaryRole, continued, recalled_message, record_message
 from langchain_motorhead.sessions.load import Memory
 
+# Share of a run's limit that is used, as counts are estimates, and other middleware may add a reminder.
+_USED_SHARE = 0.95
+
 
 @dataclass(slots=True)
 class Prompt:
@@ -171,7 +174,8 @@ class PromptBuilder:
 
     def _shortened(self, own: list[BaseMessage], room: int | None) -> list[BaseMessage]:
         """Return the run's own messages as they fit into what the rest of the prompt leaves."""
-        limits = [max(0, each) for each in (room, self.run_limit) if each is not None]
+        run_limit = None if self.run_limit is None else int(self.run_limit * _USED_SHARE)
+        limits = [max(0, each) for each in (room, run_limit) if each is not None]
         if not limits:
             return own
         limit = min(limits)
