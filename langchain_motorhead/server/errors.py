@@ -73,6 +73,13 @@ class InvalidIdError(RequestError):
     code = "invalid_id"
 
 
+class ReusedKeyError(RequestError):
+    """The `Idempotency-Key` was sent with another request to this session."""
+
+    status = 409
+    code = "idempotency_key_reused"
+
+
 class TooLargeError(RequestError):
     """The body has too many bytes."""
 
@@ -97,7 +104,7 @@ class TooManyMessagesError(RequestError):
 
 
 _REQUEST_ERRORS = (
-    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, SlowRequestError,
+    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, ReusedKeyError, SlowRequestError,
     TooLargeError, TooManyMessagesError, UnsupportedMediaTypeError,
 )  # fmt: skip
 # Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses

@@ -15,6 +15,7 @@ from langchain_motorhead import Motorhead
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.text import without_surrogates
+from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server.errors import (
     InvalidIdError,
     InvalidJSONError,
@@ -24,7 +25,7 @@ from langchain_motorhead.server.errors import (
     TooManyMessagesError,
     UnsupportedMediaTypeError,
 )
-from langchain_motorhead.server.schemas.limits import MAX_INTEGER
+from langchain_motorhead.server.schemas.limits import MAX_IDEMPOTENCY_KEY, MAX_INTEGER
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
 from langchain_motorhead.sessions.append import AppendConfig, to_record
@@ -116,6 +117,19 @@ class RequestContext:
         if text not in ("true", "false"):
             raise RequestError(f"{name} must be true or false")
         return text == "true"
+
+    def idempotency_key(self) -> str | None:
+        """Return the text by which the client marks a request that it may send again, or None.
+
+        Raises:
+            RequestError: It is empty, too long, or has other than printable ASCII characters.
+        """
+        key = self.request.headers.get(IDEMPOTENCY_KEY)
+        if key is not None and not (0 < len(key) <= MAX_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
+            raise RequestError(
+                f"{IDEMPOTENCY_KEY} must have 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters, such as a UUID"
+            )
+        return key
 
     async def body(self) -> dict[str, Any]:
         """Read and parse the body, a JSON object.

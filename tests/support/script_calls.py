@@ -44,10 +44,10 @@ def append(records: list[Record], token: str = "a" * 16, dedup: Dedup | NewestOf
     return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, recall=True, one_slot=True, dedup=dedup)
 
 
-def post(count: int) -> Operation[Any]:
+def post(count: int, request: bytes = b"") -> Operation[Any]:
     """Post to the session."""
     config = AppendConfig(count=len, counted=True, ttl=TTL, recall=True, one_slot=True)
-    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g")
+    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, groups.Asks("c", "g"), request)
 
 
 def _index(start: int, stop: int) -> Operation[Any]:
@@ -163,4 +163,5 @@ def calls() -> dict[str, Operation[Any]]:
         "item_prune": Operation((items._pruning(STORE),), list),
         "post": post(3),
         "post without messages": post(0),
+        "post of a request that may be sent again": post(3, mark("request", b"abc")),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
+from uuid import uuid4
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.conversation import RemoteConversations
@@ -90,7 +91,8 @@ class RemoteBackend(RemoteConversations):
         yield from self._check(keys, sent)
         known = dedup is not Dedup.OFF
         body = protocol.body(sent.records, unless_known=None if known else False)
-        yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, again=known)
+        key = None if known and sent.named else str(uuid4())
+        yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, key)
         return None
 
     def catch_up(
