@@ -87,11 +87,11 @@ class RemoteBackend(RemoteConversations):
 
     def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> HttpFlow[AppendResult | None]:
         """Store messages. See `Backend.append`."""
-        sent = protocol.outgoing(messages)
-        yield from self._check(keys, sent)
         known = dedup is not Dedup.OFF
+        sent = protocol.outgoing(messages, named=known)
+        yield from self._check(keys, sent)
         body = protocol.body(sent.records, unless_known=None if known else False)
-        key = None if known and sent.named else str(uuid4())
+        key = None if known else str(uuid4())
         yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, key)
         return None
 
@@ -100,7 +100,7 @@ class RemoteBackend(RemoteConversations):
     ) -> HttpFlow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
         yield from self._needs_ours("catching up with a conversation")
-        records = protocol.outgoing(_from(messages, after)).records
+        records = protocol.outgoing(_from(messages, after), named=False).records
         body = protocol.body(records, after=after, read=read)
         answer = yield HttpCall("POST", protocol.path(keys, "catch-up"), protocol.user(keys), body)
         return CatchUpResult(protocol.to_memory(answer) if read else None, None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import orjson
 from langchain_core.messages import BaseMessage
@@ -75,22 +76,24 @@ class Outgoing(NamedTuple):
 
     Attributes:
         records: Messages as JSON.
-        named: Whether each has an id, by which the server recognises it when it is sent again.
         plain: Whether the messages have nothing that the original server would lose.
     """
 
     records: list[bytes]
-    named: bool
     plain: bool
 
 
-def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]]) -> Outgoing:
+def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]], *, named: bool) -> Outgoing:
     """Return messages ready to be sent.
+
+    Args:
+        messages: The messages.
+        named: Whether a message without an id gets one, by which the server recognises it when it is sent again.
 
     Raises:
         InvalidMessageError: One is not a message, or cannot be sent.
     """
-    records, named, plain = list[bytes](), True, True
+    records, plain = list[bytes](), True
     for message in messages:
         data = encode(message)
         try:
@@ -98,9 +101,10 @@ def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]]) -> Outgoing:
         except orjson.JSONDecodeError as error:
             raise InvalidMessageError("a message has a lone surrogate, which cannot be sent as JSON") from error
         plain = plain and record.keys() <= _WITHOUT_LOSS and isinstance(record["content"], str)
-        named = named and bool(record.get("id"))
+        if named and not record.get("id"):
+            data = data[:-1] + b',"id":"%s"}' % str(uuid4()).encode()
         records.append(data)
-    return Outgoing(records, named, plain)
+    return Outgoing(records, plain)
 
 
 def body(records: Sequence[bytes], **more: Any) -> bytes:
