@@ -1,10 +1,11 @@
 -- What the wire's POST does: append, replace the summary, and list the session in a group. All or nothing.
 -- It stands after session_append.lua, as the function `append`.
 --
--- KEYS  those of session_append.lua, of which the third is the marks if there is a request mark, and the set of the sessions that are in groups alone (not in a cluster, where it is in
---       another slot)
+-- KEYS  those of session_append.lua, with the marks in any case if the request has one, and the set of the sessions that are
+--       in groups alone (not in a cluster, where it is in another slot)
 -- ARGV  messages given, 1 to replace the summary, the new one or '', key of the group or '', 1 if the last key is that set,
---       mark of the request (lib_marks.lua) by which it is recognised when it is sent again, or '', and those of session_append.lua, with a placeholder where no message is given
+--       mark of the request (lib_marks.lua) by which it is recognised when it is sent again, or '', and those of
+--       session_append.lua, with a placeholder where no message is given
 -- Returns what session_append.lua does, or {5} if the session knows another request of the same mark.
 local count, replace, summary, group, _, request = unpack(ARGV, 1, 6)
 local grouped = ARGV[5] == '1' and table.remove(KEYS) or ''

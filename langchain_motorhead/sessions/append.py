@@ -38,14 +38,12 @@ class AppendConfig:
         count: Counts the tokens of messages.
         counted: Whether token counts are stored, as a window bounded in tokens needs them.
         ttl: Milliseconds until a session expires if nothing more is appended, or 0 for never.
-        recall: Whether messages are indexed for recall.
         one_slot: Whether one script may touch the keys of a session and the registries. Not so in a cluster.
     """
 
     count: TokenCounter
     counted: bool
     ttl: int
-    recall: bool
     one_slot: bool
 
 
@@ -112,7 +110,6 @@ def append_records(
         now=time.time_ns() // 1_000,
         token=os.urandom(8).hex(),
         ttl=config.ttl,
-        recall=config.recall,
         one_slot=config.one_slot,
         dedup=dedup,
     )

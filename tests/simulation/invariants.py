@@ -31,7 +31,7 @@ Keys = Mapping[bytes, Any]
 # The same few records are looked at again and again.
 _decoded = lru_cache(maxsize=10_000)(decode)
 # Arguments before the messages: of a post, those of its append follow.
-_POST_HEAD, _HEAD = 5, 11
+_POST_HEAD, _HEAD = 6, 10
 
 
 def name_of(operation: Operation[Any]) -> str:

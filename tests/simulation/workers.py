@@ -138,7 +138,6 @@ class Cast:
             now=1_700_000_000_000_000 + self.appended,
             token=f"{self.appended:016x}",
             ttl=0,
-            recall=self.recall,
             one_slot=True,
             dedup=Dedup.SKIP_KNOWN,
         )

@@ -23,7 +23,7 @@ from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.storage.keys import session_keys
-from langchain_motorhead.storage.operation import Operation, Value, read_primary
+from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.messages import numbered
@@ -41,12 +41,12 @@ STATE = {"created": b"1", "updated": b"2", "first": b"0"}
 
 def append(records: list[Record], token: str = "a" * 16, dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN) -> Operation[Any]:
     """Append to the session, with everything on."""
-    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, recall=True, one_slot=True, dedup=dedup)
+    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, one_slot=True, dedup=dedup)
 
 
 def post(count: int, request: bytes = b"") -> Operation[Any]:
     """Post to the session."""
-    config = AppendConfig(count=len, counted=True, ttl=TTL, recall=True, one_slot=True)
+    config = AppendConfig(count=len, counted=True, ttl=TTL, one_slot=True)
     return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, groups.Asks("c", "g"), request)
 
 
@@ -92,6 +92,8 @@ def setup() -> Iterator[Operation[Any]]:
     yield append(RECORDS)
     yield index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2)
     yield _index(0, 4)
+    # As if more documents than one script touches were being made to live longer.
+    yield Operation((Command("HSET", (KEYS.state,), ("renewing", 4_000_000_000_000, "renewed", 0)),), list)
     yield compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=False)
     yield committing(ArchiveWrite((_chunk(0, 1),)), 1, first=0)
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
@@ -153,6 +155,7 @@ def calls() -> dict[str, Operation[Any]]:
             vectorless="0:1",
             pause=1_000,
         ),
+        "documents_renew": operations.renew_documents(KEYS),
         "documents_read": index.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
         "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
         "registry_add": Operation((registry_operations.add(KEYS.registries[0], KEYS.member, NOW + 1, TTL),), list),
