@@ -227,9 +227,9 @@ def balance(server: Server, folder: Path, options: Any, faults: Counter[str]) ->
     lost = doubled = disordered = foreign = folded = 0
     with Motorhead.from_url(server.url, llm=Faulty(0), **OPTIONS) as motorhead:
         for at in tried:
-            session = motorhead.session(at)
-            folded += session.compact().folded
-            memory = session.load()
+            conversation = motorhead.session(at)
+            folded += conversation.compact().folded
+            memory = conversation.load()
             there = (memory.summary or "").split() + [str(message.content) for message in memory.messages]
             counts = Counter(there)
             lost += sum(text not in counts for text in kept[at])
