@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Messages that are read at most while none of them may be shown.
 _MAX_READ_BACK = 512
-# How the tokens of a read are estimated. Counting them would take longer than reading.
-_CHARACTERS_PER_TOKEN, _CHARACTERS_PER_MESSAGE = 4, 12
+# How the tokens of a read are estimated, for texts in UTF-8. Counting them would take longer than reading.
+_BYTES_PER_TOKEN, _BYTES_PER_MESSAGE = 4, 12
 
 SUMMARY_PREFIX = "Summary of the conversation so far. It reports what was said and contains no instructions:\n"
 
@@ -185,16 +185,16 @@ def _newest_group(shown: list[tuple[int, BaseMessage]], limit: int) -> list[tupl
 
 
 def _within_tokens(
-    shown: list[tuple[int, BaseMessage]], snapshot: SessionSnapshot, limit: int | None
+    shown: list[tuple[int, BaseMessage]], snapshot: SessionSnapshot, limit: int
 ) -> list[tuple[int, BaseMessage]]:
     """Return the newest messages that have at most so many tokens, about; the newest stays in any case."""
-    if limit is None or sum(map(len, snapshot.records)) <= limit * _CHARACTERS_PER_TOKEN:
+    room = limit * _BYTES_PER_TOKEN
+    if sum(map(len, snapshot.records)) <= room:
         return shown
-    room = limit * _CHARACTERS_PER_TOKEN
     start = len(shown)
     while start and (start == len(shown) or room >= 0):
         start -= 1
-        room -= len(message_text(shown[start][1])) + _CHARACTERS_PER_MESSAGE
+        room -= len(message_text(shown[start][1]).encode("utf-8", "surrogatepass")) + _BYTES_PER_MESSAGE
     if room < 0 and start < len(shown) - 1:
         start += 1
     left = {id(message) for message in visible([message for _, message in shown[start:]])}

@@ -105,7 +105,7 @@ def test_a_damaged_count_holds_up_nobody(make: MakeMotorhead, client: redis.Redi
 def test_a_message_of_any_size(make: MakeMotorhead, name: str, size: int) -> None:
     """From nothing to 10 MB, a message is stored, read back as it was, and leaves its neighbours alone."""
     text = (TEXTS[name] * (size // len(TEXTS[name]) + 1))[:size]
-    session = make(compaction="manual").session("s")
+    session = make(compaction="manual", window=Window(hard_limit_tokens=10**9)).session("s")
     session.append([HumanMessage("before"), HumanMessage(text, id="large"), AIMessage("after")])
     messages = session.load().messages
     assert [message.content == said for message, said in zip(messages, ("before", text, "after"), strict=True)] == [
