@@ -173,20 +173,20 @@ def write(name: str, url: str, folder: str, sessions: int, rate: float) -> None:
         (Path(folder) / f"{name}.journal").open("w", buffering=1) as journal,
     ):
         while not over.exists():
-            kind = random.random()  # noqa: S311
+            roll = random.random()  # noqa: S311
             session, texts = f"s{random.randrange(sessions)}", list[str]()  # noqa: S311
-            if kind < _RESENT and sent:
+            if roll < _RESENT and sent:
                 session, texts = random.choice(sent)  # noqa: S311
             else:
                 texts = [f"{name}-{number + at}" for at in range(random.randint(1, 3))]  # noqa: S311
                 number += len(texts)
-            if kind > _TOLD:
+            if roll > _TOLD:
                 session, told = f"of-{name}", told + texts
             journal.write(f"try {session} {' '.join(texts)}\n")
             while True:
                 started = time.perf_counter()
                 try:
-                    if kind > _TOLD:
+                    if roll > _TOLD:
                         motorhead.session(session).catch_up([HumanMessage(text) for text in told])
                     else:
                         motorhead.session(session).append([HumanMessage(text, id=text) for text in texts])
@@ -196,8 +196,8 @@ def write(name: str, url: str, folder: str, sessions: int, rate: float) -> None:
                 else:
                     break
             taken.append(time.perf_counter() - started)
-            journal.write(f"ok {session} {' '.join(texts if kind >= _RESENT or not sent else ())}\n")
-            if _RESENT <= kind <= _TOLD:
+            journal.write(f"ok {session} {' '.join(texts if roll >= _RESENT or not sent else ())}\n")
+            if _RESENT <= roll <= _TOLD:
                 sent.append((session, texts))
             time.sleep(0.01)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -233,7 +233,7 @@ def balance(server: Server, folder: Path, options: Any, faults: Counter[str]) ->
             there = (memory.summary or "").split() + [str(message.content) for message in memory.messages]
             counts = Counter(there)
             lost += sum(text not in counts for text in kept[at])
-            doubled += sum(count - 1 for count in counts.values())
+            doubled += surplus(at, counts)
             foreign += sum(text not in tried[at] for text in counts)
             place = {text: where for where, text in enumerate(there)}
             for writer in {text.partition("-")[0] for text in kept[at]}:
@@ -248,6 +248,14 @@ def balance(server: Server, folder: Path, options: Any, faults: Counter[str]) ->
     print(f"left to fold at the end {folded:,}; memory of a writer {max(peaks) // 1024} MB at most")
     print(f"ms of the slowest append and of the middle one, by writer: {', '.join(sorted(slowest))}")
     return lost + doubled + disordered + foreign + faults["writers that failed"] + (not acknowledged)
+
+
+def surplus(session: str, counts: Counter[str]) -> int:
+    """Give how many messages are there too often, and say which."""
+    twice = {text: count - 1 for text, count in counts.items() if count > 1}
+    if twice:
+        print(f"{session}: doubled {' '.join([*twice][:5])}")
+    return sum(twice.values())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from langchain_motorhead import Motorhead
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server.errors import (
@@ -28,7 +29,8 @@ from langchain_motorhead.server.errors import (
 from langchain_motorhead.server.schemas.limits import MAX_IDEMPOTENCY_KEY, MAX_INTEGER
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
-from langchain_motorhead.sessions.append import AppendConfig, to_record
+from langchain_motorhead.sessions import append
+from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
@@ -206,13 +208,13 @@ class RequestContext:
         return b"".join(parts)
 
 
-def to_records(messages: Sequence[Any], config: AppendConfig) -> list[Record]:
-    """Return messages of a request as records to store. Keys other than role and content are kept.
+def to_records(messages: Sequence[Any], config: AppendConfig) -> Flow[list[Record]]:
+    """Build the records that are stored for messages of a request. Keys other than role and content are kept.
 
     Raises:
         InvalidMessageError: One of them is not a message.
     """
-    return [to_record(_checked(message), config) for message in messages]
+    return append.to_records([_checked(message) for message in messages], config)
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:

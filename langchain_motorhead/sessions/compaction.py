@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from langchain_core.messages import BaseMessage
 
@@ -28,6 +29,7 @@ from langchain_motorhead.sessions.load import decode_all
 from langchain_motorhead.sessions.measuring import measured
 from langchain_motorhead.sessions.operations import SessionSnapshot, read, renew
 from langchain_motorhead.sessions.origin import Author, Origin
+from langchain_motorhead.sessions.slices import computed
 from langchain_motorhead.sessions.summarize import summarize
 from langchain_motorhead.sessions.window import Batch, Part, Window, plan
 from langchain_motorhead.sessions.writing import Account, Writing, Written
@@ -158,7 +160,9 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
         messages = yield from decode_all(seen, keys, seen.first)
         compactor = replace(given, writing=replace(given.writing, count=(yield from measured(messages, given.count))))
         budget = report.account.budget or compactor.writing.budget
-        batches = plan(messages, seen.length, compactor.window, budget, compactor.count, seen.size)
+        large = sum(map(len, seen.records))
+        planning = partial(plan, messages, seen.length, compactor.window, budget, compactor.count, seen.size)
+        batches = yield from computed(planning, large)
         if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
             limit, size = 2 * limit, 2 * size  # one group of tool calls and results is larger than what was read
             continue
@@ -214,6 +218,11 @@ def _fold(
         leaving = messages[at : at + batch.count]
         at += batch.count
         size = None if drift is None else drift - _size(leaving, compactor.count)
+        large = sum(map(len, seen.records))
+        moved = None if archiver is None else (yield from computed(partial(archiver.move, batch.count), large))
+        origin = yield from computed(
+            partial(_origin, seen.summary, written, leaving, account.rejected - rejected), large
+        )
         committed = yield operations.commit_summary(
             keys,
             token,
@@ -224,9 +233,9 @@ def _fold(
             spent=spent,
             size=size,
             indexed=compactor.recall,
-            moved=None if archiver is None else archiver.move(batch.count),
+            moved=moved,
             limits=compactor.archive,
-            origin=_origin(seen.summary, written, leaving, account.rejected - rejected),
+            origin=origin,
         )
         if not committed:
             logger.info(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.flows.protocol import Flow, Pause
+from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages import codec
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.quoting import block
@@ -18,7 +19,7 @@ from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.keeping import Kept
 from langchain_motorhead.sessions.operations import SessionSnapshot
-from langchain_motorhead.sessions.slices import slices
+from langchain_motorhead.sessions.slices import in_slices
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 from langchain_motorhead.storage.operation import Operation
@@ -152,12 +153,14 @@ def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> F
     def skip(at: int, error: InvalidMessageError) -> None:
         logger.warning("session %r: stored message %d cannot be read and is skipped: %s", keys.session_id, at, error)
 
-    messages = list[BaseMessage | None]()
-    for part in slices(snapshot.records, len):
-        if messages:
-            yield Pause(0)
-        messages += codec.decode_all(part, snapshot.epoch, position + len(messages), skip)
-    return messages
+    done = 0
+
+    def decode(part: Sequence[bytes | str]) -> list[BaseMessage | None]:
+        nonlocal done
+        done += len(part)
+        return codec.decode_all(part, snapshot.epoch, position + done - len(part), skip)
+
+    return (yield from in_slices(snapshot.records, len, decode))
 
 
 def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int, BaseMessage]]]:

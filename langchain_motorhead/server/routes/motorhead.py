@@ -63,7 +63,7 @@ async def post_memory(request: Request) -> Response:
     context = text_of(body, "context")
     if backend.append_config.counted:
         await backend.prepare(counting=True)
-    records = to_records(asked.messages_of(body), backend.append_config)
+    records = await backend.arun(to_records(asked.messages_of(body), backend.append_config))
     dedup = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
         asks = groups.Asks(context, group, dedup)
