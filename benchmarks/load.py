@@ -31,7 +31,7 @@ from langchain_motorhead import Motorhead, SummaryInput
 from langchain_motorhead.redis_io.embedded import acquire
 
 # Bytes, rounded as in docs/pages/operate/operations.md, and those of a process that writes.
-SESSION, MESSAGE, ROUNDED, PROCESS = 610, 450, 1.02, 100 << 20
+SESSION, MESSAGE, ROUNDED, PROCESS = 610, 490, 1.02, 120 << 20
 TEXT = " ".join(f"word{at % 60:02}" for at in range(60))
 TURN = [HumanMessage(TEXT), AIMessage(TEXT)]
 READS = 5_000
