@@ -68,7 +68,7 @@ class UnsupportedMediaTypeError(RequestError):
 
 
 class InvalidIdError(RequestError):
-    """An id is empty, too long, or not Unicode text."""
+    """An id is empty, too long, or not Unicode text without control characters."""
 
     code = "invalid_id"
 

@@ -15,6 +15,7 @@ from langchain_motorhead import Motorhead
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.acceptance import is_name
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server.errors import (
@@ -67,7 +68,7 @@ class RequestContext:
         """Return the Redis keys of the session in the path, for the user in the query.
 
         Raises:
-            InvalidIdError: An id is empty, too long, or not Unicode text.
+            InvalidIdError: An id is empty, too long, or not Unicode text without control characters.
         """
         return session_keys(backend.namespace, self.path_id("session_id"), self.query_id("user_id"))
 
@@ -176,8 +177,8 @@ class RequestContext:
     def _id(self, name: str, value: str) -> str:
         if not value:
             raise InvalidIdError(f"{name} is empty")
-        if without_surrogates(value) != value:
-            raise InvalidIdError(f"{name} is not Unicode text")
+        if not is_name(value):
+            raise InvalidIdError(f"{name} is not Unicode text without control characters")
         if len(value) > self.settings.max_id_length:
             raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
         return value
@@ -260,4 +261,6 @@ def _checked(message: Any) -> dict[str, Any]:
         raise InvalidMessageError("a message is an object with role and content")
     if message.get("content") is None and not message.get("tool_calls"):
         raise InvalidMessageError("the content of a message must be a string")
+    if isinstance(id_ := message.get("id"), str) and not is_name(id_):
+        raise InvalidMessageError("the id of a message is not Unicode text without control characters")
     return message
