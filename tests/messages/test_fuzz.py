@@ -18,8 +18,11 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_motorhead import Motorhead, MotorheadError, Window
 from langchain_motorhead.messages.codec import encode
 from support.factory import MakeMotorhead
+from support.full_path import accepted, follow
+from support.message_strategies import MESSAGES
 from support.messages import numbered
 from support.summarizers import Ledger, remembered
+from support.transfers import moved
 
 SMALL = Window(max_messages=4)
 TEXTS = {
@@ -88,6 +91,47 @@ def test_strange_fields_are_errors_of_ours(url: str, client: redis.Redis, fields
         session.delete()
         assert session.load().total == 0
         neighbour.delete()
+
+
+@fuzzed
+@given(
+    st.lists(
+        MESSAGES | st.fixed_dictionaries({"role": st.sampled_from(["user", "ai", "x"]), "content": JSON}), max_size=3
+    )
+)
+def test_whatever_is_accepted_can_be_used(given: list[Any]) -> None:
+    """A message that a session accepts can be counted, planned, summarized, shown, indexed, exported and imported."""
+    follow(accepted(given))
+
+
+@settings(max_examples=15)
+@given(st.lists(MESSAGES, max_size=3))
+def test_whatever_is_accepted_holds_up_nobody(url: str, given: list[Any]) -> None:
+    """Between other messages, it is loaded, folded, exported and imported, and the neighbours are there once each."""
+    name = f"fuzz {uuid.uuid4()}"
+    with (
+        Motorhead.from_url(url, namespace=name, llm=Ledger(), window=SMALL, compaction="manual") as one,
+        Motorhead.from_url(url, namespace=f"{name} 2", llm=Ledger(), window=SMALL, compaction="manual") as other,
+    ):
+        session, stored = one.session("s"), 0
+        for message in (*numbered(1), *given, *numbered(6, 1)):
+            try:
+                session.append(message)
+            except MotorheadError:
+                continue
+            stored += 1
+        session.append(numbered(2, 7))
+        assert moved(one, other).imported == 1
+        for each in (session, other.session("s")):
+            assert each.load().total == stored + 2
+            report = each.compact()
+            assert report.error is None
+            memory = each.load()
+            assert memory.summarized + len(memory.messages) == stored + 2
+            assert [text for text in remembered(memory) if text in {f"m{at}" for at in range(9)}] == [
+                f"m{at}" for at in range(9)
+            ]
+            each.delete()
 
 
 @pytest.mark.parametrize("count", ["1e999", "nan", "9" * 20])
