@@ -26,11 +26,11 @@ from langchain_motorhead.sessions.archiver import Archiver
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.keeping import kept
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.measuring import measured
+from langchain_motorhead.sessions.measuring import measured, usable
 from langchain_motorhead.sessions.operations import SessionSnapshot, read, renew
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.slices import computed
-from langchain_motorhead.sessions.summarize import summarize
+from langchain_motorhead.sessions.summarize import UNREADABLE, summarize
 from langchain_motorhead.sessions.window import Batch, Part, Window, plan
 from langchain_motorhead.sessions.writing import Account, Writing, Written
 from langchain_motorhead.storage.keys import SessionKeys, check_user
@@ -157,7 +157,8 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
-        messages = yield from decode_all(seen, keys, seen.first)
+        decoded = yield from decode_all(seen, keys, seen.first)
+        messages = yield from usable(decoded, keys.session_id, seen.first)
         compactor = replace(given, writing=replace(given.writing, count=(yield from measured(messages, given.count))))
         budget = report.account.budget or compactor.writing.budget
         large = sum(map(len, seen.records))
@@ -220,9 +221,8 @@ def _fold(
         size = None if drift is None else drift - _size(leaving, compactor.count)
         large = sum(map(len, seen.records))
         moved = None if archiver is None else (yield from computed(partial(archiver.move, batch.count), large))
-        origin = yield from computed(
-            partial(_origin, seen.summary, written, leaving, account.rejected - rejected), large
-        )
+        counted = account.rejected - rejected + Counter({UNREADABLE: leaving.count(None)})
+        origin = yield from computed(partial(_origin, seen.summary, written, leaving, counted), large)
         committed = yield operations.commit_summary(
             keys,
             token,

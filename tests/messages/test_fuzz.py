@@ -17,6 +17,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Motorhead, MotorheadError, Window
 from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.messages.text import message_text
 from support.factory import MakeMotorhead
 from support.full_path import accepted, follow
 from support.message_strategies import MESSAGES
@@ -93,7 +94,7 @@ def test_strange_fields_are_errors_of_ours(url: str, client: redis.Redis, fields
         neighbour.delete()
 
 
-@fuzzed
+@settings(max_examples=20)
 @given(
     st.lists(
         MESSAGES | st.fixed_dictionaries({"role": st.sampled_from(["user", "ai", "x"]), "content": JSON}), max_size=3
@@ -189,3 +190,24 @@ def test_eight_processes_and_one_session() -> None:
     run = subprocess.run(line, capture_output=True, text=True, check=False, timeout=110)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "lost 0, doubled 0, disordered 0, never said 0" in run.stdout
+
+
+def test_a_record_that_raises_holds_up_nobody(
+    make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the code fails on one message, unexpectedly: it is left out and counted, and all others are summarized."""
+
+    def text(message: Any) -> str:
+        if message.content == "m3":
+            raise ZeroDivisionError
+        return message_text(message)
+
+    monkeypatch.setattr("langchain_motorhead.messages.text.message_text", text)
+    session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
+    session.append(numbered(12))
+    report = session.compact()
+    assert (report.folded, report.error) == (10, None)
+    assert remembered(session.load()) == [f"m{at}" for at in range(12) if at != 3]
+    assert client.hget(session._keys.state, "rejected:unreadable message") == b"1"
+    assert "stored message 3 raises" in caplog.text
+    assert [each.message.content for each in session.transcript().messages][3] == "m3"
