@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, mark
@@ -34,20 +34,6 @@ _NO_MESSAGE = Record(b"", None, 0)
 _SCAN_IDS = 500
 
 
-class Asks(NamedTuple):
-    """What a POST asks for beside its messages.
-
-    Attributes:
-        context: The new summary. An empty text removes the summary; None keeps it.
-        group: Group to list the session in. None lists it in the namespace only.
-        dedup: Which messages to skip because they are stored already.
-    """
-
-    context: str | None = None
-    group: str | None = None
-    dedup: Dedup = Dedup.SKIP_KNOWN
-
-
 def grouped_keys(keys: SessionKeys, group: str | None) -> SessionKeys:
     """Return the keys of a session with the registry of a group added, if there is a group."""
     if group is None:
@@ -59,7 +45,10 @@ def post(
     keys: SessionKeys,
     records: Sequence[Record],
     config: AppendConfig,
-    asks: Asks,
+    *,
+    context: str | None,
+    group: str | None,
+    dedup: Dedup = Dedup.SKIP_KNOWN,
     request: bytes = b"",
 ) -> Operation[AppendResult | None]:
     """Append messages, replace the summary, and list the session in a group. Atomic, except the listing in a cluster.
@@ -70,7 +59,9 @@ def post(
         keys: Keys of the session, from `grouped_keys`.
         records: The messages; may be empty.
         config: How messages are appended.
-        asks: What else the request asks for.
+        context: The new summary. An empty text removes the summary; None keeps it.
+        group: Group to list the session in. None lists it in the namespace only.
+        dedup: Which messages to skip because they are stored already.
         request: Mark of the request, from `request_mark`. A request that the session knows changes nothing. Empty to
             store the messages in any case.
 
@@ -78,13 +69,13 @@ def post(
         ReusedKeyError: Raised by `read` if the session knows another request of the same key.
     """
     placeholder = _NO_MESSAGE if config.counted else _NO_MESSAGE._replace(tokens=None)
-    plain = append_records(keys, records or [placeholder], config, asks.dedup)
+    plain = append_records(keys, records or [placeholder], config, dedup)
     first, *others = plain.commands
     args = (
         len(records),
-        int(asks.context is not None),
-        to_member(asks.context or ""),
-        "" if asks.group is None else group_key(keys.namespace, asks.group),
+        int(context is not None),
+        to_member(context or ""),
+        "" if group is None else group_key(keys.namespace, group),
         int(config.one_slot),
         request,
         *first.args,
@@ -92,6 +83,10 @@ def post(
     grouped = (group_key(keys.namespace),) if config.one_slot else ()
     messages, state, marked, *more = first.keys
     session = (messages, state, keys.marks if request else marked, *more)
+
+    def split() -> Operation[AppendResult | None]:
+        apart = replace(config, one_slot=False)
+        return post(keys, records, apart, context=context, group=group, dedup=dedup, request=request)
 
     def read(replies: list[Any]) -> AppendResult | None:
         if replies[0][0] == _REUSED:
@@ -103,19 +98,17 @@ def post(
     return Operation(
         (Command(_POST, session + grouped, args), *others),
         read,
-        split=(lambda: post(keys, records, replace(config, one_slot=False), asks, request))
-        if config.one_slot
-        else None,
+        split=split if config.one_slot else None,
     )
 
 
-def request_mark(key: str | None, records: Sequence[Record], asks: Asks) -> bytes:
+def request_mark(key: str | None, records: Sequence[Record], asks: tuple[str | None, str | None, Dedup]) -> bytes:
     """Return the mark by which a session recognises a request: of its key, and of what it asks for.
 
     Args:
         key: Text that the client made up for the request, or None for no mark.
         records: The messages.
-        asks: What else it asks for.
+        asks: What else it asks for: the new summary, the group, and which messages to skip.
     """
     if key is None:
         return b""

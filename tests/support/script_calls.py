@@ -20,6 +20,7 @@ from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, make_chunk
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archive_operations import read_range
+from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.storage.keys import session_keys
@@ -47,7 +48,7 @@ def append(records: list[Record], token: str = "a" * 16, dedup: Dedup | NewestOf
 def post(count: int, request: bytes = b"") -> Operation[Any]:
     """Post to the session."""
     config = AppendConfig(count=len, counted=True, ttl=TTL, one_slot=True)
-    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, groups.Asks("c", "g"), request)
+    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g", request=request)
 
 
 def _index(start: int, stop: int) -> Operation[Any]:
@@ -125,7 +126,7 @@ def calls() -> dict[str, Operation[Any]]:
         "session_restore": restoring(KEYS, 2, "none", staged=False),
         "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
         "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
-        "marks_page": transfer.read_marks(KEYS, 0),
+        "marks_page": read_marks(KEYS, 0),
         "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),

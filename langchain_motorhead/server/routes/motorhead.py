@@ -66,9 +66,11 @@ async def post_memory(request: Request) -> Response:
     records = await backend.arun(to_records(asked.messages_of(body), backend.append_config))
     dedup = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
-        asks = groups.Asks(context, group, dedup)
-        mark = groups.request_mark(asked.idempotency_key(), records, asks)
-        operation = groups.post(groups.grouped_keys(keys, group), records, backend.append_config, asks, mark)
+        mark = groups.request_mark(asked.idempotency_key(), records, (context, group, dedup))
+        operation = groups.post(
+            groups.grouped_keys(keys, group), records, backend.append_config,
+            context=context, group=group, dedup=dedup, request=mark,
+        )  # fmt: skip
         left = await backend.aexecute(operation)
         request.app.state.metrics.messages.inc(left.added if left else 0)
         await backend.aafter_append(keys, left)
