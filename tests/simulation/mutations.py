@@ -186,6 +186,12 @@ BROKEN = {
             ("session_append", "known[1] and count or 0", "0"),
         ),
     ),
+    "a request that is not known again": _script(
+        "posting_again", "post", "local there = visit(request, 1, false)", "local there = nil"
+    ),
+    "a request that is not remembered": _script(
+        "posting_again", "post", "remember()\nreturn result\n", "return result\n"
+    ),
     "marks that are not written": _script(
         "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
     ),
