@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead import ExtractiveSummarizer, InvalidMessageError, Recall, Window
 from langchain_motorhead.messages.approximate_tokens import approximate_tokens
-from langchain_motorhead.messages.codec import decode_all, decode_record, encode, loads
+from langchain_motorhead.messages.codec import decode_all, encode, loads
 from langchain_motorhead.messages.provider_rules import acceptable
 from langchain_motorhead.messages.text import message_text
 from langchain_motorhead.recall.documents import to_drafts
@@ -18,6 +18,7 @@ from langchain_motorhead.sessions.gap import extract
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.window import plan
 from langchain_motorhead.summarizers.prompting import build_prompt
+from langchain_motorhead.transfer.json_records import records_of
 from langchain_motorhead.transfer.jsonl import next_line
 from support.providers import refusals
 
@@ -51,8 +52,7 @@ def is_for_all(message: BaseMessage) -> bool:
 
 def read_back(records: Sequence[bytes]) -> None:
     """Write messages as a line of an export, and read them as an import does."""
-    line = loads(next_line("s", 0, list(records)))
-    assert [decode_record(each) for each in line["messages"]] == [decode_record(loads(each)) for each in records]
+    assert [loads(each) for each in records_of(loads(next_line("s", 0, list(records))))] == [*map(loads, records)]
 
 
 def follow(records: Sequence[bytes]) -> None:
