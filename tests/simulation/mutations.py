@@ -349,6 +349,32 @@ BROKEN = {
     "a completion that does not say where it ends": _script(
         "falling_back", "summary_extend", "redis.call('HSET', state, 'covered', upto)", ""
     ),
+    "a new summary that takes its place in another session": Broken(
+        "rebuilding_twice",
+        (
+            ("rebuild_add", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
+            ("rebuild_add", " or stop > whole(known[4] or '0', 'first')", ""),
+        ),
+    ),
+    "a new summary that replaces one that a client put there meanwhile": Broken(
+        "rebuilding_and_setting",
+        (
+            ("rebuild_swap", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
+            ("rebuild_add", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
+        ),
+    ),
+    "a new summary that lacks what was summarized meanwhile": _script(
+        "rebuilding", "rebuild_swap", "if stop < first then", _NEVER
+    ),
+    "a new summary that changes no revision": _script(
+        "rebuilding", "rebuild_swap", "redis.call('HINCRBY', state, 'revision', 1)", ""
+    ),
+    "a rebuild that takes the lease of another": _script(
+        "rebuilding_twice", "rebuild_begin", "if holder and holder ~= token then", _NEVER
+    ),
+    "a deletion that leaves a summary half made": _script(
+        "rebuilding_twice", "session_delete", "KEYS[8], KEYS[9], KEYS[10]", "KEYS[8], KEYS[10]"
+    ),
     "a deletion that leaves the session listed": _script(
         "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""
     ),
