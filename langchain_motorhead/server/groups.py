@@ -21,7 +21,7 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries", "lib_marks")))
+    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries", "lib_marks", "lib_summaries")))
     return to_script(f"{libraries}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}")
 
 
@@ -80,6 +80,7 @@ def post(
         request,
         *first.args,
     )
+    replaced = () if context is None else (keys.summaries,)
     grouped = (group_key(keys.namespace),) if config.one_slot else ()
     messages, state, marked, *more = first.keys
     session = (messages, state, keys.marks if request else marked, *more)
@@ -96,7 +97,7 @@ def post(
         return plain.read(replies)
 
     return Operation(
-        (Command(_POST, session + grouped, args), *others),
+        (Command(_POST, session + replaced + grouped, args), *others),
         read,
         split=split if config.one_slot else None,
     )

@@ -19,6 +19,7 @@ from langchain_motorhead.sessions import compaction, operations
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.sessions.rebuilding import Rebuilder, rebuild
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.transcript import Transcript, join_pages, read_page
 from langchain_motorhead.sessions.writing import Writing
@@ -26,6 +27,7 @@ from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants
 from simulation.simulation import Simulation, Store, Worker
+from support.fall_back import fall_back
 
 # Tokens of any message.
 SIZE = 5
@@ -91,9 +93,8 @@ class Cast:
         append = self._append(batch, None)
         plain = append.commands[0]
         args = (len(batch), 1, context.encode(), "", "", "", *plain.args)
-        return Worker(
-            name, lambda: _in_turn([Operation((plain._replace(name=posting._POST, args=args),), append.read)])
-        )
+        command = plain._replace(name=posting._POST, keys=(*plain.keys, self.keys.summaries), args=args)
+        return Worker(name, lambda: _in_turn([Operation((command,), append.read)]))
 
     def poster(self, name: str, text: str) -> Worker:
         """Post a message without an id, and post it again with the same idempotency key, as a client does."""
@@ -118,6 +119,15 @@ class Cast:
     def deleting(self, name: str) -> Worker:
         """Delete the session."""
         return Worker(name, lambda: delete_session(self.keys, one_slot=True))
+
+    def rebuilding(self, name: str) -> Worker:
+        """Make the summary again."""
+        rebuilder = Rebuilder(self.compactor.writing, "kind")
+        return self._holding(name, lambda: rebuild(self.keys, name, rebuilder))
+
+    def falling_back(self, name: str, seq: int) -> Worker:
+        """Remove the versions of the summary that cover a message, as forgetting it does."""
+        return Worker(name, lambda: _in_turn([fall_back(self.keys, seq)]))
 
     def reading(self, name: str) -> Worker:
         """Read the session."""

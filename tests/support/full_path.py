@@ -69,7 +69,7 @@ def follow(records: Sequence[bytes]) -> None:
     for window in (Window(max_messages=2), Window(max_messages=2, max_tokens=2)):
         for batch in plan([*messages, *later], len(messages) + 9, window, 40, count):
             for part in batch.chunks:
-                build_prompt("Summarize.", None, part)
+                build_prompt("Summarize.", None, part, "Summary:")
                 ExtractiveSummarizer().invoke({"summary": None, "messages": part, "max_tokens": 60})
     extract(known, 200)
     memory = Memory(summary="s", messages=known, total=len(known), epoch=EPOCH)
