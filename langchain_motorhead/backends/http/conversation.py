@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from langchain_core.messages import ChatMessage
+import orjson
 
 from langchain_motorhead.backends.http import protocol
+from langchain_motorhead.backends.http.pinned import read_pinned
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.messages.codec import decode_record
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.pinned import Pin
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.sessions.origin import kept_from_json, to_author
+from langchain_motorhead.sessions.rebuilding import RebuildReport
+from langchain_motorhead.sessions.summaries import SummaryVersion
 from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage, check_range
-from langchain_motorhead.storage.keys import SessionKeys, session_keys
+from langchain_motorhead.storage.keys import SessionKeys
 
-# Messages that are read at once at most to find some among them.
-_RANGE_MESSAGES = 50
-_ANY = "server"  # requests do not name the namespace
+T = TypeVar("T")
+
+
+class RunsHttp(Protocol):
+    """What runs flows of requests."""
+
+    def run(self, flow: HttpFlow[T]) -> T:
+        """Run a flow, and return its result."""
+
+    async def arun(self, flow: HttpFlow[T]) -> T:
+        """Run a flow, and return its result."""
+
+    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
+        """Make a session's summary again."""
 
 
 class RemoteConversations:
@@ -42,12 +59,88 @@ class RemoteConversations:
 
     def pinned(self, pins: Sequence[Pin], query: Query) -> HttpFlow[list[Hit]]:
         """Read messages that a search found before, from their sessions. See `Backend.pinned`."""
-        hits: list[Hit] = []
-        for session_id, start, stop in _ranges(pins):
-            keys = session_keys(_ANY, session_id, query.user_id)
-            page = yield from self.transcript(keys, start, stop, stop - start, None)
-            hits += [_to_hit(session_id, each, query.user_id) for each in page]
-        return hits
+        return read_pinned(self.transcript, pins, query)
+
+    def summaries(self, keys: SessionKeys) -> HttpFlow[list[SummaryVersion]]:
+        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+        yield from self._needs_ours("versions of a summary")
+        answer = yield HttpCall("GET", protocol.path(keys, "summaries"), protocol.user(keys))
+        return to_versions(answer)
+
+    def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> HttpFlow[None]:
+        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        yield from self._needs_ours("replacing a summary")
+        sent = orjson.dumps({"text": without_surrogates(text), "override": override})
+        yield HttpCall("PUT", protocol.path(keys, "summary"), protocol.user(keys), sent)
+
+    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
+        """Make a session's summary again. See `sessions.rebuilding.rebuild`."""
+        yield from self._needs_ours("making a summary again")
+        sent = orjson.dumps({"wait": wait} if prompt is None else {"wait": wait, "prompt": without_surrogates(prompt)})
+        answer = yield HttpCall("POST", protocol.path(keys, "rebuild"), protocol.user(keys), sent, slow=wait)
+        done = protocol.to_mapping(answer)
+        return RebuildReport(*(done.get(name, 0) for name in ("messages", "batches", "tokens")))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRebuild:
+    """The task of making a summary again on a server.
+
+    Args:
+        backend: The server.
+        keys: Keys of the session.
+        prompt: Instruction for the model, or None.
+    """
+
+    backend: RunsHttp
+    keys: SessionKeys
+    prompt: str | None
+
+    def run(self) -> RebuildReport:
+        """Do it, and wait for it."""
+        return self.backend.run(self.backend.rebuild_flow(self.keys, self.prompt, wait=True))
+
+    async def arun(self) -> RebuildReport:
+        """Do it, and wait for it."""
+        return await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=True))
+
+    def start(self) -> None:
+        """Begin to do it, on the server."""
+        self.backend.run(self.backend.rebuild_flow(self.keys, self.prompt, wait=False))
+
+    async def astart(self) -> None:
+        """Begin to do it, on the server."""
+        await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=False))
+
+
+def to_versions(answer: HttpAnswer) -> list[SummaryVersion]:
+    """Parse the versions of a summary.
+
+    Raises:
+        StoreError: The response is not one of a Motorhead server.
+    """
+    if not isinstance(answer.data, list):
+        raise StoreError(NOT_OURS)
+    try:
+        return [_to_version(each) for each in answer.data]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(NOT_OURS) from error
+
+
+def _to_version(data: dict[str, Any]) -> SummaryVersion:
+    time = data["time"]
+    return SummaryVersion(
+        text=data["text"],
+        added=data["added"],
+        start=data["start"],
+        stop=data["stop"],
+        tokens=data["tokens"],
+        model=data["model"],
+        author=to_author(data["author"]),
+        time=None if time is None else datetime.fromisoformat(time),
+        failed=data["failed"],
+        kept=kept_from_json(data["kept"]),
+    )
 
 
 def to_transcript(answer: HttpAnswer) -> Transcript:
@@ -67,32 +160,6 @@ def to_transcript(answer: HttpAnswer) -> Transcript:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(NOT_OURS) from error
-
-
-def _ranges(pins: Sequence[Pin]) -> list[tuple[str, int, int]]:
-    """Return the ranges of messages, each of one session, that have all pins. Pins near each other share one."""
-    found: list[tuple[str, int, int]] = []
-    for pin in sorted(pins):
-        if found and found[-1][0] == pin.session_id and pin.seq - found[-1][1] < _RANGE_MESSAGES:
-            found[-1] = pin.session_id, found[-1][1], pin.seq + 1
-        else:
-            found.append((pin.session_id, pin.seq, pin.seq + 1))
-    return found
-
-
-def _to_hit(session_id: str, found: TranscriptMessage, user_id: str | None) -> Hit:
-    message = found.message
-    return Hit(
-        session_id=session_id,
-        seq=found.seq,
-        message_id=message.id,
-        text=str(message.text).strip(),
-        role=message.role if isinstance(message, ChatMessage) else message.type,
-        name=message.role if isinstance(message, ChatMessage) else message.name,
-        user_id=user_id,
-        created=found.time,
-        score=0.0,
-    )
 
 
 def _to_message(data: dict[str, Any]) -> TranscriptMessage:
