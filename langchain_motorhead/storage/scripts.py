@@ -48,6 +48,7 @@ _LIBRARIES = {
     "index_begin": ("lib_numbers", "lib_leases"),
     "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
     "vectors_commit": ("lib_numbers", "lib_vectors"),
+    "documents_renew": ("lib_numbers", "lib_documents"),
     "documents_read": ("lib_numbers", "lib_documents"),
     "session_delete": ("lib_documents",),
     **dict.fromkeys(
@@ -76,7 +77,8 @@ SCRIPTS = {
         "marks_page", "transcript_read", "summaries_read", "summary_extend",
         "summary_set", "rebuild_begin", "rebuild_add", "rebuild_swap",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
-        "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
+        "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read",
+        "documents_renew", "documents_revise",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )

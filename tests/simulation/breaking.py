@@ -1,4 +1,4 @@
-"""How the package is broken on purpose: in a script, or in a function."""
+"""How the package is broken on purpose: text in a script or in a function is replaced, until the end of a test."""
 
 from __future__ import annotations
 

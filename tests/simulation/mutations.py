@@ -126,6 +126,12 @@ BROKEN = {
             ("session_append", "known[1] and count or 0", "0"),
         ),
     ),
+    "a request that is not known again": in_script(
+        "posting_again", "post", "local there = visit(request, 1, false)", "local there = nil"
+    ),
+    "a request that is not remembered": in_script(
+        "posting_again", "post", "remember()\nreturn result\n", "return result\n"
+    ),
     "marks that are not written": in_script(
         "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
     ),

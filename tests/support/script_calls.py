@@ -20,12 +20,13 @@ from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, make_chunk
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archive_operations import read_range
+from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
 from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries, set_summary
 from langchain_motorhead.storage.keys import session_keys
-from langchain_motorhead.storage.operation import Operation, Value, read_primary
+from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.fall_back import fall_back
@@ -44,13 +45,13 @@ STATE = {"created": b"1", "updated": b"2", "first": b"0"}
 
 def append(records: list[Record], token: str = "a" * 16, dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN) -> Operation[Any]:
     """Append to the session, with everything on."""
-    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, recall=True, one_slot=True, dedup=dedup)
+    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, one_slot=True, dedup=dedup)
 
 
-def post(count: int) -> Operation[Any]:
+def post(count: int, request: bytes = b"") -> Operation[Any]:
     """Post to the session."""
-    config = AppendConfig(count=len, counted=True, ttl=TTL, recall=True, one_slot=True)
-    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g")
+    config = AppendConfig(count=len, counted=True, ttl=TTL, one_slot=True)
+    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g", request=request)
 
 
 def _index(start: int, stop: int) -> Operation[Any]:
@@ -103,6 +104,8 @@ def setup(name: str) -> Iterator[Operation[Any]]:
     yield append(RECORDS)
     yield index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2)
     yield _index(0, 4)
+    # As if more documents than one script touches were being made to live longer.
+    yield Operation((Command("HSET", (KEYS.state,), ("renewing", 4_000_000_000_000, "renewed", 0)),), list)
     yield compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=False)
     yield committing(ArchiveWrite((_chunk(0, 1),)), 1, first=0)
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
@@ -138,7 +141,7 @@ def calls() -> dict[str, Operation[Any]]:
         "session_restore": restoring(KEYS, 2, "none", staged=False),
         "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
         "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
-        "marks_page": transfer.read_marks(KEYS, 0),
+        "marks_page": read_marks(KEYS, 0),
         "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
         "summaries_read": read_summaries(KEYS),
@@ -183,6 +186,7 @@ def calls() -> dict[str, Operation[Any]]:
             vectorless="0:1",
             pause=1_000,
         ),
+        "documents_renew": operations.renew_documents(KEYS),
         "documents_read": index.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
         "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
         "registry_add": Operation((registry_operations.add(KEYS.registries[0], KEYS.member, NOW + 1, TTL),), list),
@@ -193,4 +197,5 @@ def calls() -> dict[str, Operation[Any]]:
         "item_prune": Operation((items._pruning(STORE),), list),
         "post": post(3),
         "post without messages": post(0),
+        "post of a request that may be sent again": post(3, mark("request", b"abc")),
     }
