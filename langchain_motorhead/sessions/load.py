@@ -125,13 +125,13 @@ def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> F
         backlog=max(0, snapshot.length - window.max_messages),
         tokens=snapshot.tokens,
         total=total,
-        summarized=snapshot.first,
+        summarized=snapshot.covered,
         failures=snapshot.failures,
         start=begin,
         epoch=snapshot.epoch,
         written_by=snapshot.author,
         kept=snapshot.kept,
-        gap=Gap(snapshot.first, begin) if begin > snapshot.first else None,
+        gap=Gap(snapshot.covered, begin) if begin > snapshot.covered else None,
     )
 
 

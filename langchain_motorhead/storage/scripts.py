@@ -33,10 +33,13 @@ _LIBRARIES = {
     "session_restore": ("lib_numbers", "lib_documents", "lib_epochs", "lib_registries", "lib_marks"),
     "registry_add": ("lib_numbers", "lib_registries"),
     "session_read": ("lib_snapshot",),
+    "session_snapshot": ("lib_numbers", "lib_summaries"),
+    "summaries_read": ("lib_numbers", "lib_summaries"),
     "restore_stage": ("lib_numbers", "lib_marks"),
     "marks_page": ("lib_numbers", "lib_marks"),
     "compaction_begin": ("lib_numbers", "lib_formats", "lib_leases", "lib_snapshot", "lib_archive"),
-    "compaction_commit": ("lib_numbers", "lib_formats", "lib_archive"),
+    "compaction_commit": ("lib_numbers", "lib_formats", "lib_archive", "lib_summaries"),
+    "summary_extend": ("lib_numbers", "lib_formats", "lib_summaries"),
     "transcript_read": ("lib_numbers", "lib_archive"),
     "index_begin": ("lib_numbers", "lib_leases"),
     "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
@@ -66,7 +69,7 @@ SCRIPTS = {
     name: to_script(source_of(name))
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
-        "marks_page", "transcript_read",
+        "marks_page", "transcript_read", "summaries_read", "summary_extend",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",

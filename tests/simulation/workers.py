@@ -25,6 +25,7 @@ from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants
 from simulation.simulation import Simulation, Store, Worker
+from support.fall_back import fall_back
 
 # Tokens of any message.
 SIZE = 5
@@ -90,9 +91,8 @@ class Cast:
         append = self._append(batch, None)
         plain = append.commands[0]
         args = (len(batch), 1, context.encode(), "", "", *plain.args)
-        return Worker(
-            name, lambda: _in_turn([Operation((plain._replace(name=posting._POST, args=args),), append.read)])
-        )
+        command = plain._replace(name=posting._POST, keys=(*plain.keys, self.keys.summaries), args=args)
+        return Worker(name, lambda: _in_turn([Operation((command,), append.read)]))
 
     def compacting(self, name: str, *, explicit: bool = False) -> Worker:
         """Compact, with messages indexed by their words before, as maintenance does."""
@@ -105,6 +105,10 @@ class Cast:
     def deleting(self, name: str) -> Worker:
         """Delete the session."""
         return Worker(name, lambda: delete_session(self.keys, one_slot=True))
+
+    def falling_back(self, name: str, seq: int) -> Worker:
+        """Remove the versions of the summary that cover a message, as forgetting it does."""
+        return Worker(name, lambda: _in_turn([fall_back(self.keys, seq)]))
 
     def reading(self, name: str) -> Worker:
         """Read the session."""
