@@ -40,6 +40,7 @@ _OWN_OF_FEW = 2.5  # of them, where little was said and in few words
 _LITTLE = 800  # characters of messages
 _TELLING = 3  # content words of a source from which numbers and words are compared with it
 _FEW = 4  # content words: too few to tell
+_OWN_WORDS = 2  # content words of an addition of which one at least was said
 _SAID_TRANSLATED = 0.5  # of the details, where summary and messages are not of one language
 _KEPT = 0.5  # of the details of the previous summary
 _KEPT_OF_QUOTES = 0.15  # of them, where it quotes what was said
@@ -151,6 +152,37 @@ def check_summary(
     return ended + [reason for reason in checks if reason]
 
 
+def check_extended(text: str, messages: Sequence[BaseMessage], *, previous: str) -> list[str]:
+    """Return what `check_summary` says of a text and, if the text extends the previous summary, of what was added.
+
+    A good summary with a bad addition would pass otherwise: most of its words, sentences and lines are good.
+
+    Args:
+        text: The new summary.
+        messages: The messages that it covers beyond the previous summary, oldest first.
+        previous: The summary so far; empty if there is none.
+    """
+    reasons = check_summary(text, messages, previous=previous)
+    before = previous.rstrip()
+    if not before or not text.startswith(before) or not (added := text[len(before) :].strip()):
+        return reasons
+    new, source = Text(added), Text(f"{previous}\n{plain_text(messages)}")
+    known = {Reason.FORGETS, *map(reason_code, reasons)}
+    if new.language and source.language and new.language != source.language and new.details.within(source).count:
+        known.add(Reason.UNRELATED)  # in few words of another language, one detail tells enough
+    alone = [*check_summary(added, messages, previous=previous), *_new_words(new, source)]
+    found = {reason_code(each): each for each in reversed(alone) if reason_code(each) not in known}
+    return reasons + list(reversed(found.values()))
+
+
+def _new_words(text: Text, source: Text) -> list[str]:
+    """Return a reason if none of an addition's words, numbers and names was said, however few they are."""
+    few = len(text.terms) < _OWN_WORDS or len(source.terms) < _TELLING
+    if few or any(map(source.says_term, text.terms)) or text.details.within(source).count:
+        return []
+    return [f"{Reason.UNRELATED}: none of its words are of the conversation"]
+
+
 def _length(text: str, said: str, previous: str) -> str:
     most = size(previous) + max(_LARGEST * size(said), _ALWAYS_SHORT)
     if size(text) <= most:
@@ -226,8 +258,8 @@ def _forgotten(text: Text, previous: Text, source: Text) -> str:
     least = _KEPT_OF_QUOTES if quotes or previous.language == "de" else _KEPT
     if kept.count < least * details.count:
         missing = _shown(details.without(kept))
-        return f"{Reason.FORGETS}: it keeps {kept.count} of {details.count} numbers, dates and names; missing: "
-        f"{missing}"
+        counts = f"{kept.count} of {details.count} numbers, dates and names"
+        return f"{Reason.FORGETS}: it keeps {counts}; missing: {missing}"
     if len(previous.terms) < _TERMS or text.language != previous.language:
         return ""
     share = len(previous.terms & text.terms) / len(previous.terms)

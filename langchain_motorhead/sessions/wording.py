@@ -70,7 +70,7 @@ _MARKERS = {
 }
 
 
-# Of a letter beside a Latin one: names keep their Latin letters in a text of another script, which may have fewer letters.
+# Of a letter beside a Latin one, since names keep their Latin letters in texts of other scripts.
 _OTHER_SCRIPT_WEIGHT = 3
 
 
