@@ -142,45 +142,14 @@ def check_summary(
     tells = len(source.terms) >= _TELLING
     checks = (
         _length(text, said, "" if extends else previous),
-        _repetition(whole),
+        _repetition(whole) or _repetition(new),
         _labels(text, source),
         _speakers(text, messages, previous),
         _numbers(new, source) if tells else "",
-        _words(new, source) if tells else "",
+        _words(new, source, extends=extends) if tells else "",
         "" if extends else _forgotten(new, old, source),
     )
     return ended + [reason for reason in checks if reason]
-
-
-def check_extended(text: str, messages: Sequence[BaseMessage], *, previous: str) -> list[str]:
-    """Return what `check_summary` says of a text and, if the text extends the previous summary, of what was added.
-
-    A good summary with a bad addition would pass otherwise: most of its words, sentences and lines are good.
-
-    Args:
-        text: The new summary.
-        messages: The messages that it covers beyond the previous summary, oldest first.
-        previous: The summary so far; empty if there is none.
-    """
-    reasons = check_summary(text, messages, previous=previous)
-    before = previous.rstrip()
-    if not before or not text.startswith(before) or not (added := text[len(before) :].strip()):
-        return reasons
-    new, source = Text(added), Text(f"{previous}\n{plain_text(messages)}")
-    known = {Reason.FORGETS, *map(reason_code, reasons)}
-    if new.language and source.language and new.language != source.language and new.details.within(source).count:
-        known.add(Reason.UNRELATED)  # in few words of another language, one detail tells enough
-    alone = [*check_summary(added, messages, previous=previous), *_new_words(new, source)]
-    found = {reason_code(each): each for each in reversed(alone) if reason_code(each) not in known}
-    return reasons + list(reversed(found.values()))
-
-
-def _new_words(text: Text, source: Text) -> list[str]:
-    """Return a reason if none of an addition's words, numbers and names was said, however few they are."""
-    few = len(text.terms) < _OWN_WORDS or len(source.terms) < _TELLING
-    if few or any(map(source.says_term, text.terms)) or text.details.within(source).count:
-        return []
-    return [f"{Reason.UNRELATED}: none of its words are of the conversation"]
 
 
 def _length(text: str, said: str, previous: str) -> str:
@@ -230,14 +199,16 @@ def _numbers(text: Text, source: Text) -> str:
     return f"{Reason.INVENTED}: {_listed(unsaid)} {'was' if len(unsaid) == 1 else 'were'} never said"
 
 
-def _words(text: Text, source: Text) -> str:
+def _words(text: Text, source: Text, *, extends: bool) -> str:
     terms = text.terms
     if not terms:
         return ""
     said = sum(map(source.says_term, terms)) / len(terms)
     missed = len(terms) * (_SAID - said)
     own = _OWN_OF_FEW if size(source.text) <= _LITTLE else _OWN
-    if (missed <= own and (said or len(terms) <= _FEW)) or _translated(text, source):
+    # What is added to a summary has something to be about, however few its words are.
+    few = len(terms) < _OWN_WORDS if extends else len(terms) <= _FEW
+    if (missed <= own and (said or few)) or _translated(text, source):
         return ""
     return f"{Reason.UNRELATED}: {said:.0%} of its words are of the conversation"
 
@@ -247,7 +218,9 @@ def _translated(text: Text, source: Text) -> bool:
     if not text.language or not source.language or text.language == source.language:
         return False
     details = text.details
-    return details.within(source).count >= max(1, _SAID_TRANSLATED * details.count)
+    # German nouns have capitals too, and are said in other words.
+    least = 0 if text.language == "de" else _SAID_TRANSLATED * details.count
+    return details.within(source).count >= max(1, least)
 
 
 def _forgotten(text: Text, previous: Text, source: Text) -> str:

@@ -23,7 +23,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter, whole_count
-from langchain_motorhead.sessions.checks import Reason, check_extended, reason_code
+from langchain_motorhead.sessions.checks import Reason, check_summary, reason_code
 from langchain_motorhead.sessions.correction import correction
 from langchain_motorhead.sessions.keeping import kept, missing_details
 from langchain_motorhead.sessions.origin import Author, Origin
@@ -232,7 +232,7 @@ class WritingTask:
             return []
         if (size := self.writing.size(answer.text)) > self._max_tokens() + _ALWAYS_ALLOWED_TOKENS:
             return [f"{Reason.TOO_LONG}: it has {size:,} tokens, and may have {self._max_tokens():,}"]
-        return check_extended(answer.text, self.messages, previous=self.previous or "")
+        return check_summary(answer.text, self.messages, previous=self.previous or "")
 
     def _supplemented(self, text: str | None) -> Flow[str | None]:
         """Return a summary with the details that only the extract keeps. None is the summary so far, unchanged."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from langchain_motorhead.sessions.checks import Reason, check_extended, check_summary, reason_code
+from langchain_motorhead.sessions.checks import Reason, check_summary, reason_code
 
 
 def said(*texts: str) -> list[BaseMessage]:
@@ -273,7 +273,7 @@ def test_what_the_previous_summary_had_stays(previous: str, text: str) -> None:
 )
 def test_what_is_added_is_checked_alone(added: str, reason: Reason | None) -> None:
     """A bad addition does not hide behind the good summary that it follows."""
-    reasons = check_extended(f"{TRIP_SUMMARY}\n\n{added}", MORE, previous=TRIP_SUMMARY)
+    reasons = check_summary(f"{TRIP_SUMMARY}\n\n{added}", MORE, previous=TRIP_SUMMARY)
     assert [reason_code(each) for each in reasons] == ([] if reason is None else [reason])
 
 
