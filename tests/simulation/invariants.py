@@ -67,6 +67,7 @@ class Ledger:
         context: What a client put in the place of the summary, and how much of what was said was summarized then.
         contexts: All of them so far, and the beginning without any: after versions were removed, one of them counts.
         fell_back: Whether versions were removed since the last one was put there.
+        outdated: Whether a summary of the session as it was before took the place of the summary.
         replaced: Token of the request that put it there: sent again, it changes nothing.
         nothing: Texts that a summarizer found nothing in, and said so.
         epoch: Of the session, as it was when it was made.
@@ -77,6 +78,7 @@ class Ledger:
     context: tuple[str, int] = ("", 0)
     contexts: frozenset[tuple[str, int]] = frozenset({("", 0)})
     fell_back: bool = False
+    outdated: bool = False
     replaced: object = None
     nothing: frozenset[str] = frozenset()
     epoch: bytes | None = None
@@ -87,6 +89,10 @@ class Ledger:
         name = name_of(operation)
         if name == "session_delete" and result >= 0:
             return Ledger(past=self.past | {self.epoch} if self.epoch else self.past)
+        if name == "rebuild_swap" and result.done:
+            began = int(operation.commands[0].args[2])
+            outdated = int(state[b"revision"]) != began + 1
+            return replace(self.replaced_by("", 0), outdated=self.outdated or outdated)
         if name == "fall_back":
             return replace(self, fell_back=True)
         if name not in ("session_append", "post") or not isinstance(result, AppendResult):
@@ -149,6 +155,7 @@ class Invariants:
             must(not there, "something of a session is there that is not: {}", sorted(there))
             return
         must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
+        must(not ledger.outdated, "a summary of the session as it was took the place of the summary")
         must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
         must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
         first = int(state.get(b"first", 0))
@@ -233,7 +240,7 @@ class Invariants:
             after: Keys after it.
             holders: Tokens of those at work.
         """
-        for name in (self.keys.lease.encode(), self.keys.indexing.encode()):
+        for name in (self.keys.lease.encode(), self.keys.indexing.encode(), self.keys.rebuilding.encode()):
             held, now = before.get(name, b"").removesuffix(b"!"), after.get(name, b"").removesuffix(b"!")
             must(held == now or held in who or held not in holders, "the lease of {} went to {}", held, now or None)
 

@@ -118,7 +118,7 @@ class Crowd(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.simulations[0].steps(faults=False)) < 6)
     @rule(kind=st.sampled_from(["append", "append", "tools", "compact", "compact", "index", "delete", "read", "set",
-                                "transcribe"]),
+                                "transcribe", "rebuild", "fall back"]),
           count=st.integers(1, 5), other=st.booleans())  # fmt: skip
     def join(self, kind: str, count: int, other: bool) -> None:
         """Let another one begin."""
@@ -142,6 +142,10 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
                 return self.cast.compacting(name, explicit=other)
+            case "rebuild":
+                return self.cast.rebuilding(name)
+            case "fall back":
+                return self.cast.falling_back(name, count_of(texts))
             case "transcribe":
                 return self.cast.transcribing(name)
             case "index" if self.cast.recall:
@@ -181,6 +185,11 @@ class Crowd(RuleBasedStateMachine):
             conclude(self.cast, simulation)
             if isinstance(simulation.store, ServedRedis):
                 simulation.store.clear()
+
+
+def count_of(texts: list[str]) -> int:
+    """Give a sequence number that depends on the texts alone."""
+    return len(texts) % 5
 
 
 def with_ids(messages: list[BaseMessage]) -> list[BaseMessage]:

@@ -18,6 +18,7 @@ from langchain_motorhead.sessions import compaction, operations
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.sessions.rebuilding import Rebuilder, rebuild
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.transcript import Transcript, join_pages, read_page
 from langchain_motorhead.sessions.writing import Writing
@@ -105,6 +106,11 @@ class Cast:
     def deleting(self, name: str) -> Worker:
         """Delete the session."""
         return Worker(name, lambda: delete_session(self.keys, one_slot=True))
+
+    def rebuilding(self, name: str) -> Worker:
+        """Make the summary again."""
+        rebuilder = Rebuilder(self.compactor.writing, "kind")
+        return self._holding(name, lambda: rebuild(self.keys, name, rebuilder))
 
     def falling_back(self, name: str, seq: int) -> Worker:
         """Remove the versions of the summary that cover a message, as forgetting it does."""
