@@ -18,6 +18,7 @@ from langchain_motorhead.messages.matching import with_stored_ids
 from langchain_motorhead.messages.provider_rules import acceptable, without_response_id
 from langchain_motorhead.messages.quoting import block
 from langchain_motorhead.messages.text import transcript
+from langchain_motorhead.messages.tombstones import hidden
 from langchain_motorhead.sessions.load import Memory, quoted_summary
 
 AFTER_SUMMARY_PREFIX = "Said right after that:\n"
@@ -48,8 +49,11 @@ def prompt(
         The text to add to the system message: instructions for this turn, the summary, and what recall found. And the
         messages: the window, then those of the run as `given` has them.
     """
+    state = given if state is None else state
+    if memory.forgotten:
+        state, given = _without_forgotten(state, memory), _without_forgotten(given, memory)
     instructions = _instructions(given, memory.messages)
-    state, given = _with_stored_ids(without_system(given if state is None else state), without_system(given), memory)
+    state, given = _with_stored_ids(without_system(state), without_system(given), memory)
     window_ids = {message.id for message in memory.messages}
     own_ids = {message.id for message in run_messages(state, window_ids)}
     known = {message.id for message in (*state, *memory.messages)}
@@ -128,6 +132,12 @@ def add_to_system(system: SystemMessage | None, text: str, epoch: str | None) ->
     else:
         content = [*content, {"type": "text", "text": text}]
     return system.model_copy(update={"content": content})
+
+
+def _without_forgotten(messages: Sequence[BaseMessage], memory: Memory) -> list[BaseMessage]:
+    """Return the messages without those that the session has forgotten, although a graph's state still holds them."""
+    shown = (hidden(message) if message.id in memory.forgotten else message for message in messages)
+    return [message for message in shown if message is not None]
 
 
 def _with_unknown(

@@ -47,7 +47,7 @@ def renamed(message: MessageT) -> MessageT | None:
 
     That id is made of its content, so the message that has it is this one.
     """
-    known = _as_message(message)
+    known = as_message(message)
     return None if str(known.id).endswith(f"-{fingerprint(known)}") else _with_id(message, variant_id(known))
 
 
@@ -140,7 +140,7 @@ def unstored(given: Sequence[MessageT], stored: Sequence[BaseMessage], *, newest
             them is older, and stored already.
         newest_known: Whether the session knows the id of the newest given message, but as that of an older message.
     """
-    messages = [_as_message(message) for message in given]
+    messages = [as_message(message) for message in given]
     found = matches(messages, stored)
     first = next((at for at, position in enumerate(found) if position is not None), -1)
     ids = {message.id for message in stored if message.id is not None}
@@ -194,7 +194,8 @@ def _is_human(message: Any) -> bool:
     return isinstance(message, HumanMessage | ChatMessage)
 
 
-def _as_message(message: BaseMessage | Mapping[str, Any]) -> BaseMessage:
+def as_message(message: BaseMessage | Mapping[str, Any]) -> BaseMessage:
+    """Return a message that is given as such, or as an object of the REST API."""
     if isinstance(message, BaseMessage):
         return message
     return codec.decode(codec.encode(message))

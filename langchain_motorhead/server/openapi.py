@@ -18,7 +18,7 @@ from langchain_motorhead.server.schemas.answers import ErrorAnswer
 from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID, EXAMPLE_USER_ID, Id
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 Tag = Literal["Motorhead API", "Extensions", "Operations"]
 
 _TAGS: Mapping[Tag, str] = {

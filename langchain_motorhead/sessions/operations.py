@@ -34,11 +34,12 @@ class SessionSnapshot(NamedTuple):
         user: User that the session belongs to, or None.
         size: Tokens of the list's messages, or None if they are not counted.
         indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
-        revision: How often a client has replaced the summary. A commit is refused if it changed.
+        revision: How often something was changed that was stored before. A commit is refused if it changed.
         length: Number of messages in the list.
         records: The messages that were asked for, as stored.
         author: Who wrote the summary. None if there is none, or that is not known.
         kept: What the summary keeps of the messages it was made of. None if that was not measured.
+        forgotten: How many messages were forgotten.
         tail: Newest chunk of the archive, or None. Only read for a compaction.
         times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
             read for a compaction.
@@ -57,6 +58,7 @@ class SessionSnapshot(NamedTuple):
     records: list[bytes | str]
     author: Author | None = None
     kept: Kept | None = None
+    forgotten: int = 0
     tail: bytes | None = None
     times: tuple[tuple[int, int], ...] = ()
 
@@ -258,7 +260,9 @@ def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
-    epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept = reply
+    epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept, forgotten = (
+        reply
+    )
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),
@@ -273,4 +277,5 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         records=records,
         author=to_author(optional_member(author)),
         kept=to_kept(optional_member(kept)),
+        forgotten=int(forgotten or 0),
     )

@@ -35,12 +35,15 @@ _LIBRARIES = {
     "session_read": ("lib_snapshot",),
     "restore_stage": ("lib_numbers", "lib_marks"),
     "marks_page": ("lib_numbers", "lib_marks"),
+    "marks_find": ("lib_numbers", "lib_marks"),
+    "session_forget": ("lib_numbers", "lib_formats", "lib_documents", "lib_marks", "lib_archive"),
     "compaction_begin": ("lib_numbers", "lib_formats", "lib_leases", "lib_snapshot", "lib_archive"),
     "compaction_commit": ("lib_numbers", "lib_formats", "lib_archive"),
     "transcript_read": ("lib_numbers", "lib_archive"),
     "index_begin": ("lib_numbers", "lib_leases"),
     "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
     "vectors_commit": ("lib_numbers", "lib_vectors"),
+    "documents_remake": ("lib_numbers", "lib_documents", "lib_vectors"),
     "documents_read": ("lib_numbers", "lib_documents"),
     "session_delete": ("lib_documents",),
     **dict.fromkeys(
@@ -66,9 +69,10 @@ SCRIPTS = {
     name: to_script(source_of(name))
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
-        "marks_page", "transcript_read",
+        "marks_page", "marks_find", "transcript_read", "session_forget",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
+        "documents_remake",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )

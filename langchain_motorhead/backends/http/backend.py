@@ -187,6 +187,12 @@ class RemoteBackend(RemoteConversations):
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Do nothing: the server does it."""
 
+    def after_change(self, keys: SessionKeys) -> None:
+        """Do nothing: the server does it."""
+
+    async def aafter_change(self, keys: SessionKeys) -> None:
+        """Do nothing: the server does it."""
+
     async def prepare(self, *, counting: bool = False) -> None:
         """Do nothing: the server does it."""
 
