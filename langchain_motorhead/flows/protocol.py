@@ -75,6 +75,7 @@ class Summary:
         is_trusted: Whether the summarizer asks not to be checked. Then `text` is its answer, unchanged.
         unusable: Why the answer is no summary, as `check_summary` says it; empty if it may be one.
         is_extract: Whether it consists of sentences of the messages.
+        model: Name of the model that wrote it, or empty.
     """
 
     text: str | None
@@ -82,6 +83,7 @@ class Summary:
     is_trusted: bool = False
     unusable: str = ""
     is_extract: bool = False
+    model: str = ""
 
 
 class RefusedInputError(SummarizationError):

@@ -17,7 +17,7 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries")))
+    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries", "lib_summaries")))
     return to_script(f"{libraries}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}")
 
 
@@ -67,9 +67,10 @@ def post(
         int(config.one_slot),
         *first.args,
     )
+    replaced = () if context is None else (keys.summaries,)
     grouped = (group_key(keys.namespace),) if config.one_slot else ()
     return Operation(
-        (Command(_POST, first.keys + grouped, args), *others),
+        (Command(_POST, first.keys + replaced + grouped, args), *others),
         plain.read,
         split=(lambda: post(keys, records, replace(config, one_slot=False), context=context, group=group, dedup=dedup))
         if config.one_slot

@@ -1,13 +1,14 @@
 -- What the wire's POST does: append, replace the summary, and list the session in a group. All or nothing.
 -- It stands after session_append.lua, as the function `append`.
 --
--- KEYS  those of session_append.lua, and the set of the sessions that are in groups alone (not in a cluster, where it is in
---       another slot)
+-- KEYS  those of session_append.lua, the versions of the summary if it is replaced, and the set of the sessions that are in
+--       groups alone (not in a cluster, where it is in another slot)
 -- ARGV  messages given, 1 to replace the summary, the new one or '', key of the group or '', 1 if the last key is that set,
 --       and those of session_append.lua, with a placeholder where no message is given
 -- Returns what session_append.lua does.
 local count, replace, summary, group = unpack(ARGV, 1, 4)
 local grouped = ARGV[5] == '1' and table.remove(KEYS) or ''
+local versions = replace == '1' and table.remove(KEYS)
 local args, OWN = {}, 5
 for at = OWN + 1, #ARGV - (count == '0' and 1 or 0) do
   args[at - OWN] = ARGV[at]
@@ -16,8 +17,11 @@ if count == '0' then
   args[6] = '' -- tokens of the placeholder
 end
 local state, id, now, token, user, ttl = KEYS[2], args[1], args[2], args[3], args[4], args[5]
-local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced', 'revision')
+local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced', 'revision', 'first')
 whole(was[4] or '0', 'revision')
+local first = whole(was[5] or '0', 'first')
+local _, before = covered_of(state, first)
+local records = versions and records_of(versions, state)
 local result = append(KEYS, args)
 if result[1] ~= 1 or (count == '0' and replace == '0') then
   return result
@@ -27,7 +31,7 @@ if was[3] == token then
 end
 
 if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
-  for at = 6, #KEYS do
+  for at = 7, #KEYS do
     enlist(KEYS[at], now, id, ttl)
   end
   redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'format', 1)
@@ -39,13 +43,11 @@ if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a se
   end
 end
 if replace == '1' then
-  if (redis.call('HGET', state, 'summary') or '') ~= summary then
+  if before ~= summary then
     redis.call('HINCRBY', state, 'revision', 1)
-  end
-  if summary == '' then
-    redis.call('HDEL', state, 'summary', 'written_by', 'kept')
-  else
-    redis.call('HSET', state, 'summary', summary, 'written_by', 'client')
+    add_version(versions, state, records, first, summary, first, 'client', '', '{"by":"client"}', true)
+  elseif summary ~= '' then
+    redis.call('HSET', state, 'written_by', 'client')
     redis.call('HDEL', state, 'kept')
   end
   redis.call('HSET', state, 'replaced', token)

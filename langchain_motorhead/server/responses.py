@@ -49,7 +49,7 @@ def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
     return {
         "tokens": reading.tokens,
         "total": reading.first + reading.length,
-        "summarized": reading.first,
+        "summarized": reading.covered,
         "backlog": max(0, reading.length - window.max_messages),
         "failures": reading.failures,
         "epoch": reading.epoch,

@@ -214,6 +214,7 @@ def _fold(
         leaving = messages[at : at + batch.count]
         at += batch.count
         size = None if drift is None else drift - _size(leaving, compactor.count)
+        origin = _origin(seen, written, leaving, account.rejected - rejected)
         committed = yield operations.commit_summary(
             keys,
             token,
@@ -226,7 +227,7 @@ def _fold(
             indexed=compactor.recall,
             moved=None if archiver is None else archiver.move(batch.count),
             limits=compactor.archive,
-            origin=_origin(seen.summary, written, leaving, account.rejected - rejected),
+            origin=origin,
         )
         if not committed:
             logger.info(
@@ -234,7 +235,7 @@ def _fold(
                 keys.session_id,
             )
             return False
-        seen = seen._replace(summary=written.text, first=seen.first + batch.count)
+        seen = seen._replace(summary=written.text, first=seen.first + batch.count, author=origin.author)
         drift = None if drift is None else 0
         report.folded += batch.count
         report.batches += 1
@@ -276,14 +277,16 @@ def _requests(keys: SessionKeys, token: str) -> Callable[[SummaryInput, Writer],
 
 
 def _origin(
-    previous: str | None, written: Written, messages: Iterable[BaseMessage | None], rejected: Counter[str]
+    seen: SessionSnapshot, written: Written, messages: Iterable[BaseMessage | None], rejected: Counter[str]
 ) -> Origin:
     """Return who wrote a summary, what it keeps, and how many answers were rejected before it."""
+    previous = seen.summary or ""
+    keeps_extract = seen.author is Author.EXTRACT and bool(previous) and (written.text or "").startswith(previous)
+    author = Author.EXTRACT if written.is_extract or keeps_extract else Author.MODEL
     if written.is_trusted and not written.is_extract:
-        return Origin(Author.MODEL, None, rejected)
+        return Origin(author, None, rejected, written.model)
     readable = [message for message in messages if message is not None]
-    author = Author.EXTRACT if written.is_extract else Author.MODEL
-    return Origin(author, kept(written.text or "", readable, previous=previous or ""), rejected)
+    return Origin(author, kept(written.text or "", readable, previous=previous), rejected, written.model)
 
 
 def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:

@@ -133,7 +133,7 @@ def replace_messages(keys: SessionKeys, seen: Identity, change: Replacement) -> 
     ]  # fmt: skip
     for group in (*change.records, *change.chunks):
         args += group
-    touched = (keys.messages, keys.state, keys.marks, keys.archive)
+    touched = (keys.messages, keys.state, keys.marks, keys.archive, keys.summaries, keys.rebuild)
 
     def read(replies: list[Any]) -> Removed | None:
         status, *counts = replies[0]

@@ -129,7 +129,7 @@ def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> F
         backlog=max(0, snapshot.length - window.max_messages),
         tokens=snapshot.tokens,
         total=total,
-        summarized=snapshot.first,
+        summarized=snapshot.covered,
         failures=snapshot.failures,
         start=begin,
         epoch=snapshot.epoch,
@@ -169,7 +169,7 @@ def _gap(snapshot: SessionSnapshot, begin: int) -> Gap | None:
     position = snapshot.first + snapshot.length - len(snapshot.records)
     while begin > position and is_tombstone(snapshot.records[begin - 1 - position]):
         begin -= 1
-    return Gap(snapshot.first, begin) if begin > snapshot.first else None
+    return Gap(snapshot.covered, begin) if begin > snapshot.covered else None
 
 
 def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int, BaseMessage]]]:

@@ -22,23 +22,24 @@ from langchain_motorhead.storage.scripts import SCRIPTS
 class SessionSnapshot(NamedTuple):
     """The stored state of a session at one instant.
 
-    Messages are numbered from 0; a message's sequence number never changes. The list holds the messages that the
-    summary does not cover.
+    Messages are numbered from 0; a message's sequence number never changes. The list holds the newest messages.
 
     Attributes:
         epoch: Random identifier, made with the session. None if there is no such session.
-        first: Sequence number of the list's first message, which is also the number of summarized messages.
-        summary: Text that covers the messages before `first`, or None.
+        first: Sequence number of the list's first message.
+        summary: Text that covers the messages before `covered`, or None.
         tokens: Tokens that the summarizer has used.
         failures: Number of summarizations that failed in a row.
         user: User that the session belongs to, or None.
         size: Tokens of the list's messages, or None if they are not counted.
         indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
-        revision: How often something was changed that was stored before. A commit is refused if it changed.
+        revision: How often what the summary is made of was changed, or the summary itself was replaced. A commit is
+            refused if it changed.
         length: Number of messages in the list.
         records: The messages that were asked for, as stored.
         author: Who wrote the summary. None if there is none, or that is not known.
         kept: What the summary keeps of the messages it was made of. None if that was not measured.
+        stored_covered: Number of messages that the summary covers. None for all before `first`.
         forgotten: How many messages were forgotten.
         tail: Newest chunk of the archive, or None. Only read for a compaction.
         times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
@@ -58,9 +59,15 @@ class SessionSnapshot(NamedTuple):
     records: list[bytes | str]
     author: Author | None = None
     kept: Kept | None = None
+    stored_covered: int | None = None
     forgotten: int = 0
     tail: bytes | None = None
     times: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def covered(self) -> int:
+        """Number of messages that the summary covers. Those from there to `first` are in the archive alone."""
+        return self.first if self.stored_covered is None else min(self.stored_covered, self.first)
 
 
 _OTHER_USER, _UNCLEAR, _CONFLICTS, _LATER_LAYOUT = 0, 2, 3, 4
@@ -184,8 +191,8 @@ def append(
         *(record.data for record in records),
     )
     # While a cluster moves a slot, it refuses a script with a key that does not exist, so no key is named without need:
-    # `marks` is only used with ids, and all three are with a time to live.
-    expiring = (keys.archive, keys.stale) if ttl else (keys.state, keys.state)
+    # `marks` is only used with ids, and all are with a time to live.
+    expiring = (keys.archive, keys.summaries, keys.stale) if ttl else (keys.state,) * 3
     session = (keys.messages, keys.state, keys.marks if known_by or ttl else keys.state, *expiring)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
@@ -260,9 +267,23 @@ def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
-    epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept, forgotten = (
-        reply
-    )
+    (
+        epoch,
+        first,
+        summary,
+        tokens,
+        failures,
+        user,
+        size,
+        indexed,
+        revision,
+        length,
+        records,
+        author,
+        kept,
+        covered,
+        forgotten,
+    ) = reply
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),
@@ -277,5 +298,6 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         records=records,
         author=to_author(optional_member(author)),
         kept=to_kept(optional_member(kept)),
+        stored_covered=None if covered is None else int(covered),
         forgotten=int(forgotten or 0),
     )

@@ -134,7 +134,9 @@ class _Batch:
         self.written = replace(self.written, is_extract=True)
 
     def _extend(self, now: Written) -> None:
-        self.written = replace(now, is_extract=self.written.is_extract or now.is_extract)
+        self.written = replace(
+            now, is_extract=self.written.is_extract or now.is_extract, model=now.model or self.written.model
+        )
 
     def _task(self, previous: str | None, part: Part) -> WritingTask:
         return WritingTask(previous, part, self.writing, self.request, self.account, self.session_id)

@@ -100,11 +100,13 @@ class Written:
         text: The summary, or None if there is nothing to say.
         is_extract: Whether a part of the messages was extracted.
         is_trusted: Whether nothing was checked.
+        model: Name of the model that wrote it, or empty.
     """
 
     text: str | None
     is_extract: bool = False
     is_trusted: bool = False
+    model: str = ""
 
 
 Request = Callable[[SummaryInput, Writer], Summarize]
@@ -178,7 +180,8 @@ class WritingTask:
         """Ask a summarizer. Return None instead of a rejected answer, and what to say to the model about it."""
         answer = yield from self._call(writer, correcting)
         if answer.is_trusted:
-            return Written(merge_summary(self.previous, answer.text or ""), answer.is_extract, is_trusted=True), ()
+            text = merge_summary(self.previous, answer.text or "")
+            return Written(text, answer.is_extract, is_trusted=True, model=answer.model), ()
         reasons = self._faults(answer)
         if reasons:
             codes = [reason_code(each) for each in reasons]
@@ -191,7 +194,7 @@ class WritingTask:
             return None, (AIMessage(shown), HumanMessage(correction(reasons)))
         self.account.accepted += 1
         self.account.in_a_row = 0
-        return Written((yield from self._supplemented(answer.text))), ()
+        return Written((yield from self._supplemented(answer.text)), model=answer.model), ()
 
     def _faults(self, answer: Summary) -> list[str]:
         """Return why an answer must not replace the messages and the summary so far."""

@@ -103,8 +103,9 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
 
     archive = _archive(redis, keys, head) if head.archived else None
     return ExportedSession(
-        keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive
-    )
+        keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive,
+        head.summaries,
+    )  # fmt: skip
 
 
 def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, bytes]:

@@ -68,7 +68,8 @@ def test_a_compaction_step_by_step() -> None:
     assert isinstance(commit, Operation)
     assert (asked.given["summary"], [m.content for m in asked.given["messages"]]) == (None, ["m0", "m1", "m2", "m3"])
     assert name(asked.heartbeat) == "lease_renew"
-    assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, 0, 1, b"sum", "model", "", 0)
+    about = b'{"by":"model","kept":"","tokens":7}'
+    assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, 0, b"sum", "model", "", about, 0)
     assert report == CompactionReport(folded=4, batches=1, tokens=7)
 
 

@@ -24,6 +24,7 @@ from langchain_motorhead.storage.keys import SessionKeys, recall_key
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 from simulation.archives import Violation, archive_of, check_archive, check_times, must
+from simulation.summary_versions import check_versions
 from support.messages import contents, orphans
 from support.summarizers import SEPARATOR, remembered
 
@@ -132,6 +133,7 @@ class Invariants:
         listed = [_decoded(each) for each in there.get(self.keys.messages.encode(), ())]
         self._nothing_is_lost(ledger, first, listed, state)
         check_archive(self.keys, state, there, first if self.archived else 0)
+        check_versions(self.keys, state, there)
         check_times(self.keys, [each.when for each in ledger.said], state, there)
         if self.archived:
             said = [each.text for each in ledger.said[:first]]

@@ -107,14 +107,14 @@ BROKEN = {
             (
                 "compaction_commit",
                 "redis.call('HINCRBY', state, 'first', count)\n",
-                "if given == '1' then redis.call('HSET', state, "
-                "'summary', summary) return 1 end\nredis.call('HINCRBY', state, 'first', count)\n",
+                "if summary ~= '' then return 1 end\nredis.call('HINCRBY', state, 'first', count)\n",
             ),
             (
                 compaction._fold,
                 "if not committed:",
                 "committed = yield operations.commit_summary(keys, token, seen._replace(summary=written.text), "
-                "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
+                "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall, "
+                "origin=origin)\n"
                 "        if not committed:",
             ),
         ),
@@ -269,22 +269,22 @@ BROKEN = {
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
     ),
     "a deletion that leaves the archive": _script(
-        "compacting", "session_delete", "redis.call('UNLINK', KEYS[4], KEYS[7])", "redis.call('UNLINK', KEYS[7])"
+        "compacting", "session_delete", "KEYS[4], KEYS[7], KEYS[8],", "KEYS[7], KEYS[8],"
     ),
     "a commit that archives nothing": _script(
-        "compacting", "compaction_commit", "if KEYS[4] then -- first", "if false then -- first"
+        "compacting", "compaction_commit", "if archive then -- first", "if false then -- first"
     ),
     "a commit that archives what it does not trim": _script(
         "compacting",
         "compaction_commit",
         _REVISION,
-        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
+        "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
     ),
     "an archive written before the fence": _script(
         "compacting",
         "compaction_commit",
         "if known[1] ~= epoch or",
-        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
+        "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
     ),
     "an archive that keeps the chunk that was replaced": _script(
         "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"

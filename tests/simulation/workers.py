@@ -90,9 +90,8 @@ class Cast:
         append = self._append(batch, None)
         plain = append.commands[0]
         args = (len(batch), 1, context.encode(), "", "", *plain.args)
-        return Worker(
-            name, lambda: _in_turn([Operation((plain._replace(name=posting._POST, args=args),), append.read)])
-        )
+        command = plain._replace(name=posting._POST, keys=(*plain.keys, self.keys.summaries), args=args)
+        return Worker(name, lambda: _in_turn([Operation((command,), append.read)]))
 
     def compacting(self, name: str, *, explicit: bool = False) -> Worker:
         """Compact, with messages indexed by their words before, as maintenance does."""

@@ -22,7 +22,7 @@ NAMES = list(calls())
 # Of these, some only change when a key expires.
 READING = {
     "session_read", "session_snapshot", "marks_page", "item_page", "item_prune", "compaction_begin", "lease_renew",
-    "index_begin", "transcript_read", "primary_read", "sessions_exist",
+    "index_begin", "transcript_read", "summaries_read", "primary_read", "sessions_exist",
 }  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_what_is_no_number_changes_nothing(server: redis.Redis, name: str) -> No
 @pytest.mark.parametrize(
     "field",
     ["first", "size", "tokens", "failures", "indexed", "revision", "marks", "until", "archived", "chunks",
-     "archive_bytes", "archive_from"],
+     "archive_bytes", "archive_from", "covered"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_session_is_left_as_it_is(server: redis.Redis, name: str, field: str) -> None:

@@ -22,6 +22,7 @@ from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
+from langchain_motorhead.sessions.summary_operations import read_summaries
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
@@ -126,6 +127,7 @@ def calls() -> dict[str, Operation[Any]]:
         "marks_page": transfer.read_marks(KEYS, 0),
         "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
+        "summaries_read": read_summaries(KEYS),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
         "compaction_begin archived": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True, archived=True),
         "primary_read": Operation((read_primary("ZRANGE", KEYS.registries[0], 0, 9),), list),

@@ -1,8 +1,8 @@
 -- Append messages to a session, creating it if needed. All or nothing. A message whose id is known is left out, at any
 -- distance, so an append that is sent again changes nothing. So is one whose id is that of a forgotten message, in any case.
 --
--- KEYS  messages, state, marks of the messages (lib_marks.lua), archive and number of documents that an expired session may
---       have left (without TTL, any keys), and the registries that list the session (none if they are in another cluster slot)
+-- KEYS  messages, state, marks of the messages (lib_marks.lua), archive, versions of the summary and number of documents that
+--       an expired session may have left (without TTL, any keys), and the registries that list the session (none if they are in another cluster slot)
 -- ARGV  session id, now in microseconds, token of this append (16 characters), user or '', TTL in ms or 0,
 --       token counts of the messages separated by commas or '', 1 with recall (not read), prefix of the documents'
 --       keys, marks of the messages (zeros for a message without an id) or '' if none has an id, what the ids say if they
@@ -13,9 +13,9 @@
 --         contents of a conversation do not say what is new; {3, positions from 1} if messages have the ids of others, or
 --         ids that the session will give later; {4} if the session has a later layout; else {1, length of the list, tokens
 --         of the list or nil, messages appended, tokens of the messages appended or nil}.
-local messages, state, marked, archive, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local messages, state, marked, archive, versions, stale = unpack(KEYS, 1, 6)
 local id, now, token, user, ttl, tokens, recall, prefix, given, origins, leave = unpack(ARGV, 1, 11)
-local HEAD, TOKENS, REGISTRIES = 11, 8, 5 -- TOKENS: how many of the latest appends are recognised by their tokens
+local HEAD, TOKENS, REGISTRIES = 11, 8, 6 -- TOKENS: how many of the latest appends are recognised by their tokens
 local last_at, sizes, life, old_size, indexed, ends, count = #ARGV - HEAD, {}, 0, false, 0, 0, 0
 local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids', 'marks', 'format')
 local first = whole(known[5] or '0', 'first')
@@ -161,6 +161,7 @@ if ttl ~= '0' then
   redis.call('PEXPIRE', state, ttl)
   redis.call('PEXPIRE', marked, ttl)
   redis.call('PEXPIRE', archive, ttl)
+  redis.call('PEXPIRE', versions, ttl)
   if known[7] then
     outlive(state, stale, prefix, indexed, life, ends)
   end

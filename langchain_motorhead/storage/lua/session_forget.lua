@@ -5,7 +5,8 @@
 -- messages change, their documents and every vector that was made with their text are removed, and the summaries that were
 -- made with them are dropped. No commit of a worker that has read the session before is accepted any more.
 --
--- KEYS  messages, state, marks of the messages, archive
+-- KEYS  messages, state, marks of the messages, archive, versions of the summary (lib_summaries.lua), summary that is being
+--       made again
 -- ARGV  epoch and revision as read, sequence number from which on no summary may cover messages or '', change of `size` or '',
 --       how many messages are forgotten now, prefix of the documents' keys, 1 if the documents of the messages are to be made
 --       again, largest distance of a message whose vector was made with the text of another, marks to put, number of sequence
@@ -13,7 +14,7 @@
 --       and for each chunk: its first sequence number, its header as read, the new chunk
 -- Returns {0} if nothing was done; {1} if the session has a later layout; else {2, documents removed, vectors removed, summaries
 --         dropped}.
-local messages, state, marked, archive = unpack(KEYS, 1, 4)
+local messages, state, marked, archive, versions, rebuild = unpack(KEYS, 1, 6)
 local epoch, revision, since, size, forgotten, prefix, again, reach, given = unpack(ARGV, 1, 9)
 local numbers, records, chunks, HEAD = whole(ARGV[10], 'numbers'), whole(ARGV[11], 'records'), whole(ARGV[12], 'chunks'), 12
 local RECORDS = HEAD + numbers
@@ -32,6 +33,7 @@ for _, each in ipairs({since, size}) do
   whole(each == '' and '0' or each, 'a number')
 end
 whole(forgotten, 'the number of messages')
+local covered = covered_of(state, first)
 reach = whole(reach, 'distance')
 for at = HEAD + 1, RECORDS do
   whole(ARGV[at], 'a sequence number')
@@ -65,6 +67,7 @@ for at = CHUNKS + 1, #ARGV, 3 do
   places[at], grown = place, grown + #ARGV[at + 2] - #there
 end
 
+local before = with_stored(records_of(versions, state), state, first)
 redis.call('HSET', state, 'epoch', known[1]) -- at maxmemory, this is refused
 -- First, so that a key of another type in its place is noticed before anything is stored.
 local load, visit, save, put = open_marks(marked, known[7] and tonumber(known[7]) or 0)
@@ -84,10 +87,9 @@ if given ~= '' then
   end
 end
 local dropped = 0
-if since ~= '' and tonumber(since) < first then
-  dropped = redis.call('HEXISTS', state, 'summary')
-  redis.call('HDEL', state, 'summary', 'written_by', 'kept')
-  redis.call('HSET', state, 'covered', 0)
+if since ~= '' then
+  fall_back(versions, rebuild, state, first, tonumber(since))
+  dropped = tonumber(since) < covered and #before - #records_of(versions, state) or 0
 end
 redis.call('HINCRBY', state, 'revision', 1)
 for at = RECORDS + 1, CHUNKS, 2 do
