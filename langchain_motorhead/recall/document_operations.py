@@ -58,8 +58,8 @@ def remake(
         seen: What was read of the session.
         left: Messages whose documents are still to be made again, as they are stored.
         upto: Sequence number after the last of these documents.
-        documents: For each document the end of its key, its sequence number, its time in microseconds since 1970 if that
-            is known, and its fields.
+        documents: For each document the end of its key, its sequence number, its time in microseconds since 1970 if
+            that is known, and its fields.
         lease: Milliseconds to extend the lease by.
         generation: Generation of the index that the vectors are for, or 0 if the documents have none.
         vectorless: Messages that lack a vector from now on, as they are stored.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -32,6 +33,7 @@ from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_m
 from langchain_motorhead.recall.vectors import LEASE_MS, fill, log_failures
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import to_bytes
+from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.storage.keys import SessionKeys
 
@@ -72,7 +74,19 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool, again:
         EmbeddingError: The model failed. All messages are indexed by their words.
         EmbeddingMismatchError: The index was made with another model or other settings. Likewise.
     """
-    return with_lease(_index(keys, token, indexer, wait=wait, again=again), give_up(keys.indexing, token))
+    seen = _Seen()
+    flow = _index(keys, token, indexer, seen, wait=wait, again=again)
+    state = yield from with_lease(flow, give_up(keys.indexing, token))
+    if seen.erasing:
+        yield from resume_erasures(indexer.namespace)
+    return state
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was noticed on the way: whether documents of deleted sessions wait to be erased."""
+
+    erasing: bool = False
 
 
 def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
@@ -98,13 +112,16 @@ def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
     return stored
 
 
-def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool, again: bool) -> Flow[IndexState]:
+def _index(
+    keys: SessionKeys, token: str, indexer: Indexer, noticed: _Seen, *, wait: bool, again: bool
+) -> Flow[IndexState]:
     refused: tuple[Any, ...] | None = None
     while True:
         seen: Unindexed | IndexLease
         seen, there = yield operations.unindexed(
             keys, token, lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT, again=again
         )
+        noticed.erasing = noticed.erasing or (there is not None and there.erasing)
         if seen is IndexLease.BUSY and wait:
             yield _POLL_PAUSE
             continue

@@ -47,7 +47,9 @@ _LIBRARIES = {
     "vectors_commit": ("lib_numbers", "lib_vectors"),
     "documents_remake": ("lib_numbers", "lib_documents", "lib_vectors"),
     "documents_read": ("lib_numbers", "lib_documents"),
-    "session_delete": ("lib_documents",),
+    "session_delete": ("lib_numbers", "lib_documents"),
+    "documents_erase": ("lib_numbers", "lib_documents"),
+    "erasure_note": ("lib_numbers",),
     **dict.fromkeys(
         ("compaction_fail", "compaction_release", "lease_renew", "item_page", "item_prune", "item_put"),
         ("lib_numbers",),
@@ -74,7 +76,7 @@ SCRIPTS = {
         "marks_page", "marks_find", "transcript_read", "session_forget", "summaries_read",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
-        "documents_remake",
+        "documents_remake", "documents_erase", "erasure_note",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )

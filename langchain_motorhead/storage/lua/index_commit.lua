@@ -77,7 +77,7 @@ end
 redis.call('HSET', state, 'generation', generation) -- at maxmemory, this is refused
 -- Documents of a session of this id that expired before this one was created.
 local left_over = tonumber(redis.call('GET', stale) or 0)
-if left_over > 0 and not known[3] then
+if left_over > 0 and left_over <= AT_ONCE and not known[3] then
   unlink_all(document_keys(prefix, 0, left_over))
   left_over = 0
 end
@@ -133,7 +133,9 @@ end
 local width, at = #shared, HEAD + 1
 while at <= #ARGV do
   local key, when, count = prefix .. ARGV[at], times[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])
-  redis.call('DEL', key)
+  if not ARGV[at]:find('/', 1, true) then -- with the pieces of a document that a deleted session left
+    unlink_all(document_keys(prefix, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 1]) + 1))
+  end
   shared[width + 1], shared[width + 2] = 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6)
   for next = 1, count do
     shared[width + 2 + next] = ARGV[at + 2 + next]

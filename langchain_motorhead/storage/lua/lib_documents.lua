@@ -1,10 +1,13 @@
 -- Functions for the scripts that touch the recall documents of a session. They are put before them.
 
+-- Documents of how many messages are deleted by one script. More would block the server for long.
+local AT_ONCE = 2000
+
 -- List the keys of the documents of the messages from sequence number `from` to before `upto`, also of split messages.
 local function document_keys(prefix, from, upto)
   local found = {}
   if not (upto <= 10000000) then
-    return found -- no session has so many: the count is damaged, and looking for them would block the server
+    return found -- looking for so many would block the server
   end
   for seq = from, upto - 1 do
     local key = prefix .. seq
