@@ -136,7 +136,8 @@ def _index(
             outcome, waiting = yield from _step(seen)(keys, token, indexer, seen, there)
         except (EmbeddingError, EmbeddingMismatchError):
             yield from index_words(keys, indexer)
-            yield from remake_words(keys, token, indexer)
+            if seen.remake:
+                yield from remake_words(keys, token, indexer)
             raise
         again = again and outcome is IndexOutcome.STALE
         if outcome is IndexOutcome.DONE and not seen.remake:

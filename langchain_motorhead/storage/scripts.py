@@ -42,7 +42,7 @@ _LIBRARIES = {
     "compaction_begin": ("lib_numbers", "lib_formats", "lib_leases", "lib_snapshot", "lib_archive"),
     "compaction_commit": ("lib_numbers", "lib_formats", "lib_archive", "lib_summaries"),
     "transcript_read": ("lib_numbers", "lib_archive"),
-    "index_begin": ("lib_numbers", "lib_leases"),
+    "index_begin": ("lib_numbers", "lib_leases", "lib_documents"),
     "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
     "vectors_commit": ("lib_numbers", "lib_vectors"),
     "documents_remake": ("lib_numbers", "lib_documents", "lib_vectors"),

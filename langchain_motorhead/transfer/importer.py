@@ -197,8 +197,6 @@ def _stage(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, fo
     if snapshot.archive is not None:
         first = snapshot.state.get("first", b"0")
         snapshot.state = {"archive_from": first, **snapshot.state, **archive.state}
-        if archive.messages and int(first):
-            snapshot.state["remake"] = b"0-%d" % (int(first) - 1)  # recall finds them again
     now = b"%d" % (time.time_ns() // 1_000)
     times = {name: snapshot.state.get("updated", now) for name in ("created", "updated")}
     snapshot.state = {**times, **snapshot.state}

@@ -26,7 +26,7 @@ while place <= #ARGV do
   end
   place = place + 4 + count
 end
-if known[1] ~= epoch or (known[2] or '0') ~= revision or (known[3] or '') ~= note or (known[5] or '') ~= before
+if known[1] ~= epoch or (known[2] or '0') ~= revision or to_remake(state) ~= note or (known[5] or '') ~= before
   or (known[6] and user == '') then
   return {0}
 end

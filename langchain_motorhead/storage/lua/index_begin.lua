@@ -23,8 +23,7 @@ if holder and holder ~= token and holder ~= token .. '!' then
   end
   return {0}
 end
-local known = redis.call('HMGET', state, 'epoch', 'user', 'first', 'indexed', 'embedded', 'vectorless', 'retry', 'revision',
-  'remake')
+local known = redis.call('HMGET', state, 'epoch', 'user', 'first', 'indexed', 'embedded', 'vectorless', 'retry', 'revision')
 local first = tonumber(known[3] or 0)
 local indexed = math.max(tonumber(known[4] or 0), first)
 local total = first + redis.call('LLEN', messages)
@@ -35,7 +34,7 @@ if words ~= '1' and known[1] and vectorless:find(':%d') then
   due = words == '2' or time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(known[7] or 0)
   waiting = not due
 end
-local remake = words ~= '1' and known[9] or ''
+local remake = words ~= '1' and to_remake(state) or ''
 if not known[1] or (indexed >= total and (words == '1' or (embedded >= indexed and not due and remake == ''))) then
   if holder then
     redis.call('DEL', lease)

@@ -74,7 +74,11 @@ if indexed ~= start then
   return {0}
 end
 
+local remake = to_remake(state)
 redis.call('HSET', state, 'generation', generation) -- at maxmemory, this is refused
+if remake ~= '' then
+  redis.call('HSET', state, 'remake', remake)
+end
 -- Documents of a session of this id that expired before this one was created.
 local left_over = tonumber(redis.call('GET', stale) or 0)
 if left_over > 0 and left_over <= AT_ONCE and not known[3] then

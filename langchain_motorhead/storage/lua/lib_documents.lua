@@ -45,3 +45,14 @@ local function unlink_all(keys)
   end
   return count
 end
+
+-- Return of which messages documents are to be made from the archive: those that the state notes, or all that are in it if
+-- nothing of the session was ever indexed, as after an import.
+local function to_remake(state)
+  local known = redis.call('HMGET', state, 'remake', 'indexed', 'archived', 'archive_from', 'first')
+  if known[1] or known[2] or not known[3] then
+    return known[1] or ''
+  end
+  local from, first = whole(known[4] or '0', 'archive_from'), whole(known[5] or '0', 'first')
+  return from < first and string.format('%d-%d', from, first - 1) or ''
+end
