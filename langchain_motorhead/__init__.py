@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.session import Session
     from langchain_motorhead.sessions.archive_config import Archive
     from langchain_motorhead.sessions.checks import check_summary
-    from langchain_motorhead.sessions.compaction import CompactionReport
+    from langchain_motorhead.sessions.compaction_report import CompactionReport
     from langchain_motorhead.sessions.forgetting import Receipt
     from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory

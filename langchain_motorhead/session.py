@@ -17,7 +17,7 @@ from langchain_motorhead.recall.search_options import SearchOptions, to_query
 from langchain_motorhead.session_forgetting import SessionForgetting
 from langchain_motorhead.session_reading import SessionReading
 from langchain_motorhead.sessions.append import MessageLike
-from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import session_keys

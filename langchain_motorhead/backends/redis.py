@@ -18,7 +18,7 @@ from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions import catch_up, forgetting, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.editing import changed_to
 from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory, load

@@ -32,7 +32,8 @@ from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
 from langchain_motorhead.sessions import compaction, registry
-from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
+from langchain_motorhead.sessions.compaction import Compactor
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.operations import AppendResult
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
@@ -318,4 +319,4 @@ class Maintenance:
         uncounted = (
             appended.tokens is not None and appended.size == appended.tokens and appended.length > appended.added
         )
-        return uncounted or self.window.is_due(appended.length, appended.size)
+        return uncounted or appended.has_gap or self.window.is_due(appended.length, appended.size)

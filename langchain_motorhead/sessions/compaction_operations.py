@@ -8,9 +8,9 @@ from typing import Any
 from langchain_motorhead.sessions.archive import ArchiveWrite
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot, to_times
-from langchain_motorhead.sessions.origin import Origin, kept_to_text
-from langchain_motorhead.sessions.summary_records import to_about
-from langchain_motorhead.storage.keys import SessionKeys, to_member
+from langchain_motorhead.sessions.origin import Origin
+from langchain_motorhead.sessions.summary_operations import rejected_args, summary_args
+from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
@@ -114,16 +114,10 @@ def commit_summary(
     args += (int(indexed), seen.revision, *summary_args(summary, origin, spent))
     archived = () if moved is None else _to_args(moved, limits or Archive())
     args += (len(archived), *archived)
-    args += tuple(each for pair in sorted(origin.rejected.items()) for each in pair)
+    args += rejected_args(origin)
     touched = (keys.messages, keys.state, keys.lease, keys.summaries, *(() if moved is None else (keys.archive,)))
     command = Command(SCRIPTS["compaction_commit"], touched, args)
     return Operation((command,), lambda replies: bool(replies[0]))
-
-
-def summary_args(summary: str | None, origin: Origin, spent: int) -> tuple[Value, ...]:
-    """Return a summary as `add_version` (lib_summaries.lua) takes it: the text, its author, what it keeps, and more."""
-    author = "" if summary is None else origin.author.value
-    return (to_member(summary or ""), author, kept_to_text(origin.kept), to_about(origin, spent))
 
 
 def release(keys: SessionKeys, token: str, epoch: str, size: int | None = None) -> Operation[bool]:

@@ -129,6 +129,7 @@ class AppendResult(NamedTuple):
         size: Tokens of the list's messages, or None if they are not counted.
         added: Number of messages that were appended.
         tokens: Tokens of the appended messages, or None if they are not counted.
+        has_gap: Whether the summary does not cover all messages that left the list.
         unclear: Whether nothing was appended because the ids do not say which messages of the conversation are new.
         newest_known: If `unclear`, whether the id of the newest message is known.
     """
@@ -137,6 +138,7 @@ class AppendResult(NamedTuple):
     size: int | None
     added: int
     tokens: int | None
+    has_gap: bool = False
     unclear: bool = False
     newest_known: bool = False
 
@@ -211,7 +213,8 @@ def append(
             raise StoreError(f"session {keys.session_id!r} was written by a later version of this package")
         if status == _CONFLICTS:
             raise _conflict([at - 1 for at in left[0]], ids)
-        return AppendResult(*left)
+        length, size, added, tokens, gap = left
+        return AppendResult(length, size, added, tokens, has_gap=bool(gap))
 
     if not one_slot:
         return Operation(commands, read)

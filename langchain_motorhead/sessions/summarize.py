@@ -13,11 +13,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summary, SummaryInput, Writer
+from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.sessions.checks import Reason
+from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.sessions.window import Part, chunk, halves
 from langchain_motorhead.sessions.withheld import join_withheld, split_withheld
 from langchain_motorhead.sessions.writing import Account, Request, Writing, WritingTask, Written
+from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,20 @@ def summarize(
     if not batch.withheld:
         return written
     return replace(written, text=join_withheld(written.text, (yield from batch.condensed())))
+
+
+def requests(keys: SessionKeys, lease_key: str, token: str, lease: int) -> Request:
+    """Return what builds the requests of a worker, which renew its lease while a model answers.
+
+    Args:
+        keys: Keys of the session.
+        lease_key: Key of the lease.
+        token: Token that it was taken with.
+        lease: Milliseconds until it expires.
+    """
+    heartbeat = renew(lease_key, token, lease)
+    metadata = {"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace}
+    return lambda given, writer: Summarize(given, writer, heartbeat, metadata)
 
 
 @dataclass(slots=True)

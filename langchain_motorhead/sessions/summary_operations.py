@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from langchain_motorhead.storage.keys import SessionKeys, optional_member
-from langchain_motorhead.storage.operation import Command, Operation, to_bytes
+from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.origin import Origin, kept_to_text
+from langchain_motorhead.sessions.summary_records import to_about
+from langchain_motorhead.storage.keys import SessionKeys, optional_member, to_member
+from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -39,3 +42,46 @@ def read_summaries(keys: SessionKeys) -> Operation[StoredSummaries | None]:
         )
 
     return Operation((Command(SCRIPTS["summaries_read"], (keys.state, keys.summaries)),), parse)
+
+
+def extend_summary(
+    keys: SessionKeys,
+    token: str,
+    seen: SessionSnapshot,
+    *,
+    lease: int,
+    summary: str | None,
+    stop: int,
+    spent: int,
+    origin: Origin,
+) -> Operation[bool]:
+    """Store a summary that covers more messages of the archive, or do nothing if the session changed. Atomic.
+
+    Args:
+        keys: Keys of the session.
+        token: Token that the compaction lease was taken with.
+        seen: The session as it was read. It must still have its epoch and revision, and cover as many messages.
+        lease: Milliseconds until the lease expires, counted from this commit.
+        summary: The summary, or None if there is nothing to say.
+        stop: How many messages it covers.
+        spent: Tokens that the summarizer used for it.
+        origin: Who wrote it, what it keeps, and which answers were rejected.
+
+    Returns:
+        Whether the summary was stored.
+    """
+    args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.revision, seen.covered, stop, spent)
+    args += (*summary_args(summary, origin, spent), *rejected_args(origin))
+    command = Command(SCRIPTS["summary_extend"], (keys.state, keys.lease, keys.summaries), args)
+    return Operation((command,), lambda replies: bool(replies[0]))
+
+
+def summary_args(summary: str | None, origin: Origin, spent: int) -> tuple[Value, ...]:
+    """Return a summary as `add_version` (lib_summaries.lua) takes it: the text, its author, what it keeps, and more."""
+    author = "" if summary is None else origin.author.value
+    return (to_member(summary or ""), author, kept_to_text(origin.kept), to_about(origin, spent))
+
+
+def rejected_args(origin: Origin) -> tuple[Value, ...]:
+    """Return what rejected answers are counted as, each followed by how many there were."""
+    return tuple(each for pair in sorted(origin.rejected.items()) for each in pair)

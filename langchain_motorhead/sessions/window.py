@@ -128,6 +128,22 @@ def plan(
     return _batches(messages, sizes, [at for at in cuts if at <= cut], budget, count)
 
 
+def batches_of(messages: Sequence[BaseMessage | None], budget: int, count: TokenCounter, *, whole: bool) -> list[Batch]:
+    """Return messages in batches that fit the budget, cut as `plan` cuts them.
+
+    Args:
+        messages: The messages, at least one. None for one that is not there.
+        budget: Tokens that fit into one call of the summarizer.
+        count: Counts the tokens of messages.
+        whole: Whether nothing belongs to them that follows. If not, a call whose results may follow is left out, unless
+            there is nothing else.
+    """
+    cuts = safe_cuts(messages, 0)
+    if whole or not cuts:
+        cuts = [*cuts, len(messages)]
+    return _batches(messages, [0 if each is None else count([each]) for each in messages], cuts, budget, count)
+
+
 def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> list[Part]:
     """Return messages in groups that fit the budget, in order. A message that is larger than the budget is split.
 

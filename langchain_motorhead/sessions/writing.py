@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter, whole_count
 from langchain_motorhead.sessions.checks import Reason, check_summary, reason_code
 from langchain_motorhead.sessions.correction import correction
-from langchain_motorhead.sessions.keeping import missing_details
+from langchain_motorhead.sessions.keeping import kept, missing_details
+from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.window import Part
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,31 @@ def merge_summary(previous: str | None, answer: str) -> str | None:
     """Return the summary after a summarizer's answer: the answer, or the previous summary if it says `NONE`."""
     text = answer.strip()
     return previous if text.strip("\"'`*. ").upper() == "NONE" else text
+
+
+def origin_of(
+    written: Written,
+    previous: str | None,
+    author: Author | None,
+    messages: Iterable[BaseMessage | None],
+    rejected: Mapping[str, int],
+) -> Origin:
+    """Return who wrote a summary, what it keeps, and how many answers were rejected before it.
+
+    Args:
+        written: The summary.
+        previous: The summary before it.
+        author: Who wrote that. Sentences of messages in it stay sentences of messages.
+        messages: The messages that it covers beyond that. None for one that cannot be read.
+        rejected: Answers that were rejected, by reason.
+    """
+    before, text = previous or "", written.text or ""
+    keeps_extract = author is Author.EXTRACT and bool(before) and text.startswith(before)
+    author = Author.EXTRACT if written.is_extract or keeps_extract else Author.MODEL
+    if written.is_trusted and not written.is_extract:
+        return Origin(author, None, rejected, written.model)
+    readable = [message for message in messages if message is not None]
+    return Origin(author, kept(text, readable, previous=before), rejected, written.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +241,11 @@ class WritingTask:
         except SummarizationError as error:
             logger.warning("session %r: nothing was added to the summary, because %s", self.session_id, error)
             return text or self.previous
-        kept = text or self.previous or ""
+        stays = text or self.previous or ""
         found = merge_summary("", extract.text or "") or ""
-        if text is None and missing_details(kept, found).count <= _MAX_UNSAID_DETAILS:
+        if text is None and missing_details(stays, found).count <= _MAX_UNSAID_DETAILS:
             return self.previous
-        added = self.writing.supplement(kept, found, budget=self._max_tokens(), count=self.writing.size)
+        added = self.writing.supplement(stays, found, budget=self._max_tokens(), count=self.writing.size)
         return added.strip() or self.previous
 
     def _call(self, writer: Writer, correcting: Part = ()) -> Flow[Summary]:

@@ -25,6 +25,7 @@ from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 from simulation.archives import Violation, archive_of, check_archive, check_times, must
 from simulation.summary_versions import check_versions
+from support.fall_back import FALL_BACK
 from support.messages import contents, orphans
 from support.summarizers import SEPARATOR, remembered
 
@@ -38,6 +39,8 @@ _POST_HEAD, _HEAD = 5, 11
 def name_of(operation: Operation[Any]) -> str:
     """Give the name of an operation: of its script, or its command."""
     called = operation.commands[0].name
+    if called == FALL_BACK:
+        return "fall_back"
     return _name_of(called.source) if isinstance(called, Script) else called
 
 
@@ -62,6 +65,8 @@ class Ledger:
     Attributes:
         said: All that was accepted, in order; None where there is no session.
         context: What a client put in the place of the summary, and how much of what was said was summarized then.
+        contexts: All of them so far, and the beginning without any: after versions were removed, one of them counts.
+        fell_back: Whether versions were removed since the last one was put there.
         replaced: Token of the request that put it there: sent again, it changes nothing.
         nothing: Texts that a summarizer found nothing in, and said so.
         epoch: Of the session, as it was when it was made.
@@ -70,6 +75,8 @@ class Ledger:
 
     said: tuple[Utterance, ...] | None = None
     context: tuple[str, int] = ("", 0)
+    contexts: frozenset[tuple[str, int]] = frozenset({("", 0)})
+    fell_back: bool = False
     replaced: object = None
     nothing: frozenset[str] = frozenset()
     epoch: bytes | None = None
@@ -80,6 +87,8 @@ class Ledger:
         name = name_of(operation)
         if name == "session_delete" and result >= 0:
             return Ledger(past=self.past | {self.epoch} if self.epoch else self.past)
+        if name == "fall_back":
+            return replace(self, fell_back=True)
         if name not in ("session_append", "post") or not isinstance(result, AppendResult):
             return self
         args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
@@ -91,8 +100,21 @@ class Ledger:
         if name == "post" and args[2] != self.replaced:
             summary = operation.commands[0].args[2]
             assert isinstance(summary, bytes)
-            ledger = replace(ledger, context=(summary.decode(), int(state.get(b"first", 0))), replaced=args[2])
+            ledger = replace(ledger.replaced_by(summary.decode(), int(state.get(b"first", 0))), replaced=args[2])
         return ledger
+
+    def replaced_by(self, text: str, since: int) -> Ledger:
+        """Take note that a text took the place of the summary, when so many messages were summarized."""
+        context = (text, since)
+        return replace(self, context=context, contexts=self.contexts | {context}, fell_back=False)
+
+    def begin_of(self, covered: list[str]) -> tuple[str, int]:
+        """Return the context that a summary began with."""
+        if not self.fell_back:
+            return self.context
+        return max(
+            (each for each in self.contexts if each[0] in covered[:1]), default=("", 0), key=lambda each: each[1]
+        )
 
     def found_nothing(self, texts: list[str]) -> Ledger:
         """Take note that a summarizer found nothing in messages."""
@@ -157,10 +179,10 @@ class Invariants:
         """Each message is in the list or the summary, once, in order."""
         said = [each.text for each in ledger.said or ()]
         must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
-        context, since = ledger.context
         shown, withheld = split_withheld(state.get(b"summary", b"").decode())
         covered = shown.split(SEPARATOR) if shown else []
-        due = [context] * bool(context) + said[since:first]
+        context, since = ledger.begin_of(covered)
+        due = [context] * bool(context) + said[since : int(state.get(b"covered", first))]
         if withheld:  # what is kept from the model stands at the end
             covered, due = sorted([*covered, *withheld.replace(SEPARATOR, " ").split()]), sorted(due)
         # A summarizer that found nothing in them leaves messages out, and may be asked again.
@@ -231,9 +253,12 @@ class Invariants:
     def check_memory(self, ledger: Ledger, memory: Memory) -> None:
         """Check that a reader is given all that was said, and no result whose call it is not given."""
         said = [each.text for each in ledger.said or ()]
-        context, since = ledger.context
-        due = [context] * bool(context) + said[since:]
         known = remembered(memory)
+        context, since = ledger.begin_of(known)
+        due = [context] * bool(context) + said[since:]
+        if memory.gap is not None:
+            must(ledger.fell_back, "messages {} are missing in what was read", memory.gap)
+            due = [text for text in due if text not in said[memory.gap.start : memory.gap.stop]]
         must(known == [t for t in due if t in known or t not in ledger.nothing], "read {}, should be {}", known, due)
         must(memory.total == len(said), "read of {} messages, not of {}", memory.total, len(said))
 

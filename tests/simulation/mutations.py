@@ -311,6 +311,44 @@ BROKEN = {
     "a transcript of two sessions": Broken(
         "transcribing", ((transcript.read_records, "if epoch is not None and there != epoch:", "if False:"),)
     ),
+    "a deletion that leaves the versions of the summary": _script(
+        "compacting", "session_delete", "KEYS[7], KEYS[8], KEYS[9]", "KEYS[7], KEYS[9]"
+    ),
+    "a commit without a version": _script(
+        "compacting",
+        "compaction_commit",
+        "add_version(versions, state, was, tonumber(first), summary, stop, author, kept, about)",
+        "set_summary(state, summary, author, kept)",
+    ),
+    "a segment that covers messages of the one before it": _script(
+        "transcribing",
+        "compaction_commit",
+        "to_record(covered, stop, about, summary:sub",
+        "to_record(1, stop, about, summary:sub",
+    ),
+    "a summary put in place without a version": _script(
+        "setting",
+        "post",
+        "add_version(versions, state, records, first, summary, first, 'client', '', '{\"by\":\"client\"}', true)",
+        "set_summary(state, summary, 'client', '')",
+    ),
+    "a commit that passes over a gap": Broken(
+        "falling_back",
+        (
+            (compaction._compact, "if seen.covered < seen.first:", "if False:"),
+            ("compaction_commit", "if covered ~= tonumber(first) then", _NEVER),
+        ),
+    ),
+    "a completion that does not compare what is covered": Broken(
+        "falling_back",
+        (
+            ("summary_extend", "if covered_of(state, first) ~= start or stop <= start", "if stop <= start"),
+            ("summary_extend", "(known[3] or '0') ~= revision or ", ""),
+        ),
+    ),
+    "a completion that does not say where it ends": _script(
+        "falling_back", "summary_extend", "redis.call('HSET', state, 'covered', upto)", ""
+    ),
     "a deletion that leaves the session listed": _script(
         "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""
     ),

@@ -89,6 +89,14 @@ def transcribing() -> Scenario:
     return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),), faults=0)
 
 
+def falling_back() -> Scenario:
+    """Versions of the summary are removed while others compact, read and replace it, where one thing goes wrong."""
+    cast = Cast("ns", WINDOW, budget=1)
+    before = (cast.appender("b", named("m1", "m2", "m3", "m4")), cast.compacting("o"))
+    workers = (cast.falling_back("f", 1), cast.compacting("c", explicit=True), cast.reading("r"))
+    return Scenario(cast, (*workers, cast.setter("s", "instead", *named("m5"))), before)
+
+
 def resending() -> Scenario:
     """An append that is sent again since its answer was lost, a deletion, others who append, and a compaction."""
     cast = Cast("ns", WINDOW)
@@ -129,6 +137,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         tools,
         chatting,
         transcribing,
+        falling_back,
         resending,
         resending_later,
         odd_numbers,

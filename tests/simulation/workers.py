@@ -25,6 +25,7 @@ from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants
 from simulation.simulation import Simulation, Store, Worker
+from support.fall_back import fall_back
 
 # Tokens of any message.
 SIZE = 5
@@ -104,6 +105,10 @@ class Cast:
     def deleting(self, name: str) -> Worker:
         """Delete the session."""
         return Worker(name, lambda: delete_session(self.keys, one_slot=True))
+
+    def falling_back(self, name: str, seq: int) -> Worker:
+        """Remove the versions of the summary that cover a message, as forgetting it does."""
+        return Worker(name, lambda: _in_turn([fall_back(self.keys, seq)]))
 
     def reading(self, name: str) -> Worker:
         """Read the session."""

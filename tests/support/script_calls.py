@@ -25,11 +25,12 @@ from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.forget_operations import Identity, Replacement
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
-from langchain_motorhead.sessions.summary_operations import read_summaries
+from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
+from support.fall_back import fall_back
 from support.messages import numbered
 
 KEYS = session_keys("ns", "s", "u")
@@ -90,8 +91,8 @@ def committing(
     )
 
 
-def setup() -> Iterator[Operation[Any]]:
-    """Return the operations after which every call has something to change."""
+def setup(name: str) -> Iterator[Operation[Any]]:
+    """Return the operations after which the call of a name has something to change."""
     yield establish("ns", DESCRIPTION)
     yield append(RECORDS)
     yield index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2)
@@ -103,6 +104,8 @@ def setup() -> Iterator[Operation[Any]]:
     yield transfer.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
     yield registry_operations.note_erasure(OTHER, 4)
     yield Operation((Command("HSET", (f"{OTHER.documents}1",), ("epoch", "gone", "pieces", "1")),), list)
+    if name == "summary_extend":
+        yield fall_back(KEYS, 0)
 
 
 def restoring(session: Any, count: int, token: str, *, staged: bool) -> Operation[Any]:
@@ -134,6 +137,16 @@ def calls() -> dict[str, Operation[Any]]:
         "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
         "summaries_read": read_summaries(KEYS),
+        "summary_extend": extend_summary(
+            KEYS,
+            "c",
+            _seen()._replace(first=1, revision=1, stored_covered=0),
+            lease=LEASE,
+            summary="s",
+            stop=1,
+            spent=7,
+            origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
+        ),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
         "compaction_begin archived": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True, archived=True),
         "primary_read": Operation((read_primary("ZRANGE", KEYS.registries[0], 0, 9),), list),

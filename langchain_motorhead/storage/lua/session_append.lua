@@ -12,13 +12,15 @@
 -- Returns {0, user} if the session belongs to another user; {2, 1 if the id of the newest message is known} if the ids and
 --         contents of a conversation do not say what is new; {3, positions from 1} if messages have the ids of others, or
 --         ids that the session will give later; {4} if the session has a later layout; else {1, length of the list, tokens
---         of the list or nil, messages appended, tokens of the messages appended or nil}.
+--         of the list or nil, messages appended, tokens of the messages appended or nil, 1 if the summary does not cover all
+--         messages that left the list}.
 local messages, state, marked, archive, versions, stale = unpack(KEYS, 1, 6)
 local id, now, token, user, ttl, tokens, recall, prefix, given, origins, leave = unpack(ARGV, 1, 11)
 local HEAD, TOKENS, REGISTRIES = 11, 8, 6 -- TOKENS: how many of the latest appends are recognised by their tokens
 local last_at, sizes, life, old_size, indexed, ends, count = #ARGV - HEAD, {}, 0, false, 0, 0, 0
-local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids', 'marks', 'format')
+local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids', 'marks', 'format', 'covered')
 local first = whole(known[5] or '0', 'first')
+local gap = known[11] and whole(known[11], 'covered') < first and 1 or 0
 whole(now, 'the time')
 if ttl ~= '0' then
   life, indexed, ends = whole(ttl, 'ttl'), whole(known[7] or '0', 'indexed'), whole(known[6] or '0', 'until')
@@ -45,7 +47,7 @@ if is_later(known[10]) then
 end
 local recent = known[3] or ''
 if recent:find(token, 1, true) then
-  return {1, redis.call('LLEN', messages), old_size, 0, false} -- sent again, as the reply was lost
+  return {1, redis.call('LLEN', messages), old_size, 0, false, gap} -- sent again, as the reply was lost
 end
 
 -- Which messages are new, by their position. Marks are added in memory only, until nothing can be refused any more.
@@ -113,7 +115,7 @@ if #wrong > 0 then
   return {3, wrong}
 end
 if #fresh == 0 then
-  return {1, redis.call('LLEN', messages), old_size, 0, false}
+  return {1, redis.call('LLEN', messages), old_size, 0, false, gap}
 end
 
 -- First, so that a key of another type in the place of a registry is noticed before anything is stored.
@@ -174,4 +176,4 @@ elseif known[1] and (length == #records or (save_marks and count == 0)) then -- 
     end
   end
 end
-return {1, length, size, #records, sum}
+return {1, length, size, #records, sum, gap}
