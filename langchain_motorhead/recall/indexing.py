@@ -88,6 +88,10 @@ class _Seen:
 
     erasing: bool = False
 
+    def look_at(self, there: Description | None) -> None:
+        """Take note of the description of the index."""
+        self.erasing = self.erasing or (there is not None and there.erasing)
+
 
 def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
     """Index all messages of a session by their words, without a call of the embedding model, and without a lease.
@@ -121,7 +125,7 @@ def _index(
         seen, there = yield operations.unindexed(
             keys, token, lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT, again=again
         )
-        noticed.erasing = noticed.erasing or (there is not None and there.erasing)
+        noticed.look_at(there)
         if seen is IndexLease.BUSY and wait:
             yield _POLL_PAUSE
             continue

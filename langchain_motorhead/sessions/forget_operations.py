@@ -56,6 +56,7 @@ class Replacement:
         forgotten: How many of the messages are forgotten now, and were not before.
         again: Whether the documents of the messages are to be made again.
         since: Sequence number from which on no summary may cover messages, or None to keep all summaries.
+        total: How many messages the session must have had so far, or None for any number.
     """
 
     seqs: tuple[int, ...]
@@ -66,6 +67,7 @@ class Replacement:
     forgotten: int
     again: bool
     since: int | None
+    total: int | None = None
 
 
 class Removed(NamedTuple):
@@ -129,7 +131,7 @@ def replace_messages(keys: SessionKeys, seen: Identity, change: Replacement) -> 
     args: list[Value] = [
         seen.epoch or "", seen.revision, "" if change.since is None else change.since,
         "" if change.size is None else change.size, change.forgotten, keys.documents, int(change.again),
-        _REACH_MESSAGES, change.marks, len(change.seqs), len(change.records), len(change.chunks), *change.seqs,
+        _REACH_MESSAGES, "" if change.total is None else change.total, change.marks, len(change.seqs), len(change.records), len(change.chunks), *change.seqs,
     ]  # fmt: skip
     for group in (*change.records, *change.chunks):
         args += group

@@ -256,6 +256,7 @@ def _replace(
         forgotten=0 if again else max(1, len(targets)),
         again=again,
         since=since,
+        total=plan.scan.total if plan.elsewhere else None,
     )
     removed: Removed | None = yield operations.replace_messages(keys, plan.seen, change)
     if removed is None:

@@ -62,7 +62,8 @@ def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., An
             monkeypatch.setattr(each, function.__name__, made[function.__name__])
 
 
-def _script(scenario: str, name: str, old: str, new: str) -> Broken:
+def script(scenario: str, name: str, old: str, new: str) -> Broken:
+    """Break a script."""
     return Broken(scenario, ((name, old, new),))
 
 
@@ -78,25 +79,25 @@ BROKEN = {
     "a commit without any fence": Broken(
         "compacting", (("compaction_commit", _FENCE, _NEVER), ("compaction_commit", _REVISION, _NEVER))
     ),
-    "a commit that does not compare epochs": _script("compacting", "compaction_commit", "known[1] ~= epoch or ", ""),
+    "a commit that does not compare epochs": script("compacting", "compaction_commit", "known[1] ~= epoch or ", ""),
     "a commit that does not compare where the list begins": Broken(
         "compacting",
         (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _REVISION, _NEVER)),
     ),
-    "a commit that does not compare revisions": _script("setting", "compaction_commit", _REVISION, _NEVER),
-    "a commit that trims one more": _script(
+    "a commit that does not compare revisions": script("setting", "compaction_commit", _REVISION, _NEVER),
+    "a commit that trims one more": script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count + 1, -1)"
     ),
-    "a commit that trims one less": _script(
+    "a commit that trims one less": script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count - 1, -1)"
     ),
-    "a commit that keeps so many of the newest": _script(
+    "a commit that keeps so many of the newest": script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, -1, -1)"
     ),
-    "a commit that does not say where the list begins": _script(
+    "a commit that does not say where the list begins": script(
         "compacting", "compaction_commit", "redis.call('HINCRBY', state, 'first', count)", ""
     ),
-    "a commit that does not count tokens": _script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
+    "a commit that does not count tokens": script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
     "a trim before what is trimmed is indexed": Broken(
         "indexing",
         (("compaction_commit", _UNINDEXED, _NEVER), (compaction._compact, "if compactor.recall:", "if False:")),
@@ -163,7 +164,7 @@ BROKEN = {
             ),
         ),
     ),
-    "a rejected answer that is not counted": _script(
+    "a rejected answer that is not counted": script(
         "answering", "compaction_commit", "redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])", ""
     ),
     "a refused message that is left out": Broken(
@@ -176,7 +177,7 @@ BROKEN = {
         "answering", ((summarize._Batch._separate, "self.withheld = f", "_ = f"),)
     ),
     "a cut between a call and its result": Broken("tools", ((safe_cuts, "if at and not blocks:", "if at:"),)),
-    "an append that trims": _script(
+    "an append that trims": script(
         "compacting", "session_append", "local latest =", "redis.call('LTRIM', messages, -3, -1)\nlocal latest ="
     ),
     "an append that does not know what was sent again": Broken(
@@ -186,13 +187,13 @@ BROKEN = {
             ("session_append", "known[1] and count or 0", "0"),
         ),
     ),
-    "marks that are not written": _script(
+    "marks that are not written": script(
         "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
     ),
-    "marks that are lost when a bucket is split": _script(
+    "marks that are lost when a bucket is split": script(
         "resending_later", "session_append", "table.concat(goes), true", "'', true"
     ),
-    "a bucket that is looked for where it was before a split": _script(
+    "a bucket that is looked for where it was before a split": script(
         "resending_later", "session_append", "return place < buckets and place or hash % level", "return hash % level"
     ),
     "a summary with a fraction of a token": Broken(
@@ -202,91 +203,91 @@ BROKEN = {
             (writing.WritingTask._call, "whole_count(answer.tokens) or 0", "answer.tokens"),
         ),
     ),
-    "a new session with the epoch of the one before": _script(
+    "a new session with the epoch of the one before": script(
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
-    "an append that does not list the session": _script(
+    "an append that does not list the session": script(
         "resending", "session_append", "enlist(KEYS[at], now, id, ttl)", ""
     ),
-    "a summary that is replaced twice": _script("setting", "post", "if was[3] == token then", _NEVER),
-    "a lease given back without its token": _script(
+    "a summary that is replaced twice": script("setting", "post", "if was[3] == token then", _NEVER),
+    "a lease given back without its token": script(
         "compacting", "compaction_release", "if holder == ARGV[1] then", "if holder then"
     ),
-    "a lease held for longer by anybody": _script(
+    "a lease held for longer by anybody": script(
         "compacting",
         "lease_renew",
         "if holder == ARGV[1] or holder == ARGV[1] .. '!' then",
         "redis.call('SET', KEYS[1], ARGV[1])\nif true then",
     ),
-    "a lease taken from whoever holds it": _script(
+    "a lease taken from whoever holds it": script(
         "compacting", "compaction_begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
     ),
-    "a pause in the place of another's lease": _script(
+    "a pause in the place of another's lease": script(
         "failing",
         "compaction_fail",
         "if not holder or holder == ARGV[1] or holder == ARGV[1] .. '!' then",
         "if true then",
     ),
-    "a failure that is counted of a session that is gone": _script(
+    "a failure that is counted of a session that is gone": script(
         "compacting", "compaction_fail", "if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then", _NEVER
     ),
-    "a request for a compaction that is forgotten": _script(
+    "a request for a compaction that is forgotten": script(
         "chatting", "compaction_begin", "redis.call('APPEND', lease, '!')", ""
     ),
-    "a lease without an end": _script(
+    "a lease without an end": script(
         "compacting",
         "compaction_begin",
         "redis.call('SET', lease, token, 'PX', duration)",
         "redis.call('SET', lease, token, 'PX', 1)\nredis.call('PERSIST', lease)",
     ),
-    "an index that does not compare epochs": _script("indexing", "index_commit", "known[1] ~= epoch or ", ""),
-    "an index that does not compare how much is indexed": _script(
+    "an index that does not compare epochs": script("indexing", "index_commit", "known[1] ~= epoch or ", ""),
+    "an index that does not compare how much is indexed": script(
         "failing_to_index", "index_commit", "if indexed ~= start then", _NEVER
     ),
-    "documents stored, and not that they are": _script(
+    "documents stored, and not that they are": script(
         "failing_to_index", "index_commit", "redis.call('HSET', state, 'indexed', upto)", ""
     ),
-    "words stored without a note that vectors are missing": _script(
+    "words stored without a note that vectors are missing": script(
         "missing_vectors", "index_commit", "else\n  redis.call('HSET', state, 'embedded', embedded)", ""
     ),
-    "vectors that count as stored for messages after them": _script(
+    "vectors that count as stored for messages after them": script(
         "failing_to_index", "vectors_commit", "note_vectors(state, tonumber(upto),", "note_vectors(state, indexed,"
     ),
-    "a message that failed alone and is forgotten": _script(
+    "a message that failed alone and is forgotten": script(
         "failing_alone", "index_commit", "if vectorless == before then", "if true then"
     ),
-    "documents with the time of another message": _script("indexing", "index_commit", "stamp = stamps[at]", ""),
-    "documents that do not get their user": _script(
+    "documents with the time of another message": script("indexing", "index_commit", "stamp = stamps[at]", ""),
+    "documents that do not get their user": script(
         "indexing", "index_commit", "redis.call('HSET', key, 'user', user)", ""
     ),
-    "a deletion that leaves documents": _script(
+    "a deletion that leaves documents": script(
         "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
     ),
-    "a deletion that leaves a lease": _script(
+    "a deletion that leaves a lease": script(
         "compacting", "session_delete", "KEYS[3], KEYS[5], KEYS[6])", "KEYS[3], KEYS[6])"
     ),
-    "a deletion that leaves the list": _script(
+    "a deletion that leaves the list": script(
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
     ),
-    "a deletion that leaves the archive": _script(
+    "a deletion that leaves the archive": script(
         "compacting", "session_delete", "KEYS[4], KEYS[7], KEYS[8],", "KEYS[7], KEYS[8],"
     ),
-    "a commit that archives nothing": _script(
+    "a commit that archives nothing": script(
         "compacting", "compaction_commit", "if archive then -- first", "if false then -- first"
     ),
-    "a commit that archives what it does not trim": _script(
+    "a commit that archives what it does not trim": script(
         "compacting",
         "compaction_commit",
         _REVISION,
         "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
     ),
-    "an archive written before the fence": _script(
+    "an archive written before the fence": script(
         "compacting",
         "compaction_commit",
         "if known[1] ~= epoch or",
         "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
     ),
-    "an archive that keeps the chunk that was replaced": _script(
+    "an archive that keeps the chunk that was replaced": script(
         "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
     ),
     "an archive that replaces a chunk without its messages": Broken(
@@ -296,37 +297,37 @@ BROKEN = {
             ("compaction_commit", "  check_archive(state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n", ""),
         ),
     ),
-    "an archive that does not know times": _script(
+    "an archive that does not know times": script(
         "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #found)", ""
     ),
-    "a commit that keeps the times of what it trims": _script(
+    "a commit that keeps the times of what it trims": script(
         "compacting", "compaction_commit", "redis.call('HDEL', state, unpack(names))", ""
     ),
-    "a commit that drops the time of what it keeps": _script(
+    "a commit that drops the time of what it keeps": script(
         "transcribing", "compaction_commit", "redis.call('HSET', state, 't:' .. upto, times[2])", ""
     ),
-    "a transcript that does not look into the archive": _script(
+    "a transcript that does not look into the archive": script(
         "transcribing", "transcript_read", "if known[4] and from < math.min(first, upto) then", _NEVER
     ),
     "a transcript of two sessions": Broken(
         "transcribing", ((transcript.read_records, "if epoch is not None and there != epoch:", "if False:"),)
     ),
-    "a deletion that leaves the versions of the summary": _script(
+    "a deletion that leaves the versions of the summary": script(
         "compacting", "session_delete", "KEYS[7], KEYS[8], KEYS[9]", "KEYS[7], KEYS[9]"
     ),
-    "a commit without a version": _script(
+    "a commit without a version": script(
         "compacting",
         "compaction_commit",
         "add_version(versions, state, was, tonumber(first), summary, stop, author, kept, about)",
         "set_summary(state, summary, author, kept)",
     ),
-    "a segment that covers messages of the one before it": _script(
+    "a segment that covers messages of the one before it": script(
         "transcribing",
         "compaction_commit",
         "to_record(covered, stop, about, summary:sub",
         "to_record(1, stop, about, summary:sub",
     ),
-    "a summary put in place without a version": _script(
+    "a summary put in place without a version": script(
         "setting",
         "post",
         "add_version(versions, state, records, first, summary, first, 'client', '', '{\"by\":\"client\"}', true)",
@@ -346,10 +347,10 @@ BROKEN = {
             ("summary_extend", "(known[3] or '0') ~= revision or ", ""),
         ),
     ),
-    "a completion that does not say where it ends": _script(
+    "a completion that does not say where it ends": script(
         "falling_back", "summary_extend", "redis.call('HSET', state, 'covered', upto)", ""
     ),
-    "a deletion that leaves the session listed": _script(
+    "a deletion that leaves the session listed": script(
         "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""
     ),
 }

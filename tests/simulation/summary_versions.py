@@ -32,7 +32,7 @@ def check_versions(keys: SessionKeys, state: Mapping[bytes, bytes], there: Mappi
     covered = int(state.get(b"covered", first))
     must(covered <= first, "the summary covers {} messages, and {} left the list", covered, first)
     if not records:
-        must(not first and b"summary" not in state, "a summary has no version")
+        must(not covered and b"summary" not in state, "a summary has no version")
         return
     last = versions_of(stored)[-1]
     must(last.last.stop == covered, "the last version covers {} messages, and the summary {}", last.last.stop, covered)

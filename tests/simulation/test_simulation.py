@@ -20,6 +20,7 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead import Window
 from simulation.archives import Violation
 from simulation.exploration import Scenario, conclude, explore
+from simulation.forgetting_mutations import FORGETTING_BROKEN
 from simulation.mutations import BROKEN
 from simulation.scenarios import SCENARIOS
 from simulation.served_redis import ServedRedis
@@ -27,6 +28,8 @@ from simulation.simulated_redis import SimulatedRedis, Snapshot
 from simulation.simulation import Simulation, Worker
 from simulation.workers import Cast, named
 from support.messages import with_tools
+
+ALL_BROKEN = BROKEN | FORGETTING_BROKEN
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +51,10 @@ def test_every_schedule_of_a_few_workers(name: str) -> None:
     assert explored.ends > 1
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", ALL_BROKEN)
 def test_what_is_broken_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a schedule on which it shows, and which shows it again when it is replayed."""
-    broken = BROKEN[name]
+    broken = ALL_BROKEN[name]
     broken.apply(monkeypatch)
     scenario = SCENARIOS[broken.scenario]()
     with pytest.raises(Violation, match=r"^schedule: ") as found:
@@ -118,7 +121,7 @@ class Crowd(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.simulations[0].steps(faults=False)) < 6)
     @rule(kind=st.sampled_from(["append", "append", "tools", "compact", "compact", "index", "delete", "read", "set",
-                                "transcribe"]),
+                                "transcribe", "forget", "forget", "edit"]),
           count=st.integers(1, 5), other=st.booleans())  # fmt: skip
     def join(self, kind: str, count: int, other: bool) -> None:
         """Let another one begin."""
@@ -142,6 +145,15 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
                 return self.cast.compacting(name, explicit=other)
+            case "forget":
+                earlier = f"m{7 * self.made % self.said}"
+                return (
+                    self.cast.forgetting(name, *(f"{earlier} calls", f"{earlier} result {earlier}-0")[: 1 + other])
+                    if self.made % 2
+                    else self.cast.forgetting(name, earlier)
+                )
+            case "edit":
+                return self.cast.editing(name, f"m{5 * self.made % self.said}", f"e{self.made}")
             case "transcribe":
                 return self.cast.transcribing(name)
             case "index" if self.cast.recall:

@@ -9,14 +9,14 @@
 --       made again
 -- ARGV  epoch and revision as read, sequence number from which on no summary may cover messages or '', change of `size` or '',
 --       how many messages are forgotten now, prefix of the documents' keys, 1 if the documents of the messages are to be made
---       again, largest distance of a message whose vector was made with the text of another, marks to put, number of sequence
---       numbers, number of records in the list, number of chunks, the sequence numbers, pairs of a sequence number and a record,
+--       again, largest distance of a message whose vector was made with the text of another, number of messages that the session
+--       must have or '', marks to put, number of sequence numbers, number of records in the list, number of chunks, the sequence numbers, pairs of a sequence number and a record,
 --       and for each chunk: its first sequence number, its header as read, the new chunk
 -- Returns {0} if nothing was done; {1} if the session has a later layout; else {2, documents removed, vectors removed, summaries
 --         dropped}.
 local messages, state, marked, archive, versions, rebuild = unpack(KEYS, 1, 6)
-local epoch, revision, since, size, forgotten, prefix, again, reach, given = unpack(ARGV, 1, 9)
-local numbers, records, chunks, HEAD = whole(ARGV[10], 'numbers'), whole(ARGV[11], 'records'), whole(ARGV[12], 'chunks'), 12
+local epoch, revision, since, size, forgotten, prefix, again, reach, wanted, given = unpack(ARGV, 1, 10)
+local numbers, records, chunks, HEAD = whole(ARGV[11], 'numbers'), whole(ARGV[12], 'records'), whole(ARGV[13], 'chunks'), 13
 local RECORDS = HEAD + numbers
 local CHUNKS = RECORDS + 2 * records
 if numbers < 0 or records < 0 or chunks < 0 or #ARGV ~= CHUNKS + 3 * chunks or #given % MARK ~= 0 then
@@ -29,7 +29,7 @@ local embedded = math.min(whole(known[5] or known[4] or '0', 'embedded'), indexe
 for _, at in ipairs({2, 7, 8, 9, 10}) do
   whole(known[at] or '0', 'a stored number')
 end
-for _, each in ipairs({since, size}) do
+for _, each in ipairs({since, size, wanted}) do
   whole(each == '' and '0' or each, 'a number')
 end
 whole(forgotten, 'the number of messages')
@@ -51,6 +51,9 @@ if is_later(known[11]) then
   return {1}
 end
 local length = redis.call('LLEN', messages)
+if wanted ~= '' and first + length ~= tonumber(wanted) then
+  return {0} -- what was not found may be among the messages that were appended since
+end
 for at = RECORDS + 1, CHUNKS, 2 do
   local place = tonumber(ARGV[at]) - first
   if place < 0 or place >= length then
