@@ -81,6 +81,6 @@ FORGETTING_BROKEN = {
         ),
     ),
     "a summary from before a later message": Broken(
-        "forgetting_tools", ((forgetting.forget, "targets[0].seq", "targets[-1].seq"),)
+        "forgetting_tools", ((forgetting._replace, "since=since,", "since=targets[-1].seq,"),)
     ),
 }

@@ -65,6 +65,7 @@ class Ledger:
         replaced: Token of the request that put it there: sent again, it changes nothing.
         nothing: Texts that a summarizer found nothing in, and said so.
         forgotten: What messages said, when they were accepted, of which somebody was told that they are forgotten.
+        strayed: Whether messages of a session were replaced that is not there any more.
         epoch: Of the session, as it was when it was made.
         past: Epochs of sessions that were deleted.
     """
@@ -76,6 +77,7 @@ class Ledger:
     replaced: object = None
     nothing: frozenset[str] = frozenset()
     forgotten: frozenset[str] = frozenset()
+    strayed: bool = False
     epoch: bytes | None = None
     past: frozenset[bytes] = frozenset()
 
@@ -87,8 +89,9 @@ class Ledger:
         if name == "fall_back":
             return replace(self, fell_back=True)
         if name == "session_forget" and isinstance(result, Removed):
+            strayed = str(operation.commands[0].args[0]).encode() != self.epoch
             fell_back = self.fell_back or b"covered" in state
-            return replace(self, said=replaced(self.said or (), operation), fell_back=fell_back)
+            return replace(self, said=replaced(self.said or (), operation), fell_back=fell_back, strayed=strayed)
         if name not in ("session_append", "post") or not isinstance(result, AppendResult):
             return self
         args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
@@ -154,6 +157,7 @@ class Invariants:
             return
         must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
         must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
+        must(not ledger.strayed, "messages of a session that was deleted are replaced in another one")
         must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
         first = int(state.get(b"first", 0))
         records = there.get(self.keys.messages.encode(), ())
@@ -305,4 +309,4 @@ def _in_ranges(note: str) -> set[int]:
 
 
 def _is_answered(id_: str, said: tuple[Utterance, ...]) -> bool:
-    return any(each.is_result and each.text.endswith(f" {id_}") for each in said)
+    return any((each.is_result or each.was) and each.first_text.endswith(f" {id_}") for each in said)

@@ -121,9 +121,9 @@ def forgetting_anew() -> Scenario:
 
 
 def forgetting_documents() -> Scenario:
-    """A message whose text is in the vectors of others is forgotten, and one edited, while they are indexed."""
+    """A message whose text is in the vectors of others is edited and forgotten, while they are indexed."""
     cast = Cast("ns", WINDOW, recall=True)
-    workers = (cast.forgetting("f", "m1"), cast.editing("e", "m2", "e2"), cast.indexing("i"))
+    workers = (cast.forgetting("f", "m2"), cast.editing("e", "m2", "e2"), cast.indexing("i"))
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),))
 
 
