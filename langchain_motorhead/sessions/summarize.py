@@ -66,6 +66,8 @@ def summarize(
     written = batch.written
     if not batch.withheld:
         return written
+    if longer := batch.extended(previous, shown, withheld):
+        return replace(written, text=longer)
     return replace(written, text=join_withheld(written.text, (yield from batch.condensed())))
 
 
@@ -121,6 +123,23 @@ class _Batch:
                 self._extend((yield from task.extract()))
             else:
                 yield from self._separate(part)
+
+    def extended(self, previous: str | None, shown: str | None, withheld: str) -> str | None:
+        """Return the previous summary with what follows it now, if it stays as it is.
+
+        Args:
+            previous: The summary so far.
+            shown: What the model was given of it.
+            withheld: What it was not given.
+        """
+        added = (self.written.text or "").removeprefix(shown or "")
+        extends = shown and (self.written.text or "").startswith(shown) and (not added or added.startswith("\n"))
+        if not previous or not extends or not self.withheld.startswith(withheld):
+            return None
+        more = self.withheld[len(withheld) :].strip("\n")
+        if self.writing.size(self.withheld) > self.writing.summary_tokens // 2:
+            return None
+        return join_withheld(f"{previous.rstrip()}{added}", more)
 
     def condensed(self) -> Flow[str]:
         """Return what is kept from the model, by its most informative sentences if it is long."""

@@ -216,7 +216,9 @@ class WritingTask:
             logger.warning(
                 "session %r: a summary by the %s was rejected: %s", self.session_id, writer.value, ", ".join(codes)
             )
-            shown = (answer.text or "").strip()[:_MAX_SHOWN_CHARS] or "(no summary)"
+            # What an addition follows is shown to the model in any case.
+            said = (answer.text or "").removeprefix((self.previous or "").rstrip())
+            shown = said.strip()[:_MAX_SHOWN_CHARS] or "(no summary)"
             return None, (AIMessage(shown), HumanMessage(correction(reasons)))
         self.account.accepted += 1
         self.account.in_a_row = 0

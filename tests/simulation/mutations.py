@@ -100,7 +100,7 @@ BROKEN = {
     "a commit that does not count tokens": script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
     "a trim before what is trimmed is indexed": Broken(
         "indexing",
-        (("compaction_commit", _UNINDEXED, _NEVER), (compaction._compact, "if compactor.recall:", "if False:")),
+        (("compaction_commit", _UNINDEXED, _NEVER), (compaction._plan, "if compactor.recall:", "if False:")),
     ),
     "a summary stored in one step, and the trim in another": Broken(
         "compacting",
