@@ -134,7 +134,7 @@ def test_while_the_model_is_away_the_session_falls_back(session: Session, summar
     summarizer.before = fail
     session.forget(["id-4"])
     memory = session.load()
-    assert memory.summary == "\u241f".join(["m0", "m1", "m2"])
+    assert memory.summary == "m0\u241fm1\u241fm2"
     assert memory.gap is not None
     assert (memory.gap.start, memory.gap.stop) == (3, 9)
     assert len(session.transcript()) == 11
