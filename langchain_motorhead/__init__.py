@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from langchain_motorhead.sessions.forgetting import Receipt
     from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.rebuilding import RebuildReport
+    from langchain_motorhead.sessions.summaries import SummaryVersion
     from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage
     from langchain_motorhead.sessions.window import Window
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "client": ("Motorhead",),
     "sessions.checks": ("check_summary",),
-    "sessions.compaction": ("CompactionReport",),
+    "sessions.compaction_report": ("CompactionReport",),
     "sessions.forgetting": ("Receipt",),
     "sessions.keeping": ("Kept",),
     "exceptions": (
@@ -102,6 +104,8 @@ _HOMES = {
     "summarizers.llm": ("Summarizer", "create_summarizer"),
     "messages.tokens": ("TiktokenCounter", "TokenCounter"),
     "sessions.archive_config": ("Archive",),
+    "sessions.rebuilding": ("RebuildReport",),
+    "sessions.summaries": ("SummaryVersion",),
     "sessions.transcript": ("Gap", "GapReason", "Transcript", "TranscriptMessage"),
     "sessions.window": ("Window",),
 }
@@ -141,6 +145,7 @@ __all__ = [
     "MotorheadRetriever",
     "MotorheadStore",
     "Options",
+    "RebuildReport",
     "Recall",
     "RecallNotConfiguredError",
     "Receipt",
@@ -153,6 +158,7 @@ __all__ = [
     "SummarizationError",
     "Summarizer",
     "SummaryInput",
+    "SummaryVersion",
     "TiktokenCounter",
     "TokenCounter",
     "Transcript",

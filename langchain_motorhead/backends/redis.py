@@ -15,6 +15,7 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.maintenance import Maintenance
+from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 from langchain_motorhead.sessions import catch_up, forgetting, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
@@ -23,6 +24,8 @@ from langchain_motorhead.sessions.editing import changed_to
 from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.setting import set_summary
+from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
 from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
@@ -152,6 +155,21 @@ class RedisBackend:
     def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
         """Replace a message by another one. See `Backend.edit`."""
         return forgetting.edit(keys, which, changed_to(message), self.append_config)
+
+    def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
+        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+        return read_versions(keys)
+
+    def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
+        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        return set_summary(keys, text, override=override)
+
+    def rebuild(
+        self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
+    ) -> Rebuild:
+        """Return the task of making a session's summary again. See `Backend.rebuild`."""
+        self.check_open()
+        return Rebuild(self.maintenance, keys, summarizer, prompt, on_progress)
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""

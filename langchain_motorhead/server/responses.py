@@ -16,6 +16,7 @@ from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.origin import kept_to_json
+from langchain_motorhead.sessions.summaries import SummaryVersion
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 
@@ -98,6 +99,22 @@ def transcript(page: Transcript) -> Response:
 def receipt(made: Receipt) -> Response:
     """Build the answer that says what was removed, and where."""
     return plain({"status": "Ok", **asdict(made)})
+
+
+def version(each: SummaryVersion) -> dict[str, Any]:
+    """Return a version of a summary."""
+    return {
+        "text": each.text,
+        "added": each.added,
+        "start": each.start,
+        "stop": each.stop,
+        "tokens": each.tokens,
+        "model": each.model,
+        "author": each.author,
+        "time": each.time and each.time.isoformat(),
+        "failed": dict(each.failed),
+        "kept": kept_to_json(each.kept),
+    }
 
 
 def hit(found: Hit) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions.measuring import measured
 from langchain_motorhead.sessions.transcript import GapReason, Transcript, read_page
@@ -18,6 +19,7 @@ from langchain_motorhead.storage.keys import SessionKeys
 logger = logging.getLogger(__name__)
 
 _PAGE_MESSAGES = 500
+_LOST = (GapReason.NOT_KEPT, GapReason.MISSING, GapReason.DAMAGED)
 
 
 class ArchivedBatch(NamedTuple):
@@ -35,7 +37,7 @@ class ArchivedBatch(NamedTuple):
 
 
 def read_batches(
-    keys: SessionKeys, start: int, stop: int, epoch: str, writing: Writing, budget: int
+    keys: SessionKeys, start: int, stop: int, epoch: str, writing: Writing, budget: int, *, strict: bool = False
 ) -> Flow[list[ArchivedBatch]]:
     """Read the next messages from sequence number `start` to before `stop`: at least one, and a page at most.
 
@@ -46,15 +48,22 @@ def read_batches(
         epoch: Epoch that the session must have.
         writing: How summaries are written.
         budget: Tokens of messages that fit into one call of the summarizer.
+        strict: Whether it is an error that messages are missing in the archive, or damaged.
 
     Returns:
         The batches, in order. Together they begin with `start`.
 
     Raises:
         SessionReplacedError: The session has another epoch.
+        StoreError: Messages are missing, and `strict` is true.
     """
     page: Transcript = yield from read_page(keys, start, min(stop, start + _PAGE_MESSAGES), _PAGE_MESSAGES, epoch)
     for gap in page.gaps:
+        if strict and gap.reason in _LOST:
+            raise StoreError(
+                f"session {keys.session_id!r}: messages {gap.first} to {gap.last} cannot be summarized again: they are "
+                f"{gap.reason}"
+            )
         if gap.reason in (GapReason.MISSING, GapReason.DAMAGED):
             logger.warning(
                 "session %r: messages %d to %d of the archive are not in the summary: they are %s",

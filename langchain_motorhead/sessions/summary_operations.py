@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.origin import Origin, kept_to_text
 from langchain_motorhead.sessions.summary_records import to_about
@@ -44,6 +45,11 @@ def read_summaries(keys: SessionKeys) -> Operation[StoredSummaries | None]:
     return Operation((Command(SCRIPTS["summaries_read"], (keys.state, keys.summaries)),), parse)
 
 
+def count_versions(keys: SessionKeys) -> Operation[int]:
+    """Read how many records of the versions of a session's summary there are."""
+    return Operation((Command("HGET", (keys.state,), ("versions",)),), lambda replies: int(replies[0] or 0))
+
+
 def extend_summary(
     keys: SessionKeys,
     token: str,
@@ -74,6 +80,32 @@ def extend_summary(
     args += (*summary_args(summary, origin, spent), *rejected_args(origin))
     command = Command(SCRIPTS["summary_extend"], (keys.state, keys.lease, keys.summaries), args)
     return Operation((command,), lambda replies: bool(replies[0]))
+
+
+def set_summary(keys: SessionKeys, epoch: str, revision: int, summary: str, origin: Origin) -> Operation[bool]:
+    """Put a text in the place of a session's summary, or do nothing if the session changed. Atomic.
+
+    Args:
+        keys: Keys of the session.
+        epoch: Epoch that the session must have.
+        revision: Revision that the session must have.
+        summary: The text. An empty one removes the summary.
+        origin: Who wrote it.
+
+    Returns:
+        Whether it was stored.
+
+    Raises:
+        StoreError: Raised by `read` if a later version of this package wrote the session.
+    """
+    args = (epoch, revision, *summary_args(summary, origin, 0))
+
+    def parse(replies: list[Any]) -> bool:
+        if replies[0] < 0:
+            raise StoreError(f"session {keys.session_id!r} was written by a later version of this package")
+        return bool(replies[0])
+
+    return Operation((Command(SCRIPTS["summary_set"], (keys.state, keys.summaries), args),), parse)
 
 
 def summary_args(summary: str | None, origin: Origin, spent: int) -> tuple[Value, ...]:

@@ -42,6 +42,10 @@ _LIBRARIES = {
     "compaction_begin": ("lib_numbers", "lib_formats", "lib_leases", "lib_snapshot", "lib_archive"),
     "compaction_commit": ("lib_numbers", "lib_formats", "lib_archive", "lib_summaries"),
     "summary_extend": ("lib_numbers", "lib_formats", "lib_summaries"),
+    "summary_set": ("lib_numbers", "lib_formats", "lib_summaries"),
+    "rebuild_begin": ("lib_numbers", "lib_formats", "lib_leases", "lib_summaries"),
+    "rebuild_add": ("lib_numbers", "lib_formats", "lib_summaries"),
+    "rebuild_swap": ("lib_numbers", "lib_formats", "lib_summaries"),
     "transcript_read": ("lib_numbers", "lib_archive"),
     "index_begin": ("lib_numbers", "lib_leases", "lib_documents"),
     "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
@@ -75,6 +79,7 @@ SCRIPTS = {
     for name in (
         "session_append", "session_read", "session_delete", "session_snapshot", "session_restore", "restore_stage",
         "marks_page", "marks_find", "transcript_read", "session_forget", "summaries_read", "summary_extend",
+        "summary_set", "rebuild_begin", "rebuild_add", "rebuild_swap",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "documents_remake", "documents_erase", "erasure_note",

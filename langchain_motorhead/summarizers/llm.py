@@ -61,6 +61,7 @@ class Summarizer(Runnable[SummaryInput, str]):
         model: The model.
         max_input_tokens: Largest number of tokens of summary and messages in one call.
         max_output_tokens: Largest number of tokens of a summary.
+        count: Counts the tokens of messages.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Summarizer(Runnable[SummaryInput, str]):
         self.max_output_tokens = max_output_tokens
         self._prompt = prompt
         self._extends = extends
-        self._count = count
+        self.count = count
         self._room = 1 if thinks(model_below(model)) else 0
         self._asked = self._limited()
         self._streams = streams(model)
@@ -189,7 +190,7 @@ class Summarizer(Runnable[SummaryInput, str]):
     ) -> SummarySteps[tuple[str | None, list[BaseMessage]]]:
         """Ask the model once, for as many messages as fit. Return the summary and the messages not covered yet."""
         room = max(self.max_input_tokens - self._size(summary or ""), self.max_input_tokens // 4)
-        group, *rest = chunk(messages, room, self._count)
+        group, *rest = chunk(messages, room, self.count)
         task = Task(self._prompt, limit)
         if summary is not None and self._extends and not anew:
             task = task_of(limit, limit - self._size(summary), self.max_output_tokens)
@@ -206,7 +207,7 @@ class Summarizer(Runnable[SummaryInput, str]):
         return summary if found is None else found, [message for later in rest for message in later]
 
     def _size(self, text: str) -> int:
-        return self._count([HumanMessage(text)])
+        return self.count([HumanMessage(text)])
 
 
 def _advance(steps: SummarySteps[str], answer: Any) -> tuple[Question | None, str]:

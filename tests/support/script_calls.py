@@ -25,7 +25,8 @@ from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.forget_operations import Identity, Replacement
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
-from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries
+from langchain_motorhead.sessions.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
+from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries, set_summary
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
@@ -91,6 +92,14 @@ def committing(
     )
 
 
+_REBUILT = Rebuilt(EPOCH, "u", 1, "0", 0, [])
+
+
+def _rebuilding() -> Operation[Any]:
+    origin = Origin(Author.MODEL, None, Counter({"too long": 1}))
+    return add_rebuilt(KEYS, "r", "kind", _REBUILT, lease=LEASE, start=0, stop=1, summary="new", spent=7, origin=origin)
+
+
 def setup(name: str) -> Iterator[Operation[Any]]:
     """Return the operations after which the call of a name has something to change."""
     yield establish("ns", DESCRIPTION)
@@ -106,6 +115,8 @@ def setup(name: str) -> Iterator[Operation[Any]]:
     yield Operation((Command("HSET", (f"{OTHER.documents}1",), ("epoch", "gone", "pieces", "1")),), list)
     if name == "summary_extend":
         yield fall_back(KEYS, 0)
+    if name == "rebuild_swap":
+        yield _rebuilding()
 
 
 def restoring(session: Any, count: int, token: str, *, staged: bool) -> Operation[Any]:
@@ -147,6 +158,10 @@ def calls() -> dict[str, Operation[Any]]:
             spent=7,
             origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
         ),
+        "summary_set": set_summary(KEYS, EPOCH, 0, "by hand", Origin(Author.CLIENT)),
+        "rebuild_begin": begin_rebuild(KEYS, "r", "kind", lease=LEASE),
+        "rebuild_add": _rebuilding(),
+        "rebuild_swap": swap_rebuilt(KEYS, "r", "kind", _REBUILT, stop=1, origin=Origin(Author.MODEL)),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
         "compaction_begin archived": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True, archived=True),
         "primary_read": Operation((read_primary("ZRANGE", KEYS.registries[0], 0, 9),), list),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
 from langchain_motorhead.backends.http import protocol
-from langchain_motorhead.backends.http.conversation import RemoteConversations
+from langchain_motorhead.backends.http.conversation import RemoteConversations, RemoteRebuild
+from langchain_motorhead.backends.http.forgetting import RemoteForgetting
 from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, HttpFlow, Outgoing
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.backends.redis import RedisBackend
@@ -29,7 +30,7 @@ _PAGE_SESSIONS, _ORIGINAL_MAX_PAGES = 1_000, 100
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
-class RemoteBackend(RemoteConversations):
+class RemoteBackend(RemoteConversations, RemoteForgetting):
     """A `Backend` on a server. What the original Motorhead cannot do raises `UnsupportedError`, and nothing is sent.
 
     Args:
@@ -145,6 +146,12 @@ class RemoteBackend(RemoteConversations):
         yield from self._needs_ours("deleting a user")
         answer = yield HttpCall("DELETE", f"/users/{protocol.quoted(user_id)}")
         return int(protocol.to_mapping(answer).get("deleted", 0))
+
+    def rebuild(self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: object) -> RemoteRebuild:
+        """Return the task of making a session's summary again on the server. See `Backend.rebuild`."""
+        if summarizer is not None or on_progress is not None:
+            raise UnsupportedError("the server has its own summarizer, and reports no progress. Give neither")
+        return RemoteRebuild(self, keys, prompt)
 
     def check_search(self) -> None:
         """Do nothing: only the server knows whether it can search."""

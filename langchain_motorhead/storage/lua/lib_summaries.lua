@@ -184,6 +184,12 @@ local function add_version(list, state, was, first, summary, stop, author, kept,
   redis.call('HDEL', state, 'covered')
 end
 
+-- Return the records of a summary that is being made again, or none if that was begun for another state of the session.
+local function rebuilt_records(rebuild, epoch, revision, kind)
+  local records = redis.call('LRANGE', rebuild, 0, -1)
+  return table.remove(records, 1) == epoch .. ' ' .. revision .. ' ' .. kind and records or {}
+end
+
 -- Return records without those that cover message `seq`, or a later one.
 local function before_message(records, seq)
   local kept = {}
