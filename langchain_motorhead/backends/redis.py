@@ -33,6 +33,9 @@ from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
 
+_CHANGED = AppendResult(length=1, size=None, added=0, tokens=None, has_gap=True)
+"""Makes due what an append to a session does whose summary has a gap."""
+
 
 class RedisBackend:
     """A `Backend` on Redis itself.
@@ -219,11 +222,11 @@ class RedisBackend:
 
     def after_change(self, keys: SessionKeys) -> None:
         """Summarize and index what a change of stored messages made due, now or in the background."""
-        self.maintenance.after_change(keys)
+        self.maintenance.after_append(keys, _CHANGED)
 
     async def aafter_change(self, keys: SessionKeys) -> None:
         """Summarize and index what a change of stored messages made due, now or in the background."""
-        await self.maintenance.aafter_change(keys)
+        await self.maintenance.aafter_append(keys, _CHANGED)
 
     async def prepare(self, *, counting: bool = False) -> None:
         """Load what takes long outside of the event loop. See `Backend.prepare`."""

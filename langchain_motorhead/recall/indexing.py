@@ -134,31 +134,14 @@ def _index(
         if (seen.embedded < seen.indexed or seen.again) and seen.indexed < seen.total:
             yield from index_words(keys, indexer)  # these need not wait for the vectors of earlier ones
             continue
-        try:
-            if there is not None:
-                indexer.check(there, None)
-            outcome, waiting = yield from _step(seen)(keys, token, indexer, seen, there)
-        except (EmbeddingError, EmbeddingMismatchError):
-            yield from index_words(keys, indexer)
-            if seen.remake:
-                yield from remake_words(keys, token, indexer)
-            raise
+        outcome, waiting = yield from _advance(keys, token, indexer, seen, there)
         again = again and outcome is IndexOutcome.STALE
         if outcome is IndexOutcome.DONE and not seen.remake:
             return IndexState.LATER if waiting else IndexState.DONE
         if outcome is not IndexOutcome.STALE:
             continue
         generation = 0 if there is None else there.generation
-        at = (
-            seen.epoch,
-            seen.revision,
-            seen.indexed,
-            seen.embedded,
-            seen.vectorless,
-            seen.remake,
-            seen.user,
-            generation,
-        )
+        at = (*seen._replace(records=[], earlier=[]), generation)
         if refused == at:  # not because the session changed
             raise EmbeddingMismatchError(
                 f"session {keys.session_id!r} has documents of a later index of namespace {keys.namespace!r} than the "
@@ -172,6 +155,21 @@ _STATES = {
     IndexLease.DONE: IndexState.DONE,
     IndexLease.LATER: IndexState.LATER,
 }
+
+
+def _advance(
+    keys: SessionKeys, token: str, indexer: Indexer, seen: Unindexed, there: Description | None
+) -> Flow[tuple[IndexOutcome, bool]]:
+    """Do what is to be done next; by words only, if the embedding model fails. Returns the same as `fill`."""
+    try:
+        if there is not None:
+            indexer.check(there, None)
+        return (yield from _step(seen)(keys, token, indexer, seen, there))
+    except (EmbeddingError, EmbeddingMismatchError):
+        yield from index_words(keys, indexer)
+        if seen.remake:
+            yield from remake_words(keys, token, indexer)
+        raise
 
 
 def _step(seen: Unindexed) -> Callable[..., Flow[tuple[IndexOutcome, bool]]]:

@@ -175,14 +175,7 @@ class Maintenance:
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Do what an append made due: in the background, or here if the mode is `"inline"`."""
-        self._do(keys, self._due(keys, appended))
-
-    async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
-        """Do what an append made due. See `after_append`."""
-        await self._ado(keys, self._due(keys, appended))
-
-    def _do(self, keys: SessionKeys, due: Iterator[Work]) -> None:
-        for work in due:
+        for work in self._due(keys, appended):
             if self.mode != "inline":
                 self.background.submit(work.key, work.run)
                 continue
@@ -191,8 +184,9 @@ class Maintenance:
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
-    async def _ado(self, keys: SessionKeys, due: Iterator[Work]) -> None:
-        for work in due:
+    async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Do what an append made due. See `after_append`."""
+        for work in self._due(keys, appended):
             if self.mode != "inline":
                 self.background.spawn(work)
                 continue
@@ -200,14 +194,6 @@ class Maintenance:
                 await work.arun()
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
-
-    def after_change(self, keys: SessionKeys) -> None:
-        """Do what a change of stored messages made due: in the background, or here if the mode is `"inline"`."""
-        self._do(keys, self._changed(keys))
-
-    async def aafter_change(self, keys: SessionKeys) -> None:
-        """Do what a change of stored messages made due. See `after_change`."""
-        await self._ado(keys, self._changed(keys))
 
     async def prepare(self) -> None:
         """Load what counts tokens, and what recall imports, outside of the event loop: both may take long."""
@@ -300,13 +286,6 @@ class Maintenance:
                 lambda: self.driver.run(registry.prune_registries(keys)),
                 lambda: self.driver.arun(registry.prune_registries(keys)),
             )
-
-    def _changed(self, keys: SessionKeys) -> Iterator[Work]:
-        """Return the work that a change of stored messages made due."""
-        if self.indexer is not None:
-            yield self._indexing_work(keys)
-        if self.mode != "manual":
-            yield self._compaction_work(keys)
 
     def _compaction_work(self, keys: SessionKeys) -> Work:
         return Work(keys.state, lambda: self.compact(keys, explicit=False), lambda: self.acompact(keys, explicit=False))

@@ -131,7 +131,8 @@ def replace_messages(keys: SessionKeys, seen: Identity, change: Replacement) -> 
     args: list[Value] = [
         seen.epoch or "", seen.revision, "" if change.since is None else change.since,
         "" if change.size is None else change.size, change.forgotten, keys.documents, int(change.again),
-        _REACH_MESSAGES, "" if change.total is None else change.total, change.marks, len(change.seqs), len(change.records), len(change.chunks), *change.seqs,
+        _REACH_MESSAGES, "" if change.total is None else change.total, change.marks,
+        len(change.seqs), len(change.records), len(change.chunks), *change.seqs,
     ]  # fmt: skip
     for group in (*change.records, *change.chunks):
         args += group
