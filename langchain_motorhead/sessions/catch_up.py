@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import IdConflictError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.matching import as_message, renamed, trailing_count, unstored, variant_id
+from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record, to_records
 from langchain_motorhead.sessions.forget_operations import Knowledge, find_known
@@ -89,7 +90,8 @@ def catch_up(
             snapshot = yield operations.read(keys, -max(_FIRST_ATTEMPT_MESSAGES, 2 * len(messages)))
         first_read = snapshot.first + snapshot.length - len(snapshot.records)
         decoded = yield from decode_all(snapshot, keys, first_read)
-        stored = [each for each in decoded if each is not None]
+        there = zip(decoded, snapshot.records, strict=True)
+        stored = [each for each, record in there if each is not None or is_tombstone(record)]
         # A conversation of one message has no known position: its id was used again.
         is_reused = appended.newest_known and new is None and len(messages) == 1
         fresh = unstored(messages if new is None else new, stored, newest_known=is_reused)

@@ -278,26 +278,11 @@ def restore(
     return Operation(
         (Command(SCRIPTS["session_restore"], (*session, *summaries, *staged, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
-        split=(
-            lambda: restore(
-                keys,
-                snapshot,
-                records,
-                marks,
-                marked,
-                token,
-                digest,
-                replace=replace,
-                owner=owner,
-                one_slot=False,
-                chunks=chunks,
-                noted=noted,
-                seen=seen,
-            )
-        )
-        if one_slot
-        else None,
-    )
+        split=(lambda: restore(
+            keys, snapshot, records, marks, marked, token, digest, replace=replace, owner=owner, one_slot=False,
+            chunks=chunks, noted=noted, seen=seen,
+        )) if one_slot else None,
+    )  # fmt: skip
 
 
 def list_restored(keys: SessionKeys, active: int, ttl: int, owner: SessionKeys, *, new: bool) -> Operation[None]:

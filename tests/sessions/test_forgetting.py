@@ -118,6 +118,29 @@ def test_a_client_that_sends_it_again_stores_nothing(session: Session) -> None:
     assert remembered(session.load()) == [f"m{at}" for at in range(12) if at not in (2, 5, 10)] + ["new", "newer"]
 
 
+@pytest.mark.parametrize("ids", [None, "new"])
+def test_a_conversation_that_comes_with_other_ids_is_known_by_its_order(make: MakeMotorhead, ids: str | None) -> None:
+    """What stands where a message was forgotten is not stored again; but the newest question always is."""
+    session = make(compaction="manual").session("s")
+    said = ["a", "b", "secret", "c", "other secret", "d"]
+
+    def conversation(*more: str) -> list[BaseMessage]:
+        return [
+            (HumanMessage if at % 2 == 0 else AIMessage)(text, id=ids and f"{ids}-{len(more)}-{at}")
+            for at, text in enumerate([*said, *more])
+        ]
+
+    session.append([each.model_copy(update={"id": f"id-{at}"}) for at, each in enumerate(conversation())])
+    session.forget([2, 4])
+    session.catch_up(conversation("next"))
+    assert contents(session.load().messages) == ["a", "b", "c", "d", "next"]
+    session.catch_up(conversation("next", "answer", "last"))
+    assert contents(session.load().messages) == ["a", "b", "c", "d", "next", "answer", "last"]
+    session.forget(["id-5"])
+    session.catch_up([*conversation()[:4], HumanMessage("and now?", id="z")])
+    assert contents(session.load().messages)[-1] == "and now?"
+
+
 def test_a_message_without_an_id_is_forgotten_by_its_permanent_one(make: MakeMotorhead) -> None:
     """The id that `load` gives it, or its number, names it; and it does not come back under that id."""
     session = make(compaction="manual").session("s")
