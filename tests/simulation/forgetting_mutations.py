@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from langchain_motorhead.recall import indexing
 from langchain_motorhead.sessions import forgetting, replacing
-from simulation.mutations import Broken, script
+from simulation.mutations import Broken
 
 _NEVER = "if false then"
 _EPOCH = "if known[1] ~= epoch or (known[2] or '0') ~= revision then"
+
+
+def script(scenario: str, name: str, old: str, new: str) -> Broken:
+    """Break a script."""
+    return Broken(scenario, ((name, old, new),))
+
 
 FORGETTING_BROKEN = {
     "a session that is forgotten of after it was made anew": script(

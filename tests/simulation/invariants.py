@@ -62,6 +62,7 @@ class Ledger:
         context: What a client put in the place of the summary, and how much of what was said was summarized then.
         contexts: All of them so far, and the beginning without any: after versions were removed, one of them counts.
         fell_back: Whether versions were removed since the last one was put there.
+        outdated: Whether a summary of the session as it was before took the place of the summary.
         replaced: Token of the request that put it there: sent again, it changes nothing.
         nothing: Texts that a summarizer found nothing in, and said so.
         forgotten: What messages said, when they were accepted, of which somebody was told that they are forgotten.
@@ -74,6 +75,7 @@ class Ledger:
     context: tuple[str, int] = ("", 0)
     contexts: frozenset[tuple[str, int]] = frozenset({("", 0)})
     fell_back: bool = False
+    outdated: bool = False
     replaced: object = None
     nothing: frozenset[str] = frozenset()
     forgotten: frozenset[str] = frozenset()
@@ -86,6 +88,10 @@ class Ledger:
         name = name_of(operation)
         if name == "session_delete" and result >= 0:
             return Ledger(past=self.past | {self.epoch} if self.epoch else self.past)
+        if name == "rebuild_swap" and result.done:
+            began = int(operation.commands[0].args[2])
+            outdated = int(state[b"revision"]) != began + 1
+            return replace(self.replaced_by("", 0), outdated=self.outdated or outdated)
         if name == "fall_back":
             return replace(self, fell_back=True)
         if name == "session_forget" and isinstance(result, Removed):
@@ -156,6 +162,7 @@ class Invariants:
             must(not there, "something of a session is there that is not: {}", sorted(there))
             return
         must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
+        must(not ledger.outdated, "a summary of the session as it was took the place of the summary")
         must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
         must(not ledger.strayed, "messages of a session that was deleted are replaced in another one")
         must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
@@ -246,7 +253,7 @@ class Invariants:
             after: Keys after it.
             holders: Tokens of those at work.
         """
-        for name in (self.keys.lease.encode(), self.keys.indexing.encode()):
+        for name in (self.keys.lease.encode(), self.keys.indexing.encode(), self.keys.rebuilding.encode()):
             held, now = before.get(name, b"").removesuffix(b"!"), after.get(name, b"").removesuffix(b"!")
             must(held == now or held in who or held not in holders, "the lease of {} went to {}", held, now or None)
 

@@ -27,6 +27,8 @@ def check_versions(keys: SessionKeys, state: Mapping[bytes, bytes], there: Mappi
     """Records are contiguous and counted; the last version is the summary, and covers what the session says."""
     stored: Sequence[bytes] = there.get(keys.summaries.encode(), ())
     records = records_of(keys.summaries, there)
+    rebuilt = there.get(keys.rebuild.encode(), ())[1:]
+    records_of(keys.rebuild, {keys.rebuild.encode(): rebuilt})
     must(len(records) == int(state.get(b"versions", 0)), "{} versions are counted", state.get(b"versions"))
     first = int(state.get(b"first", 0))
     covered = int(state.get(b"covered", first))

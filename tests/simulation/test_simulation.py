@@ -121,7 +121,7 @@ class Crowd(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.simulations[0].steps(faults=False)) < 6)
     @rule(kind=st.sampled_from(["append", "append", "tools", "compact", "compact", "index", "delete", "read", "set",
-                                "transcribe", "forget", "forget", "edit"]),
+                                "transcribe", "rebuild", "fall back", "forget", "forget", "edit"]),
           count=st.integers(1, 5), other=st.booleans())  # fmt: skip
     def join(self, kind: str, count: int, other: bool) -> None:
         """Let another one begin."""
@@ -154,6 +154,10 @@ class Crowd(RuleBasedStateMachine):
                 )
             case "edit":
                 return self.cast.editing(name, f"m{5 * self.made % self.said}", f"e{self.made}")
+            case "rebuild":
+                return self.cast.rebuilding(name)
+            case "fall back":
+                return self.cast.falling_back(name, count_of(texts))
             case "transcribe":
                 return self.cast.transcribing(name)
             case "index" if self.cast.recall:
@@ -193,6 +197,11 @@ class Crowd(RuleBasedStateMachine):
             conclude(self.cast, simulation)
             if isinstance(simulation.store, ServedRedis):
                 simulation.store.clear()
+
+
+def count_of(texts: list[str]) -> int:
+    """Give a sequence number that depends on the texts alone."""
+    return len(texts) % 5
 
 
 def with_ids(messages: list[BaseMessage]) -> list[BaseMessage]:

@@ -21,6 +21,7 @@ from langchain_motorhead.sessions.editing import changed_to
 from langchain_motorhead.sessions.forgetting import edit, forget
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.sessions.rebuilding import Rebuilder, rebuild
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.transcript import Transcript, join_pages, read_page
 from langchain_motorhead.sessions.writing import Writing
@@ -108,6 +109,11 @@ class Cast:
     def deleting(self, name: str) -> Worker:
         """Delete the session."""
         return Worker(name, lambda: delete_session(self.keys, one_slot=True))
+
+    def rebuilding(self, name: str) -> Worker:
+        """Make the summary again."""
+        rebuilder = Rebuilder(self.compactor.writing, "kind")
+        return self._holding(name, lambda: rebuild(self.keys, name, rebuilder))
 
     def falling_back(self, name: str, seq: int) -> Worker:
         """Remove the versions of the summary that cover a message, as forgetting it does."""
