@@ -145,15 +145,8 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
                 return self.cast.compacting(name, explicit=other)
-            case "forget":
-                earlier = f"m{7 * self.made % self.said}"
-                return (
-                    self.cast.forgetting(name, *(f"{earlier} calls", f"{earlier} result {earlier}-0")[: 1 + other])
-                    if self.made % 2
-                    else self.cast.forgetting(name, earlier)
-                )
-            case "edit":
-                return self.cast.editing(name, f"m{5 * self.made % self.said}", f"e{self.made}")
+            case "forget" | "edit":
+                return self.changing(name, kind, other)
             case "rebuild":
                 return self.cast.rebuilding(name)
             case "fall back":
@@ -165,6 +158,15 @@ class Crowd(RuleBasedStateMachine):
             case "delete" if other:
                 return self.cast.deleting(name)
         return self.cast.reading(name)
+
+    def changing(self, name: str, kind: str, other: bool) -> Worker:
+        """Make a worker that forgets or edits a message that may have been accepted earlier."""
+        if kind == "edit":
+            return self.cast.editing(name, f"m{5 * self.made % self.said}", f"e{self.made}")
+        earlier = f"m{7 * self.made % self.said}"
+        if self.made % 2:
+            return self.cast.forgetting(name, *(f"{earlier} calls", f"{earlier} result {earlier}-0")[: 1 + other])
+        return self.cast.forgetting(name, earlier)
 
     @precondition(lambda self: self.simulations[0].steps(faults=False))
     @rule(which=st.integers(0, 1_000), times=st.integers(1, 3))
