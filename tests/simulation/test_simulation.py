@@ -145,10 +145,8 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
                 return self.cast.compacting(name, explicit=other)
-            case "forget" | "edit":
+            case "forget" | "edit" | "rebuild":
                 return self.changing(name, kind, other)
-            case "rebuild":
-                return self.cast.rebuilding(name)
             case "fall back":
                 return self.cast.falling_back(name, count_of(texts))
             case "transcribe":
@@ -160,7 +158,9 @@ class Crowd(RuleBasedStateMachine):
         return self.cast.reading(name)
 
     def changing(self, name: str, kind: str, other: bool) -> Worker:
-        """Make a worker that forgets or edits a message that may have been accepted earlier."""
+        """Make a worker that forgets or edits a message that may have been accepted earlier, or summarizes again."""
+        if kind == "rebuild":
+            return self.cast.rebuilding(name)
         if kind == "edit":
             return self.cast.editing(name, f"m{5 * self.made % self.said}", f"e{self.made}")
         earlier = f"m{7 * self.made % self.said}"
