@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.sessions.archive import read_chunk
+from langchain_motorhead.storage.operation import to_bytes
 from support.embeddings import Gate, Scripted
 from support.redis_servers import Lasting, wait_until
 from support.summarizers import Ledger
@@ -37,7 +38,7 @@ def saved(client: redis.Redis, folder: Path) -> dict[str, bytes]:
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for key in client.scan_iter("*:archive"):
         for at, chunk in enumerate(client.lrange(key, 0, -1)):
-            found[f"{key.decode()} {at}"] = b"".join(message.data for message in read_chunk(chunk))
+            found[f"{key.decode()} {at}"] = b"".join(message.data for message in read_chunk(to_bytes(chunk)))
     return found
 
 

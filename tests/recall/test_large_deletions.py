@@ -12,7 +12,7 @@ from langchain_motorhead import HashingEmbeddings, Motorhead, Session
 from langchain_motorhead.diagnostics import examine
 from langchain_motorhead.sessions.erasure import SLICE_MESSAGES, delete_whole
 from langchain_motorhead.storage.keys import recall_key
-from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.storage.operation import Operation, to_bytes
 from langchain_motorhead.storage.scripts import source_of
 from langchain_motorhead.transfer.exporter import export_lines
 from langchain_motorhead.transfer.importer import import_lines
@@ -52,7 +52,7 @@ def interrupted(motorhead: Motorhead, session: Session) -> None:
 
 def noted(client: redis.Redis, namespace: str) -> set[bytes]:
     """List what is noted to be erased."""
-    return {name for name in client.hkeys(recall_key(namespace)) if name.startswith(b"eras")}
+    return {name for name in map(to_bytes, client.hkeys(recall_key(namespace))) if name.startswith(b"eras")}
 
 
 def test_a_slice_is_as_large_as_scripts_take_it() -> None:

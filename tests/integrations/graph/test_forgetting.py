@@ -49,7 +49,7 @@ def test_an_agent_is_not_shown_what_was_forgotten(make: MakeMotorhead) -> None:
     session = motorhead.session("t")
     question, answer = state["messages"][:2]
     (result,) = (each for each in state["messages"] if isinstance(each, ToolMessage))
-    session.forget([question.id, answer.id, result.id])
+    session.forget([question.id, answer.id, str(result.id)])
     agent.invoke({"messages": [HumanMessage("and now?")]}, thread())
     assert "platypus" not in shown(model)
     assert "content='saw" not in shown(model)
@@ -98,9 +98,9 @@ def threads(make: MakeMotorhead) -> tuple[Motorhead, InMemorySaver]:
     graph = StateGraph(MessagesState)
     graph.add_node("say", lambda state: {"messages": [AIMessage("hi")]})
     graph.add_edge(START, "say")
-    app = graph.compile(checkpointer=saver)
+    app: Any = graph.compile(checkpointer=saver)
     for name in ("a", "b"):
-        app.invoke({"messages": [HumanMessage("x")]}, thread(name))  # type: ignore[arg-type]
+        app.invoke({"messages": [HumanMessage("x")]}, thread(name))
         motorhead.session(name, "u").append(HumanMessage("x"))
     return motorhead, saver
 
