@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PARTS: dict[str, list[str]] = {"session": [], "crowd": [], "summaries": [], "recall": [], "rest": []}
+PARTS: dict[str, list[str]] = {name: [] for name in ("session", "crowd", "summaries", "rebuild", "recall", "rest")}
 QUICK: dict[str, list[str]] = {
     "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
     "crowd": ["--sessions", "1", "64", "--rounds", "3", "--seconds", "0.2"],
     "summaries": ["--messages", "100", "--windows", "12", "--folded", "500"],
     "recall": ["--messages", "1000", "--searches", "50"],
+    "rebuild": ["--messages", "1000"],
     "rest": ["--rounds", "2", "--seconds", "0.3"],
 }
 

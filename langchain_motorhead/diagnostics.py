@@ -22,6 +22,7 @@ from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.archive_operations import read_archive_counts
 from langchain_motorhead.sessions.erasure import resume_erasures
+from langchain_motorhead.sessions.marks import check_marks
 from langchain_motorhead.sessions.origin import Author
 from langchain_motorhead.sessions.summarize import COUNTED
 from langchain_motorhead.storage.keys import recall_key, registry_key, session_keys
@@ -87,6 +88,7 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     yield from _backlog(redis)
     yield from _archives(redis)
     yield from _erasures(redis)
+    yield _marks(redis)
 
 
 def _server(client: Any, where: str, node: Any) -> Iterator[Finding]:
@@ -236,6 +238,19 @@ def _erasures(redis: RedisBackend) -> Iterator[Finding]:
             Level.NOTE, "deletions", f"{found} were interrupted, and are complete now",
             "no search has shown what was left of these sessions",
         )  # fmt: skip
+
+
+def _marks(redis: RedisBackend) -> Finding:
+    ids = redis.run(sessions.all_sessions(redis.namespace))
+    lost = [each for each in ids if not redis.run(check_marks(session_keys(redis.namespace, each)))]
+    if not lost:
+        return Finding(Level.FINE, "known messages", f"of {len(ids)} sessions")
+    named = ", ".join(map(repr, lost[:MAX_NAMED_COUNT]))
+    return Finding(
+        Level.BROKEN, "known messages", f"{len(lost)} of {len(ids)} sessions do not recognise some of theirs",
+        f"Redis evicted marks, or another program deleted them, among others of {named}. A message that is sent again "
+        "is stored again. Restore a backup, and set maxmemory-policy noeviction",
+    )  # fmt: skip
 
 
 def _backlog(redis: RedisBackend) -> Iterator[Finding]:

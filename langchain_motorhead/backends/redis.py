@@ -55,7 +55,6 @@ class RedisBackend:
             count=maintenance.compactor.count,
             counted=maintenance.window.max_tokens is not None,
             ttl=maintenance.ttl,
-            recall=maintenance.indexer is not None,
             one_slot=connection.one_slot,
         )
         self._closed = False

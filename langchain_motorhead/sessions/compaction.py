@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
@@ -27,9 +28,10 @@ from langchain_motorhead.sessions.closing_gaps import close_gap
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
 from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.measuring import measured
+from langchain_motorhead.sessions.measuring import measured, usable
 from langchain_motorhead.sessions.operations import SessionSnapshot, read
-from langchain_motorhead.sessions.summarize import requests, summarize
+from langchain_motorhead.sessions.slices import computed
+from langchain_motorhead.sessions.summarize import UNREADABLE, requests, summarize
 from langchain_motorhead.sessions.window import Batch, Part, Window, plan
 from langchain_motorhead.sessions.writing import Writing, origin_of
 from langchain_motorhead.storage.keys import SessionKeys, check_user
@@ -170,11 +172,13 @@ def _plan(
     seen: SessionSnapshot, keys: SessionKeys, compactor: Compactor, report: CompactionReport
 ) -> Flow[_Plan | None]:
     """Decide what a compaction is to do. None if one group of tool calls and results is larger than what was read."""
-    messages = yield from decode_all(seen, keys, seen.first)
+    decoded = yield from decode_all(seen, keys, seen.first)
+    messages = yield from usable(decoded, keys.session_id, seen.first)
     count = yield from measured(messages, compactor.count)
     compactor = replace(compactor, writing=replace(compactor.writing, count=count))
     budget = report.account.budget or compactor.writing.budget
-    batches = plan(messages, seen.length, compactor.window, budget, compactor.count, seen.size)
+    planning = partial(plan, messages, seen.length, compactor.window, budget, compactor.count, seen.size)
+    batches = yield from computed(planning, sum(map(len, seen.records)))
     if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
         return None
     if compactor.recall:
@@ -223,6 +227,7 @@ def _fold(keys: SessionKeys, token: str, seen: SessionSnapshot, planned: _Plan, 
     at, (batches, messages, drift, compactor) = 0, planned
     archiver = None if compactor.archive is None else Archiver(seen)
     request = requests(keys, keys.lease, token, LEASE_MS)
+    large = sum(map(len, seen.records))
     for batch in batches:
         account = report.account
         spent, rejected = account.tokens, Counter(account.rejected)
@@ -234,7 +239,10 @@ def _fold(keys: SessionKeys, token: str, seen: SessionSnapshot, planned: _Plan, 
         leaving = messages[at : at + batch.count]
         at += batch.count
         size = None if drift is None else drift - _size(leaving, compactor.count)
-        origin = origin_of(written, seen.summary, seen.author, leaving, account.rejected - rejected)
+        moved = None if archiver is None else (yield from computed(partial(archiver.move, batch.count), large))
+        counted = account.rejected - rejected + Counter({UNREADABLE: leaving.count(None)})
+        tracing = partial(origin_of, written, seen.summary, seen.author, leaving, counted)
+        origin = yield from computed(tracing, large)
         committed = yield operations.commit_summary(
             keys,
             token,
@@ -245,7 +253,7 @@ def _fold(keys: SessionKeys, token: str, seen: SessionSnapshot, planned: _Plan, 
             spent=spent,
             size=size,
             indexed=compactor.recall,
-            moved=None if archiver is None else archiver.move(batch.count),
+            moved=moved,
             limits=compactor.archive,
             origin=origin,
         )

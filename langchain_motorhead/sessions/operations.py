@@ -132,6 +132,7 @@ class AppendResult(NamedTuple):
         has_gap: Whether the summary does not cover all messages that left the list.
         unclear: Whether nothing was appended because the ids do not say which messages of the conversation are new.
         newest_known: If `unclear`, whether the id of the newest message is known.
+        renewing: Whether `renew_documents` is to be called.
     """
 
     length: int
@@ -141,6 +142,7 @@ class AppendResult(NamedTuple):
     has_gap: bool = False
     unclear: bool = False
     newest_known: bool = False
+    renewing: bool = False
 
 
 def append(
@@ -150,7 +152,6 @@ def append(
     now: int,
     token: str,
     ttl: int,
-    recall: bool,
     one_slot: bool,
     dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
@@ -164,7 +165,6 @@ def append(
             recognised by its token among the latest appends, also when the messages have no ids. The epoch of a new
             session is made of the token and the time.
         ttl: Milliseconds until the session expires if nothing more is appended, or 0 for never.
-        recall: Whether the messages will be indexed for recall.
         one_slot: Whether one script may touch the session and the registries. Not so in a cluster.
         dedup: Which messages are left out because they are stored already.
 
@@ -185,7 +185,6 @@ def append(
         keys.user,
         ttl,
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
-        int(recall),
         keys.documents,
         known_by,
         origins(ids) if known_by else "",
@@ -213,15 +212,15 @@ def append(
             raise StoreError(f"session {keys.session_id!r} was written by a later version of this package")
         if status == _CONFLICTS:
             raise _conflict([at - 1 for at in left[0]], ids)
-        length, size, added, tokens, gap = left
-        return AppendResult(length, size, added, tokens, has_gap=bool(gap))
+        length, size, added, tokens, gap, *renewing = left
+        return AppendResult(length, size, added, tokens, has_gap=bool(gap), renewing=renewing == [1])
 
     if not one_slot:
         return Operation(commands, read)
     return Operation(
         commands,
         read,
-        split=lambda: append(keys, records, now=now, token=token, ttl=ttl, recall=recall, one_slot=False, dedup=dedup),
+        split=lambda: append(keys, records, now=now, token=token, ttl=ttl, one_slot=False, dedup=dedup),
     )
 
 
@@ -250,6 +249,15 @@ def rejections(keys: SessionKeys, reasons: Sequence[str]) -> Operation[dict[str,
             reason: int(count) for reason, count in zip(reasons, replies[0], strict=True) if count is not None
         },
     )
+
+
+def renew_documents(keys: SessionKeys) -> Operation[bool]:
+    """Let some more documents of a session live as long as it. Returns whether there are further ones.
+
+    An append begins this if the session expires, and has more documents than one script should touch.
+    """
+    command = Command(SCRIPTS["documents_renew"], (keys.state, keys.stale), (keys.documents,))
+    return Operation((command,), lambda replies: bool(replies[0]))
 
 
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:

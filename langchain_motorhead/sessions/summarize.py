@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 REFUSED_INPUT = "refused input"
 """What refused inputs are counted as, beside the reasons of rejected answers."""
 
-COUNTED = (*(reason.value for reason in Reason), REFUSED_INPUT)
+UNREADABLE = "unreadable message"
+"""What messages are counted as that are stored, and cannot be read or written as text. They are left out."""
+
+COUNTED = (*(reason.value for reason in Reason), REFUSED_INPUT, UNREADABLE)
 """Everything that rejected answers are counted as."""
 
 # Requests of one batch that may be refused. Then the rest is extracted: every request costs time and money.

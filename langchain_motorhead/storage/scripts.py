@@ -51,6 +51,7 @@ _LIBRARIES = {
     "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
     "vectors_commit": ("lib_numbers", "lib_vectors"),
     "documents_remake": ("lib_numbers", "lib_documents", "lib_vectors"),
+    "documents_renew": ("lib_numbers", "lib_documents"),
     "documents_read": ("lib_numbers", "lib_documents"),
     "session_delete": ("lib_numbers", "lib_documents"),
     "documents_erase": ("lib_numbers", "lib_documents"),
@@ -82,7 +83,7 @@ SCRIPTS = {
         "summary_set", "rebuild_begin", "rebuild_add", "rebuild_swap",
         "compaction_begin", "compaction_commit", "compaction_release", "compaction_fail", "lease_renew",
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
-        "documents_remake", "documents_erase", "erasure_note",
+        "documents_remake", "documents_renew", "documents_erase", "erasure_note",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
     )

@@ -15,6 +15,7 @@ from langchain_motorhead.exceptions import (
     StoreUnavailableError,
 )
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.registry import Walk
 from langchain_motorhead.sessions.transcript import GapReason, read_records
 from langchain_motorhead.storage.keys import SessionKeys, from_member, registry_key, session_keys
@@ -117,7 +118,7 @@ def read_all_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None
     place: int | None = 0
     marks = list[bytes]()
     while place is not None:
-        found, place, page = redis.execute(snapshots.read_marks(keys, place))
+        found, place, page = redis.execute(read_marks(keys, place))
         if found != epoch:
             epoch, marks = found, []
         marks.append(page)

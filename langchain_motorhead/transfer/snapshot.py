@@ -27,7 +27,6 @@ _NOT_EXPORTED = frozenset(
 MARKS = "marks"
 """Name under which the marks of a session's messages are exported, one after the other."""
 # Buckets of marks read at once.
-_BUCKETS_PAGE = 64
 
 
 @dataclass(slots=True)
@@ -174,28 +173,6 @@ def _group_keys(namespace: str, snapshot: ExportedSession, *, one_slot: bool) ->
     found = [group_key(namespace, group) for group in dict.fromkeys(snapshot.groups)]
     # In a cluster, no script could maintain the last one.
     return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
-
-
-def read_marks(keys: SessionKeys, start: int) -> Operation[tuple[bytes | None, int | None, bytes]]:
-    """Read a page of the marks by which a session recognises messages.
-
-    Args:
-        keys: Keys of the session.
-        start: 0, then what the page before returned.
-
-    Returns:
-        The epoch of the session, where the next page starts or None if this was the last, and the marks.
-    """
-    command = Command(SCRIPTS["marks_page"], (keys.state, keys.marks), (start, _BUCKETS_PAGE))
-
-    def read(replies: list[Any]) -> tuple[bytes | None, int | None, bytes]:
-        epoch, buckets, numbers = replies[0]
-        digests = zip(numbers[::2], numbers[1::2], strict=True)
-        found = b"".join(id_.to_bytes(6, "big") + content.to_bytes(3, "big") for id_, content in digests)
-        end = start + _BUCKETS_PAGE
-        return None if epoch is None else to_bytes(epoch), end if end < buckets else None, found
-
-    return Operation((command,), read)
 
 
 def stage(keys: SessionKeys, token: str, records: Sequence[bytes], marks: bytes, marked: int) -> Operation[int]:

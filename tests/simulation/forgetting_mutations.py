@@ -4,70 +4,64 @@ from __future__ import annotations
 
 from langchain_motorhead.recall import indexing
 from langchain_motorhead.sessions import forgetting, replacing
-from simulation.mutations import Broken
+from simulation.breaking import NEVER, Broken, in_script
 
-_NEVER = "if false then"
 _EPOCH = "if known[1] ~= epoch or (known[2] or '0') ~= revision then"
 
 
-def script(scenario: str, name: str, old: str, new: str) -> Broken:
-    """Break a script."""
-    return Broken(scenario, ((name, old, new),))
-
-
 FORGETTING_BROKEN = {
-    "a session that is forgotten of after it was made anew": script(
-        "forgetting_anew", "session_forget", _EPOCH, _NEVER
+    "a session that is forgotten of after it was made anew": in_script(
+        "forgetting_anew", "session_forget", _EPOCH, NEVER
     ),
-    "a forget that lets summaries in flight be stored": script(
+    "a forget that lets summaries in flight be stored": in_script(
         "editing", "session_forget", "redis.call('HINCRBY', state, 'revision', 1)", ""
     ),
-    "a forget that keeps summaries": script(
+    "a forget that keeps summaries": in_script(
         "forgetting", "session_forget", "fall_back(versions, rebuild, state, first, tonumber(since))", ""
     ),
-    "a forget that keeps the text in the list": script(
+    "a forget that keeps the text in the list": in_script(
         "forgetting_tools",
         "session_forget",
         "redis.call('LSET', messages, tonumber(ARGV[at]) - first, ARGV[at + 1])",
         "",
     ),
-    "a forget that keeps the text in the archive": script(
+    "a forget that keeps the text in the archive": in_script(
         "forgetting", "session_forget", "redis.call('LSET', archive, places[at], ARGV[at + 2])", ""
     ),
-    "a forget that takes what left the list for what follows": script(
-        "editing", "session_forget", "if place < 0 or place >= length then", _NEVER
+    "a forget that takes what left the list for what follows": in_script(
+        "editing", "session_forget", "if place < 0 or place >= length then", NEVER
     ),
-    "a forget that overwrites a chunk that was merged": script(
-        "forgetting_tools", "session_forget", "if there:sub(1, #ARGV[at + 1]) ~= ARGV[at + 1] then", _NEVER
+    "a forget that overwrites a chunk that was merged": in_script(
+        "forgetting_tools", "session_forget", "if there:sub(1, #ARGV[at + 1]) ~= ARGV[at + 1] then", NEVER
     ),
-    "a forget that does not see what was appended meanwhile": script(
-        "forgetting", "session_forget", "if wanted ~= '' and first + length ~= tonumber(wanted) then", _NEVER
+    "a forget that does not see what was appended meanwhile": in_script(
+        "forgetting", "session_forget", "if wanted ~= '' and first + length ~= tonumber(wanted) then", NEVER
     ),
-    "a forget that does not count the archive": script(
+    "a forget that does not count the archive": in_script(
         "forgetting", "session_forget", "redis.call('HINCRBY', state, 'archive_bytes', grown)", ""
     ),
-    "a forget that does not count tokens": script(
-        "forgetting_tools", "session_forget", "if size ~= '' and known[8] then", _NEVER
+    "a forget that does not count tokens": in_script(
+        "forgetting_tools", "session_forget", "if size ~= '' and known[8] then", NEVER
     ),
-    "a forget that leaves documents": script(
+    "a forget that leaves documents": in_script(
         "forgetting_documents",
         "session_forget",
         "documents + unlink_all(document_keys(prefix, seq, seq + 1))",
         "documents",
     ),
-    "an index of what was forgotten meanwhile": script(
-        "forgetting_documents", "index_commit", "if (known[11] or '0') ~= revision then", _NEVER
+    "an index of what was forgotten meanwhile": in_script(
+        "forgetting_documents", "index_commit", "if (known[13] or '0') ~= revision then", NEVER
     ),
-    "an edit whose documents are not made again": script(
+    "an edit whose documents are not made again": in_script(
         "forgetting_documents", "session_forget", "redis.call('HSET', state, 'remake', remake)", ""
     ),
-    "documents made again of what was changed meanwhile": script(
+    "documents made again of what was changed meanwhile": in_script(
         "forgetting_documents",
         "documents_remake",
         "(known[2] or '0') ~= revision or to_remake(state) ~= note",
         "to_remake(state) ~= note",
     ),
-    "a note of missing vectors that is not written": script(
+    "a note of missing vectors that is not written": in_script(
         "forgetting_documents", "session_forget", "if seq < embedded and not", "if false and not"
     ),
     "documents that are noted, and not made again": Broken(

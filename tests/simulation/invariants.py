@@ -37,7 +37,7 @@ Keys = Mapping[bytes, Any]
 # The same few records are looked at again and again.
 _decoded = lru_cache(maxsize=10_000)(decode)
 # Arguments before the messages: of a post, those of its append follow.
-_POST_HEAD, _HEAD = 5, 11
+_POST_HEAD, _HEAD = 6, 10
 
 
 def name_of(operation: Operation[Any]) -> str:
@@ -106,8 +106,8 @@ class Ledger:
         new = (Utterance(each.text, int(args[1]), each.type == "tool") for each in given if each.text not in known)
         epoch = state.get(b"epoch") if self.said is None else self.epoch
         ledger = replace(self, said=(*(self.said or ()), *new), epoch=epoch)
-        if name == "post" and args[2] != self.replaced:
-            summary = operation.commands[0].args[2]
+        _, replaces, summary, *_ = operation.commands[0].args if name == "post" else ("", 0, "")
+        if replaces and args[2] != self.replaced:
             assert isinstance(summary, bytes)
             ledger = replace(ledger.replaced_by(summary.decode(), int(state.get(b"first", 0))), replaced=args[2])
         return ledger

@@ -127,6 +127,13 @@ def resending() -> Scenario:
     return Scenario(cast, (*workers, cast.compacting("c"), cast.deleting("d")))
 
 
+def posting_again() -> Scenario:
+    """A client that sends a POST without ids again, beside one who appends, and a compaction."""
+    cast = Cast("ns", WINDOW)
+    workers = (cast.poster("p", "p1"), cast.compacting("c"), cast.appender("a", named("m4")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=1)
+
+
 def resending_later() -> Scenario:
     """Messages that are sent again after more than one bucket of others, by two, beside a compaction."""
     cast = Cast("ns", Window(max_messages=100, hard_limit=200))
@@ -166,6 +173,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         rebuilding_twice,
         *FORGETTING_SCENARIOS,
         resending,
+        posting_again,
         resending_later,
         odd_numbers,
     )

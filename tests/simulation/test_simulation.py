@@ -29,6 +29,8 @@ from simulation.simulation import Simulation, Worker
 from simulation.workers import Cast, named
 from support.messages import with_tools
 
+pytestmark = pytest.mark.timeout(600)  # the exploration of one scenario takes half a minute of CPU
+
 ALL_BROKEN = BROKEN | FORGETTING_BROKEN
 
 

@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_motorhead import Archive, Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.messages.ids import mark
 from langchain_motorhead.recall import descriptions as recall_operations
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import index, index_words
@@ -94,9 +95,21 @@ class Cast:
         """Append messages, and replace the summary, as the wire does."""
         append = self._append(batch, None)
         plain = append.commands[0]
-        args = (len(batch), 1, context.encode(), "", "", *plain.args)
+        args = (len(batch), 1, context.encode(), "", "", "", *plain.args)
         command = plain._replace(name=posting._POST, keys=(*plain.keys, self.keys.summaries), args=args)
         return Worker(name, lambda: _in_turn([Operation((command,), append.read)]))
+
+    def poster(self, name: str, text: str) -> Worker:
+        """Post a message without an id, and post it again with the same idempotency key, as a client does."""
+        request = mark(f"key of {name}", b"abc")
+        tries = [self._append([HumanMessage(text)], None) for _ in range(2)]
+        posts = []
+        for each in tries:
+            plain = each.commands[0]
+            keys = (*plain.keys[:2], self.keys.marks, *plain.keys[3:])
+            args = (1, 0, b"", "", "", request, *plain.args)
+            posts.append(Operation((plain._replace(name=posting._POST, keys=keys, args=args),), each.read))
+        return Worker(name, lambda: _in_turn(posts))
 
     def compacting(self, name: str, *, explicit: bool = False) -> Worker:
         """Compact, with messages indexed by their words before, as maintenance does."""
@@ -143,7 +156,7 @@ class Cast:
 
     def _append_config(self) -> AppendConfig:
         counted = self.window.max_tokens is not None
-        return AppendConfig(count=count, counted=counted, ttl=0, recall=self.recall, one_slot=True)
+        return AppendConfig(count=count, counted=counted, ttl=0, one_slot=True)
 
     def _holding(self, name: str, flow: Any) -> Worker:
         return Worker(name, flow, frozenset([name.encode()]))
@@ -165,7 +178,6 @@ class Cast:
             now=1_700_000_000_000_000 + self.appended,
             token=f"{self.appended:016x}",
             ttl=0,
-            recall=self.recall,
             one_slot=True,
             dedup=Dedup.SKIP_KNOWN,
         )

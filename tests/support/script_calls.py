@@ -23,6 +23,7 @@ from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, 
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archive_operations import read_range
 from langchain_motorhead.sessions.forget_operations import Identity, Replacement
+from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
@@ -47,13 +48,13 @@ STATE = {"created": b"1", "updated": b"2", "first": b"0"}
 
 def append(records: list[Record], token: str = "a" * 16, dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN) -> Operation[Any]:
     """Append to the session, with everything on."""
-    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, recall=True, one_slot=True, dedup=dedup)
+    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, one_slot=True, dedup=dedup)
 
 
-def post(count: int) -> Operation[Any]:
+def post(count: int, request: bytes = b"") -> Operation[Any]:
     """Post to the session."""
-    config = AppendConfig(count=len, counted=True, ttl=TTL, recall=True, one_slot=True)
-    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g")
+    config = AppendConfig(count=len, counted=True, ttl=TTL, one_slot=True)
+    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g", request=request)
 
 
 def _index(start: int, stop: int) -> Operation[Any]:
@@ -106,6 +107,8 @@ def setup(name: str) -> Iterator[Operation[Any]]:
     yield append(RECORDS)
     yield index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2)
     yield _index(0, 4)
+    # As if more documents than one script touches were being made to live longer.
+    yield Operation((Command("HSET", (KEYS.state,), ("renewing", 4_000_000_000_000, "renewed", 0)),), list)
     yield compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=False)
     yield committing(ArchiveWrite((_chunk(0, 1),)), 1, first=0)
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
@@ -144,7 +147,7 @@ def calls() -> dict[str, Operation[Any]]:
         "session_restore": restoring(KEYS, 2, "none", staged=False),
         "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
         "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
-        "marks_page": transfer.read_marks(KEYS, 0),
+        "marks_page": read_marks(KEYS, 0),
         "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
         "summaries_read": read_summaries(KEYS),
@@ -189,6 +192,7 @@ def calls() -> dict[str, Operation[Any]]:
             vectorless="0:1",
             pause=1_000,
         ),
+        "documents_renew": operations.renew_documents(KEYS),
         "documents_read": stored.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
         "documents_revise": stored.revise(KEYS, EPOCH, "0", "vector", [("0", "x", b"v")]),
         "documents_remake": stored.remake(
@@ -229,4 +233,5 @@ def calls() -> dict[str, Operation[Any]]:
         "item_prune": Operation((items._pruning(STORE),), list),
         "post": post(3),
         "post without messages": post(0),
+        "post of a request that may be sent again": post(3, mark("request", b"abc")),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
+from uuid import uuid4
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.conversation import RemoteConversations, RemoteRebuild
@@ -87,11 +88,12 @@ class RemoteBackend(RemoteConversations, RemoteForgetting):
 
     def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> HttpFlow[AppendResult | None]:
         """Store messages. See `Backend.append`."""
-        sent = protocol.outgoing(messages)
-        yield from self._check(keys, sent)
         known = dedup is not Dedup.OFF
+        sent = protocol.outgoing(messages, named=known)
+        yield from self._check(keys, sent)
         body = protocol.body(sent.records, unless_known=None if known else False)
-        yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, again=known)
+        key = None if known else str(uuid4())
+        yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, key)
         return None
 
     def catch_up(
@@ -99,7 +101,7 @@ class RemoteBackend(RemoteConversations, RemoteForgetting):
     ) -> HttpFlow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
         yield from self._needs_ours("catching up with a conversation")
-        records = protocol.outgoing(_from(messages, after)).records
+        records = protocol.outgoing(_from(messages, after), named=False).records
         body = protocol.body(records, after=after, read=read)
         answer = yield HttpCall("POST", protocol.path(keys, "catch-up"), protocol.user(keys), body)
         return CatchUpResult(protocol.to_memory(answer) if read else None, None)

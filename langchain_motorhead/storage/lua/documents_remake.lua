@@ -11,11 +11,12 @@ local state, lease, stale = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, epoch, revision, note, left, upto, generation, prefix, user, before, vectorless = unpack(ARGV, 1, 12)
 local pause, HEAD = ARGV[13], 13
 local known = redis.call('HMGET', state, 'epoch', 'revision', 'remake', 'generation', 'vectorless', 'user', 'owned', 'until',
-  'updated', 'indexed', 'embedded')
+  'updated', 'indexed', 'embedded', 'renewing', 'renewed')
 whole(duration, 'duration')
 whole(pause, 'pause')
 local stop = whole(upto, 'stop')
-for _, each in ipairs({known[4] or '0', known[8] or '0', known[10] or '0', known[11] or '0', generation}) do
+for _, each in ipairs({known[4] or '0', known[8] or '0', known[10] or '0', known[11] or '0', known[12] or '0', known[13] or '0',
+  generation}) do
   whole(each, 'a number')
 end
 local place = HEAD + 1
@@ -41,7 +42,8 @@ end
 local life, ends = redis.call('PTTL', state), nil
 local indexed = math.max(tonumber(known[10] or 0), stop)
 if life >= 0 then
-  ends = outlive(state, stale, prefix, tonumber(known[10] or 0), life, tonumber(known[8] or 0))
+  ends = outlive(state, stale, prefix, tonumber(known[10] or 0), life, tonumber(known[8] or 0), tonumber(known[12] or 0),
+    tonumber(known[13] or 0))
   redis.call('SET', stale, math.max(indexed, tonumber(redis.call('GET', stale) or 0)), 'PXAT', string.format('%d', ends))
 end
 local shared = {'epoch', epoch}
