@@ -10,6 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.backends.base import Backend
+from langchain_motorhead.checkpointers import Checkpointer, check_checkpointer
 from langchain_motorhead.exceptions import InvalidMessageError, UnsupportedError
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.prompts.counting import PromptCounter
@@ -18,6 +19,7 @@ from langchain_motorhead.prompts.gap import missing
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.recall.search_options import SearchOptions, to_query
+from langchain_motorhead.session_forgetting import SessionForgetting
 from langchain_motorhead.session_reading import SessionReading
 from langchain_motorhead.session_summaries import SessionSummaries
 from langchain_motorhead.sessions.append import MessageLike
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Session(SessionReading, SessionSummaries):
+class Session(SessionReading, SessionForgetting, SessionSummaries):
     """One conversation, stored as a summary of its older messages and a window with the newest ones.
 
     `Motorhead.session` returns one, without any I/O: the session begins to exist with its first message. Each method
@@ -206,8 +208,11 @@ class Session(SessionReading, SessionSummaries):
         except UnsupportedError:  # only the server knows how it counts
             return PromptCounter(count_tokens)
 
-    def delete(self) -> bool:
-        """Delete the session: its messages, its summary, and its documents in the search index.
+    def delete(self, *, checkpointer: Checkpointer | None = None) -> bool:
+        """Delete the session: its messages, its archive, its summaries, and its documents in the search index.
+
+        Args:
+            checkpointer: A checkpointer of LangGraph. Its thread with the id of the session is deleted too.
 
         Returns:
             Whether the session existed.
@@ -216,11 +221,19 @@ class Session(SessionReading, SessionSummaries):
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        return self._backend.run(self._backend.delete(self._keys))
+        check_checkpointer(checkpointer)
+        deleted = self._backend.run(self._backend.delete(self._keys))
+        if checkpointer is not None:
+            checkpointer.delete_thread(self.session_id)
+        return deleted
 
-    async def adelete(self) -> bool:
+    async def adelete(self, *, checkpointer: Checkpointer | None = None) -> bool:
         """Delete the session. See `delete`."""
-        return await self._backend.arun(self._backend.delete(self._keys))
+        check_checkpointer(checkpointer)
+        deleted = await self._backend.arun(self._backend.delete(self._keys))
+        if checkpointer is not None:
+            await checkpointer.adelete_thread(self.session_id)
+        return deleted
 
     def search(self, text: str, k: int = 4, **options: Unpack[SearchOptions]) -> list[Document]:
         """Search all messages of this session: those in the window, and those that were summarized.
