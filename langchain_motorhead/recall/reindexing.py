@@ -17,13 +17,13 @@ from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
 from langchain_motorhead.recall import descriptions
 from langchain_motorhead.recall import index_operations as operations
 from langchain_motorhead.recall.descriptions import Description
-from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, stored_utterance
+from langchain_motorhead.recall.documents import CONTEXT, Utterance, document_terms, embedded, stored_utterance
 from langchain_motorhead.recall.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.recall.index_operations import Text
 from langchain_motorhead.recall.indexing import index
 from langchain_motorhead.recall.schema import index_name
-from langchain_motorhead.recall.terms import TERMS_VERSION, terms
+from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
 from langchain_motorhead.search_index.vectors import item_size, to_bytes
 from langchain_motorhead.sessions.registry import all_sessions
@@ -147,16 +147,15 @@ def _renew_terms(indexer: Indexer, sessions: Sequence[SessionKeys]) -> Flow[None
                 [keys], start, start + _RANGE_MESSAGES, "vector", 0, generation=None, dropped=()
             )
             epoch, indexed, documents = found
-            rows = [(each.suffix, _words(each.name, each.text, indexer), b"") for each in documents]
+            rows = [
+                (each.suffix, document_terms(each.name, each.text, each.role, indexer.recall), b"")
+                for each in documents
+            ]
             if epoch is not None and rows:
                 yield operations.revise(keys, epoch, "vector", rows)
             start += _RANGE_MESSAGES
             more = epoch is not None and indexed > start
     yield descriptions.set_terms_version(indexer.namespace, TERMS_VERSION)
-
-
-def _words(name: str | None, text: str, indexer: Indexer) -> str:
-    return " ".join(terms(f"{name or ''} {text}", indexer.recall.language))
 
 
 def _revise_group(
@@ -201,7 +200,7 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[
         if isinstance(vector, EmbeddingError):
             logger.warning("session %r: a message is only found by its words: %s", keys.session_id, vector)
         data = (None if isinstance(vector, EmbeddingError) else next(stored)) or b""
-        words = _words(this.name, this.text, indexer)
+        words = document_terms(this.name, this.text, document.role, indexer.recall)
         _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
         rows.append((document.suffix, words, data))
     count = 0

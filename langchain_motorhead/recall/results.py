@@ -34,7 +34,11 @@ class Candidate:
 
 
 def read_hits(
-    ranked: Sequence[Candidate], found: Mapping[str, Sequence[Match]], enough: int, query: Query, vector: str | None
+    ranked: Sequence[Candidate],
+    found: Mapping[tuple[str, str], Sequence[Match]],
+    enough: int,
+    query: Query,
+    vector: str | None,
 ) -> Flow[list[tuple[Hit, Any]]]:
     """Read the best messages found, and return those that still exist and are in scope.
 
@@ -49,7 +53,7 @@ def read_hits(
         Each message, with its vector as bytes if that was requested.
     """
     if query.search_type == "similarity" and not (query.neighbors or query.exclude_window):
-        known = {match.key: match.fields for match in found["near"]}
+        known = {match.key: match.fields for match in found["near", "all"]}
         documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
         if not any("ttl" in fields or each.pieces > 1 or _is_digest(fields) for each, fields in documents):

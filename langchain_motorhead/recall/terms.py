@@ -17,7 +17,7 @@ LANGUAGES = frozenset(
 """Languages with a stemmer and stop words. With `none`, words are used unchanged."""
 
 _MAX_CACHED_STEMS = 100_000
-TERMS_VERSION = 2
+TERMS_VERSION = 3
 """Number of the rules by which terms are made. Stored with an index, since documents have the terms of their time."""
 
 # The article and the words that are joined to it, if enough is left: of a word, only the rest is searched.
