@@ -36,9 +36,10 @@ class MotorheadRetriever(BaseRetriever):
 
     It finds messages in the window and those that were summarized. A search takes two round trips.
 
-    The `page_content` of a document is the text of a message. Its `id`, and `metadata["message_id"]`, is the id of the
-    message. The metadata also has `session_id`, `user_id`, `namespace`, `role`, `name`, `seq` (sequence number in the
-    session), `created` (when it was appended: ISO 8601, UTC) and `score`.
+    The `page_content` of a document is the text of a message; of a long one, its best passage. Its `id`, and
+    `metadata["message_id"]`, is the id of the message. The metadata also has `session_id`, `user_id`, `namespace`,
+    `role`, `name`, `seq` (sequence number in the session), `created` (when it was appended: ISO 8601, UTC) and `score`;
+    of a long message also `passage` (number of the passage, from 0) and `passages` (their number).
 
     Attributes:
         motorhead: A `Motorhead`. Or give `url` or `client` instead, with `embeddings`.

@@ -44,13 +44,14 @@ class Hit:
         session_id: Its session.
         seq: Its sequence number there, or None if a server does not report it.
         message_id: Its id, or None likewise.
-        text: Its text; of a very long message, the part around the match.
+        text: Its text; of a long message, which is indexed in passages, the passage that matches best.
         role: LangChain's type of the message, or the role of a `ChatMessage`.
         name: Name of its speaker, or None.
         user_id: User of its session, or None.
         created: When it was appended, or None likewise.
         score: How well it matches; higher is better.
         sent: The role that a REST client wrote, if this package would have written another.
+        passage: Number of that passage, from 0, and `passages` their number. Both are None if it is the whole text.
         before: Messages before it, oldest first, if they were requested.
         after: Messages after it, if they were requested.
     """
@@ -65,5 +66,7 @@ class Hit:
     created: datetime | None
     score: float
     sent: str | None = None
+    passage: int | None = None
+    passages: int | None = None
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)

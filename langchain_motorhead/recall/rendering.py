@@ -42,6 +42,8 @@ def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
         "created": hit.created and hit.created.isoformat(),
         "score": hit.score,
     }
+    if hit.passage is not None:
+        metadata |= {"passage": hit.passage, "passages": hit.passages}
     if not with_neighbors:
         return Document(page_content=hit.text, metadata=metadata, id=hit.message_id)
     metadata["message_ids"] = [each.message_id for each in (hit, *hit.before, *hit.after)]

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.recall.config import Recall
-from langchain_motorhead.recall.standing import ASSISTANT_ROLES
 from langchain_motorhead.recall.terms import terms
 from langchain_motorhead.search_index.queries import _RETURNED, TO_THE_END, nearest
 from langchain_motorhead.storage.keys import recall_key, to_tag
@@ -112,14 +111,6 @@ def narrowed(
     if filter_ is not None and str(filter_) != "*":
         filters.append(FilterExpression(f"({filter_})"))  # in parentheses, because it may contain a |
     return filters
-
-
-def said_by(*, assistant: bool) -> FilterExpression:
-    """Return the filter for messages that an assistant wrote, or for all others."""
-    from redisvl.query.filter import Tag
-
-    roles = list(ASSISTANT_ROLES)
-    return Tag("role") == roles if assistant else Tag("role") != roles
 
 
 def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.question import to_question
 from langchain_motorhead.recall.ranking import INSTRUCTION, PREFERENCE, Findings, MessageRef, rank
 from langchain_motorhead.recall.results import GROWTH, SPARE_HITS, Candidate, read_hits
-from langchain_motorhead.recall.schema import marked, narrowed, said_by, scope, worded
+from langchain_motorhead.recall.schema import marked, narrowed, scope, worded
 from langchain_motorhead.recall.standing import ASSISTANT_ROLES
 from langchain_motorhead.recall.terms import terms
 from langchain_motorhead.search_index.lifecycle import vector_field
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# How many documents to find by vector and by words, said by people and by assistants. Measured, as `ranking.py` says.
-_COUNTS = {("near", "people"): 100, ("worded", "people"): 100, ("near", "assistant"): 50, ("worded", "assistant"): 100}
-# If more results are requested, this many documents for each, since a long message has several.
-_DOCUMENTS_PER_RESULT = 2
+# How many documents to find by vector and by words, at least and for each result that is requested. Long messages have
+# several. Measured, as `ranking.py` says.
+_VECTOR_COUNTS, _WORDS_COUNTS = (100, 10), (200, 20)
 # How many messages with a standing wish of each kind to find.
 _MARKED_COUNT = 32
 _BONUSES = {"instruction": (standing.INSTRUCTION, INSTRUCTION), "preference": (standing.PREFERENCE, PREFERENCE)}
@@ -65,7 +64,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         if not queries:
             return []
         answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector)
-        found = {(kind, who): answer.matches for (kind, who, *_), answer in zip(queries, answers, strict=True)}
+        found = {(kind, which): answer.matches for (kind, which, *_), answer in zip(queries, answers, strict=True)}
         ranked, all_fit = _ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
         hits = yield from read_hits(ranked, found, enough, query, name)
@@ -87,10 +86,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
 def _queries(
     vector: Any, by_words: Sequence[str], enough: int, growth: int, query: Query, indexer: Indexer
 ) -> Iterator[tuple[str, str, int, tuple[Any, ...]]]:
-    """Return an iterator over the queries: for each its kind, whose messages, how many to find, and its arguments.
-
-    What people and what assistants said is searched apart, since long answers would push out what people said.
-    """
+    """Return an iterator over the queries: for each its kind and which, how many to find, and its arguments."""
     where = [
         *scope(query.session_id, query.user_id),
         *narrowed(query.roles, query.after, query.before, query.unseen, query.filter),
@@ -103,25 +99,15 @@ def _queries(
             count = min(growth * (enough + SPARE_HITS + more), _MAX_FOUND)
             yield "near", "all", count, nearest(data, _all_of(where), count, fields)
         return
-    for who, filters in _speakers(query.roles):
-        for kind in ("near", "worded"):
-            least = _COUNTS[kind, "people" if who == "all" else who]
-            count = min(growth * (max(least, _DOCUMENTS_PER_RESULT * enough) + more), _MAX_FOUND)
-            filter_ = _all_of([*where, *filters])
-            if kind == "worded":
-                yield kind, who, count, worded(by_words, filter_, count)
-            elif data is not None:
-                yield kind, who, count, nearest(data, filter_, count)
+    filter_ = _all_of(where)
+    counts = [
+        min(growth * (max(least, each * enough) + more), _MAX_FOUND) for least, each in (_VECTOR_COUNTS, _WORDS_COUNTS)
+    ]
+    if data is not None:
+        yield "near", "all", counts[0], nearest(data, filter_, counts[0])
+    yield "worded", "all", counts[1], worded(by_words, filter_, counts[1])
     for name, (mark, _) in _BONUSES.items():
-        yield "marked", name, _MARKED_COUNT, marked(mark, data, _all_of(where), _MARKED_COUNT)
-
-
-def _speakers(roles: Sequence[str] | None) -> list[tuple[str, list[FilterExpression]]]:
-    """Return whose messages are searched apart, with the filters that tell them apart."""
-    assistant = [role for role in ASSISTANT_ROLES if roles is None or role in roles]
-    if roles is not None and (not assistant or len(assistant) == len(set(roles))):
-        return [("assistant" if assistant else "people", [])]
-    return [("people", [said_by(assistant=False)]), ("assistant", [said_by(assistant=True)])]
+        yield "marked", name, _MARKED_COUNT, marked(mark, data, filter_, _MARKED_COUNT)
 
 
 def _data(vector: Any, indexer: Indexer) -> bytes:
@@ -177,22 +163,26 @@ def _run_queries(
 
 def _ranked(
     found: Mapping[tuple[str, str], Sequence[Match]], query: Query, indexer: Indexer
-) -> tuple[list[Candidate], bool]:
-    """Return the messages found, best first, and whether all of them reach the threshold of the score."""
+) -> tuple[Iterator[Candidate], bool]:
+    """Return an iterator over the messages found, best first, and whether all of them reach the score's threshold."""
     findings, best = _findings(found, indexer)
     if query.search_type == "hybrid":
         ranking = rank(findings, to_question(query.text))
     else:
         ranking = dict(sorted(findings.near.items(), key=lambda item: (-item[1], item[0])))
-    ranked, keys = list[Candidate](), dict[str, SessionKeys]()
-    for place, score in ranking.items():
-        if query.score_threshold is not None and score < query.score_threshold:
-            return ranked, False
-        session, number = place
-        if session not in keys:
-            keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
-        ranked.append(Candidate(keys[session], number, *best[place], score))
-    return ranked, True
+    places = list(ranking)
+    if query.score_threshold is not None:
+        places = [place for place in places if ranking[place] >= query.score_threshold]
+    keys: dict[str, SessionKeys] = {}
+
+    def candidates() -> Iterator[Candidate]:
+        for place in places:
+            session, number = place
+            if session not in keys:
+                keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
+            yield Candidate(keys[session], number, *best[place], ranking[place])
+
+    return candidates(), len(places) == len(ranking)
 
 
 def _findings(
@@ -204,7 +194,7 @@ def _findings(
     assistant: set[MessageRef] = set()
     scores: dict[str, dict[MessageRef, float]] = {"marked": {}, "near": {}, "worded": {}}
     # The word search comes last, as it finds the best piece of a long message most reliably.
-    for (kind, who), matches in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
+    for (kind, which), matches in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
         known, to_score = scores[kind], _SIMILARITY[indexer.recall.metric] if kind == "near" else float
         for match in matches:
             session, _, rest = match.key.rpartition(":")
@@ -212,13 +202,13 @@ def _findings(
             if not seq.isdecimal():  # not a document of this package
                 continue
             place = (session, int(seq))
-            score = _BONUSES[who][1] if kind == "marked" else to_score(match.score)
+            score = _BONUSES[which][1] if kind == "marked" else to_score(match.score)
             if score > known.get(place, -_INFINITY):
                 known[place] = score
                 best[place] = (int(piece or 0), int(match.fields.get("pieces", 1)))
             if "name" in match.fields:
                 names[place] = match.fields["name"]
-            if who == "assistant":
+            if match.fields.get("role") in ASSISTANT_ROLES:
                 assistant.add(place)
     return Findings(scores["near"], scores["worded"], scores["marked"], names, assistant), best
 

@@ -198,6 +198,8 @@ class SearchHit(Hit):
         seq=6,
         user_id=EXAMPLE_USER_ID,
         created="2025-06-01T12:00:00+00:00",
+        passage=None,
+        passages=None,
         before=[],
         after=[],
     )
@@ -210,6 +212,8 @@ class SearchHit(Hit):
     seq: int = Field(description="Sequence number of the message in its session.")
     user_id: str | None
     created: str | None = Field(description="When the message was appended, in ISO 8601.")
+    passage: int | None = Field(description="If the message is long, the number of the passage in `content`, from 0.")
+    passages: int | None = Field(description="If the message is long, the number of its passages.")
     before: list[SearchHit] = Field(description="Earlier neighbors, if the search asked for any.")
     after: list[SearchHit] = Field(description="Later neighbors, if the search asked for any.")
 
