@@ -20,7 +20,8 @@ _SUMMARY = re.compile(
 )
 _OVERVIEW = re.compile(
     r"\bin (?:the |what |which )?order\b|\bthe order\b|\bthroughout\b|\bacross\b|\bover time\b|\bso far\b"
-    r"|\beverything\b|\b(?:develop|evolv|progress)(?:ed|es)?\b|\bim laufe\b|\bbisher\b|\bau fil\b|\ba lo largo\b|\bao longo\b"
+    r"|\beverything\b|\b(?:develop|evolv|progress)(?:ed|es)?\b|\bim laufe\b|\bbisher\b|\bau fil\b"
+    r"|\ba lo largo\b|\bao longo\b"
     r"|\bfinora\b|по порядку|за всё время|到目前为止|顺序|これまで|順番|지금까지|순서|حتى الآن|अब तक|ที่ผ่านมา",
     re.IGNORECASE,
 )

@@ -116,7 +116,7 @@ def test_no_bonus_unless_one_is_named(query: list[str]) -> None:
 
 
 def test_people_come_before_assistants() -> None:
-    """Of two that match the same, a person's message comes first, unless the question asks for the assistant's words."""
+    """Of two that match the same, a person's comes first, unless the question asks for the assistant's words."""
     near = {("s", 1): 0.5, ("s", 21): 0.5, ("s", 41): 0.1}
     found = ranked(near, {}, assistant=[("s", 1)])
     assert found["s", 21] == 1.0
