@@ -1,4 +1,4 @@
-"""Languages of words and texts: by their script, and for Latin letters by the small words of a text. Pure.
+"""Languages of words and texts: by their script, and for Latin letters by the small words of a text.
 
 A word in another script than that of the configured language tells its language, alone and in a text alike, so a query
 and a message agree. Latin letters do not: there, only a text with several small words of another language tells.

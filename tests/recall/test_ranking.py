@@ -197,5 +197,5 @@ def test_any_search_is_ranked(
         shuffled.append(dict(items))
     named = list(names.items())
     chance.shuffle(named)
-    again = ranked(*shuffled, dict(named), assistant=assistant & places, question=question)
+    again = ranked(shuffled[0], shuffled[1], dict(named), assistant=assistant & places, question=question)
     assert list(again.items()) == list(found.items())
