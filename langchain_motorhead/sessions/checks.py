@@ -40,6 +40,7 @@ _OWN_OF_FEW = 2.5  # of them, where little was said and in few words
 _LITTLE = 800  # characters of messages
 _TELLING = 3  # content words of a source from which numbers and words are compared with it
 _FEW = 4  # content words: too few to tell
+_OWN_WORDS = 2  # content words of an addition of which one at least was said
 _SAID_TRANSLATED = 0.5  # of the details, where summary and messages are not of one language
 _KEPT = 0.5  # of the details of the previous summary
 _KEPT_OF_QUOTES = 0.15  # of them, where it quotes what was said
@@ -48,11 +49,12 @@ _TERMS_KEPT = 0.12  # of them
 _SHOWN = 5  # details that a reason names
 
 _PROMPT_LABELS = re.compile(
-    r"^[ \t*_#>\[(-]{0,12}(?:new messages|summary so far|(?:previous|old|current) summary|summary|new summary)[*_ ]*:|"
-    r"\(none yet\)"
+    r"^[ \t*_#>\[(-]{0,12}(?:new messages|summary so far|(?:previous|old|current) summary|summary|new summary|addition)"
+    r"[*_ ]*:|\(none yet\)"
     r"|</?(?:messages|recalled)>"
     r"|\{summary\}|\{messages\}|you keep the memory of a conversation|extend the summary so that it covers"
-    r"|answer with the summary alone|answer NONE\b|keep what a later reply may depend on",
+    r"|answer with the (?:summary|addition) alone|answer NONE\b|keep what a later reply may depend on"
+    r"|write what to add to it, so that it covers",
     re.MULTILINE | re.IGNORECASE,
 )
 _LEADING_LABEL = re.compile(r"[\W_]{0,40}(?:new )?summary[*_ ]*:", re.IGNORECASE)
@@ -100,7 +102,8 @@ def check_summary(
 ) -> list[str]:
     """Return the reasons why a text must not replace a summary and the messages that followed it.
 
-    It may be in another language than the messages if it has numbers or names of theirs, and few others.
+    It may be in another language than the messages if it has numbers or names of theirs, and few others. If it begins
+    with the previous summary, what follows is compared with the messages.
 
     Args:
         text: The new summary.
@@ -123,23 +126,28 @@ def check_summary(
         Ending.REFUSED: [f"{Reason.REFUSED}: the model or a filter refused ({finish_reason})"],
         Ending.COMPLETE: list[str](),
     }[ending]
+    whole, extends = Text(text), bool(previous.strip()) and text.startswith(previous.rstrip())
+    if extends:
+        text = text.removeprefix(previous.rstrip()).strip()
+        if not text:
+            return ended
     if ending is Ending.COMPLETE and is_refusal(text):
         return [f"{Reason.REFUSED}: it declines instead of summarizing"]
     said, label = plain_text(messages), _LEADING_LABEL.match(text)
     words = count_words(text[label.end() :] if label else text)
-    if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE):
+    if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE and not extends):
         return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]
     new, old = Text(text), Text(previous)
     source = Text(f"{previous}\n{said}" if previous else said)
     tells = len(source.terms) >= _TELLING
     checks = (
-        _length(text, said, previous),
-        _repetition(new),
+        _length(text, said, "" if extends else previous),
+        _repetition(whole) or _repetition(new),
         _labels(text, source),
         _speakers(text, messages, previous),
         _numbers(new, source) if tells else "",
-        _words(new, source) if tells else "",
-        _forgotten(new, old, source),
+        _words(new, source, extends=extends) if tells else "",
+        "" if extends else _forgotten(new, old, source),
     )
     return ended + [reason for reason in checks if reason]
 
@@ -191,14 +199,16 @@ def _numbers(text: Text, source: Text) -> str:
     return f"{Reason.INVENTED}: {_listed(unsaid)} {'was' if len(unsaid) == 1 else 'were'} never said"
 
 
-def _words(text: Text, source: Text) -> str:
+def _words(text: Text, source: Text, *, extends: bool) -> str:
     terms = text.terms
     if not terms:
         return ""
     said = sum(map(source.says_term, terms)) / len(terms)
     missed = len(terms) * (_SAID - said)
     own = _OWN_OF_FEW if size(source.text) <= _LITTLE else _OWN
-    if (missed <= own and (said or len(terms) <= _FEW)) or _translated(text, source):
+    # What is added to a summary has something to be about, however few its words are.
+    few = len(terms) < _OWN_WORDS if extends else len(terms) <= _FEW
+    if (missed <= own and (said or few)) or _translated(text, source):
         return ""
     return f"{Reason.UNRELATED}: {said:.0%} of its words are of the conversation"
 
@@ -208,7 +218,9 @@ def _translated(text: Text, source: Text) -> bool:
     if not text.language or not source.language or text.language == source.language:
         return False
     details = text.details
-    return details.within(source).count >= max(1, _SAID_TRANSLATED * details.count)
+    # German nouns have capitals too, and are said in other words.
+    least = 0 if text.language == "de" else _SAID_TRANSLATED * details.count
+    return details.within(source).count >= max(1, least)
 
 
 def _forgotten(text: Text, previous: Text, source: Text) -> str:
@@ -219,8 +231,8 @@ def _forgotten(text: Text, previous: Text, source: Text) -> str:
     least = _KEPT_OF_QUOTES if quotes or previous.language == "de" else _KEPT
     if kept.count < least * details.count:
         missing = _shown(details.without(kept))
-        return f"{Reason.FORGETS}: it keeps {kept.count} of {details.count} numbers, dates and names; missing: "
-        f"{missing}"
+        counts = f"{kept.count} of {details.count} numbers, dates and names"
+        return f"{Reason.FORGETS}: it keeps {counts}; missing: {missing}"
     if len(previous.terms) < _TERMS or text.language != previous.language:
         return ""
     share = len(previous.terms & text.terms) / len(previous.terms)

@@ -36,7 +36,8 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
         in `keys`.
     """
     args = (keys.member, keys.user, keys.documents, int(expired))
-    session = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing, keys.stale)
+    session: tuple[str, ...] = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing)
+    session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding)
     if one_slot:
         command = Command(SCRIPTS["session_delete"], session if expired else session + keys.registries, args)
         return Operation(
