@@ -54,9 +54,10 @@ def text_language(words: Sequence[str], configured: str) -> str | None:
         configured: The configured language.
     """
     known = _small_words()
-    hits = Counter(language for word in set(words[:_MAX_WORDS]) for language in known.get(word, ()))
-    if not hits:
+    small = {word for word in words[:_MAX_WORDS] if word in known}
+    if len(small) < _LEAST_SMALL_WORDS:
         return None
+    hits = Counter(language for word in small for language in known[word])
     best, count = max(hits.items(), key=lambda item: (item[1], item[0] == configured, item[0]))
     clear = count >= _LEAST_SMALL_WORDS and count >= _LEAD * hits[configured]
     return best if clear and best != configured else None

@@ -55,6 +55,13 @@ _INSTRUCTION = re.compile(rf"{_START}(?:{'|'.join(_ORDERS)})(?!\w)|{_ANYWHERE}",
 _PREFERENCE = re.compile("|".join(_PREFERENCES), re.IGNORECASE)
 # Scripts without spaces between words have no end of a word behind the order.
 _SPACELESS = re.compile(f"{_START}(?:{'|'.join(_ORDERS[6:9] + _ORDERS[11:])})")
+# An ASCII text without any of these has no wish. Looking for them takes a twentieth of the time of the patterns.
+_HINTS = (
+    "always", "never", "from now", "going forward", "future", "default", "whenever", "every time", "i ask", "prefer",
+    "rather", "dislike", "hate", "stand", "fan of", "immer", "niemals", "ab jetzt", "ab sofort", "von nun", "zukunft",
+    "wenn ich", "bevorzuge", "lieber", "toujours", "jamais", "maintenant", "avenir", "aime mieux", "siempre", "nunca",
+    "adelante", "ahora", "prefiero", "prefiro", "sempre", "agora", "d'ora in", " mai",
+)  # fmt: skip
 _MAX_CHARS = 4_000
 
 
@@ -70,6 +77,10 @@ def mark(text: str, role: str) -> str:
     if role in _WITHOUT_WISHES:
         return ""
     said = " ".join(text[:_MAX_CHARS].split("```")[::2])
+    if said.isascii():
+        low = said.lower()
+        if not any(hint in low for hint in _HINTS):
+            return ""
     if _INSTRUCTION.search(said) or (not said.isascii() and _SPACELESS.search(said)):
         return INSTRUCTION
     return PREFERENCE if _PREFERENCE.search(said) else ""
