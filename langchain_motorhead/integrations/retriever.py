@@ -41,7 +41,7 @@ class MotorheadRetriever(BaseRetriever):
     The `page_content` of a document is the text of a message; of a long one, its best passage. Its `id`, and
     `metadata["message_id"]`, is the id of the message. The metadata also has `session_id`, `user_id`, `namespace`,
     `role`, `name`, `seq` (sequence number in the session), `created` (when it was appended: ISO 8601, UTC) and `score`;
-    of a long message also `passage` (number of the passage, from 0) and `passages` (their number).
+    of a long message also `piece` (number of the passage, from 0) and `pieces` (their number).
 
     Attributes:
         motorhead: A `Motorhead`. Or give `url` or `client` instead, with `embeddings`.

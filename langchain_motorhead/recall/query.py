@@ -50,8 +50,8 @@ class Hit:
         user_id: User of its session, or None.
         created: When it was appended, or None likewise.
         score: How well it matches; higher is better.
+        piece: Number of that passage, from 0; `pieces` is their number, 1 if the text is whole.
         sent: The role that a REST client wrote, if this package would have written another.
-        passage: Number of that passage, from 0, and `passages` their number. Both are None if it is the whole text.
         before: Messages before it, oldest first, if they were requested.
         after: Messages after it, if they were requested.
     """
@@ -65,8 +65,8 @@ class Hit:
     user_id: str | None
     created: datetime | None
     score: float
+    piece: int = 0
+    pieces: int = 1
     sent: str | None = None
-    passage: int | None = None
-    passages: int | None = None
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -33,7 +33,7 @@ class Candidate:
 
 
 def read_hits(
-    ranked: Iterator[Candidate],
+    ranked: Iterable[Candidate],
     found: Mapping[tuple[str, str], Sequence[Match]],
     enough: int,
     query: Query,
@@ -51,17 +51,17 @@ def read_hits(
     Returns:
         Each message, with its vector as bytes if that was requested.
     """
-    if query.search_type == "similarity" and not (query.neighbors or query.exclude_window):
+    if found and query.search_type == "similarity" and not (query.neighbors or query.exclude_window):
         known = {match.key: match.fields for match in found["near", "all"]}
-        nearest = list(ranked)
-        documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in nearest]
+        ranked = list(ranked)
+        documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
         if not any("ttl" in fields or _is_digest(fields) for each, fields in documents):
             made = [_hit(each, fields, _user(fields)) for each, fields in documents]
             return [(hit, None) for hit in made if _is_in_scope(hit, query)][:enough]
-        ranked = iter(nearest)
+    left = iter(ranked)
     hits, size = list[tuple[Hit, Any]](), enough + SPARE_HITS
-    while len(hits) < enough and (some := list(islice(ranked, size))):
+    while len(hits) < enough and (some := list(islice(left, size))):
         hits += yield from _read(some, query, vector)
         size *= GROWTH
     return hits[:enough]
@@ -144,9 +144,9 @@ def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
         user_id=user_id,
         created=datetime.fromtimestamp(float(fields["created"]), UTC),
         score=found.score,
+        piece=found.piece,
+        pieces=found.pieces,
         sent=fields.get("sent"),
-        passage=found.piece if found.pieces > 1 else None,
-        passages=found.pieces if found.pieces > 1 else None,
     )
 
 

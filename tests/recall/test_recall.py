@@ -105,10 +105,10 @@ def test_a_long_message_is_found_as_one(make: MakeMotorhead, client: redis.Redis
         assert found[0].id == "long"
         assert f"number{at}." in found[0].page_content
         assert len(found[0].page_content) < 2_000
-        passage, passages = found[0].metadata["passage"], found[0].metadata["passages"]
+        passage, passages = found[0].metadata["piece"], found[0].metadata["pieces"]
         assert passages == len(documents(client, namespace)) - 2
         assert abs(passage / passages - at / 400) < 0.1
-        assert all("passage" not in each.metadata for each in found if each.id != "long")
+        assert all("piece" not in each.metadata for each in found if each.id != "long")
     session.delete()
     assert documents(client, namespace) == []
 

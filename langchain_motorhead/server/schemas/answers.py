@@ -200,8 +200,8 @@ class SearchHit(Hit):
         seq=6,
         user_id=EXAMPLE_USER_ID,
         created="2025-06-01T12:00:00+00:00",
-        passage=None,
-        passages=None,
+        piece=0,
+        pieces=1,
         before=[],
         after=[],
     )
@@ -214,8 +214,8 @@ class SearchHit(Hit):
     seq: int = Field(description="Sequence number of the message in its session.")
     user_id: str | None
     created: str | None = Field(description="When the message was appended, in ISO 8601.")
-    passage: int | None = Field(description="If the message is long, the number of the passage in `content`, from 0.")
-    passages: int | None = Field(description="If the message is long, the number of its passages.")
+    piece: int = Field(description="Of a long message, the number of the passage in `content`, from 0.")
+    pieces: int = Field(description="How many passages the message has.")
     before: list[SearchHit] = Field(description="Earlier neighbors, if the search asked for any.")
     after: list[SearchHit] = Field(description="Later neighbors, if the search asked for any.")
 
