@@ -73,12 +73,12 @@ def test_a_transcript_has_a_line_for_each_message(text: str) -> None:
 @pytest.mark.parametrize("text", ESCAPES)
 @pytest.mark.parametrize("own", [PROMPT, BOTH, "Summarize.\n{messages}"], ids=["ours", "both", "messages"])
 def test_what_a_summarizer_is_shown(own: str, text: str) -> None:
-    """Outside the blocks, a prompt is the same whatever was said or summarized before."""
+    """Outside the blocks, a prompt is the same whatever was said or summarized before, but for the words that fit."""
 
     def shown(summary: str, *messages: BaseMessage) -> str:
         model = Scripted()
         create_summarizer(model, prompt=own).invoke({"summary": summary, "messages": messages})
-        return model.prompts[0]
+        return re.sub(r"some \d+ words", "some words", model.prompts[0])
 
     planted = shown(text, *spoken(text))
     assert outside(planted) == outside(shown("They met.", HumanMessage("hi")))
