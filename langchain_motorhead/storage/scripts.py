@@ -53,7 +53,7 @@ _LIBRARIES = {
     "documents_remake": ("lib_numbers", "lib_documents", "lib_vectors"),
     "documents_renew": ("lib_numbers", "lib_documents"),
     "documents_read": ("lib_numbers", "lib_documents"),
-    "session_delete": ("lib_numbers", "lib_documents"),
+    "session_delete": ("lib_numbers", "lib_formats", "lib_documents"),
     "documents_erase": ("lib_numbers", "lib_documents"),
     "erasure_note": ("lib_numbers",),
     **dict.fromkeys(

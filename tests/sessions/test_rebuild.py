@@ -17,6 +17,7 @@ from langchain_motorhead import (
     Window,
 )
 from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.registry import delete_session
 from support.factory import MakeMotorhead
 from support.fall_back import fall_back
 from support.messages import numbered
@@ -191,14 +192,21 @@ def test_a_summary_by_hand(make: MakeMotorhead) -> None:
 
 
 def test_a_later_layout_is_left_alone(make: MakeMotorhead, client: redis.Redis) -> None:
-    """A session that a later version of the package wrote is neither rebuilt nor given another summary."""
-    session = compacted(make(llm=Ledger(), window=WINDOW, compaction="manual"), 10)
+    """A session that a later version of the package wrote is neither rebuilt, given another summary nor deleted."""
+    motorhead = make(llm=Ledger(), window=WINDOW, compaction="manual")
+    session = compacted(motorhead, 10)
     before = client.hgetall(session._keys.state), client.lrange(session._keys.summaries, 0, -1)
     client.hset(session._keys.state, "format", "9")
     with pytest.raises(StoreError, match="later version"):
         session.rebuild_summary()
     with pytest.raises(StoreError, match="later version"):
         session.set_summary("By hand.", override=True)
+    with pytest.raises(StoreError, match=r"later version.*Nothing was deleted"):
+        session.delete()
+    for one_slot in (True, False):
+        with pytest.raises(StoreError, match="later version"):
+            motorhead.backend.require_redis().run(delete_session(session._keys, one_slot=one_slot))
+    assert motorhead.sessions() == ["s"]
     assert session.compact().folded == 0
     client.hset(session._keys.state, "format", "1")
     assert (client.hgetall(session._keys.state), client.lrange(session._keys.summaries, 0, -1)) == before
