@@ -77,6 +77,9 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             keep everything. None to show all.
         max_prompt_tokens: Most tokens of the whole prompt: a number, or a fraction of what the model takes by its
             profile, such as `0.5`. The window and the run are shortened to fit. None for no limit.
+        edits: Whether a message of the window that the agent's state has with another content, at its place and under
+            its id, is edited in the session, as `Session.edit` does. If not, the session keeps what it has, and a
+            warning is logged once. A message that was summarized is not compared: edit it with `Session.edit`.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -104,13 +107,14 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         recall_scope: Scope | None = None,
         max_run_tokens: int | None = None,
         max_prompt_tokens: float | None = None,
+        edits: bool = False,
     ) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
         self._recall.check(motorhead)
         self._motorhead = motorhead
         self._limits = Limits(max_prompt_tokens, max_run_tokens)
-        self._storage = RunStorage(motorhead)
+        self._storage = RunStorage(motorhead, edits=edits)
         # Not in the state, because streams and tools would see it there.
         self._runs = RunCache(self._storage.store_abandoned)
         self._pins = PinCache()

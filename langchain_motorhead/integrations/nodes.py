@@ -54,6 +54,7 @@ def load_memory(
     prompt_key: str = "llm_input_messages",
     recall: int = 0,
     recall_scope: Scope | None = None,
+    edits: bool = False,
 ) -> Runnable[Any, Command[Any]]:
     """Return a node that stores the new messages of a graph's state, and writes the prompt for the model.
 
@@ -69,6 +70,8 @@ def load_memory(
         prompt_key: The key of the state that gets the prompt.
         recall: How many older messages to search for, by the text of the user's newest message. 0 for none.
         recall_scope: Where to search. See `MotorheadMiddleware`.
+        edits: Whether to edit a message of the session that the state has with another content. See
+            `MotorheadMiddleware`.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -82,7 +85,7 @@ def load_memory(
         graph.set_entry_point("load")
         ```
     """
-    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead)
+    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead, edits=edits)
     policy.check(motorhead)
     count = counter_of(motorhead)
 
