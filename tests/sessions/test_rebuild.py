@@ -142,8 +142,12 @@ def test_nothing_to_rebuild(make: MakeMotorhead) -> None:
     assert motorhead.session("s").rebuild_summary().messages == 0
     with pytest.raises(InvalidInputError, match="needs a model"):
         motorhead.session("s").rebuild_summary(prompt="Summarize.")
+    with pytest.raises(InvalidInputError, match="prompt must be a string"):
+        motorhead.session("s").rebuild_summary(prompt=5)  # type: ignore[call-overload]
     with pytest.raises(InvalidInputError, match="summarizer must be"):
         motorhead.session("s").rebuild_summary(7)
+    with pytest.raises(InvalidInputError, match="on_progress must be a function"):
+        motorhead.session("s").rebuild_summary(on_progress=7)  # type: ignore[call-overload]
 
 
 async def test_in_the_background(amake: MakeMotorhead) -> None:
