@@ -59,6 +59,11 @@ class ExportedSession:
     summaries: tuple[bytes, ...] = ()
 
     @property
+    def messages(self) -> int:
+        """How many messages it has, in its list and its archive."""
+        return self.count + int(self.state.get("archived", 0))
+
+    @property
     def user_id(self) -> str | None:
         """The user of the session, or None."""
         user = self.state.get("user")

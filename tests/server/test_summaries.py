@@ -94,4 +94,4 @@ def test_in_the_command_line(
     code, out = run("rebuild", "s")
     assert (code, "10 messages summarized again" in out) == (0, True)
     assert motorhead.session("s").load().written_by == "extract"
-    assert run("rebuild", "none")[0] == 1
+    assert run("rebuild", "none")[0] == run("summaries", "none")[0] == 1
