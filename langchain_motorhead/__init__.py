@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         IndexMissingError,
         InvalidInputError,
         InvalidMessageError,
+        LearningError,
         MissingExtraError,
         MotorheadError,
         RecallNotConfiguredError,
@@ -28,10 +29,18 @@ if TYPE_CHECKING:
         StoreError,
         StoreUnavailableError,
         SummarizationError,
+        UnknownFactError,
         UnsupportedError,
         UnusableAnswerError,
+        UnusableOperationsError,
         WrongKeyTypeError,
     )
+    from langchain_motorhead.facts.config import Facts
+    from langchain_motorhead.facts.extractive import ExtractiveLearner
+    from langchain_motorhead.facts.learning import LearningReport
+    from langchain_motorhead.facts.llm import Learner, create_learner
+    from langchain_motorhead.facts.model import Fact, Source
+    from langchain_motorhead.facts.proposals import LearnerInput, LearnerOperation
     from langchain_motorhead.flows.protocol import SummaryInput
     from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
     from langchain_motorhead.integrations.memory import MotorheadMemory
@@ -53,6 +62,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.sessions.window import Window
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
     from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer
+    from langchain_motorhead.user import User
 
 _HOMES = {
     "client": ("Motorhead",),
@@ -68,6 +78,9 @@ _HOMES = {
         "IndexMissingError",
         "InvalidInputError",
         "InvalidMessageError",
+        "UnusableOperationsError",
+        "UnknownFactError",
+        "LearningError",
         "MissingExtraError",
         "MotorheadError",
         "RecallNotConfiguredError",
@@ -80,6 +93,22 @@ _HOMES = {
         "UnusableAnswerError",
         "WrongKeyTypeError",
     ),
+    "facts.config": ("Facts",),
+    "facts.model": (
+        "Fact",
+        "Source",
+    ),
+    "facts.llm": (
+        "Learner",
+        "create_learner",
+    ),
+    "facts.extractive": ("ExtractiveLearner",),
+    "facts.proposals": (
+        "LearnerInput",
+        "LearnerOperation",
+    ),
+    "facts.learning": ("LearningReport",),
+    "user": ("User",),
     "summarizers.extractive": ("ExtractiveSummarizer",),
     "models.hashing_embeddings": ("HashingEmbeddings",),
     "flows.protocol": ("SummaryInput",),
@@ -115,7 +144,10 @@ __all__ = [
     "EmbeddedRedisError",
     "EmbeddingError",
     "EmbeddingMismatchError",
+    "ExtractiveLearner",
     "ExtractiveSummarizer",
+    "Fact",
+    "Facts",
     "Gap",
     "GapReason",
     "HashingEmbeddings",
@@ -124,6 +156,11 @@ __all__ = [
     "InvalidInputError",
     "InvalidMessageError",
     "Kept",
+    "Learner",
+    "LearnerInput",
+    "LearnerOperation",
+    "LearningError",
+    "LearningReport",
     "Memory",
     "MemoryState",
     "MissingExtraError",
@@ -141,6 +178,7 @@ __all__ = [
     "SearchUnavailableError",
     "Session",
     "SessionReplacedError",
+    "Source",
     "StoreError",
     "StoreUnavailableError",
     "SummarizationError",
@@ -150,11 +188,15 @@ __all__ = [
     "TokenCounter",
     "Transcript",
     "TranscriptMessage",
+    "UnknownFactError",
     "UnsupportedError",
     "UnusableAnswerError",
+    "UnusableOperationsError",
+    "User",
     "Window",
     "WrongKeyTypeError",
     "check_summary",
+    "create_learner",
     "create_summarizer",
     "load_memory",
     "pre_model_hook",

@@ -23,6 +23,8 @@ from langchain_motorhead.storage.keys import session_keys
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from langchain_motorhead.facts.learning import LearningReport
+
 
 class Session(SessionReading):
     """One conversation, stored as a summary of its older messages and a window with the newest ones.
@@ -168,8 +170,27 @@ class Session(SessionReading):
         """Compact the session now. See `compact`."""
         return _or_raise(await self._backend.acompact(self._keys))
 
+    def learn(self) -> LearningReport:
+        """Learn facts from the messages that were not learned yet now, and wait for it. It also happens by itself.
+
+        Returns:
+            What was learned, and what was rejected.
+
+        Raises:
+            InvalidInputError: The `Motorhead` has no option `facts`, or the session belongs to another user.
+            LearningError: The learner failed. What was learned before that is stored.
+            StoreError: Redis refused, or could not be reached.
+        """
+        return _learned(self._backend.learn(self._keys))
+
+    async def alearn(self) -> LearningReport:
+        """Learn facts from the messages that were not learned yet. See `learn`."""
+        return _learned(await self._backend.alearn(self._keys))
+
     def delete(self) -> bool:
-        """Delete the session: its messages, its summary, and its documents in the search index.
+        """Delete the session: its messages, its summary, its search documents, and what was learned from it.
+
+        A fact that another session states too stays. Facts that were superseded by one of this session hold again.
 
         Returns:
             Whether the session existed.
@@ -230,6 +251,12 @@ def _listed(messages: Sequence[MessageLike] | MessageLike) -> Sequence[MessageLi
             f"append takes messages, not {type(messages).__name__}. Give a list such as [HumanMessage(...)]"
         )
     return messages if isinstance(messages, list) else list(messages)
+
+
+def _learned(report: LearningReport) -> LearningReport:
+    if report.error is not None:
+        raise report.error
+    return report
 
 
 def _or_raise(report: CompactionReport) -> CompactionReport:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from langchain_motorhead.backends.facts import FactFlows, Owner
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
@@ -16,6 +17,9 @@ from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
+
+if TYPE_CHECKING:
+    from langchain_motorhead.facts.learning import LearningReport
 
 T = TypeVar("T")
 BackendFlow: TypeAlias = Generator[Any, Any, T]
@@ -90,6 +94,9 @@ class Backend(Protocol):
     def delete_user(self, user_id: str) -> BackendFlow[int]:
         """Delete all sessions of a user. Returns how many there were."""
 
+    def facts_of(self, owner: Owner) -> FactFlows:
+        """Return the flows that read and change the facts about a user, or those of a session without a user."""
+
     def check_search(self) -> None:
         """Raise if it is already known that a search must fail.
 
@@ -105,6 +112,12 @@ class Backend(Protocol):
 
     def reindex(self, report: Report) -> BackendFlow[int]:
         """Build the search index anew. Return how many documents were embedded."""
+
+    def learn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now, and wait for it."""
+
+    async def alearn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now. See `learn`."""
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now: move its oldest messages into its summary until it is within its window."""

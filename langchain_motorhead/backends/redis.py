@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_motorhead.exceptions import ClosedError
+from langchain_motorhead.exceptions import ClosedError, InvalidInputError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
@@ -14,6 +14,7 @@ from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
+from langchain_motorhead.runtime.driver import NO_FACTS
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.sessions import catch_up, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
@@ -25,6 +26,11 @@ from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
+
+if TYPE_CHECKING:
+    from langchain_motorhead.backends.facts import FactFlows, Owner
+    from langchain_motorhead.facts.learning import LearningReport
+    from langchain_motorhead.runtime.fact_learning import FactLearning
 
 T = TypeVar("T")
 
@@ -145,7 +151,9 @@ class RedisBackend:
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""
-        return registry.delete_session(keys, one_slot=self.one_slot)
+        from langchain_motorhead.facts.erasure import end_session
+
+        return _in_turn(end_session(keys), registry.delete_session(keys, one_slot=self.one_slot))
 
     def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Flow[list[str]]:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
@@ -153,7 +161,15 @@ class RedisBackend:
 
     def delete_user(self, user_id: str) -> Flow[int]:
         """Delete all sessions of a user. Returns how many there were."""
-        return registry.delete_user(self.namespace, user_id, one_slot=self.one_slot)
+        from langchain_motorhead.facts.erasure import delete_user
+
+        return delete_user(self.namespace, user_id, one_slot=self.one_slot)
+
+    def facts_of(self, owner: Owner) -> FactFlows:
+        """Return the flows that read and change facts. See `Backend.facts_of`."""
+        from langchain_motorhead.backends.redis_facts import RedisFacts
+
+        return RedisFacts(self, owner)
 
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""
@@ -170,6 +186,22 @@ class RedisBackend:
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
         return reindex(self.recall, report, one_slot=self.one_slot)
+
+    def learn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now. See `Backend.learn`."""
+        self.check_open()
+        return self._learning.learn(keys, explicit=True)
+
+    async def alearn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now. See `Backend.learn`."""
+        self.check_open()
+        return await self._learning.alearn(keys, explicit=True)
+
+    @property
+    def _learning(self) -> FactLearning:
+        if self.maintenance.learning is None:
+            raise InvalidInputError(NO_FACTS)
+        return self.maintenance.learning
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now. See `Backend.compact`."""
@@ -224,6 +256,11 @@ class RedisBackend:
         with self._closing:
             closed, self._closed = self._closed, True
         return not closed
+
+
+def _in_turn(first: Flow[object], then: Flow[T]) -> Flow[T]:
+    yield from first
+    return (yield from then)
 
 
 def _create_index(indexer: Indexer) -> Flow[None]:

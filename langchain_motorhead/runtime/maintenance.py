@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
@@ -37,6 +37,9 @@ from langchain_motorhead.sessions.operations import AppendResult
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
+if TYPE_CHECKING:
+    from langchain_motorhead.runtime.fact_learning import FactLearning
+
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
@@ -58,6 +61,7 @@ class Maintenance:
         semaphore: Limits how many sessions are compacted at once. A session that waits for it holds no lease.
         background: Runs the work that nobody waits for.
         indexer: How sessions are indexed, or None without recall.
+        learning: How facts are learned, or None without facts.
         retry_queue: Sessions that wait to be indexed because the embedding model failed.
         statistics: What the answers of the summarizer were worth.
     """
@@ -70,6 +74,7 @@ class Maintenance:
     semaphore: FairSemaphore
     background: Background
     indexer: Indexer | None = None
+    learning: FactLearning | None = None
     retry_queue: RetryQueue = field(init=False)
     _missing: dict[str, int] = field(default_factory=dict)
     statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
@@ -221,13 +226,18 @@ class Maintenance:
 
     def close(self) -> None:
         """Accept no more work, and wait for what is under way. See `Background.check_closable`."""
-        self.retry_queue.close()
+        self._stop_waiting()
         self.background.close()
 
     async def aclose(self) -> None:
         """Accept no more work, and wait for what is under way."""
-        self.retry_queue.close()
+        self._stop_waiting()
         await self.background.aclose()
+
+    def _stop_waiting(self) -> None:
+        self.retry_queue.close()
+        if self.learning is not None:
+            self.learning.close()
 
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
         compactor = self.statistics.apply(self.compactor)
@@ -262,6 +272,8 @@ class Maintenance:
         self._flushing = True
         self.retry_queue.retry_now()
         self._flushing = False
+        if self.learning is not None:
+            self.learning.learn_now()
 
     def _retry(self, keys: SessionKeys) -> None:
         """Index a session of the retry queue: on the event loop where it failed if that still runs."""
@@ -277,6 +289,8 @@ class Maintenance:
             yield self._indexing_work(keys)
         if self.mode == "manual":
             return
+        if self.learning is not None:
+            self.learning.note(keys, appended)
         if self._is_due(appended):
             yield self._compaction_work(keys)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired

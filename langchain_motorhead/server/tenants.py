@@ -137,7 +137,10 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             summary_tokens=settings.summary_tokens,
             max_concurrency=settings.max_concurrency,
         )
-        motorhead.backend.require_redis().maintenance.semaphore = semaphore  # one limit for all of them
+        maintenance = motorhead.backend.require_redis().maintenance
+        maintenance.semaphore = semaphore  # one limit for all of them
+        if maintenance.learning is not None:
+            maintenance.learning.semaphore = semaphore
         return motorhead
 
     return make

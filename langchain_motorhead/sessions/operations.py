@@ -122,6 +122,7 @@ class AppendResult(NamedTuple):
         tokens: Tokens of the appended messages, or None if they are not counted.
         unclear: Whether nothing was appended because the ids do not say which messages of the conversation are new.
         newest_known: If `unclear`, whether the id of the newest message is known.
+        chars: Characters of the appended messages as they are stored, about.
     """
 
     length: int
@@ -130,6 +131,7 @@ class AppendResult(NamedTuple):
     tokens: int | None
     unclear: bool = False
     newest_known: bool = False
+    chars: int = 0
 
 
 def append(
@@ -192,6 +194,8 @@ def append(
         listing = (registry_operations.add(registry, keys.member, now, ttl) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
+    size = sum(len(record.data) for record in records)
+
     def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
         if status == _UNCLEAR:
@@ -202,7 +206,8 @@ def append(
             raise StoreError(f"session {keys.session_id!r} was written by a later version of this package")
         if status == _CONFLICTS:
             raise _conflict([at - 1 for at in left[0]], ids)
-        return AppendResult(*left)
+        result = AppendResult(*left)
+        return result._replace(chars=size * result.added // len(records))
 
     if not one_slot:
         return Operation(commands, read)

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, to_member
+from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, own_fact_keys, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS
 
@@ -36,7 +36,8 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
         in `keys`.
     """
     args = (keys.member, keys.user, keys.documents, int(expired))
-    session = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing, keys.stale)
+    session: tuple[str, ...] = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing)
+    session += (keys.stale, *own_fact_keys(keys).all)
     if one_slot:
         command = Command(SCRIPTS["session_delete"], session if expired else session + keys.registries, args)
         return Operation(

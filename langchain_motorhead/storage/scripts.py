@@ -43,8 +43,20 @@ _LIBRARIES = {
     "vectors_commit": ("lib_numbers", "lib_vectors"),
     "documents_read": ("lib_numbers", "lib_documents"),
     "session_delete": ("lib_documents",),
+    "facts_begin": ("lib_numbers", "lib_leases", "lib_facts"),
+    "facts_read": ("lib_numbers", "lib_facts"),
+    "facts_write": ("lib_numbers", "lib_facts"),
     **dict.fromkeys(
-        ("compaction_fail", "compaction_release", "lease_renew", "item_page", "item_prune", "item_put"),
+        (
+            "compaction_fail",
+            "compaction_release",
+            "lease_renew",
+            "item_page",
+            "item_prune",
+            "item_put",
+            "facts_fail",
+            "learned_note",
+        ),
         ("lib_numbers",),
     ),
 }
@@ -71,5 +83,6 @@ SCRIPTS = {
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
+        "facts_begin", "facts_read", "facts_write", "facts_fail", "learned_note",
     )
 }  # fmt: skip

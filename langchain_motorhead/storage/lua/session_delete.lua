@@ -1,24 +1,26 @@
 -- Delete a session with its documents. A compaction or indexing under way finds no epoch, or another one, and stops.
 --
 -- KEYS  messages, state, marks of the messages, archive, leases of compaction and indexing, number of documents that an
---       expired session may have left, and the registries that list the session (none if they are in another cluster slot)
+--       expired session may have left, the six keys of the facts of a session without a user, and the registries that list
+--       the session (none if they are in another cluster slot)
 -- ARGV  session id, user of the session or '', prefix of the documents' keys, 1 to delete only what an expired session left
 -- Returns how many keys of the session were deleted, or -1, having done nothing, if it belongs to another user.
-local state = KEYS[2]
+local state, REGISTRIES = KEYS[2], 13
 local there = redis.call('EXISTS', state) == 1
 local known = redis.call('HMGET', state, 'user', 'indexed', 'groups')
 if there and (ARGV[4] == '1' or (known[1] or '') ~= ARGV[2]) then
   return -1
 end
 local count = math.max(tonumber(known[2] or 0), tonumber(redis.call('GET', KEYS[7]) or 0))
-for at = 8, #KEYS do
+for at = REGISTRIES + 1, #KEYS do
   redis.call('ZREM', KEYS[at], ARGV[1])
 end
-if #KEYS > 7 then
+if #KEYS > REGISTRIES then
   for key in (known[3] or ''):gmatch('%S+') do -- groups of the REST server
     redis.call('ZREM', key, ARGV[1])
   end
 end
 unlink_all(document_keys(ARGV[3], 0, count))
 redis.call('UNLINK', KEYS[4], KEYS[7])
+redis.call('UNLINK', KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13])
 return redis.call('UNLINK', KEYS[1], state, KEYS[3], KEYS[5], KEYS[6])

@@ -1,0 +1,100 @@
+"""Erasure, as flows: facts whose messages, session or user are deleted, and what they had superseded.
+
+The order of the steps keeps a learner that is at work from bringing anything back:
+
+- A session is ended here *before* it is deleted. A learner cannot commit for it any more.
+- Messages are forgotten, or edited, in the session *first*, and here after that. Each call raises the version of the
+  facts, so a learner that read the messages before has to read them again before it can commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from langchain_motorhead.facts.book import Book
+from langchain_motorhead.facts.model import Source
+from langchain_motorhead.facts.operations import FactsRead, Identity, drop, identify
+from langchain_motorhead.facts.rewriting import rewrite
+from langchain_motorhead.facts.verification import occurs
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.sessions import registry
+from langchain_motorhead.storage.keys import SessionKeys, fact_keys, own_fact_keys, user_fact_keys
+
+
+def end_session(keys: SessionKeys) -> Flow[None]:
+    """Remove what was learned from a session that is about to be deleted, and let nothing be learned from it any more.
+
+    Facts lose their sources in the session. Those that lose the last one are removed, and what they had superseded
+    holds again. The facts of a session without a user are deleted with it, by `session_delete.lua`.
+    """
+    known: Identity = yield identify(keys)
+    if known.epoch is None or known.user is None:
+        return
+    epoch = known.epoch
+
+    def change(book: Book, _: FactsRead) -> None:
+        book.remove_sources(lambda source: source.epoch == epoch)
+
+    yield from rewrite(fact_keys(keys, known.user), change, ended=epoch)
+
+
+def forget_messages(keys: SessionKeys, seqs: Collection[int]) -> Flow[int]:
+    """Remove what was learned from messages that were just forgotten.
+
+    Args:
+        keys: Keys of the session.
+        seqs: Sequence numbers of the messages.
+
+    Returns:
+        How many facts were removed.
+    """
+    return (yield from _remove(keys, dict.fromkeys(seqs, "")))
+
+
+def revise_messages(keys: SessionKeys, texts: Mapping[int, str]) -> Flow[int]:
+    """Remove what was learned from messages that were just edited, where the quote is gone.
+
+    Args:
+        keys: Keys of the session.
+        texts: The new texts of the messages, by their sequence numbers. `learn` with `again` learns them once more.
+
+    Returns:
+        How many facts were removed.
+    """
+    return (yield from _remove(keys, texts))
+
+
+def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
+    """Delete all sessions of a user, each with everything that belongs to it, and all facts about the user.
+
+    The lease is deleted with the facts, so a learner that is at work cannot commit. One that begins later finds no
+    session.
+
+    Returns:
+        How many sessions were deleted.
+
+    Raises:
+        InvalidInputError: The user is not a string, or is empty.
+    """
+    count = yield from registry.delete_user(namespace, user_id, one_slot=one_slot)
+    yield drop(user_fact_keys(namespace, user_id))
+    return count
+
+
+def _remove(keys: SessionKeys, texts: Mapping[int, str]) -> Flow[int]:
+    known: Identity = yield identify(keys)
+    if known.epoch is None:
+        return 0
+    epoch = known.epoch
+
+    def is_gone(source: Source) -> bool:
+        text = texts.get(source.seq) if source.epoch == epoch else None
+        return text is not None and not occurs(source.quote, text)
+
+    def change(book: Book, _: FactsRead) -> int:
+        before = sum(1 for _ in book)
+        book.remove_sources(is_gone)
+        return before - sum(1 for _ in book)
+
+    owner = own_fact_keys(keys) if known.user is None else fact_keys(keys, known.user)
+    return (yield from rewrite(owner, change, always=True))

@@ -1,0 +1,173 @@
+"""When and where facts are learned: in the background, once a session has enough new text, or after some time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+
+from langchain_motorhead.concurrency.background import Background
+from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
+from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.facts.learning import LEASE_MS, LearningConfig, LearningReport, LearningState, learn
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.runtime.driver import Driver
+from langchain_motorhead.runtime.retry_queue import RetryQueue
+from langchain_motorhead.sessions.operations import AppendResult
+from langchain_motorhead.storage.keys import SessionKeys
+
+logger = logging.getLogger(__name__)
+
+_CHARS_PER_TOKEN = 4
+_BUSY_SECONDS = 1.1 * LEASE_MS / 1000
+
+
+class FactLearning:
+    """Learns from the sessions of a namespace that have new messages.
+
+    Args:
+        driver: Runs flows.
+        config: How facts are learned.
+        every: Seconds after which new messages are learned at the latest.
+        enough: Tokens of new messages, about, that are learned at once.
+        namespace: Namespace of the sessions.
+        background: Runs the work.
+        semaphore: Limits how many models are called at once. Shared with compaction.
+        prepare: Loads what takes long outside of an event loop.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        config: LearningConfig,
+        every: float,
+        enough: int,
+        namespace: str,
+        background: Background,
+        semaphore: FairSemaphore,
+        prepare: Callable[[], Awaitable[object]],
+    ) -> None:
+        self.config = config
+        self.semaphore = semaphore
+        self._driver = driver
+        self._prepare = prepare
+        self._every = every
+        self._enough = enough * _CHARS_PER_TOKEN
+        self._namespace = namespace
+        self._background = background
+        self._waiting = RetryQueue(self._start)
+        self._chars: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What was learned since the start: messages, batches, facts, tokens, and operations by what became of them."""
+        with self._lock:
+            return dict(self._counts)
+
+    def note(self, keys: SessionKeys, appended: AppendResult) -> None:
+        """Note that messages were appended. They are learned now, if they are enough, or later. No I/O."""
+        if not appended.added:
+            return
+        try:
+            self._loop = weakref.ref(asyncio.get_running_loop())
+        except RuntimeError:
+            self._loop = None
+        with self._lock:
+            chars = self._chars[keys.state] = self._chars.get(keys.state, 0) + appended.chars
+        if chars >= self._enough:
+            self._start(keys)
+        else:
+            self._waiting.retry_later(keys, self._every)
+
+    def learn_now(self) -> None:
+        """Learn from all sessions that wait for it, in the background."""
+        self._waiting.retry_now()
+
+    def close(self) -> None:
+        """Begin to learn from the sessions that wait for it, and note no more."""
+        self._loop = self._loop if self._is_on_loop() else None
+        self.learn_now()
+        self._waiting.close()
+
+    def learn(self, keys: SessionKeys, *, explicit: bool) -> LearningReport:
+        """Learn from a session in this thread. See `facts.learning.learn`."""
+        self._forget(keys)
+        with self.semaphore.acquire(self._namespace):
+            return self._noted(keys, self._driver.run(self._flow(keys, explicit=explicit)))
+
+    async def alearn(self, keys: SessionKeys, *, explicit: bool) -> LearningReport:
+        """Learn from a session on this event loop. See `facts.learning.learn`."""
+        await self._prepare()
+        self._forget(keys)
+        async with self.semaphore.aacquire(self._namespace):
+            return self._noted(keys, await self._driver.arun(self._flow(keys, explicit=explicit)))
+
+    def _flow(self, keys: SessionKeys, *, explicit: bool) -> Flow[LearningReport]:
+        return learn(keys, secrets.token_hex(8), self.config, explicit=explicit)
+
+    def _start(self, keys: SessionKeys) -> None:
+        loop = self._loop() if self._loop is not None else None
+        self._background.resume(loop, self._work(keys))
+
+    def _work(self, keys: SessionKeys) -> Work:
+        def run() -> None:
+            try:
+                self.learn(keys, explicit=False)
+            except StoreError:
+                self._waiting.retry_later(keys, self._every)
+                raise
+
+        async def arun() -> None:
+            try:
+                await self.alearn(keys, explicit=False)
+            except StoreError:
+                self._waiting.retry_later(keys, self._every)
+                raise
+
+        return Work(f"{keys.state} facts", run, arun)
+
+    def _noted(self, keys: SessionKeys, report: LearningReport) -> LearningReport:
+        """Count and log what was learned, and queue the session if there is more to do later."""
+        with self._lock:
+            self._counts.update(
+                {
+                    "messages": report.messages,
+                    "batches": report.batches,
+                    "facts": report.facts,
+                    "tokens": report.tokens,
+                    "accepted": report.accepted,
+                    "extracts": report.extracts,
+                    "failures": int(report.error is not None),
+                }
+            )
+            self._counts.update({f"rejected:{reason}": count for reason, count in report.rejected.items()})
+            self._counts.update({f"unusable:{reason}": count for reason, count in report.unusable.items()})
+        if report.state is LearningState.BUSY:
+            self._waiting.retry_later(keys, _BUSY_SECONDS)
+        elif report.state is LearningState.PAUSED:
+            self._waiting.retry_later(keys, max(self._every, 1.0))
+        if report.batches:
+            logger.info(
+                "session %r: learned %d messages in %d batches: %d new facts, %d operations rejected, %d tokens",
+                keys.session_id, report.messages, report.batches, report.facts, report.rejected.total(), report.tokens,
+            )  # fmt: skip
+        return report
+
+    def _forget(self, keys: SessionKeys) -> None:
+        with self._lock:
+            self._chars.pop(keys.state, None)
+
+    def _is_on_loop(self) -> bool:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        return True
