@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.model import Source
-from langchain_motorhead.facts.operations import FactsRead, Identity, drop, identify
+from langchain_motorhead.facts.operations import FactsRead, Identity, drop, exist, identify
 from langchain_motorhead.facts.rewriting import rewrite
 from langchain_motorhead.facts.verification import occurs
 from langchain_motorhead.flows.protocol import Flow
@@ -28,7 +29,7 @@ def end_session(keys: SessionKeys) -> Flow[None]:
     holds again. The facts of a session without a user are deleted with it, by `session_delete.lua`.
     """
     known: Identity = yield identify(keys)
-    if known.epoch is None or known.user is None:
+    if known.epoch is None or known.user is None or keys.user_id not in (None, known.user):
         return
     epoch = known.epoch
 
@@ -76,9 +77,22 @@ def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
     Raises:
         InvalidInputError: The user is not a string, or is empty.
     """
-    count = yield from registry.delete_user(namespace, user_id, one_slot=one_slot)
-    yield drop(user_fact_keys(namespace, user_id))
+    if user_id is None:  # it would mean all sessions of the namespace
+        raise InvalidInputError("user_id is None. Give the user who is to be deleted")
+    facts = user_fact_keys(namespace, user_id)
+    has_facts = yield exist(facts)
+    if has_facts:
+        yield from rewrite(facts, _clear)
+    count = yield from registry.delete_user(
+        namespace, user_id, one_slot=one_slot, before=end_session if has_facts else None
+    )
+    yield drop(facts)
     return count
+
+
+def _clear(book: Book, _: FactsRead) -> None:
+    for fact in book:
+        book.remove(fact.id)
 
 
 def _remove(keys: SessionKeys, texts: Mapping[int, str]) -> Flow[int]:

@@ -195,6 +195,11 @@ def drop(facts: FactKeys) -> Operation[int]:
     return Operation((Command("UNLINK", facts.all),), lambda replies: int(replies[0]))
 
 
+def exist(facts: FactKeys) -> Operation[bool]:
+    """Read whether anything was, or is being, learned about a user."""
+    return Operation((read_primary("HLEN", facts.state), read_primary("EXISTS", facts.lease)), any)
+
+
 def read_counts(facts: FactKeys) -> Operation[dict[str, int]]:
     """Read what is counted in the state of the facts, such as tokens and rejected operations, by its name."""
 
