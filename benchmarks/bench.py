@@ -21,7 +21,7 @@ PARTS: dict[str, list[str]] = {"session": [], "crowd": [], "summaries": [], "rec
 QUICK: dict[str, list[str]] = {
     "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
     "crowd": ["--sessions", "1", "64", "--rounds", "3", "--seconds", "0.2"],
-    "summaries": ["--messages", "200", "--windows", "12"],
+    "summaries": ["--messages", "100", "--windows", "12", "--folded", "500"],
     "recall": ["--messages", "1000", "--searches", "50"],
     "rest": ["--rounds", "2", "--seconds", "0.3"],
 }

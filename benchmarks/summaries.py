@@ -4,8 +4,8 @@
 
 A person and a model take turns. For each answer the model is sent what it remembers: `prompts` counts those tokens.
 `summaries` counts what the summarizer is sent and answers, prompt included, `calls` how often it is asked. The
-summarizer here says 200 words, whatever it is given; the sum tells more than its parts, since a smaller window costs
-calls, and a larger one prompts. Tokens that a provider caches are not told apart.
+summarizer here answers with every sixth word of what it is given, up to 200 words; the sum tells more than its parts,
+since a smaller window costs calls, and a larger one prompts. Tokens that a provider caches are not told apart.
 
 - `everything`: no memory but the transcript.
 - `last 12`: forgets the rest.
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -35,23 +36,29 @@ from langchain_motorhead import Motorhead, Window, create_summarizer
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.summarizers.llm import PROMPT
 
-SUMMARY = " ".join(f"fact{at % 97}" for at in range(200))
 COLUMNS = ("calls", "summaries", "prompts", "in all", "to everything")
 KEPT = 12
-FOLDED = 10_000
+WORDS = ["".join(random.Random(at).choices("abdegiklmnoprstu", k=7)) for at in range(500)]  # noqa: S311 - words to count
+KNOWN = frozenset(WORDS)
+SUMMARY = " ".join(WORDS[:80])  # as long as the summarizer's
 
 
 class Scribe(GenericFakeChatModel):
-    """A chat model that says so many words, and counts what it is asked."""
+    """A chat model that repeats some of the words of its input, and counts the tokens that it reads and writes."""
 
     asked: list[int]
+    answered: list[int]
 
     def __init__(self) -> None:
-        super().__init__(messages=iter(()), asked=[])
+        super().__init__(messages=iter(()), asked=[], answered=[])
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **options: Any) -> ChatResult:
         self.asked.append(count_tokens(messages))
-        self.messages = iter([AIMessage(SUMMARY)])
+        given = " ".join(message.text for message in messages)
+        words = list(dict.fromkeys(word for word in re.findall(r"[a-z]+", given) if word in KNOWN))
+        answer = AIMessage(" ".join(words[:: max(6, len(words) // 200)]))
+        self.answered.append(count_tokens([answer]))
+        self.messages = iter([answer])
         return super()._generate(messages, *args, **options)
 
 
@@ -60,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--messages", type=int, default=1_000)
     parser.add_argument("--windows", type=int, nargs="+", default=[6, 12, 24, 48])
+    parser.add_argument("--folded", type=int, default=10_000, help="messages that go through compaction")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
     said = conversation(options.messages)
@@ -72,7 +80,7 @@ def main() -> None:
         url = stack.enter_context(server(None))
         for window in options.windows:
             rows[f"motorhead, {window}"] = ours(url, said, window)
-        rate = throughput(url)
+        rate = throughput(url, options.folded)
     for each in rows.values():
         each["to everything"] = each["in all"] / rows["everything"]["in all"]
     tell(f"Tokens of a model for {options.messages:,} messages", COLUMNS, rows)
@@ -83,8 +91,7 @@ def main() -> None:
 def conversation(count: int) -> list[BaseMessage]:
     """Make messages of 5 to 120 words."""
     chance = random.Random(0)  # noqa: S311 - words to count
-    words = [f"word{at}" for at in range(500)]
-    texts = [" ".join(chance.choices(words, k=chance.randint(5, 120))) for _ in range(count)]
+    texts = [" ".join(chance.choices(WORDS, k=chance.randint(5, 120))) for _ in range(count)]
     return [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(texts)]
 
 
@@ -120,7 +127,7 @@ def each_turn(said: Sequence[BaseMessage], *, again: bool) -> dict[str, Any]:
 
 def ours(url: str, said: Sequence[BaseMessage], window: int) -> dict[str, Any]:
     """Let the package do it."""
-    scribe, prompts, answer = Scribe(), 0, count_tokens([AIMessage(SUMMARY)])
+    scribe, prompts = Scribe(), 0
     with Motorhead.from_url(
         url, namespace=f"cost {window}", window=Window(max_messages=window), llm=scribe, compaction="inline"
     ) as motorhead:
@@ -129,13 +136,13 @@ def ours(url: str, said: Sequence[BaseMessage], window: int) -> dict[str, Any]:
             session.append(said[at])
             prompts += count_tokens(session.load().as_messages())
             session.append(said[at + 1])
-    return row(len(scribe.asked), sum(scribe.asked) + answer * len(scribe.asked), prompts)
+    return row(len(scribe.asked), sum(scribe.asked) + sum(scribe.answered), prompts)
 
 
-def throughput(url: str) -> float:
+def throughput(url: str, count: int) -> float:
     """Fold messages of sessions that were written without a summary, by a model that answers at once."""
     with Motorhead.from_url(url, namespace="fold", llm=create_summarizer(Scribe()), compaction="manual") as motorhead:
-        sessions = [motorhead.session(f"s{at}") for at in range(FOLDED // 100)]
+        sessions = [motorhead.session(f"s{at}") for at in range(count // 100)]
         for session in sessions:
             session.append(conversation(100))
         started = time.perf_counter()

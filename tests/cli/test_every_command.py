@@ -52,11 +52,12 @@ def server(make: MakeMotorhead) -> Iterator[str]:
         yield base
 
 
-def test_every_command_finds_what_chat_stored(tmp_path: Path) -> None:
+def test_every_command_finds_what_chat_stored(tmp_path: Path, stub: Stub) -> None:
     """Without a URL, all commands work on the Redis in which `chat` keeps its memory."""
     home = {"XDG_DATA_HOME": str(tmp_path)}
-    chat = motorhead("chat", "--user", "bob", stdin="I live in Oslo\n", OPENAI_BASE_URL="http://127.0.0.1:1/v1", **home)
-    assert chat.returncode == 1  # the model cannot be reached
+    stub.status = 403
+    chat = motorhead("chat", "--user", "bob", stdin="I live in Oslo\n", OPENAI_BASE_URL=stub.url, **home)
+    assert chat.returncode == 1  # the model refused
     assert "The messages are stored" in chat.stderr
     rows = json.loads(motorhead("sessions", "list", "--json", **home).stdout)
     assert [(row["session"], row["user"], row["window"]) for row in rows] == [("chat", "bob", 1)]
@@ -69,7 +70,7 @@ def test_every_command_finds_what_chat_stored(tmp_path: Path) -> None:
     assert motorhead("sessions", "delete", "chat", "--yes", **home).stdout == "1 deleted\n"
 
 
-def test_commands_work_on_a_server(server: str) -> None:
+def test_commands_work_on_a_server(server: str, stub: Stub) -> None:
     """The commands for sessions, the chat and the doctor work on the URL of a server, with its API key."""
     at = ("--url", server, "--api-key", "k")
     (row,) = json.loads(motorhead("sessions", "list", *at, "--json").stdout)
@@ -78,7 +79,8 @@ def test_commands_work_on_a_server(server: str) -> None:
     shown = json.loads(motorhead("sessions", "show", "trip", *at, "--last", "2", "--json").stdout)
     assert [each["content"] for each in shown["messages"]] == ["m1", "m2"]
     chat = ("chat", *at, "--session", "trip", "--user", "bob")
-    talked = motorhead(*chat, stdin="hi\n/window\n", OPENAI_API_BASE="http://127.0.0.1:1/v1")
+    stub.status = 403
+    talked = motorhead(*chat, stdin="hi\n/window\n", OPENAI_API_BASE=stub.url)
     assert "The messages are stored" in talked.stderr
     assert "human: hi" in talked.stdout
     doctor = motorhead("doctor", "--url", server, MOTORHEAD_API_KEY="k")
