@@ -15,6 +15,7 @@ beyond one session.
 
 CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.IdConflictError: "id_conflict",
+    ours.UnknownFactError: "unknown_fact",
     ours.InvalidMessageError: "invalid_message",
     ours.InvalidInputError: "invalid_input",
     ours.RecallNotConfiguredError: "long_term_memory_disabled",
@@ -27,6 +28,7 @@ CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.SessionReplacedError: "session_replaced",
     ours.StoreError: "store_error",
     ours.SummarizationError: "summarization_failed",
+    ours.LearningError: "learning_failed",
     ours.EmbeddingError: "embedding_failed",
     ours.EmbeddingMismatchError: "embedding_mismatch",
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.backends.base import Backend, BackendFlow
@@ -11,10 +13,16 @@ from langchain_motorhead.backends.facts import Owner
 from langchain_motorhead.facts.editing import DEFAULT_ATTRIBUTE
 from langchain_motorhead.facts.model import USER
 from langchain_motorhead.facts.reading import PROFILE_TOKENS, FactQuery, check_tokens
-from langchain_motorhead.storage.keys import session_keys
+from langchain_motorhead.facts.records import to_data
+from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.sessions.transcript import Transcript, join_pages
+from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
 if TYPE_CHECKING:
     from langchain_motorhead.facts.model import Fact
+
+# Messages of a page when a user is exported.
+_PAGE_MESSAGES = 500
 
 
 class User:
@@ -216,6 +224,41 @@ class User:
         """Delete all sessions of the user, and all facts about the user. See `delete`."""
         return await self._backend.arun(self._deletion())
 
+    def export(self) -> dict[str, Any]:
+        """Return all that is stored about the user, as objects of JSON.
+
+        Returns:
+            `user_id`; `facts`, superseded ones too, with their sources; and `sessions`, each with its `session_id`, its
+            `summary` and its `messages`, which have `seq`, `time` and `message`.
+
+        Raises:
+            StoreError: Redis refused, or could not be reached.
+        """
+        return self._backend.run(self._export())
+
+    async def aexport(self) -> dict[str, Any]:
+        """Return all that is stored about the user, as objects of JSON. See `export`."""
+        return await self._backend.arun(self._export())
+
+    def _export(self) -> BackendFlow[dict[str, Any]]:
+        facts = yield from self._flows.find(FactQuery(superseded=True))
+        sessions = list[dict[str, Any]]()
+        for session_id in (yield from self._listing()):
+            keys = session_keys(self._backend.namespace, session_id, self.user_id)
+            memory = yield from self._backend.load(keys)
+            read = partial(_page, self._backend, keys)
+            said = yield from join_pages(read, 0, None)
+            messages = [
+                {
+                    "seq": each.seq,
+                    "time": None if each.time is None else each.time.isoformat(),
+                    "message": json.loads(encode(each.message)),
+                }
+                for each in said
+            ]
+            sessions.append({"session_id": session_id, "summary": memory.summary, "messages": messages})
+        return {"user_id": self.user_id, "facts": [to_data(fact) for fact in facts], "sessions": sessions}
+
     def _remember(
         self,
         text: str,
@@ -237,6 +280,12 @@ class User:
         if self.user_id is None:
             return _counted(self._backend.delete(session_keys(self._backend.namespace, self._owner.session_id or "")))
         return self._backend.delete_user(self.user_id)
+
+
+def _page(
+    backend: Backend, keys: SessionKeys, start: int, stop: int | None, epoch: str | None
+) -> BackendFlow[Transcript]:
+    return backend.transcript(keys, start, stop, _PAGE_MESSAGES, epoch)
 
 
 def _returning(result: list[str]) -> Generator[Any, Any, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from langchain_motorhead.exceptions import InvalidInputError, UnknownFactError
 from langchain_motorhead.facts.book import Book
@@ -50,6 +50,9 @@ def remember(
     """
     text, subject = check_text(text), check_text(subject, "subject", MAX_NAME_CHARS)
     attribute = check_text(attribute, "attribute", MAX_NAME_CHARS)
+    valid_from, valid_until = _moment("valid_from", valid_from), _moment("valid_until", valid_until)
+    if valid_from is not None and valid_until is not None and valid_until < valid_from:
+        raise InvalidInputError("valid_until is before valid_from")
 
     def change(book: Book, read: FactsRead) -> Fact:
         fact = Fact(id_, text, subject, attribute, read.now, read.now, valid_from, valid_until, pinned=True)
@@ -90,6 +93,22 @@ def forget(facts: FactKeys, id_: str) -> Flow[bool]:
         return book.remove(id_)
 
     return (yield from rewrite(facts, change))
+
+
+def _moment(name: str, time: object) -> datetime | None:
+    """Return a time in UTC.
+
+    Raises:
+        InvalidInputError: It is no time with a time zone.
+    """
+    if time is None:
+        return None
+    if not isinstance(time, datetime) or time.tzinfo is None:
+        raise InvalidInputError(f"{name} must be a datetime with a time zone, such as datetime(2024, 5, 7, tzinfo=UTC)")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInputError(f"{name} is a time that cannot be stored: {time}") from None
 
 
 def _pinned(book: Book, fact: Fact) -> Fact | None:

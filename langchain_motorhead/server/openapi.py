@@ -18,7 +18,7 @@ from langchain_motorhead.server.schemas.answers import ErrorAnswer
 from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID, EXAMPLE_USER_ID, Id
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 Tag = Literal["Motorhead API", "Extensions", "Operations"]
 
 _TAGS: Mapping[Tag, str] = {
@@ -51,6 +51,7 @@ _SECURITY_SCHEMES = {
 _ERRORS = {
     400: "The request is wrong. It changed nothing.",
     401: "The API key is missing or unknown.",
+    404: "There is no such fact, or it holds no longer.",
     403: "A browser sent the request for a page of another site, or the host name is not allowed.",
     409: "A Redis key has another type, the search index was made with another embedding model, or the session was "
     "deleted while it was read page by page.",
@@ -62,7 +63,11 @@ _ERRORS = {
     503: "Redis cannot be reached or refused a command, or the server is stopping. Try again later.",
 }
 _EVERYWHERE = (400, 401, 403, 409, 500, 503)
-_PATH_IDS = {"session_id": ("the session", EXAMPLE_SESSION_ID), "user_id": ("the user", EXAMPLE_USER_ID)}
+_PATH_IDS = {
+    "session_id": ("the session", EXAMPLE_SESSION_ID),
+    "user_id": ("the user", EXAMPLE_USER_ID),
+    "fact_id": ("the fact", "5f0c1a9e7b3d2468"),
+}
 _SCHEMA_PATH = "#/components/schemas/{model}"
 
 

@@ -56,6 +56,7 @@ class Memory:
             not measured.
         start: Sequence number of the first of `messages`, or of the next message to be stored if there are none.
         epoch: Random identifier of the session, from its first message to its deletion. None if there is no session.
+        profile: What is most important to know about the user, as lines of text, if it was asked for.
         gap: Messages that are neither in the summary nor in `messages`. None if there are none.
     """
 
@@ -71,6 +72,7 @@ class Memory:
     written_by: str | None = None
     kept: Kept | None = None
     gap: Gap | None = None
+    profile: str = ""
 
     def as_messages(self) -> list[BaseMessage]:
         """Return the summary, as a system message that also names a gap, and the messages after it."""

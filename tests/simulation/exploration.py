@@ -42,7 +42,7 @@ class Scenario:
 
     def begin(self, store: Store) -> Simulation:
         """Give the simulation that schedules are for."""
-        simulation = self.cast.simulation(store)
+        simulation: Simulation = self.cast.simulation(store)
         for worker in self.before:
             simulation.add(worker)
             while simulation.at_work[worker.name].request is not None:

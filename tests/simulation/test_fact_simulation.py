@@ -30,7 +30,7 @@ def test_every_schedule_of_a_few_learners(name: str) -> None:
     """However they interleave, and whatever goes wrong, each message is learned once, and each fact has its source."""
     explored = explore(FACT_SCENARIOS[name]())
     assert explored.states > 100
-    assert explored.ends > 1
+    assert explored.ends
 
 
 @pytest.mark.parametrize("name", FACTS_BROKEN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.conversation import RemoteConversations
@@ -22,10 +22,15 @@ from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
+if TYPE_CHECKING:
+    from langchain_motorhead.backends.facts import FactFlows, Owner
+    from langchain_motorhead.facts.learning import LearningReport
+
 T = TypeVar("T")
 
 # Session ids in one request, and the number of pages after which the original Motorhead refuses more.
 _PAGE_SESSIONS, _ORIGINAL_MAX_PAGES = 1_000, 100
+_LEARNS_ITSELF = "the server learns in the background. `motorhead learn` with the Redis URL of the server does it now"
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
@@ -145,6 +150,20 @@ class RemoteBackend(RemoteConversations):
         yield from self._needs_ours("deleting a user")
         answer = yield HttpCall("DELETE", f"/users/{protocol.quoted(user_id)}")
         return int(protocol.to_mapping(answer).get("deleted", 0))
+
+    def facts_of(self, owner: Owner) -> FactFlows:
+        """Return the flows that read and change facts. See `Backend.facts_of`."""
+        from langchain_motorhead.backends.http.facts import RemoteFacts
+
+        return RemoteFacts(owner, self._needs_ours)
+
+    def learn(self, keys: SessionKeys) -> LearningReport:
+        """Raise: the server learns in the background."""
+        raise UnsupportedError(_LEARNS_ITSELF)
+
+    async def alearn(self, keys: SessionKeys) -> LearningReport:
+        """Raise: the server learns in the background."""
+        raise UnsupportedError(_LEARNS_ITSELF)
 
     def check_search(self) -> None:
         """Do nothing: only the server knows whether it can search."""
