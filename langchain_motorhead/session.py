@@ -91,7 +91,7 @@ class Session(SessionReading):
             result = await self._backend.arun(self._backend.append(self._keys, given, dedup))
             await self._backend.aafter_append(self._keys, result)
 
-    def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
+    def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None, profile_tokens: int = 0) -> Memory:
         """Store the new messages of a conversation that is kept elsewhere too, and load the session. One round trip.
 
         New are the messages after the newest one that the session knows, by its id and content. So the whole
@@ -102,6 +102,7 @@ class Session(SessionReading):
             messages: The conversation so far, or its newest messages, oldest first.
             after: Id of a message that is known to be stored. Neither it nor an older message is stored again, even if
                 the session was deleted since.
+            profile_tokens: Tokens of the user's profile to load too, in the same round trip. See `load`.
 
         Returns:
             The session, with the new messages.
@@ -111,14 +112,18 @@ class Session(SessionReading):
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        result = self._backend.run(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        flow = self._backend.catch_up(self._keys, _listed(messages), after, read=True, profile=profile_tokens)
+        result = self._backend.run(flow)
         self._backend.after_append(self._keys, result.appended)
         return result.memory or Memory()
 
-    async def acatch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
+    async def acatch_up(
+        self, messages: Sequence[MessageLike], *, after: str | None = None, profile_tokens: int = 0
+    ) -> Memory:
         """Store the new messages of a conversation that is kept elsewhere too, and load the session. See `catch_up`."""
         await self._backend.prepare(counting=True)
-        result = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        flow = self._backend.catch_up(self._keys, _listed(messages), after, read=True, profile=profile_tokens)
+        result = await self._backend.arun(flow)
         await self._backend.aafter_append(self._keys, result.appended)
         return result.memory or Memory()
 
@@ -133,8 +138,12 @@ class Session(SessionReading):
         result = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=False))
         await self._backend.aafter_append(self._keys, result.appended)
 
-    def load(self) -> Memory:
+    def load(self, *, profile_tokens: int = 0) -> Memory:
         """Load the summary and the messages after it, in one round trip.
+
+        Args:
+            profile_tokens: Tokens that a profile of the session's user may have, which is loaded too. 0 for none. The
+                user has to be known to this `Session`; without one, the facts of the session itself are its profile.
 
         Returns:
             The session. It is empty if there is none.
@@ -143,11 +152,11 @@ class Session(SessionReading):
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        return self._backend.run(self._backend.load(self._keys))
+        return self._backend.run(self._backend.load(self._keys, profile_tokens))
 
-    async def aload(self) -> Memory:
+    async def aload(self, *, profile_tokens: int = 0) -> Memory:
         """Load the summary and the messages after it, in one round trip. See `load`."""
-        return await self._backend.arun(self._backend.load(self._keys))
+        return await self._backend.arun(self._backend.load(self._keys, profile_tokens))
 
     def compact(self) -> CompactionReport:
         """Compact the session now: summarize its oldest messages, and remove them, until the window is within bounds.

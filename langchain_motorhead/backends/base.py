@@ -68,15 +68,15 @@ class Backend(Protocol):
         """
 
     def catch_up(
-        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> BackendFlow[CatchUpResult]:
         """Store the messages of a conversation that the session does not have, and load the session if `read` says so.
 
-        See `sessions.catch_up.catch_up`.
+        See `sessions.catch_up.catch_up`. `profile` is as in `load`.
         """
 
-    def load(self, keys: SessionKeys) -> BackendFlow[Memory]:
-        """Load a session."""
+    def load(self, keys: SessionKeys, profile: int = 0) -> BackendFlow[Memory]:
+        """Load a session, with a profile of its user of at most `profile` tokens; 0 for none."""
 
     def transcript(
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None

@@ -134,14 +134,23 @@ class RedisBackend:
         return appended
 
     def catch_up(
-        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> Flow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
-        return catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
+        flow = catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
+        if not profile:
+            return flow
+        from langchain_motorhead.backends.redis_facts import with_profile
 
-    def load(self, keys: SessionKeys) -> Flow[Memory]:
-        """Load a session."""
-        return load(keys, self.window)
+        return with_profile(flow, keys, profile, self.append_config.count)
+
+    def load(self, keys: SessionKeys, profile: int = 0) -> Flow[Memory]:
+        """Load a session. See `Backend.load`."""
+        if not profile:
+            return load(keys, self.window)
+        from langchain_motorhead.backends.redis_facts import loaded_with_profile
+
+        return loaded_with_profile(load(keys, self.window), keys, profile, self.append_config.count)
 
     def transcript(
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None

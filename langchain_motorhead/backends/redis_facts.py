@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,19 @@ from langchain_motorhead.facts import editing, reading
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.operations import read_counts
 from langchain_motorhead.facts.reading import FactQuery
+from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.storage.keys import FactKeys, own_fact_keys, session_keys, user_fact_keys
+from langchain_motorhead.messages.tokens import TokenCounter
+from langchain_motorhead.sessions.catch_up import CatchUpResult
+from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.storage.keys import (
+    FactKeys,
+    SessionKeys,
+    fact_keys,
+    own_fact_keys,
+    session_keys,
+    user_fact_keys,
+)
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.facts import Owner
@@ -65,6 +77,29 @@ class RedisFacts:
         """Return what was counted while facts were learned."""
         counted: dict[str, int] = yield read_counts(self._keys)
         return counted
+
+
+def with_profile(
+    flow: Flow[CatchUpResult], keys: SessionKeys, max_tokens: int, count: TokenCounter
+) -> Flow[CatchUpResult]:
+    """Catch up with a conversation, and read the profile of the session's user in the same round trip."""
+    caught, profile = yield from gather([flow, _profile(keys, max_tokens, count)])
+    result: CatchUpResult = caught
+    memory = None if result.memory is None else replace(result.memory, profile=profile)
+    return result._replace(memory=memory)
+
+
+def loaded_with_profile(flow: Flow[Memory], keys: SessionKeys, max_tokens: int, count: TokenCounter) -> Flow[Memory]:
+    """Load a session, and read the profile of its user in the same round trip."""
+    loaded, profile = yield from gather([flow, _profile(keys, max_tokens, count)])
+    memory: Memory = loaded
+    memory.profile = profile
+    return memory
+
+
+def _profile(keys: SessionKeys, max_tokens: int, count: TokenCounter) -> Flow[str]:
+    read = yield reading.read_profile(fact_keys(keys))
+    return reading.to_profile(read, max_tokens, count)
 
 
 def keys_of(namespace: str, owner: Owner) -> FactKeys:

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 Scope: TypeAlias = Literal["session", "user", "namespace"]
 
 MAX_EXTRA_RESULTS_COUNT = 100
+# Tokens of a profile by default, as in `facts.reading`, which is only loaded if there are facts.
+PROFILE_TOKENS = 300
 # The rest of a pasted document hardly says more of what is wanted.
 MAX_QUERY_CHARS = 2_000
 
@@ -132,6 +134,19 @@ class RecallPolicy:
             k=self.k + min(len(own), MAX_EXTRA_RESULTS_COUNT),  # the run's own messages are found too, and left out
         )
         return retriever.without((session.session_id, memory.start))
+
+
+def profile_tokens(facts: bool | int) -> int:  # noqa: FBT001 - the value of an option
+    """Return the tokens that the profile in a prompt may have, by the option `facts`; 0 for no profile.
+
+    Raises:
+        InvalidInputError: It is neither a truth value nor a number of tokens.
+    """
+    if isinstance(facts, bool):
+        return PROFILE_TOKENS if facts else 0
+    if not isinstance(facts, int) or facts < 1:
+        raise InvalidInputError(f"facts must be True, False or the tokens that a profile may have, not {facts!r}")
+    return facts
 
 
 def session_of(motorhead: Handle, context: Any, config: Mapping[str, Any]) -> Session:

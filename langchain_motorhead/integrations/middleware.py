@@ -23,7 +23,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not accept the standard library's
 
-from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
+from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, profile_tokens, session_of
 from langchain_motorhead.integrations.langgraph_run import (
     await_at_end,
     call_at_end,
@@ -76,6 +76,8 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         recall: How many older messages to search for in each run, by the text of the user's message. 0 for none.
         recall_scope: Where to search: in the `"session"`, in all sessions of the `"user"`, or in the whole
             `"namespace"`. None for the user's sessions if the run has a user, otherwise the session.
+        facts: Whether the prompt has a profile of the user, which is loaded with the session. A number is the tokens
+            that it may have; the default is 300.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -95,12 +97,14 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k})"
 
-    def __init__(self, motorhead: Handle, *, recall: int = 0, recall_scope: Scope | None = None) -> None:
+    def __init__(
+        self, motorhead: Handle, *, recall: int = 0, recall_scope: Scope | None = None, facts: bool | int = False
+    ) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
         self._recall.check(motorhead)
         self._motorhead = motorhead
-        self._storage = RunStorage(motorhead)
+        self._storage = RunStorage(motorhead, profile_tokens(facts))
         # Not in the state, because streams and tools would see it there.
         self._runs = RunCache(self._storage.store_abandoned)
         self._warned = False

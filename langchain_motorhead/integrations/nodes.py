@@ -13,7 +13,7 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
+from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, profile_tokens, session_of
 from langchain_motorhead.integrations.prompt import add_to_system, prompt, without_summaries, without_system
 from langchain_motorhead.integrations.run_storage import RunStorage
 from langchain_motorhead.sessions.load import Memory
@@ -47,6 +47,7 @@ def load_memory(
     prompt_key: str = "llm_input_messages",
     recall: int = 0,
     recall_scope: Scope | None = None,
+    facts: bool | int = False,
 ) -> Runnable[Any, Command[Any]]:
     """Return a node that stores the new messages of a graph's state, and writes the prompt for the model.
 
@@ -61,6 +62,7 @@ def load_memory(
         prompt_key: The key of the state that gets the prompt.
         recall: How many older messages to search for, by the text of the user's newest message. 0 for none.
         recall_scope: Where to search. See `MotorheadMiddleware`.
+        facts: Whether the prompt has a profile of the user. A number is the tokens that it may have.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -74,7 +76,7 @@ def load_memory(
         graph.set_entry_point("load")
         ```
     """
-    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead)
+    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead, profile_tokens(facts))
     policy.check(motorhead)
 
     def load(state: Any, config: RunnableConfig) -> Command[Any]:

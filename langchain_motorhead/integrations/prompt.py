@@ -18,7 +18,7 @@ from langchain_motorhead.messages.matching import with_stored_ids
 from langchain_motorhead.messages.provider_rules import acceptable, without_response_id
 from langchain_motorhead.messages.quoting import block
 from langchain_motorhead.messages.text import transcript
-from langchain_motorhead.sessions.load import Memory, quoted_summary
+from langchain_motorhead.sessions.load import Memory, quoted_profile, quoted_summary
 
 AFTER_SUMMARY_PREFIX = "Said right after that:\n"
 BEFORE_PREFIX = "Said before:\n"
@@ -189,6 +189,7 @@ def _system_text(memory: Memory, head: Sequence[BaseMessage], recalled: str, ins
     prefix = BEFORE_PREFIX if memory.summary is None else AFTER_SUMMARY_PREFIX
     parts = [
         *instructions,
+        quoted_profile(memory.profile) if memory.profile else "",
         "" if memory.summary is None else quoted_summary(memory.summary),
         prefix + block("messages", transcript(head)) if head else "",
         RECALLED_PREFIX + block("recalled", recalled) if recalled else "",

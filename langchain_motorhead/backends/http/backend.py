@@ -99,20 +99,25 @@ class RemoteBackend(RemoteConversations):
         return None
 
     def catch_up(
-        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> HttpFlow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
         yield from self._needs_ours("catching up with a conversation")
         records = protocol.outgoing(_from(messages, after)).records
         body = protocol.body(records, after=after, read=read)
         answer = yield HttpCall("POST", protocol.path(keys, "catch-up"), protocol.user(keys), body)
-        return CatchUpResult(protocol.to_memory(answer) if read else None, None)
+        memory = protocol.to_memory(answer) if read else None
+        if memory is not None:
+            memory.profile = yield from self._profile(keys, profile)
+        return CatchUpResult(memory, None)
 
-    def load(self, keys: SessionKeys) -> HttpFlow[Memory]:
-        """Load a session."""
+    def load(self, keys: SessionKeys, profile: int = 0) -> HttpFlow[Memory]:
+        """Load a session. See `Backend.load`. A profile takes a request of its own."""
         yield from self._check(keys)
         answer = yield HttpCall("GET", protocol.path(keys, "memory"), {"full": "true", **protocol.user(keys)})
-        return protocol.to_memory(answer)
+        memory = protocol.to_memory(answer)
+        memory.profile = yield from self._profile(keys, profile)
+        return memory
 
     def delete(self, keys: SessionKeys) -> HttpFlow[bool]:
         """Delete a session. The original server does not say whether it existed, so the session is loaded before."""
@@ -224,6 +229,13 @@ class RemoteBackend(RemoteConversations):
         """Close the connections to the server if nobody else uses them."""
         self._closed = True
         await self._transport.aclose()
+
+    def _profile(self, keys: SessionKeys, max_tokens: int) -> HttpFlow[str]:
+        if not max_tokens or keys.user_id is None:
+            return ""
+        from langchain_motorhead.backends.facts import Owner
+
+        return (yield from self.facts_of(Owner(keys.user_id)).profile(max_tokens))
 
     def _compact(self, keys: SessionKeys) -> HttpFlow[CompactionReport]:
         yield from self._needs_ours("compaction on demand")
