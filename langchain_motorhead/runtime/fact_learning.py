@@ -13,18 +13,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work
-from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.facts.learning import LEASE_MS, LearningConfig, LearningReport, LearningState, learn
+from langchain_motorhead.facts.learning import LearningConfig, LearningReport, LearningState, learn
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.sessions.operations import AppendResult
-from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.keys import SessionKeys, fact_keys
 
 logger = logging.getLogger(__name__)
 
+_FAILED = "session %r: learning failed; nothing was lost, and it is tried again later"
 _CHARS_PER_TOKEN = 4
-_BUSY_SECONDS = 1.1 * LEASE_MS / 1000
+# After another worker was found at work, and after a failure, at least.
+_BUSY_SECONDS, _LEAST_PAUSE_SECONDS = 2.0, 1.0
 
 
 class FactLearning:
@@ -62,6 +63,7 @@ class FactLearning:
         self._background = background
         self._waiting = RetryQueue(self._start)
         self._chars: dict[str, int] = {}
+        self._ready: dict[str, dict[str, SessionKeys]] = {}
         self._lock = threading.Lock()
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
         self._counts: Counter[str] = Counter()
@@ -114,25 +116,36 @@ class FactLearning:
         return learn(keys, secrets.token_hex(8), self.config, explicit=explicit)
 
     def _start(self, keys: SessionKeys) -> None:
+        """Learn from a session in the background: from one session of a user after the other."""
+        owner = fact_keys(keys).lease
+        with self._lock:
+            self._ready.setdefault(owner, {})[keys.state] = keys
         loop = self._loop() if self._loop is not None else None
-        self._background.resume(loop, self._work(keys))
+        self._background.resume(loop, Work(owner, lambda: self._drain(owner), lambda: self._adrain(owner)))
 
-    def _work(self, keys: SessionKeys) -> Work:
-        def run() -> None:
+    def _drain(self, owner: str) -> None:
+        while (keys := self._next(owner)) is not None:
             try:
                 self.learn(keys, explicit=False)
-            except StoreError:
-                self._waiting.retry_later(keys, self._every)
-                raise
+            except Exception:
+                logger.warning(_FAILED, keys.session_id, exc_info=True)
+                self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
 
-        async def arun() -> None:
+    async def _adrain(self, owner: str) -> None:
+        while (keys := self._next(owner)) is not None:
             try:
                 await self.alearn(keys, explicit=False)
-            except StoreError:
-                self._waiting.retry_later(keys, self._every)
-                raise
+            except Exception:
+                logger.warning(_FAILED, keys.session_id, exc_info=True)
+                self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
 
-        return Work(f"{keys.state} facts", run, arun)
+    def _next(self, owner: str) -> SessionKeys | None:
+        with self._lock:
+            waiting = self._ready.get(owner, {})
+            if not waiting:
+                self._ready.pop(owner, None)
+                return None
+            return waiting.pop(next(iter(waiting)))
 
     def _noted(self, keys: SessionKeys, report: LearningReport) -> LearningReport:
         """Count and log what was learned, and queue the session if there is more to do later."""
@@ -153,7 +166,7 @@ class FactLearning:
         if report.state is LearningState.BUSY:
             self._waiting.retry_later(keys, _BUSY_SECONDS)
         elif report.state is LearningState.PAUSED:
-            self._waiting.retry_later(keys, max(self._every, 1.0))
+            self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
         if report.batches:
             logger.info(
                 "session %r: learned %d messages in %d batches: %d new facts, %d operations rejected, %d tokens",
