@@ -160,9 +160,9 @@ class RedisBackend:
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""
-        from langchain_motorhead.facts.erasure import end_session
+        from langchain_motorhead.facts.erasure import delete_session
 
-        return _in_turn(end_session(keys), registry.delete_session(keys, one_slot=self.one_slot))
+        return delete_session(keys, one_slot=self.one_slot)
 
     def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Flow[list[str]]:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
@@ -265,11 +265,6 @@ class RedisBackend:
         with self._closing:
             closed, self._closed = self._closed, True
         return not closed
-
-
-def _in_turn(first: Flow[object], then: Flow[T]) -> Flow[T]:
-    yield from first
-    return (yield from then)
 
 
 def _create_index(indexer: Indexer) -> Flow[None]:

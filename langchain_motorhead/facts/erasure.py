@@ -14,29 +14,50 @@ from collections.abc import Collection, Mapping
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.model import Source
-from langchain_motorhead.facts.operations import FactsRead, Identity, drop, exist, identify
+from langchain_motorhead.facts.operations import FactsRead, Identity, drop, exist, identify, sweep
 from langchain_motorhead.facts.rewriting import rewrite
 from langchain_motorhead.facts.verification import occurs
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions import registry
-from langchain_motorhead.storage.keys import SessionKeys, fact_keys, own_fact_keys, user_fact_keys
+from langchain_motorhead.storage.keys import FactKeys, SessionKeys, fact_keys, own_fact_keys, user_fact_keys
 
 
-def end_session(keys: SessionKeys) -> Flow[None]:
+def end_session(keys: SessionKeys) -> Flow[FactKeys | None]:
     """Remove what was learned from a session that is about to be deleted, and let nothing be learned from it any more.
 
     Facts lose their sources in the session. Those that lose the last one are removed, and what they had superseded
     holds again. The facts of a session without a user are deleted with it, by `session_delete.lua`.
+
+    Returns:
+        Keys of the facts about its user, or None if it has no user, or another one than the one in `keys`.
     """
     known: Identity = yield identify(keys)
     if known.epoch is None or known.user is None or keys.user_id not in (None, known.user):
-        return
+        return None
     epoch = known.epoch
 
     def change(book: Book, _: FactsRead) -> None:
         book.remove_sources(lambda source: source.epoch == epoch)
 
-    yield from rewrite(fact_keys(keys, known.user), change, ended=epoch)
+    facts = fact_keys(keys, known.user)
+    yield from rewrite(facts, change, ended=epoch)
+    return facts
+
+
+def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
+    """Delete a session with everything that belongs to it, and what was learned from it.
+
+    Returns:
+        Whether the session existed.
+
+    Raises:
+        InvalidInputError: The session belongs to another user than the one in `keys`.
+    """
+    facts = yield from end_session(keys)
+    deleted = yield from registry.delete_session(keys, one_slot=one_slot)
+    if facts is not None:
+        yield sweep(facts)
+    return deleted
 
 
 def forget_messages(keys: SessionKeys, seqs: Collection[int]) -> Flow[int]:

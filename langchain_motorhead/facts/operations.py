@@ -195,6 +195,11 @@ def drop(facts: FactKeys) -> Operation[int]:
     return Operation((Command("UNLINK", facts.all),), lambda replies: int(replies[0]))
 
 
+def sweep(facts: FactKeys) -> Operation[int]:
+    """Remove the keys of the facts about a user if nothing is in them. Returns how many keys there were."""
+    return Operation((Command(SCRIPTS["facts_sweep"], facts.all),), lambda replies: int(replies[0]))
+
+
 def exist(facts: FactKeys) -> Operation[bool]:
     """Read whether anything was, or is being, learned about a user."""
     return Operation((read_primary("HLEN", facts.state), read_primary("EXISTS", facts.lease)), any)

@@ -83,6 +83,6 @@ SCRIPTS = {
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
-        "facts_begin", "facts_read", "facts_write", "facts_fail", "learned_note",
+        "facts_begin", "facts_read", "facts_write", "facts_fail", "facts_sweep", "learned_note",
     )
 }  # fmt: skip

@@ -15,7 +15,6 @@ from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import Record
-from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.storage.keys import SessionKeys, session_keys, user_fact_keys
 from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
 from simulation.archives import Violation
@@ -62,12 +61,7 @@ class FactCast:
     def deleting(self, name: str, which: int) -> Worker:
         """Delete a session, as a backend does."""
         keys = self.sessions[which]
-
-        def delete() -> Flow[object]:
-            yield from erasure.end_session(keys)
-            return (yield from delete_session(keys, one_slot=True))
-
-        return Worker(name, delete)
+        return Worker(name, lambda: erasure.delete_session(keys, one_slot=True))
 
     def deleting_user(self, name: str) -> Worker:
         """Delete the user."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.conversation import RemoteConversations
+from langchain_motorhead.backends.http.fact_tasks import RemoteFactTasks
 from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, HttpFlow, Outgoing
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.backends.redis import RedisBackend
@@ -22,19 +23,14 @@ from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
-if TYPE_CHECKING:
-    from langchain_motorhead.backends.facts import FactFlows, Owner
-    from langchain_motorhead.facts.learning import LearningReport
-
 T = TypeVar("T")
 
 # Session ids in one request, and the number of pages after which the original Motorhead refuses more.
 _PAGE_SESSIONS, _ORIGINAL_MAX_PAGES = 1_000, 100
-_LEARNS_ITSELF = "the server learns in the background. `motorhead learn` with the Redis URL of the server does it now"
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
-class RemoteBackend(RemoteConversations):
+class RemoteBackend(RemoteConversations, RemoteFactTasks):
     """A `Backend` on a server. What the original Motorhead cannot do raises `UnsupportedError`, and nothing is sent.
 
     Args:
@@ -156,20 +152,6 @@ class RemoteBackend(RemoteConversations):
         answer = yield HttpCall("DELETE", f"/users/{protocol.quoted(user_id)}")
         return int(protocol.to_mapping(answer).get("deleted", 0))
 
-    def facts_of(self, owner: Owner) -> FactFlows:
-        """Return the flows that read and change facts. See `Backend.facts_of`."""
-        from langchain_motorhead.backends.http.facts import RemoteFacts
-
-        return RemoteFacts(owner, self._needs_ours)
-
-    def learn(self, keys: SessionKeys) -> LearningReport:
-        """Raise: the server learns in the background."""
-        raise UnsupportedError(_LEARNS_ITSELF)
-
-    async def alearn(self, keys: SessionKeys) -> LearningReport:
-        """Raise: the server learns in the background."""
-        raise UnsupportedError(_LEARNS_ITSELF)
-
     def check_search(self) -> None:
         """Do nothing: only the server knows whether it can search."""
 
@@ -229,13 +211,6 @@ class RemoteBackend(RemoteConversations):
         """Close the connections to the server if nobody else uses them."""
         self._closed = True
         await self._transport.aclose()
-
-    def _profile(self, keys: SessionKeys, max_tokens: int) -> HttpFlow[str]:
-        if not max_tokens or keys.user_id is None:
-            return ""
-        from langchain_motorhead.backends.facts import Owner
-
-        return (yield from self.facts_of(Owner(keys.user_id)).profile(max_tokens))
 
     def _compact(self, keys: SessionKeys) -> HttpFlow[CompactionReport]:
         yield from self._needs_ours("compaction on demand")
