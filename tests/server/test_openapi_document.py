@@ -105,8 +105,8 @@ def test_limits_in_the_document_are_the_servers(http: httpx.Client) -> None:
     """The server accepts the largest number that the document allows for a parameter, and refuses the next one."""
     document = http.get("/openapi.json").json()
     checked = []
-    for path, methods in document["paths"].items():
-        path = path.replace("{session_id}", "s").replace("{user_id}", "u")
+    for template, methods in document["paths"].items():
+        path = template.replace("{session_id}", "s").replace("{user_id}", "u")
         for each in methods.get("get", {"parameters": ()})["parameters"]:
             maximum = each["schema"].get("maximum")
             if maximum is not None:
