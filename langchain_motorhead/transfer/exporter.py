@@ -80,9 +80,10 @@ def export_lines(
             continue
         if snapshot is not None:
             report(snapshot)
-            user = snapshot.user_id
-            owner = Owner(user) if user is not None else Owner(session_id=session_id)
-            learned.setdefault(owner, {})[session_id] = int(snapshot.state.get("learned", 0))
+            user, count = snapshot.user_id, int(snapshot.state.get("learned", 0))
+            if user is not None or count:
+                numbers = learned.setdefault(Owner(user) if user is not None else Owner(session_id=session_id), {})
+                numbers |= {session_id: count} if count else {}
         elif session_ids is not None and complain is not None:
             complain(f"session {session_id!r:.80}: there is no such session")
     for owner, numbers in learned.items() if session_ids is None else ():
