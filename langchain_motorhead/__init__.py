@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     )
     from langchain_motorhead.facts.config import Facts
     from langchain_motorhead.facts.extractive import ExtractiveLearner
-    from langchain_motorhead.facts.learning import LearningReport
     from langchain_motorhead.facts.llm import Learner, create_learner
     from langchain_motorhead.facts.model import Fact, Source
     from langchain_motorhead.facts.proposals import LearnerInput, LearnerOperation
+    from langchain_motorhead.facts.report import LearningReport
     from langchain_motorhead.flows.protocol import SummaryInput
     from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
     from langchain_motorhead.integrations.memory import MotorheadMemory
@@ -107,7 +107,7 @@ _HOMES = {
         "LearnerInput",
         "LearnerOperation",
     ),
-    "facts.learning": ("LearningReport",),
+    "facts.report": ("LearningReport",),
     "user": ("User",),
     "summarizers.extractive": ("ExtractiveSummarizer",),
     "models.hashing_embeddings": ("HashingEmbeddings",),

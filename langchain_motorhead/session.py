@@ -23,7 +23,7 @@ from langchain_motorhead.storage.keys import session_keys
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from langchain_motorhead.facts.learning import LearningReport
+    from langchain_motorhead.facts.report import LearningReport
 
 
 class Session(SessionReading):

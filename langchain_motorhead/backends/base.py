@@ -19,7 +19,7 @@ from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:
-    from langchain_motorhead.facts.learning import LearningReport
+    from langchain_motorhead.facts.report import LearningReport
 
 T = TypeVar("T")
 BackendFlow: TypeAlias = Generator[Any, Any, T]

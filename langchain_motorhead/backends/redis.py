@@ -29,7 +29,7 @@ from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.facts import FactFlows, Owner
-    from langchain_motorhead.facts.learning import LearningReport
+    from langchain_motorhead.facts.report import LearningReport
     from langchain_motorhead.runtime.fact_learning import FactLearning
 
 T = TypeVar("T")

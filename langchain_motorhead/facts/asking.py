@@ -21,7 +21,7 @@ from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys
 
 if TYPE_CHECKING:
-    from langchain_motorhead.facts.learning import LearningConfig
+    from langchain_motorhead.facts.report import LearningConfig
 
 logger = logging.getLogger(__name__)
 

@@ -86,6 +86,11 @@ class Batch:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_seq", {said.seq: said for said in (*self.before, *self.messages)})
 
+    @property
+    def start(self) -> int:
+        """Sequence number of the first message; 0 if there is none."""
+        return self.messages[0].seq if self.messages else 0
+
     def before_seq(self, stop: int) -> Batch:
         """Return the batch without the messages from a sequence number on."""
         return replace(self, messages=[said for said in self.messages if said.seq < stop])

@@ -9,10 +9,7 @@ or was deleted.
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Collection, Sequence
 from itertools import count as counting
 
 from langchain_core.messages import HumanMessage
@@ -25,10 +22,10 @@ from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.known import select
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.operations import Begin, FactsRead, Progress, Written
+from langchain_motorhead.facts.report import LearningConfig, LearningReport, LearningState, counts_of
 from langchain_motorhead.facts.verification import Verdict, Verifier
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause
-from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions.operations import give_up
 from langchain_motorhead.sessions.transcript import read_page
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys, check_user, fact_keys, own_fact_keys
@@ -43,71 +40,6 @@ _POLL_PAUSE = Pause(0.1)
 _BATCH_MESSAGES, _BEFORE_MESSAGES = 100, 2
 # Times that a batch is verified again because the facts changed meanwhile.
 _MAX_CONFLICTS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class LearningConfig:
-    """How facts are learned.
-
-    Attributes:
-        count: Counts the tokens of messages.
-        budget: Tokens of the messages of one call of the learner.
-        has_model: Whether the learner is another one than `ExtractiveLearner`, which then takes its place where it
-            gives no usable answer.
-        ttl: Milliseconds until the facts of a user expire, counted from the last time something was learned, or None to
-            keep them.
-        session_ttl: Milliseconds until the facts of a session without a user expire, or None.
-    """
-
-    count: TokenCounter
-    budget: int
-    has_model: bool
-    ttl: int | None = None
-    session_ttl: int | None = None
-
-
-class LearningState(Enum):
-    """How an attempt to learn from a session ended."""
-
-    DONE = "done"
-    """Every message is learned."""
-    BUSY = "busy"
-    """Another worker learns for the same user."""
-    PAUSED = "paused"
-    """The learner failed a short time ago, or now."""
-    ENDED = "ended"
-    """The session does not exist, or was deleted meanwhile."""
-
-
-@dataclass(slots=True)
-class LearningReport:
-    """The result of learning from a session.
-
-    Attributes:
-        state: How it ended.
-        messages: Number of messages that were learned.
-        batches: Number of commits.
-        facts: Number of facts that were added.
-        accepted: How many operations of the learner were carried out.
-        rejected: How many were rejected, by reason.
-        unusable: How many answers were no list of operations, by reason, and how many inputs were `refused`.
-        extracts: How many batches `ExtractiveLearner` learned in place of the learner.
-        missing: Number of messages that were not kept, so that nothing could be learned from them.
-        tokens: Tokens that the learner used.
-        error: Error of the learner that ended the work, or None.
-    """
-
-    state: LearningState = LearningState.DONE
-    messages: int = 0
-    batches: int = 0
-    facts: int = 0
-    accepted: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    unusable: Counter[str] = field(default_factory=Counter)
-    extracts: int = 0
-    missing: int = 0
-    tokens: int = 0
-    error: LearningError | None = None
 
 
 def learn(keys: SessionKeys, token: str, config: LearningConfig, *, explicit: bool) -> Flow[LearningReport]:
@@ -135,16 +67,48 @@ def learn(keys: SessionKeys, token: str, config: LearningConfig, *, explicit: bo
     return (yield from with_lease(learning.run(explicit=explicit), give_up(learning.facts.lease, token)))
 
 
+def relearn(keys: SessionKeys, token: str, config: LearningConfig, seqs: Collection[int]) -> Flow[LearningReport]:
+    """Learn once more from messages that were edited, each for itself. How far the session was learned stays as it is.
+
+    `erasure.revise_messages` is called before. Messages that were not learned yet are left to `learn`. It waits for
+    another worker that learns for the same user.
+
+    Args:
+        keys: Keys of the session.
+        token: Random token of this worker.
+        config: How facts are learned.
+        seqs: Sequence numbers of the messages.
+
+    Returns:
+        What was done, as `learn` returns it.
+    """
+    known = yield stored.identify(keys)
+    if known.epoch is None:
+        return LearningReport(LearningState.ENDED)
+    check_user(keys, known.user)
+    learning = _Learning(keys, known.epoch, known.user, token, config, tuple(sorted(seqs)))
+    return (yield from with_lease(learning.run(explicit=True), give_up(learning.facts.lease, token)))
+
+
 class _Learning:
     """One worker that learns from one session."""
 
-    def __init__(self, keys: SessionKeys, epoch: str, user: str | None, token: str, config: LearningConfig) -> None:
+    def __init__(
+        self,
+        keys: SessionKeys,
+        epoch: str,
+        user: str | None,
+        token: str,
+        config: LearningConfig,
+        again: Sequence[int] | None = None,
+    ) -> None:
         self.facts: FactKeys = fact_keys(keys, user)
         self._keys = keys
         self._epoch = epoch
         self._user = user if user is not None else keys.user_id
         self._token = token
         self._config = config
+        self._again = None if again is None else list(again)
         self._report = LearningReport()
 
     def run(self, *, explicit: bool) -> Flow[LearningReport]:
@@ -183,6 +147,8 @@ class _Learning:
             return False
         if read.learned == 0 and self.facts.session is None:
             yield stored.drop(own_fact_keys(self._keys))  # learned while the session had no user
+        if self._again is not None:
+            return (yield from self._learn_again(read))
         batch, stop = yield from self._read_batch(read.learned)
         if stop <= read.learned:
             return False
@@ -192,12 +158,32 @@ class _Learning:
         stop = answer.stop or stop
         return (yield from self._commit(read, batch, given, answer, asking, stop))
 
+    def _learn_again(self, read: FactsRead) -> Flow[bool]:
+        """Learn the next of the edited messages. Returns whether there may be more."""
+        again = self._again or []
+        while again and again[0] >= read.learned:
+            again.pop(0)
+        if not again:
+            return False
+        seq = again[0]
+        batch, _ = yield from self._read_batch(seq)
+        batch = batch.before_seq(seq + 1)
+        if batch.messages:
+            asking = Asking(self._keys, self._user, self._token, self.facts, self._config)
+            given = select(read.current, batch)
+            answer = yield from asking.ask(batch, given)
+            if not (yield from self._commit(read, batch, given, answer, asking, read.learned)):
+                return False
+        again.pop(0)
+        return True
+
     def _commit(
         self, read: FactsRead, batch: Batch, given: Sequence[Fact], answer: Answer, asking: Asking, stop: int
     ) -> Flow[bool]:
         start, asked_again = read.learned, False
+        begin, end = (start, stop) if self._again is None else (self._again[0], self._again[0] + 1)
         for _ in range(_MAX_CONFLICTS):
-            batch = batch.before_seq(stop)
+            batch = batch.before_seq(end)
             book, verdicts = self._verify(read, batch, given, answer)
             rejected = verdicts[0].rejected
             if rejected and not asked_again and not answer.is_extract:
@@ -205,7 +191,7 @@ class _Learning:
                 answer = yield from asking.ask_again(batch, given, answer, rejected)
                 book, verdicts = self._verify(read, batch, given, answer)
             changes = book.changes()
-            counts = _counts(batch, answer, verdicts)
+            counts = counts_of(batch, answer, verdicts)
             written = yield stored.write_facts(
                 self.facts,
                 read.version,
@@ -225,14 +211,14 @@ class _Learning:
             read = yield stored.read_facts(self.facts, self._epoch, past=True)
             if read.ended or read.learned != start:
                 return False
-            batch, _ = yield from self._read_batch(start)
+            batch, _ = yield from self._read_batch(begin)
         raise LearningError(f"{_MAX_CONFLICTS} commits in a row failed: the facts kept changing")
 
     def _verify(
         self, read: FactsRead, batch: Batch, given: Sequence[Fact], answer: Answer
     ) -> tuple[Book, list[Verdict]]:
         book, number = Book([*read.current, *read.past]), counting()
-        verifier = Verifier(batch, book, given, read.now, lambda: f"{self._token}-{read.learned}-{next(number)}")
+        verifier = Verifier(batch, book, given, read.now, lambda: f"{self._token}-{batch.start}-{next(number)}")
         return book, [verifier.apply(each) for each in answer.operations]
 
     def _read_batch(self, start: int) -> Flow[tuple[Batch, int]]:
@@ -269,19 +255,3 @@ class _Learning:
         report.unusable.update(answer.unusable)
         report.extracts += answer.is_extract
         report.tokens += answer.tokens
-
-
-def _counts(batch: Batch, answer: Answer, verdicts: Sequence[Verdict]) -> Counter[str]:
-    """Return what is counted of a batch in the state of the facts."""
-    counts = Counter(
-        {
-            "messages": len(batch.messages),
-            "tokens:facts": answer.tokens,
-            "operations": sum(map(len, answer.operations)),
-            "accepted": sum(verdict.accepted for verdict in verdicts),
-            "extracts": int(answer.is_extract),
-        }
-    )
-    counts.update(f"rejected:{reason}" for verdict in verdicts for _, reason in verdict.rejected)
-    counts.update({f"unusable:{reason}": count for reason, count in answer.unusable.items()})
-    return counts

@@ -190,6 +190,13 @@ def note_learned(keys: SessionKeys, epoch: str, learned: int, tokens: int) -> Op
     return Operation((Command(SCRIPTS["learned_note"], (keys.state,), (epoch, learned, tokens)),), ignore_replies)
 
 
+def read_learned(keys: SessionKeys) -> Operation[int | None]:
+    """Read how far a session was learned the last time, for display; None if it never was."""
+    return Operation(
+        (Command("HGET", (keys.state,), (LEARNED,)),), lambda replies: None if replies[0] is None else int(replies[0])
+    )
+
+
 def drop(facts: FactKeys) -> Operation[int]:
     """Remove all facts about a user, and everything that was noted beside them. Returns how many keys there were."""
     return Operation((Command("UNLINK", facts.all),), lambda replies: int(replies[0]))

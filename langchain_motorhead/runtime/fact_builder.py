@@ -11,8 +11,8 @@ from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.answers import read_operations
 from langchain_motorhead.facts.config import Facts
 from langchain_motorhead.facts.extractive import ExtractiveLearner
-from langchain_motorhead.facts.learning import LearningConfig
 from langchain_motorhead.facts.llm import create_learner
+from langchain_motorhead.facts.report import LearningConfig
 from langchain_motorhead.flows.protocol import Writer
 from langchain_motorhead.models.by_name import chat_model
 from langchain_motorhead.models.learner_client import LearnerClient

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Facts, InvalidInputError, LearningError, Motorhead, Window
 from langchain_motorhead.facts import erasure
+from langchain_motorhead.facts.learning import relearn
 from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
 from support.learners import ScriptedLearner, correct, failing, garbled, lying
@@ -188,3 +189,20 @@ def test_facts_of_users_expire_with_their_sessions_if_they_should(make: MakeMoto
         motorhead.session(f"t {expires}", f"bob {expires}").learn()
         key = next(client.scan_iter(f"*bob%20{expires}*:facts"))
         assert (client.pttl(key) > 0) == expires
+
+
+def test_an_edited_message_is_learned_once_more(make: MakeMotorhead, client: redis.Redis) -> None:
+    """What its old text stated is erased, and what its new text states is learned, without learning others again."""
+    motorhead, learner = learning(make)
+    session = motorhead.session("s", "bob")
+    session.append(said("home: Rome", "likes tea"))
+    session.learn()
+    keys = session_keys(motorhead.namespace, "s", "bob")
+    client.lset(keys.messages, 0, b'{"role":"Human","content":"home: Oslo"}')
+    backend = motorhead.backend.require_redis()
+    assert backend.maintenance.learning is not None
+    backend.run(erasure.revise_messages(keys, {0: "home: Oslo"}))
+    report = backend.run(relearn(keys, "token", backend.maintenance.learning.config, [0, 7]))
+    assert (report.batches, report.facts) == (1, 1)
+    assert {fact.text for fact in motorhead.user("bob").facts()} == {"home: Oslo", "likes tea"}
+    assert (session.learn().messages, learner.learned["s", 0], learner.learned["s", 2]) == (0, 2, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langchain_motorhead.facts import asking, batch, book, erasure, learning, verification
+from langchain_motorhead.facts import asking, batch, book, erasure, learning, report, verification
 from simulation.mutations import Broken
 
 _VERSION = "if (known[1] or '0') ~= version then"
@@ -50,7 +50,7 @@ FACTS_BROKEN = {
         "forgetting", ((erasure._remove, "always=True", "always=False"),)
     ),
     "a conflict after which messages are not read again": Broken(
-        "forgetting", ((learning._Learning._commit, "batch, _ = yield from self._read_batch(start)", "pass"),)
+        "forgetting", ((learning._Learning._commit, "batch, _ = yield from self._read_batch(begin)", "pass"),)
     ),
     "an answer that cannot be read, taken for no facts": Broken(
         "learning_badly", ((asking.Asking.ask, "if not learned.unusable:", "if True:"),)
@@ -81,7 +81,7 @@ FACTS_BROKEN = {
         ),
     ),
     "rejected operations that are not counted": Broken(
-        "learning_badly", ((learning._counts, 'counts.update(f"rejected:', '_ = list(f"rejected:'),)
+        "learning_badly", ((report.counts_of, 'counts.update(f"rejected:', '_ = list(f"rejected:'),)
     ),
     "a lease taken from whoever holds it": Broken(
         "learning", (("facts_begin", "if holder and holder ~= 'pause' and holder ~= ARGV[1] then", _NEVER),)
