@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from langchain_motorhead.backends.facts import FactFlows, Owner
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
@@ -19,6 +18,7 @@ from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:
+    from langchain_motorhead.backends.facts import FactFlows, Owner
     from langchain_motorhead.facts.report import LearningReport
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_motorhead.exceptions import (
     InvalidInputError,
@@ -16,10 +16,12 @@ from langchain_motorhead.exceptions import (
 )
 from langchain_motorhead.flows.protocol import Embed, Flow, Learn, Pause, Request, Summarize
 from langchain_motorhead.models.embedding_client import EmbeddingClient
-from langchain_motorhead.models.learner_client import LearnerClient
 from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.storage.operation import Operation
+
+if TYPE_CHECKING:
+    from langchain_motorhead.models.learner_client import LearnerClient
 
 T = TypeVar("T")
 
