@@ -36,6 +36,7 @@ class Book:
         self._before = {fact.id: fact for fact in facts}
         self._facts = dict(self._before)
         self._by_text: dict[tuple[str, str], str] = {}
+        self._closed_by_text: dict[tuple[str, str], str] = {}
         for fact in self._before.values():
             self._note(fact)
 
@@ -58,6 +59,13 @@ class Book:
         """Return the open fact that says the same in the same words, or None."""
         found = self._facts.get(self._by_text.get((fact.about[0], text_key(fact.text)), ""))
         return found if found is not None and found.is_open else None
+
+    def is_corrected(self, fact: Fact) -> bool:
+        """Return whether a person has put another fact in the place of one that says the same in the same words."""
+        closed = self._facts.get(self._closed_by_text.get((fact.about[0], text_key(fact.text)), ""))
+        while closed is not None and closed.superseded_by is not None:
+            closed = self._facts.get(closed.superseded_by)
+        return closed is not None and closed.is_open and closed.pinned
 
     def add(self, fact: Fact) -> None:
         """Add a fact."""
@@ -121,8 +129,8 @@ class Book:
         self._note(fact)
 
     def _note(self, fact: Fact) -> None:
-        if fact.is_open:
-            self._by_text[fact.about[0], text_key(fact.text)] = fact.id
+        texts = self._by_text if fact.is_open else self._closed_by_text
+        texts[fact.about[0], text_key(fact.text)] = fact.id
 
 
 def bounded(sources: Collection[Source]) -> tuple[Source, ...]:

@@ -141,7 +141,7 @@ class _Learning:
 
     def _learn_batch(self) -> Flow[bool]:
         """Learn the next batch. Returns whether there may be more."""
-        read: FactsRead = yield stored.read_facts(self.facts, self._epoch)
+        read: FactsRead = yield stored.read_facts(self.facts, self._epoch, past=True)
         if read.ended:
             self._report.state = LearningState.ENDED
             return False

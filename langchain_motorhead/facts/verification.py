@@ -44,7 +44,7 @@ class Rejection(StrEnum):
     FACT = "fact"
     """There is no known fact of this number."""
     PINNED = "pinned"
-    """A person stated the fact, so that no model may change it."""
+    """A person stated the fact, so that no model may change it; or has corrected what says the same."""
     SUBJECT = "subject"
     """The fact that is to be superseded has another subject or attribute."""
     DATE = "date"
@@ -146,6 +146,8 @@ class Verifier:
             self._book.add_sources(same.id, fact.sources)
             self._stated[-1] = same
             return None
+        if self._book.is_corrected(fact):
+            return Rejection.PINNED
         there = self._open(target)
         if there is None:  # it is gone since the learner saw it
             self._book.add(fact)

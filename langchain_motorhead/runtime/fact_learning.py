@@ -66,7 +66,7 @@ class FactLearning:
         self._chars: dict[str, int] = {}
         self._ready: dict[str, dict[str, SessionKeys]] = {}
         self._lock = threading.Lock()
-        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._loops: dict[str, weakref.ref[asyncio.AbstractEventLoop]] = {}
         self._counts: Counter[str] = Counter()
 
     @property
@@ -75,15 +75,21 @@ class FactLearning:
         with self._lock:
             return dict(self._counts)
 
-    def note(self, keys: SessionKeys, appended: AppendResult) -> None:
-        """Note that messages were appended. They are learned now, if they are enough, or later. No I/O."""
+    def note(self, keys: SessionKeys, appended: AppendResult, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Note that messages were appended. They are learned now, if they are enough, or later. No I/O.
+
+        Args:
+            keys: Keys of the session.
+            appended: Result of the append.
+            loop: Event loop on which to learn, as long as it runs. None for a thread.
+        """
         if not appended.added:
             return
-        try:
-            self._loop = weakref.ref(asyncio.get_running_loop())
-        except RuntimeError:
-            self._loop = None
         with self._lock:
+            if loop is not None:
+                self._loops[keys.state] = weakref.ref(loop)
+            else:
+                self._loops.pop(keys.state, None)
             chars = self._chars[keys.state] = self._chars.get(keys.state, 0) + appended.chars
         if chars >= self._enough:
             self._start(keys)
@@ -94,9 +100,15 @@ class FactLearning:
         """Learn from all sessions that wait for it, in the background."""
         self._waiting.retry_now()
 
-    def close(self) -> None:
-        """Begin to learn from the sessions that wait for it, and note no more."""
-        self._loop = self._loop if self._is_on_loop() else None
+    def close(self, *, blocking: bool) -> None:
+        """Begin to learn from the sessions that wait for it, and note no more.
+
+        Args:
+            blocking: Whether the caller blocks its thread until that is done, so that it has to happen in others.
+        """
+        if blocking:
+            with self._lock:
+                self._loops.clear()
         self.learn_now()
         self._waiting.close()
 
@@ -121,7 +133,8 @@ class FactLearning:
         owner = fact_keys(keys).lease
         with self._lock:
             self._ready.setdefault(owner, {})[keys.state] = keys
-        loop = self._loop() if self._loop is not None else None
+            known = self._loops.get(keys.state)
+        loop = None if known is None else known()
         self._background.resume(loop, Work(owner, lambda: self._drain(owner), lambda: self._adrain(owner)))
 
     def _drain(self, owner: str) -> None:
@@ -178,10 +191,4 @@ class FactLearning:
     def _forget(self, keys: SessionKeys) -> None:
         with self._lock:
             self._chars.pop(keys.state, None)
-
-    def _is_on_loop(self) -> bool:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return False
-        return True
+            self._loops.pop(keys.state, None)

@@ -179,7 +179,7 @@ class Maintenance:
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Do what an append made due: in the background, or here if the mode is `"inline"`."""
-        for work in self._due(keys, appended):
+        for work in self._due(keys, appended, None):
             if self.mode != "inline":
                 self.background.submit(work.key, work.run)
                 continue
@@ -190,7 +190,7 @@ class Maintenance:
 
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Do what an append made due. See `after_append`."""
-        for work in self._due(keys, appended):
+        for work in self._due(keys, appended, asyncio.get_running_loop()):
             if self.mode != "inline":
                 self.background.spawn(work)
                 continue
@@ -226,18 +226,18 @@ class Maintenance:
 
     def close(self) -> None:
         """Accept no more work, and wait for what is under way. See `Background.check_closable`."""
-        self._stop_waiting()
+        self._stop_waiting(blocking=True)
         self.background.close()
 
     async def aclose(self) -> None:
         """Accept no more work, and wait for what is under way."""
-        self._stop_waiting()
+        self._stop_waiting(blocking=False)
         await self.background.aclose()
 
-    def _stop_waiting(self) -> None:
+    def _stop_waiting(self, *, blocking: bool) -> None:
         self.retry_queue.close()
         if self.learning is not None:
-            self.learning.close()
+            self.learning.close(blocking=blocking)
 
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
         compactor = self.statistics.apply(self.compactor)
@@ -281,7 +281,9 @@ class Maintenance:
         work = Work(keys.indexing, lambda: self.index(keys, **how), lambda: self.aindex(keys, **how))
         self.background.resume(self._loop() if self._loop is not None else None, work)
 
-    def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
+    def _due(
+        self, keys: SessionKeys, appended: AppendResult | None, loop: asyncio.AbstractEventLoop | None
+    ) -> Iterator[Work]:
         """Return the work that an append made due."""
         if appended is None:
             return
@@ -290,7 +292,7 @@ class Maintenance:
         if self.mode == "manual":
             return
         if self.learning is not None:
-            self.learning.note(keys, appended)
+            self.learning.note(keys, appended, loop)
         if self._is_due(appended):
             yield self._compaction_work(keys)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired

@@ -69,6 +69,8 @@ async def test_the_past_is_kept_and_comes_back_when_what_replaced_it_is_deleted(
     await motorhead.session("b", "bob").aappend(said("home: Paris"))
     report = await motorhead.session("b", "bob").alearn()
     assert report.rejected == {"pinned": 2}  # it is asked for once more
+    await motorhead.session("b", "bob").aappend(said("home: Oslo"))
+    assert (await motorhead.session("b", "bob").alearn()).rejected == {"pinned": 2}
     assert (await bob.aprofile()).splitlines()[0].startswith("- home: Bergen (said ")
     assert await bob.aforget(no_nuts.id)
     assert {fact.text for fact in await bob.afacts()} == {"home: Oslo", "food: nuts"}
@@ -191,6 +193,17 @@ def test_facts_of_users_expire_with_their_sessions_if_they_should(make: MakeMoto
         assert (client.pttl(key) > 0) == expires
 
 
+async def test_a_sync_call_on_an_event_loop_learns_in_a_thread(make: MakeMotorhead) -> None:
+    """As in a notebook, where a loop runs: the call may wait for what it started. Closing learns what waits."""
+    motorhead, learner = learning(make)
+    motorhead.session("s", "bob").append(said("likes tea"))
+    motorhead.flush()
+    assert len(learner.calls) == 1
+    motorhead.session("s", "bob").append(said("likes milk"))
+    motorhead.close()
+    assert learner.learned["s", 2] == 1
+
+
 def test_an_edited_message_is_learned_once_more(make: MakeMotorhead, client: redis.Redis) -> None:
     """What its old text stated is erased, and what its new text states is learned, without learning others again."""
     motorhead, learner = learning(make)
@@ -198,7 +211,7 @@ def test_an_edited_message_is_learned_once_more(make: MakeMotorhead, client: red
     session.append(said("home: Rome", "likes tea"))
     session.learn()
     keys = session_keys(motorhead.namespace, "s", "bob")
-    client.lset(keys.messages, 0, b'{"role":"Human","content":"home: Oslo"}')
+    client.lset(keys.messages, 0, '{"role":"Human","content":"home: Oslo"}')
     backend = motorhead.backend.require_redis()
     assert backend.maintenance.learning is not None
     backend.run(erasure.revise_messages(keys, {0: "home: Oslo"}))
