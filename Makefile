@@ -71,7 +71,7 @@ load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh t
 soak: $(STAMP) ## Write for three minutes while all that can fail does, and count what is left
 	@$(RUN)python benchmarks/soak.py
 
-fuzz: $(STAMP) ## Feed the codec what a fuzzer makes up, for a minute
+fuzz: $(STAMP) ## Feed the package messages that a fuzzer makes up, for a minute
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check atheris
 	@$(RUN)python benchmarks/fuzz.py -max_total_time=60 -timeout=20
 

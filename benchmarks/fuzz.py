@@ -1,29 +1,33 @@
-"""Feeds the codec what a coverage-guided fuzzer makes up. Whatever it is, it is a message or an error of ours.
+"""Feeds the package messages that a coverage-guided fuzzer makes up. Each is a message, or an error of ours.
 
     python benchmarks/fuzz.py -max_total_time=60
 
-Takes libFuzzer's options. What comes back is written again, and has to read as the same. Needs atheris, which is on no
-list of this project's: `make fuzz` installs it.
+Takes libFuzzer's options. What comes back is written again, and has to read as the same. What a session would accept
+is counted, planned, summarized, put into prompts of each provider, made into documents, exported and imported. Needs
+atheris, which is on no list of this project's: `make fuzz` installs it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import atheris
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 with atheris.instrument_imports(include=["langchain_motorhead"]):
     from langchain_motorhead.exceptions import InvalidMessageError
     from langchain_motorhead.messages.codec import decode, encode
     from langchain_motorhead.messages.text import message_text
+    from support.full_path import accepted, follow
 
 
 ROLES = ["Human", "AI", "tool", "system", "function", "user", "x"]
 KEYS = (
     "id name type extra tool_calls invalid_tool_calls additional_kwargs usage_metadata value response_metadata "
-    "tool_call_id status artifact $type args text"
+    "tool_call_id status artifact $type args text function name id input thinking"
 ).split()
 TEXTS = ["", "int", "float", "bytes", "map", "document", "chat", "remove", "nan", "0x", "error", "\ud800"]
 
@@ -65,6 +69,7 @@ def one(data: bytes) -> None:
         return
     if encode(decode(written)) != written:
         raise AssertionError(data)
+    follow(accepted([message]))
 
 
 if __name__ == "__main__":

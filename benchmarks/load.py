@@ -2,14 +2,17 @@
 
     python benchmarks/load.py [--url redis://localhost:6379] [--sessions 10000] [--messages 1000000]
 
-Processes write turns to all sessions in rotation, as many users at once would, and nothing is summarized, so that every
-message stays in the list. Then sessions are read at random, counted, and deleted. It ends with 1 if a message is
-missing, or if Redis or a process takes more memory than stated. Alone on its server: memory is that of the server.
+Processes write turns to all sessions in rotation, as many users at once would. The summarizer is down all the time, so
+every message stays in the list. Then sessions are read at random and counted. A read returns each message, in the
+summary or word for word, or reports that it does not. Then the summarizer is up, and all sessions are summarized and
+counted again. It ends with 1 if a message is missing without being reported, or if Redis or a process takes more memory
+than stated. Alone on its server: memory is that of the server.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import multiprocessing
 import random
 import resource
@@ -22,12 +25,13 @@ from typing import Any
 
 import redis
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
-from langchain_motorhead import Motorhead
+from langchain_motorhead import Motorhead, SummaryInput
 from langchain_motorhead.redis_io.embedded import acquire
 
 # Bytes, rounded as in docs/pages/operate/operations.md, and those of a process that writes.
-SESSION, MESSAGE, ROUNDED, PROCESS = 610, 450, 1.02, 100 << 20
+SESSION, MESSAGE, ROUNDED, PROCESS = 610, 490, 1.02, 120 << 20
 TEXT = " ".join(f"word{at % 60:02}" for at in range(60))
 TURN = [HumanMessage(TEXT), AIMessage(TEXT)]
 READS = 5_000
@@ -44,7 +48,10 @@ def main() -> None:
     server = acquire(options.url) if options.url.startswith("embedded") else None
     url = server.url if server else options.url
     namespace = f"load-{uuid.uuid4()}"
-    with redis.Redis.from_url(url) as client, Motorhead.from_url(url, namespace=namespace) as motorhead:
+    with (
+        redis.Redis.from_url(url) as client,
+        Motorhead.from_url(url, namespace=namespace, llm=Up(), archive=False) as motorhead,
+    ):
         motorhead.session("first").append(TURN)  # makes the scripts known
         motorhead.session("first").delete()
         before = used(client)
@@ -57,7 +64,12 @@ def main() -> None:
         print(f"append a turn: {quantiles(taken)}; {stored / seconds:,.0f} messages/s in all")
         print(f"memory of Redis: {took / 1e6:,.0f} MB, stated {stated / 1e6:,.0f} MB")
         print(f"memory of a process that wrote: {peak / (1 << 20):,.0f} MB at most, stated {PROCESS >> 20} MB")
+        print("with the summarizer down:")
         missing = check(motorhead, options.sessions, stored // options.sessions)
+        started = time.perf_counter()
+        folded = sum(motorhead.session(f"s{at}").compact().folded for at in range(options.sessions))
+        print(f"summarized {folded:,} messages in {time.perf_counter() - started:.0f} s; after that:")
+        missing += check(motorhead, options.sessions, stored // options.sessions)
         print(f"missing messages: {missing:,}")
         started = time.perf_counter()
         while ids := motorhead.sessions(size=1_000):
@@ -80,8 +92,9 @@ def write(url: str, namespace: str, options: Any) -> list[tuple[list[float], flo
 
 def write_share(url: str, namespace: str, share: Sequence[int], turns: int) -> tuple[list[float], float, int]:
     """Write some turns to each of some sessions, in rotation, and keep the time of some appends."""
+    logging.disable(logging.WARNING)
     taken, begun = [], time.perf_counter()
-    with Motorhead.from_url(url, namespace=namespace, compaction="manual") as motorhead:
+    with Motorhead.from_url(url, namespace=namespace, llm=RunnableLambda(down)) as motorhead:
         for turn in range(turns):
             for at in share:
                 started = time.perf_counter()
@@ -92,8 +105,23 @@ def write_share(url: str, namespace: str, share: Sequence[int], turns: int) -> t
     return taken, time.perf_counter() - begun, peak
 
 
+class Up(Runnable[SummaryInput, str]):
+    """A summarizer that is up, at once."""
+
+    is_trusted = True  # what it returns keeps nothing
+
+    def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
+        """Summarize."""
+        return "A summary."
+
+
+def down(_: Any) -> str:
+    """Fail, as a summarizer that is down."""
+    raise ConnectionError("down")
+
+
 def check(motorhead: Motorhead, sessions: int, expected: int) -> int:
-    """Count what is missing of all sessions, and time reads of some."""
+    """Count what is missing of all sessions without being reported, and time reads of some."""
     missing, taken = 0, []
     reads = set(random.Random(1).sample(range(sessions), min(sessions, READS)))  # noqa: S311
     for at in range(sessions):
@@ -101,7 +129,8 @@ def check(motorhead: Motorhead, sessions: int, expected: int) -> int:
         memory = motorhead.session(f"s{at}").load()
         if at in reads:
             taken.append(time.perf_counter() - started)
-        missing += expected - memory.total
+        reported = 0 if memory.gap is None else memory.gap.count
+        missing += expected - memory.summarized - reported - len(memory.messages)
     print(f"read a session: {quantiles(taken)}")
     started = time.perf_counter()
     motorhead.sessions(size=20)

@@ -4,10 +4,11 @@
 
 A Redis of its own, with an append-only file that is written before it acknowledges, is killed and started again;
 connections are cut, scripts forgotten, writers killed; the summarizer raises, hangs, answers nothing or a refusal. Each
-writer notes what it is about to append and what was acknowledged, and appends again, with the same ids, what failed. At
-the end each acknowledged message has to be there once, in the list or in what was summarized, in the order of its
-writer; and what was not acknowledged once at most. It ends with 1 if not. `--steady` leaves out the deaths of Redis and
-of writers.
+writer notes what it is about to append and what was acknowledged, and appends again, with the same ids, what failed.
+Now and then it sends again what was acknowledged long before, and tells the whole of a conversation of its own, whose
+messages have no ids, as clients do that keep their own state. At the end each acknowledged message has to be there
+once, in the list or in what was summarized, in the order of its writer; and what was not acknowledged once at most. It
+ends with 1 if not. `--steady` leaves out the deaths of Redis and of writers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from langchain_motorhead.redis_io.embedded import _find
 
 OPTIONS: dict[str, Any] = {"window": Window(max_messages=12), "summary_timeout": 1.0, "namespace": "soak"}
 SEPARATOR = " "
+# Of all that a writer sends: what it has sent before; and, above the second number, its own conversation.
+_RESENT, _TOLD = 0.1, 0.9
 
 
 class Faulty(Runnable[SummaryInput, str]):
@@ -123,7 +126,7 @@ class Server:
 def disturb(server: Server, folder: Path, options: Any, chance: random.Random) -> Counter[str]:
     """Run the writers, and see to it that things fail. Returns what failed how often."""
     context, faults = multiprocessing.get_context("forkserver"), Counter[str]()
-    context.set_forkserver_preload(["langchain_motorhead.client", "redis", "tiktoken"])
+    context.set_forkserver_preload(["langchain_motorhead.handle", "redis", "tiktoken"])
     writers: list[Any] = []
 
     def start() -> int:
@@ -164,26 +167,38 @@ def write(name: str, url: str, folder: str, sessions: int, rate: float) -> None:
     """Append numbered messages to sessions at random, and note what is tried, what is acknowledged, and what fails."""
     logging.disable(logging.CRITICAL)
     errors, taken, number, over = Counter[str](), [0.0], 0, Path(folder) / "over"
+    sent, told = list[tuple[str, list[str]]](), list[str]()
     with (
         Motorhead.from_url(url, llm=Faulty(rate), **OPTIONS) as motorhead,
         (Path(folder) / f"{name}.journal").open("w", buffering=1) as journal,
     ):
         while not over.exists():
-            session = random.randrange(sessions)  # noqa: S311
-            texts = [f"{name}-{number + at}" for at in range(random.randint(1, 3))]  # noqa: S311
-            number += len(texts)
+            roll = random.random()  # noqa: S311
+            session, texts = f"s{random.randrange(sessions)}", list[str]()  # noqa: S311
+            if roll < _RESENT and sent:
+                session, texts = random.choice(sent)  # noqa: S311
+            else:
+                texts = [f"{name}-{number + at}" for at in range(random.randint(1, 3))]  # noqa: S311
+                number += len(texts)
+            if roll > _TOLD:
+                session, told = f"of-{name}", told + texts
             journal.write(f"try {session} {' '.join(texts)}\n")
             while True:
                 started = time.perf_counter()
                 try:
-                    motorhead.session(f"s{session}").append([HumanMessage(text, id=text) for text in texts])
+                    if roll > _TOLD:
+                        motorhead.session(session).catch_up([HumanMessage(text) for text in told])
+                    else:
+                        motorhead.session(session).append([HumanMessage(text, id=text) for text in texts])
                 except MotorheadError as error:
                     errors[type(error).__name__] += 1
                     time.sleep(0.05)
                 else:
                     break
             taken.append(time.perf_counter() - started)
-            journal.write(f"ok {session} {' '.join(texts)}\n")
+            journal.write(f"ok {session} {' '.join(texts if roll >= _RESENT or not sent else ())}\n")
+            if _RESENT <= roll <= _TOLD:
+                sent.append((session, texts))
             time.sleep(0.01)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         journal.write(f"peak 0 {peak}\n")
@@ -194,16 +209,15 @@ def write(name: str, url: str, folder: str, sessions: int, rate: float) -> None:
 
 def balance(server: Server, folder: Path, options: Any, faults: Counter[str]) -> int:
     """Compare what was noted with what is there. Returns how much is wrong."""
-    tried: dict[int, set[str]] = {at: set() for at in range(options.sessions)}
-    kept: dict[int, list[str]] = {at: [] for at in range(options.sessions)}
+    tried, kept = defaultdict[str, set[str]](set), defaultdict[str, list[str]](list)
     peaks, errors, slowest = [0], Counter[str](), list[str]()
     for path in folder.glob("*.journal"):
         for line in path.read_text().splitlines():
-            what, session, *words = line.split(" ")
+            what, session, *words = line.split()
             if what == "try":
-                tried[int(session)].update(words)
+                tried[session].update(words)
             elif what == "ok":
-                kept[int(session)] += words
+                kept[session] += words
             elif what == "peak":
                 peaks.append(int(words[0]))
             elif what == "slow":
@@ -212,14 +226,14 @@ def balance(server: Server, folder: Path, options: Any, faults: Counter[str]) ->
                 errors[words[0].partition(":")[0]] += int(words[0].partition(":")[2])
     lost = doubled = disordered = foreign = folded = 0
     with Motorhead.from_url(server.url, llm=Faulty(0), **OPTIONS) as motorhead:
-        for at in range(options.sessions):
-            session = motorhead.session(f"s{at}")
-            folded += session.compact().folded
-            memory = session.load()
+        for at in tried:
+            conversation = motorhead.session(at)
+            folded += conversation.compact().folded
+            memory = conversation.load()
             there = (memory.summary or "").split() + [str(message.content) for message in memory.messages]
             counts = Counter(there)
             lost += sum(text not in counts for text in kept[at])
-            doubled += sum(count - 1 for count in counts.values())
+            doubled += surplus(at, counts)
             foreign += sum(text not in tried[at] for text in counts)
             place = {text: where for where, text in enumerate(there)}
             for writer in {text.partition("-")[0] for text in kept[at]}:
@@ -234,6 +248,14 @@ def balance(server: Server, folder: Path, options: Any, faults: Counter[str]) ->
     print(f"left to fold at the end {folded:,}; memory of a writer {max(peaks) // 1024} MB at most")
     print(f"ms of the slowest append and of the middle one, by writer: {', '.join(sorted(slowest))}")
     return lost + doubled + disordered + foreign + faults["writers that failed"] + (not acknowledged)
+
+
+def surplus(session: str, counts: Counter[str]) -> int:
+    """Give how many messages are there too often, and say which."""
+    twice = {text: count - 1 for text, count in counts.items() if count > 1}
+    if twice:
+        print(f"{session}: doubled {' '.join([*twice][:5])}")
+    return sum(twice.values())
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from measuring import server, tell, write
 
 from langchain_motorhead import Motorhead, Window, create_summarizer
 from langchain_motorhead.messages.tokens import count_tokens
-from langchain_motorhead.summarizers.llm import PROMPT
+from langchain_motorhead.summarizers.prompting import PROMPT
 
 COLUMNS = ("calls", "summaries", "prompts", "in all", "to everything")
 KEPT = 12

@@ -55,9 +55,11 @@ if TYPE_CHECKING:
     from langchain_motorhead.session import Session
     from langchain_motorhead.sessions.archive_config import Archive
     from langchain_motorhead.sessions.checks import check_summary
-    from langchain_motorhead.sessions.compaction import CompactionReport
+    from langchain_motorhead.sessions.compaction_report import CompactionReport
     from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.rebuilding import RebuildReport
+    from langchain_motorhead.sessions.summaries import SummaryVersion
     from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage
     from langchain_motorhead.sessions.window import Window
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "client": ("Motorhead",),
     "sessions.checks": ("check_summary",),
-    "sessions.compaction": ("CompactionReport",),
+    "sessions.compaction_report": ("CompactionReport",),
     "sessions.keeping": ("Kept",),
     "exceptions": (
         "ClosedError",
@@ -125,6 +127,8 @@ _HOMES = {
     "summarizers.llm": ("Summarizer", "create_summarizer"),
     "messages.tokens": ("TiktokenCounter", "TokenCounter"),
     "sessions.archive_config": ("Archive",),
+    "sessions.rebuilding": ("RebuildReport",),
+    "sessions.summaries": ("SummaryVersion",),
     "sessions.transcript": ("Gap", "GapReason", "Transcript", "TranscriptMessage"),
     "sessions.window": ("Window",),
 }
@@ -172,6 +176,7 @@ __all__ = [
     "MotorheadRetriever",
     "MotorheadStore",
     "Options",
+    "RebuildReport",
     "Recall",
     "RecallNotConfiguredError",
     "RemoteOptions",
@@ -184,6 +189,7 @@ __all__ = [
     "SummarizationError",
     "Summarizer",
     "SummaryInput",
+    "SummaryVersion",
     "TiktokenCounter",
     "TokenCounter",
     "Transcript",

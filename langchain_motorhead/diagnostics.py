@@ -18,6 +18,7 @@ from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.archive_operations import read_archive_counts
+from langchain_motorhead.sessions.marks import check_marks
 from langchain_motorhead.sessions.origin import Author
 from langchain_motorhead.sessions.summarize import COUNTED
 from langchain_motorhead.storage.keys import recall_key, registry_key, session_keys
@@ -82,6 +83,7 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     yield from _index(redis)
     yield from _backlog(redis)
     yield from _archives(redis)
+    yield _marks(redis)
 
 
 def _server(client: Any, where: str, node: Any) -> Iterator[Finding]:
@@ -222,6 +224,19 @@ def _archives(redis: RedisBackend) -> Iterator[Finding]:
         f"Redis evicted messages, or another program deleted them, among others of {named}. Restore a backup, and set "
         "maxmemory-policy noeviction. Session.transcript says which messages are missing",
     )
+
+
+def _marks(redis: RedisBackend) -> Finding:
+    ids = redis.run(sessions.all_sessions(redis.namespace))
+    lost = [each for each in ids if not redis.run(check_marks(session_keys(redis.namespace, each)))]
+    if not lost:
+        return Finding(Level.FINE, "known messages", f"of {len(ids)} sessions")
+    named = ", ".join(map(repr, lost[:MAX_NAMED_COUNT]))
+    return Finding(
+        Level.BROKEN, "known messages", f"{len(lost)} of {len(ids)} sessions do not recognise some of theirs",
+        f"Redis evicted marks, or another program deleted them, among others of {named}. A message that is sent again "
+        "is stored again. Restore a backup, and set maxmemory-policy noeviction",
+    )  # fmt: skip
 
 
 def _backlog(redis: RedisBackend) -> Iterator[Finding]:

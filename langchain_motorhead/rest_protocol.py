@@ -1,4 +1,4 @@
-"""Constants of the REST API that the server and the HTTP backend share: a response header, and the error codes."""
+"""Constants of the REST API that the server and the HTTP backend share: headers, and the error codes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ WIRE = "X-Motorhead-Wire"
 A client that sees it may use what the original lacks: whole messages instead of role and content, users, and search
 beyond one session.
 """
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""A request header: text that the client makes up for an append, and repeats when it sends the append again."""
 
 CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.IdConflictError: "id_conflict",

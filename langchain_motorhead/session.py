@@ -14,8 +14,9 @@ from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.recall.search_options import SearchOptions, to_query
 from langchain_motorhead.session_reading import SessionReading
+from langchain_motorhead.session_summaries import SessionSummaries
 from langchain_motorhead.sessions.append import MessageLike
-from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import session_keys
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.facts.report import LearningReport
 
 
-class Session(SessionReading):
+class Session(SessionReading, SessionSummaries):
     """One conversation, stored as a summary of its older messages and a window with the newest ones.
 
     `Motorhead.session` returns one, without any I/O: the session begins to exist with its first message. Each method

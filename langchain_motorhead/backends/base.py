@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from langchain_motorhead.backends.redis import RedisBackend
@@ -10,9 +10,11 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.rebuilding import RebuildReport
+from langchain_motorhead.sessions.summaries import SummaryVersion
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
@@ -24,6 +26,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 BackendFlow: TypeAlias = Generator[Any, Any, T]
 """A flow whose requests only the backend that built it can answer."""
+
+
+Progress: TypeAlias = Callable[[int, int], object]
+"""Called with the number of messages that a new summary covers, and of those that it has to cover."""
+
+
+class RebuildTask(Protocol):
+    """The task of making a session's summary again."""
+
+    def run(self) -> RebuildReport:
+        """Do it, and wait for it."""
+
+    async def arun(self) -> RebuildReport:
+        """Do it, and wait for it."""
+
+    def start(self) -> None:
+        """Begin to do it in a thread."""
+
+    async def astart(self) -> None:
+        """Begin to do it as a task of the running event loop."""
 
 
 class Backend(Protocol):
@@ -82,6 +104,22 @@ class Backend(Protocol):
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
     ) -> BackendFlow[Transcript]:
         """Read a page of the messages of a session by sequence number. See `sessions.transcript.read_page`."""
+
+    def summaries(self, keys: SessionKeys) -> BackendFlow[list[SummaryVersion]]:
+        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+
+    def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> BackendFlow[None]:
+        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+
+    def rebuild(
+        self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
+    ) -> RebuildTask:
+        """Return the task of making a session's summary again. See `sessions.rebuilding.rebuild`.
+
+        Raises:
+            InvalidInputError: There is no such summarizer, or there is no model for the prompt.
+            UnsupportedError: The server does it, and an argument cannot be sent to it.
+        """
 
     def delete(self, keys: SessionKeys) -> BackendFlow[bool]:
         """Delete a session. Returns whether it existed."""

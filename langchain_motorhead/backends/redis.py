@@ -16,12 +16,15 @@ from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.driver import NO_FACTS
 from langchain_motorhead.runtime.maintenance import Maintenance
+from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 from langchain_motorhead.sessions import catch_up, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
+from langchain_motorhead.sessions.setting import set_summary
+from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
 from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
@@ -53,7 +56,6 @@ class RedisBackend:
             count=maintenance.compactor.count,
             counted=maintenance.window.max_tokens is not None,
             ttl=maintenance.ttl,
-            recall=maintenance.indexer is not None,
             one_slot=connection.one_slot,
         )
         self._closed = False
@@ -157,6 +159,21 @@ class RedisBackend:
     ) -> Flow[Transcript]:
         """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
         return read_page(keys, start, stop, limit, epoch)
+
+    def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
+        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+        return read_versions(keys)
+
+    def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
+        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        return set_summary(keys, text, override=override)
+
+    def rebuild(
+        self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
+    ) -> Rebuild:
+        """Return the task of making a session's summary again. See `Backend.rebuild`."""
+        self.check_open()
+        return Rebuild(self.maintenance, keys, summarizer, prompt, on_progress)
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""

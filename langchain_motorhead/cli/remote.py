@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def session_infos(motorhead: Motorhead, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the counts of sessions: `session`, `user`, `window`, `summarized`, `failures`, `backlog`, and `exists`.
+    """Count for sessions: `session`, `user`, `window`, `summarized`, `failures`, `backlog`, `versions`, `exists`.
 
     Args:
         motorhead: A `Motorhead` that works with a server.
@@ -40,6 +40,7 @@ def _info(motorhead: Motorhead, session_id: str) -> dict[str, Any]:
         "summarized": found.get("summarized", 0),
         "failures": found.get("failures", 0),
         "backlog": found.get("backlog", 0),
+        "versions": found.get("versions", 0),
         "exists": bool(found.get("exists")),
     }
 

@@ -1,4 +1,4 @@
-"""The commands `sessions list`, `show`, `search` and `delete`.
+"""The commands `sessions list`, `show`, `search` and `delete`. Those of summaries are in `summaries.py`.
 
 Typer reads the annotations of commands at run time, so they are not postponed.
 """
@@ -13,6 +13,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from langchain_motorhead.cli import summaries
 from langchain_motorhead.cli.common import (
     ApiKey,
     Embeddings,
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
 app = typer.Typer(help="List, show, search and delete sessions.", no_args_is_help=True)
+
+app.command()(summaries.summaries)
+app.command("set-summary")(summaries.set_summary)
+app.command()(summaries.rebuild)
 
 SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
 
@@ -90,7 +95,7 @@ def show(
         return
     console = stdout()
     counts = f"{found['window']} in the window, {found['summarized']} summarized"
-    about = f"{counts}, {found['tokens']} tokens spent on the summary"
+    about = f"{counts}, {found['tokens']} tokens spent on {found['versions']} versions of the summary"
     console.print(Text.assemble((shown(session), "bold"), f"   {shown(found['user'] or '')}   {about}"))
     if found["summary"] is not None:
         console.print(Text(shown(found["summary"], lines=True), style="magenta"))
@@ -175,7 +180,7 @@ def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> lis
             "session": session_id,
             "user": reading.user,
             "window": reading.length,
-            "summarized": reading.first,
+            "summarized": reading.covered,
             "failures": reading.failures,
             "active": _time(active),
         }
@@ -196,10 +201,12 @@ def _rows_of_server(motorhead: "Motorhead", user: str | None, page: int, size: i
 def _read(motorhead: "Motorhead", session: str, last: int) -> dict[str, Any] | None:
     """Read a session with its newest messages; None if there is none."""
     from langchain_motorhead.sessions import operations
+    from langchain_motorhead.sessions.summary_operations import count_versions
     from langchain_motorhead.storage.keys import session_keys
 
-    reading = motorhead.backend.require_redis().execute(
-        operations.read(session_keys(motorhead.namespace, session), -last)
+    keys = session_keys(motorhead.namespace, session)
+    reading, versions = motorhead.backend.require_redis().execute(
+        together(operations.read(keys, -last), count_versions(keys))
     )
     if reading.epoch is None:
         return None
@@ -207,7 +214,8 @@ def _read(motorhead: "Motorhead", session: str, last: int) -> dict[str, Any] | N
         "session": session,
         "user": reading.user,
         "summary": reading.summary,
-        "summarized": reading.first,
+        "summarized": reading.covered,
+        "versions": versions,
         "tokens": reading.tokens,
         "failures": reading.failures,
         "window": reading.length,
@@ -229,6 +237,7 @@ def _read_from_server(motorhead: "Motorhead", session: str, last: int) -> dict[s
         "user": info["user"],
         "summary": memory.summary,
         "summarized": memory.summarized,
+        "versions": info["versions"],
         "tokens": memory.tokens,
         "failures": memory.failures,
         "window": info["window"],

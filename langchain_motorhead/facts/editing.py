@@ -75,13 +75,16 @@ def correct(facts: FactKeys, id_: str, new_id: str, text: str) -> Flow[Fact]:
         if old is None:
             raise UnknownFactError(f"there is no fact {id_!r:.80}. `facts` lists those that there are")
         if not old.is_open:
+            new = book.get(old.superseded_by or "")
+            if new is not None and new.pinned and text_key(new.text) == text_key(text):
+                return new  # it was sent again
             later = f"fact {old.superseded_by!r} took its place" if old.superseded_by else "it was retracted"
             raise UnknownFactError(f"fact {id_!r:.80} holds no longer: {later}. Correct that one, or use remember")
         if text_key(old.text) == text_key(text):
             return _pin(book, old)
-        new = Fact(new_id, text, old.subject, old.attribute, read.now, read.now, pinned=True)
-        book.supersede(id_, new)
-        return new
+        corrected = Fact(new_id, text, old.subject, old.attribute, read.now, read.now, pinned=True)
+        book.supersede(id_, corrected)
+        return corrected
 
     return (yield from rewrite(facts, change))
 

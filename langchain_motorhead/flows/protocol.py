@@ -11,6 +11,7 @@ result in, or throws the error in:
 | `Embed` | `Vectors` | `EmbeddingError` |
 | `Learn` | `Learned` | `LearningError`; `RefusedLearningError` if the same request would be refused again |
 | `Pause` | None | |
+| `Compute` | what its `work` returns | what that raises |
 
 A flow that is cancelled while it waits has the cancellation thrown in, too. It may then yield operations that clean up,
 such as the release of a lease, and has to let the cancellation pass.
@@ -18,7 +19,7 @@ such as the release of a lease, and has to let the cancellation pass.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import (
@@ -76,6 +77,7 @@ class Summary:
         is_trusted: Whether the summarizer asks not to be checked. Then `text` is its answer, unchanged.
         unusable: Why the answer is no summary, as `check_summary` says it; empty if it may be one.
         is_extract: Whether it consists of sentences of the messages.
+        model: Name of the model that wrote it, or empty.
     """
 
     text: str | None
@@ -83,6 +85,7 @@ class Summary:
     is_trusted: bool = False
     unusable: str = ""
     is_extract: bool = False
+    model: str = ""
 
 
 class RefusedInputError(SummarizationError):
@@ -180,5 +183,15 @@ class Pause:
     seconds: float
 
 
-Request: TypeAlias = Operation[Any] | Summarize | Learn | Embed | Pause
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A request to call a function that may take long, such as one that parses megabytes. It does no I/O.
+
+    On an event loop it is called in a thread, so that the loop goes on with other work.
+    """
+
+    work: Callable[[], Any]
+
+
+Request: TypeAlias = Operation[Any] | Summarize | Learn | Embed | Pause | Compute
 Flow: TypeAlias = Generator[Request, Any, T]

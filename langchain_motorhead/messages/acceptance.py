@@ -13,6 +13,17 @@ from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, RemoveM
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.text import without_surrogates
 
+# What blocks have without which the packages of all providers that know them fail.
+_NEEDED: Mapping[str, tuple[tuple[str, type | tuple[type, ...]], ...]] = {
+    "image_url": (("image_url", (str, Mapping)),),
+    "input_audio": (("input_audio", Mapping),),
+    "non_standard": (("value", Mapping),),
+    "redacted_thinking": (("data", str),),
+    "refusal": (("refusal", str),),
+    "thinking": (("thinking", str),),
+    "tool_use": (("id", str), ("name", str)),
+}
+
 
 def check_message(message: BaseMessage) -> None:
     """Raise if a message cannot be used everywhere.
@@ -54,6 +65,14 @@ def _check_block(block: Any) -> None:
         raise InvalidMessageError(f"the type of a content block is a text, not {type(kind).__name__}")
     if kind == "text" and not isinstance(block.get("text"), str):
         raise InvalidMessageError("a text block has a text. Leave out blocks without one")
+    for field, needed in _NEEDED.get(kind or "", ()):
+        if not isinstance(block.get(field), needed):
+            raise InvalidMessageError(
+                f"the {field!r} of a block of type {kind!r} cannot be {block.get(field)!r:.40}: no model takes it"
+            )
+    image = block.get("image_url") if kind == "image_url" else None
+    if isinstance(image, Mapping) and not isinstance(image.get("url"), str):
+        raise InvalidMessageError('the "image_url" of a content block has a "url", which is a text')
 
 
 def _check_raw_calls(extra: Mapping[str, Any]) -> None:

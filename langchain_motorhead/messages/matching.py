@@ -65,8 +65,9 @@ def matches(given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> list
     """Find the stored message that each given message is.
 
     A message with the id and the content of a stored one is that one. So is one with the content alone, between those
-    that are known; but not the newest question, which is new unless its id is known. A message that has only the id
-    is that one if a later message is known as well, so that its position is known. Otherwise its id is used again.
+    that are known; but not the newest question, which is new unless its id is known, or it has none and the session
+    ends with it and the message before it. A message that has only the id is that one if a later message is known as
+    well, so that its position is known. Otherwise its id is used again.
 
     Args:
         given: A conversation or its newest messages, oldest first.
@@ -106,8 +107,7 @@ class _Search:
         lower = list(accumulate((-1 if at is None else at for at in self.found), max, initial=-1))
         upper = len(self._known)
         for at in range(len(self.given) - 1, -1, -1):
-            is_newest_question = at == len(self.given) - 1 and _is_human(self.given[at])
-            if self.found[at] is None and not is_newest_question:
+            if self.found[at] is None and not self._is_new_question(at):
                 candidates = range(upper - 1, lower[at], -1)
                 self._match(at, next((each for each in candidates if self._is_free(each, at)), None))
             if (position := self.found[at]) is not None:
@@ -121,6 +121,16 @@ class _Search:
             if self.found[at] is None and position is not None and position < latest:
                 self._match(at, position)
             latest = max(latest, -1 if (found := self.found[at]) is None else found)
+
+    def _is_new_question(self, at: int) -> bool:
+        """Return whether a message is the newest question, and may be new although its content is stored.
+
+        One without an id is not new if the session ends with it, after what comes before it in the conversation: then
+        it is sent again.
+        """
+        if at < len(self.given) - 1 or not _is_human(self.given[at]):
+            return False
+        return at == 0 or self.given[at].id is not None or self._said[at - 1 :] != self._known[-2:]
 
     def _is_free(self, position: int, at: int) -> bool:
         return position not in self._used and self._known[position] == self._said[at]

@@ -7,16 +7,32 @@ model thought, and a reasoning item is followed by the item that was made with i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+)
 
 from langchain_motorhead.messages.tool_calls import block_call_id, call_ids
 
 EMPTY = "(empty message)"
 """Stands for a message of a person that has no text, since no provider takes a blank one."""
+_CLASSES: Mapping[str, type[BaseMessage]] = {
+    "human": HumanMessage, "user": HumanMessage, "ai": AIMessage, "assistant": AIMessage, "system": SystemMessage,
+    "developer": SystemMessage,
+}  # fmt: skip
+# What OpenAI takes as the name of a speaker.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _THOUGHTS = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content"})
 _TEXTS = frozenset({"text", "input_text", "output_text"})
 
@@ -25,10 +41,29 @@ def acceptable(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Return messages as every provider takes them. What cannot be shown is left out; nothing given is changed."""
     shown = []
     for message in paired(messages):
-        cleaned = without_blanks(message)
+        cleaned = without_blanks(usual(message))
         if cleaned is not None:
             shown.append(cleaned)
     return shown
+
+
+def usual(message: BaseMessage) -> BaseMessage:
+    """Return a message of a class that every provider's package knows, with content that each can read.
+
+    A message of another role is a person's, and has the role as its name if that can be a name. So is the result of a
+    function, which belongs to no call.
+    """
+    content = message.content
+    if isinstance(content, list) and any(isinstance(block, str) for block in content):
+        blocks: Any = [{"type": "text", "text": block} if isinstance(block, str) else block for block in content]
+        message = message.model_copy(update={"content": blocks})
+    if not isinstance(message, ChatMessage | FunctionMessage):
+        return message
+    role = message.role if isinstance(message, ChatMessage) else "function"
+    name = (role if isinstance(message, ChatMessage) else message.name) or ""
+    cls = _CLASSES.get(role, HumanMessage)
+    is_name = cls is HumanMessage and role not in _CLASSES and _NAME.fullmatch(name)
+    return cls(content=message.content, id=message.id, name=name if is_name else None)
 
 
 def paired(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

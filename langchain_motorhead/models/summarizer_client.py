@@ -22,6 +22,8 @@ from langchain_motorhead.models.usage import UsageHandler
 
 TAGS = ("motorhead", "nostream")
 RUN_NAME = "motorhead_summarize"
+# Of the name of a model that is stored with its summaries.
+_NAME_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class SummarizerClient:
         try:
             answer = future.result()
             if not getattr(asked, "is_trusted", False) and _may_hold_text(answer):
-                return Summary(self.read(answer), usage.tokens)
+                return Summary(self.read(answer), usage.tokens, model=name_of(asked))
         except asyncio.CancelledError as error:
             raise SummarizationError("the summarizer cancelled itself") from error
         except UnusableAnswerError as error:
@@ -102,7 +104,8 @@ class SummarizerClient:
             raise SummarizationError(f"the summarizer must return a string or a message, not a {type(answer).__name__}")
         if not answer and (says_nothing := getattr(asked, "says_nothing", None)) is not None and says_nothing(given):
             answer = "NONE"  # these messages are compacted too, without adding to the summary
-        return Summary(answer, usage.tokens, is_trusted=True, is_extract=getattr(asked, "is_extract", False))
+        extracts = getattr(asked, "is_extract", False)
+        return Summary(answer, usage.tokens, is_trusted=True, is_extract=extracts, model=name_of(asked))
 
 
 def model_below(runnable: Any) -> BaseLanguageModel[Any] | None:
@@ -111,6 +114,16 @@ def model_below(runnable: Any) -> BaseLanguageModel[Any] | None:
         return runnable
     below = runnable.first if isinstance(runnable, RunnableSequence) else _wrapped(runnable)
     return None if below is None else model_below(below)
+
+
+def name_of(summarizer: Runnable[Any, Any]) -> str:
+    """Return the name of the model that a summarizer asks, else the name of its class; empty if it asks none."""
+    model = model_below(getattr(summarizer, "model", summarizer))
+    if model is None:
+        return ""
+    names = (getattr(model, attribute, None) for attribute in ("model_name", "model", "model_id", "deployment_name"))
+    name = next((each for each in names if isinstance(each, str) and each), type(model).__name__)
+    return redact(name, model)[:_NAME_CHARS].encode("utf-8", "replace").decode()
 
 
 def is_async(runnable: Any) -> bool:

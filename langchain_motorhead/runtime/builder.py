@@ -36,7 +36,7 @@ MAX_SECONDS = 100 * 366 * 86_400
 # Indexing shares these threads, so it keeps some even if few sessions may be summarized at once.
 MIN_THREADS_COUNT = 4
 # Tokens of an extract, which need not be as long as a summary in sentences of its own may be.
-EXTRACT_TOKENS = 256
+EXTRACT_TOKENS = 384
 MIN_TOKENS = 16
 _WRITERS: Final[dict[Writer, Literal["llm", "fallback"]]] = {Writer.MODEL: "llm", Writer.FALLBACK: "fallback"}
 

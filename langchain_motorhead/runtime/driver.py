@@ -8,13 +8,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import (
     InvalidInputError,
     RecallNotConfiguredError,
     StoreError,
     StoreUnavailableError,
 )
-from langchain_motorhead.flows.protocol import Embed, Flow, Learn, Pause, Request, Summarize
+from langchain_motorhead.flows.protocol import Compute, Embed, Flow, Learn, Pause, Request, Summarize
 from langchain_motorhead.models.embedding_client import EmbeddingClient
 from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.redis_io.executor import Executor
@@ -94,6 +95,8 @@ class Driver:
             return self.executor.run(request)
         if isinstance(request, Pause):
             return time.sleep(request.seconds)
+        if isinstance(request, Compute):
+            return request.work()
         if isinstance(request, Embed):
             return self._embedder().call(request, lambda: self._beat(request))
         if isinstance(request, Learn):
@@ -105,6 +108,8 @@ class Driver:
             return await self.executor.arun(request)
         if isinstance(request, Pause):
             return await asyncio.sleep(request.seconds)
+        if isinstance(request, Compute):
+            return await run_in_thread(request.work)
         if isinstance(request, Embed):
             return await self._embedder().acall(request, lambda: self._abeat(request))
         if isinstance(request, Learn):

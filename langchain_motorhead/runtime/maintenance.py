@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -31,8 +31,9 @@ from langchain_motorhead.runtime.compaction_log import logged
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
-from langchain_motorhead.sessions import compaction, registry
-from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
+from langchain_motorhead.sessions import compaction, expiry, registry
+from langchain_motorhead.sessions.compaction import Compactor
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.operations import AppendResult
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
@@ -289,6 +290,8 @@ class Maintenance:
             return
         if self.indexer is not None:
             yield self._indexing_work(keys)
+        if appended.renewing:
+            yield self._work_of(keys.stale, lambda: expiry.renew_all(keys))
         if self.mode == "manual":
             return
         if self.learning is not None:
@@ -296,11 +299,10 @@ class Maintenance:
         if self._is_due(appended):
             yield self._compaction_work(keys)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired
-            yield Work(
-                keys.registries[-1],
-                lambda: self.driver.run(registry.prune_registries(keys)),
-                lambda: self.driver.arun(registry.prune_registries(keys)),
-            )
+            yield self._work_of(keys.registries[-1], lambda: registry.prune_registries(keys))
+
+    def _work_of(self, key: str, flow: Callable[[], Flow[object]]) -> Work:
+        return Work(key, lambda: self.driver.run(flow()), lambda: self.driver.arun(flow()))
 
     def _compaction_work(self, keys: SessionKeys) -> Work:
         return Work(keys.state, lambda: self.compact(keys, explicit=False), lambda: self.acompact(keys, explicit=False))
@@ -313,4 +315,4 @@ class Maintenance:
         uncounted = (
             appended.tokens is not None and appended.size == appended.tokens and appended.length > appended.added
         )
-        return uncounted or self.window.is_due(appended.length, appended.size)
+        return uncounted or appended.has_gap or self.window.is_due(appended.length, appended.size)

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from langchain_motorhead.sessions.compaction import CompactionReport, Compactor
+from langchain_motorhead.sessions.compaction import Compactor
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server import docs_page, errors
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
-from langchain_motorhead.server.routes import conversation, extensions, facts, health
+from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings, unknown_variables
 from langchain_motorhead.server.sites import Sites
@@ -27,7 +28,7 @@ from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 logger = logging.getLogger(__name__)
 
 # Headers that clients send, and headers of answers that a page may read.
-_CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", "X-Metal-Api-Key", "X-Metal-Client-Id")
+_CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", IDEMPOTENCY_KEY, "X-Metal-Api-Key", "X-Metal-Client-Id")
 _CORS_ANSWER_HEADERS = ("X-Request-Id", "Retry-After")
 _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
@@ -35,6 +36,7 @@ _ROUTES: tuple[Route, ...] = (
     *motorhead_routes.ROUTES,
     *extensions.ROUTES,
     *conversation.ROUTES,
+    *summaries.ROUTES,
     *facts.ROUTES,
     *health.ROUTES,
     health.METRICS_ROUTE,

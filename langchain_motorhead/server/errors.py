@@ -68,9 +68,16 @@ class UnsupportedMediaTypeError(RequestError):
 
 
 class InvalidIdError(RequestError):
-    """An id is empty, too long, or not Unicode text."""
+    """An id is empty, too long, or not Unicode text without control characters."""
 
     code = "invalid_id"
+
+
+class ReusedKeyError(RequestError):
+    """The `Idempotency-Key` was sent with another request to this session."""
+
+    status = 409
+    code = "idempotency_key_reused"
 
 
 class TooLargeError(RequestError):
@@ -97,7 +104,7 @@ class TooManyMessagesError(RequestError):
 
 
 _REQUEST_ERRORS = (
-    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, SlowRequestError,
+    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, ReusedKeyError, SlowRequestError,
     TooLargeError, TooManyMessagesError, UnsupportedMediaTypeError,
 )  # fmt: skip
 # Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from importlib.resources import files
+from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, mark
+from langchain_motorhead.server.errors import ReusedKeyError
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.append import AppendConfig, append_records
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
@@ -17,11 +21,13 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries")))
+    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries", "lib_marks", "lib_summaries")))
     return to_script(f"{libraries}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}")
 
 
 _POST = _load_script()
+# What the script returns for a request whose key is that of another one.
+_REUSED = 5
 # Sent where a request has no message; the script ignores it.
 _NO_MESSAGE = Record(b"", None, 0)
 # Session ids read from Redis in one command.
@@ -43,6 +49,7 @@ def post(
     context: str | None,
     group: str | None,
     dedup: Dedup = Dedup.SKIP_KNOWN,
+    request: bytes = b"",
 ) -> Operation[AppendResult | None]:
     """Append messages, replace the summary, and list the session in a group. Atomic, except the listing in a cluster.
 
@@ -55,6 +62,11 @@ def post(
         context: The new summary. An empty text removes the summary; None keeps it.
         group: Group to list the session in. None lists it in the namespace only.
         dedup: Which messages to skip because they are stored already.
+        request: Mark of the request, from `request_mark`. A request that the session knows changes nothing. Empty to
+            store the messages in any case.
+
+    Raises:
+        ReusedKeyError: Raised by `read` if the session knows another request of the same key.
     """
     placeholder = _NO_MESSAGE if config.counted else _NO_MESSAGE._replace(tokens=None)
     plain = append_records(keys, records or [placeholder], config, dedup)
@@ -65,16 +77,48 @@ def post(
         to_member(context or ""),
         "" if group is None else group_key(keys.namespace, group),
         int(config.one_slot),
+        request,
         *first.args,
     )
+    replaced = () if context is None else (keys.summaries,)
     grouped = (group_key(keys.namespace),) if config.one_slot else ()
+    messages, state, marked, *more = first.keys
+    session = (messages, state, keys.marks if request else marked, *more)
+
+    def split() -> Operation[AppendResult | None]:
+        apart = replace(config, one_slot=False)
+        return post(keys, records, apart, context=context, group=group, dedup=dedup, request=request)
+
+    def read(replies: list[Any]) -> AppendResult | None:
+        if replies[0][0] == _REUSED:
+            raise ReusedKeyError(
+                "the Idempotency-Key was sent with another request to this session. Nothing was stored"
+            )
+        return plain.read(replies)
+
     return Operation(
-        (Command(_POST, first.keys + grouped, args), *others),
-        plain.read,
-        split=(lambda: post(keys, records, replace(config, one_slot=False), context=context, group=group, dedup=dedup))
-        if config.one_slot
-        else None,
+        (Command(_POST, session + replaced + grouped, args), *others),
+        read,
+        split=split if config.one_slot else None,
     )
+
+
+def request_mark(key: str | None, records: Sequence[Record], asks: tuple[str | None, str | None, Dedup]) -> bytes:
+    """Return the mark by which a session recognises a request: of its key, and of what it asks for.
+
+    Args:
+        key: Text that the client made up for the request, or None for no mark.
+        records: The messages.
+        asks: What else it asks for: the new summary, the group, and which messages to skip.
+    """
+    if key is None:
+        return b""
+    digest = blake2b(digest_size=len(UNKNOWN_CONTENT))
+    for part in (to_member(repr(asks)), *(record.data for record in records)):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    # No id that a client can send begins with this character: it is no Unicode text.
+    return mark(f"\udcff{key}", digest.digest() if digest.digest() != UNKNOWN_CONTENT else b"\0\0\1")
 
 
 def list_group(namespace: str, group: str | None, *, page: int, size: int) -> Flow[list[str]]:

@@ -81,6 +81,7 @@ class ApiRoute(Route):
         tag: Section of the documentation.
         answer: Type of the JSON in a successful answer.
         query: Model of the query parameters, if there are any.
+        headers: Model of the headers that the request may have, if there are any.
         body: Model of the JSON body, if there is one.
         errors: HTTP statuses of errors beyond those that every request can have.
         needs_key: Whether the request needs an API key where the server has any.
@@ -95,6 +96,7 @@ class ApiRoute(Route):
         tag: Tag,
         answer: Any,
         query: type[BaseModel] | None = None,
+        headers: type[BaseModel] | None = None,
         body: type[BaseModel] | None = None,
         errors: Sequence[int] = (),
         needs_key: bool = True,
@@ -103,7 +105,7 @@ class ApiRoute(Route):
         # Instead of Starlette's wrapper, which handles exceptions once more before its middleware does.
         self.app = _asgi(endpoint)
         self.method = method.lower()
-        self.tag, self.answer, self.query, self.body = tag, answer, query, body
+        self.tag, self.answer, self.query, self.headers, self.body = tag, answer, query, headers, body
         self.errors = sorted((*_EVERYWHERE, *errors, *(() if body is None else (415,))))
         self.needs_key = needs_key
 
@@ -184,7 +186,11 @@ def _operation(
         "summary": route.name.replace("_", " ").capitalize(),
         "description": description,
         "operationId": route.name,
-        "parameters": [*map(_path_parameter, route.param_convertors), *_query_parameters(route.query)],
+        "parameters": [
+            *map(_path_parameter, route.param_convertors),
+            *_parameters(route.query, "query"),
+            *_parameters(route.headers, "header"),
+        ],
         "responses": responses,
     }
     if route.body is not None:
@@ -223,13 +229,13 @@ def _path_parameter(name: str) -> dict[str, Any]:
     }
 
 
-def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
-    if query is None:
+def _parameters(model: type[BaseModel] | None, place: Literal["query", "header"]) -> list[dict[str, Any]]:
+    if model is None:
         return []
-    properties = query.model_json_schema(schema_generator=_SchemaGenerator)["properties"]
+    properties = model.model_json_schema(schema_generator=_SchemaGenerator)["properties"]
     parameters = []
     for name, schema in properties.items():
-        parameter = {"name": name, "in": "query", "required": False, "description": schema.pop("description")}
+        parameter = {"name": name, "in": place, "required": False, "description": schema.pop("description")}
         examples = schema.pop("examples", ())
         parameters.append({**parameter, "schema": schema, **({"example": examples[0]} if examples else {})})
     return parameters

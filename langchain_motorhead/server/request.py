@@ -14,7 +14,10 @@ from starlette.requests import Request
 from langchain_motorhead import Motorhead
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.acceptance import is_name
 from langchain_motorhead.messages.text import without_surrogates
+from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server.errors import (
     InvalidIdError,
     InvalidJSONError,
@@ -24,10 +27,11 @@ from langchain_motorhead.server.errors import (
     TooManyMessagesError,
     UnsupportedMediaTypeError,
 )
-from langchain_motorhead.server.schemas.limits import MAX_INTEGER
+from langchain_motorhead.server.schemas.limits import MAX_IDEMPOTENCY_KEY, MAX_INTEGER
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
-from langchain_motorhead.sessions.append import AppendConfig, to_record
+from langchain_motorhead.sessions import append
+from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
@@ -64,7 +68,7 @@ class RequestContext:
         """Return the Redis keys of the session in the path, for the user in the query.
 
         Raises:
-            InvalidIdError: An id is empty, too long, or not Unicode text.
+            InvalidIdError: An id is empty, too long, or not Unicode text without control characters.
         """
         return session_keys(backend.namespace, self.path_id("session_id"), self.query_id("user_id"))
 
@@ -117,6 +121,19 @@ class RequestContext:
             raise RequestError(f"{name} must be true or false")
         return text == "true"
 
+    def idempotency_key(self) -> str | None:
+        """Return the text by which the client marks a request that it may send again, or None.
+
+        Raises:
+            RequestError: It is empty, too long, or has other than printable ASCII characters.
+        """
+        key = self.request.headers.get(IDEMPOTENCY_KEY)
+        if key is not None and not (0 < len(key) <= MAX_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
+            raise RequestError(
+                f"{IDEMPOTENCY_KEY} must have 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters, such as a UUID"
+            )
+        return key
+
     async def body(self) -> dict[str, Any]:
         """Read and parse the body, a JSON object.
 
@@ -160,8 +177,8 @@ class RequestContext:
     def _id(self, name: str, value: str) -> str:
         if not value:
             raise InvalidIdError(f"{name} is empty")
-        if without_surrogates(value) != value:
-            raise InvalidIdError(f"{name} is not Unicode text")
+        if not is_name(value):
+            raise InvalidIdError(f"{name} is not Unicode text without control characters")
         if len(value) > self.settings.max_id_length:
             raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
         return value
@@ -192,13 +209,13 @@ class RequestContext:
         return b"".join(parts)
 
 
-def to_records(messages: Sequence[Any], config: AppendConfig) -> list[Record]:
-    """Return messages of a request as records to store. Keys other than role and content are kept.
+def to_records(messages: Sequence[Any], config: AppendConfig) -> Flow[list[Record]]:
+    """Build the records that are stored for messages of a request. Keys other than role and content are kept.
 
     Raises:
         InvalidMessageError: One of them is not a message.
     """
-    return [to_record(_checked(message), config) for message in messages]
+    return append.to_records([_checked(message) for message in messages], config)
 
 
 def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
@@ -244,4 +261,6 @@ def _checked(message: Any) -> dict[str, Any]:
         raise InvalidMessageError("a message is an object with role and content")
     if message.get("content") is None and not message.get("tool_calls"):
         raise InvalidMessageError("the content of a message must be a string")
+    if isinstance(id_ := message.get("id"), str) and not is_name(id_):
+        raise InvalidMessageError("the id of a message is not Unicode text without control characters")
     return message

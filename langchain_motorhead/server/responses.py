@@ -14,6 +14,7 @@ from langchain_motorhead.recall.query import Hit
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.origin import kept_to_json
+from langchain_motorhead.sessions.summaries import SummaryVersion
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 
@@ -47,7 +48,7 @@ def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
     return {
         "tokens": reading.tokens,
         "total": reading.first + reading.length,
-        "summarized": reading.first,
+        "summarized": reading.covered,
         "backlog": max(0, reading.length - window.max_messages),
         "failures": reading.failures,
         "epoch": reading.epoch,
@@ -90,6 +91,22 @@ def transcript(page: Transcript) -> Response:
         }
     )
     return raw(b'{"messages":[' + b",".join(messages) + b"]," + rest[1:])
+
+
+def version(each: SummaryVersion) -> dict[str, Any]:
+    """Return a version of a summary."""
+    return {
+        "text": each.text,
+        "added": each.added,
+        "start": each.start,
+        "stop": each.stop,
+        "tokens": each.tokens,
+        "model": each.model,
+        "author": each.author,
+        "time": each.time and each.time.isoformat(),
+        "failed": dict(each.failed),
+        "kept": kept_to_json(each.kept),
+    }
 
 
 def hit(found: Hit) -> dict[str, Any]:

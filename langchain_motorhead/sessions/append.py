@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from langchain_motorhead.flows.protocol import Flow, Pause
+from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.acceptance import check_message
 from langchain_motorhead.messages.codec import ROLES, decode, encode
 from langchain_motorhead.messages.content_digest import content_digest
@@ -18,7 +18,7 @@ from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf, Record
-from langchain_motorhead.sessions.slices import slices
+from langchain_motorhead.sessions.slices import in_slices, rough_size
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
@@ -26,7 +26,7 @@ MessageLike: TypeAlias = BaseMessage | Mapping[str, Any]
 """A LangChain message, or the JSON object of the REST API with `role` and `content`."""
 
 _PLAIN = (HumanMessage, AIMessage, SystemMessage)
-# What a message counts in a slice: its size is not known before it is encoded.
+# What it takes to make a record of a small message, in bytes of a large one.
 _RECORD_COST = 2_500
 
 
@@ -38,14 +38,12 @@ class AppendConfig:
         count: Counts the tokens of messages.
         counted: Whether token counts are stored, as a window bounded in tokens needs them.
         ttl: Milliseconds until a session expires if nothing more is appended, or 0 for never.
-        recall: Whether messages are indexed for recall.
         one_slot: Whether one script may touch the keys of a session and the registries. Not so in a cluster.
     """
 
     count: TokenCounter
     counted: bool
     ttl: int
-    recall: bool
     one_slot: bool
 
 
@@ -73,12 +71,16 @@ def to_records(messages: Sequence[MessageLike], config: AppendConfig) -> Flow[li
     Raises:
         InvalidMessageError: One of them is not a message, or cannot be stored.
     """
-    records = list[Record]()
-    for part in slices(messages, lambda _: _RECORD_COST):
-        if records:
-            yield Pause(0)
-        records += [to_record(each, config) for each in part]
-    return records
+    return (yield from in_slices(messages, _cost, lambda part: [to_record(each, config) for each in part]))
+
+
+def _cost(message: MessageLike) -> int:
+    """Return how large a message is, in bytes, with what it takes beside its size."""
+    values = message.__dict__ if isinstance(message, BaseMessage) else message
+    content = values.get("content") if isinstance(values, Mapping) else None
+    if type(content) is str and (len(values) == 2 or (isinstance(message, BaseMessage) and _is_plain(message))):
+        return _RECORD_COST + len(content)
+    return _RECORD_COST + rough_size(values)
 
 
 def _is_plain(message: BaseMessage) -> bool:
@@ -112,7 +114,6 @@ def append_records(
         now=time.time_ns() // 1_000,
         token=os.urandom(8).hex(),
         ttl=config.ttl,
-        recall=config.recall,
         one_slot=config.one_slot,
         dedup=dedup,
     )

@@ -48,11 +48,12 @@ _TERMS_KEPT = 0.12  # of them
 _SHOWN = 5  # details that a reason names
 
 _PROMPT_LABELS = re.compile(
-    r"^[ \t*_#>\[(-]{0,12}(?:new messages|summary so far|(?:previous|old|current) summary|summary|new summary)[*_ ]*:|"
-    r"\(none yet\)"
+    r"^[ \t*_#>\[(-]{0,12}(?:new messages|summary so far|(?:previous|old|current) summary|summary|new summary|addition)"
+    r"[*_ ]*:|\(none yet\)"
     r"|</?(?:messages|recalled)>"
     r"|\{summary\}|\{messages\}|you keep the memory of a conversation|extend the summary so that it covers"
-    r"|answer with the summary alone|answer NONE\b|keep what a later reply may depend on",
+    r"|answer with the (?:summary|addition) alone|answer NONE\b|keep what a later reply may depend on"
+    r"|write what to add to it, so that it covers",
     re.MULTILINE | re.IGNORECASE,
 )
 _LEADING_LABEL = re.compile(r"[\W_]{0,40}(?:new )?summary[*_ ]*:", re.IGNORECASE)
@@ -100,7 +101,8 @@ def check_summary(
 ) -> list[str]:
     """Return the reasons why a text must not replace a summary and the messages that followed it.
 
-    It may be in another language than the messages if it has numbers or names of theirs, and few others.
+    It may be in another language than the messages if it has numbers or names of theirs, and few others. If it begins
+    with the previous summary, what follows is compared with the messages.
 
     Args:
         text: The new summary.
@@ -123,23 +125,28 @@ def check_summary(
         Ending.REFUSED: [f"{Reason.REFUSED}: the model or a filter refused ({finish_reason})"],
         Ending.COMPLETE: list[str](),
     }[ending]
+    whole, extends = Text(text), bool(previous.strip()) and text.startswith(previous.rstrip())
+    if extends:
+        text = text.removeprefix(previous.rstrip()).strip()
+        if not text:
+            return ended
     if ending is Ending.COMPLETE and is_refusal(text):
         return [f"{Reason.REFUSED}: it declines instead of summarizing"]
     said, label = plain_text(messages), _LEADING_LABEL.match(text)
     words = count_words(text[label.end() :] if label else text)
-    if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE):
+    if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE and not extends):
         return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]
     new, old = Text(text), Text(previous)
     source = Text(f"{previous}\n{said}" if previous else said)
     tells = len(source.terms) >= _TELLING
     checks = (
-        _length(text, said, previous),
-        _repetition(new),
+        _length(text, said, "" if extends else previous),
+        _repetition(whole),
         _labels(text, source),
         _speakers(text, messages, previous),
         _numbers(new, source) if tells else "",
         _words(new, source) if tells else "",
-        _forgotten(new, old, source),
+        "" if extends else _forgotten(new, old, source),
     )
     return ended + [reason for reason in checks if reason]
 

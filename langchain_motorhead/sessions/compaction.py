@@ -11,26 +11,29 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.exceptions import MotorheadError, SummarizationError
 from langchain_motorhead.flows.leases import with_lease
-from langchain_motorhead.flows.protocol import Flow, Pause, Summarize, SummaryInput, Writer
+from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import compaction_operations as operations
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archiver import Archiver
+from langchain_motorhead.sessions.closing_gaps import close_gap
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused, release
-from langchain_motorhead.sessions.keeping import kept
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.measuring import measured
-from langchain_motorhead.sessions.operations import SessionSnapshot, read, renew
-from langchain_motorhead.sessions.origin import Author, Origin
-from langchain_motorhead.sessions.summarize import summarize
+from langchain_motorhead.sessions.measuring import measured, usable
+from langchain_motorhead.sessions.operations import SessionSnapshot, read
+from langchain_motorhead.sessions.slices import computed
+from langchain_motorhead.sessions.summarize import UNREADABLE, requests, summarize
 from langchain_motorhead.sessions.window import Batch, Part, Window, plan
-from langchain_motorhead.sessions.writing import Account, Writing, Written
+from langchain_motorhead.sessions.writing import Writing, origin_of
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 
 logger = logging.getLogger(__name__)
@@ -70,28 +73,6 @@ class Compactor:
     def count(self) -> TokenCounter:
         """Counts the tokens of messages."""
         return self.writing.count
-
-
-@dataclass(slots=True)
-class CompactionReport:
-    """The result of a compaction.
-
-    Attributes:
-        folded: Number of messages that were moved into the summary.
-        batches: Number of commits.
-        tokens: Tokens that the summarizer used.
-        error: Error of the summarizer that ended the compaction, or None.
-        extracts: How many times an extract was used, because the model's answer was rejected or its input refused.
-        rejected: How many answers of the model were rejected, by reason, and how many of its inputs were refused.
-    """
-
-    folded: int = 0
-    batches: int = 0
-    tokens: int = 0
-    error: SummarizationError | None = None
-    extracts: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    account: Account = field(default_factory=Account, repr=False, compare=False)
 
 
 def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
@@ -136,7 +117,6 @@ def _limited(keys: SessionKeys, token: str, flow: Flow[CompactionReport]) -> Flo
 def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bool) -> Flow[CompactionReport]:
     report = CompactionReport()
     limit, size, vain = compactor.window.max_messages + _LOOK_AHEAD_MESSAGES, _LOOK_AHEAD_BYTES, 0
-    given = compactor
     while True:
         seen: SessionSnapshot | LeaseRefused = yield operations.begin(
             keys,
@@ -155,54 +135,99 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
-        messages = yield from decode_all(seen, keys, seen.first)
-        compactor = replace(given, writing=replace(given.writing, count=(yield from measured(messages, given.count))))
-        budget = report.account.budget or compactor.writing.budget
-        batches = plan(messages, seen.length, compactor.window, budget, compactor.count, seen.size)
-        if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
-            limit, size = 2 * limit, 2 * size  # one group of tool calls and results is larger than what was read
-            continue
-        if compactor.recall:
-            batches = _indexed(batches, seen, keys)
-        drift = _drift(seen, messages, compactor)
-        if not batches:
-            if (yield release(keys, token, seen.epoch or "", drift or None)):
+        if seen.covered < seen.first:
+            flow = close_gap(keys, token, seen, compactor.writing, report, LEASE_MS)
+        else:
+            planned = yield from _plan(seen, keys, compactor, report)
+            if planned is None:
+                limit, size = 2 * limit, 2 * size
                 continue
+            if not planned.batches:
+                if (yield release(keys, token, seen.epoch or "", planned.drift or None)):
+                    continue
+                return report
+            flow = _fold(keys, token, seen, planned, report)
+        vain = yield from _attempt(keys, token, seen, report, flow, vain)
+        if report.error is not None:
             return report
-        try:
-            before = report.batches
-            whole = yield from _fold(keys, token, compactor, seen, batches, messages, drift, report)
-            vain = _count_vain(vain, progress=whole or report.batches > before)
-        except SummarizationError as error:
-            failures, pause = yield operations.fail(keys, token, seen.epoch or "", **_PAUSES_MS)
-            logger.warning(
-                "session %r: summarization failed, %d in a row, next try in %.0f s; no message was removed: %s",
-                keys.session_id, failures, pause / 1000, error,
-            )  # fmt: skip
-            report.error = error
-            return report
-        finally:
-            report.extracts, report.rejected = report.account.extracts, dict(report.account.rejected)
 
 
-def _fold(
-    keys: SessionKeys,
-    token: str,
-    compactor: Compactor,
-    seen: SessionSnapshot,
-    batches: Iterable[Batch],
-    messages: list[BaseMessage | None],
-    drift: int | None,
-    report: CompactionReport,
-) -> Flow[bool]:
+class _Plan(NamedTuple):
+    """What a compaction is to do.
+
+    Attributes:
+        batches: The batches to summarize; none if nothing is due.
+        messages: The messages of the list that were read.
+        drift: How much larger the list's token count is than the stored one, or None if tokens are not counted.
+        compactor: How the session is compacted. Its counter has counted the messages.
+    """
+
+    batches: Sequence[Batch]
+    messages: list[BaseMessage | None]
+    drift: int | None
+    compactor: Compactor
+
+
+def _plan(
+    seen: SessionSnapshot, keys: SessionKeys, compactor: Compactor, report: CompactionReport
+) -> Flow[_Plan | None]:
+    """Decide what a compaction is to do. None if one group of tool calls and results is larger than what was read."""
+    decoded = yield from decode_all(seen, keys, seen.first)
+    messages = yield from usable(decoded, keys.session_id, seen.first)
+    count = yield from measured(messages, compactor.count)
+    compactor = replace(compactor, writing=replace(compactor.writing, count=count))
+    budget = report.account.budget or compactor.writing.budget
+    planning = partial(plan, messages, seen.length, compactor.window, budget, compactor.count, seen.size)
+    batches = yield from computed(planning, sum(map(len, seen.records)))
+    if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
+        return None
+    if compactor.recall:
+        batches = _indexed(batches, seen, keys)
+    return _Plan(batches, messages, _drift(seen, messages, compactor), compactor)
+
+
+def _attempt(
+    keys: SessionKeys, token: str, seen: SessionSnapshot, report: CompactionReport, flow: Flow[bool], vain: int
+) -> Flow[int]:
+    """Run a flow that commits summaries. If the summarizer fails, the report says so, and the lease becomes a pause.
+
+    Args:
+        keys: Keys of the session.
+        token: Token that the lease was taken with.
+        seen: The session as it was read.
+        report: What was done so far.
+        flow: Returns whether everything was committed.
+        vain: How many summaries in a row could not be committed.
+
+    Returns:
+        How many there are now.
+    """
+    before = report.batches
+    try:
+        whole = yield from flow
+        return _count_vain(vain, progress=whole or report.batches > before)
+    except SummarizationError as error:
+        failures, pause = yield operations.fail(keys, token, seen.epoch or "", **_PAUSES_MS)
+        logger.warning(
+            "session %r: summarization failed, %d in a row, next try in %.0f s; no message was removed: %s",
+            keys.session_id, failures, pause / 1000, error,
+        )  # fmt: skip
+        report.error = error
+        return vain
+    finally:
+        report.extracts, report.rejected = report.account.extracts, dict(report.account.rejected)
+
+
+def _fold(keys: SessionKeys, token: str, seen: SessionSnapshot, planned: _Plan, report: CompactionReport) -> Flow[bool]:
     """Summarize and commit each batch, until a commit finds that the session has changed since it was read.
 
     Returns:
         Whether all batches were committed.
     """
-    at = 0
+    at, (batches, messages, drift, compactor) = 0, planned
     archiver = None if compactor.archive is None else Archiver(seen)
-    request = _requests(keys, token)
+    request = requests(keys, keys.lease, token, LEASE_MS)
+    large = sum(map(len, seen.records))
     for batch in batches:
         account = report.account
         spent, rejected = account.tokens, Counter(account.rejected)
@@ -214,6 +239,10 @@ def _fold(
         leaving = messages[at : at + batch.count]
         at += batch.count
         size = None if drift is None else drift - _size(leaving, compactor.count)
+        moved = None if archiver is None else (yield from computed(partial(archiver.move, batch.count), large))
+        counted = account.rejected - rejected + Counter({UNREADABLE: leaving.count(None)})
+        tracing = partial(origin_of, written, seen.summary, seen.author, leaving, counted)
+        origin = yield from computed(tracing, large)
         committed = yield operations.commit_summary(
             keys,
             token,
@@ -224,9 +253,9 @@ def _fold(
             spent=spent,
             size=size,
             indexed=compactor.recall,
-            moved=None if archiver is None else archiver.move(batch.count),
+            moved=moved,
             limits=compactor.archive,
-            origin=_origin(seen.summary, written, leaving, account.rejected - rejected),
+            origin=origin,
         )
         if not committed:
             logger.info(
@@ -234,7 +263,7 @@ def _fold(
                 keys.session_id,
             )
             return False
-        seen = seen._replace(summary=written.text, first=seen.first + batch.count)
+        seen = seen._replace(summary=written.text, first=seen.first + batch.count, author=origin.author)
         drift = None if drift is None else 0
         report.folded += batch.count
         report.batches += 1
@@ -267,23 +296,6 @@ def _indexed(batches: Sequence[Batch], seen: SessionSnapshot, keys: SessionKeys)
             break
         ready.append(batch)
     return ready
-
-
-def _requests(keys: SessionKeys, token: str) -> Callable[[SummaryInput, Writer], Summarize]:
-    heartbeat = renew(keys.lease, token, LEASE_MS)
-    metadata = {"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace}
-    return lambda given, writer: Summarize(given, writer, heartbeat, metadata)
-
-
-def _origin(
-    previous: str | None, written: Written, messages: Iterable[BaseMessage | None], rejected: Counter[str]
-) -> Origin:
-    """Return who wrote a summary, what it keeps, and how many answers were rejected before it."""
-    if written.is_trusted and not written.is_extract:
-        return Origin(Author.MODEL, None, rejected)
-    readable = [message for message in messages if message is not None]
-    author = Author.EXTRACT if written.is_extract else Author.MODEL
-    return Origin(author, kept(written.text or "", readable, previous=previous or ""), rejected)
 
 
 def _drift(seen: SessionSnapshot, messages: list[BaseMessage | None], compactor: Compactor) -> int | None:

@@ -8,8 +8,9 @@ from typing import Any
 from langchain_motorhead.sessions.archive import ArchiveWrite
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot, to_times
-from langchain_motorhead.sessions.origin import Origin, kept_to_text
-from langchain_motorhead.storage.keys import SessionKeys, to_member
+from langchain_motorhead.sessions.origin import Origin
+from langchain_motorhead.sessions.summary_operations import rejected_args, summary_args
+from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Command, Operation, Value, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
@@ -96,7 +97,8 @@ def commit_summary(
         token: Token that the lease was taken with.
         seen: The snapshot. The session must still have its epoch, `first` and `revision`.
         lease: Milliseconds until the lease expires, counted from this commit.
-        summary: Text covering everything up to the last removed message, or None to keep the stored one.
+        summary: Text covering everything up to the last removed message. If it begins with the summary so far, the rest
+            is stored as a segment. None if there is nothing to say.
         dropped: How many of the oldest messages to remove.
         spent: Tokens that the summarizer used for this summary.
         size: Change of the list's token count, or None if tokens are not counted.
@@ -108,13 +110,12 @@ def commit_summary(
     Returns:
         Whether the summary was stored.
     """
-    stored = (0, b"") if summary is None else (1, to_member(summary))
     args: tuple[Value, ...] = (token, lease, seen.epoch or "", seen.first, dropped, spent, "" if size is None else size)
-    args += (int(indexed), seen.revision, *stored, origin.author.value, kept_to_text(origin.kept))
+    args += (int(indexed), seen.revision, *summary_args(summary, origin, spent))
     archived = () if moved is None else _to_args(moved, limits or Archive())
     args += (len(archived), *archived)
-    args += tuple(each for pair in sorted(origin.rejected.items()) for each in pair)
-    touched = (keys.messages, keys.state, keys.lease, *(() if moved is None else (keys.archive,)))
+    args += rejected_args(origin)
+    touched = (keys.messages, keys.state, keys.lease, keys.summaries, *(() if moved is None else (keys.archive,)))
     command = Command(SCRIPTS["compaction_commit"], touched, args)
     return Operation((command,), lambda replies: bool(replies[0]))
 

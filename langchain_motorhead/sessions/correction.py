@@ -29,4 +29,4 @@ def correction(reasons: Sequence[str]) -> str:
     codes = dict.fromkeys(map(reason_code, reasons))
     faults = "\n".join(f"- {reason}" for reason in reasons)
     advice = " ".join(_ADVICE[code] for code in codes)
-    return f"This answer cannot be used as the summary:\n{faults}\n{advice} Answer with the corrected summary alone."
+    return f"This answer cannot be used:\n{faults}\n{advice} Answer with the corrected text alone."

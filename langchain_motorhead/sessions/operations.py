@@ -22,23 +22,24 @@ from langchain_motorhead.storage.scripts import SCRIPTS
 class SessionSnapshot(NamedTuple):
     """The stored state of a session at one instant.
 
-    Messages are numbered from 0; a message's sequence number never changes. The list holds the messages that the
-    summary does not cover.
+    Messages are numbered from 0; a message's sequence number never changes. The list holds the newest messages.
 
     Attributes:
         epoch: Random identifier, made with the session. None if there is no such session.
-        first: Sequence number of the list's first message, which is also the number of summarized messages.
-        summary: Text that covers the messages before `first`, or None.
+        first: Sequence number of the list's first message.
+        summary: Text that covers the messages before `covered`, or None.
         tokens: Tokens that the summarizer has used.
         failures: Number of summarizations that failed in a row.
         user: User that the session belongs to, or None.
         size: Tokens of the list's messages, or None if they are not counted.
         indexed: Sequence number of the first message that is not indexed, or None if none was indexed yet.
-        revision: How often a client has replaced the summary. A commit is refused if it changed.
+        revision: How often what the summary is made of was changed, or the summary itself was replaced. A commit is
+            refused if it changed.
         length: Number of messages in the list.
         records: The messages that were asked for, as stored.
         author: Who wrote the summary. None if there is none, or that is not known.
         kept: What the summary keeps of the messages it was made of. None if that was not measured.
+        stored_covered: Number of messages that the summary covers. None for all before `first`.
         tail: Newest chunk of the archive, or None. Only read for a compaction.
         times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
             read for a compaction.
@@ -57,8 +58,14 @@ class SessionSnapshot(NamedTuple):
     records: list[bytes | str]
     author: Author | None = None
     kept: Kept | None = None
+    stored_covered: int | None = None
     tail: bytes | None = None
     times: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def covered(self) -> int:
+        """Number of messages that the summary covers. Those from there to `first` are in the archive alone."""
+        return self.first if self.stored_covered is None else min(self.stored_covered, self.first)
 
 
 _OTHER_USER, _UNCLEAR, _CONFLICTS, _LATER_LAYOUT = 0, 2, 3, 4
@@ -120,8 +127,10 @@ class AppendResult(NamedTuple):
         size: Tokens of the list's messages, or None if they are not counted.
         added: Number of messages that were appended.
         tokens: Tokens of the appended messages, or None if they are not counted.
+        has_gap: Whether the summary does not cover all messages that left the list.
         unclear: Whether nothing was appended because the ids do not say which messages of the conversation are new.
         newest_known: If `unclear`, whether the id of the newest message is known.
+        renewing: Whether `renew_documents` is to be called.
         chars: Characters of the appended messages as they are stored, about.
     """
 
@@ -129,8 +138,10 @@ class AppendResult(NamedTuple):
     size: int | None
     added: int
     tokens: int | None
+    has_gap: bool = False
     unclear: bool = False
     newest_known: bool = False
+    renewing: bool = False
     chars: int = 0
 
 
@@ -141,7 +152,6 @@ def append(
     now: int,
     token: str,
     ttl: int,
-    recall: bool,
     one_slot: bool,
     dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN,
 ) -> Operation[AppendResult | None]:
@@ -155,7 +165,6 @@ def append(
             recognised by its token among the latest appends, also when the messages have no ids. The epoch of a new
             session is made of the token and the time.
         ttl: Milliseconds until the session expires if nothing more is appended, or 0 for never.
-        recall: Whether the messages will be indexed for recall.
         one_slot: Whether one script may touch the session and the registries. Not so in a cluster.
         dedup: Which messages are left out because they are stored already.
 
@@ -176,7 +185,6 @@ def append(
         keys.user,
         ttl,
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
-        int(recall),
         keys.documents,
         known_by,
         origins(ids) if known_by else "",
@@ -184,8 +192,8 @@ def append(
         *(record.data for record in records),
     )
     # While a cluster moves a slot, it refuses a script with a key that does not exist, so no key is named without need:
-    # `marks` is only used with ids, and all three are with a time to live.
-    expiring = (keys.archive, keys.stale) if ttl else (keys.state, keys.state)
+    # `marks` is only used with ids, and all are with a time to live.
+    expiring = (keys.archive, keys.summaries, keys.stale) if ttl else (keys.state,) * 3
     session = (keys.messages, keys.state, keys.marks if known_by or ttl else keys.state, *expiring)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
@@ -194,7 +202,7 @@ def append(
         listing = (registry_operations.add(registry, keys.member, now, ttl) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
-    size = sum(len(record.data) for record in records)
+    stored = sum(len(record.data) for record in records)
 
     def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
@@ -206,15 +214,16 @@ def append(
             raise StoreError(f"session {keys.session_id!r} was written by a later version of this package")
         if status == _CONFLICTS:
             raise _conflict([at - 1 for at in left[0]], ids)
-        result = AppendResult(*left)
-        return result._replace(chars=size * result.added // len(records))
+        length, size, added, tokens, gap, *renewing = left
+        chars = stored * added // len(records)
+        return AppendResult(length, size, added, tokens, has_gap=bool(gap), renewing=renewing == [1], chars=chars)
 
     if not one_slot:
         return Operation(commands, read)
     return Operation(
         commands,
         read,
-        split=lambda: append(keys, records, now=now, token=token, ttl=ttl, recall=recall, one_slot=False, dedup=dedup),
+        split=lambda: append(keys, records, now=now, token=token, ttl=ttl, one_slot=False, dedup=dedup),
     )
 
 
@@ -245,6 +254,15 @@ def rejections(keys: SessionKeys, reasons: Sequence[str]) -> Operation[dict[str,
     )
 
 
+def renew_documents(keys: SessionKeys) -> Operation[bool]:
+    """Let some more documents of a session live as long as it. Returns whether there are further ones.
+
+    An append begins this if the session expires, and has more documents than one script should touch.
+    """
+    command = Command(SCRIPTS["documents_renew"], (keys.state, keys.stale), (keys.documents,))
+    return Operation((command,), lambda replies: bool(replies[0]))
+
+
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
     """Extend a lease to `lease` milliseconds from now, if `token` still holds it."""
     return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)
@@ -263,7 +281,9 @@ def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
-    epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept = reply
+    epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept, covered = (
+        reply
+    )
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),
@@ -278,4 +298,5 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         records=records,
         author=to_author(optional_member(author)),
         kept=to_kept(optional_member(kept)),
+        stored_covered=None if covered is None else int(covered),
     )

@@ -31,11 +31,13 @@ class Origin:
         author: Who wrote it.
         kept: What it keeps of the messages and of the summary before it. None if that was not measured.
         rejected: Answers that were rejected before it, by reason.
+        model: Name of the model that wrote it, or empty.
     """
 
     author: Author
     kept: Kept | None = None
     rejected: Mapping[str, int] = field(default_factory=dict)
+    model: str = ""
 
 
 def kept_to_json(kept: Kept | None) -> dict[str, list[int]] | None:

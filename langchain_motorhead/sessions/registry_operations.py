@@ -37,7 +37,7 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
     """
     args = (keys.member, keys.user, keys.documents, int(expired))
     session: tuple[str, ...] = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing)
-    session += (keys.stale, *own_fact_keys(keys).all)
+    session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding, *own_fact_keys(keys).all)
     if one_slot:
         command = Command(SCRIPTS["session_delete"], session if expired else session + keys.registries, args)
         return Operation(

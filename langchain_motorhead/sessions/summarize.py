@@ -13,18 +13,23 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summary, SummaryInput, Writer
+from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.sessions.checks import Reason
+from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.sessions.window import Part, chunk, halves
 from langchain_motorhead.sessions.withheld import join_withheld, split_withheld
 from langchain_motorhead.sessions.writing import Account, Request, Writing, WritingTask, Written
+from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
 
 REFUSED_INPUT = "refused input"
 """What refused inputs are counted as, beside the reasons of rejected answers."""
 
-COUNTED = (*(reason.value for reason in Reason), REFUSED_INPUT)
+UNREADABLE = "unreadable message"
+"""What messages are counted as that are stored, and cannot be read or written as text. They are left out."""
+
+COUNTED = (*(reason.value for reason in Reason), REFUSED_INPUT, UNREADABLE)
 """Everything that rejected answers are counted as."""
 
 # Requests of one batch that may be refused. Then the rest is extracted: every request costs time and money.
@@ -64,7 +69,23 @@ def summarize(
     written = batch.written
     if not batch.withheld:
         return written
+    if longer := batch.extended(previous, shown, withheld):
+        return replace(written, text=longer)
     return replace(written, text=join_withheld(written.text, (yield from batch.condensed())))
+
+
+def requests(keys: SessionKeys, lease_key: str, token: str, lease: int) -> Request:
+    """Return what builds the requests of a worker, which renew its lease while a model answers.
+
+    Args:
+        keys: Keys of the session.
+        lease_key: Key of the lease.
+        token: Token that it was taken with.
+        lease: Milliseconds until it expires.
+    """
+    heartbeat = renew(lease_key, token, lease)
+    metadata = {"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace}
+    return lambda given, writer: Summarize(given, writer, heartbeat, metadata)
 
 
 @dataclass(slots=True)
@@ -106,6 +127,23 @@ class _Batch:
             else:
                 yield from self._separate(part)
 
+    def extended(self, previous: str | None, shown: str | None, withheld: str) -> str | None:
+        """Return the previous summary with what follows it now, if it stays as it is.
+
+        Args:
+            previous: The summary so far.
+            shown: What the model was given of it.
+            withheld: What it was not given.
+        """
+        added = (self.written.text or "").removeprefix(shown or "")
+        extends = shown and (self.written.text or "").startswith(shown) and (not added or added.startswith("\n"))
+        if not previous or not extends or not self.withheld.startswith(withheld):
+            return None
+        more = self.withheld[len(withheld) :].strip("\n")
+        if self.writing.size(self.withheld) > self.writing.summary_tokens // 2:
+            return None
+        return join_withheld(f"{previous.rstrip()}{added}", more)
+
     def condensed(self) -> Flow[str]:
         """Return what is kept from the model, by its most informative sentences if it is long."""
         limit = self.writing.summary_tokens // 2
@@ -134,7 +172,9 @@ class _Batch:
         self.written = replace(self.written, is_extract=True)
 
     def _extend(self, now: Written) -> None:
-        self.written = replace(now, is_extract=self.written.is_extract or now.is_extract)
+        self.written = replace(
+            now, is_extract=self.written.is_extract or now.is_extract, model=now.model or self.written.model
+        )
 
     def _task(self, previous: str | None, part: Part) -> WritingTask:
         return WritingTask(previous, part, self.writing, self.request, self.account, self.session_id)

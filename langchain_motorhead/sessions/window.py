@@ -18,6 +18,8 @@ from langchain_motorhead.messages.tool_calls import safe_cuts
 
 # A tool call without a result stays in the list until this many later messages follow, however small the window.
 _MIN_RESULT_WAIT_MESSAGES = 8
+# What fits into the context of most models.
+_DEFAULT_TOKEN_LIMIT = 100_000
 
 Part: TypeAlias = tuple[BaseMessage, ...]
 """Messages that are summarized with one call."""
@@ -33,8 +35,8 @@ class Window:
             stay; the newest message always stays. None for no bound in tokens.
         hard_limit: How many messages a load returns at most while older messages wait to be summarized. None for twice
             `max_messages`.
-        hard_limit_tokens: How many tokens a load returns at most, estimated at four characters each; the newest message
-            is returned in any case. None for twice `max_tokens`, or for no bound if that is None, too.
+        hard_limit_tokens: How many tokens a load returns at most, estimated at four bytes each; the newest message is
+            returned in any case. None for twice `max_tokens`, or for 100,000 if that is None, too.
 
     Raises:
         InvalidInputError: A bound is not a whole number, or is too small.
@@ -60,11 +62,11 @@ class Window:
         return self.hard_limit or 2 * self.max_messages
 
     @property
-    def token_limit(self) -> int | None:
-        """How many tokens a load returns at most, or None for no bound."""
-        if self.hard_limit_tokens is None and self.max_tokens is not None:
-            return 2 * self.max_tokens
-        return self.hard_limit_tokens
+    def token_limit(self) -> int:
+        """How many tokens a load returns at most."""
+        if self.hard_limit_tokens is not None:
+            return self.hard_limit_tokens
+        return _DEFAULT_TOKEN_LIMIT if self.max_tokens is None else 2 * self.max_tokens
 
     def is_due(self, messages: int, tokens: int | None) -> bool:
         """Return whether a list with this number of messages, and of tokens if known, exceeds the window."""
@@ -126,6 +128,22 @@ def plan(
 
     cut = _choose(cuts, wanted, still_due)
     return _batches(messages, sizes, [at for at in cuts if at <= cut], budget, count)
+
+
+def batches_of(messages: Sequence[BaseMessage | None], budget: int, count: TokenCounter, *, whole: bool) -> list[Batch]:
+    """Return messages in batches that fit the budget, cut as `plan` cuts them.
+
+    Args:
+        messages: The messages, at least one. None for one that is not there.
+        budget: Tokens that fit into one call of the summarizer.
+        count: Counts the tokens of messages.
+        whole: Whether nothing belongs to them that follows. If not, a call whose results may follow is left out, unless
+            there is nothing else.
+    """
+    cuts = safe_cuts(messages, 0)
+    if whole or not cuts:
+        cuts = [*cuts, len(messages)]
+    return _batches(messages, [0 if each is None else count([each]) for each in messages], cuts, budget, count)
 
 
 def chunk(messages: Sequence[BaseMessage], budget: int, count: TokenCounter) -> list[Part]:

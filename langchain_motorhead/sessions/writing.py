@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter, whole_count
 from langchain_motorhead.sessions.checks import Reason, check_summary, reason_code
 from langchain_motorhead.sessions.correction import correction
-from langchain_motorhead.sessions.keeping import missing_details
+from langchain_motorhead.sessions.keeping import kept, missing_details
+from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.window import Part
 
 logger = logging.getLogger(__name__)
@@ -100,11 +101,13 @@ class Written:
         text: The summary, or None if there is nothing to say.
         is_extract: Whether a part of the messages was extracted.
         is_trusted: Whether nothing was checked.
+        model: Name of the model that wrote it, or empty.
     """
 
     text: str | None
     is_extract: bool = False
     is_trusted: bool = False
+    model: str = ""
 
 
 Request = Callable[[SummaryInput, Writer], Summarize]
@@ -115,6 +118,31 @@ def merge_summary(previous: str | None, answer: str) -> str | None:
     """Return the summary after a summarizer's answer: the answer, or the previous summary if it says `NONE`."""
     text = answer.strip()
     return previous if text.strip("\"'`*. ").upper() == "NONE" else text
+
+
+def origin_of(
+    written: Written,
+    previous: str | None,
+    author: Author | None,
+    messages: Iterable[BaseMessage | None],
+    rejected: Mapping[str, int],
+) -> Origin:
+    """Return who wrote a summary, what it keeps, and how many answers were rejected before it.
+
+    Args:
+        written: The summary.
+        previous: The summary before it.
+        author: Who wrote that. Sentences of messages in it stay sentences of messages.
+        messages: The messages that it covers beyond that. None for one that cannot be read.
+        rejected: Answers that were rejected, by reason.
+    """
+    before, text = previous or "", written.text or ""
+    keeps_extract = author is Author.EXTRACT and bool(before) and text.startswith(before)
+    author = Author.EXTRACT if written.is_extract or keeps_extract else Author.MODEL
+    if written.is_trusted and not written.is_extract:
+        return Origin(author, None, rejected, written.model)
+    readable = [message for message in messages if message is not None]
+    return Origin(author, kept(text, readable, previous=before), rejected, written.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +206,8 @@ class WritingTask:
         """Ask a summarizer. Return None instead of a rejected answer, and what to say to the model about it."""
         answer = yield from self._call(writer, correcting)
         if answer.is_trusted:
-            return Written(merge_summary(self.previous, answer.text or ""), answer.is_extract, is_trusted=True), ()
+            text = merge_summary(self.previous, answer.text or "")
+            return Written(text, answer.is_extract, is_trusted=True, model=answer.model), ()
         reasons = self._faults(answer)
         if reasons:
             codes = [reason_code(each) for each in reasons]
@@ -187,11 +216,13 @@ class WritingTask:
             logger.warning(
                 "session %r: a summary by the %s was rejected: %s", self.session_id, writer.value, ", ".join(codes)
             )
-            shown = (answer.text or "").strip()[:_MAX_SHOWN_CHARS] or "(no summary)"
+            # What an addition follows is shown to the model in any case.
+            said = (answer.text or "").removeprefix((self.previous or "").rstrip())
+            shown = said.strip()[:_MAX_SHOWN_CHARS] or "(no summary)"
             return None, (AIMessage(shown), HumanMessage(correction(reasons)))
         self.account.accepted += 1
         self.account.in_a_row = 0
-        return Written((yield from self._supplemented(answer.text))), ()
+        return Written((yield from self._supplemented(answer.text)), model=answer.model), ()
 
     def _faults(self, answer: Summary) -> list[str]:
         """Return why an answer must not replace the messages and the summary so far."""
@@ -212,11 +243,11 @@ class WritingTask:
         except SummarizationError as error:
             logger.warning("session %r: nothing was added to the summary, because %s", self.session_id, error)
             return text or self.previous
-        kept = text or self.previous or ""
+        stays = text or self.previous or ""
         found = merge_summary("", extract.text or "") or ""
-        if text is None and missing_details(kept, found).count <= _MAX_UNSAID_DETAILS:
+        if text is None and missing_details(stays, found).count <= _MAX_UNSAID_DETAILS:
             return self.previous
-        added = self.writing.supplement(kept, found, budget=self._max_tokens(), count=self.writing.size)
+        added = self.writing.supplement(stays, found, budget=self._max_tokens(), count=self.writing.size)
         return added.strip() or self.previous
 
     def _call(self, writer: Writer, correcting: Part = ()) -> Flow[Summary]:

@@ -31,6 +31,9 @@ class SessionKeys:
         marks: Key of the hash with the marks of the messages, by which a message that is sent again is recognised.
         state: Key of the hash with the summary, the counts and the rest of the state.
         archive: Key of the list of chunks, which hold the messages that left the list of messages.
+        summaries: Key of the list of records of the summary's versions.
+        rebuild: Key of the list with the records of a summary that is being made again.
+        rebuilding: Key of the lease of that work: it names the worker that makes the summary again, and expires.
         lease: Key of the compaction lease: it names the worker that compacts the session, and expires.
         indexing: Key of the indexing lease: it names the worker that indexes the session, and expires.
         stale: Key of the number of documents that an expired session of the same id may have left.
@@ -47,6 +50,9 @@ class SessionKeys:
     marks: str
     state: str
     archive: str
+    summaries: str
+    rebuild: str
+    rebuilding: str
     lease: str
     indexing: str
     stale: str
@@ -82,6 +88,9 @@ def _session_keys(namespace: str, session_id: str, user_id: str | None) -> Sessi
         marks=f"{PREFIX}:{{{tag}}}:marks",
         state=f"{PREFIX}:{{{tag}}}:state",
         archive=f"{PREFIX}:{{{tag}}}:archive",
+        summaries=f"{PREFIX}:{{{tag}}}:summaries",
+        rebuild=f"{PREFIX}:{{{tag}}}:rebuild",
+        rebuilding=f"{PREFIX}:{{{tag}}}:rebuilding",
         lease=f"{PREFIX}:{{{tag}}}:lease",
         indexing=f"{PREFIX}:{{{tag}}}:indexing",
         stale=f"{PREFIX}:{{{tag}}}:documents",

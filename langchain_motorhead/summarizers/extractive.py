@@ -1,52 +1,37 @@
 """The extractive summarizer: a summary without a model, made of the most informative sentences within a token budget.
 
-This module weighs sentences and selects them. `sentences.py` reads, splits and writes them.
+`selection.py` weighs and selects the sentences. `sentences.py` reads, splits and writes them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import math
-import re
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import SummaryInput
 from langchain_motorhead.messages.tokens import TokenCounter
-from langchain_motorhead.summarizers.sentences import Sentence, read_messages, read_summary, terms, write
+from langchain_motorhead.summarizers.selection import (
+    Candidate,
+    Prices,
+    bound,
+    candidates_of,
+    pick,
+    pick_new,
+    size_of,
+    weigh,
+)
+from langchain_motorhead.summarizers.sentences import read_messages, read_summary, write
 
 MIN_TOKENS = 16
+# Shares of the budget: what is selected when a summary is condensed, and the room from which on it is extended.
+_CONDENSED, _LEAST_ROOM = 2 / 3, 1 / 4
 _INLINE_CHARS = 100_000  # take about 0.1 s, the longest time that the event loop is blocked
-
-# Shares of the budget.
-_OPENING = 1 / 6  # for the beginning of the dialogue
-_NEWEST = 2 / 5  # for the newest sentences, before all others compete
-_LARGEST = 1 / 3  # largest share of one sentence
-_AGED = 1 / 10  # largest share of an old tool call with its result
-_MIN_SHARE_TOKENS = 32  # the last two shares are never smaller than this
-_OPENING_SENTENCES, _NEWEST_SENTENCES = 8, 40  # where these two are searched
-
-# Weights of terms, and factors of sentences.
-_WEIGHTS = {"name": 2.0, "number": 1.5, "word": 1.0, "pair": 0.5, "key": 0.2}
-_REPEATED = 0.3  # share of its weight that a term keeps if a selected sentence has it
-_WORTH = 3.0  # smallest weight that a new sentence must add; courtesies add less
-_TELLING = 0.5  # factor of that for a sentence with a name or a number
-_FRESH = 0.15  # smallest share of its weight that a sentence must add
-_LENGTH_POWER = 0.7  # 0 favours long sentences, 1 favours short ones
-_RETAINED = 1.2  # factor for sentences of the previous summary
-_LATE = 0.1  # bonus of the last sentence over the first, as corrections come late
-_SUPERSEDED = 0.3  # factor for a tool call that was repeated later
-
-_ASSISTANTS = ("AI", "assistant")
-_QUESTION = ("?", "\uff1f", "؟")
-_CONFIRM = re.compile(r"\bconfirm(?:ing)?\b", re.IGNORECASE)
 
 
 class ExtractiveSummarizer(Runnable[SummaryInput, str]):
@@ -100,29 +85,53 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
     def _summarize(self, given: SummaryInput) -> str:
         summary = (given["summary"] or "").strip()
         summary = "" if summary == "NONE" else summary
-        candidates = _candidates(read_summary(summary), read_messages(given["messages"]))
+        candidates = candidates_of(read_summary(summary), read_messages(given["messages"]))
         limit = max(MIN_TOKENS, min(self.max_tokens, given.get("max_tokens", self.max_tokens)))
         if not candidates:
             return ""
         if summary and not given["messages"] and self._count(summary) <= limit:
             return summary
         prices = self._prices(candidates)
+        if summary and (longer := self._extended(summary, given["messages"], limit, prices)) is not None:
+            return longer
+        # Room for the next messages is left, so that they can be added without another selection.
+        limit = max(MIN_TOKENS, min(limit, int(_CONDENSED * self.max_tokens))) if summary else limit
         budget = max(limit - prices.overhead, 1.0)
-        _bound(candidates, budget, prices)
-        _weigh(candidates)
-        return self._fit(_pick(candidates, budget, prices), limit)
+        bound(candidates, budget, prices)
+        weigh(candidates)
+        return self._fit(pick(candidates, budget, prices), limit)
+
+    def _extended(self, summary: str, messages: Sequence[BaseMessage], limit: int, prices: Prices) -> str | None:
+        """Return the summary with what the messages add to it, or None if there is too little room for that."""
+        size = self._count(summary)
+        if size > limit:
+            return None
+        candidates = candidates_of(read_summary(summary), read_messages(messages))
+        if not any(each.old for each in candidates):
+            return None
+        bound([each for each in candidates if not each.old], max(limit - prices.overhead, 1.0), prices)
+        weigh(candidates)
+        added, complete = pick_new(candidates, limit - size, prices)
+        if not complete and self.max_tokens - size < _LEAST_ROOM * self.max_tokens:
+            return None
+        while added:
+            text = write(each.sentence for each in sorted(added, key=lambda each: each.index))
+            if self._count(longer := f"{summary}\n{text}") <= limit:
+                return longer
+            added.pop()
+        return summary
 
     def _count(self, text: str) -> int:
-        return math.ceil(_size(text) / 4) if self.token_counter is None else self.token_counter([HumanMessage(text)])
+        return math.ceil(size_of(text) / 4) if self.token_counter is None else self.token_counter([HumanMessage(text)])
 
-    def _prices(self, candidates: list[_Candidate]) -> _Prices:
+    def _prices(self, candidates: list[Candidate]) -> Prices:
         if self.token_counter is None:
-            return _Prices(0.0, 0.25)
+            return Prices(0.0, 0.25)
         sample = write(c.full for c in candidates[:: len(candidates) // 50 + 1])[:4000]
         overhead = self._count("")
-        return _Prices(overhead, max((self._count(sample) - overhead) / _size(sample), 0.01))
+        return Prices(overhead, max((self._count(sample) - overhead) / size_of(sample), 0.01))
 
-    def _fit(self, picked: list[_Candidate], limit: int) -> str:
+    def _fit(self, picked: list[Candidate], limit: int) -> str:
         """Return the selected sentences as text, without the last ones if the counter finds too many tokens."""
         while True:
             text = write(c.sentence for c in sorted(picked, key=lambda c: c.index))
@@ -136,176 +145,3 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
                 picked[0].sentence = only.clipped(len(only.text) * 3 // 4)
             else:
                 return ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Prices:
-    """Estimated costs of text in tokens, since calling the counter for each sentence may be slow."""
-
-    overhead: float  # of any text
-    per_byte: float
-
-    def of(self, sentence: Sentence) -> float:
-        return self.per_byte * (_size(sentence.line) + 1)
-
-    def chars(self, sentence: Sentence, cost: float) -> int:
-        """Return how many characters of text the sentence may have to cost that much."""
-        excess = (self.of(sentence) - cost) / (self.per_byte * _size(sentence.text))
-        return max(1, math.floor(len(sentence.text) * (1 - excess)))
-
-
-@dataclass(slots=True)
-class _Candidate:
-    index: int
-    old: bool  # whether it is from the previous summary
-    full: Sentence
-    sentence: Sentence  # a shortened form if room is short
-    cost: float = 0.0
-    factor: float = 1.0
-    terms: tuple[tuple[str, float], ...] = ()
-    weight: float = 0.0  # of all its terms
-    worth: float = _WORTH  # smallest gain if it is new
-
-
-class _Selection:
-    """The selected sentences, most important first, and the terms that they cover."""
-
-    def __init__(self, room: float, prices: _Prices) -> None:
-        self.picked: dict[int, _Candidate] = {}
-        self.room = room
-        self._prices = prices
-        self._covered: set[str] = set()
-
-    def take(self, candidate: _Candidate) -> None:
-        self.picked[candidate.index] = candidate
-        self.room -= candidate.cost
-        self._covered.update(term for term, _ in candidate.terms)
-
-    def take_best(self, candidates: Iterable[_Candidate], share: float = math.inf) -> None:
-        """Select the candidates with the highest gains, up to `share` tokens."""
-        share = min(share, self.room)
-        heap = [(-self._gain(c), c.index, c) for c in candidates if c.index not in self.picked]
-        heapq.heapify(heap)
-        while heap:
-            *_, best = heapq.heappop(heap)
-            if best.cost > share or not (gain := self._gain(best)):
-                continue
-            # Gains only shrink as others are selected, so a candidate that still leads is the best.
-            if heap and -gain > heap[0][0]:
-                heapq.heappush(heap, (-gain, best.index, best))
-            else:
-                self.take(best)
-                share -= best.cost
-
-    def complete(self, candidate: _Candidate) -> None:
-        """Extend a shortened sentence into the room that is left."""
-        if candidate.sentence != candidate.full:
-            chars = self._prices.chars(candidate.full, candidate.cost + self.room)
-            candidate.sentence = candidate.full.clipped(chars)
-            self.room += candidate.cost - self._prices.of(candidate.sentence)
-
-    def _gain(self, candidate: _Candidate) -> float:
-        """Return the gain of a candidate per token, or 0 if it is too small."""
-        fresh = sum(weight for term, weight in candidate.terms if term not in self._covered)
-        if fresh <= _FRESH * candidate.weight or (not candidate.old and fresh * candidate.factor < candidate.worth):
-            return 0.0
-        total = fresh + _REPEATED * (candidate.weight - fresh)
-        return candidate.factor * total / math.pow(candidate.cost + 3, _LENGTH_POWER)
-
-
-def _candidates(old: Iterable[Sentence], new: Iterable[Sentence]) -> list[_Candidate]:
-    first = dict.fromkeys(old, True)
-    for sentence in new:
-        first.setdefault(sentence, False)
-    return [_Candidate(index, is_old, said, said) for index, (said, is_old) in enumerate(first.items())]
-
-
-def _bound(candidates: list[_Candidate], budget: float, prices: _Prices) -> None:
-    """If not everything fits, shorten long sentences to their share, and the results of old tool calls."""
-    tight = sum(prices.of(c.full) for c in candidates) > budget
-    largest, aged = (min(max(share * budget, _MIN_SHARE_TOKENS), budget) for share in (_LARGEST, _AGED))
-    for candidate in candidates:
-        if tight:
-            full = candidate.full.clipped(prices.chars(candidate.full, largest))
-            candidate.full = candidate.sentence = full
-            if candidate.old and full.by_tool:
-                candidate.sentence = full.clipped(max(prices.chars(full, aged), len(full.head)))
-        candidate.cost = prices.of(candidate.sentence)
-
-
-def _weigh(candidates: list[_Candidate]) -> None:
-    found = [list(terms(c.sentence.text)) for c in candidates]
-    spread = Counter(term for pairs in found for term in {term: None for term, _ in pairs})
-    names = {term for pairs in found for term, kind in pairs if kind == "name"}
-    common = max(len(candidates) / 4, 5)  # a word in every fourth sentence is a function word in any language
-    after_outcome = False
-    for candidate, pairs in zip(candidates, found, strict=True):
-        weights: dict[str, float] = {}
-        for term, kind in pairs:
-            weight = _WEIGHTS["name" if kind == "word" and term in names else kind]
-            if weight == _WEIGHTS["word"]:
-                weight = _WEIGHTS["key"] if spread[term] > common else min(1 + 0.3 * math.log2(spread[term]), 2.0)
-            weights[term] = max(weights.get(term, 0.0), weight)
-        candidate.terms = tuple(weights.items())
-        candidate.weight = sum(weights.values())
-        if any(kind in ("name", "number") for _, kind in pairs) and candidate.sentence.role not in _ASSISTANTS:
-            candidate.worth = _WORTH * _TELLING
-        late = 1 + _LATE * candidate.index / len(candidates)
-        candidate.factor = _factor(candidate.sentence, after_outcome) * late * (_RETAINED if candidate.old else 1)
-        after_outcome = candidate.sentence.by_tool and not candidate.sentence.is_lookup
-    _discount_superseded(candidates)
-
-
-def _factor(sentence: Sentence, after_outcome: bool) -> float:  # noqa: FBT001
-    """Return how much this kind of sentence matters."""
-    if sentence.by_tool:
-        return 0.8 if sentence.is_lookup else 2.0
-    if not sentence.speaker:
-        return 1.6  # from a summary by a model, which has no small talk
-    question = sentence.text.endswith(_QUESTION)
-    if sentence.role not in _ASSISTANTS:
-        return 1.0 if question else 1.1
-    if question or _CONFIRM.search(sentence.text):
-        return 0.4
-    return 1.5 if after_outcome else 1.0  # the first sentence after a tool's result says whether it succeeded
-
-
-def _discount_superseded(candidates: list[_Candidate]) -> None:
-    """Lower the weight of tool calls that were repeated later with mostly the same arguments, as in a correction."""
-    later: dict[str, frozenset[str]] = {}
-    for candidate in reversed(candidates):
-        if call := candidate.sentence.call:
-            name, arguments = call
-            if len(arguments & later.get(name, frozenset())) * 3 >= len(arguments) * 2:
-                candidate.factor *= _SUPERSEDED
-            later[name] = arguments
-
-
-def _pick(candidates: list[_Candidate], budget: float, prices: _Prices) -> list[_Candidate]:
-    selection = _Selection(budget, prices)
-    old = [c for c in candidates if c.old]
-    new = [c for c in candidates if not c.old]
-    # What the user wanted: not the first words and calls of the AI.
-    said = (c for c in old or new[:_OPENING_SENTENCES] if c.sentence.role not in _ASSISTANTS and not c.sentence.by_tool)
-    opening = [c for c in said if c.weight]
-    if old:
-        for candidate in opening:  # the same ones each time, so that the beginning of the summary is stable
-            if selection.picked and budget - selection.room + candidate.cost > _OPENING * budget:
-                break
-            selection.take(candidate)
-    else:
-        selection.take_best(opening, _OPENING * budget)
-    selection.take_best(new[-_NEWEST_SENTENCES:], _NEWEST * budget)
-    selection.take_best(candidates)
-    for candidate in reversed(old):
-        if candidate.index in selection.picked:
-            selection.complete(candidate)
-        elif candidate.cost <= selection.room:
-            selection.take(candidate)
-    if not selection.picked:
-        selection.take(max(candidates, key=lambda c: (c.weight, -c.index)))
-    return list(selection.picked.values())
-
-
-def _size(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))

@@ -47,7 +47,8 @@ _LABELS = [
         re.IGNORECASE,
     ),
     re.compile(
-        rf"(?:(?:final |my )?answer|conversation so far|memory|output|response|antwort|r[ée]ponse|respuesta|ответ|答案|"
+        rf"(?:(?:final |my )?answer|(?:the )?additions?(?: to the summary)?|new information|what is new|"
+        rf"conversation so far|memory|output|response|antwort|r[ée]ponse|respuesta|ответ|答案|"
         rf"回答){_END}",
         re.IGNORECASE,
     ),

@@ -16,6 +16,7 @@ from langchain_motorhead.exceptions import (
     StoreUnavailableError,
 )
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.registry import Walk
 from langchain_motorhead.sessions.transcript import GapReason, read_records
 from langchain_motorhead.storage.keys import SessionKeys, from_member, registry_key, session_keys
@@ -116,8 +117,9 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
 
     archive = _archive(redis, keys, head) if head.archived else None
     return ExportedSession(
-        keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive
-    )
+        keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive,
+        head.summaries,
+    )  # fmt: skip
 
 
 def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, bytes]:
@@ -129,7 +131,7 @@ def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, b
     place: int | None = 0
     marks = list[bytes]()
     while place is not None:
-        found, place, page = redis.execute(snapshots.read_marks(keys, place))
+        found, place, page = redis.execute(read_marks(keys, place))
         if found != epoch:
             epoch, marks = found, []
         marks.append(page)

@@ -138,7 +138,7 @@ def import_snapshots(
 
 
 def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, *, replace: bool) -> RestoreOutcome:
-    fingerprint = Fingerprint(keys.member, snapshot.state)
+    fingerprint = Fingerprint(keys.member, snapshot.state, snapshot.summaries)
     token = secrets.token_hex(8)
     archive = RestoredArchive()
     try:

@@ -1,11 +1,13 @@
 """The JSON Lines format of exported sessions: written and parsed here. Pure: no files and no Redis.
 
 A session is one line: `{"session": …, "namespace": …, "user": …, "created": …, "updated": …, "summary": …, "first": …,
-"tokens": …, "rest": {…}, "ttl": …, "groups": […], "grouped": …, "archive": …,
+"tokens": …, "rest": {…}, "ttl": …, "groups": […], "grouped": …, "summaries": […], "archive": …,
 "count": …, "messages": […]}`.
 Unknown fields are left out. Times are microseconds since 1970. If the list is long, `messages` has the first of its
 `count` messages, and lines of the form `{"session": …, "from": …, "messages": […]}` with the others follow. If
 `archive` is true, the messages of the archive stand between the first line and these; see `archive_lines.py`.
+
+`summaries` has the records of the summary's versions, as they are stored (`sessions/summary_records.py`).
 
 A message is the stored JSON object. If JSON would not reproduce it byte by byte, it is a string of the stored text, or
 `{"$base64": …}` if that is not valid UTF-8.
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.sessions.summary_records import MOST_RECORDS, DamagedRecordError, read_records
 from langchain_motorhead.transfer.archive_lines import ArchiveReader, is_archive_line
 from langchain_motorhead.transfer.json_records import (
     MAX_NUMBER,
@@ -38,7 +41,7 @@ _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
 _OTHER_FIELD = re.compile(
     r"last|replaced|ids|marks|written_by|kept"
-    r"|(failures|size|learned|tokens:facts|format|archive_from|t:\d{1,18}|rejected:[a-z ]{1,40})",
+    r"|(failures|size|learned|tokens:facts|format|archive_from|covered|t:\d{1,18}|rejected:[a-z ]{1,40})",
     re.ASCII,
 )
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
@@ -62,6 +65,8 @@ def head_line(snapshot: ExportedSession, namespace: str, records: list[bytes]) -
         line["ttl"] = snapshot.ttl
     if snapshot.groups:
         line["groups"], line["grouped"] = list(snapshot.groups), snapshot.grouped
+    if snapshot.summaries:
+        line["summaries"] = list(map(to_json, snapshot.summaries))
     if snapshot.archive is not None:
         line["archive"] = True
     line["count"] = snapshot.count
@@ -224,8 +229,21 @@ def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]], archive: Archi
     if not isinstance(groups, list) or not all(isinstance(group, str) and group for group in groups):
         raise InvalidInputError("has groups that are not a list of names")
     return ExportedSession(
-        session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True, archive=archive
-    )
+        session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True, archive=archive,
+        summaries=_summaries(line),
+    )  # fmt: skip
+
+
+def _summaries(line: dict[str, Any]) -> tuple[bytes, ...]:
+    given = line.get("summaries", [])
+    if not isinstance(given, list) or len(given) > MOST_RECORDS:
+        raise InvalidInputError("has summaries that are not a list of records")
+    records = tuple(from_json(record, "summaries") for record in given)
+    try:
+        read_records(records)
+    except DamagedRecordError as error:
+        raise InvalidInputError(f"has summaries of which {error}") from error
+    return records
 
 
 def _known_fields(line: dict[str, Any]) -> dict[str, bytes]:

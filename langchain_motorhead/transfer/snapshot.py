@@ -22,12 +22,11 @@ PAGE = 500
 # Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
 _NOT_EXPORTED = frozenset(
     "epoch indexed generation owned until groups embedded vectorless retry marks revision archived chunks "
-    "archive_bytes".split()
+    "archive_bytes versions".split()
 )
 MARKS = "marks"
 """Name under which the marks of a session's messages are exported, one after the other."""
 # Buckets of marks read at once.
-_BUCKETS_PAGE = 64
 
 
 @dataclass(slots=True)
@@ -45,6 +44,7 @@ class ExportedSession:
         left: Largest number of summarized messages that recall can find here, but not after an import.
         archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
             has no archive.
+        summaries: Records of the versions of its summary, as stored.
     """
 
     session_id: str
@@ -56,6 +56,7 @@ class ExportedSession:
     grouped: bool = False
     left: int = 0
     archive: Iterable[ArchiveRun] | None = None
+    summaries: tuple[bytes, ...] = ()
 
     @property
     def user_id(self) -> str | None:
@@ -78,6 +79,7 @@ class Head(NamedTuple):
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find.
         archived: Whether the session has an archive.
+        summaries: Records of the versions of the summary.
     """
 
     epoch: bytes
@@ -90,6 +92,7 @@ class Head(NamedTuple):
     grouped: bool
     left: int
     archived: bool
+    summaries: tuple[bytes, ...]
 
 
 class RestoreOutcome(Enum):
@@ -105,11 +108,12 @@ class RestoreOutcome(Enum):
 class Fingerprint:
     """A digest of an imported session, by which a repeated import recognizes it."""
 
-    def __init__(self, session_id: bytes, state: dict[str, bytes]) -> None:
+    def __init__(self, session_id: bytes, state: dict[str, bytes], summaries: Sequence[bytes] = ()) -> None:
         self._digest = blake2b(digest_size=4)
         self.add([session_id])
         for name, value in sorted(state.items()):
             self.add([name.encode(), value])
+        self.add(summaries)
 
     def add(self, values: Sequence[bytes]) -> None:
         """Add values to the digest, each with its length."""
@@ -127,7 +131,7 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
     """Read a session and the first of its messages, or None if it does not exist. Atomic."""
 
     def read(replies: list[Any]) -> Head | None:
-        flat, life, count, records = replies[0]
+        flat, life, count, records, versions = replies[0]
         try:
             fields = {from_member(name): to_bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
             indexed, first = int(fields.get("indexed", b"0")), int(fields.get("first", b"0"))
@@ -148,10 +152,12 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             grouped=group_key(keys.namespace) in listed,
             left=min(indexed, first),
             archived="archived" in fields,
+            summaries=tuple(map(to_bytes, versions)),
         )
 
     prefix = group_key(keys.namespace, "-").removesuffix("-")
-    return Operation((Command(SCRIPTS["session_snapshot"], (keys.messages, keys.state), (PAGE - 1,)),), read)
+    command = Command(SCRIPTS["session_snapshot"], (keys.messages, keys.state, keys.summaries), (PAGE - 1,))
+    return Operation((command,), read)
 
 
 def listing_keys(keys: SessionKeys, snapshot: ExportedSession, *, one_slot: bool) -> SessionKeys:
@@ -165,28 +171,6 @@ def _group_keys(namespace: str, snapshot: ExportedSession, *, one_slot: bool) ->
     found = [group_key(namespace, group) for group in dict.fromkeys(snapshot.groups)]
     # In a cluster, no script could maintain the last one.
     return [*found, group_key(namespace)] if found and snapshot.grouped and one_slot else found
-
-
-def read_marks(keys: SessionKeys, start: int) -> Operation[tuple[bytes | None, int | None, bytes]]:
-    """Read a page of the marks by which a session recognises messages.
-
-    Args:
-        keys: Keys of the session.
-        start: 0, then what the page before returned.
-
-    Returns:
-        The epoch of the session, where the next page starts or None if this was the last, and the marks.
-    """
-    command = Command(SCRIPTS["marks_page"], (keys.state, keys.marks), (start, _BUCKETS_PAGE))
-
-    def read(replies: list[Any]) -> tuple[bytes | None, int | None, bytes]:
-        epoch, buckets, numbers = replies[0]
-        digests = zip(numbers[::2], numbers[1::2], strict=True)
-        found = b"".join(id_.to_bytes(6, "big") + content.to_bytes(3, "big") for id_, content in digests)
-        end = start + _BUCKETS_PAGE
-        return None if epoch is None else to_bytes(epoch), end if end < buckets else None, found
-
-    return Operation((command,), read)
 
 
 def stage(keys: SessionKeys, token: str, records: Sequence[bytes], marks: bytes, marked: int) -> Operation[int]:
@@ -255,13 +239,14 @@ def restore(
     registries = (*keys.registries, *old) if one_slot else ()
     args: tuple[Value, ...] = (
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
-        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, chunks, len(fields), *fields,
-        *(records or ()),
+        int(records is None), len(keys.registries) if one_slot else 0, marked, marks, chunks, len(fields),
+        len(snapshot.summaries), *fields, *snapshot.summaries, *(records or ()),
     )  # fmt: skip
     session = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing, keys.stale)
+    summaries = (keys.summaries, keys.rebuild, keys.rebuilding)
     staged = (*_staged(keys, token), _staged_archive(keys, token))
     return Operation(
-        (Command(SCRIPTS["session_restore"], (*session, *staged, *registries), args),),
+        (Command(SCRIPTS["session_restore"], (*session, *summaries, *staged, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
         split=(
             lambda: restore(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import redis
+from langchain_core.messages import HumanMessage
+
 from langchain_motorhead import HashingEmbeddings, Motorhead
 from langchain_motorhead.diagnostics import Finding, Level, examine
 from support.factory import MakeMotorhead
@@ -48,6 +51,20 @@ def test_index_of_another_model_and_backlog(url: str, namespace: str, make: Make
     assert found["index"].level is Level.BROKEN
     assert "8 messages of 1" in found["backlog"].value
     assert findings(url, namespace=namespace, embeddings=HashingEmbeddings(64))["index"].level is Level.FINE
+
+
+def test_marks(make: MakeMotorhead, client: redis.Redis, url: str, namespace: str) -> None:
+    """It is told where a session does not recognise its messages: marks are gone, all or those of one message."""
+    session = make(compaction="manual").session("s")
+    session.append([*numbered(3), *(HumanMessage("x", id=f"x{at}") for at in range(60))])
+    assert findings(url, namespace=namespace)["known messages"].level is Level.FINE
+    keys = session._keys
+    stored = client.hget(keys.marks, "0") or b""
+    client.hset(keys.marks, "0", stored[9:])
+    assert findings(url, namespace=namespace)["known messages"].level is Level.BROKEN
+    client.delete(keys.marks)
+    client.hset(keys.state, "marks", 0)
+    assert "'s'" in findings(url, namespace=namespace)["known messages"].advice
 
 
 def test_cluster(cluster_url: str, namespace: str) -> None:

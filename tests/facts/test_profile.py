@@ -70,6 +70,7 @@ def test_facts_over_rest_and_with_a_remote_client(make: MakeMotorhead) -> None:
         stated = bob.remember("Is vegan", attribute="food", valid_from=datetime(2024, 1, 1, tzinfo=UTC))
         assert stated == local.user(bob.user_id).facts("vegan")[0]
         oslo = bob.correct(rome.id, "home: Oslo")
+        assert bob.correct(rome.id, "home: Oslo") == oslo  # sent again
         assert bob.profile(50) == local.user(bob.user_id).profile(50)
         assert [fact.id for fact in bob.facts()] == [oslo.id, stated.id]
         with pytest.raises(UnknownFactError, match="took its place"):

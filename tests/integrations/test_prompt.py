@@ -70,7 +70,8 @@ def test_system_messages_of_the_conversation_come_first() -> None:
 def test_other_roles_may_begin() -> None:
     """A message of a role of one's own is taken for a human's."""
     first = ChatMessage(content="hi", role="customer", id="c")
-    assert prompt(memory(first, ai("a"), human("q")), [human("q")])[1] == [first, ai("a"), human("q")]
+    shown = HumanMessage("hi", name="customer", id="c")
+    assert prompt(memory(first, ai("a"), human("q")), [human("q")])[1] == [shown, ai("a"), human("q")]
 
 
 def test_a_window_that_was_compacted_since() -> None:

@@ -17,9 +17,13 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Motorhead, MotorheadError, Window
 from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.messages.text import message_text
 from support.factory import MakeMotorhead
+from support.full_path import accepted, follow
+from support.message_strategies import MESSAGES
 from support.messages import numbered
 from support.summarizers import Ledger, remembered
+from support.transfers import moved
 
 SMALL = Window(max_messages=4)
 TEXTS = {
@@ -90,6 +94,47 @@ def test_strange_fields_are_errors_of_ours(url: str, client: redis.Redis, fields
         neighbour.delete()
 
 
+@settings(max_examples=20)
+@given(
+    st.lists(
+        MESSAGES | st.fixed_dictionaries({"role": st.sampled_from(["user", "ai", "x"]), "content": JSON}), max_size=3
+    )
+)
+def test_whatever_is_accepted_can_be_used(given: list[Any]) -> None:
+    """A message that a session accepts can be counted, planned, summarized, shown, indexed, exported and imported."""
+    follow(accepted(given))
+
+
+@settings(max_examples=15)
+@given(st.lists(MESSAGES, max_size=3))
+def test_whatever_is_accepted_holds_up_nobody(url: str, given: list[Any]) -> None:
+    """Between other messages, it is loaded, folded, exported and imported, and the neighbours are there once each."""
+    name = f"fuzz {uuid.uuid4()}"
+    with (
+        Motorhead.from_url(url, namespace=name, llm=Ledger(), window=SMALL, compaction="manual") as one,
+        Motorhead.from_url(url, namespace=f"{name} 2", llm=Ledger(), window=SMALL, compaction="manual") as other,
+    ):
+        session, stored = one.session("s"), 0
+        for message in (*numbered(1), *given, *numbered(6, 1)):
+            try:
+                session.append(message)
+            except MotorheadError:
+                continue
+            stored += 1
+        session.append(numbered(2, 7))
+        assert moved(one, other).imported == 1
+        for each in (session, other.session("s")):
+            assert each.load().total == stored + 2
+            report = each.compact()
+            assert report.error is None
+            memory = each.load()
+            assert memory.summarized + len(memory.messages) == stored + 2
+            assert [text for text in remembered(memory) if text in {f"m{at}" for at in range(9)}] == [
+                f"m{at}" for at in range(9)
+            ]
+            each.delete()
+
+
 @pytest.mark.parametrize("count", ["1e999", "nan", "9" * 20])
 def test_a_damaged_count_holds_up_nobody(make: MakeMotorhead, client: redis.Redis, count: str) -> None:
     """A count of documents that no session reaches does not keep the server busy when the session is deleted."""
@@ -105,7 +150,7 @@ def test_a_damaged_count_holds_up_nobody(make: MakeMotorhead, client: redis.Redi
 def test_a_message_of_any_size(make: MakeMotorhead, name: str, size: int) -> None:
     """From nothing to 10 MB, a message is stored, read back as it was, and leaves its neighbours alone."""
     text = (TEXTS[name] * (size // len(TEXTS[name]) + 1))[:size]
-    session = make(compaction="manual").session("s")
+    session = make(compaction="manual", window=Window(hard_limit_tokens=10**9)).session("s")
     session.append([HumanMessage("before"), HumanMessage(text, id="large"), AIMessage("after")])
     messages = session.load().messages
     assert [message.content == said for message, said in zip(messages, ("before", text, "after"), strict=True)] == [
@@ -145,3 +190,24 @@ def test_eight_processes_and_one_session() -> None:
     run = subprocess.run(line, capture_output=True, text=True, check=False, timeout=110)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "lost 0, doubled 0, disordered 0, never said 0" in run.stdout
+
+
+def test_a_record_that_raises_holds_up_nobody(
+    make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the code fails on one message, unexpectedly: it is left out and counted, and all others are summarized."""
+
+    def text(message: Any) -> str:
+        if message.content == "m3":
+            raise ZeroDivisionError
+        return message_text(message)
+
+    monkeypatch.setattr("langchain_motorhead.messages.text.message_text", text)
+    session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
+    session.append(numbered(12))
+    report = session.compact()
+    assert (report.folded, report.error) == (10, None)
+    assert remembered(session.load()) == [f"m{at}" for at in range(12) if at != 3]
+    assert client.hget(session._keys.state, "rejected:unreadable message") == b"1"
+    assert "stored message 3 raises" in caplog.text
+    assert [each.message.content for each in session.transcript().messages][3] == "m3"

@@ -59,3 +59,14 @@ def test_a_conversation_that_is_not_known_is_new() -> None:
     assert contents(unstored(turns(2, "x"), [HumanMessage("other", id="o")], newest_known=False)) == [
         "q0", "a0", "q1", "a1",
     ]  # fmt: skip
+
+
+def test_a_question_without_an_id_that_is_sent_again() -> None:
+    """It is known where the session ends with it, after what comes before it; said twice, it is new."""
+    plain = [message.model_copy(update={"id": None}) for message in turns(2)]
+    asked = [*plain, HumanMessage("again")]
+    stored = [message.model_copy(update={"id": f"m-{at}"}) for at, message in enumerate(asked)]
+    assert unstored(asked, stored, newest_known=False) == []
+    assert unstored([*asked, HumanMessage("again")], stored, newest_known=False) == [HumanMessage("again")]
+    assert unstored(asked, stored[:-1], newest_known=False) == [HumanMessage("again")]
+    assert unstored(asked[-1:], stored, newest_known=False) == [HumanMessage("again")]

@@ -15,7 +15,8 @@ from langchain_motorhead.integrations.prompt import prompt
 from langchain_motorhead.messages.quoting import block, escaped, has_speaker_label, one_line, turn, visible
 from langchain_motorhead.messages.text import plain_text, transcript
 from langchain_motorhead.recall.rendering import as_lines
-from langchain_motorhead.summarizers.llm import PROMPT, create_summarizer
+from langchain_motorhead.summarizers.llm import create_summarizer
+from langchain_motorhead.summarizers.prompting import PROMPT
 from support.quotes import outside, quoted
 from support.scripted_models import BOTH, Scripted
 

@@ -25,7 +25,7 @@ def post(motorhead: Motorhead, *contents: str, context: str | None = None, group
     """Post as the wire does, without compaction."""
     redis = motorhead.backend.require_redis()
     keys = posting.grouped_keys(session_keys(motorhead.namespace, "s"), group)
-    records = to_records([{"role": "Human", "content": each} for each in contents], redis.append_config)
+    records = redis.run(to_records([{"role": "Human", "content": each} for each in contents], redis.append_config))
     redis.execute(posting.post(keys, records, redis.append_config, context=context, group=group))
 
 

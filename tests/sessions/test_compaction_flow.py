@@ -9,8 +9,9 @@ import pytest
 from langchain_motorhead import SummarizationError, Window
 from langchain_motorhead.flows.protocol import Flow, Pause, Request, Summarize, Summary, Writer
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.sessions.compaction import CompactionReport, Compactor, compact
+from langchain_motorhead.sessions.compaction import Compactor, compact
 from langchain_motorhead.sessions.compaction_operations import LeaseRefused
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import session_keys
@@ -68,7 +69,8 @@ def test_a_compaction_step_by_step() -> None:
     assert isinstance(commit, Operation)
     assert (asked.given["summary"], [m.content for m in asked.given["messages"]]) == (None, ["m0", "m1", "m2", "m3"])
     assert name(asked.heartbeat) == "lease_renew"
-    assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, 0, 1, b"sum", "model", "", 0)
+    about = b'{"by":"model","kept":"","tokens":7}'
+    assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, 0, b"sum", "model", "", about, 0)
     assert report == CompactionReport(folded=4, batches=1, tokens=7)
 
 

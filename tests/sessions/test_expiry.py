@@ -51,3 +51,36 @@ def test_a_wrong_ttl_is_refused(make: MakeMotorhead, wrong: Any) -> None:
     """A TTL is a time above zero."""
     with pytest.raises(InvalidInputError, match="ttl"):
         make(ttl=wrong)
+
+
+def test_the_documents_of_a_long_session_are_renewed_in_slices(make: MakeMotorhead, client: redis.Redis) -> None:
+    """An append makes some documents live longer, and the work after it all; if that was lost, later appends do."""
+    motorhead = make(ttl=600, compaction="manual")
+    session = motorhead.session("s")
+    keys = session._keys
+    session.append(numbered(2))
+    documents = [f"{keys.documents}{at}" for at in range(1_000)]
+    for each in documents:
+        client.hset(each, "text", "x")
+    client.hset(keys.state, "indexed", 1_000)
+
+    def lasting() -> int:
+        return sum(client.pttl(each) >= client.pttl(keys.state) for each in documents)
+
+    motorhead.backend.require_redis().maintenance.background.submit = lambda *_: None  # type: ignore[method-assign]
+    session.append(numbered(1))
+    assert lasting() == 300
+    assert client.hmget(keys.state, "renewed", "until") == [b"300", None]
+    for renewed in (b"600", b"900", None):
+        session.append(numbered(1))
+        assert client.hget(keys.state, "renewed") == renewed
+    assert lasting() == 1_000
+    assert client.pttl(keys.stale) > client.pttl(keys.state)
+
+    elapse(client, keys, 400_000)
+    del motorhead.backend.require_redis().maintenance.background.submit
+    client.hset(keys.state, "until", 1)
+    session.append(numbered(1))
+    motorhead.flush()
+    assert lasting() == 1_000
+    assert client.hget(keys.state, "renewing") is None

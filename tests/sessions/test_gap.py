@@ -87,7 +87,7 @@ def test_an_end_that_cannot_be_shown(make: MakeMotorhead, client: redis.Redis, o
 
 
 def test_a_read_is_limited_in_tokens(make: MakeMotorhead) -> None:
-    """With a window of tokens, a read returns twice as many at most, and its newest message in any case."""
+    """A read returns twice the tokens of the window, or 100,000, at most, and its newest message in any case."""
     window = Window(max_messages=500, max_tokens=4_000)
     session = make(compaction="manual", window=window).session("s")
     session.append([HumanMessage("word " * 400) for _ in range(100)])
@@ -96,6 +96,10 @@ def test_a_read_is_limited_in_tokens(make: MakeMotorhead) -> None:
     assert memory.gap == Gap(0, memory.start)
     session.append(HumanMessage("word " * 40_000))
     assert len(session.load().messages) == 1
+    default = make(compaction="manual").session("d")
+    default.append([HumanMessage("word " * 20_000) for _ in range(10)])
+    memory = default.load()
+    assert (len(memory.messages), memory.gap) == (3, Gap(0, 7))
     limited = make(compaction="manual", window=Window(hard_limit_tokens=50)).session("s")
     assert len(limited.load().messages) == 1
 

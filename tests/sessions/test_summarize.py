@@ -251,5 +251,5 @@ def test_what_was_learned_is_applied() -> None:
 
 def test_everything_that_is_counted_has_a_field() -> None:
     """Fields of a session are few and known: a reason is never free text."""
-    assert len(COUNTED) == len(set(COUNTED)) == 11
+    assert len(COUNTED) == len(set(COUNTED)) == 12
     assert set(Author) == {"model", "extract", "client"}

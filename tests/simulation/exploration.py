@@ -186,6 +186,8 @@ def conclude(cast: Cast, simulation: Simulation, *, settled: bool = False) -> No
     if cast.window.is_due(length_of(keys, there), None):
         raise simulation.traced("the end", Violation("whoever came next left something to do"))
     state = there.get(keys.state.encode(), {})
+    if b"covered" in state:
+        raise simulation.traced("the end", Violation("whoever came next left a gap before the list"))
     if cast.recall and int(state.get(b"indexed", 0)) < len(simulation.ledger.said or ()):
         raise simulation.traced("the end", Violation("whoever came next left something to index"))
     if cast.recall:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from langchain_motorhead.facts import asking, batch, book, erasure, learning, report, verification
-from simulation.mutations import Broken
+from simulation.breaking import Broken
 
 _VERSION = "if (known[1] or '0') ~= version then"
 _START = "if (known[2] or '0') ~= start then"

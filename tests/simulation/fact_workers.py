@@ -93,7 +93,6 @@ class FactCast:
             now=1_700_000_000_000_000 + self._appended,
             token=f"{self._appended:016x}",
             ttl=0,
-            recall=False,
             one_slot=True,
         )
 

@@ -24,6 +24,8 @@ from langchain_motorhead.storage.keys import SessionKeys, recall_key
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 from simulation.archives import Violation, archive_of, check_archive, check_times, must
+from simulation.summary_versions import check_versions
+from support.fall_back import FALL_BACK
 from support.messages import contents, orphans
 from support.summarizers import SEPARATOR, remembered
 
@@ -31,12 +33,14 @@ Keys = Mapping[bytes, Any]
 # The same few records are looked at again and again.
 _decoded = lru_cache(maxsize=10_000)(decode)
 # Arguments before the messages: of a post, those of its append follow.
-_POST_HEAD, _HEAD = 5, 11
+_POST_HEAD, _HEAD = 6, 10
 
 
 def name_of(operation: Operation[Any]) -> str:
     """Give the name of an operation: of its script, or its command."""
     called = operation.commands[0].name
+    if called == FALL_BACK:
+        return "fall_back"
     return _name_of(called.source) if isinstance(called, Script) else called
 
 
@@ -61,6 +65,9 @@ class Ledger:
     Attributes:
         said: All that was accepted, in order; None where there is no session.
         context: What a client put in the place of the summary, and how much of what was said was summarized then.
+        contexts: All of them so far, and the beginning without any: after versions were removed, one of them counts.
+        fell_back: Whether versions were removed since the last one was put there.
+        outdated: Whether a summary of the session as it was before took the place of the summary.
         replaced: Token of the request that put it there: sent again, it changes nothing.
         nothing: Texts that a summarizer found nothing in, and said so.
         epoch: Of the session, as it was when it was made.
@@ -69,6 +76,9 @@ class Ledger:
 
     said: tuple[Utterance, ...] | None = None
     context: tuple[str, int] = ("", 0)
+    contexts: frozenset[tuple[str, int]] = frozenset({("", 0)})
+    fell_back: bool = False
+    outdated: bool = False
     replaced: object = None
     nothing: frozenset[str] = frozenset()
     epoch: bytes | None = None
@@ -79,6 +89,12 @@ class Ledger:
         name = name_of(operation)
         if name == "session_delete" and result >= 0:
             return Ledger(past=self.past | {self.epoch} if self.epoch else self.past)
+        if name == "rebuild_swap" and result.done:
+            began = int(operation.commands[0].args[2])
+            outdated = int(state[b"revision"]) != began + 1
+            return replace(self.replaced_by("", 0), outdated=self.outdated or outdated)
+        if name == "fall_back":
+            return replace(self, fell_back=True)
         if name not in ("session_append", "post") or not isinstance(result, AppendResult):
             return self
         args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
@@ -87,11 +103,24 @@ class Ledger:
         new = (Utterance(each.text, int(args[1]), each.type == "tool") for each in given if each.text not in known)
         epoch = state.get(b"epoch") if self.said is None else self.epoch
         ledger = replace(self, said=(*(self.said or ()), *new), epoch=epoch)
-        if name == "post" and args[2] != self.replaced:
-            summary = operation.commands[0].args[2]
+        _, replaces, summary, *_ = operation.commands[0].args if name == "post" else ("", 0, "")
+        if replaces and args[2] != self.replaced:
             assert isinstance(summary, bytes)
-            ledger = replace(ledger, context=(summary.decode(), int(state.get(b"first", 0))), replaced=args[2])
+            ledger = replace(ledger.replaced_by(summary.decode(), int(state.get(b"first", 0))), replaced=args[2])
         return ledger
+
+    def replaced_by(self, text: str, since: int) -> Ledger:
+        """Take note that a text took the place of the summary, when so many messages were summarized."""
+        context = (text, since)
+        return replace(self, context=context, contexts=self.contexts | {context}, fell_back=False)
+
+    def begin_of(self, covered: list[str]) -> tuple[str, int]:
+        """Return the context that a summary began with."""
+        if not self.fell_back:
+            return self.context
+        return max(
+            (each for each in self.contexts if each[0] in covered[:1]), default=("", 0), key=lambda each: each[1]
+        )
 
     def found_nothing(self, texts: list[str]) -> Ledger:
         """Take note that a summarizer found nothing in messages."""
@@ -126,12 +155,14 @@ class Invariants:
             must(not there, "something of a session is there that is not: {}", sorted(there))
             return
         must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
+        must(not ledger.outdated, "a summary of the session as it was took the place of the summary")
         must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
         must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
         first = int(state.get(b"first", 0))
         listed = [_decoded(each) for each in there.get(self.keys.messages.encode(), ())]
         self._nothing_is_lost(ledger, first, listed, state)
         check_archive(self.keys, state, there, first if self.archived else 0)
+        check_versions(self.keys, state, there)
         check_times(self.keys, [each.when for each in ledger.said], state, there)
         if self.archived:
             said = [each.text for each in ledger.said[:first]]
@@ -155,10 +186,10 @@ class Invariants:
         """Each message is in the list or the summary, once, in order."""
         said = [each.text for each in ledger.said or ()]
         must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
-        context, since = ledger.context
         shown, withheld = split_withheld(state.get(b"summary", b"").decode())
         covered = shown.split(SEPARATOR) if shown else []
-        due = [context] * bool(context) + said[since:first]
+        context, since = ledger.begin_of(covered)
+        due = [context] * bool(context) + said[since : int(state.get(b"covered", first))]
         if withheld:  # what is kept from the model stands at the end
             covered, due = sorted([*covered, *withheld.replace(SEPARATOR, " ").split()]), sorted(due)
         # A summarizer that found nothing in them leaves messages out, and may be asked again.
@@ -209,7 +240,7 @@ class Invariants:
             after: Keys after it.
             holders: Tokens of those at work.
         """
-        for name in (self.keys.lease.encode(), self.keys.indexing.encode()):
+        for name in (self.keys.lease.encode(), self.keys.indexing.encode(), self.keys.rebuilding.encode()):
             held, now = before.get(name, b"").removesuffix(b"!"), after.get(name, b"").removesuffix(b"!")
             must(held == now or held in who or held not in holders, "the lease of {} went to {}", held, now or None)
 
@@ -229,9 +260,12 @@ class Invariants:
     def check_memory(self, ledger: Ledger, memory: Memory) -> None:
         """Check that a reader is given all that was said, and no result whose call it is not given."""
         said = [each.text for each in ledger.said or ()]
-        context, since = ledger.context
-        due = [context] * bool(context) + said[since:]
         known = remembered(memory)
+        context, since = ledger.begin_of(known)
+        due = [context] * bool(context) + said[since:]
+        if memory.gap is not None:
+            must(ledger.fell_back, "messages {} are missing in what was read", memory.gap)
+            due = [text for text in due if text not in said[memory.gap.start : memory.gap.stop]]
         must(known == [t for t in due if t in known or t not in ledger.nothing], "read {}, should be {}", known, due)
         must(memory.total == len(said), "read of {} messages, not of {}", memory.total, len(said))
 

@@ -2,64 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
-import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-import pytest
-
 from langchain_motorhead.messages.tool_calls import safe_cuts
-from langchain_motorhead.server import groups as posting
 from langchain_motorhead.sessions import archive, compaction, summarize, transcript, writing
-from langchain_motorhead.storage.scripts import SCRIPTS, Script, to_script
-
-
-@dataclass(frozen=True)
-class Broken:
-    """One thing that is broken.
-
-    Attributes:
-        scenario: Where it shows.
-        changes: What is put in the place of what: in a script, by its name, or in a function.
-    """
-
-    scenario: str
-    changes: tuple[tuple[str | Callable[..., Any], str, str], ...]
-
-    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Break it, until the end of the test."""
-        for what, old, new in self.changes:
-            if not isinstance(what, str):
-                _change_function(monkeypatch, what, old, new)
-            elif what == "post":
-                monkeypatch.setattr(posting, "_POST", _changed(posting._POST, old, new))
-            else:
-                monkeypatch.setitem(SCRIPTS, what, _changed(SCRIPTS[what], old, new))
-
-
-def _changed(script: Script, old: str, new: str) -> Script:
-    assert script.source.count(old) == 1, f"{script.source.count(old)} times: {old}"
-    return to_script(script.source.replace(old, new))
-
-
-def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., Any], old: str, new: str) -> None:
-    source = textwrap.dedent(inspect.getsource(function))
-    assert source.count(old) == 1, f"{source.count(old)} times: {old}"
-    module = sys.modules[function.__module__]
-    made: dict[str, Any] = {}
-    exec(
-        compile("from __future__ import annotations\n" + source.replace(old, new), "broken", "exec"), vars(module), made
-    )
-    owner, _, _ = function.__qualname__.rpartition(".")
-    if owner:
-        monkeypatch.setattr(getattr(module, owner), function.__name__, made[function.__name__])
-        return
-    for each in [found for name, found in sys.modules.items() if name.startswith("langchain_motorhead.")]:
-        if getattr(each, function.__name__, None) is function:  # where it is defined, and where it is imported
-            monkeypatch.setattr(each, function.__name__, made[function.__name__])
+from simulation.breaking import Broken
 
 
 def _script(scenario: str, name: str, old: str, new: str) -> Broken:
@@ -99,7 +44,7 @@ BROKEN = {
     "a commit that does not count tokens": _script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
     "a trim before what is trimmed is indexed": Broken(
         "indexing",
-        (("compaction_commit", _UNINDEXED, _NEVER), (compaction._compact, "if compactor.recall:", "if False:")),
+        (("compaction_commit", _UNINDEXED, _NEVER), (compaction._plan, "if compactor.recall:", "if False:")),
     ),
     "a summary stored in one step, and the trim in another": Broken(
         "compacting",
@@ -107,14 +52,14 @@ BROKEN = {
             (
                 "compaction_commit",
                 "redis.call('HINCRBY', state, 'first', count)\n",
-                "if given == '1' then redis.call('HSET', state, "
-                "'summary', summary) return 1 end\nredis.call('HINCRBY', state, 'first', count)\n",
+                "if summary ~= '' then return 1 end\nredis.call('HINCRBY', state, 'first', count)\n",
             ),
             (
                 compaction._fold,
                 "if not committed:",
                 "committed = yield operations.commit_summary(keys, token, seen._replace(summary=written.text), "
-                "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall)\n"
+                "lease=LEASE_MS, summary=None, dropped=batch.count, spent=spent, size=size, indexed=compactor.recall, "
+                "origin=origin)\n"
                 "        if not committed:",
             ),
         ),
@@ -185,6 +130,12 @@ BROKEN = {
             ("session_append", "if recent:find(token, 1, true) then", _NEVER),
             ("session_append", "known[1] and count or 0", "0"),
         ),
+    ),
+    "a request that is not known again": _script(
+        "posting_again", "post", "local there = visit(request, 1, false)", "local there = nil"
+    ),
+    "a request that is not remembered": _script(
+        "posting_again", "post", "remember()\nreturn result\n", "return result\n"
     ),
     "marks that are not written": _script(
         "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
@@ -269,22 +220,22 @@ BROKEN = {
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
     ),
     "a deletion that leaves the archive": _script(
-        "compacting", "session_delete", "redis.call('UNLINK', KEYS[4], KEYS[7])", "redis.call('UNLINK', KEYS[7])"
+        "compacting", "session_delete", "KEYS[4], KEYS[7], KEYS[8],", "KEYS[7], KEYS[8],"
     ),
     "a commit that archives nothing": _script(
-        "compacting", "compaction_commit", "if KEYS[4] then -- first", "if false then -- first"
+        "compacting", "compaction_commit", "if archive then -- first", "if false then -- first"
     ),
     "a commit that archives what it does not trim": _script(
         "compacting",
         "compaction_commit",
         _REVISION,
-        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
+        "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
     ),
     "an archive written before the fence": _script(
         "compacting",
         "compaction_commit",
         "if known[1] ~= epoch or",
-        "archive_messages(KEYS[4], state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
+        "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
     ),
     "an archive that keeps the chunk that was replaced": _script(
         "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
@@ -310,6 +261,70 @@ BROKEN = {
     ),
     "a transcript of two sessions": Broken(
         "transcribing", ((transcript.read_records, "if epoch is not None and there != epoch:", "if False:"),)
+    ),
+    "a deletion that leaves the versions of the summary": _script(
+        "compacting", "session_delete", "KEYS[7], KEYS[8], KEYS[9]", "KEYS[7], KEYS[9]"
+    ),
+    "a commit without a version": _script(
+        "compacting",
+        "compaction_commit",
+        "add_version(versions, state, was, tonumber(first), summary, stop, author, kept, about)",
+        "set_summary(state, summary, author, kept)",
+    ),
+    "a segment that covers messages of the one before it": _script(
+        "transcribing",
+        "compaction_commit",
+        "to_record(covered, stop, about, summary:sub",
+        "to_record(1, stop, about, summary:sub",
+    ),
+    "a summary put in place without a version": _script(
+        "setting",
+        "post",
+        "add_version(versions, state, records, first, summary, first, 'client', '', '{\"by\":\"client\"}', true)",
+        "set_summary(state, summary, 'client', '')",
+    ),
+    "a commit that passes over a gap": Broken(
+        "falling_back",
+        (
+            (compaction._compact, "if seen.covered < seen.first:", "if False:"),
+            ("compaction_commit", "if covered ~= tonumber(first) then", _NEVER),
+        ),
+    ),
+    "a completion that does not compare what is covered": Broken(
+        "falling_back",
+        (
+            ("summary_extend", "if covered_of(state, first) ~= start or stop <= start", "if stop <= start"),
+            ("summary_extend", "(known[3] or '0') ~= revision or ", ""),
+        ),
+    ),
+    "a completion that does not say where it ends": _script(
+        "falling_back", "summary_extend", "redis.call('HSET', state, 'covered', upto)", ""
+    ),
+    "a new summary that takes its place in another session": Broken(
+        "rebuilding_twice",
+        (
+            ("rebuild_add", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
+            ("rebuild_add", " or stop > whole(known[4] or '0', 'first')", ""),
+        ),
+    ),
+    "a new summary that replaces one that a client put there meanwhile": Broken(
+        "rebuilding_and_setting",
+        (
+            ("rebuild_swap", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
+            ("rebuild_add", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
+        ),
+    ),
+    "a new summary that lacks what was summarized meanwhile": _script(
+        "rebuilding", "rebuild_swap", "if stop < first then", _NEVER
+    ),
+    "a new summary that changes no revision": _script(
+        "rebuilding", "rebuild_swap", "redis.call('HINCRBY', state, 'revision', 1)", ""
+    ),
+    "a rebuild that takes the lease of another": _script(
+        "rebuilding_twice", "rebuild_begin", "if holder and holder ~= token then", _NEVER
+    ),
+    "a deletion that leaves a summary half made": _script(
+        "rebuilding_twice", "session_delete", "KEYS[8], KEYS[9], KEYS[10]", "KEYS[8], KEYS[10]"
     ),
     "a deletion that leaves the session listed": _script(
         "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""

@@ -89,11 +89,48 @@ def transcribing() -> Scenario:
     return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),), faults=0)
 
 
+def falling_back() -> Scenario:
+    """Versions of the summary are removed while others compact, read and replace it, where one thing goes wrong."""
+    cast = Cast("ns", WINDOW, budget=1)
+    before = (cast.appender("b", named("m1", "m2", "m3", "m4")), cast.compacting("o"))
+    workers = (cast.falling_back("f", 1), cast.compacting("c", explicit=True), cast.reading("r"))
+    return Scenario(cast, (*workers, cast.setter("s", "instead", *named("m5"))), before)
+
+
+def rebuilding() -> Scenario:
+    """A summary by a client is made again while another appends and compacts, where one thing goes wrong."""
+    cast = Cast("ns", WINDOW, budget=2)
+    before = (cast.appender("b", named("m1", "m2", "m3", "m4")), cast.compacting("o"), cast.setter("s", "instead"))
+    return Scenario(cast, (cast.rebuilding("r"), cast.chatting("c", named("m5", "m6"))), before)
+
+
+def rebuilding_and_setting() -> Scenario:
+    """The summary is made again while a client replaces it, and versions are removed, where one thing goes wrong."""
+    cast = Cast("ns", WINDOW, budget=2)
+    before = (cast.appender("b", named("m1", "m2", "m3", "m4")), cast.compacting("o"))
+    workers = (cast.rebuilding("r"), cast.setter("s", "instead", *named("m5")), cast.falling_back("f", 1))
+    return Scenario(cast, workers, before)
+
+
+def rebuilding_twice() -> Scenario:
+    """The summary is made again by two, of whom one may go wrong, while the session is deleted, and made anew."""
+    cast = Cast("ns", WINDOW, budget=2)
+    before = (cast.appender("b", named("m1", "m2", "m3", "m4")), cast.compacting("o"))
+    return Scenario(cast, (cast.rebuilding("r"), cast.rebuilding("q"), cast.deleting("d")), before)
+
+
 def resending() -> Scenario:
     """An append that is sent again since its answer was lost, a deletion, others who append, and a compaction."""
     cast = Cast("ns", WINDOW)
     workers = (cast.appender("a", named("m1", "m2")), cast.appender("b", named("n1"), named("n2")))
     return Scenario(cast, (*workers, cast.compacting("c"), cast.deleting("d")))
+
+
+def posting_again() -> Scenario:
+    """A client that sends a POST without ids again, beside one who appends, and a compaction."""
+    cast = Cast("ns", WINDOW)
+    workers = (cast.poster("p", "p1"), cast.compacting("c"), cast.appender("a", named("m4")))
+    return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=1)
 
 
 def resending_later() -> Scenario:
@@ -129,7 +166,12 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         tools,
         chatting,
         transcribing,
+        falling_back,
+        rebuilding,
+        rebuilding_and_setting,
+        rebuilding_twice,
         resending,
+        posting_again,
         resending_later,
         odd_numbers,
     )

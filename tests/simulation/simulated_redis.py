@@ -167,15 +167,15 @@ class SimulatedRedis:
         self.values[key] = (*self.values.get(key, ()), *records)
         return len(self.values[key])
 
-    def _lindex(self, key: bytes, at: bytes) -> bytes | None:
-        records = self.values.get(key, ())
-        return records[int(at)] if -len(records) <= int(at) < len(records) else None
-
     def _lset(self, key: bytes, at: bytes, record: bytes) -> str:
         records = list(self.values[key])
         records[int(at)] = record
-        self._put(key, tuple(records))
+        self.values[key] = tuple(records)
         return "OK"
+
+    def _lindex(self, key: bytes, at: bytes) -> bytes | None:
+        records = self.values.get(key, ())
+        return records[int(at)] if -len(records) <= int(at) < len(records) else None
 
     def _lpop(self, key: bytes) -> bytes | None:
         return self._pop(key, 0)

@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_motorhead import Archive, Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
+from langchain_motorhead.messages.ids import mark
 from langchain_motorhead.recall import descriptions as recall_operations
 from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import index, index_words
@@ -18,6 +19,7 @@ from langchain_motorhead.sessions import compaction, operations
 from langchain_motorhead.sessions.compaction import Compactor
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
+from langchain_motorhead.sessions.rebuilding import Rebuilder, rebuild
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.transcript import Transcript, join_pages, read_page
 from langchain_motorhead.sessions.writing import Writing
@@ -25,6 +27,7 @@ from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants
 from simulation.simulation import Simulation, Store, Worker
+from support.fall_back import fall_back
 
 # Tokens of any message.
 SIZE = 5
@@ -89,10 +92,21 @@ class Cast:
         """Append messages, and replace the summary, as the wire does."""
         append = self._append(batch, None)
         plain = append.commands[0]
-        args = (len(batch), 1, context.encode(), "", "", *plain.args)
-        return Worker(
-            name, lambda: _in_turn([Operation((plain._replace(name=posting._POST, args=args),), append.read)])
-        )
+        args = (len(batch), 1, context.encode(), "", "", "", *plain.args)
+        command = plain._replace(name=posting._POST, keys=(*plain.keys, self.keys.summaries), args=args)
+        return Worker(name, lambda: _in_turn([Operation((command,), append.read)]))
+
+    def poster(self, name: str, text: str) -> Worker:
+        """Post a message without an id, and post it again with the same idempotency key, as a client does."""
+        request = mark(f"key of {name}", b"abc")
+        tries = [self._append([HumanMessage(text)], None) for _ in range(2)]
+        posts = []
+        for each in tries:
+            plain = each.commands[0]
+            keys = (*plain.keys[:2], self.keys.marks, *plain.keys[3:])
+            args = (1, 0, b"", "", "", request, *plain.args)
+            posts.append(Operation((plain._replace(name=posting._POST, keys=keys, args=args),), each.read))
+        return Worker(name, lambda: _in_turn(posts))
 
     def compacting(self, name: str, *, explicit: bool = False) -> Worker:
         """Compact, with messages indexed by their words before, as maintenance does."""
@@ -105,6 +119,15 @@ class Cast:
     def deleting(self, name: str) -> Worker:
         """Delete the session."""
         return Worker(name, lambda: delete_session(self.keys, one_slot=True))
+
+    def rebuilding(self, name: str) -> Worker:
+        """Make the summary again."""
+        rebuilder = Rebuilder(self.compactor.writing, "kind")
+        return self._holding(name, lambda: rebuild(self.keys, name, rebuilder))
+
+    def falling_back(self, name: str, seq: int) -> Worker:
+        """Remove the versions of the summary that cover a message, as forgetting it does."""
+        return Worker(name, lambda: _in_turn([fall_back(self.keys, seq)]))
 
     def reading(self, name: str) -> Worker:
         """Read the session."""
@@ -138,7 +161,6 @@ class Cast:
             now=1_700_000_000_000_000 + self.appended,
             token=f"{self.appended:016x}",
             ttl=0,
-            recall=self.recall,
             one_slot=True,
             dedup=Dedup.SKIP_KNOWN,
         )

@@ -43,7 +43,7 @@ def session(client: redis.Redis, namespace: str) -> tuple[redis.Redis, Executor,
     """A session of six messages, of which the first is in the archive."""
     executor, keys = Executor(adopt(client)), session_keys(namespace, "s", None)
     records = [Record(each, None, None) for each in DATA]
-    executor.run(operations.append(keys, records, now=1, token="a" * 16, ttl=0, recall=False, one_slot=True))
+    executor.run(operations.append(keys, records, now=1, token="a" * 16, ttl=0, one_slot=True))
     assert commit(executor, keys, 1, ArchiveWrite((chunk(0, 1),)))
     return client, executor, keys
 

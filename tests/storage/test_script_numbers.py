@@ -22,7 +22,7 @@ NAMES = list(calls())
 # Of these, some only change when a key expires.
 READING = {
     "session_read", "session_snapshot", "marks_page", "item_page", "item_prune", "compaction_begin", "lease_renew",
-    "index_begin", "transcript_read", "primary_read", "sessions_exist", "facts_begin", "facts_read",
+    "index_begin", "transcript_read", "summaries_read", "primary_read", "sessions_exist", "facts_begin", "facts_read",
 }  # fmt: skip
 
 
@@ -47,11 +47,11 @@ def put_back(server: redis.Redis, keys: dict[bytes, Any]) -> None:
         server.restore(key, 3_600_000 if expires else 0, value)
 
 
-def begin(server: redis.Redis) -> str:
-    """Put everything in place. Returns the epoch of the session."""
+def begin(server: redis.Redis, name: str) -> str:
+    """Put everything in place for a call. Returns the epoch of the session."""
     server.flushdb()
     executor, epoch = Executor(adopt(server)), ""
-    for operation in setup():
+    for operation in setup(name):
         executor.run(known(operation, epoch))
         epoch = from_member(server.hget(KEYS.state, "epoch") or b"")
     return epoch
@@ -84,7 +84,7 @@ def test_every_script_is_called() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_does_its_work(server: redis.Redis, name: str) -> None:
     """With the numbers that the package sends, no call fails, and each that writes changes something."""
-    epoch = begin(server)
+    epoch = begin(server, name)
     before = all_keys(server)
     Executor(adopt(server)).run(known(calls()[name], epoch))
     assert (all_keys(server) != before) == (name.removesuffix(" archived") not in READING), (
@@ -95,7 +95,7 @@ def test_a_script_does_its_work(server: redis.Redis, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_no_number_changes_nothing(server: redis.Redis, name: str) -> None:
     """A script that fails because of a number leaves every key as it was."""
-    epoch = begin(server)
+    epoch = begin(server, name)
     executor, before = Executor(adopt(server)), all_keys(server)
     for command, at, bad in with_bad_numbers(known(calls()[name], epoch)):
         try:
@@ -109,12 +109,12 @@ def test_what_is_no_number_changes_nothing(server: redis.Redis, name: str) -> No
 @pytest.mark.parametrize(
     "field",
     ["first", "size", "tokens", "failures", "indexed", "revision", "marks", "until", "archived", "chunks",
-     "archive_bytes", "archive_from"],
+     "archive_bytes", "archive_from", "covered"],
 )  # fmt: skip
 @pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_session_is_left_as_it_is(server: redis.Redis, name: str, field: str) -> None:
     """A script that fails because a stored number is none leaves every key as it was."""
-    epoch = begin(server)
+    epoch = begin(server, name)
     server.hset(KEYS.state, field, "1.5")
     before = all_keys(server)
     try:

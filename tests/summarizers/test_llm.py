@@ -13,7 +13,8 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.models.usage import UsageHandler
-from langchain_motorhead.summarizers.llm import PROMPT, create_summarizer
+from langchain_motorhead.summarizers.llm import create_summarizer
+from langchain_motorhead.summarizers.prompting import ADDITION, PROMPT
 from support.quotes import quoted
 from support.scripted_models import BOTH, HUGE, MESSAGES, Fold, Scripted, numbered, words
 
@@ -22,11 +23,13 @@ async def test_prompt(fold: Fold) -> None:
     """The model is shown the instruction, the summary and the messages with their speakers; its answer counts."""
     model = Scripted(answers=["  Bob is in Oslo.\n"])
     messages = [HumanMessage("I am in Oslo"), ToolMessage("3 degrees", tool_call_id="c", name="weather")]
-    assert await fold(create_summarizer(model), messages, "The user is Bob.") == "Bob is in Oslo."
+    found = await fold(create_summarizer(model), messages, "The user likes tea.")
+    assert found == "The user likes tea.\n\nBob is in Oslo."
     ((instruction, said),) = model.asked
-    assert instruction == SystemMessage(PROMPT)
+    assert instruction == SystemMessage(ADDITION)
     assert isinstance(said, HumanMessage)
-    assert "The user is Bob." in said.text
+    assert "The user likes tea." in said.text
+    assert said.text.endswith("Addition:")
     assert "Human: I am in Oslo\nTool weather: 3 degrees" in said.text
 
 
@@ -94,7 +97,7 @@ async def test_nothing_to_add(fold: Fold, answer: str, summary: str | None, expe
 
 async def test_none_as_a_word(fold: Fold) -> None:
     """A summary may start with the word."""
-    assert await fold(create_summarizer(Scripted(answers=["None came."])), [HumanMessage("hi")], "old") == "None came."
+    assert await fold(create_summarizer(Scripted(answers=["None came."])), [HumanMessage("hi")]) == "None came."
 
 
 async def test_no_messages(fold: Fold) -> None:

@@ -69,7 +69,7 @@ async def test_nothing_to_add_in_batches(fold: Fold) -> None:
     summarizer = create_summarizer(
         Scripted(answers=["NONE", "first", "NONE"]), max_input_tokens=64, token_counter=words
     )
-    assert await fold(summarizer, MESSAGES[:5], "old") == "first"
+    assert await fold(summarizer, MESSAGES[:5], "old") == "old\n\nfirst"
 
 
 async def test_condensing_to_nothing(fold: Fold) -> None:

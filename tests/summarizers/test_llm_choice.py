@@ -34,7 +34,7 @@ async def test_resolve_model(wrap: Callable[[BaseChatModel], Runnable[Any, Any]]
     model = Scripted(answers=["new"])
     summarizer = resolve_summarizer(wrap(model), "summarizer", words)
     assert isinstance(summarizer, Summarizer)
-    assert await fold(summarizer, [HumanMessage("hi")], "old") == "new"
+    assert await fold(summarizer, [HumanMessage("hi")]) == "new"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ async def test_resolve_model(wrap: Callable[[BaseChatModel], Runnable[Any, Any]]
     [
         RunnableLambda(lambda given: f"{given['summary']}+{len(given['messages'])}"),
         ChatPromptTemplate.from_template("{summary}{messages}") | Scripted(answers=["old+1"]) | StrOutputParser(),
-        create_summarizer(Scripted(answers=["old+1"])),
+        create_summarizer(Scripted(answers=["old+1"]), prompt="Summarize."),
     ],
     ids=["lambda", "chain", "summarizer"],
 )

@@ -48,4 +48,4 @@ def test_a_correction_names_the_fault_and_what_to_do(reason: Reason) -> None:
     """Every reason has advice, and its sentence is in the request."""
     text = correction([f"{reason}: it does so"])
     assert f"- {reason}: it does so" in text
-    assert len(text.splitlines()[-1]) > len("Answer with the corrected summary alone.")
+    assert len(text.splitlines()[-1]) > len("Answer with the corrected text alone.")

@@ -16,7 +16,7 @@ from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import mark
 from langchain_motorhead.messages.matching import trailing_count
 from langchain_motorhead.session import Session
-from langchain_motorhead.transfer.snapshot import read_marks
+from langchain_motorhead.sessions.marks import read_marks
 from support.summarizers import Ledger, remembered
 
 WINDOW = Window(max_messages=6, max_tokens=40, hard_limit=100_000, hard_limit_tokens=10**9)

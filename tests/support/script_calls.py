@@ -25,12 +25,16 @@ from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, make_chunk
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archive_operations import read_range
+from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
+from langchain_motorhead.sessions.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
+from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries, set_summary
 from langchain_motorhead.storage.keys import session_keys, user_fact_keys
-from langchain_motorhead.storage.operation import Operation, Value, read_primary
+from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
+from support.fall_back import fall_back
 from support.messages import numbered
 
 KEYS = session_keys("ns", "s", "u")
@@ -48,13 +52,13 @@ STATE = {"created": b"1", "updated": b"2", "first": b"0"}
 
 def append(records: list[Record], token: str = "a" * 16, dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN) -> Operation[Any]:
     """Append to the session, with everything on."""
-    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, recall=True, one_slot=True, dedup=dedup)
+    return operations.append(KEYS, records, now=NOW, token=token, ttl=TTL, one_slot=True, dedup=dedup)
 
 
-def post(count: int) -> Operation[Any]:
+def post(count: int, request: bytes = b"") -> Operation[Any]:
     """Post to the session."""
-    config = AppendConfig(count=len, counted=True, ttl=TTL, recall=True, one_slot=True)
-    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g")
+    config = AppendConfig(count=len, counted=True, ttl=TTL, one_slot=True)
+    return groups.post(groups.grouped_keys(KEYS, "g"), RECORDS[:count], config, context="c", group="g", request=request)
 
 
 def _index(start: int, stop: int) -> Operation[Any]:
@@ -93,12 +97,22 @@ def committing(
     )
 
 
-def setup() -> Iterator[Operation[Any]]:
-    """Return the operations after which every call has something to change."""
+_REBUILT = Rebuilt(EPOCH, "u", 1, "0", 0, [])
+
+
+def _rebuilding() -> Operation[Any]:
+    origin = Origin(Author.MODEL, None, Counter({"too long": 1}))
+    return add_rebuilt(KEYS, "r", "kind", _REBUILT, lease=LEASE, start=0, stop=1, summary="new", spent=7, origin=origin)
+
+
+def setup(name: str) -> Iterator[Operation[Any]]:
+    """Return the operations after which the call of a name has something to change."""
     yield establish("ns", DESCRIPTION)
     yield append(RECORDS)
     yield index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2)
     yield _index(0, 4)
+    # As if more documents than one script touches were being made to live longer.
+    yield Operation((Command("HSET", (KEYS.state,), ("renewing", 4_000_000_000_000, "renewed", 0)),), list)
     yield compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=False)
     yield committing(ArchiveWrite((_chunk(0, 1),)), 1, first=0)
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
@@ -107,6 +121,10 @@ def setup() -> Iterator[Operation[Any]]:
     yield facts.write_facts(FACTS, 0, [Change("f", FACT)], progress=Progress(EPOCH, 0, 2, "c", LEASE))
     yield facts.write_facts(NO_FACTS, 0, [])
     yield transfer.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
+    if name == "summary_extend":
+        yield fall_back(KEYS, 0)
+    if name == "rebuild_swap":
+        yield _rebuilding()
 
 
 def restoring(session: Any, count: int, token: str, *, staged: bool) -> Operation[Any]:
@@ -133,9 +151,24 @@ def calls() -> dict[str, Operation[Any]]:
         "session_restore": restoring(KEYS, 2, "none", staged=False),
         "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
         "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
-        "marks_page": transfer.read_marks(KEYS, 0),
+        "marks_page": read_marks(KEYS, 0),
         "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
+        "summaries_read": read_summaries(KEYS),
+        "summary_extend": extend_summary(
+            KEYS,
+            "c",
+            _seen()._replace(first=1, revision=1, stored_covered=0),
+            lease=LEASE,
+            summary="s",
+            stop=1,
+            spent=7,
+            origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
+        ),
+        "summary_set": set_summary(KEYS, EPOCH, 0, "by hand", Origin(Author.CLIENT)),
+        "rebuild_begin": begin_rebuild(KEYS, "r", "kind", lease=LEASE),
+        "rebuild_add": _rebuilding(),
+        "rebuild_swap": swap_rebuilt(KEYS, "r", "kind", _REBUILT, stop=1, origin=Origin(Author.MODEL)),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
         "compaction_begin archived": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True, archived=True),
         "primary_read": Operation((read_primary("ZRANGE", KEYS.registries[0], 0, 9),), list),
@@ -163,6 +196,7 @@ def calls() -> dict[str, Operation[Any]]:
             vectorless="0:1",
             pause=1_000,
         ),
+        "documents_renew": operations.renew_documents(KEYS),
         "documents_read": index.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
         "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
         "registry_add": Operation((registry_operations.add(KEYS.registries[0], KEYS.member, NOW + 1, TTL),), list),
@@ -187,4 +221,5 @@ def calls() -> dict[str, Operation[Any]]:
         "learned_note": facts.note_learned(KEYS, EPOCH, 4, 3),
         "post": post(3),
         "post without messages": post(0),
+        "post of a request that may be sent again": post(3, mark("request", b"abc")),
     }

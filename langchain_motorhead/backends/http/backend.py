@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
+from uuid import uuid4
 
 from langchain_motorhead.backends.http import protocol
-from langchain_motorhead.backends.http.conversation import RemoteConversations
+from langchain_motorhead.backends.http.conversation import RemoteConversations, RemoteRebuild
 from langchain_motorhead.backends.http.fact_tasks import RemoteFactTasks
 from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, HttpFlow, Outgoing
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
@@ -17,7 +18,7 @@ from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.redis_io.address import check_server_url
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.compaction import CompactionReport
+from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.window import Window
@@ -87,11 +88,12 @@ class RemoteBackend(RemoteConversations, RemoteFactTasks):
 
     def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> HttpFlow[AppendResult | None]:
         """Store messages. See `Backend.append`."""
-        sent = protocol.outgoing(messages)
-        yield from self._check(keys, sent)
         known = dedup is not Dedup.OFF
+        sent = protocol.outgoing(messages, named=known)
+        yield from self._check(keys, sent)
         body = protocol.body(sent.records, unless_known=None if known else False)
-        yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, again=known)
+        key = None if known else str(uuid4())
+        yield HttpCall("POST", protocol.path(keys, "memory"), protocol.user(keys), body, key)
         return None
 
     def catch_up(
@@ -99,7 +101,7 @@ class RemoteBackend(RemoteConversations, RemoteFactTasks):
     ) -> HttpFlow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
         yield from self._needs_ours("catching up with a conversation")
-        records = protocol.outgoing(_from(messages, after)).records
+        records = protocol.outgoing(_from(messages, after), named=False).records
         body = protocol.body(records, after=after, read=read)
         answer = yield HttpCall("POST", protocol.path(keys, "catch-up"), protocol.user(keys), body)
         memory = protocol.to_memory(answer) if read else None
@@ -151,6 +153,12 @@ class RemoteBackend(RemoteConversations, RemoteFactTasks):
         yield from self._needs_ours("deleting a user")
         answer = yield HttpCall("DELETE", f"/users/{protocol.quoted(user_id)}")
         return int(protocol.to_mapping(answer).get("deleted", 0))
+
+    def rebuild(self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: object) -> RemoteRebuild:
+        """Return the task of making a session's summary again on the server. See `Backend.rebuild`."""
+        if summarizer is not None or on_progress is not None:
+            raise UnsupportedError("the server has its own summarizer, and reports no progress. Give neither")
+        return RemoteRebuild(self, keys, prompt)
 
     def check_search(self) -> None:
         """Do nothing: only the server knows whether it can search."""

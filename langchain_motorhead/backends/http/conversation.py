@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
+
+import orjson
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.messages.codec import decode_record
+from langchain_motorhead.messages.text import without_surrogates
+from langchain_motorhead.sessions.origin import kept_from_json, to_author
+from langchain_motorhead.sessions.rebuilding import RebuildReport
+from langchain_motorhead.sessions.summaries import SummaryVersion
 from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage, check_range
 from langchain_motorhead.storage.keys import SessionKeys
+
+T = TypeVar("T")
+
+
+class RunsHttp(Protocol):
+    """What runs flows of requests."""
+
+    def run(self, flow: HttpFlow[T]) -> T:
+        """Run a flow, and return its result."""
+
+    async def arun(self, flow: HttpFlow[T]) -> T:
+        """Run a flow, and return its result."""
+
+    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
+        """Make a session's summary again."""
 
 
 class RemoteConversations:
@@ -30,6 +52,87 @@ class RemoteConversations:
         query |= {name: str(value) for name, value in (("stop", stop), ("epoch", epoch)) if value is not None}
         answer = yield HttpCall("GET", protocol.path(keys, "messages"), query)
         return to_transcript(answer)
+
+    def summaries(self, keys: SessionKeys) -> HttpFlow[list[SummaryVersion]]:
+        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+        yield from self._needs_ours("versions of a summary")
+        answer = yield HttpCall("GET", protocol.path(keys, "summaries"), protocol.user(keys))
+        return to_versions(answer)
+
+    def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> HttpFlow[None]:
+        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        yield from self._needs_ours("replacing a summary")
+        sent = orjson.dumps({"text": without_surrogates(text), "override": override})
+        yield HttpCall("PUT", protocol.path(keys, "summary"), protocol.user(keys), sent)
+
+    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
+        """Make a session's summary again. See `sessions.rebuilding.rebuild`."""
+        yield from self._needs_ours("making a summary again")
+        sent = orjson.dumps({"wait": wait} if prompt is None else {"wait": wait, "prompt": without_surrogates(prompt)})
+        answer = yield HttpCall("POST", protocol.path(keys, "rebuild"), protocol.user(keys), sent, slow=wait)
+        done = protocol.to_mapping(answer)
+        return RebuildReport(*(done.get(name, 0) for name in ("messages", "batches", "tokens")))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRebuild:
+    """The task of making a summary again on a server.
+
+    Args:
+        backend: The server.
+        keys: Keys of the session.
+        prompt: Instruction for the model, or None.
+    """
+
+    backend: RunsHttp
+    keys: SessionKeys
+    prompt: str | None
+
+    def run(self) -> RebuildReport:
+        """Do it, and wait for it."""
+        return self.backend.run(self.backend.rebuild_flow(self.keys, self.prompt, wait=True))
+
+    async def arun(self) -> RebuildReport:
+        """Do it, and wait for it."""
+        return await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=True))
+
+    def start(self) -> None:
+        """Begin to do it, on the server."""
+        self.backend.run(self.backend.rebuild_flow(self.keys, self.prompt, wait=False))
+
+    async def astart(self) -> None:
+        """Begin to do it, on the server."""
+        await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=False))
+
+
+def to_versions(answer: HttpAnswer) -> list[SummaryVersion]:
+    """Parse the versions of a summary.
+
+    Raises:
+        StoreError: The response is not one of a Motorhead server.
+    """
+    if not isinstance(answer.data, list):
+        raise StoreError(NOT_OURS)
+    try:
+        return [_to_version(each) for each in answer.data]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(NOT_OURS) from error
+
+
+def _to_version(data: dict[str, Any]) -> SummaryVersion:
+    time = data["time"]
+    return SummaryVersion(
+        text=data["text"],
+        added=data["added"],
+        start=data["start"],
+        stop=data["stop"],
+        tokens=data["tokens"],
+        model=data["model"],
+        author=to_author(data["author"]),
+        time=None if time is None else datetime.fromisoformat(time),
+        failed=data["failed"],
+        kept=kept_from_json(data["kept"]),
+    )
 
 
 def to_transcript(answer: HttpAnswer) -> Transcript:

@@ -62,7 +62,7 @@ class RemoteFacts:
         """Put a fact in the place of another one. See `FactFlows.correct`."""
         yield from self._needs_ours("facts")
         path = f"{self._path}/facts/{protocol.quoted(_checked(fact_id))}"
-        return _fact((yield HttpCall("PUT", path, {}, orjson.dumps({"text": text}), again=False)))
+        return _fact((yield HttpCall("PUT", path, {}, orjson.dumps({"text": text}))))
 
     def forget(self, fact_id: str) -> HttpFlow[bool]:
         """Remove a fact. See `FactFlows.forget`."""

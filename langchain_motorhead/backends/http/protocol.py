@@ -34,14 +34,14 @@ _NO_SUMMARY = ("", "NONE")
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """An HTTP request to the server.
+    """An HTTP request to the server. Our server may be sent any of them again.
 
     Attributes:
         method: HTTP method, such as `"GET"`.
         path: Path below the server's URL, percent-encoded.
         query: Query parameters.
         body: JSON body, or None.
-        again: Whether the request may be sent again if it is unknown whether it was executed.
+        key: Idempotency key, by which our server recognises a request that is sent again. None if it needs none.
         probe: Whether an error status is a response as well: the request only finds out which server answers.
         slow: Whether the response waits for a language model.
     """
@@ -50,7 +50,7 @@ class HttpCall:
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    again: bool = True
+    key: str | None = None
     slow: bool = False
     probe: bool = False
 
@@ -75,7 +75,7 @@ class Outgoing(NamedTuple):
     """Messages ready to be sent.
 
     Attributes:
-        records: Messages as JSON, each with an id.
+        records: Messages as JSON.
         plain: Whether the messages have nothing that the original server would lose.
     """
 
@@ -83,8 +83,12 @@ class Outgoing(NamedTuple):
     plain: bool
 
 
-def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]]) -> Outgoing:
-    """Return messages ready to be sent. A message without an id gets one, so that it may be sent again.
+def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]], *, named: bool) -> Outgoing:
+    """Return messages ready to be sent.
+
+    Args:
+        messages: The messages.
+        named: Whether a message without an id gets one, by which the server recognises it when it is sent again.
 
     Raises:
         InvalidMessageError: One is not a message, or cannot be sent.
@@ -97,7 +101,9 @@ def outgoing(messages: Sequence[BaseMessage | Mapping[str, Any]]) -> Outgoing:
         except orjson.JSONDecodeError as error:
             raise InvalidMessageError("a message has a lone surrogate, which cannot be sent as JSON") from error
         plain = plain and record.keys() <= _WITHOUT_LOSS and isinstance(record["content"], str)
-        records.append(data if record.get("id") else data[:-1] + b',"id":"%s"}' % str(uuid4()).encode())
+        if named and not record.get("id"):
+            data = data[:-1] + b',"id":"%s"}' % str(uuid4()).encode()
+        records.append(data)
     return Outgoing(records, plain)
 
 

@@ -15,7 +15,7 @@ from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, Htt
 from langchain_motorhead.concurrency.shared_clients import SharedClients
 from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.messages.codec import loads
-from langchain_motorhead.rest_protocol import CODES, WIRE
+from langchain_motorhead.rest_protocol import CODES, IDEMPOTENCY_KEY, WIRE
 
 if TYPE_CHECKING:
     import httpx
@@ -101,6 +101,8 @@ class Transport(SharedClients):
         request: dict[str, Any] = {"method": call.method, "url": call.path, "params": dict(call.query)}
         if call.body is not None:
             request |= {"content": call.body, "headers": {"Content-Type": "application/json"}}
+        if call.key is not None:
+            request.setdefault("headers", {})[IDEMPOTENCY_KEY] = call.key
         if call.slow:
             request["timeout"] = _COMPACTION_SECONDS
         return request
@@ -110,7 +112,7 @@ class Transport(SharedClients):
             if not isinstance(error, _FailedError):
                 return False
             # The original server stores a message again if it is sent again.
-            return error.undone or (call.again and (call.method != "POST" or self.ours is True))
+            return error.undone or call.method != "POST" or self.ours is True
 
         return {
             "retry": retry_if_exception(again),

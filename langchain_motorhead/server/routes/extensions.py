@@ -18,6 +18,7 @@ from langchain_motorhead.server.schemas.limits import MAX_SEARCH_HITS
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.origin import kept_to_json
 from langchain_motorhead.sessions.summarize import COUNTED
+from langchain_motorhead.sessions.summary_operations import count_versions
 from langchain_motorhead.storage.keys import check_user
 from langchain_motorhead.storage.operation import together
 
@@ -33,8 +34,10 @@ async def get_session(request: Request) -> Response:
     backend = asked.backend
     keys = asked.keys(backend)
     # None of the messages.
-    reading, rejected, learned = await backend.aexecute(
-        together(operations.read(keys, 1, 0), operations.rejections(keys, COUNTED), read_learned(keys))
+    reading, rejected, versions, learned = await backend.aexecute(
+        together(
+            operations.read(keys, 1, 0), operations.rejections(keys, COUNTED), count_versions(keys), read_learned(keys)
+        )
     )
     check_user(keys, reading.user)
     return responses.plain(
@@ -49,6 +52,7 @@ async def get_session(request: Request) -> Response:
             "written_by": reading.author,
             "kept": kept_to_json(reading.kept),
             "rejected": rejected,
+            "versions": versions,
             "window": {"max_messages": backend.window.max_messages, "max_tokens": backend.window.max_tokens},
         }
     )

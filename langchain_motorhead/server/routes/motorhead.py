@@ -62,12 +62,14 @@ async def post_memory(request: Request) -> Response:
     context = text_of(body, "context")
     if backend.append_config.counted:
         await backend.prepare(counting=True)
-    records = to_records(asked.messages_of(body), backend.append_config)
+    records = await backend.arun(to_records(asked.messages_of(body), backend.append_config))
     dedup = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
+        mark = groups.request_mark(asked.idempotency_key(), records, (context, group, dedup))
         operation = groups.post(
-            groups.grouped_keys(keys, group), records, backend.append_config, context=context, group=group, dedup=dedup
-        )
+            groups.grouped_keys(keys, group), records, backend.append_config,
+            context=context, group=group, dedup=dedup, request=mark,
+        )  # fmt: skip
         left = await backend.aexecute(operation)
         request.app.state.metrics.messages.inc(left.added if left else 0)
         await backend.aafter_append(keys, left)
@@ -102,7 +104,8 @@ ROUTES = (
     ),
     ApiRoute(
         "POST", _MEMORY, post_memory, tag="Motorhead API",
-        query=requests.GroupQuery, body=requests.NewMessages, answer=answers.Done, errors=(413,),
+        query=requests.GroupQuery, headers=requests.AppendHeaders, body=requests.NewMessages,
+        answer=answers.Done, errors=(413,),
     ),
     ApiRoute("DELETE", _MEMORY, delete_memory, tag="Motorhead API", query=requests.DeleteQuery, answer=answers.Deleted),
     ApiRoute(

@@ -154,6 +154,7 @@ class SessionInfo(Counts):
         written_by="model",
         kept={"numbers": [2, 3], "dates": [1, 1], "names": [4, 6]},
         rejected={},
+        versions=3,
         window={"max_messages": 12, "max_tokens": None},
     )
 
@@ -174,6 +175,7 @@ class SessionInfo(Counts):
     rejected: dict[str, int] = Field(
         description="Answers of the model that were rejected and asked for once more, by reason."
     )
+    versions: int = Field(description="Versions of the summary that are kept.")
     window: WindowSize
 
 

@@ -11,6 +11,9 @@ MAX_PAGE_SESSIONS = 1_000
 MAX_INTEGER = 2**31
 """Largest whole number that a query parameter may hold."""
 
+MAX_IDEMPOTENCY_KEY = 255
+"""Characters of an `Idempotency-Key`."""
+
 MAX_SEARCH_HITS = 1_000
 """Hits that `POST /search` may ask for."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server.schemas import limits
 from langchain_motorhead.server.schemas.base import EXAMPLE_TEXT, EXAMPLE_USER_ID, Id, Omitted, Role, Schema, example
 
@@ -69,6 +70,21 @@ class ListQuery(Schema):
     full: bool = Field(False, description="List all sessions, whether they are in a group or not.")
     newest_first: bool = Field(
         False, description="With `full` or `user_id`: begin with the most recently active session."
+    )
+
+
+# --- Headers ---
+
+
+class AppendHeaders(Schema):
+    """Headers of a request that appends messages."""
+
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=limits.MAX_IDEMPOTENCY_KEY)] | Omitted = Field(
+        None,
+        alias=IDEMPOTENCY_KEY,
+        description="Text that the client makes up for the request, such as a UUID. If the request is sent again with "
+        "it, the session is left as it is, however much happened in between. With another body it is a 409.",
+        examples=["9f2d0a3e-6f55-4c0b-8d5e-2b7f1c9a4e10"],
     )
 
 

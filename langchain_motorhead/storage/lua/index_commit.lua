@@ -14,12 +14,12 @@ local messages, state, lease, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, duration, epoch, from, upto, generation, prefix, user, vectors, before = unpack(ARGV, 1, 10)
 local vectorless, pause, HEAD = ARGV[11], ARGV[12], 12
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated',
-  'embedded', 'vectorless')
+  'embedded', 'vectorless', 'renewing', 'renewed')
 local first, start, stop = whole(known[2] or '0', 'first'), whole(from, 'start'), whole(upto, 'stop')
 whole(duration, 'duration')
 whole(generation, 'generation')
 whole(pause, 'pause')
-for _, at in ipairs({3, 4, 7, 9}) do
+for _, at in ipairs({3, 4, 7, 9, 11, 12}) do
   whole(known[at] or '0', 'a stored number')
 end
 local place = HEAD + 1
@@ -81,7 +81,7 @@ end
 
 local life, ends, old = redis.call('PTTL', state), nil, tonumber(known[7] or 0)
 if life >= 0 then
-  ends = outlive(state, stale, prefix, start, life, old)
+  ends = outlive(state, stale, prefix, start, life, old, tonumber(known[11] or 0), tonumber(known[12] or 0))
   redis.call('SET', stale, math.max(stop, left_over), 'PXAT', string.format('%d', ends))
 elseif old > 0 then
   for _, key in ipairs(document_keys(prefix, 0, start)) do
@@ -89,7 +89,7 @@ elseif old > 0 then
     redis.call('HDEL', key, 'ttl')
   end
   redis.call('DEL', stale)
-  redis.call('HDEL', state, 'until')
+  redis.call('HDEL', state, 'until', 'renewing', 'renewed')
 end
 
 -- The user may have become known after earlier messages were indexed.

@@ -101,11 +101,12 @@ local function header_of(chunk)
 end
 
 -- Remove the oldest chunks while the archive is larger than `most` bytes, or the newest message of a chunk is older than
--- `age` microseconds. Either may be ''. The newest chunk stays if only the size is exceeded.
+-- `age` microseconds. Either may be ''. The newest chunk stays if only the size is exceeded. A call removes 200 chunks at
+-- most, so that it takes some milliseconds; the next one goes on.
 local function prune_archive(archive, state, most, age)
   local time = redis.call('TIME')
   local since = age ~= '' and time[1] * 1000000 + time[2] - age
-  while most ~= '' or since do
+  for _ = 1, (most ~= '' or since) and 200 or 0 do
     local chunk = redis.call('LINDEX', archive, 0)
     local known = redis.call('HMGET', state, 'archive_bytes', 'chunks')
     local first, last, newest = header_of(chunk or '')

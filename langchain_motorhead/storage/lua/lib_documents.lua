@@ -16,22 +16,37 @@ local function document_keys(prefix, from, upto)
   return found
 end
 
--- Let documents live a quarter longer than their session, so that not every append has to extend their time to live.
-local function outlive(state, stale, prefix, count, life, old)
+-- How many messages' documents a call of `outlive` touches: this takes about four milliseconds.
+local SLICE = 300
+
+-- Let documents live a quarter longer than their session, so that not every append has to extend their time to live. Those of
+-- a long session are extended by several calls.
+--
+-- `old` is the time until which all documents live; `renewing` is the time to which they are being extended, or 0, and
+-- `renewed` is how many have it. Returns the time to give to new documents, and whether further calls are needed.
+local function outlive(state, stale, prefix, count, life, old, renewing, renewed)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  if now + life <= old then
-    return old
+  if renewing == 0 then
+    if now + life <= old then
+      return old, false
+    end
+    renewing, renewed = now + life + math.floor(life / 4), 0
   end
-  local ends = now + life + math.floor(life / 4)
-  for _, key in ipairs(document_keys(prefix, 0, count)) do
-    if redis.call('PEXPIREAT', key, string.format('%d', ends)) == 1 and old == 0 then
+  local upto, ends = math.min(count, renewed + SLICE), string.format('%d', renewing)
+  for _, key in ipairs(document_keys(prefix, renewed, upto)) do
+    if redis.call('PEXPIREAT', key, ends) == 1 and old == 0 then
       redis.call('HSET', key, 'ttl', '1') -- tells searches that the document may outlive its session
     end
   end
-  redis.call('HSET', state, 'until', string.format('%d', ends))
-  redis.call('SET', stale, math.max(count, tonumber(redis.call('GET', stale) or 0)), 'PXAT', string.format('%d', ends))
-  return ends
+  redis.call('SET', stale, math.max(count, tonumber(redis.call('GET', stale) or 0)), 'PXAT', ends)
+  if upto < count then
+    redis.call('HSET', state, 'renewing', ends, 'renewed', upto)
+    return renewing, true
+  end
+  redis.call('HSET', state, 'until', ends)
+  redis.call('HDEL', state, 'renewing', 'renewed')
+  return renewing, false
 end
 
 -- Delete keys without blocking the server, and return how many there were.

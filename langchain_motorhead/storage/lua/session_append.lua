@@ -1,27 +1,32 @@
 -- Append messages to a session, creating it if needed. All or nothing. A message whose id is known is left out, at any
 -- distance, so an append that is sent again changes nothing.
 --
--- KEYS  messages, state, marks of the messages (lib_marks.lua), archive and number of documents that an expired session may
---       have left (without TTL, any keys), and the registries that list the session (none if they are in another cluster slot)
+-- KEYS  messages, state, marks of the messages (lib_marks.lua), archive, versions of the summary and number of documents that
+--       an expired session may have left (without TTL, any keys), and the registries that list the session (none if they are in another cluster slot)
 -- ARGV  session id, now in microseconds, token of this append (16 characters), user or '', TTL in ms or 0,
---       token counts of the messages separated by commas or '', 1 with recall (not read), prefix of the documents'
---       keys, marks of the messages (zeros for a message without an id) or '' if none has an id, what the ids say if they
---       have the form that sessions give (32 characters each: an epoch and a number; spaces for other ids) or '', which
---       messages to leave out ('nothing': none; '': those with a known id; 'N' or 'N+': the messages are the newest of a
---       conversation, or all of it without '+', of which up to N may be new), and the messages
+--       token counts of the messages separated by commas or '', prefix of the documents' keys, marks of
+--       the messages (zeros for a message without an id) or '' if none has an id, what the ids say if they have the form
+--       that sessions give (32 characters each: an epoch and a number; spaces for other ids) or '', which messages to leave
+--       out ('nothing': none; '': those with a known id; 'N' or 'N+': the messages are the newest of a conversation, or all
+--       of it without '+', of which up to N may be new), and the messages
 -- Returns {0, user} if the session belongs to another user; {2, 1 if the id of the newest message is known} if the ids and
 --         contents of a conversation do not say what is new; {3, positions from 1} if messages have the ids of others, or
 --         ids that the session will give later; {4} if the session has a later layout; else {1, length of the list, tokens
---         of the list or nil, messages appended, tokens of the messages appended or nil}.
-local messages, state, marked, archive, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local id, now, token, user, ttl, tokens, recall, prefix, given, origins, leave = unpack(ARGV, 1, 11)
-local HEAD, TOKENS, REGISTRIES = 11, 8, 5 -- TOKENS: how many of the latest appends are recognised by their tokens
+--         of the list or nil, messages appended, tokens of the messages appended or nil, 1 if the summary does not cover all
+--         messages that left the list, and 1 if documents_renew is to be called}.
+local messages, state, marked, archive, versions, stale = unpack(KEYS, 1, 6)
+local id, now, token, user, ttl, tokens, prefix, given, origins, leave = unpack(ARGV, 1, 10)
+local HEAD, TOKENS, REGISTRIES = 10, 8, 6 -- TOKENS: how many of the latest appends are recognised by their tokens
 local last_at, sizes, life, old_size, indexed, ends, count = #ARGV - HEAD, {}, 0, false, 0, 0, 0
-local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids', 'marks', 'format')
+local renewing, renewed, more = 0, 0, false
+local known = redis.call('HMGET', state, 'epoch', 'user', 'last', 'size', 'first', 'until', 'indexed', 'ids', 'marks', 'format',
+  'renewing', 'renewed', 'covered')
 local first = whole(known[5] or '0', 'first')
+local gap = known[13] and whole(known[13], 'covered') < first and 1 or 0
 whole(now, 'the time')
 if ttl ~= '0' then
   life, indexed, ends = whole(ttl, 'ttl'), whole(known[7] or '0', 'indexed'), whole(known[6] or '0', 'until')
+  renewing, renewed = whole(known[11] or '0', 'renewing'), whole(known[12] or '0', 'renewed')
 end
 if tokens ~= '' then
   for each in tokens:gmatch('[^,]+') do
@@ -45,7 +50,7 @@ if is_later(known[10]) then
 end
 local recent = known[3] or ''
 if recent:find(token, 1, true) then
-  return {1, redis.call('LLEN', messages), old_size, 0, false} -- sent again, as the reply was lost
+  return {1, redis.call('LLEN', messages), old_size, 0, false, gap} -- sent again, as the reply was lost
 end
 
 -- Which messages are new, by their position. Marks are added in memory only, until nothing can be refused any more.
@@ -111,7 +116,7 @@ if #wrong > 0 then
   return {3, wrong}
 end
 if #fresh == 0 then
-  return {1, redis.call('LLEN', messages), old_size, 0, false}
+  return {1, redis.call('LLEN', messages), old_size, 0, false, gap}
 end
 
 -- First, so that a key of another type in the place of a registry is noticed before anything is stored.
@@ -159,8 +164,9 @@ if ttl ~= '0' then
   redis.call('PEXPIRE', state, ttl)
   redis.call('PEXPIRE', marked, ttl)
   redis.call('PEXPIRE', archive, ttl)
+  redis.call('PEXPIRE', versions, ttl)
   if known[7] then
-    outlive(state, stale, prefix, indexed, life, ends)
+    more = select(2, outlive(state, stale, prefix, indexed, life, ends, renewing, renewed))
   end
 elseif known[1] and (length == #records or (save_marks and count == 0)) then -- a new key of a session that expires
   local left = redis.call('PTTL', state)
@@ -171,4 +177,4 @@ elseif known[1] and (length == #records or (save_marks and count == 0)) then -- 
     end
   end
 end
-return {1, length, size, #records, sum}
+return {1, length, size, #records, sum, gap, more and 1 or 0}

@@ -1,11 +1,12 @@
 -- Delete a session with its documents. A compaction or indexing under way finds no epoch, or another one, and stops.
 --
 -- KEYS  messages, state, marks of the messages, archive, leases of compaction and indexing, number of documents that an
---       expired session may have left, the six keys of the facts of a session without a user, and the registries that list
---       the session (none if they are in another cluster slot)
+--       expired session may have left, versions of the summary, the summary that is being made again, its lease, the six keys
+--       of the facts of a session without a user, and the registries that list the session (none if they are in another
+--       cluster slot)
 -- ARGV  session id, user of the session or '', prefix of the documents' keys, 1 to delete only what an expired session left
 -- Returns how many keys of the session were deleted, or -1, having done nothing, if it belongs to another user.
-local state, REGISTRIES = KEYS[2], 13
+local state, REGISTRIES = KEYS[2], 16
 local there = redis.call('EXISTS', state) == 1
 local known = redis.call('HMGET', state, 'user', 'indexed', 'groups')
 if there and (ARGV[4] == '1' or (known[1] or '') ~= ARGV[2]) then
@@ -21,6 +22,5 @@ if #KEYS > REGISTRIES then
   end
 end
 unlink_all(document_keys(ARGV[3], 0, count))
-redis.call('UNLINK', KEYS[4], KEYS[7])
-redis.call('UNLINK', KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13])
+redis.call('UNLINK', KEYS[4], unpack(KEYS, 7, REGISTRIES))
 return redis.call('UNLINK', KEYS[1], state, KEYS[3], KEYS[5], KEYS[6])

@@ -1,24 +1,26 @@
 -- Create an exported session again, completely or not at all.
 --
 -- KEYS  messages, state, marks of the messages (lib_marks.lua), archive, leases of compaction and indexing, number of
---       documents that an expired session may have left, list of staged messages, hash of staged marks, staged archive, and
---       registries: first those that are to list the session, then those that are not any more (none if they are in another
---       cluster slot)
+--       documents that an expired session may have left, versions of the summary (lib_summaries.lua), the summary that is being
+--       made again, its lease, list of staged messages, hash of staged marks, staged archive, and registries: first those
+--       that are to list the session, then those that are not any more (none if they are in another cluster slot)
 -- ARGV  session id, digest of the imported data, with which the epoch begins (8 characters), 1 to replace an existing
 --       session, user of the existing session or '', prefix of the documents' keys, TTL in ms or 0, time of the last
 --       activity in microseconds, number of messages, 1 if they are staged, how many registries are to list the session,
 --       how many marks are staged, marks that are not staged, number of staged chunks of the archive, how many values
---       follow, fields and values of the state, and the messages that are not staged
+--       follow, how many records of the summary's versions follow these, fields and values of the state, the records, and
+--       the messages that are not staged
 -- Returns {0} if another session exists; {1} if the session was created; {2} if the same import created it before; {3} if a
 --         session of another user than the one given exists; {4} if staged messages are missing.
 local messages, state, marked, archive, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7]
-local staged, staged_marks, staged_archive = KEYS[8], KEYS[9], KEYS[10]
+local versions, staged, staged_marks, staged_archive = KEYS[8], KEYS[11], KEYS[12], KEYS[13]
 local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, mark_count, given, chunks, width =
   unpack(ARGV, 1, 14)
-local HEAD, CHUNK, REGISTRIES = 14, 4000, 10
+local HEAD, CHUNK, REGISTRIES = 15, 4000, 13
 local listed_count, fields = whole(listing, 'registries'), HEAD + whole(width, 'fields')
+local records = fields + whole(ARGV[15], 'records')
 local staged_count, length, chunk_count = whole(mark_count, 'marks'), whole(count, 'count'), whole(chunks, 'chunks')
-if fields > #ARGV or (is_staged ~= '1' and #ARGV - fields ~= length) then
+if fields > records or records > #ARGV or (is_staged ~= '1' and #ARGV - records ~= length) then
   error('values are missing. Nothing was written')
 end
 whole(ttl, 'ttl')
@@ -63,7 +65,7 @@ if #KEYS > REGISTRIES then
   end
 end
 unlink_all(found)
-redis.call('UNLINK', messages, state, marked, archive, KEYS[5], KEYS[6], stale)
+redis.call('UNLINK', messages, state, marked, archive, KEYS[5], KEYS[6], stale, versions, KEYS[9], KEYS[10])
 
 redis.call('HSET', state, 'epoch', new_epoch(digest))
 for from = HEAD + 1, fields, CHUNK do
@@ -85,9 +87,13 @@ if is_staged == '1' then
   redis.call('RENAME', staged, messages)
   redis.call('PERSIST', messages)
 else
-  for from = fields + 1, #ARGV, CHUNK do
+  for from = records + 1, #ARGV, CHUNK do
     redis.call('RPUSH', messages, unpack(ARGV, from, math.min(from + CHUNK - 1, #ARGV)))
   end
+end
+if records > fields then
+  redis.call('RPUSH', versions, unpack(ARGV, fields + 1, records))
+  redis.call('HSET', state, 'versions', string.format('%d', records - fields))
 end
 if chunk_count > 0 then
   redis.call('RENAME', staged_archive, archive)
@@ -95,6 +101,7 @@ if chunk_count > 0 then
 end
 if ttl ~= '0' then
   redis.call('PEXPIRE', archive, ttl)
+  redis.call('PEXPIRE', versions, ttl)
   redis.call('PEXPIRE', messages, ttl)
   redis.call('PEXPIRE', state, ttl)
   redis.call('PEXPIRE', marked, ttl)

@@ -76,4 +76,4 @@ def test_nothing_is_kept_per_run(make: MakeMotorhead, client: redis.Redis, names
     keys = motorhead.session("t")._keys
     prefix = keys.state.removesuffix(":state")
     found = {key.decode() for key in client.scan_iter(count=10_000) if key.decode().startswith(prefix)}
-    assert found == {keys.messages, keys.state, keys.marks, keys.archive}
+    assert found == {keys.messages, keys.state, keys.marks, keys.archive, keys.summaries}

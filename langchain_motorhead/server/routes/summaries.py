@@ -1,0 +1,78 @@
+"""Routes of the versions of a session's summary: read them, replace the summary, make it again."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from langchain_motorhead.server import responses
+from langchain_motorhead.server.openapi import ApiRoute
+from langchain_motorhead.server.request import RequestContext, flag_of, text_of
+from langchain_motorhead.server.schemas import answers, requests
+from langchain_motorhead.server.schemas import summaries as schemas
+from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.rebuilding import RebuildReport
+from langchain_motorhead.storage.keys import check_user
+
+
+async def get_summary(request: Request) -> Response:
+    """Return the summary of a session."""
+    asked = RequestContext(request)
+    keys = asked.keys(asked.backend)
+    reading = await asked.backend.aexecute(operations.read(keys, 1, 0))
+    check_user(keys, reading.user)
+    return responses.plain({"summary": reading.summary, "summarized": reading.covered, "written_by": reading.author})
+
+
+async def put_summary(request: Request) -> Response:
+    """Replace the summary of a session by a text, which is checked as a model's answer would be."""
+    asked = RequestContext(request)
+    body = await asked.body()
+    text, override = text_of(body, "text", needed=True) or "", flag_of(body, "override", default=False)
+    session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
+    await session.aset_summary(text, override=override)
+    return responses.raw(responses.OK)
+
+
+async def get_summaries(request: Request) -> Response:
+    """Return the latest versions of a session's summary, oldest first."""
+    asked = RequestContext(request)
+    session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
+    return responses.plain([responses.version(each) for each in await session.asummaries()])
+
+
+async def rebuild(request: Request) -> Response:
+    """Make the summary of a session again from its messages. The old one stays in use until then."""
+    asked = RequestContext(request)
+    body = await asked.body() if request.headers.get("content-length", "0") != "0" else {}
+    prompt, wait = text_of(body, "prompt"), flag_of(body, "wait", default=False)
+    session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
+    if wait:
+        report = await session.arebuild_summary(prompt=prompt)
+    else:
+        await session.arebuild_summary(prompt=prompt, wait=False)
+        report = RebuildReport()
+    return responses.plain(
+        {"status": "Ok", "messages": report.messages, "batches": report.batches, "tokens": report.tokens}
+    )
+
+
+_SESSION = "/sessions/{session_id}"
+
+ROUTES = (
+    ApiRoute(
+        "GET", f"{_SESSION}/summary", get_summary, tag="Extensions", query=requests.UserQuery, answer=schemas.Summary
+    ),
+    ApiRoute(
+        "PUT", f"{_SESSION}/summary", put_summary, tag="Extensions",
+        query=requests.UserQuery, body=schemas.NewSummary, answer=answers.Done, errors=(413, 502),
+    ),
+    ApiRoute(
+        "GET", f"{_SESSION}/summaries", get_summaries, tag="Extensions",
+        query=requests.UserQuery, answer=list[schemas.SummaryVersion],
+    ),
+    ApiRoute(
+        "POST", f"{_SESSION}/rebuild", rebuild, tag="Extensions",
+        query=requests.UserQuery, body=schemas.RebuildBody, answer=schemas.Rebuilt, errors=(413, 502),
+    ),
+)  # fmt: skip
