@@ -45,16 +45,20 @@ audit: $(STAMP) ## Look up known vulnerabilities of what is pinned, where there 
 PEER := build/agent-memory-server
 PYTHON312 ?= python3.12
 
+# In an environment of its own, which nothing else sees: a model of 135 million parameters, and what runs it. They are the
+# group `real` of pyproject.toml, without the model's dependencies, which would compile for minutes.
+SMALL := build/small-model
+
+# DIALOGUES=FILE.jsonl and MODEL=openai:NAME measure summaries of other dialogues, and by another model as well.
 bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables, and a plot in build/bench
+	@$(MAKE) --silent $(SMALL)/.installed || echo "Without SmolLM2, which cannot be installed here"
 	@test -x $(PEER)/bin/agent-memory || { "$(PYTHON312)" -m venv $(PEER) && \
 	  $(PEER)/bin/python -m pip install --quiet --disable-pip-version-check agent-memory-server "mcp<2"; } || true
 	@peer=$$($(PEER)/bin/agent-memory --help > /dev/null 2>&1 && echo "--agent-memory-server $(PEER)/bin/agent-memory"); \
 	  test -n "$$peer" || \
 	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
-	  $(RUN)python benchmarks/bench.py $$peer
-
-# In an environment of its own, which nothing else sees: a model of 135 million parameters, and what runs it.
-SMALL := build/small-model
+	  small=$$(test -e $(SMALL)/.installed && echo "--small-model $(SMALL)/bin/python"); \
+	  $(RUN)python benchmarks/bench.py $$peer $$small $(if $(DIALOGUES),--dialogues "$(DIALOGUES)") $(if $(MODEL),--model "$(MODEL)")
 
 real: $(STAMP) $(SMALL)/.installed ## Run the tests with a real, very small language model
 	@SMALL_MODEL_PYTHON=$(SMALL)/bin/python $(RUN)python -m pytest tests/real --timeout 600

@@ -1,7 +1,9 @@
 """All that can be compared, one after the other: tables here, figures as JSON and a plot in build/bench.
 
-    python benchmarks/bench.py [--folder build/bench] [--only session crowd summaries recall rest] [--quick]
-                               [--agent-memory-server VENV/bin/agent-memory]
+    python benchmarks/bench.py [--folder build/bench] [--quick]
+                               [--only session crowd summaries summary_quality recall rest]
+                               [--agent-memory-server VENV/bin/agent-memory] [--small-model VENV/bin/python]
+                               [--dialogues FILE.jsonl] [--model openai:NAME]
 
 Each part is a program of its own, and says of itself what it measures. Only ratios within a part mean something: the
 parts run one after the other, on a machine that may have been busier for one than for another.
@@ -17,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PARTS: dict[str, list[str]] = {"session": [], "crowd": [], "summaries": [], "recall": [], "rest": []}
+NAMES = ("session", "crowd", "summaries", "summary_quality", "rebuild", "recall", "rest")
+PARTS: dict[str, list[str]] = {name: [] for name in NAMES}
 QUICK: dict[str, list[str]] = {
     "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
     "crowd": ["--sessions", "1", "64", "--rounds", "3", "--seconds", "0.2"],
     "summaries": ["--messages", "100", "--windows", "12", "--folded", "500"],
+    "summary_quality": ["--most", "2"],
     "recall": ["--messages", "1000", "--searches", "50"],
+    "rebuild": ["--messages", "1000"],
     "rest": ["--rounds", "2", "--seconds", "0.3"],
 }
 
@@ -34,6 +39,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--quick", action="store_true", help="a minute, to see that it works; the figures mean little")
     parser.add_argument("--agent-memory-server", metavar="COMMAND", help="its `agent-memory`")
+    parser.add_argument("--small-model", metavar="PYTHON", help="Python that has the model of make real")
+    parser.add_argument("--dialogues", metavar="FILE", help="what summary_quality replays, instead of the demo's")
+    parser.add_argument(
+        "--model", metavar="NAME", help="a model that summary_quality measures, such as openai:gpt-4o-mini"
+    )
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.only:
@@ -41,6 +51,10 @@ def main() -> None:
         arguments = [*(QUICK[name] if options.quick else PARTS[name]), "--json", str(options.folder / f"{name}.json")]
         if name == "rest" and options.agent_memory_server:
             arguments += ["--agent-memory-server", options.agent_memory_server]
+        if name == "summary_quality":
+            arguments += [options.dialogues] if options.dialogues else []
+            arguments += ["--model", options.model] if options.model else []
+            arguments += ["--small-model", options.small_model] if options.small_model else []
         subprocess.run([sys.executable, str(HERE / f"{name}.py"), *arguments], check=True)  # noqa: S603
     plot = options.folder / "bench.png"
     draw(options.folder, plot)

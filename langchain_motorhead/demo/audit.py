@@ -65,6 +65,7 @@ class Balance:
         doubled: Ids that are in both, or twice in one of them.
         misplaced: Ids that are not in the order in which they were accepted.
         kept: How many numbers, dates and names of the summarized messages are in the summary or in the window.
+        readable: How many of them can be read word for word: in the window or in the archive.
         extracts: How many sessions have an extract in place of a model's summary.
     """
 
@@ -75,6 +76,7 @@ class Balance:
     doubled: tuple[str, ...] = field(default=())
     misplaced: tuple[str, ...] = field(default=())
     kept: Kept = NONE
+    readable: Kept = NONE
     extracts: int = 0
 
     @property
@@ -128,7 +130,6 @@ def balance(
 def total(balances: Iterable[Balance]) -> Balance:
     """Return the sum of the balances of several sessions."""
     every = list(balances)
-    columns = zip(*(astuple(one.kept) for one in every), strict=True)
     return Balance(
         accepted=sum(one.accepted for one in every),
         window=sum(one.window for one in every),
@@ -136,6 +137,12 @@ def total(balances: Iterable[Balance]) -> Balance:
         lost=tuple(mark for one in every for mark in one.lost),
         doubled=tuple(mark for one in every for mark in one.doubled),
         misplaced=tuple(mark for one in every for mark in one.misplaced),
-        kept=Kept(*map(sum, columns)) if every else NONE,
+        kept=_sum(one.kept for one in every),
+        readable=_sum(one.readable for one in every),
         extracts=sum(one.extracts for one in every),
     )
+
+
+def _sum(counts: Iterable[Kept]) -> Kept:
+    columns = zip(*map(astuple, [NONE, *counts]), strict=True)
+    return Kept(*map(sum, columns))

@@ -190,8 +190,10 @@ async def _read_back(reader: Motorhead, recorder: Recorder, run: Run) -> None:
     window = [str(message.id) for message in memory.messages]
     moved = [message for message in run.dialogue.messages if message.id in set(summarized)]
     known = f"{memory.summary or ''}\n{transcript(memory.messages)}"
+    stored = await reader.session(run.dialogue.name).atranscript()
     run.balance = replace(
         balance(run.accepted, summarized, window, memory.summarized),
         kept=kept(known, moved),
+        readable=kept(transcript([each.message for each in stored]), moved),
         extracts=int(memory.written_by == "extract"),
     )

@@ -18,6 +18,7 @@ from rich.text import Text
 from langchain_motorhead.demo.audit import total
 from langchain_motorhead.demo.dialogues import SOURCE
 from langchain_motorhead.demo.replay import IN_MEMORY, ReplaySettings, Run, Sight
+from langchain_motorhead.sessions.keeping import Kept
 
 _MAX_WIDTH_COLUMNS = 100  # of a log, and the largest of a terminal
 _MIN_BAR_WIDTH_COLUMNS = 96  # smallest width with bars
@@ -144,11 +145,9 @@ def verdict(runs: Sequence[Run], *, has_model: bool = False) -> RenderableType:
     for name, marks in astray.items():
         if marks:
             grid.add_row("", Text(f"{name}: {_listed(marks)}", style="red"))
-    kept = sums.kept
-    said = (
-        f"{kept.numbers} of {kept.numbers_said} numbers and {kept.names} of {kept.names_said} names of these messages"
-    )
-    grid.add_row(Text("kept", style="bold"), f"{said} are in summary or window")
+    grid.add_row(Text("kept", style="bold"), "of the numbers and names in messages that left the window:")
+    grid.add_row("", f"{_said(sums.kept)} in summary or window")
+    grid.add_row("", f"{_said(sums.readable)} in window or archive, word for word")
     if has_model:
         grid.add_row(
             "", f"{sums.extracts} of {len(runs)} summaries are extracts, in place of rejected answers of the model"
@@ -205,6 +204,10 @@ def render_message(message: BaseMessage) -> Text:
         given = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in call["args"].items())
         said.append("\n" if said else "").append("calls ").append(call["name"], "bold cyan").append(f"({given})")
     return said
+
+
+def _said(found: Kept) -> str:
+    return f"{found.numbers} of {found.numbers_said} and {found.names} of {found.names_said}"
 
 
 def _listed(marks: Sequence[str]) -> str:

@@ -40,6 +40,7 @@ _OWN_OF_FEW = 2.5  # of them, where little was said and in few words
 _LITTLE = 800  # characters of messages
 _TELLING = 3  # content words of a source from which numbers and words are compared with it
 _FEW = 4  # content words: too few to tell
+_OWN_WORDS = 2  # content words of an addition of which one at least was said
 _SAID_TRANSLATED = 0.5  # of the details, where summary and messages are not of one language
 _KEPT = 0.5  # of the details of the previous summary
 _KEPT_OF_QUOTES = 0.15  # of them, where it quotes what was said
@@ -141,11 +142,11 @@ def check_summary(
     tells = len(source.terms) >= _TELLING
     checks = (
         _length(text, said, "" if extends else previous),
-        _repetition(whole),
+        _repetition(whole) or _repetition(new),
         _labels(text, source),
         _speakers(text, messages, previous),
         _numbers(new, source) if tells else "",
-        _words(new, source) if tells else "",
+        _words(new, source, extends=extends) if tells else "",
         "" if extends else _forgotten(new, old, source),
     )
     return ended + [reason for reason in checks if reason]
@@ -198,14 +199,16 @@ def _numbers(text: Text, source: Text) -> str:
     return f"{Reason.INVENTED}: {_listed(unsaid)} {'was' if len(unsaid) == 1 else 'were'} never said"
 
 
-def _words(text: Text, source: Text) -> str:
+def _words(text: Text, source: Text, *, extends: bool) -> str:
     terms = text.terms
     if not terms:
         return ""
     said = sum(map(source.says_term, terms)) / len(terms)
     missed = len(terms) * (_SAID - said)
     own = _OWN_OF_FEW if size(source.text) <= _LITTLE else _OWN
-    if (missed <= own and (said or len(terms) <= _FEW)) or _translated(text, source):
+    # What is added to a summary has something to be about, however few its words are.
+    few = len(terms) < _OWN_WORDS if extends else len(terms) <= _FEW
+    if (missed <= own and (said or few)) or _translated(text, source):
         return ""
     return f"{Reason.UNRELATED}: {said:.0%} of its words are of the conversation"
 
@@ -215,7 +218,9 @@ def _translated(text: Text, source: Text) -> bool:
     if not text.language or not source.language or text.language == source.language:
         return False
     details = text.details
-    return details.within(source).count >= max(1, _SAID_TRANSLATED * details.count)
+    # German nouns have capitals too, and are said in other words.
+    least = 0 if text.language == "de" else _SAID_TRANSLATED * details.count
+    return details.within(source).count >= max(1, least)
 
 
 def _forgotten(text: Text, previous: Text, source: Text) -> str:
@@ -226,8 +231,8 @@ def _forgotten(text: Text, previous: Text, source: Text) -> str:
     least = _KEPT_OF_QUOTES if quotes or previous.language == "de" else _KEPT
     if kept.count < least * details.count:
         missing = _shown(details.without(kept))
-        return f"{Reason.FORGETS}: it keeps {kept.count} of {details.count} numbers, dates and names; missing: "
-        f"{missing}"
+        counts = f"{kept.count} of {details.count} numbers, dates and names"
+        return f"{Reason.FORGETS}: it keeps {counts}; missing: {missing}"
     if len(previous.terms) < _TERMS or text.language != previous.language:
         return ""
     share = len(previous.terms & text.terms) / len(previous.terms)

@@ -70,6 +70,10 @@ _MARKERS = {
 }
 
 
+# Of a letter beside a Latin one, since names keep their Latin letters in texts of other scripts.
+_OTHER_SCRIPT_WEIGHT = 3
+
+
 class _Plain(dict[int, int | None]):
     """For `str.translate`: drops combining marks, makes digits plain. Remembers each character that it met."""
 
@@ -128,7 +132,7 @@ def language(plain: str) -> str:
         if letter.isalpha():
             script = "LATIN" if letter.isascii() else unicodedata.name(letter, "?").split(" ")[0].partition("-")[0]
             script = "CJK" if script in ("HIRAGANA", "KATAKANA") else script
-            scripts[script] = scripts.get(script, 0) + 1
+            scripts[script] = scripts.get(script, 0) + (1 if script == "LATIN" else _OTHER_SCRIPT_WEIGHT)
     if not scripts:
         return ""
     script = max(scripts, key=lambda each: scripts[each])

@@ -79,7 +79,8 @@ class Account:
     Attributes:
         tokens: Tokens that summarizers used.
         rejected: How many answers were rejected, by reason, and how many inputs were refused.
-        accepted: Answers of models that were accepted.
+        answers: Answers of models that were checked.
+        accepted: Those of them that were accepted.
         in_a_row: Answers that were rejected since the last one that was accepted.
         extracts: How many parts of batches were extracted instead of a model's summary.
         budget: Tokens of messages that fit into one call, as far as refusals have shown; None if none was too long.
@@ -87,6 +88,7 @@ class Account:
 
     tokens: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    answers: int = 0
     accepted: int = 0
     in_a_row: int = 0
     extracts: int = 0
@@ -208,6 +210,7 @@ class WritingTask:
         if answer.is_trusted:
             text = merge_summary(self.previous, answer.text or "")
             return Written(text, answer.is_extract, is_trusted=True, model=answer.model), ()
+        self.account.answers += 1
         reasons = self._faults(answer)
         if reasons:
             codes = [reason_code(each) for each in reasons]

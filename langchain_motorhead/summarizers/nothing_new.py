@@ -14,7 +14,7 @@ _NONE = frozenset(
     folded(each)
     for each in (
         "none|nothing|nil|null|no_new_information|nothing_new|no_change|no_update|n/a|na|n.a.|not applicable|no|no "
-        "change|no changes|no update|no updates|unchanged|no "
+        "answer|no response|no reply|no change|no changes|no update|no updates|unchanged|no "
         "summary|"
         "empty|nothing new|nothing to add|nothing else|no new information|same|same as before|no addition|no "
         "additions|void|"

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from langchain_motorhead.exceptions import UnusableAnswerError
 from langchain_motorhead.sessions.checks import Reason
-from langchain_motorhead.sessions.wording import compact
+from langchain_motorhead.sessions.wording import compact, distinct_ngrams, folded
 from langchain_motorhead.summarizers.answers import finish_reason
 from langchain_motorhead.summarizers.reasoning import UnclosedReasoningError, without_reasoning
 
@@ -18,6 +18,8 @@ _BYTES_PER_TOKEN = 6
 _LOOK_CHARS = 160  # between two looks at the text
 _TAIL_CHARS = 700  # in which a repetition is looked for
 _REPETITIVE = 0.22  # compressed share of a text that repeats itself; of prose of this length, half or more
+_LOOP_CHARS = 400  # in which a loop of sentences is looked for
+_LOOPING = 0.5  # distinct 3-grams of words; of prose of this length, nearly all
 _MAX_THOUGHT_CHARS = 60_000
 
 
@@ -73,7 +75,9 @@ class AnswerStream:
 
     def _find_fault(self) -> str:
         tail = compact(self._text[-_TAIL_CHARS:])
-        if len(tail) >= _TAIL_CHARS and len(zlib.compress(tail, 6)) < _REPETITIVE * len(tail):
+        recent = self._text[-_LOOP_CHARS:]
+        loops = len(recent) == _LOOP_CHARS and distinct_ngrams(folded(recent)) < _LOOPING
+        if loops or (len(tail) >= _TAIL_CHARS and len(zlib.compress(tail, 6)) < _REPETITIVE * len(tail)):
             return f"{Reason.REPEATS}: it said the same over and over, and was stopped"
         try:
             size = len(without_reasoning(self._text.strip()).encode("utf-8", "replace"))

@@ -41,6 +41,8 @@ class Ended(NamedTuple):
     err: str
 
 
+KEPT = re.compile(r"(\d+) of (\d+) and (\d+) of (\d+) in summary or window")
+
 Run = Callable[..., Ended]
 
 
@@ -81,6 +83,12 @@ def test_demo_accounts_for_every_message() -> None:
     assert "24 real dialogues, 808 messages" in out
     assert "808 accepted = " in out
     assert "lost 0   doubled 0   misplaced 0" in out
+    found = KEPT.search(out)
+    assert found is not None
+    numbers, numbers_said, names, names_said = map(int, found.groups())
+    assert numbers_said >= numbers >= 0.5 * numbers_said > 0
+    assert names_said >= names >= 0.5 * names_said > 0
+    assert f"{numbers_said} of {numbers_said} and {names_said} of {names_said} in window or archive" in out
     assert "extractive" in out
     assert "CC BY-SA 4.0" in out
     assert not [sign for sign in out if ord(sign) < 32 and sign != "\n"]

@@ -12,7 +12,8 @@ BENCH = Path(__file__).parents[2] / "benchmarks" / "bench.py"
 
 def test_figures_and_a_plot(tmp_path: Path) -> None:
     """Each part gives ratios for all that it compares, and the plot is drawn."""
-    command = [sys.executable, str(BENCH), "--quick", "--folder", str(tmp_path), "--only", "session", "summaries"]
+    command = [sys.executable, str(BENCH), "--quick", "--folder", str(tmp_path), "--only", "session"]
+    command += ["summaries", "summary_quality"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith(str(tmp_path / "bench.png"))
@@ -28,3 +29,7 @@ def test_figures_and_a_plot(tmp_path: Path) -> None:
     assert ours <= 1.1 * bare
     tokens = json.loads((tmp_path / "summaries.json").read_text())["tokens"]
     assert tokens["motorhead, 12"]["in all"] < tokens["each turn"]["in all"] < tokens["again"]["in all"]
+    quality = json.loads((tmp_path / "summary_quality.json").read_text())["rows"]["no model"]
+    assert 0 < quality["numbers"] <= 1
+    assert 0 < quality["size"] < 1
+    assert (quality["invented"], quality["answers"], quality["tokens"]) == (0, 0, 0)

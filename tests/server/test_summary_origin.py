@@ -63,6 +63,24 @@ def test_a_rejected_summary(http: httpx.Client, answers: list[str], make: MakeMo
     assert "not suited" in found["summaries"].advice
 
 
+def test_after_five_rejected_answers(http: httpx.Client, answers: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """The log names the reason of each, and says once that the model is not suited; a good answer is used again."""
+    answers[:] = ["I'm sorry, but I can't help with that."]
+    for _ in range(4):
+        http.post("/sessions/s/memory", json={"messages": SAID})
+        http.post("/sessions/s/compact")
+    warnings = [record.getMessage() for record in caplog.records if record.name.startswith("langchain_motorhead")]
+    assert sum("rejected: refused" in each for each in warnings) == 8
+    (unsuited,) = [each for each in warnings if "not suited to summarizing" in each]
+    assert unsuited.startswith("the last 6 answers")
+    assert http.get("/sessions/s").json()["rejected"] == {"refused": 8}
+    answers[:] = ["The user named the numbers 4100 to 4105 of A, B, C, D, E and F."]
+    http.post("/sessions/t/memory", json={"messages": SAID})
+    http.post("/sessions/t/compact")
+    assert http.get("/sessions/t").json()["written_by"] == "model"
+    assert 'motorhead_summary_answers_total{outcome="accepted"} 1.0' in http.get("/metrics").text
+
+
 def test_a_clients_summary(http: httpx.Client) -> None:
     """A context that a client sends is the client's; without one there is none."""
     http.post("/sessions/s/memory", json={"messages": SAID[:1], "context": "Bob is a nurse."})

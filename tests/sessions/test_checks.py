@@ -256,7 +256,25 @@ def test_a_summary_goes_on(text: str) -> None:
 )
 def test_what_the_previous_summary_had_stays(previous: str, text: str) -> None:
     """A text that drops most numbers, dates and names of the previous summary is rejected, and says which."""
-    assert Reason.FORGETS in [reason_code(each) for each in check_summary(text, MORE, previous=previous)]
+    (reason,) = [each for each in check_summary(text, MORE, previous=previous) if reason_code(each) is Reason.FORGETS]
+    assert reason.startswith("forgets the previous summary: it says") or reason.partition("missing: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("added", "reason"),
+    [
+        ("The room is booked (HF-7731), and they are vegetarians.", None),
+        ("Das Zimmer ist gebucht (HF-7731), und sie essen kein Fleisch.", None),
+        ("I'm sorry, but I can't help with that.", Reason.REFUSED),
+        ("Beautiful beaches with dolphins, vineyards and surfing lessons attract many visitors.", Reason.UNRELATED),
+        ("This is no response to a question.", Reason.UNRELATED),
+        ("The room is booked now. The room is booked now. The room is booked now.", Reason.REPEATS),
+    ],
+)
+def test_what_is_added_is_checked_alone(added: str, reason: Reason | None) -> None:
+    """A bad addition does not hide behind the good summary that it follows."""
+    reasons = check_summary(f"{TRIP_SUMMARY}\n\n{added}", MORE, previous=TRIP_SUMMARY)
+    assert [reason_code(each) for each in reasons] == ([] if reason is None else [reason])
 
 
 def test_lines_of_the_previous_summary_may_be_kept() -> None:

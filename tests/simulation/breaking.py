@@ -58,3 +58,12 @@ def _change_function(monkeypatch: pytest.MonkeyPatch, function: Callable[..., An
     for each in [found for name, found in sys.modules.items() if name.startswith("langchain_motorhead.")]:
         if getattr(each, function.__name__, None) is function:  # where it is defined, and where it is imported
             monkeypatch.setattr(each, function.__name__, made[function.__name__])
+
+
+def in_script(scenario: str, name: str, old: str, new: str) -> Broken:
+    """Break a script where a scenario shows it."""
+    return Broken(scenario, ((name, old, new),))
+
+
+NEVER = "if false then"
+"""A condition of a script that never holds."""

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
 from langchain_motorhead.sessions import archive, compaction, summarize, transcript, writing
-from simulation.breaking import Broken
-
-
-def _script(scenario: str, name: str, old: str, new: str) -> Broken:
-    return Broken(scenario, ((name, old, new),))
-
+from simulation.breaking import NEVER, Broken, in_script
+from simulation.summary_mutations import BROKEN_SUMMARIES
 
 _FENCE = (
     "if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < stop - tonumber(first) then"
@@ -17,34 +13,33 @@ _FENCE = (
 _REVISION = "if (known[4] or '0') ~= revision or is_later(known[7]) then"
 _UNINDEXED = "if indexed == '1' and whole(known[3] or '0', 'indexed') < stop then"
 _TRIM = "redis.call('LTRIM', messages, count, -1)"
-_NEVER = "if false then"
 
 BROKEN = {
     "a commit without any fence": Broken(
-        "compacting", (("compaction_commit", _FENCE, _NEVER), ("compaction_commit", _REVISION, _NEVER))
+        "compacting", (("compaction_commit", _FENCE, NEVER), ("compaction_commit", _REVISION, NEVER))
     ),
-    "a commit that does not compare epochs": _script("compacting", "compaction_commit", "known[1] ~= epoch or ", ""),
+    "a commit that does not compare epochs": in_script("compacting", "compaction_commit", "known[1] ~= epoch or ", ""),
     "a commit that does not compare where the list begins": Broken(
         "compacting",
-        (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _REVISION, _NEVER)),
+        (("compaction_commit", "(known[2] or '0') ~= first or ", ""), ("compaction_commit", _REVISION, NEVER)),
     ),
-    "a commit that does not compare revisions": _script("setting", "compaction_commit", _REVISION, _NEVER),
-    "a commit that trims one more": _script(
+    "a commit that does not compare revisions": in_script("setting", "compaction_commit", _REVISION, NEVER),
+    "a commit that trims one more": in_script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count + 1, -1)"
     ),
-    "a commit that trims one less": _script(
+    "a commit that trims one less": in_script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, count - 1, -1)"
     ),
-    "a commit that keeps so many of the newest": _script(
+    "a commit that keeps so many of the newest": in_script(
         "compacting", "compaction_commit", _TRIM, "redis.call('LTRIM', messages, -1, -1)"
     ),
-    "a commit that does not say where the list begins": _script(
+    "a commit that does not say where the list begins": in_script(
         "compacting", "compaction_commit", "redis.call('HINCRBY', state, 'first', count)", ""
     ),
-    "a commit that does not count tokens": _script("tools", "compaction_commit", "if size ~= '' then", _NEVER),
+    "a commit that does not count tokens": in_script("tools", "compaction_commit", "if size ~= '' then", NEVER),
     "a trim before what is trimmed is indexed": Broken(
         "indexing",
-        (("compaction_commit", _UNINDEXED, _NEVER), (compaction._plan, "if compactor.recall:", "if False:")),
+        (("compaction_commit", _UNINDEXED, NEVER), (compaction._plan, "if compactor.recall:", "if False:")),
     ),
     "a summary stored in one step, and the trim in another": Broken(
         "compacting",
@@ -108,7 +103,7 @@ BROKEN = {
             ),
         ),
     ),
-    "a rejected answer that is not counted": _script(
+    "a rejected answer that is not counted": in_script(
         "answering", "compaction_commit", "redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])", ""
     ),
     "a refused message that is left out": Broken(
@@ -121,29 +116,29 @@ BROKEN = {
         "answering", ((summarize._Batch._separate, "self.withheld = f", "_ = f"),)
     ),
     "a cut between a call and its result": Broken("tools", ((safe_cuts, "if at and not blocks:", "if at:"),)),
-    "an append that trims": _script(
+    "an append that trims": in_script(
         "compacting", "session_append", "local latest =", "redis.call('LTRIM', messages, -3, -1)\nlocal latest ="
     ),
     "an append that does not know what was sent again": Broken(
         "resending",
         (
-            ("session_append", "if recent:find(token, 1, true) then", _NEVER),
+            ("session_append", "if recent:find(token, 1, true) then", NEVER),
             ("session_append", "known[1] and count or 0", "0"),
         ),
     ),
-    "a request that is not known again": _script(
+    "a request that is not known again": in_script(
         "posting_again", "post", "local there = visit(request, 1, false)", "local there = nil"
     ),
-    "a request that is not remembered": _script(
+    "a request that is not remembered": in_script(
         "posting_again", "post", "remember()\nreturn result\n", "return result\n"
     ),
-    "marks that are not written": _script(
+    "marks that are not written": in_script(
         "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
     ),
-    "marks that are lost when a bucket is split": _script(
+    "marks that are lost when a bucket is split": in_script(
         "resending_later", "session_append", "table.concat(goes), true", "'', true"
     ),
-    "a bucket that is looked for where it was before a split": _script(
+    "a bucket that is looked for where it was before a split": in_script(
         "resending_later", "session_append", "return place < buckets and place or hash % level", "return hash % level"
     ),
     "a summary with a fraction of a token": Broken(
@@ -153,91 +148,91 @@ BROKEN = {
             (writing.WritingTask._call, "whole_count(answer.tokens) or 0", "answer.tokens"),
         ),
     ),
-    "a new session with the epoch of the one before": _script(
+    "a new session with the epoch of the one before": in_script(
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
-    "an append that does not list the session": _script(
+    "an append that does not list the session": in_script(
         "resending", "session_append", "enlist(KEYS[at], now, id, ttl)", ""
     ),
-    "a summary that is replaced twice": _script("setting", "post", "if was[3] == token then", _NEVER),
-    "a lease given back without its token": _script(
+    "a summary that is replaced twice": in_script("setting", "post", "if was[3] == token then", NEVER),
+    "a lease given back without its token": in_script(
         "compacting", "compaction_release", "if holder == ARGV[1] then", "if holder then"
     ),
-    "a lease held for longer by anybody": _script(
+    "a lease held for longer by anybody": in_script(
         "compacting",
         "lease_renew",
         "if holder == ARGV[1] or holder == ARGV[1] .. '!' then",
         "redis.call('SET', KEYS[1], ARGV[1])\nif true then",
     ),
-    "a lease taken from whoever holds it": _script(
+    "a lease taken from whoever holds it": in_script(
         "compacting", "compaction_begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
     ),
-    "a pause in the place of another's lease": _script(
+    "a pause in the place of another's lease": in_script(
         "failing",
         "compaction_fail",
         "if not holder or holder == ARGV[1] or holder == ARGV[1] .. '!' then",
         "if true then",
     ),
-    "a failure that is counted of a session that is gone": _script(
-        "compacting", "compaction_fail", "if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then", _NEVER
+    "a failure that is counted of a session that is gone": in_script(
+        "compacting", "compaction_fail", "if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then", NEVER
     ),
-    "a request for a compaction that is forgotten": _script(
+    "a request for a compaction that is forgotten": in_script(
         "chatting", "compaction_begin", "redis.call('APPEND', lease, '!')", ""
     ),
-    "a lease without an end": _script(
+    "a lease without an end": in_script(
         "compacting",
         "compaction_begin",
         "redis.call('SET', lease, token, 'PX', duration)",
         "redis.call('SET', lease, token, 'PX', 1)\nredis.call('PERSIST', lease)",
     ),
-    "an index that does not compare epochs": _script("indexing", "index_commit", "known[1] ~= epoch or ", ""),
-    "an index that does not compare how much is indexed": _script(
-        "failing_to_index", "index_commit", "if indexed ~= start then", _NEVER
+    "an index that does not compare epochs": in_script("indexing", "index_commit", "known[1] ~= epoch or ", ""),
+    "an index that does not compare how much is indexed": in_script(
+        "failing_to_index", "index_commit", "if indexed ~= start then", NEVER
     ),
-    "documents stored, and not that they are": _script(
+    "documents stored, and not that they are": in_script(
         "failing_to_index", "index_commit", "redis.call('HSET', state, 'indexed', upto)", ""
     ),
-    "words stored without a note that vectors are missing": _script(
+    "words stored without a note that vectors are missing": in_script(
         "missing_vectors", "index_commit", "else\n  redis.call('HSET', state, 'embedded', embedded)", ""
     ),
-    "vectors that count as stored for messages after them": _script(
+    "vectors that count as stored for messages after them": in_script(
         "failing_to_index", "vectors_commit", "note_vectors(state, tonumber(upto),", "note_vectors(state, indexed,"
     ),
-    "a message that failed alone and is forgotten": _script(
+    "a message that failed alone and is forgotten": in_script(
         "failing_alone", "index_commit", "if vectorless == before then", "if true then"
     ),
-    "documents with the time of another message": _script("indexing", "index_commit", "stamp = stamps[at]", ""),
-    "documents that do not get their user": _script(
+    "documents with the time of another message": in_script("indexing", "index_commit", "stamp = stamps[at]", ""),
+    "documents that do not get their user": in_script(
         "indexing", "index_commit", "redis.call('HSET', key, 'user', user)", ""
     ),
-    "a deletion that leaves documents": _script(
+    "a deletion that leaves documents": in_script(
         "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""
     ),
-    "a deletion that leaves a lease": _script(
+    "a deletion that leaves a lease": in_script(
         "compacting", "session_delete", "KEYS[3], KEYS[5], KEYS[6])", "KEYS[3], KEYS[6])"
     ),
-    "a deletion that leaves the list": _script(
+    "a deletion that leaves the list": in_script(
         "compacting", "session_delete", "redis.call('UNLINK', KEYS[1], state,", "redis.call('UNLINK', state,"
     ),
-    "a deletion that leaves the archive": _script(
+    "a deletion that leaves the archive": in_script(
         "compacting", "session_delete", "KEYS[4], KEYS[7], KEYS[8],", "KEYS[7], KEYS[8],"
     ),
-    "a commit that archives nothing": _script(
+    "a commit that archives nothing": in_script(
         "compacting", "compaction_commit", "if archive then -- first", "if false then -- first"
     ),
-    "a commit that archives what it does not trim": _script(
+    "a commit that archives what it does not trim": in_script(
         "compacting",
         "compaction_commit",
         _REVISION,
         "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n" + _REVISION,
     ),
-    "an archive written before the fence": _script(
+    "an archive written before the fence": in_script(
         "compacting",
         "compaction_commit",
         "if known[1] ~= epoch or",
         "archive_messages(archive, state, first, count, ARGV, ARCHIVED, REJECTED - 1)\nif known[1] ~= epoch or",
     ),
-    "an archive that keeps the chunk that was replaced": _script(
+    "an archive that keeps the chunk that was replaced": in_script(
         "transcribing", "compaction_commit", "#redis.call('RPOP', archive)", "#redis.call('LINDEX', archive, -1)"
     ),
     "an archive that replaces a chunk without its messages": Broken(
@@ -247,86 +242,23 @@ BROKEN = {
             ("compaction_commit", "  check_archive(state, first, count, ARGV, ARCHIVED, REJECTED - 1)\n", ""),
         ),
     ),
-    "an archive that does not know times": _script(
+    "an archive that does not know times": in_script(
         "transcribing", "compaction_begin", "times = times_of(state, first, first, first + #found)", ""
     ),
-    "a commit that keeps the times of what it trims": _script(
+    "a commit that keeps the times of what it trims": in_script(
         "compacting", "compaction_commit", "redis.call('HDEL', state, unpack(names))", ""
     ),
-    "a commit that drops the time of what it keeps": _script(
+    "a commit that drops the time of what it keeps": in_script(
         "transcribing", "compaction_commit", "redis.call('HSET', state, 't:' .. upto, times[2])", ""
     ),
-    "a transcript that does not look into the archive": _script(
-        "transcribing", "transcript_read", "if known[4] and from < math.min(first, upto) then", _NEVER
+    "a transcript that does not look into the archive": in_script(
+        "transcribing", "transcript_read", "if known[4] and from < math.min(first, upto) then", NEVER
     ),
     "a transcript of two sessions": Broken(
         "transcribing", ((transcript.read_records, "if epoch is not None and there != epoch:", "if False:"),)
     ),
-    "a deletion that leaves the versions of the summary": _script(
-        "compacting", "session_delete", "KEYS[7], KEYS[8], KEYS[9]", "KEYS[7], KEYS[9]"
-    ),
-    "a commit without a version": _script(
-        "compacting",
-        "compaction_commit",
-        "add_version(versions, state, was, tonumber(first), summary, stop, author, kept, about)",
-        "set_summary(state, summary, author, kept)",
-    ),
-    "a segment that covers messages of the one before it": _script(
-        "transcribing",
-        "compaction_commit",
-        "to_record(covered, stop, about, summary:sub",
-        "to_record(1, stop, about, summary:sub",
-    ),
-    "a summary put in place without a version": _script(
-        "setting",
-        "post",
-        "add_version(versions, state, records, first, summary, first, 'client', '', '{\"by\":\"client\"}', true)",
-        "set_summary(state, summary, 'client', '')",
-    ),
-    "a commit that passes over a gap": Broken(
-        "falling_back",
-        (
-            (compaction._compact, "if seen.covered < seen.first:", "if False:"),
-            ("compaction_commit", "if covered ~= tonumber(first) then", _NEVER),
-        ),
-    ),
-    "a completion that does not compare what is covered": Broken(
-        "falling_back",
-        (
-            ("summary_extend", "if covered_of(state, first) ~= start or stop <= start", "if stop <= start"),
-            ("summary_extend", "(known[3] or '0') ~= revision or ", ""),
-        ),
-    ),
-    "a completion that does not say where it ends": _script(
-        "falling_back", "summary_extend", "redis.call('HSET', state, 'covered', upto)", ""
-    ),
-    "a new summary that takes its place in another session": Broken(
-        "rebuilding_twice",
-        (
-            ("rebuild_add", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
-            ("rebuild_add", " or stop > whole(known[4] or '0', 'first')", ""),
-        ),
-    ),
-    "a new summary that replaces one that a client put there meanwhile": Broken(
-        "rebuilding_and_setting",
-        (
-            ("rebuild_swap", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
-            ("rebuild_add", "if known[1] ~= epoch or (known[2] or '0') ~= revision or", "if"),
-        ),
-    ),
-    "a new summary that lacks what was summarized meanwhile": _script(
-        "rebuilding", "rebuild_swap", "if stop < first then", _NEVER
-    ),
-    "a new summary that changes no revision": _script(
-        "rebuilding", "rebuild_swap", "redis.call('HINCRBY', state, 'revision', 1)", ""
-    ),
-    "a rebuild that takes the lease of another": _script(
-        "rebuilding_twice", "rebuild_begin", "if holder and holder ~= token then", _NEVER
-    ),
-    "a deletion that leaves a summary half made": _script(
-        "rebuilding_twice", "session_delete", "KEYS[8], KEYS[9], KEYS[10]", "KEYS[8], KEYS[10]"
-    ),
-    "a deletion that leaves the session listed": _script(
+    "a deletion that leaves the session listed": in_script(
         "compacting", "session_delete", "  redis.call('ZREM', KEYS[at], ARGV[1])", ""
     ),
+    **BROKEN_SUMMARIES,
 }

@@ -43,6 +43,7 @@ def test_an_import_has_every_message_with_its_number_and_time(
     assert stored(client, target, "s") == stored(client, source, "s")
     chunks = [client.lrange(each.session("s")._keys.archive, 0, -1) for each in pair]
     assert chunks[0] == chunks[1]
+    assert target.session("s").summaries() == source.session("s").summaries() != []
     imported = target.session("s")._keys.state.removesuffix(":state")
     assert list(client.scan_iter(f"{imported}:import:*")) == []
 
