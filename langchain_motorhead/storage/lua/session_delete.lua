@@ -22,5 +22,6 @@ if #KEYS > REGISTRIES then
   end
 end
 unlink_all(document_keys(ARGV[3], 0, count))
-redis.call('UNLINK', KEYS[4], unpack(KEYS, 7, REGISTRIES))
+redis.call('UNLINK', KEYS[4], KEYS[7], KEYS[8], KEYS[9], KEYS[10])
+redis.call('UNLINK', unpack(KEYS, 11, REGISTRIES)) -- facts
 return redis.call('UNLINK', KEYS[1], state, KEYS[3], KEYS[5], KEYS[6])
