@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.messages.tokens import TiktokenCounter, TokenCounter
     from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
     from langchain_motorhead.options import Options, RemoteOptions
+    from langchain_motorhead.prompts.explanation import Explanation
     from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
     from langchain_motorhead.sessions.archive_config import Archive
@@ -121,6 +122,7 @@ _HOMES = {
     "integrations.memory": ("MotorheadMemory",),
     "integrations.middleware": ("MotorheadMiddleware",),
     "options": ("Options", "RemoteOptions"),
+    "prompts.explanation": ("Explanation",),
     "recall.config": ("Recall",),
     "integrations.retriever": ("MotorheadRetriever",),
     "session": ("Session",),
@@ -148,6 +150,7 @@ __all__ = [
     "EmbeddedRedisError",
     "EmbeddingError",
     "EmbeddingMismatchError",
+    "Explanation",
     "ExtractiveLearner",
     "ExtractiveSummarizer",
     "Fact",

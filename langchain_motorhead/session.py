@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,11 @@ from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.backends.base import Backend
-from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.exceptions import InvalidMessageError, UnsupportedError
+from langchain_motorhead.messages.tokens import count_tokens
+from langchain_motorhead.prompts.counting import PromptCounter
+from langchain_motorhead.prompts.explanation import Explanation, explain
+from langchain_motorhead.prompts.gap import missing
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.recall.search_options import SearchOptions, to_query
@@ -196,6 +201,38 @@ class Session(SessionReading, SessionSummaries):
     async def alearn(self) -> LearningReport:
         """Learn facts from the messages that were not learned yet. See `learn`."""
         return _learned(await self._backend.alearn(self._keys))
+
+    def explain(self) -> Explanation:
+        """Return what this session contributes to the next prompt of an agent, with the tokens of each part.
+
+        Lines that recall finds depend on the question, and are not a part of it.
+
+        Raises:
+            InvalidInputError: The session belongs to another user.
+            StoreError: Redis refused, or could not be reached.
+
+        Example:
+            ```python
+            print(session.explain().tokens)
+            ```
+        """
+        memory = self.load()
+        wanted = missing(memory, [])
+        read = [] if wanted is None else [each.message for each in self.transcript(*wanted)]
+        return explain(memory, read, self._counter())
+
+    async def aexplain(self) -> Explanation:
+        """Return what this session contributes to the next prompt of an agent. See `explain`."""
+        memory = await self.aload()
+        wanted = missing(memory, [])
+        read = [] if wanted is None else [each.message for each in await self.atranscript(*wanted)]
+        return await asyncio.to_thread(explain, memory, read, self._counter())
+
+    def _counter(self) -> PromptCounter:
+        try:
+            return PromptCounter(self._backend.require_redis().append_config.count)
+        except UnsupportedError:  # only the server knows how it counts
+            return PromptCounter(count_tokens)
 
     def delete(self) -> bool:
         """Delete the session: its messages, its summary, its search documents, and what was learned from it.

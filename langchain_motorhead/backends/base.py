@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from langchain_motorhead.backends.redis import RedisBackend
+from langchain_motorhead.recall.pinned import Pin
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.sessions.append import MessageLike
@@ -144,6 +145,9 @@ class Backend(Protocol):
 
     def search(self, query: Query) -> BackendFlow[list[Hit]]:
         """Search the messages of sessions. Returns the best hits, best first."""
+
+    def pinned(self, pins: Sequence[Pin], query: Query) -> BackendFlow[list[Hit]]:
+        """Read messages that a search found before. See `recall.pinned.read_pinned`."""
 
     def create_index(self) -> BackendFlow[None]:
         """Create the search index unless it exists."""

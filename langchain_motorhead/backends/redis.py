@@ -11,6 +11,7 @@ from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
 from langchain_motorhead.recall import search as searching
 from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.pinned import Pin, read_pinned
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
@@ -204,6 +205,10 @@ class RedisBackend:
     def search(self, query: Query) -> Flow[list[Hit]]:
         """Search the messages of sessions. Returns the best hits, best first."""
         return searching.search(query, self.recall)
+
+    def pinned(self, pins: Sequence[Pin], query: Query) -> Flow[list[Hit]]:
+        """Read messages that a search found before. See `Backend.pinned`."""
+        return read_pinned(pins, query, self.namespace)
 
     def create_index(self) -> Flow[None]:
         """Create the search index unless it exists."""

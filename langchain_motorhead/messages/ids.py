@@ -15,7 +15,9 @@ _NO_ID = bytes(_ID_BYTES)
 _NO_MARK = bytes(MARK_BYTES)
 _ORIGIN_CHARS = 32
 _NUMBER_CHARS = 16
-_GIVEN_ID = re.compile(r"motorhead-([0-9a-f]{16})-(0|[1-9]\d*|summary|continued)", re.ASCII)
+_GIVEN_ID = re.compile(
+    r"motorhead-([0-9a-f]{16})-(0|[1-9]\d*|summary|continued|instructions|recalled-.*)", re.ASCII | re.DOTALL
+)
 
 
 def derived_id(epoch: str | None, at: int | str) -> str:

@@ -50,6 +50,7 @@ class Hit:
         user_id: User of its session, or None.
         created: When it was appended, or None likewise.
         score: How well it matches; higher is better.
+        piece: Number of the piece that fits best, from 0, if it is a very long message; `pieces` is their number.
         sent: The role that a REST client wrote, if this package would have written another.
         before: Messages before it, oldest first, if they were requested.
         after: Messages after it, if they were requested.
@@ -64,6 +65,8 @@ class Hit:
     user_id: str | None
     created: datetime | None
     score: float
+    piece: int = 0
+    pieces: int = 1
     sent: str | None = None
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)

@@ -147,6 +147,8 @@ def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
         user_id=user_id,
         created=datetime.fromtimestamp(float(fields["created"]), UTC),
         score=found.score,
+        piece=found.piece,
+        pieces=found.pieces,
         sent=fields.get("sent"),
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.flows.protocol import Flow
@@ -76,16 +77,22 @@ class Memory:
     gap: Gap | None = None
     profile: str = ""
 
-    def as_messages(self) -> list[BaseMessage]:
-        """Return the messages, after a system message with the profile and the summary, which also names a gap."""
-        said = [quoted_profile(self.profile)] if self.profile else []
-        if self.summary is not None:
-            said.append(quoted_summary(self.summary))
+    def as_messages(self, summary_role: Literal["human", "system"] = "human") -> list[BaseMessage]:
+        """Return a message with the summary and the profile, quoted, that also names a gap, and the messages after it.
+
+        Args:
+            summary_role: Whose message the summary is. A `"system"` message would lend its authority to what the
+                summary repeats of the conversation.
+        """
+        said = [] if self.summary is None else [quoted_summary(self.summary)]
+        if self.profile:
+            said.append(quoted_profile(self.profile))
         if self.gap is not None:
             said.append(f"{self.gap}.")
         if not said:
             return list(self.messages)
-        return [SystemMessage("\n\n".join(said), id=derived_id(self.epoch, "summary")), *self.messages]
+        kind = SystemMessage if summary_role == "system" else HumanMessage
+        return [kind("\n\n".join(said), id=derived_id(self.epoch, "summary")), *self.messages]
 
 
 def quoted_summary(summary: str) -> str:
