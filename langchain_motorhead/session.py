@@ -10,6 +10,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.backends.base import Backend
+from langchain_motorhead.checkpointers import Checkpointer, check_checkpointer
 from langchain_motorhead.exceptions import InvalidMessageError, UnsupportedError
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.prompts.counting import PromptCounter
@@ -18,6 +19,8 @@ from langchain_motorhead.prompts.gap import missing
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.recall.search_options import SearchOptions, to_query
+from langchain_motorhead.session_forgetting import SessionForgetting
+from langchain_motorhead.session_learning import SessionLearning
 from langchain_motorhead.session_reading import SessionReading
 from langchain_motorhead.session_summaries import SessionSummaries
 from langchain_motorhead.sessions.append import MessageLike
@@ -29,10 +32,8 @@ from langchain_motorhead.storage.keys import session_keys
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from langchain_motorhead.facts.report import LearningReport
 
-
-class Session(SessionReading, SessionSummaries):
+class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearning):
     """One conversation, stored as a summary of its older messages and a window with the newest ones.
 
     `Motorhead.session` returns one, without any I/O: the session begins to exist with its first message. Each method
@@ -185,23 +186,6 @@ class Session(SessionReading, SessionSummaries):
         """Compact the session now. See `compact`."""
         return _or_raise(await self._backend.acompact(self._keys))
 
-    def learn(self) -> LearningReport:
-        """Learn facts from the messages that were not learned yet now, and wait for it. It also happens by itself.
-
-        Returns:
-            What was learned, and what was rejected.
-
-        Raises:
-            InvalidInputError: The `Motorhead` has no option `facts`, or the session belongs to another user.
-            LearningError: The learner failed. What was learned before that is stored.
-            StoreError: Redis refused, or could not be reached.
-        """
-        return _learned(self._backend.learn(self._keys))
-
-    async def alearn(self) -> LearningReport:
-        """Learn facts from the messages that were not learned yet. See `learn`."""
-        return _learned(await self._backend.alearn(self._keys))
-
     def explain(self) -> Explanation:
         """Return what this session contributes to the next prompt of an agent, with the tokens of each part.
 
@@ -234,10 +218,13 @@ class Session(SessionReading, SessionSummaries):
         except UnsupportedError:  # only the server knows how it counts
             return PromptCounter(count_tokens)
 
-    def delete(self) -> bool:
-        """Delete the session: its messages, its summary, its search documents, and what was learned from it.
+    def delete(self, *, checkpointer: Checkpointer | None = None) -> bool:
+        """Delete the session: its messages, archive, summaries, search documents, and what was learned from it.
 
         A fact that another session states too stays. Facts that were superseded by one of this session hold again.
+
+        Args:
+            checkpointer: A checkpointer of LangGraph. Its thread with the id of the session is deleted too.
 
         Returns:
             Whether the session existed.
@@ -246,11 +233,19 @@ class Session(SessionReading, SessionSummaries):
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        return self._backend.run(self._backend.delete(self._keys))
+        check_checkpointer(checkpointer)
+        deleted = self._backend.run(self._backend.delete(self._keys))
+        if checkpointer is not None:
+            checkpointer.delete_thread(self.session_id)
+        return deleted
 
-    async def adelete(self) -> bool:
+    async def adelete(self, *, checkpointer: Checkpointer | None = None) -> bool:
         """Delete the session. See `delete`."""
-        return await self._backend.arun(self._backend.delete(self._keys))
+        check_checkpointer(checkpointer)
+        deleted = await self._backend.arun(self._backend.delete(self._keys))
+        if checkpointer is not None:
+            await checkpointer.adelete_thread(self.session_id)
+        return deleted
 
     def search(self, text: str, k: int = 4, **options: Unpack[SearchOptions]) -> list[Document]:
         """Search all messages of this session: those in the window, and those that were summarized.
@@ -298,12 +293,6 @@ def _listed(messages: Sequence[MessageLike] | MessageLike) -> Sequence[MessageLi
             f"append takes messages, not {type(messages).__name__}. Give a list such as [HumanMessage(...)]"
         )
     return messages if isinstance(messages, list) else list(messages)
-
-
-def _learned(report: LearningReport) -> LearningReport:
-    if report.error is not None:
-        raise report.error
-    return report
 
 
 def _or_raise(report: CompactionReport) -> CompactionReport:

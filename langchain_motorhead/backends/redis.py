@@ -18,10 +18,12 @@ from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.driver import NO_FACTS
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
-from langchain_motorhead.sessions import catch_up, registry
+from langchain_motorhead.sessions import catch_up, forgetting, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.editing import changed_to
+from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.setting import set_summary
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from langchain_motorhead.runtime.fact_learning import FactLearning
 
 T = TypeVar("T")
+
+_CHANGED = AppendResult(length=1, size=None, added=0, tokens=None, has_gap=True)
+"""Makes due what an append to a session does whose summary has a gap."""
 
 
 class RedisBackend:
@@ -161,6 +166,20 @@ class RedisBackend:
         """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
         return read_page(keys, start, stop, limit, epoch)
 
+    def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> Flow[Receipt]:
+        """Forget messages. See `Backend.forget`."""
+        from langchain_motorhead.facts.erasure import after_forgetting
+
+        return after_forgetting(keys, forgetting.forget(keys, which, self.append_config))
+
+    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
+        """Replace a message by another one. See `Backend.edit`."""
+        from langchain_motorhead.facts.erasure import after_editing
+
+        learning = self.maintenance.learning
+        flow = forgetting.edit(keys, which, changed_to(message), self.append_config)
+        return after_editing(keys, flow, None if learning is None else learning.note_edit)
+
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
         return read_versions(keys)
@@ -251,6 +270,14 @@ class RedisBackend:
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Compact and index what an append made due, now or in the background."""
         await self.maintenance.aafter_append(keys, appended)
+
+    def after_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
+        self.maintenance.after_append(keys, _CHANGED)
+
+    async def aafter_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
+        await self.maintenance.aafter_append(keys, _CHANGED)
 
     async def prepare(self, *, counting: bool = False) -> None:
         """Load what takes long outside of the event loop. See `Backend.prepare`."""

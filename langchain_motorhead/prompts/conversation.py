@@ -9,11 +9,18 @@ from itertools import takewhile
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_motorhead.messages.matching import with_stored_ids
+from langchain_motorhead.messages.tombstones import hidden
 
 
 def without_system(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Return the messages without the system's: an instruction for one turn, which is not stored."""
     return [message for message in messages if not isinstance(message, SystemMessage)]
+
+
+def without_forgotten(messages: Sequence[BaseMessage], forgotten: AbstractSet[str]) -> list[BaseMessage]:
+    """Return the messages without those that the session has forgotten, although an agent's state still holds them."""
+    shown = (hidden(message) if message.id in forgotten else message for message in messages)
+    return [message for message in shown if message is not None]
 
 
 def without_summaries(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

@@ -34,6 +34,7 @@ from langchain_motorhead.prompts.conversation import (
     newest_question,
     run_messages,
     with_unknown,
+    without_forgotten,
     without_summaries,
     without_system,
 )
@@ -103,6 +104,9 @@ class PromptBuilder:
             system: The agent's own system message. An instruction that it has already is not repeated.
         """
         memory = self.memory
+        if memory.forgotten:
+            given = without_forgotten(given, memory.forgotten)
+            state = None if state is None else without_forgotten(state, memory.forgotten)
         own_system = "" if system is None else str(system.text)
         texts = _texts(instructions(given, memory.messages), own_system)
         state, given, renamed = as_stored(

@@ -34,7 +34,13 @@ class Candidate:
 
 
 def read_hits(
-    ranked: Sequence[Candidate], found: Mapping[str, Sequence[Match]], enough: int, query: Query, vector: str | None
+    ranked: Sequence[Candidate],
+    found: Mapping[str, Sequence[Match]],
+    enough: int,
+    query: Query,
+    vector: str | None,
+    *,
+    check: bool = False,
 ) -> Flow[list[tuple[Hit, Any]]]:
     """Read the best messages found, and return those that still exist and are in scope.
 
@@ -44,11 +50,12 @@ def read_hits(
         enough: Largest number of messages to return.
         query: The search request.
         vector: Vector field to read as well, or None.
+        check: Whether documents of deleted sessions may be among them.
 
     Returns:
         Each message, with its vector as bytes if that was requested.
     """
-    if query.search_type == "similarity" and not (query.neighbors or query.exclude_window):
+    if query.search_type == "similarity" and not (query.neighbors or query.exclude_window or check):
         known = {match.key: match.fields for match in found["near"]}
         documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.

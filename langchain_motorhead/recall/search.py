@@ -62,7 +62,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         found = {kind: answer.matches for (kind, _, _), answer in zip(queries, answers, strict=True)}
         ranked, all_fit = _ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
-        hits = yield from read_hits(ranked, found, enough, query, name)
+        hits = yield from read_hits(ranked, found, enough, query, name, check=there is not None and there.erasing)
         if name is not None and again and not all(data for _, data in hits):
             again = False  # the index was replaced after the search
             continue

@@ -15,6 +15,7 @@ from langchain_motorhead.messages import codec
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.quoting import block
 from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.messages.tool_calls import closed_start, visible
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.gap import Gap
@@ -61,6 +62,8 @@ class Memory:
         epoch: Random identifier of the session, from its first message to its deletion. None if there is no session.
         profile: What is most important to know about the user, as lines of text, if it was asked for.
         gap: Messages that are neither in the summary nor in `messages`. None if there are none.
+        forgotten: Ids of messages that were given to `Session.catch_up` and that the session has forgotten. A prompt
+            must not show them.
     """
 
     summary: str | None = None
@@ -75,6 +78,7 @@ class Memory:
     written_by: str | None = None
     kept: Kept | None = None
     gap: Gap | None = None
+    forgotten: frozenset[str] = frozenset()
     profile: str = ""
 
     def as_messages(self, summary_role: Literal["human", "system"] = "human") -> list[BaseMessage]:
@@ -149,7 +153,7 @@ def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> F
         epoch=snapshot.epoch,
         written_by=snapshot.author,
         kept=snapshot.kept,
-        gap=Gap(snapshot.covered, begin) if begin > snapshot.covered else None,
+        gap=_gap(snapshot, begin),
     )
 
 
@@ -178,6 +182,14 @@ def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> F
         return codec.decode_all(part, snapshot.epoch, position + done - len(part), skip)
 
     return (yield from in_slices(snapshot.records, len, decode))
+
+
+def _gap(snapshot: SessionSnapshot, begin: int) -> Gap | None:
+    """Return what is missing before the first message shown. Messages that were forgotten are not missing."""
+    position = snapshot.first + snapshot.length - len(snapshot.records)
+    while begin > position and is_tombstone(snapshot.records[begin - 1 - position]):
+        begin -= 1
+    return Gap(snapshot.covered, begin) if begin > snapshot.covered else None
 
 
 def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int, BaseMessage]]]:

@@ -123,6 +123,9 @@ class SessionMemory(Counts):
     kept: Kept | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: what `context` keeps."
     )
+    forgotten: list[str] | Omitted = Field(
+        None, description="After a catch-up: ids of messages that were sent and that the session has forgotten."
+    )
     gap: MemoryGap | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: what was left out; null if nothing was."
     )
