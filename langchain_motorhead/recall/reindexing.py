@@ -17,12 +17,12 @@ from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
 from langchain_motorhead.recall import descriptions, document_operations
 from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.document_operations import StoredTexts, Text
-from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, stored_utterance
+from langchain_motorhead.recall.documents import CONTEXT, Utterance, document_terms, embedded, stored_utterance
 from langchain_motorhead.recall.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.recall.indexing import index
 from langchain_motorhead.recall.schema import index_name
-from langchain_motorhead.recall.terms import TERMS_VERSION, terms
+from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
 from langchain_motorhead.search_index.vectors import item_size, to_bytes
 from langchain_motorhead.sessions.registry import all_sessions
@@ -156,7 +156,10 @@ def _renew_terms(indexer: Indexer, sessions: Sequence[SessionKeys]) -> Flow[None
             (found,) = yield document_operations.texts(
                 [keys], start, start + _RANGE_MESSAGES, "vector", 0, generation=None, dropped=()
             )
-            rows = [(each.suffix, _words(each.name, each.text, indexer), b"") for each in found.documents]
+            rows = [
+                (each.suffix, document_terms(each.name, each.text, each.role, indexer.recall), b"")
+                for each in found.documents
+            ]
             done = 0
             if found.epoch is not None and rows:
                 done = yield document_operations.revise(keys, found.epoch, found.revision, "vector", rows)
@@ -165,10 +168,6 @@ def _renew_terms(indexer: Indexer, sessions: Sequence[SessionKeys]) -> Flow[None
             start += _RANGE_MESSAGES
             more = found.epoch is not None and found.indexed > start
     yield descriptions.set_terms_version(indexer.namespace, TERMS_VERSION)
-
-
-def _words(name: str | None, text: str, indexer: Indexer) -> str:
-    return " ".join(terms(f"{name or ''} {text}", indexer.recall.language))
 
 
 def _revise_group(
@@ -227,8 +226,9 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[_Todo]
         if isinstance(vector, EmbeddingError):
             logger.warning("session %r: a message is only found by its words: %s", each.keys.session_id, vector)
         data = (None if isinstance(vector, EmbeddingError) else next(stored)) or b""
+        words = document_terms(each.this.name, each.this.text, each.document.role, indexer.recall)
         _, rows = changed.setdefault(each.keys.state, (each, []))
-        rows.append((each.document.suffix, _words(each.this.name, each.this.text, indexer), data))
+        rows.append((each.document.suffix, words, data))
     count, stale = 0, set[str]()
     for state, (each, rows) in changed.items():
         done: int = yield document_operations.revise(

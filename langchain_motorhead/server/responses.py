@@ -135,6 +135,8 @@ def full_hit(found: Hit) -> dict[str, Any]:
         "seq": found.seq,
         "user_id": found.user_id,
         "created": found.created and found.created.isoformat(),
+        "piece": found.piece,
+        "pieces": found.pieces,
         "before": [full_hit(each) for each in found.before],
         "after": [full_hit(each) for each in found.after],
     }

@@ -270,6 +270,8 @@ def _hit(data: dict[str, Any], asked: Query) -> Hit:
         user_id=data.get("user_id"),
         created=datetime.fromisoformat(created) if created else None,
         score=data.get("score", 1 - distance if isinstance(distance, int | float) else 0.0),
+        piece=data.get("piece", 0),
+        pieces=data.get("pieces", 1),
         before=[_hit(each, asked) for each in data.get("before") or ()],
         after=[_hit(each, asked) for each in data.get("after") or ()],
     )
