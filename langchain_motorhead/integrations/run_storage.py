@@ -41,11 +41,13 @@ class RunStorage:
 
     Args:
         motorhead: Where the memory is.
+        profile_tokens: Tokens of the user's profile that is loaded with the session.
         edits: Whether a message of the window that was changed is edited in the session. If not, a warning is logged.
     """
 
-    def __init__(self, motorhead: Handle, *, edits: bool = False) -> None:
+    def __init__(self, motorhead: Handle, profile_tokens: int = 0, *, edits: bool = False) -> None:
         self._motorhead = motorhead
+        self._profile = profile_tokens
         self._edits = edits
         self._storable = StorableMessages()
         self._warned = False
@@ -53,7 +55,9 @@ class RunStorage:
 
     def catch_up(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> Memory:
         """Store the new messages of a run, and load the session."""
-        memory = self._storable.store(messages, lambda given: session.catch_up(given, after=after))
+        memory = self._storable.store(
+            messages, lambda given: session.catch_up(given, after=after, profile_tokens=self._profile)
+        )
         if not (altered := self._changes(session, messages, memory)):
             return memory
         for message in altered:
@@ -61,11 +65,13 @@ class RunStorage:
                 self._storable.store([message], lambda given: session.edit(str(given[0].id), given[0]))
             except (InvalidInputError, UnknownMessageError) as error:
                 self._warn_of_edit(session, message, error)
-        return replace(session.load(), forgotten=memory.forgotten)
+        return replace(session.load(profile_tokens=self._profile), forgotten=memory.forgotten)
 
     async def acatch_up(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> Memory:
         """Store the new messages of a run, and load the session."""
-        memory: Memory = await self._storable.astore(messages, lambda given: session.acatch_up(given, after=after))
+        memory: Memory = await self._storable.astore(
+            messages, lambda given: session.acatch_up(given, after=after, profile_tokens=self._profile)
+        )
         if not (altered := self._changes(session, messages, memory)):
             return memory
         for message in altered:
@@ -73,7 +79,7 @@ class RunStorage:
                 await self._storable.astore([message], lambda given: session.aedit(str(given[0].id), given[0]))
             except (InvalidInputError, UnknownMessageError) as error:
                 self._warn_of_edit(session, message, error)
-        return replace(await session.aload(), forgotten=memory.forgotten)
+        return replace(await session.aload(profile_tokens=self._profile), forgotten=memory.forgotten)
 
     def append_new(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> None:
         """Store the new messages of a run."""

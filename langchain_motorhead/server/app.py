@@ -18,7 +18,7 @@ from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server import docs_page, errors
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
-from langchain_motorhead.server.routes import conversation, extensions, health, summaries
+from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings, unknown_variables
 from langchain_motorhead.server.sites import Sites
@@ -37,6 +37,7 @@ _ROUTES: tuple[Route, ...] = (
     *extensions.ROUTES,
     *conversation.ROUTES,
     *summaries.ROUTES,
+    *facts.ROUTES,
     *health.ROUTES,
     health.METRICS_ROUTE,
     *docs_page.ROUTES,
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         warn_of_unknown_variables()
     tenants = Tenants(settings, motorhead)
     metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing, lambda: tenants.summary_answers)
+    metrics.count_learning(lambda: tenants.learned, lambda: tenants.summary_tokens)
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     @asynccontextmanager

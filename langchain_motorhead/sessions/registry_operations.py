@@ -13,7 +13,14 @@ from itertools import chain
 from typing import Any, NoReturn
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, recall_key, to_member
+from langchain_motorhead.storage.keys import (
+    SessionKeys,
+    from_member,
+    optional_member,
+    own_fact_keys,
+    recall_key,
+    to_member,
+)
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, read_primary, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
@@ -32,7 +39,8 @@ def check_layout(keys: SessionKeys) -> Operation[None]:
     """Raise StoreError, when the reply is read, if a session has a layout of which not all keys are known."""
 
     def read(replies: list[Any]) -> None:
-        if replies[0] is not None and int(replies[0]) > _LAYOUT:
+        layout = optional_member(replies[0]) or ""
+        if layout.isdecimal() and int(layout) > _LAYOUT:  # a damaged number is no reason to keep a session
             _raise_later(keys)
 
     return Operation((read_primary("HGET", keys.state, "format"),), read)
@@ -58,7 +66,7 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False, noted: i
     """
     args = (keys.member, keys.user, keys.documents, int(expired), noted)
     session: tuple[str, ...] = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing)
-    session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding)
+    session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding, *own_fact_keys(keys).all)
 
     def read(replies: list[Any]) -> int:
         deleted = replies[-1]
