@@ -21,13 +21,14 @@ from langchain_motorhead.sessions import catch_up, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.info import SessionInfo, describe
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.setting import set_summary
 from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
 from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
-from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
@@ -185,6 +186,13 @@ class RedisBackend:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
         return registry.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
 
+    def describe(self, session_ids: Sequence[str]) -> Flow[list[SessionInfo | None]]:
+        """Return what is known about sessions. See `Backend.describe`."""
+        if not session_ids:
+            return []
+        found: list[SessionInfo | None] = yield describe([session_keys(self.namespace, each) for each in session_ids])
+        return found
+
     def delete_user(self, user_id: str) -> Flow[int]:
         """Delete all sessions of a user. Returns how many there were."""
         from langchain_motorhead.facts.erasure import delete_user
@@ -196,6 +204,10 @@ class RedisBackend:
         from langchain_motorhead.backends.redis_facts import RedisFacts
 
         return RedisFacts(self, owner)
+
+    def check_facts(self) -> None:
+        """Raise `InvalidInputError` if the option `facts` is not given."""
+        self._learning  # noqa: B018 - raises
 
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""
