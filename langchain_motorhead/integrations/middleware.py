@@ -78,10 +78,13 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             `"namespace"`. None for the user's sessions if the run has a user, otherwise the session.
         facts: Whether the prompt has a profile of the user, which is loaded with the session. A number is the tokens
             that it may have; the default is 300.
+        tools: Whether the agent gets tools with which it searches, reads and changes memory: those of
+            `Motorhead.tools`, with the ids of the run. A list of names for some of them.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
-        RecallNotConfiguredError: `recall` is above 0, and the `Motorhead` has no embedding model.
+        RecallNotConfiguredError: `recall` is above 0 or `search_memory` was named, and the `Motorhead` has no embedding
+            model.
         StoreError: In a run: Redis refused, or could not be reached.
 
     Example:
@@ -98,7 +101,13 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k})"
 
     def __init__(
-        self, motorhead: Handle, *, recall: int = 0, recall_scope: Scope | None = None, facts: bool | int = False
+        self,
+        motorhead: Handle,
+        *,
+        recall: int = 0,
+        recall_scope: Scope | None = None,
+        facts: bool | int = False,
+        tools: bool | Sequence[str] = False,
     ) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
@@ -108,6 +117,11 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         # Not in the state, because streams and tools would see it there.
         self._runs = RunCache(self._storage.store_abandoned)
         self._warned = False
+        self.tools = []
+        if tools:
+            from langchain_motorhead.integrations.tools import memory_tools
+
+            self.tools = memory_tools(motorhead, tools)
         # An agent may have two of these middlewares, as subclasses with different names.
         self._key = "motorhead_stored" + self.name.removeprefix("MotorheadMiddleware")
         field: Any = NotRequired[Annotated[str | None, PrivateStateAttr]]

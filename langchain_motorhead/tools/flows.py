@@ -63,9 +63,16 @@ def list_sessions(scope: ToolScope, given: arguments.ListSessions) -> BackendFlo
 
 
 def user_profile(scope: ToolScope, given: arguments.UserProfile) -> BackendFlow[str]:
-    """Return facts about the user, with their ids."""
+    """Return facts about the user, with their ids: those that match, or else the most important ones."""
     found = yield from scope.facts.find(FactQuery(given.query or None, given.count))
-    return rendering.facts(found)
+    if found or not given.query:
+        return rendering.facts(found)
+    every = yield from scope.facts.find(FactQuery(None, given.count))  # a fact may say it in other words
+    return (
+        f"No fact has these words. The most important facts:\n{rendering.facts(every)}"
+        if every
+        else rendering.facts([])
+    )
 
 
 def remember(scope: ToolScope, given: arguments.Remember) -> BackendFlow[str]:

@@ -38,7 +38,7 @@ class ToolScope:
         if self.user_id is None and self.session_id is None:
             raise InvalidInputError("tools need to know whose memory it is: give a user_id, or a session_id")
         # Raises if an id cannot be used.
-        session_keys(self.backend.namespace, self.session_id or "any", self.user_id)
+        session_keys(self.backend.namespace, "any" if self.session_id is None else self.session_id, self.user_id)
 
     def keys(self, session_id: str) -> SessionKeys:
         """Return the keys of a session, with the user that it must belong to."""
