@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     endpoint = McpEndpoint()
-    routes = (*_ROUTES, Route("/mcp", endpoint, methods=["GET", "POST", "DELETE"]))
+    routes = (*_ROUTES, Route("/mcp", endpoint, methods=["POST"]))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,8 @@
-"""`/mcp`: the MCP server by streamable HTTP. Each request is answered alone, so any server of several can answer it."""
+"""`/mcp`: the MCP server by streamable HTTP.
+
+Each request is answered alone, so that any of several servers can answer it. There are no streams from the server: GET
+is refused, as the protocol allows.
+"""
 
 from __future__ import annotations
 
@@ -51,14 +55,13 @@ class McpEndpoint:
             raise InvalidInputError(_NO_USER)
         if find_spec("mcp") is None:
             raise UnsupportedError(_MISSING_EXTRA)
-        if scope["method"] == "POST":
-            receive = _replay(await asked.json_bytes(), receive)
+        body = _replay(await asked.json_bytes(), receive)
         manager = await self._started()
         from langchain_motorhead.server.mcp import McpAccess
 
         whose = ToolScope(motorhead.backend, user_id, session_id)
         scope[_ACCESS] = McpAccess(whose, read_only=asked.settings.mcp_read_only)
-        await manager.handle_request(scope, receive, send)
+        await manager.handle_request(scope, body, send)
 
     async def close(self) -> None:
         """Stop, so that the next request starts anew."""
