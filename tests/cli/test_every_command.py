@@ -20,7 +20,7 @@ from support.messages import numbered
 from support.openai_stub import Stub
 
 OURS = ("OPENAI", "MOTORHEAD", "AZURE", "REDIS_URL", "SUMMARIZER")
-COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "reindex", "serve", "sessions list",
+COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "mcp", "reindex", "serve", "sessions list",
             "sessions show", "sessions search", "sessions delete"]  # fmt: skip
 
 
