@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StoreUnavailableError,
         SummarizationError,
         UnknownFactError,
+        UnknownMessageError,
         UnsupportedError,
         UnusableAnswerError,
         UnusableOperationsError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.facts.report import LearningReport
     from langchain_motorhead.flows.protocol import SummaryInput
     from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
+    from langchain_motorhead.integrations.forgetting import aforget_messages, forget_messages
     from langchain_motorhead.integrations.memory import MotorheadMemory
     from langchain_motorhead.integrations.middleware import MotorheadMiddleware
     from langchain_motorhead.integrations.nodes import MemoryState, load_memory, pre_model_hook, save_memory
@@ -51,11 +53,13 @@ if TYPE_CHECKING:
     from langchain_motorhead.messages.tokens import TiktokenCounter, TokenCounter
     from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
     from langchain_motorhead.options import Options, RemoteOptions
+    from langchain_motorhead.prompts.explanation import Explanation
     from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
     from langchain_motorhead.sessions.archive_config import Archive
     from langchain_motorhead.sessions.checks import check_summary
     from langchain_motorhead.sessions.compaction_report import CompactionReport
+    from langchain_motorhead.sessions.forgetting import Receipt
     from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
     from langchain_motorhead.sessions.rebuilding import RebuildReport
@@ -70,6 +74,7 @@ _HOMES = {
     "client": ("Motorhead",),
     "sessions.checks": ("check_summary",),
     "sessions.compaction_report": ("CompactionReport",),
+    "sessions.forgetting": ("Receipt",),
     "sessions.keeping": ("Kept",),
     "exceptions": (
         "ClosedError",
@@ -91,6 +96,7 @@ _HOMES = {
         "StoreError",
         "StoreUnavailableError",
         "SummarizationError",
+        "UnknownMessageError",
         "UnsupportedError",
         "UnusableAnswerError",
         "WrongKeyTypeError",
@@ -118,9 +124,11 @@ _HOMES = {
     "integrations.store": ("MotorheadStore",),
     "integrations.chat_history": ("MotorheadChatMessageHistory",),
     "sessions.load": ("Memory",),
+    "integrations.forgetting": ("aforget_messages", "forget_messages"),
     "integrations.memory": ("MotorheadMemory",),
     "integrations.middleware": ("MotorheadMiddleware",),
     "options": ("Options", "RemoteOptions"),
+    "prompts.explanation": ("Explanation",),
     "recall.config": ("Recall",),
     "integrations.retriever": ("MotorheadRetriever",),
     "session": ("Session",),
@@ -148,6 +156,7 @@ __all__ = [
     "EmbeddedRedisError",
     "EmbeddingError",
     "EmbeddingMismatchError",
+    "Explanation",
     "ExtractiveLearner",
     "ExtractiveSummarizer",
     "Fact",
@@ -179,6 +188,7 @@ __all__ = [
     "RebuildReport",
     "Recall",
     "RecallNotConfiguredError",
+    "Receipt",
     "RemoteOptions",
     "SearchUnavailableError",
     "Session",
@@ -195,15 +205,18 @@ __all__ = [
     "Transcript",
     "TranscriptMessage",
     "UnknownFactError",
+    "UnknownMessageError",
     "UnsupportedError",
     "UnusableAnswerError",
     "UnusableOperationsError",
     "User",
     "Window",
     "WrongKeyTypeError",
+    "aforget_messages",
     "check_summary",
     "create_learner",
     "create_summarizer",
+    "forget_messages",
     "load_memory",
     "pre_model_hook",
     "save_memory",

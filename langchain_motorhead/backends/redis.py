@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_motorhead.exceptions import ClosedError, InvalidInputError
+from langchain_motorhead.backends.redis_learning import RedisLearning
+from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
 from langchain_motorhead.recall import search as searching
 from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.pinned import Pin, read_pinned
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
-from langchain_motorhead.runtime.driver import NO_FACTS
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
-from langchain_motorhead.sessions import catch_up, registry
+from langchain_motorhead.sessions import catch_up, forgetting, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.editing import changed_to
+from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.info import SessionInfo, describe
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
@@ -32,14 +35,15 @@ from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
-    from langchain_motorhead.backends.facts import FactFlows, Owner
-    from langchain_motorhead.facts.report import LearningReport
-    from langchain_motorhead.runtime.fact_learning import FactLearning
+    pass
 
 T = TypeVar("T")
 
+_CHANGED = AppendResult(length=1, size=None, added=0, tokens=None, has_gap=True)
+"""Makes due what an append to a session does whose summary has a gap."""
 
-class RedisBackend:
+
+class RedisBackend(RedisLearning):
     """A `Backend` on Redis itself.
 
     Attributes:
@@ -161,6 +165,20 @@ class RedisBackend:
         """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
         return read_page(keys, start, stop, limit, epoch)
 
+    def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> Flow[Receipt]:
+        """Forget messages. See `Backend.forget`."""
+        from langchain_motorhead.facts.erasure import after_forgetting
+
+        return after_forgetting(keys, forgetting.forget(keys, which, self.append_config))
+
+    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
+        """Replace a message by another one. See `Backend.edit`."""
+        from langchain_motorhead.facts.erasure import after_editing
+
+        learning = self.maintenance.learning
+        flow = forgetting.edit(keys, which, changed_to(message), self.append_config)
+        return after_editing(keys, flow, None if learning is None else learning.note_edit)
+
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
         return read_versions(keys)
@@ -199,16 +217,6 @@ class RedisBackend:
 
         return delete_user(self.namespace, user_id, one_slot=self.one_slot)
 
-    def facts_of(self, owner: Owner) -> FactFlows:
-        """Return the flows that read and change facts. See `Backend.facts_of`."""
-        from langchain_motorhead.backends.redis_facts import RedisFacts
-
-        return RedisFacts(self, owner)
-
-    def check_facts(self) -> None:
-        """Raise `InvalidInputError` if the option `facts` is not given."""
-        self._learning  # noqa: B018 - raises
-
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""
         self.recall  # noqa: B018 - raises
@@ -217,6 +225,10 @@ class RedisBackend:
         """Search the messages of sessions. Returns the best hits, best first."""
         return searching.search(query, self.recall)
 
+    def pinned(self, pins: Sequence[Pin], query: Query) -> Flow[list[Hit]]:
+        """Read messages that a search found before. See `Backend.pinned`."""
+        return read_pinned(pins, query, self.namespace)
+
     def create_index(self) -> Flow[None]:
         """Create the search index unless it exists."""
         return _create_index(self.recall)
@@ -224,22 +236,6 @@ class RedisBackend:
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
         return reindex(self.recall, report, one_slot=self.one_slot)
-
-    def learn(self, keys: SessionKeys) -> LearningReport:
-        """Learn facts from the messages of a session now. See `Backend.learn`."""
-        self.check_open()
-        return self._learning.learn(keys, explicit=True)
-
-    async def alearn(self, keys: SessionKeys) -> LearningReport:
-        """Learn facts from the messages of a session now. See `Backend.learn`."""
-        self.check_open()
-        return await self._learning.alearn(keys, explicit=True)
-
-    @property
-    def _learning(self) -> FactLearning:
-        if self.maintenance.learning is None:
-            raise InvalidInputError(NO_FACTS)
-        return self.maintenance.learning
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now. See `Backend.compact`."""
@@ -258,6 +254,14 @@ class RedisBackend:
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Compact and index what an append made due, now or in the background."""
         await self.maintenance.aafter_append(keys, appended)
+
+    def after_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
+        self.maintenance.after_append(keys, _CHANGED)
+
+    async def aafter_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
+        await self.maintenance.aafter_append(keys, _CHANGED)
 
     async def prepare(self, *, counting: bool = False) -> None:
         """Load what takes long outside of the event loop. See `Backend.prepare`."""

@@ -9,9 +9,10 @@ The order of the steps keeps a learner that is at work from bringing anything ba
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.facts.batch import to_said
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.model import Source
 from langchain_motorhead.facts.operations import FactsRead, Identity, drop, exist, identify, sweep
@@ -19,6 +20,8 @@ from langchain_motorhead.facts.rewriting import rewrite
 from langchain_motorhead.facts.verification import occurs
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions import registry
+from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.sessions.transcript import read_page
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys, fact_keys, own_fact_keys, user_fact_keys
 
 
@@ -86,6 +89,36 @@ def revise_messages(keys: SessionKeys, texts: Mapping[int, str]) -> Flow[int]:
     return (yield from _remove(keys, texts))
 
 
+def after_forgetting(keys: SessionKeys, flow: Flow[Receipt]) -> Flow[Receipt]:
+    """Forget messages by a flow, and then remove what was learned from them."""
+    receipt = yield from flow
+    if receipt.messages:
+        yield from forget_messages(keys, receipt.messages)
+    return receipt
+
+
+def after_editing(
+    keys: SessionKeys, flow: Flow[Receipt], note_edit: Callable[[SessionKeys, Sequence[int]], object] | None
+) -> Flow[Receipt]:
+    """Edit a message by a flow, and then remove what was learned from its old text.
+
+    Args:
+        keys: Keys of the session.
+        flow: Edits the message.
+        note_edit: Called with the sequence numbers of what was edited, to be learned once more. None to learn nothing.
+    """
+    receipt = yield from flow
+    texts = dict[int, str]()
+    for seq in receipt.messages:
+        page = yield from read_page(keys, seq, seq + 1, 1, None)
+        texts[seq] = to_said(page[0]).text if len(page) else ""
+    if texts:
+        yield from revise_messages(keys, texts)
+        if note_edit is not None:
+            note_edit(keys, receipt.messages)
+    return receipt
+
+
 def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
     """Delete all sessions of a user, each with everything that belongs to it, and all facts about the user.
 
@@ -132,4 +165,6 @@ def _remove(keys: SessionKeys, texts: Mapping[int, str]) -> Flow[int]:
         return before - sum(1 for _ in book)
 
     owner = own_fact_keys(keys) if known.user is None else fact_keys(keys, known.user)
+    if not (yield exist(owner)):  # nothing was learned, nor is being learned
+        return 0
     return (yield from rewrite(owner, change, always=True))

@@ -9,11 +9,14 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 
 from langchain_motorhead.exceptions import MissingExtraError, MotorheadError
 from langchain_motorhead.handle import Handle
+from langchain_motorhead.prompts.results import READ_RESULT
 from langchain_motorhead.tools.catalog import MemoryTool, explain, select
 from langchain_motorhead.tools.scope import ToolScope
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+_NO_RUN = 'tools with the ids of a run need the extra "langgraph": pip install "langchain-motorhead[langgraph]"'
 
 
 def memory_tools(
@@ -32,13 +35,16 @@ def memory_tools(
         MissingExtraError: No id is given, and the extra `langgraph` is not installed.
     """
     Handle.check(motorhead)
-    chosen = select(motorhead.backend, names, read_only=read_only)
-    if not chosen:
-        return []
+    named = names if isinstance(names, bool | str) else list(names)
+    extra = list[BaseTool]()
+    if isinstance(named, list) and READ_RESULT in named:
+        named.remove(READ_RESULT)
+        extra = [_read_result(motorhead)]
+    chosen = select(motorhead.backend, named, read_only=read_only)
     if user_id is None and session_id is None:
-        return [_of_run(motorhead, each) for each in chosen]
+        return [*(_of_run(motorhead, each) for each in chosen), *extra]
     scope = ToolScope(motorhead.backend, user_id, session_id)
-    return [_of_scope(scope, each) for each in chosen]
+    return [*(_of_scope(scope, each) for each in chosen), *extra]
 
 
 def _of_scope(scope: ToolScope, tool: MemoryTool) -> BaseTool:
@@ -58,12 +64,17 @@ def _of_run(motorhead: Handle, tool: MemoryTool) -> BaseTool:
     try:
         from langchain_motorhead.integrations.run_tools import of_run
     except ImportError as error:
-        raise MissingExtraError(
-            'tools with the ids of a run need the extra "langgraph": pip install "langchain-motorhead[langgraph]". Or '
-            "give the tools a user_id"
-        ) from error
+        raise MissingExtraError(f"{_NO_RUN}. Or give the tools a user_id") from error
     call, acall = of_run(motorhead, lambda scope, given: _run(tool, scope, given), lambda s, g: _arun(tool, s, g))
     return _structured(tool, call, acall)
+
+
+def _read_result(motorhead: Handle) -> BaseTool:
+    try:
+        from langchain_motorhead.integrations.read_result import read_result_tool
+    except ImportError as error:
+        raise MissingExtraError(f"{READ_RESULT} reads results of a run. {_NO_RUN}") from error
+    return read_result_tool(motorhead)
 
 
 def _run(tool: MemoryTool, scope: ToolScope, given: dict[str, Any]) -> str:

@@ -8,12 +8,12 @@ import secrets
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work
-from langchain_motorhead.facts.learning import learn
+from langchain_motorhead.facts.learning import learn, relearn
 from langchain_motorhead.facts.report import LearningConfig, LearningReport, LearningState
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.runtime.driver import Driver
@@ -95,6 +95,11 @@ class FactLearning:
             self._start(keys)
         else:
             self._waiting.retry_later(keys, self._every)
+
+    def note_edit(self, keys: SessionKeys, seqs: Sequence[int]) -> None:
+        """Learn once more from messages that were edited, in a thread in the background."""
+        flow = relearn(keys, secrets.token_hex(8), self.config, seqs)
+        self._background.submit(f"{keys.state} facts {seqs}", lambda: self._noted(keys, self._driver.run(flow)))
 
     def learn_now(self) -> None:
         """Learn from all sessions that wait for it, in the background."""

@@ -11,7 +11,6 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Facts, InvalidInputError, LearningError, Motorhead, Window
 from langchain_motorhead.facts import erasure
-from langchain_motorhead.facts.learning import relearn
 from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
 from support.learners import ScriptedLearner, correct, failing, garbled, lying
@@ -204,18 +203,16 @@ async def test_a_sync_call_on_an_event_loop_learns_in_a_thread(make: MakeMotorhe
     assert learner.learned["s", 2] == 1
 
 
-def test_an_edited_message_is_learned_once_more(make: MakeMotorhead, client: redis.Redis) -> None:
+def test_an_edited_message_is_learned_once_more(make: MakeMotorhead) -> None:
     """What its old text stated is erased, and what its new text states is learned, without learning others again."""
     motorhead, learner = learning(make)
     session = motorhead.session("s", "bob")
     session.append(said("home: Rome", "likes tea"))
     session.learn()
-    keys = session_keys(motorhead.namespace, "s", "bob")
-    client.lset(keys.messages, 0, '{"role":"Human","content":"home: Oslo"}')
-    backend = motorhead.backend.require_redis()
-    assert backend.maintenance.learning is not None
-    backend.run(erasure.revise_messages(keys, {0: "home: Oslo"}))
-    report = backend.run(relearn(keys, "token", backend.maintenance.learning.config, [0, 7]))
-    assert (report.batches, report.facts) == (1, 1)
+    session.edit(0, HumanMessage("home: Oslo"))
+    motorhead.flush()
     assert {fact.text for fact in motorhead.user("bob").facts()} == {"home: Oslo", "likes tea"}
     assert (session.learn().messages, learner.learned["s", 0], learner.learned["s", 2]) == (0, 2, 1)
+    session.forget([0])
+    assert {fact.text for fact in motorhead.user("bob").facts()} == {"likes tea"}
+    assert session.learn().messages == 0

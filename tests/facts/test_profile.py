@@ -37,9 +37,9 @@ def test_a_session_and_a_profile_are_one_round_trip(namespace: str) -> None:
         node = load_memory(motorhead, facts=True)
         update: Any = node.invoke({"messages": [HumanMessage("bye", id="3")]}, CONFIG)
         assert wire.round_trips == 1
-        system = dict(update.update)["llm_input_messages"][0]
-        assert system.type == "system"
-        assert system.text.count("<profile>") == system.text.count("</profile>") == 1
+        record = dict(update.update)["llm_input_messages"][0]
+        assert record.type == "human"  # not of the system's authority
+        assert record.text.count("<profile>") == record.text.count("</profile>") == 1
         assert "nuts" in memory.as_messages()[0].text
     server.release()
 

@@ -23,6 +23,7 @@ from langchain_motorhead.flows.protocol import (
     Request,
     Summarize,
 )
+from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
 from simulation.answers import answer_to, bad_answers
@@ -42,8 +43,8 @@ FAULTS: dict[type, tuple[str, ...]] = {
 }
 
 
-# No worker is held up for longer, so time does not pass beyond it.
-_SOON_MS = 3_600_000
+# Epochs of sessions that were deleted are kept for a day: no worker is held up for so long.
+_LONG_LIVED = b":facts:ended"
 
 
 class Cancelled(BaseException):
@@ -71,11 +72,13 @@ class Worker:
         name: For schedules.
         flow: Makes its flow: the same one each time.
         tokens: What it writes into leases.
+        forgets: What the messages said, when they were accepted, that are forgotten when it comes to its end.
     """
 
     name: str
     flow: Callable[[], Flow[Any]]
     tokens: frozenset[bytes] = frozenset()
+    forgets: frozenset[str] = frozenset()
 
 
 class Progress:
@@ -169,9 +172,8 @@ class Simulation:
         if self.checked:
             for name, request in going.items():
                 steps += [f"{name}.{fault}" for fault in bad_answers(request)]
-        there = self.store.dump()
-        soon = any(end - there.now <= _SOON_MS for end in there.ends.values())
-        return [*steps, "tick"] if soon else steps
+        ends = any(not key.endswith(_LONG_LIVED) for key in self.store.dump().ends)
+        return [*steps, "tick"] if ends else steps
 
     def play(self, schedule: str) -> None:
         """Take the steps of a schedule."""
@@ -250,6 +252,8 @@ class Simulation:
             self.invariants.check_request(self.ledger, after.request)
         if isinstance(after.result, Memory):
             self.invariants.check_memory(self.ledger, after.result)
+        if isinstance(after.result, Receipt):
+            self.ledger = self.ledger.forgot(after.worker.forgets)
         if isinstance(after.result, Transcript):
             self.invariants.check_transcript(self.ledger, after.result)
 
