@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote, unquote
@@ -166,6 +167,7 @@ def _version() -> str:
         return "0"
 
 
+@cache
 def _described(tool: MemoryTool) -> dict[str, Any]:
     schema = tool.arguments.model_json_schema()
     schema.pop("description", None)

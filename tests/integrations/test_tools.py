@@ -119,7 +119,8 @@ def test_no_way_out(where: str, request: pytest.FixtureRequest) -> None:
     assert "his" not in only["list_sessions"].invoke({})
 
 
-def test_agents_use_the_ids_of_their_run(motorhead: Motorhead) -> None:
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_agents_use_the_ids_of_their_run(motorhead: Motorhead, is_async: bool) -> None:
     """With `tools=True` an agent's tools have the run's ids, whatever its model writes; results are stored as usual."""
     calls = [
         {"name": "search_memory", "args": {"query": "umbrella", "runtime": {"context": {"user_id": "eve"}}}, "id": "1"},
@@ -131,9 +132,12 @@ def test_agents_use_the_ids_of_their_run(motorhead: Motorhead) -> None:
     def answer(messages: Sequence[BaseMessage]) -> AIMessage:
         return AIMessage("done") if isinstance(messages[-1], ToolMessage) else AIMessage("", tool_calls=calls)
 
-    agent: Any = create_agent(Model(answer=answer), middleware=[MotorheadMiddleware(motorhead, tools=True)])
+    agent: Any = create_agent(
+        Model(answer=answer, checks=False), middleware=[MotorheadMiddleware(motorhead, tools=True)]
+    )
     config = {"configurable": {"thread_id": "now", "user_id": "bob"}}
-    result = agent.invoke({"messages": [HumanMessage("Where is my umbrella?")]}, config)
+    asked = {"messages": [HumanMessage("Where is my umbrella?")]}
+    result = await agent.ainvoke(asked, config) if is_async else agent.invoke(asked, config)
     search, refused, current, remembered = [each.text for each in result["messages"] if each.type == "tool"]
     assert "in Oslo" in search
     assert "Where is my umbrella?" not in search  # the window is in the prompt already
