@@ -47,7 +47,7 @@ def test_answers_are_bounded(size: int, anchor: int) -> None:
     """An answer has a limit of characters, whatever is stored, and shows the message that was asked for."""
     page = said(40, "<|" * (size // 2))
     answer = rendering.conversation(info(40), page, anchor)
-    assert len(answer) <= 2 * rendering.MAX_ANSWER_CHARS  # escaped once more than counted, at most
+    assert len(answer) <= rendering.MAX_ANSWER_CHARS
     assert f"\n[{anchor}, 2026-01-05 10:00] Human: " in answer
     hits = [Hit("s", at, None, "x" * size, "human", None, "bob", NOW, 1.0) for at in range(20)]
     found = rendering.found(hits)
