@@ -82,10 +82,13 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         edits: Whether a message of the window that the agent's state has with another content, at its place and under
             its id, is edited in the session, as `Session.edit` does. If not, the session keeps what it has, and a
             warning is logged once. A message that was summarized is not compared: edit it with `Session.edit`.
+        tools: Whether the agent gets tools with which it searches, reads and changes memory: those of
+            `Motorhead.tools`, with the ids of the run. A list of names for some of them.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
-        RecallNotConfiguredError: `recall` is above 0, and the `Motorhead` has no embedding model.
+        RecallNotConfiguredError: `recall` is above 0 or `search_memory` was named, and the `Motorhead` has no embedding
+            model.
         StoreError: In a run: Redis refused, or could not be reached.
 
     Example:
@@ -111,6 +114,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         max_prompt_tokens: float | None = None,
         facts: bool | int = False,
         edits: bool = False,
+        tools: bool | Sequence[str] = False,
     ) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
@@ -123,6 +127,11 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self._pins = PinCache()
         self._warned = False
         self.tools = [read_result_tool(motorhead)] if self._limits.any else []
+        if tools:
+            from langchain_motorhead.integrations.tools import memory_tools
+
+            added = {each.name for each in self.tools}
+            self.tools += [each for each in memory_tools(motorhead, tools) if each.name not in added]
         stored, recalled = state_keys(self.name)
         fields: Any = {stored: NotRequired[Annotated[str | None, PrivateStateAttr]]}
         if recall:
