@@ -11,6 +11,7 @@ from langchain_motorhead.facts import editing, reading
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.operations import read_counts
 from langchain_motorhead.facts.reading import FactQuery
+from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.tokens import TokenCounter
@@ -41,10 +42,12 @@ class RedisFacts:
     def __init__(self, backend: RedisBackend, owner: Owner) -> None:
         self._count = backend.maintenance.compactor.count
         self._keys = keys_of(backend.namespace, owner)
+        indexer = backend.maintenance.indexer
+        self._embedding = None if indexer is None else Embedding(indexer.model, self._count)
 
     def find(self, wanted: FactQuery) -> Flow[list[Fact]]:
         """Return facts. See `FactFlows.find`."""
-        return reading.find_facts(self._keys, wanted)
+        return reading.find_facts(self._keys, wanted, self._embedding)
 
     def remember(
         self, text: str, *, subject: str, attribute: str, valid_from: datetime | None, valid_until: datetime | None

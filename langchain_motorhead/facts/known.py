@@ -29,9 +29,11 @@ def select(facts: Sequence[Fact], batch: Batch) -> list[Fact]:
 
 def matching(facts: Sequence[Fact], query: str) -> list[Fact]:
     """Return the facts that share words with a query, those that share most first."""
+    scores = shared_terms(facts, query)
+    return [facts[at] for at in sorted(range(len(facts)), key=lambda at: (-scores[at], at)) if scores[at]]
+
+
+def shared_terms(facts: Sequence[Fact], query: str) -> list[int]:
+    """Return for each fact how many terms it shares with a query."""
     wanted = set(content_terms(folded(query)))
-    scores = [
-        (len(wanted & set(content_terms(folded(f"{fact.text} {fact.attribute} {fact.subject}")))), at)
-        for at, fact in enumerate(facts)
-    ]
-    return [facts[at] for score, at in sorted(scores, key=lambda pair: (-pair[0], pair[1])) if score]
+    return [len(wanted & set(content_terms(folded(f"{fact.text} {fact.attribute} {fact.subject}")))) for fact in facts]

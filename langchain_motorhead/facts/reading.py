@@ -9,8 +9,10 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.known import matching
+from langchain_motorhead.facts.meaning import by_meaning
 from langchain_motorhead.facts.model import USER, Fact, name_key
 from langchain_motorhead.facts.operations import FactsRead, read_facts
+from langchain_motorhead.facts.vectors import Embedding, know, query_vector
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.quoting import one_line
 from langchain_motorhead.messages.tokens import TokenCounter
@@ -21,6 +23,8 @@ PROFILE_TOKENS = 300
 """Default for the tokens of a profile."""
 # Facts that are read for a profile. No prompt has room for more.
 _PROFILE_FACTS = 100
+# The rest of a longer query is ignored.
+_MAX_QUERY_CHARS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,17 @@ class FactQuery:
             )
 
 
-def find_facts(facts: FactKeys, wanted: FactQuery) -> Flow[list[Fact]]:
-    """Return facts: those that match a query best first, or pinned ones first and then the newest."""
+def find_facts(facts: FactKeys, wanted: FactQuery, embedding: Embedding | None = None) -> Flow[list[Fact]]:
+    """Return facts: those that match a query best first, or pinned ones first and then the newest.
+
+    With an embedding model, facts match by their meaning, too, and all of them are ranked. Without one, and if the
+    model fails, those are returned that share words with the query.
+
+    Args:
+        facts: Keys of the facts.
+        wanted: Which facts are wanted.
+        embedding: How facts are embedded, or None without a model.
+    """
     past = wanted.superseded or wanted.as_of is not None
     read: FactsRead = yield read_facts(facts, past=past)
     found = read.current + sorted(read.past, key=lambda fact: fact.said_at, reverse=True)
@@ -64,8 +77,18 @@ def find_facts(facts: FactKeys, wanted: FactQuery) -> Flow[list[Fact]]:
     elif wanted.as_of is not None:
         found = [fact for fact in found if fact.said_at <= wanted.as_of]
     if wanted.query is not None and wanted.query.strip():
-        found = matching(found, wanted.query)
+        found = yield from _matching(facts, found, wanted.query.strip()[:_MAX_QUERY_CHARS], embedding)
     return found[: wanted.k]
+
+
+def _matching(keys: FactKeys, found: list[Fact], query: str, embedding: Embedding | None) -> Flow[list[Fact]]:
+    if embedding is None or not found:
+        return matching(found, query)
+    vector = yield from query_vector(query)
+    if vector is None:
+        return matching(found, query)
+    known = yield from know(keys, found, embedding)
+    return by_meaning(found, query, vector, known.vectors)
 
 
 def read_profile(facts: FactKeys) -> Operation[FactsRead]:
