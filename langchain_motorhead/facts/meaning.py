@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from langchain_motorhead.facts.known import shared_terms
+from langchain_motorhead.facts.known import word_scores
 from langchain_motorhead.facts.model import USER, Fact, name_key, normal, one_line
 from langchain_motorhead.facts.proposals import Proposal
 
@@ -15,7 +15,7 @@ Vector: TypeAlias = Any
 
 SAME = 0.92
 """Cosine similarity from which two statements may say the same. Statements that differ in one word often reach 0.9."""
-WORDS = 0.5
+WORDS = 0.7
 """Weight of the words that a fact shares with a query. The similarity of its vector has the rest."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -76,8 +76,8 @@ def same_in_meaning(fact: Fact, others: Iterable[Fact], vectors: Mapping[str, Ve
     return found
 
 
-def by_meaning(facts: Sequence[Fact], query: str, wanted: Vector, vectors: Mapping[str, Vector]) -> list[Fact]:
-    """Return all facts, those first that match a query best by their vectors and their words.
+def meaning_scores(facts: Sequence[Fact], query: str, wanted: Vector, vectors: Mapping[str, Vector]) -> list[float]:
+    """Return how well each fact matches a query by its vector and its words, from 0 to 1.
 
     Args:
         facts: The facts.
@@ -85,17 +85,14 @@ def by_meaning(facts: Sequence[Fact], query: str, wanted: Vector, vectors: Mappi
         wanted: Its vector.
         vectors: Vectors of facts by `statement`. A fact without one is compared by its words alone.
     """
-    shared = shared_terms(facts, query)
-    most = max(shared, default=0) or 1
     near = [vectors.get(statement(fact)) for fact in facts]
     similar = [float(wanted @ each) if each is not None and len(each) == len(wanted) else None for each in near]
-    low = min((each for each in similar if each is not None), default=0.0)
-    high = max((each for each in similar if each is not None), default=0.0)
-    scores = [
-        WORDS * words / most + (1 - WORDS) * (0.0 if each is None else (each - low) / ((high - low) or 1.0))
-        for words, each in zip(shared, similar, strict=True)
+    known = [each for each in similar if each is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    return [
+        WORDS * words + (1 - WORDS) * (0.0 if each is None else (each - low) / ((high - low) or 1.0))
+        for words, each in zip(word_scores(facts, query), similar, strict=True)
     ]
-    return [facts[at] for at in sorted(range(len(facts)), key=lambda at: (-scores[at], at))]
 
 
 def _may_be_same(one: Fact, other: Fact) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.facts.known import matching
-from langchain_motorhead.facts.meaning import by_meaning
+from langchain_motorhead.facts.known import by_score, word_scores
+from langchain_motorhead.facts.meaning import meaning_scores
 from langchain_motorhead.facts.model import USER, Fact, name_key
 from langchain_motorhead.facts.operations import FactsRead, read_facts
 from langchain_motorhead.facts.vectors import Embedding, know, query_vector
@@ -77,18 +78,33 @@ def find_facts(facts: FactKeys, wanted: FactQuery, embedding: Embedding | None =
     elif wanted.as_of is not None:
         found = [fact for fact in found if fact.said_at <= wanted.as_of]
     if wanted.query is not None and wanted.query.strip():
-        found = yield from _matching(facts, found, wanted.query.strip()[:_MAX_QUERY_CHARS], embedding)
+        found = [fact for fact, _ in (yield from _matching(facts, found, wanted.query, embedding))]
     return found[: wanted.k]
 
 
-def _matching(keys: FactKeys, found: list[Fact], query: str, embedding: Embedding | None) -> Flow[list[Fact]]:
-    if embedding is None or not found:
-        return matching(found, query)
-    vector = yield from query_vector(query)
-    if vector is None:
-        return matching(found, query)
-    known = yield from know(keys, found, embedding)
-    return by_meaning(found, query, vector, known.vectors)
+def search_facts(facts: FactKeys, query: str, embedding: Embedding | None, most: int) -> Flow[list[tuple[Fact, float]]]:
+    """Return the facts that hold and match a query, best first, each with a score from 0 to 1.
+
+    Args:
+        facts: Keys of the facts.
+        query: The query.
+        embedding: How facts are embedded, or None without a model.
+        most: How many facts to return at most.
+    """
+    read: FactsRead = yield read_facts(facts)
+    current = [fact for fact in read.current if fact.holds_at(read.now) or _is_expected(fact, read.now)]
+    return (yield from _matching(facts, current, query, embedding))[:most]
+
+
+def _matching(
+    keys: FactKeys, facts: Sequence[Fact], query: str, embedding: Embedding | None
+) -> Flow[list[tuple[Fact, float]]]:
+    query = query.strip()[:_MAX_QUERY_CHARS]
+    vector = (yield from query_vector(query)) if embedding is not None and facts else None
+    if embedding is None or vector is None:
+        return [pair for pair in by_score(facts, word_scores(facts, query)) if pair[1]]
+    known = yield from know(keys, facts, embedding)
+    return by_score(facts, meaning_scores(facts, query, vector, known.vectors))
 
 
 def read_profile(facts: FactKeys) -> Operation[FactsRead]:

@@ -173,8 +173,16 @@ def own_fact_keys(keys: SessionKeys) -> FactKeys:
 
 def _fact_keys(tag: str, session: str | None = None) -> FactKeys:
     prefix = f"{PREFIX}:{{{tag}}}:facts"
-    names = ("past", "order", "state", "lease", "ended", "vectors")
-    return FactKeys(prefix, *(f"{prefix}:{name}" for name in names), session=session)
+    return FactKeys(
+        prefix,
+        f"{prefix}:past",
+        f"{prefix}:order",
+        f"{prefix}:state",
+        f"{prefix}:lease",
+        f"{prefix}:ended",
+        f"{prefix}:vectors",
+        session,
+    )
 
 
 def check_user(keys: SessionKeys, owner: str | None) -> None:
