@@ -34,8 +34,8 @@ from langchain_motorhead.storage.keys import (
 if TYPE_CHECKING:
     from langchain_motorhead.backends.redis import RedisBackend
 
-# Messages that are found beside the requested number, as a fact may lift them.
-_SPARE_HITS, _SPARE_FACTOR = 20, 3
+# Facts that may lift messages, or be results, in one search.
+_FACTS = 100
 
 
 class RedisFacts:
@@ -92,10 +92,9 @@ class RedisFacts:
 def search_with_facts(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     """Search messages and facts, and rank them together. See `recall.together`."""
     owner = Owner(query.user_id, None if query.user_id is not None else query.session_id)
-    wide = replace(query, k=max(query.k + _SPARE_HITS, _SPARE_FACTOR * query.k), score_threshold=None)
-    hits = yield from searching.search(wide, indexer)
+    hits = yield from searching.search(replace(query, score_threshold=None), indexer)
     embedding = Embedding(indexer.model, indexer.count)
-    found = yield from reading.search_facts(keys_of(indexer.namespace, owner), query.text, embedding, wide.k)
+    found = yield from reading.search_facts(keys_of(indexer.namespace, owner), query.text, embedding, _FACTS)
     facts = [each for fact, score in found if (each := _in_scope(fact, score, query)) is not None]
     ranked = together(hits, facts, query.k)
     return [hit for hit in ranked if query.score_threshold is None or hit.score >= query.score_threshold]

@@ -16,15 +16,15 @@ FACT_ROLE = "fact"
 LIFT = 0.1
 """What the best fact adds to the score of the messages that state it. The best message has 1. Measured by
 `benchmarks/recall_quality.py --facts`, as is the square below: more of it makes the order worse."""
-ALONE = 0.5
-"""Score of the best fact if none of its messages was found."""
+ALONE, STATED = 0.5, 0.8
+"""Score of the best fact if none of its messages was found, and if it has none as only a person stated it."""
 
 
 def together(messages: Sequence[Hit], facts: Sequence[FoundFact], k: int) -> list[Hit]:
     """Rank messages and facts together.
 
     Args:
-        messages: Messages that were found, more than `k` if there are, with scores from 0 to 1.
+        messages: Messages that were found, best first, with scores from 0 to 1.
         facts: Facts that were found, with scores from 0 to 1.
         k: How many results to return at most.
 
@@ -60,6 +60,6 @@ def _alone(fact: FoundFact) -> Hit:
         name=None,
         user_id=fact.user_id,
         created=fact.said_at,
-        score=ALONE * fact.score,
+        score=(STATED if first is None else ALONE) * fact.score**2,
         facts=[fact],
     )
