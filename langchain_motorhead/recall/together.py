@@ -16,7 +16,7 @@ FACT_ROLE = "fact"
 LIFT = 0.1
 """What the best fact adds to the score of the messages that state it. The best message has 1. Measured by
 `benchmarks/recall_quality.py --facts`, as is the square below: more of it makes the order worse."""
-ALONE, STATED = 0.5, 0.8
+ALONE, STATED = 0.3, 0.8
 """Score of the best fact if none of its messages was found, and if it has none as only a person stated it."""
 
 

@@ -39,7 +39,7 @@ def test_a_fact_lifts_its_messages_and_stands_alone_only_without_them() -> None:
         ("human", "m1", []),
         ("fact", "m7", ["alone"]),
     ]
-    assert [round(hit.score, 2) for hit in found] == [1.0, 0.6, 0.55, 0.5]
+    assert [round(hit.score, 2) for hit in found] == [1.0, 0.6, 0.55, 0.3]
     assert [hit.score for hit in messages] == [1.0, 0.55, 0.5]
     (only,) = together([], [fact("stated", 1.0)], 1)
     assert (only.score, only.session_id, only.seq, only.text) == (1.0, "", None, "stated")
