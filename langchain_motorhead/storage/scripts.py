@@ -68,6 +68,7 @@ _LIBRARIES = {
             "item_prune",
             "item_put",
             "facts_fail",
+            "facts_vectors",
             "learned_note",
         ),
         ("lib_numbers",),
@@ -98,6 +99,7 @@ SCRIPTS = {
         "documents_remake", "documents_renew", "documents_erase", "erasure_note",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
-        "facts_begin", "facts_read", "facts_write", "facts_fail", "facts_sweep", "learned_note",
+        "facts_begin", "facts_read", "facts_write", "facts_fail", "facts_sweep", "facts_vectors",
+        "learned_note",
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langchain_motorhead.facts import operations as facts
+from langchain_motorhead.facts import vectors
 from langchain_motorhead.facts.book import Change
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.operations import Progress
@@ -254,6 +255,7 @@ def calls() -> dict[str, Operation[Any]]:
         "facts_write of a session that ends": facts.write_facts(FACTS, 1, [Change("f", None)], ended=EPOCH),
         "facts_fail": facts.fail(FACTS, "c", first_pause=1_000, longest_pause=9_000),
         "facts_sweep": facts.sweep(NO_FACTS),
+        "facts_vectors": vectors.store_vectors(FACTS, {"f": [0.5, 0.5], "gone": [1.0, 0.0]}, "m", 3),
         "learned_note": facts.note_learned(KEYS, EPOCH, 4, 3),
         "post": post(3),
         "post without messages": post(0),
