@@ -16,8 +16,11 @@ from starlette.routing import Route
 from langchain_motorhead import Motorhead
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server import docs_page, errors
+from langchain_motorhead.server.exports import EXPORT_ROUTE
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
+from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
+from langchain_motorhead.server.page.visit import PageState
 from langchain_motorhead.server.routes import conversation, extensions, health, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings, unknown_variables
@@ -32,13 +35,14 @@ _CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", IDEMPOTENCY_KEY, "X-Me
 _CORS_ANSWER_HEADERS = ("X-Request-Id", "Retry-After")
 _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
-_ROUTES: tuple[Route, ...] = (
+_API: tuple[Route, ...] = (
     *motorhead_routes.ROUTES,
     *extensions.ROUTES,
     *conversation.ROUTES,
     *summaries.ROUTES,
     *health.ROUTES,
     health.METRICS_ROUTE,
+    EXPORT_ROUTE,
     *docs_page.ROUTES,
 )
 
@@ -68,15 +72,16 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         check.cancel()
         await tenants.close(settings.shutdown_timeout)
 
+    routes = (*_API, *(PAGE_ROUTES if settings.ui else ()))
     app = Starlette(
-        routes=_ROUTES,
+        routes=routes,
         middleware=[
             *_cors(settings),
             Middleware(
                 RequestMiddleware,
                 tenants=tenants,
                 metrics=metrics,
-                routes=_ROUTES,
+                routes=routes,
                 sites=sites,
                 root_path=settings.root_path,
             ),
@@ -88,6 +93,8 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     app.state.settings = settings
     app.state.tenants = tenants
     app.state.metrics = metrics
+    if settings.ui:
+        app.state.page = PageState(tenants)
     return app
 
 

@@ -1,0 +1,73 @@
+"""Live updates: server-sent events that tell an open page that what it shows has changed.
+
+A stream ends after a while, and the browser opens the next one. So a server that stops does not wait for it, a sign-in
+that has ended is noticed, and a change in between is found by the id of the last event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import Response, StreamingResponse
+
+from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.server.page.forms import state_of
+from langchain_motorhead.server.page.reading import newest_activity
+from langchain_motorhead.server.page.rendering import HEADERS
+from langchain_motorhead.server.page.visit import Answer, Visit
+from langchain_motorhead.sessions import operations
+
+MAX_STREAMS = 100
+"""Streams that a server has open at a time. A further page is not updated."""
+
+_LOOK_EVERY_SECONDS = 2.0
+_LOOKS = 10
+_RETRY_MS = 1_000
+_NO_CONTENT = 204  # the browser does not ask again
+
+
+async def session_events(visit: Visit) -> Answer:
+    """Tell when a session changes."""
+    keys = visit.keys()
+    backend = visit.motorhead.backend.require_redis()
+
+    async def look() -> str:
+        found = await backend.aexecute(operations.read(keys, 1, 0))
+        return state_of(found.epoch, found.revision, found.first, found.length, found.covered, found.failures)
+
+    return _stream(visit, look)
+
+
+async def list_events(visit: Visit) -> Answer:
+    """Tell when the list of sessions changes."""
+    backend, namespace = visit.motorhead.backend.require_redis(), visit.motorhead.namespace
+
+    async def look() -> str:
+        return state_of(await backend.aexecute(newest_activity(namespace)))
+
+    return _stream(visit, look)
+
+
+def _stream(visit: Visit, look: Callable[[], Awaitable[str]]) -> Response:
+    state = visit.state
+    if state.streams >= MAX_STREAMS:
+        return Response(status_code=_NO_CONTENT, headers=HEADERS)
+
+    async def events() -> AsyncIterator[str]:
+        state.streams += 1
+        try:
+            seen = visit.request.headers.get("last-event-id", "")
+            yield f"retry: {_RETRY_MS}\n\n"
+            for _ in range(_LOOKS):
+                now = await look()
+                if now != seen:
+                    yield f"id: {now}\nevent: {'changed' if seen else 'seen'}\ndata:\n\n"
+                    seen = now
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        except MotorheadError:
+            return  # the browser asks again
+        finally:
+            state.streams -= 1
+
+    return StreamingResponse(events(), headers=HEADERS, media_type="text/event-stream")
