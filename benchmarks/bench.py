@@ -1,7 +1,7 @@
 """All that can be compared, one after the other: tables here, figures as JSON and a plot in build/bench.
 
     python benchmarks/bench.py [--folder build/bench] [--quick]
-                               [--only session crowd summaries summary_quality recall rest]
+                               [--only session crowd summaries summary_quality rebuild prompts recall rest]
                                [--agent-memory-server VENV/bin/agent-memory] [--small-model VENV/bin/python]
                                [--dialogues FILE.jsonl] [--model openai:NAME]
 
@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-NAMES = ("session", "crowd", "summaries", "summary_quality", "rebuild", "recall", "rest")
+NAMES = ("session", "crowd", "summaries", "summary_quality", "rebuild", "prompts", "recall", "rest")
 PARTS: dict[str, list[str]] = {name: [] for name in NAMES}
 QUICK: dict[str, list[str]] = {
     "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
     "crowd": ["--sessions", "1", "64", "--rounds", "3", "--seconds", "0.2"],
     "summaries": ["--messages", "100", "--windows", "12", "--folded", "500"],
     "summary_quality": ["--most", "2"],
+    "prompts": ["--windows", "12", "--turns", "20", "--count", "1"],
     "recall": ["--messages", "1000", "--searches", "50"],
     "rebuild": ["--messages", "1000"],
     "rest": ["--rounds", "2", "--seconds", "0.3"],
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a minute, to see that it works; the figures mean little")
     parser.add_argument("--agent-memory-server", metavar="COMMAND", help="its `agent-memory`")
     parser.add_argument("--small-model", metavar="PYTHON", help="Python that has the model of make real")
-    parser.add_argument("--dialogues", metavar="FILE", help="what summary_quality replays, instead of the demo's")
+    parser.add_argument("--dialogues", metavar="FILE", help="what summary_quality and prompts replay")
     parser.add_argument(
         "--model", metavar="NAME", help="a model that summary_quality measures, such as openai:gpt-4o-mini"
     )
@@ -49,6 +50,8 @@ def main() -> None:
     for name in options.only:
         print(f"--- benchmarks/{name}.py ---", flush=True)
         arguments = [*(QUICK[name] if options.quick else PARTS[name]), "--json", str(options.folder / f"{name}.json")]
+        if name == "prompts":
+            arguments += [options.dialogues] if options.dialogues else []
         if name == "rest" and options.agent_memory_server:
             arguments += ["--agent-memory-server", options.agent_memory_server]
         if name == "summary_quality":

@@ -1,11 +1,11 @@
 """How much of the evidence recall finds: recall@k over questions whose answers are known to stand in certain messages.
 
-    python benchmarks/recall_quality.py FILE [--url URL] [--embeddings hashing | NAME | module:callable] [--k 10]
+    python benchmarks/recall_quality.py FILE [--url URL] [--embeddings hashing | NAME | module:callable] [--k 10 …]
 
 FILE has a JSON object a line, a conversation: `user_id`; `turns`, in order, each with `id`, `session_id`, `role` (the
 speaker's name) and `text`; `qa`, each with `question`, `category` and `evidence`, ids of turns. A conversation is one
 user, and is searched as a whole. Recall@k is the share of a question's evidence among the first k, averaged over the
-questions of categories 1 to 4 that have evidence.
+questions that have evidence, without those of LoCoMo's category 5, which have no answer.
 
 `--compare` measures other ways to search beside the default one.
 """
@@ -24,11 +24,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import ChatMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead
 
+# LoCoMo has numbers, other files have names.
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
+UNANSWERABLE = 5
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--url", default="embedded://")
     parser.add_argument("--embeddings", default="hashing")
-    parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--k", type=int, nargs="+", default=[5, 10, 20, 40])
     parser.add_argument("--compare", action="store_true")
     options = parser.parse_args()
     conversations = [json.loads(line) for line in options.file.read_text("utf-8").splitlines()]
@@ -53,13 +55,8 @@ def main() -> None:
         if options.compare:
             ways["similarity"] = {"search_type": "similarity"}
             ways["mmr"] = {"search_type": "mmr"}
-        names = [str(conversation["user_id"]) for conversation in conversations]
-        print(
-            f"{f'recall@{options.k}, %':16}{'all':>8}"
-            + "".join(f"{name:>12}" for name in [*CATEGORIES.values(), *names])
-        )
         for name, fields in ways.items():
-            report(name, measure(motorhead, conversations, options.k, fields), names)
+            report(name, measure(motorhead, conversations, options.k, fields), options.k)
         for conversation in conversations:
             motorhead.delete_user(conversation["user_id"])
 
@@ -80,43 +77,51 @@ def store(motorhead: Motorhead, conversation: dict[str, Any]) -> None:
     """Append each session's messages, two at a time, as they would come."""
     for session_id, turns in groupby(conversation["turns"], lambda turn: turn["session_id"]):
         session = motorhead.session(session_id, conversation["user_id"])
-        messages = [ChatMessage(turn["text"], role=turn["role"], id=turn["id"]) for turn in turns]
+        messages = [to_message(turn) for turn in turns]
         for at in range(0, len(messages), 2):
             session.append(messages[at : at + 2])
 
 
+def to_message(turn: dict[str, Any]) -> BaseMessage:
+    """Give a turn as a message: of a person with an assistant, or of a speaker with a name."""
+    kind = {"user": HumanMessage, "assistant": AIMessage}.get(turn["role"])
+    if kind is not None:
+        return kind(turn["text"], id=turn["id"])
+    return ChatMessage(turn["text"], role=turn["role"], id=turn["id"])
+
+
 def questions(conversation: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give the questions that count."""
-    return (qa for qa in conversation["qa"] if qa["category"] in CATEGORIES and qa["evidence"])
+    return (qa for qa in conversation["qa"] if qa["category"] != UNANSWERABLE and qa["evidence"])
 
 
 def measure(
-    motorhead: Motorhead, conversations: list[dict[str, Any]], k: int, fields: dict[str, Any]
-) -> dict[str, list[float]]:
-    """Give each question's recall, by category and by conversation, and the seconds it took."""
+    motorhead: Motorhead, conversations: list[dict[str, Any]], counts: list[int], fields: dict[str, Any]
+) -> dict[str, list[list[float]]]:
+    """Give each question's recall at each count, by category and by conversation, and the seconds it took."""
     found = defaultdict(list)
     for conversation in conversations:
-        retriever = motorhead.retriever(user_id=conversation["user_id"], k=k, **fields)
+        retriever = motorhead.retriever(user_id=conversation["user_id"], k=max(counts), **fields)
         for qa in questions(conversation):
             started = time.perf_counter()
             documents = retriever.invoke(qa["question"])
-            found["seconds"].append(time.perf_counter() - started)
-            ids = {document.metadata["message_id"] for document in documents}
-            share = len(ids & set(qa["evidence"])) / len(set(qa["evidence"]))
-            for group in ("all", CATEGORIES[qa["category"]], str(conversation["user_id"])):
-                found[group].append(share)
+            found["seconds"].append([time.perf_counter() - started])
+            ids = [document.metadata["message_id"] for document in documents]
+            evidence = set(qa["evidence"])
+            shares = [len(evidence & set(ids[:k])) / len(evidence) for k in counts]
+            for group in ("all", CATEGORIES.get(qa["category"], qa["category"]), str(conversation["user_id"])):
+                found[group].append(shares)
     return found
 
 
-def report(name: str, found: dict[str, list[float]], names: list[str]) -> None:
-    """Print a line of the table."""
-
-    def mean(group: str) -> float:
-        return 100 * sum(found[group]) / max(1, len(found[group]))
-
-    columns = "".join(f"{mean(group):12.1f}" for group in [*CATEGORIES.values(), *names])
-    seconds = sorted(found["seconds"])
-    print(f"{name:16}{mean('all'):8.1f}{columns}   {1000 * seconds[len(seconds) // 2]:.1f} ms a search")
+def report(name: str, found: dict[str, list[list[float]]], counts: list[int]) -> None:
+    """Print a table: a line for each category and each conversation."""
+    seconds = sorted(each for (each,) in found.pop("seconds"))
+    middle, late = (1000 * seconds[len(seconds) * share // 100] for share in (50, 95))
+    print(f"\n{name + ', %':28}" + "".join(f"{f'@{k}':>8}" for k in counts) + f"   {middle:.1f} ms, p95 {late:.1f} ms")
+    for group, shares in found.items():
+        means = [100 * sum(column) / len(shares) for column in zip(*shares, strict=True)]
+        print(f"{group:28}" + "".join(f"{mean:8.1f}" for mean in means) + f"   {len(shares)} questions")
 
 
 if __name__ == "__main__":

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
         StoreError,
         StoreUnavailableError,
         SummarizationError,
+        UnknownMessageError,
         UnsupportedError,
         UnusableAnswerError,
         WrongKeyTypeError,
     )
     from langchain_motorhead.flows.protocol import SummaryInput
     from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
+    from langchain_motorhead.integrations.forgetting import aforget_messages, forget_messages
     from langchain_motorhead.integrations.memory import MotorheadMemory
     from langchain_motorhead.integrations.middleware import MotorheadMiddleware
     from langchain_motorhead.integrations.nodes import MemoryState, load_memory, pre_model_hook, save_memory
@@ -42,11 +44,13 @@ if TYPE_CHECKING:
     from langchain_motorhead.messages.tokens import TiktokenCounter, TokenCounter
     from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
     from langchain_motorhead.options import Options, RemoteOptions
+    from langchain_motorhead.prompts.explanation import Explanation
     from langchain_motorhead.recall.config import Recall
     from langchain_motorhead.session import Session
     from langchain_motorhead.sessions.archive_config import Archive
     from langchain_motorhead.sessions.checks import check_summary
     from langchain_motorhead.sessions.compaction_report import CompactionReport
+    from langchain_motorhead.sessions.forgetting import Receipt
     from langchain_motorhead.sessions.keeping import Kept
     from langchain_motorhead.sessions.load import Memory
     from langchain_motorhead.sessions.rebuilding import RebuildReport
@@ -60,6 +64,7 @@ _HOMES = {
     "client": ("Motorhead",),
     "sessions.checks": ("check_summary",),
     "sessions.compaction_report": ("CompactionReport",),
+    "sessions.forgetting": ("Receipt",),
     "sessions.keeping": ("Kept",),
     "exceptions": (
         "ClosedError",
@@ -78,6 +83,7 @@ _HOMES = {
         "StoreError",
         "StoreUnavailableError",
         "SummarizationError",
+        "UnknownMessageError",
         "UnsupportedError",
         "UnusableAnswerError",
         "WrongKeyTypeError",
@@ -89,9 +95,11 @@ _HOMES = {
     "integrations.store": ("MotorheadStore",),
     "integrations.chat_history": ("MotorheadChatMessageHistory",),
     "sessions.load": ("Memory",),
+    "integrations.forgetting": ("aforget_messages", "forget_messages"),
     "integrations.memory": ("MotorheadMemory",),
     "integrations.middleware": ("MotorheadMiddleware",),
     "options": ("Options", "RemoteOptions"),
+    "prompts.explanation": ("Explanation",),
     "recall.config": ("Recall",),
     "integrations.retriever": ("MotorheadRetriever",),
     "session": ("Session",),
@@ -119,6 +127,7 @@ __all__ = [
     "EmbeddedRedisError",
     "EmbeddingError",
     "EmbeddingMismatchError",
+    "Explanation",
     "ExtractiveSummarizer",
     "Gap",
     "GapReason",
@@ -142,6 +151,7 @@ __all__ = [
     "RebuildReport",
     "Recall",
     "RecallNotConfiguredError",
+    "Receipt",
     "RemoteOptions",
     "SearchUnavailableError",
     "Session",
@@ -156,12 +166,15 @@ __all__ = [
     "TokenCounter",
     "Transcript",
     "TranscriptMessage",
+    "UnknownMessageError",
     "UnsupportedError",
     "UnusableAnswerError",
     "Window",
     "WrongKeyTypeError",
+    "aforget_messages",
     "check_summary",
     "create_summarizer",
+    "forget_messages",
     "load_memory",
     "pre_model_hook",
     "save_memory",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.integrations.memory import MotorheadMemory
     from langchain_motorhead.integrations.retriever import MotorheadRetriever
     from langchain_motorhead.integrations.store import MotorheadStore
+    from langchain_motorhead.prompts.records import SummaryRole
 
 
 class Motorhead(Handle):
@@ -46,12 +47,15 @@ class Motorhead(Handle):
         ```
     """
 
-    def history(self, session_id: str, user_id: str | None = None) -> MotorheadChatMessageHistory:
+    def history(
+        self, session_id: str, user_id: str | None = None, *, summary_role: SummaryRole = "human"
+    ) -> MotorheadChatMessageHistory:
         """Return a session as a chat message history of LangChain.
 
         Args:
             session_id: Any string that is not empty.
             user_id: Id of the user whose session it is.
+            summary_role: Role of the message with the summary. See `MotorheadChatMessageHistory`.
 
         Example:
             ```python
@@ -60,7 +64,7 @@ class Motorhead(Handle):
         """
         from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
 
-        return MotorheadChatMessageHistory(session_id, user_id=user_id, motorhead=self)
+        return MotorheadChatMessageHistory(session_id, user_id=user_id, motorhead=self, summary_role=summary_role)
 
     def memory(self, session_id: str, *, user_id: str | None = None, **fields: Any) -> MotorheadMemory:
         """Return a session as the memory of an `LLMChain`.

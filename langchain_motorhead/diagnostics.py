@@ -1,4 +1,7 @@
-"""Diagnostics for `motorhead doctor`: whether a Redis is set up to lose no message, and what waits. Read-only."""
+"""Diagnostics for `motorhead doctor`: whether a Redis is set up to lose no message, and what waits.
+
+They only read, except that a deletion that was interrupted is carried out.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from langchain_motorhead.search_index.lifecycle import command
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.archive_operations import read_archive_counts
+from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.sessions.marks import check_marks
 from langchain_motorhead.sessions.origin import Author
 from langchain_motorhead.sessions.summarize import COUNTED
@@ -83,6 +87,7 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     yield from _index(redis)
     yield from _backlog(redis)
     yield from _archives(redis)
+    yield from _erasures(redis)
     yield _marks(redis)
 
 
@@ -224,6 +229,15 @@ def _archives(redis: RedisBackend) -> Iterator[Finding]:
         f"Redis evicted messages, or another program deleted them, among others of {named}. Restore a backup, and set "
         "maxmemory-policy noeviction. Session.transcript says which messages are missing",
     )
+
+
+def _erasures(redis: RedisBackend) -> Iterator[Finding]:
+    """Carry out deletions that were interrupted."""
+    if found := redis.run(resume_erasures(redis.namespace)):
+        yield Finding(
+            Level.NOTE, "deletions", f"{found} were interrupted, and are complete now",
+            "no search has shown what was left of these sessions",
+        )  # fmt: skip
 
 
 def _marks(redis: RedisBackend) -> Finding:

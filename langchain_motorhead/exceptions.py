@@ -3,6 +3,7 @@
 ```text
 MotorheadError
 ├── InvalidInputError            an argument cannot be used; also a ValueError
+│   ├── UnknownMessageError      a session never had a message
 │   └── InvalidMessageError      a message cannot be stored
 │       └── IdConflictError      its id is that of another message
 ├── ClosedError                  the Motorhead was closed
@@ -71,6 +72,10 @@ class InvalidInputError(MotorheadError, ValueError):
             else:
                 problems.append(f"{name}: {found['msg']}")
         return cls(f"{what} cannot be made: {'; '.join(problems)}")
+
+
+class UnknownMessageError(InvalidInputError):
+    """A session never had a message that is to be forgotten or edited. Nothing was changed."""
 
 
 class InvalidMessageError(InvalidInputError):

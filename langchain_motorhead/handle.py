@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.backends.base import Backend
 from langchain_motorhead.backends.redis import RedisBackend
+from langchain_motorhead.checkpointers import Checkpointer, check_checkpointer, check_user_id
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.options import Options, UrlOptions, check_names, redis_options
 from langchain_motorhead.recall.query import Hit, Query
@@ -217,8 +218,12 @@ class Handle:
             self._backend.sessions(user_id, page=page, size=size, newest_first=newest_first)
         )
 
-    def delete_user(self, user_id: str) -> int:
-        """Delete every session of a user, with its messages, its summary and its documents in the search index.
+    def delete_user(self, user_id: str, *, checkpointer: Checkpointer | None = None) -> int:
+        """Delete every session of a user, with its messages, its summaries and its documents in the search index.
+
+        Args:
+            user_id: Id of the user.
+            checkpointer: A checkpointer of LangGraph. Its threads with the ids of these sessions are deleted too.
 
         Returns:
             How many sessions were deleted.
@@ -227,10 +232,21 @@ class Handle:
             InvalidInputError: The id is not a string, or is empty.
             StoreError: Redis refused, or could not be reached.
         """
+        check_checkpointer(checkpointer)
+        if checkpointer is not None:
+            check_user_id(user_id)
+            # Before the sessions: after a failure, these say which threads are left.
+            for session_id in self.sessions(user_id):
+                checkpointer.delete_thread(session_id)
         return self._backend.run(self._backend.delete_user(user_id))
 
-    async def adelete_user(self, user_id: str) -> int:
+    async def adelete_user(self, user_id: str, *, checkpointer: Checkpointer | None = None) -> int:
         """Delete every session of a user. See `delete_user`."""
+        check_checkpointer(checkpointer)
+        if checkpointer is not None:
+            check_user_id(user_id)
+            for session_id in await self.asessions(user_id):
+                await checkpointer.adelete_thread(session_id)
         return await self._backend.arun(self._backend.delete_user(user_id))
 
     def flush(self) -> None:

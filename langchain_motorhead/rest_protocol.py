@@ -19,6 +19,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.IdConflictError: "id_conflict",
     ours.InvalidMessageError: "invalid_message",
+    ours.UnknownMessageError: "unknown_message",
     ours.InvalidInputError: "invalid_input",
     ours.RecallNotConfiguredError: "long_term_memory_disabled",
     ours.StoreUnavailableError: "redis_unavailable",

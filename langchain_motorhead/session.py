@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,16 @@ from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.backends.base import Backend
-from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.checkpointers import Checkpointer, check_checkpointer
+from langchain_motorhead.exceptions import InvalidMessageError, UnsupportedError
+from langchain_motorhead.messages.tokens import count_tokens
+from langchain_motorhead.prompts.counting import PromptCounter
+from langchain_motorhead.prompts.explanation import Explanation, explain
+from langchain_motorhead.prompts.gap import missing
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.recall.search_options import SearchOptions, to_query
+from langchain_motorhead.session_forgetting import SessionForgetting
 from langchain_motorhead.session_reading import SessionReading
 from langchain_motorhead.session_summaries import SessionSummaries
 from langchain_motorhead.sessions.append import MessageLike
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Session(SessionReading, SessionSummaries):
+class Session(SessionReading, SessionForgetting, SessionSummaries):
     """One conversation, stored as a summary of its older messages and a window with the newest ones.
 
     `Motorhead.session` returns one, without any I/O: the session begins to exist with its first message. Each method
@@ -169,8 +176,43 @@ class Session(SessionReading, SessionSummaries):
         """Compact the session now. See `compact`."""
         return _or_raise(await self._backend.acompact(self._keys))
 
-    def delete(self) -> bool:
-        """Delete the session: its messages, its summary, and its documents in the search index.
+    def explain(self) -> Explanation:
+        """Return what this session contributes to the next prompt of an agent, with the tokens of each part.
+
+        Lines that recall finds depend on the question, and are not a part of it.
+
+        Raises:
+            InvalidInputError: The session belongs to another user.
+            StoreError: Redis refused, or could not be reached.
+
+        Example:
+            ```python
+            print(session.explain().tokens)
+            ```
+        """
+        memory = self.load()
+        wanted = missing(memory, [])
+        read = [] if wanted is None else [each.message for each in self.transcript(*wanted)]
+        return explain(memory, read, self._counter())
+
+    async def aexplain(self) -> Explanation:
+        """Return what this session contributes to the next prompt of an agent. See `explain`."""
+        memory = await self.aload()
+        wanted = missing(memory, [])
+        read = [] if wanted is None else [each.message for each in await self.atranscript(*wanted)]
+        return await asyncio.to_thread(explain, memory, read, self._counter())
+
+    def _counter(self) -> PromptCounter:
+        try:
+            return PromptCounter(self._backend.require_redis().append_config.count)
+        except UnsupportedError:  # only the server knows how it counts
+            return PromptCounter(count_tokens)
+
+    def delete(self, *, checkpointer: Checkpointer | None = None) -> bool:
+        """Delete the session: its messages, its archive, its summaries, and its documents in the search index.
+
+        Args:
+            checkpointer: A checkpointer of LangGraph. Its thread with the id of the session is deleted too.
 
         Returns:
             Whether the session existed.
@@ -179,11 +221,19 @@ class Session(SessionReading, SessionSummaries):
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        return self._backend.run(self._backend.delete(self._keys))
+        check_checkpointer(checkpointer)
+        deleted = self._backend.run(self._backend.delete(self._keys))
+        if checkpointer is not None:
+            checkpointer.delete_thread(self.session_id)
+        return deleted
 
-    async def adelete(self) -> bool:
+    async def adelete(self, *, checkpointer: Checkpointer | None = None) -> bool:
         """Delete the session. See `delete`."""
-        return await self._backend.arun(self._backend.delete(self._keys))
+        check_checkpointer(checkpointer)
+        deleted = await self._backend.arun(self._backend.delete(self._keys))
+        if checkpointer is not None:
+            await checkpointer.adelete_thread(self.session_id)
+        return deleted
 
     def search(self, text: str, k: int = 4, **options: Unpack[SearchOptions]) -> list[Document]:
         """Search all messages of this session: those in the window, and those that were summarized.

@@ -6,11 +6,13 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from langchain_motorhead.backends.redis import RedisBackend
+from langchain_motorhead.recall.pinned import Pin
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.rebuilding import RebuildReport
@@ -101,6 +103,12 @@ class Backend(Protocol):
     ) -> BackendFlow[Transcript]:
         """Read a page of the messages of a session by sequence number. See `sessions.transcript.read_page`."""
 
+    def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> BackendFlow[Receipt]:
+        """Forget messages, given by ids or sequence numbers. See `sessions.forgetting.forget`."""
+
+    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> BackendFlow[Receipt]:
+        """Replace a message by another one. See `sessions.forgetting.edit`."""
+
     def summaries(self, keys: SessionKeys) -> BackendFlow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
 
@@ -138,6 +146,9 @@ class Backend(Protocol):
     def search(self, query: Query) -> BackendFlow[list[Hit]]:
         """Search the messages of sessions. Returns the best hits, best first."""
 
+    def pinned(self, pins: Sequence[Pin], query: Query) -> BackendFlow[list[Hit]]:
+        """Read messages that a search found before. See `recall.pinned.read_pinned`."""
+
     def create_index(self) -> BackendFlow[None]:
         """Create the search index unless it exists."""
 
@@ -155,6 +166,12 @@ class Backend(Protocol):
 
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Compact and index what an append made due, now or in the background."""
+
+    def after_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
+
+    async def aafter_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
 
     async def prepare(self, *, counting: bool = False) -> None:
         """Load what takes long outside of the event loop: what an append needs (`counting`), or else a search."""

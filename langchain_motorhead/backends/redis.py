@@ -11,15 +11,18 @@ from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
 from langchain_motorhead.recall import search as searching
 from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.pinned import Pin, read_pinned
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
-from langchain_motorhead.sessions import catch_up, registry
+from langchain_motorhead.sessions import catch_up, forgetting, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.editing import changed_to
+from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.setting import set_summary
@@ -30,6 +33,9 @@ from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
+
+_CHANGED = AppendResult(length=1, size=None, added=0, tokens=None, has_gap=True)
+"""Makes due what an append to a session does whose summary has a gap."""
 
 
 class RedisBackend:
@@ -145,6 +151,14 @@ class RedisBackend:
         """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
         return read_page(keys, start, stop, limit, epoch)
 
+    def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> Flow[Receipt]:
+        """Forget messages. See `Backend.forget`."""
+        return forgetting.forget(keys, which, self.append_config)
+
+    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
+        """Replace a message by another one. See `Backend.edit`."""
+        return forgetting.edit(keys, which, changed_to(message), self.append_config)
+
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
         return read_versions(keys)
@@ -180,6 +194,10 @@ class RedisBackend:
         """Search the messages of sessions. Returns the best hits, best first."""
         return searching.search(query, self.recall)
 
+    def pinned(self, pins: Sequence[Pin], query: Query) -> Flow[list[Hit]]:
+        """Read messages that a search found before. See `Backend.pinned`."""
+        return read_pinned(pins, query, self.namespace)
+
     def create_index(self) -> Flow[None]:
         """Create the search index unless it exists."""
         return _create_index(self.recall)
@@ -205,6 +223,14 @@ class RedisBackend:
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Compact and index what an append made due, now or in the background."""
         await self.maintenance.aafter_append(keys, appended)
+
+    def after_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
+        self.maintenance.after_append(keys, _CHANGED)
+
+    async def aafter_change(self, keys: SessionKeys) -> None:
+        """Summarize and index what a change of stored messages made due, now or in the background."""
+        await self.maintenance.aafter_append(keys, _CHANGED)
 
     async def prepare(self, *, counting: bool = False) -> None:
         """Load what takes long outside of the event loop. See `Backend.prepare`."""

@@ -1,4 +1,4 @@
-"""The commands `sessions list`, `show`, `search` and `delete`. Those of summaries are in `summaries.py`.
+"""The commands `sessions list`, `show`, `search` and `delete`. Others are in `messages.py` and `summaries.py`.
 
 Typer reads the annotations of commands at run time, so they are not postponed.
 """
@@ -28,13 +28,14 @@ from langchain_motorhead.cli.common import (
     stdout,
 )
 from langchain_motorhead.cli.conversation import message_line, show_transcript
+from langchain_motorhead.cli.messages import edit, forget
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
 from langchain_motorhead.storage.operation import together
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
-app = typer.Typer(help="List, show, search and delete sessions.", no_args_is_help=True)
+app = typer.Typer(help="List, show, search and delete sessions, and forget and edit messages.", no_args_is_help=True)
 
 app.command()(summaries.summaries)
 app.command("set-summary")(summaries.set_summary)
@@ -162,6 +163,10 @@ def delete(
     typer.echo(f"{deleted} deleted")
     if sessions and deleted < len(set(sessions)):
         raise typer.Exit(1)
+
+
+app.command()(forget)
+app.command()(edit)
 
 
 def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ _NUMBER_STYLES = {
     "transcript": "",
     "share": "",
 }
-_ROLES = {"system": "magenta", "human": "green", "ai": "cyan", "tool": "yellow"}
+_ROLES = {"system": "magenta", "summary": "magenta", "human": "green", "ai": "cyan", "tool": "yellow"}
 
 
 def make_console() -> Console:
@@ -108,8 +108,9 @@ def prompt(run: Run) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for message in run.memory.as_messages():
-        style = _ROLES.get(message.type, "white")
-        grid.add_row(Text(message.type, style=f"bold {style}"), render_message(message))
+        kind = "summary" if str(message.id).endswith("-summary") else message.type
+        style = _ROLES.get(kind, "white")
+        grid.add_row(Text(kind, style=f"bold {style}"), render_message(message))
     seen, shown = run.latest, len(run.memory.messages)
     behind = f", {seen.window - shown} waiting to be summarized" if seen.window > shown else ""
     return Panel(

@@ -11,7 +11,6 @@ from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead.handle import Handle
-from langchain_motorhead.integrations.prompt import conversation, without_system
 from langchain_motorhead.integrations.runnable_history import (
     HistoryForRun,
     Hook,
@@ -19,6 +18,9 @@ from langchain_motorhead.integrations.runnable_history import (
     stands_in_prompt,
     without_given,
 )
+from langchain_motorhead.prompts.conversation import without_system
+from langchain_motorhead.prompts.layout import conversation
+from langchain_motorhead.prompts.records import SummaryRole, check_role
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
@@ -33,13 +35,13 @@ MAX_REMEMBERED_RUNS_COUNT = 256
 class MotorheadChatMessageHistory(BaseChatMessageHistory):
     """A session as a chat message history. Making one does no I/O.
 
-    Its `messages` are the summary, as a system message, and then every message that the summary does not cover, in a
-    form that every provider takes before a person's message. They begin with a person's; what a model said before is
-    quoted in the system message. Calls without a result are left out. `session.load()` has all of them.
+    Its `messages` are the summary, and then every message that the summary does not cover, in a form that every
+    provider takes before a person's message. The summary is quoted data in a message of a person's role, so that what
+    was said in the conversation never gets the authority of the system message. Calls without a result are left out.
+    `session.load()` has all of them.
 
-    Under `RunnableWithMessageHistory`, a system message in a run's input is an instruction for that run: it is a part
-    of the one system message, and is not stored. With a `history_messages_key`, the summary is a person's message,
-    since other messages may precede it.
+    Under `RunnableWithMessageHistory`, a system message in a run's input is an instruction for that run: it comes
+    first, and is not stored.
 
     Args:
         session_id: Any string that is not empty.
@@ -47,6 +49,9 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         motorhead: A `Motorhead`. Or give `url` or `client` instead.
         url: URL of Redis or of a server, as `Motorhead.from_url` takes it.
         client: A client of redis-py.
+        summary_role: Role of the message with the summary: `"human"`, or `"system"` for chains that take it there. With
+            `"system"`, text that the summary repeats from the conversation stands in a system message, quoted. With a
+            `history_messages_key`, the role is `"human"` in any case, since other messages may precede it.
         **options: With `url` or `client`: see `Options`, or `RemoteOptions` for a server.
 
     Raises:
@@ -68,9 +73,12 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         motorhead: Handle | None = None,
         url: str | None = None,
         client: Any = None,
+        summary_role: SummaryRole = "human",
         **options: Unpack[UrlOptions],
     ) -> None:
         super().__init__()
+        check_role(summary_role)
+        self.summary_role: SummaryRole = summary_role
         self.motorhead = Handle.resolve(motorhead, url, client, **options)
         self.session: Session = self.motorhead.session(session_id, user_id)
         self._given_to_runs: list[tuple[str | None, ...]] = []
@@ -78,7 +86,7 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]
-        """The summary, as a system message, and the messages after it. Each access loads them, in one round trip.
+        """The summary, and the messages after it. Each access loads them, in one round trip.
 
         Raises:
             InvalidInputError: The session belongs to another user.
@@ -88,7 +96,7 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         return [] if self._is_end(caller) else self._shown(caller, self.session.load())
 
     async def aget_messages(self) -> list[BaseMessage]:
-        """Load the summary, as a system message, and the messages after it, in one round trip. See `messages`."""
+        """Load the summary and the messages after it, in one round trip. See `messages`."""
         caller = sys._getframe(1)
         return [] if self._is_end(caller) else self._shown(caller, await self.session.aload())
 
@@ -124,10 +132,10 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
 
     def _shown(self, caller: FrameType, memory: Memory) -> list[BaseMessage]:
         """Return the messages, and remember their ids if the hook at the start of a run calls."""
-        messages = conversation(memory)
         hook, frame = calling_hook(caller)
         if hook is not Hook.ENTER or frame is None:
-            return messages
+            return conversation(memory, self.summary_role)
+        messages = conversation(memory, "human" if stands_in_prompt(frame) else self.summary_role)
         if messages and isinstance(messages[0], SystemMessage) and stands_in_prompt(frame):
             # A system message in the middle of a prompt is refused.
             messages[0] = HumanMessage(messages[0].content, id=messages[0].id)

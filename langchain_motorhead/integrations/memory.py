@@ -12,9 +12,10 @@ from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, ValidationError
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.handle import Handle
 from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
-from langchain_motorhead.integrations.prompt import conversation
 from langchain_motorhead.messages.quoting import one_line
 from langchain_motorhead.options import DEFAULTS, REMOTE_DEFAULTS, UrlOptions
+from langchain_motorhead.prompts.layout import conversation
+from langchain_motorhead.prompts.records import SummaryRole, record_message
 from langchain_motorhead.sessions.load import Memory
 
 OPTIONS = frozenset(UrlOptions.__annotations__)
@@ -54,6 +55,7 @@ class MotorheadMemory(BaseMemory):
         output_key: The output of the chain that is stored as the model's message. By default the only output, or
             `"output"`.
         return_messages: Whether the prompt gets a list of messages instead of one text.
+        summary_role: Role of the message with the summary in that list. See `MotorheadChatMessageHistory`.
         human_prefix: Name of the human in the text.
         ai_prefix: Name of the model in the text.
 
@@ -96,6 +98,7 @@ class MotorheadMemory(BaseMemory):
     input_key: str | None = None
     output_key: str | None = None
     return_messages: bool = False
+    summary_role: SummaryRole = "human"
     human_prefix: str = "Human"
     ai_prefix: str = "AI"
 
@@ -199,11 +202,11 @@ class MotorheadMemory(BaseMemory):
         plain = memory if self.summary_key is None else replace(memory, summary=None)
         history: Any
         if self.return_messages:
-            history = conversation(plain)
+            history = conversation(plain, self.summary_role)
         else:
-            shown = plain.as_messages()
-            before = shown[: len(shown) - len(memory.messages)]  # the summary, which is quoted already, and the gap
-            lines = [get_buffer_string(before)] if before else []
+            # Quoted already, and nobody's line.
+            record = record_message(plain.summary, [] if plain.gap is None else [f"{plain.gap}."], plain.epoch)
+            lines = [] if record is None else [str(record.text)]
             history = "\n".join([*lines, *map(self._line, memory.messages)])
         if self.summary_key is None:
             return {self.memory_key: history}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import wait
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from langchain.agents.middleware.types import (
     AgentMiddleware,
@@ -20,29 +20,23 @@ from langchain.agents.middleware.types import (
 from langchain_core.messages import convert_to_messages
 from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
-from langgraph.types import Command
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not accept the standard library's
 
-from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
-from langchain_motorhead.integrations.langgraph_run import (
-    await_at_end,
-    call_at_end,
-    current_config,
-    has_checkpointer,
-    may_be_changed,
-    output_of,
-    run_object,
-)
-from langchain_motorhead.integrations.prompt import add_to_system, prompt, without_summaries, without_system
-from langchain_motorhead.integrations.run_cache import RunCache, RunMemory
-from langchain_motorhead.integrations.run_storage import RunStorage, is_handoff, result_messages
-from langchain_motorhead.integrations.watched_request import watched
+from langchain_motorhead.integrations.agent_run import aread_gap, counter_of, read_gap
+from langchain_motorhead.integrations.langgraph_run import current_config, run_object
+from langchain_motorhead.integrations.read_result import read_result_tool
+from langchain_motorhead.integrations.run_cache import PinCache, RunCache, RunMemory
+from langchain_motorhead.integrations.run_hooks import HookedRun, note_failure, note_result, state_keys
+from langchain_motorhead.integrations.run_recall import Recalled, RecallPolicy, Scope
+from langchain_motorhead.integrations.run_storage import RunStorage
+from langchain_motorhead.integrations.shown_request import shown_request
+from langchain_motorhead.prompts.budget import Limits
+from langchain_motorhead.prompts.layout import PromptBuilder
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AnyMessage, BaseMessage
+    from langchain_core.messages import BaseMessage
 
     from langchain_motorhead.handle import Handle
-    from langchain_motorhead.session import Session
     from langchain_motorhead.sessions.load import Memory
 
 logger = logging.getLogger(__name__)
@@ -54,18 +48,20 @@ STORING_TIMEOUT_S = 10.0
 class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Memory for an agent: shows the model the session, and stores the messages of each run.
 
-    The model sees the system prompt with the summary and with what recall found, then the window, then the messages of
-    the run. So the prompt stays short, however long the thread in the agent's state grows. The state is not changed,
-    except that it gets the id of the newest stored message. The user's message is stored before the model is called,
-    the other messages at the end of the run, whatever ends it: also an error, a cancellation or the recursion limit.
-    A run takes two round trips, plus those of the search if `recall` is above 0. A checkpointer is not needed, but may
-    be used.
+    The model sees the agent's system prompt, then a message with the summary, then the window, then the messages of the
+    run. What recall found stands before the question, quoted. So the prompt stays short, however long the thread in the
+    agent's state grows, and it grows at its end, so that providers find its beginning in their caches. The state is not
+    changed, except that it gets ids: of the newest stored message, and of what recall found. The user's message is
+    stored before the model is called, the other messages at the end of the run, whatever ends it: also an error, a
+    cancellation or the recursion limit. A run takes two round trips, plus those of the search if `recall` is above 0. A
+    checkpointer is not needed, but may be used.
 
     Each message is stored once, which its id ensures. If a client sends the conversation again with other ids, its
     messages are matched by content and position, which takes one more round trip. A system message in the input is an
     instruction for the turn: it comes first in the prompt, and is not stored.
 
-    Put this middleware after those that set the system prompt, and before those that change answers in `after_agent`.
+    Put this middleware after those that change messages for one call of the model, and before those that change answers
+    in `after_agent`. The documentation has a table of orders.
 
     The session is the `session_id` of the run's context, otherwise the `thread_id` of its config. The user is the
     `user_id` of the context, otherwise of the config, if there is one. An agent that another agent calls as a tool has
@@ -76,6 +72,11 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         recall: How many older messages to search for in each run, by the text of the user's message. 0 for none.
         recall_scope: Where to search: in the `"session"`, in all sessions of the `"user"`, or in the whole
             `"namespace"`. None for the user's sessions if the run has a user, otherwise the session.
+        max_run_tokens: Most tokens of the messages of a run. Beyond that, results of tools are shown in part, and the
+            oldest as stubs. The agent gets a tool, `read_result`, that returns any of them. The state and the session
+            keep everything. None to show all.
+        max_prompt_tokens: Most tokens of the whole prompt: a number, or a fraction of what the model takes by its
+            profile, such as `0.5`. The window and the run are shortened to fit. None for no limit.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -95,19 +96,31 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k})"
 
-    def __init__(self, motorhead: Handle, *, recall: int = 0, recall_scope: Scope | None = None) -> None:
+    def __init__(
+        self,
+        motorhead: Handle,
+        *,
+        recall: int = 0,
+        recall_scope: Scope | None = None,
+        max_run_tokens: int | None = None,
+        max_prompt_tokens: float | None = None,
+    ) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
         self._recall.check(motorhead)
         self._motorhead = motorhead
+        self._limits = Limits(max_prompt_tokens, max_run_tokens)
         self._storage = RunStorage(motorhead)
         # Not in the state, because streams and tools would see it there.
         self._runs = RunCache(self._storage.store_abandoned)
+        self._pins = PinCache()
         self._warned = False
-        # An agent may have two of these middlewares, as subclasses with different names.
-        self._key = "motorhead_stored" + self.name.removeprefix("MotorheadMiddleware")
-        field: Any = NotRequired[Annotated[str | None, PrivateStateAttr]]
-        self.state_schema = TypedDict("MotorheadState", {self._key: field})  # type: ignore[misc]
+        self.tools = [read_result_tool(motorhead)] if self._limits.any else []
+        stored, recalled = state_keys(self.name)
+        fields: Any = {stored: NotRequired[Annotated[str | None, PrivateStateAttr]]}
+        if recall:
+            fields[recalled] = NotRequired[Annotated[dict[str, Any], PrivateStateAttr]]
+        self.state_schema = TypedDict("MotorheadState", fields)  # type: ignore[misc]
 
     # Not in `before_agent`: other middleware may mask parts of the state that must not be stored, and does so later.
 
@@ -115,14 +128,17 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ExtendedModelResponse[Any]:
         """Call the model with the session in its prompt. If the call fails, store the messages of the run so far."""
-        run = _Run(self, request.state, request.runtime)
+        run = self._run(request.state, request.runtime)
         if (loaded := run.loaded) is None:
             if (work := self._runs.storing(run.session)) is not None:
                 wait([work], STORING_TIMEOUT_S)
             memory = self._storage.catch_up(run.session, run.messages, run.stored)
-            found = self._recall.find(self._motorhead, run.session, memory, run.messages)
-            loaded = run.start(memory, found)
+            kept = self._pins.of(run)
+            found = self._recall.find(self._motorhead, run.session, memory, run.messages, kept, run.zone)
+            loaded = self._start(run, request, memory, found, read_gap(run.session, memory, run.messages))
             run.call_at_end(self._storage)
+        elif loaded.loses(run.messages):
+            self._storage.flush(run.session, loaded)
         run.note(loaded)
         try:
             return run.wrap_response(handler(self._with_memory(request, loaded)))
@@ -134,17 +150,24 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ExtendedModelResponse[Any]:
         """Call the model with the session in its prompt. See `wrap_model_call`."""
-        run = _Run(self, request.state, request.runtime)
+        run = self._run(request.state, request.runtime)
         if (loaded := run.loaded) is None:
             if (work := self._runs.storing(run.session)) is not None:
                 await asyncio.wait([asyncio.wrap_future(work)], timeout=STORING_TIMEOUT_S)
             memory = await self._storage.acatch_up(run.session, run.messages, run.stored)
-            found = await self._recall.afind(self._motorhead, run.session, memory, run.messages)
-            loaded = run.start(memory, found)
+            kept = self._pins.of(run)
+            found = await self._recall.afind(self._motorhead, run.session, memory, run.messages, kept, run.zone)
+            loaded = self._start(run, request, memory, found, await aread_gap(run.session, memory, run.messages))
             run.await_at_end(self._storage)
+        elif loaded.loses(run.messages):
+            await self._storage.aflush(run.session, loaded)
         run.note(loaded)
         try:
-            return run.wrap_response(await handler(self._with_memory(request, loaded)))
+            if self._limits.any:  # counting the tokens of long results takes a while
+                shown = await asyncio.to_thread(self._with_memory, request, loaded)
+            else:
+                shown = self._with_memory(request, loaded)
+            return run.wrap_response(await handler(shown))
         except BaseException:  # a cancellation too
             await self._storage.aflush(run.session, loaded)
             raise
@@ -158,11 +181,11 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             raise
         except BaseException:
             for session, loaded in runs:
-                _note_failure(request, loaded)
+                note_failure(request, loaded)
                 self._storage.flush(session, loaded)
             raise
         for session, loaded in runs:
-            if _note_result(request, loaded, result):
+            if note_result(request, loaded, result):
                 self._storage.flush(session, loaded)
         return result
 
@@ -177,104 +200,53 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             raise
         except BaseException:
             for session, loaded in runs:
-                _note_failure(request, loaded)
+                note_failure(request, loaded)
                 await self._storage.aflush(session, loaded)
             raise
         for session, loaded in runs:
-            if _note_result(request, loaded, result):
+            if note_result(request, loaded, result):
                 await self._storage.aflush(session, loaded)
         return result
 
     def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Store the new messages of the run, in one round trip."""
-        run = _Run(self, state, runtime)
+        run = self._run(state, runtime)
         self._storage.append_new(run.session, run.messages, run.finish())
-        return {self._key: run.newest}
+        return run.ended()
 
     async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Store the new messages of the run. See `after_agent`."""
-        run = _Run(self, state, runtime)
+        run = self._run(state, runtime)
         await self._storage.aappend_new(run.session, run.messages, run.finish())
-        return {self._key: run.newest}
+        return run.ended()
+
+    def _run(self, state: Any, runtime: Any) -> HookedRun:
+        return HookedRun(self._motorhead, self._runs, self.name, state, runtime)
+
+    def _start(
+        self,
+        run: HookedRun,
+        request: ModelRequest[Any],
+        memory: Memory,
+        recalled: Recalled,
+        gap: Sequence[BaseMessage],
+    ) -> RunMemory:
+        profile = getattr(request.model, "profile", None) or {}
+        limit = self._limits.tokens(profile.get("max_input_tokens"))
+        count = counter_of(self._motorhead)
+        prompts = PromptBuilder(memory, recalled.lines, gap, limit, self._limits.run, count)
+        self._pins.keep(run, recalled)
+        return run.start(memory, recalled, prompts)
 
     def _with_memory(self, request: ModelRequest[Any], loaded: RunMemory) -> ModelRequest[Any]:
         given = convert_to_messages(request.messages)  # other middleware may have added dicts
-        state = convert_to_messages(request.state["messages"])
-        old = "" if request.system_message is None else str(request.system_message.text)
-        text, messages = prompt(loaded.memory, given, loaded.recalled, state, system=old)
-        system = add_to_system(request.system_message, text, loaded.memory.epoch)
-        shown = request.override(system_message=system, messages=cast("list[AnyMessage]", messages))
-        return watched(shown, text, self._warn_of_replaced_system) if text else shown
+        prompt = loaded.prompts.build(given, convert_to_messages(request.state["messages"]), request.system_message)
+        return shown_request(request, prompt, loaded.memory, self._warn_of_lost)
 
-    def _warn_of_replaced_system(self) -> None:
+    def _warn_of_lost(self) -> None:
         if not self._warned:
             self._warned = True
             logger.warning(
-                "a middleware replaced the system message, which had the summary of the session, so that the model "
-                "does not see it. Put MotorheadMiddleware after that middleware in the list"
+                "a middleware replaced messages or instructions of the prompt that MotorheadMiddleware made, so that "
+                "the model does not see all of the memory. Put MotorheadMiddleware after that middleware in the list"
             )
-
-
-class _Run:
-    """One run, in one call of a hook of the middleware."""
-
-    def __init__(self, middleware: MotorheadMiddleware, state: AgentState[Any], runtime: Runtime[Any]) -> None:
-        self._config = current_config()
-        self._key, self._runs, self._name = middleware._key, middleware._runs, middleware.name
-        self._object = run_object(self._config)
-        context = getattr(runtime, "context", None)
-        self.session: Session = session_of(middleware._motorhead, context, self._config)
-        self.messages: Sequence[BaseMessage] = without_system(without_summaries(state["messages"]))
-        self.newest = self.messages[-1].id if self.messages else None
-        self.stored: str | None = cast("dict[str, Any]", state).get(self._key)
-        self.loaded = self._runs.get(self._object, self.session)
-
-    def start(self, memory: Memory, recalled: str) -> RunMemory:
-        """Put what was loaded into the cache. All messages so far are stored."""
-        self.loaded = RunMemory(memory, recalled, self.newest, kept=has_checkpointer(self._config))
-        self._runs.put(self._object, self.session, self.loaded)
-        return self.loaded
-
-    def note(self, loaded: RunMemory) -> None:
-        """Note what the run has done when the model is called."""
-        loaded.note_state(self.messages)
-        # Not the response itself: a middleware around this one may replace it.
-        if not may_be_changed(self._config, f"{self._name}.after_agent"):
-            loaded.output = output_of(self._config)
-
-    def call_at_end(self, storage: RunStorage) -> None:
-        """Have the run stored when it ends, if it ends without its last hook."""
-        if (run := self._object) is not None:
-            runs, run_id = self._runs, id(run)
-            call_at_end(run, lambda: storage.store_ended(runs.take(run_id)))
-
-    def await_at_end(self, storage: RunStorage) -> None:
-        """Have the run stored when it ends. See `call_at_end`."""
-        if (run := self._object) is not None:
-            runs, run_id = self._runs, id(run)
-            await_at_end(run, lambda: storage.astore_ended(runs.take(run_id)))
-
-    def wrap_response(self, response: ModelResponse[Any]) -> ExtendedModelResponse[Any]:
-        """Return the response, with the id of the newest stored message for the state."""
-        stored = self.stored if self.loaded is None else self.loaded.stored
-        return ExtendedModelResponse(response, Command(update={self._key: stored}))
-
-    def finish(self) -> str | None:
-        """Remove the run from the cache. Return the id of the newest message that is stored."""
-        loaded = self._runs.pop(self._object, self.session)
-        return self.stored if loaded is None else loaded.stored
-
-
-def _note_failure(request: ToolCallRequest, loaded: RunMemory) -> None:
-    _note_result(request, loaded, None)
-    loaded.failed = True
-
-
-def _note_result(request: ToolCallRequest, loaded: RunMemory, result: Any) -> bool:
-    """Note the result of a tool. Return whether it is to be stored at once, as no later hook may come."""
-    given = request.state.get("messages", []) if isinstance(request.state, dict) else request.state
-    if isinstance(given, list) and given:
-        loaded.note_state(without_system(without_summaries(convert_to_messages(given))))
-    loaded.results += result_messages(result)
-    loaded.handed_off = loaded.handed_off or is_handoff(result)
-    return loaded.failed

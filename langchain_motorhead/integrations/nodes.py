@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from langchain_core.messages import AnyMessage, BaseMessage, convert_to_messages
@@ -13,9 +14,11 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.integrations.agent_run import RecallPolicy, Scope, session_of
-from langchain_motorhead.integrations.prompt import add_to_system, prompt, without_summaries, without_system
+from langchain_motorhead.integrations.agent_run import aread_gap, counter_of, read_gap, session_of, zone_of
+from langchain_motorhead.integrations.run_recall import Recalled, RecallPolicy, Scope
 from langchain_motorhead.integrations.run_storage import RunStorage
+from langchain_motorhead.prompts.conversation import without_summaries, without_system
+from langchain_motorhead.prompts.layout import PromptBuilder, add_to_system
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
@@ -23,21 +26,25 @@ if TYPE_CHECKING:
     from langchain_motorhead.session import Session
 
 STORED_KEY = "motorhead_stored"
+RECALLED_KEY = "motorhead_recalled"
 
 
 class MemoryState(MessagesState):
-    """The state of a graph with memory: LangGraph's `MessagesState`, and two keys that `load_memory` writes.
+    """The state of a graph with memory: LangGraph's `MessagesState`, and three keys that `load_memory` writes.
 
-    The input of a graph needs neither of the two.
+    The input of a graph needs none of the three.
 
     Attributes:
         llm_input_messages: The prompt for the model. It exists in the next step only, and in the checkpoint before that
             step, so that an interrupted run can be resumed at the model.
         motorhead_stored: Id of the newest message that is stored in the session.
+        motorhead_recalled: Ids of what recall found for the questions in the window, so that they are shown with the
+            same lines again.
     """
 
     llm_input_messages: NotRequired[Annotated[list[AnyMessage], EphemeralValue]]
     motorhead_stored: NotRequired[str]
+    motorhead_recalled: NotRequired[dict[str, Any]]
 
 
 def load_memory(
@@ -50,9 +57,10 @@ def load_memory(
 ) -> Runnable[Any, Command[Any]]:
     """Return a node that stores the new messages of a graph's state, and writes the prompt for the model.
 
-    The prompt is a system message with the summary and with what recall found, then the window, then the messages of
-    the run. The node takes one round trip, plus those of the search if `recall` is above 0. It may come before each
-    call of the model. The session is the `session_id` of the run's context, otherwise the `thread_id` of its config.
+    The prompt is the system messages of the turn, then a message with the summary, then the window, then the messages
+    of the run. What recall found stands before the question, quoted. The node takes one round trip, plus those of the
+    search if `recall` is above 0. It may come before each call of the model. The session is the
+    `session_id` of the run's context, otherwise the `thread_id` of its config.
 
     Args:
         motorhead: Where the memory is.
@@ -76,25 +84,31 @@ def load_memory(
     """
     policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead)
     policy.check(motorhead)
+    count = counter_of(motorhead)
 
     def load(state: Any, config: RunnableConfig) -> Command[Any]:
-        session, given = _session(motorhead, config), _messages(state, messages_key)
+        (session, zone), given = _session(motorhead, config), _messages(state, messages_key)
         messages = without_system(given)
         memory = storage.catch_up(session, messages, _get(state, STORED_KEY))
-        return update(memory, given, policy.find(motorhead, session, memory, messages))
+        found = policy.find(motorhead, session, memory, messages, _get(state, RECALLED_KEY), zone)
+        return update(state, memory, given, found, read_gap(session, memory, messages))
 
     async def aload(state: Any, config: RunnableConfig) -> Command[Any]:
-        session, given = _session(motorhead, config), _messages(state, messages_key)
+        (session, zone), given = _session(motorhead, config), _messages(state, messages_key)
         messages = without_system(given)
         memory = await storage.acatch_up(session, messages, _get(state, STORED_KEY))
-        return update(memory, given, await policy.afind(motorhead, session, memory, messages))
+        found = await policy.afind(motorhead, session, memory, messages, _get(state, RECALLED_KEY), zone)
+        return update(state, memory, given, found, await aread_gap(session, memory, messages))
 
-    def update(memory: Memory, messages: Sequence[BaseMessage], recalled: str) -> Command[Any]:
-        text, shown = prompt(memory, messages, recalled)
-        system = add_to_system(None, text, memory.epoch)
-        prompted = shown if system is None else [system, *shown]
+    def update(
+        state: Any, memory: Memory, messages: Sequence[BaseMessage], found: Recalled, gap: Sequence[BaseMessage]
+    ) -> Command[Any]:
+        prompt = PromptBuilder(memory, found.lines, gap, count=count).build(messages)
+        system = add_to_system(None, prompt.instructions, memory.epoch)
+        prompted = prompt.messages if system is None else [system, *prompt.messages]
+        pins = [(RECALLED_KEY, found.pins)] if found.pins and found.pins != _get(state, RECALLED_KEY) else []
         # A list of pairs: in a dict, LangGraph would look for messages and stream them to the user.
-        return Command(update=[(prompt_key, prompted), *_newest(without_system(messages)).items()])
+        return Command(update=[(prompt_key, prompted), *_newest(without_system(messages)).items(), *pins])
 
     return RunnableLambda(load, aload, name="load_memory")
 
@@ -115,12 +129,12 @@ def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnabl
 
     def save(state: Any, config: RunnableConfig) -> dict[str, Any]:
         messages = without_system(_messages(state, messages_key))
-        storage.append_new(_session(motorhead, config), messages, _get(state, STORED_KEY))
+        storage.append_new(_session(motorhead, config)[0], messages, _get(state, STORED_KEY))
         return _newest(messages)
 
     async def asave(state: Any, config: RunnableConfig) -> dict[str, Any]:
         messages = without_system(_messages(state, messages_key))
-        await storage.aappend_new(_session(motorhead, config), messages, _get(state, STORED_KEY))
+        await storage.aappend_new(_session(motorhead, config)[0], messages, _get(state, STORED_KEY))
         return _newest(messages)
 
     return RunnableLambda(save, asave, name="save_memory")
@@ -146,12 +160,13 @@ def pre_model_hook(
     return load_memory(motorhead, recall=recall, recall_scope=recall_scope)
 
 
-def _session(motorhead: Handle, config: RunnableConfig) -> Session:
+def _session(motorhead: Handle, config: RunnableConfig) -> tuple[Session, tzinfo]:
+    """Return the session of a run, and the time zone of its user."""
     try:
         context = getattr(get_runtime(), "context", None)
     except RuntimeError:  # called outside of a graph
         context = None
-    return session_of(motorhead, context, config)
+    return session_of(motorhead, context, config), zone_of(context, config)
 
 
 def _messages(state: Any, key: str) -> Sequence[BaseMessage]:

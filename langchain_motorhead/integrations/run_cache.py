@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -15,10 +16,14 @@ from typing import Any, TypeAlias
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.integrations.langgraph_run import output_messages
+from langchain_motorhead.integrations.run_recall import Recalled
+from langchain_motorhead.prompts.layout import PromptBuilder
 from langchain_motorhead.sessions.load import Memory
 
 RunKey: TypeAlias = tuple[str, str | None]
 """Session and user of a run."""
+MAX_SESSIONS_COUNT = 1_000
+"""Of how many sessions a process remembers what recall found."""
 
 
 @dataclass(slots=True)
@@ -27,7 +32,8 @@ class RunMemory:
 
     Attributes:
         memory: The session at the start of the run.
-        recalled: What recall found for the run, as lines of text.
+        recalled: What recall found for the questions in the prompt.
+        prompts: Builds the prompts of the run.
         stored: Id of the newest message of the run that is stored in the session.
         messages: The messages of the run's state when a hook last had it.
         results: Results of tools that are not in `messages` yet.
@@ -38,7 +44,8 @@ class RunMemory:
     """
 
     memory: Memory
-    recalled: str
+    recalled: Recalled
+    prompts: PromptBuilder
     stored: str | None
     messages: Sequence[BaseMessage] = ()
     results: list[BaseMessage] = field(default_factory=list)
@@ -52,6 +59,11 @@ class RunMemory:
         output = output_messages(self.output) if with_output else []
         messages = {message.id: message for message in (*self.messages, *self.results, *output)}
         return [message for id_, message in messages.items() if id_ is not None]
+
+    def loses(self, messages: Sequence[BaseMessage]) -> bool:
+        """Return whether messages that the state had are gone, as another middleware removes them in a long run."""
+        ids = {message.id for message in messages}
+        return any(message.id not in ids for message in self.messages)
 
     def note_state(self, messages: Sequence[BaseMessage]) -> None:
         """Note the messages of the state, which has the results and the output of earlier steps."""
@@ -138,6 +150,29 @@ class RunCache:
         with self._lock:
             if self._storing.get(key) is work:
                 del self._storing[key]
+
+
+class PinCache:
+    """What recall found in the newest sessions, by ids: for agents without a checkpointer, whose state is not kept."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pins: OrderedDict[RunKey, dict[str, list[list[Any]]]] = OrderedDict()
+
+    def of(self, run: Any) -> Any:
+        """Return what recall found for the questions of a run's session: as its state has it, else as it is here."""
+        with self._lock:
+            return run.recalled or self._pins.get(_key(run.session))
+
+    def keep(self, run: Any, recalled: Recalled) -> None:
+        """Keep what recall found for a run."""
+        if not recalled.pins:
+            return
+        with self._lock:
+            self._pins[_key(run.session)] = recalled.pins
+            self._pins.move_to_end(_key(run.session))
+            if len(self._pins) > MAX_SESSIONS_COUNT:
+                self._pins.popitem(last=False)
 
 
 def _key(session: Any) -> RunKey:

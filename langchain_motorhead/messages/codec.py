@@ -31,6 +31,7 @@ from pydantic import BaseModel
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.json_values import from_plain, is_json, to_plain
+from langchain_motorhead.messages.tombstones import FORGOTTEN_FIELD, is_tombstone
 
 # Roles that a client may write, and the class each is read as. Any other role is read as a ChatMessage.
 ROLES: Mapping[str, type[BaseMessage]] = {
@@ -102,6 +103,10 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
     if isinstance(message, Mapping):
         if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
             return _dumps({"role": message["role"], "content": message["content"]})  # nothing to check
+        if FORGOTTEN_FIELD in message:
+            raise InvalidMessageError(
+                f"a message cannot have the field {FORGOTTEN_FIELD!r}, which marks a message that was forgotten"
+            )
         data = _dumps(
             {
                 key: value if is_json(value) else to_plain(value, f"the message's {key}")
@@ -141,7 +146,7 @@ def decode_all(
         skip: Called with the sequence number and the error of each record that cannot be read.
 
     Returns:
-        One message for each record, or None where the record cannot be read.
+        One message for each record, or None where the record cannot be read, or stands for a forgotten message.
     """
     parsed, messages = _parsed_together(records), list[BaseMessage | None]()
     read: Callable[[Any, str | None], BaseMessage] = decode if parsed is None else decode_record
@@ -174,7 +179,8 @@ def decode_all(
             messages.append(read(each, id_))
         except InvalidMessageError as error:
             messages.append(None)
-            skip(at, error)
+            if not is_tombstone(records[at - position]):
+                skip(at, error)
     return messages
 
 

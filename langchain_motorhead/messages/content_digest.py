@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage
 
-from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
+from langchain_motorhead.messages.ids import FORGOTTEN_CONTENT, UNKNOWN_CONTENT
 
 # Blocks that repeat what is in `tool_calls`, and blocks that front ends leave out.
 _SKIPPED = frozenset(
@@ -18,6 +18,9 @@ _SKIPPED = frozenset(
 )
 # Fields of a block that differ between the parts of a stream and the whole.
 _VOLATILE = frozenset({"index", "id", "annotations", "cache_control", "extras"})
+
+# What has a meaning of its own in a mark.
+_INSTEAD = {UNKNOWN_CONTENT: b"\0\0\1", FORGOTTEN_CONTENT: b"\xff\xff\xfe"}
 
 
 def content_digest(message: BaseMessage) -> bytes:
@@ -30,7 +33,8 @@ def content_digest(message: BaseMessage) -> bytes:
     for part in _parts(message):
         digest.update(part)
         digest.update(b"\0")
-    return digest.digest() if digest.digest() != UNKNOWN_CONTENT else b"\0\0\1"
+    found = digest.digest()
+    return _INSTEAD.get(found, found)
 
 
 def _parts(message: BaseMessage) -> Iterator[bytes]:

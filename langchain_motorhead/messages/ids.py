@@ -10,17 +10,27 @@ MARK_BYTES = 9
 """Bytes of a mark: 6 of a digest of an id, and 3 of a digest of a content. The layout of `lib_marks.lua`."""
 UNKNOWN_CONTENT = bytes(3)
 """Digest of a content that is unknown. It equals any other."""
+FORGOTTEN_CONTENT = b"\xff" * 3
+"""In the mark of a message that was forgotten, in the place of the digest of its content."""
 _ID_BYTES = 6
 _NO_ID = bytes(_ID_BYTES)
 _NO_MARK = bytes(MARK_BYTES)
 _ORIGIN_CHARS = 32
 _NUMBER_CHARS = 16
-_GIVEN_ID = re.compile(r"motorhead-([0-9a-f]{16})-(0|[1-9]\d*|summary|continued)", re.ASCII)
+_GIVEN_ID = re.compile(
+    r"motorhead-([0-9a-f]{16})-(0|[1-9]\d*|summary|continued|instructions|recalled-.*)", re.ASCII | re.DOTALL
+)
 
 
 def derived_id(epoch: str | None, at: int | str) -> str:
     """Return the permanent id of a message that was stored without one: its session's epoch and its sequence number."""
     return f"motorhead-{epoch}-{at}"
+
+
+def derived_number(epoch: str | None, id_: str) -> int | None:
+    """Return the sequence number in an id that a session derived for a message, or None for another id."""
+    match = _GIVEN_ID.fullmatch(id_)
+    return int(match[2]) if match is not None and match[1] == epoch and match[2].isdigit() else None
 
 
 def mark(id_: str | None, content: bytes = UNKNOWN_CONTENT) -> bytes:

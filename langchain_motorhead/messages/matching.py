@@ -47,7 +47,7 @@ def renamed(message: MessageT) -> MessageT | None:
 
     That id is made of its content, so the message that has it is this one.
     """
-    known = _as_message(message)
+    known = as_message(message)
     return None if str(known.id).endswith(f"-{fingerprint(known)}") else _with_id(message, variant_id(known))
 
 
@@ -77,22 +77,27 @@ def matches(given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> list
         For each given message the position in `stored`, or None.
     """
     search = _Search(given, stored)
-    search.match_ids()
-    search.match_content()
-    search.match_positions()
+    search.match()
     return search.found
 
 
 class _Search:
     """The search for given messages among stored ones. See `matches`."""
 
-    def __init__(self, given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> None:
+    def __init__(self, given: Sequence[BaseMessage], stored: Sequence[BaseMessage | None]) -> None:
         self.given = given
         self.found: list[int | None] = [None] * len(given)
-        self._at_id: dict[str | None, int] = {each.id: at for at, each in enumerate(stored) if each.id is not None}
+        known = [(at, each) for at, each in enumerate(stored) if each is not None]
+        self._at_id: dict[str | None, int] = {each.id: at for at, each in known if each.id is not None}
         self._said = [fingerprint(message) for message in given]
-        self._known = [fingerprint(message) for message in stored]
+        self._known = [None if each is None else fingerprint(each) for each in stored]
         self._used: set[int] = set()
+
+    def match(self) -> None:
+        """Match by ids, by content, and by position."""
+        self.match_ids()
+        self.match_content()
+        self.match_positions()
 
     def match_ids(self) -> None:
         """Match messages that have the id of a stored one, or an id derived from theirs, and its content."""
@@ -122,6 +127,20 @@ class _Search:
                 self._match(at, position)
             latest = max(latest, -1 if (found := self.found[at]) is None else found)
 
+    def match_forgotten(self) -> None:
+        """Match messages that stand where others were forgotten: right after one that is matched.
+
+        What was said since the newest question is new. It is stored even if it stands at such a place.
+        """
+        questions = [at for at, message in enumerate(self.given) if _is_human(message)]
+        latest: int | None = None
+        for at in range(questions[-1] if questions else 0):
+            if self.found[at] is None and latest is not None:
+                place = latest + 1
+                if place < len(self._known) and self._known[place] is None:
+                    self._match(at, place)
+            latest = self.found[at] if self.found[at] is not None else latest
+
     def _is_new_question(self, at: int) -> bool:
         """Return whether a message is the newest question, and may be new although its content is stored.
 
@@ -141,19 +160,22 @@ class _Search:
             self._used.add(position)
 
 
-def unstored(given: Sequence[MessageT], stored: Sequence[BaseMessage], *, newest_known: bool) -> list[MessageT]:
+def unstored(given: Sequence[MessageT], stored: Sequence[BaseMessage | None], *, newest_known: bool) -> list[MessageT]:
     """Return the messages of a conversation that a session does not have. One whose id is used gets another id.
 
     Args:
         given: The conversation or its newest messages, oldest first.
-        stored: The newest messages of the session, oldest first. What comes in `given` before the first that is among
-            them is older, and stored already.
+        stored: The newest messages of the session, oldest first, with None for one that was forgotten. What comes in
+            `given` before the first that is among them is older, and stored already.
         newest_known: Whether the session knows the id of the newest given message, but as that of an older message.
     """
-    messages = [_as_message(message) for message in given]
-    found = matches(messages, stored)
+    messages = [as_message(message) for message in given]
+    search = _Search(messages, stored)
+    search.match()
+    search.match_forgotten()
+    found = search.found
     first = next((at for at, position in enumerate(found) if position is not None), -1)
-    ids = {message.id for message in stored if message.id is not None}
+    ids = {message.id for message in stored if message is not None and message.id is not None}
     new = []
     for at in range(first + 1, len(given)):
         if found[at] is not None:
@@ -204,7 +226,8 @@ def _is_human(message: Any) -> bool:
     return isinstance(message, HumanMessage | ChatMessage)
 
 
-def _as_message(message: BaseMessage | Mapping[str, Any]) -> BaseMessage:
+def as_message(message: BaseMessage | Mapping[str, Any]) -> BaseMessage:
+    """Return a message that is given as such, or as an object of the REST API."""
     if isinstance(message, BaseMessage):
         return message
     return codec.decode(codec.encode(message))

@@ -35,6 +35,7 @@ from langchain_motorhead.models.loops import (
     finish_async_only,
     in_this_context,
 )
+from langchain_motorhead.models.query_cache import QueryCache
 from langchain_motorhead.models.redaction import redact
 
 # Attributes in which LangChain's classes keep the name of their model, and a model that they wrap.
@@ -55,6 +56,7 @@ class EmbeddingClient:
     timeout: float
     batcher: Batcher = field(init=False)
     _calls: BoundedCalls = field(default_factory=BoundedCalls)
+    _queries: QueryCache = field(default_factory=QueryCache)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "batcher", Batcher(self.embeddings.embed_documents, self.timeout))
@@ -67,11 +69,13 @@ class EmbeddingClient:
         """
         texts = list(request.texts)
         if request.query:  # a search waits for it, and it belongs to that run
+            if (known := self._queries.get(request.texts)) is not None:
+                return known
             try:
                 done = call_model(self._calls, self._query(texts), self._async_query(texts), self.timeout, heartbeat)
             except (TooSlowError, TooManyAbandonedError) as error:
                 raise self._timeout_error(error) from error
-            return _vectors(texts, done, self.embeddings)
+            return self._kept(request, _vectors(texts, done, self.embeddings))
         try:
             done = wait_for(self.batcher.submit(texts), self.timeout, heartbeat)
             done = finish_async_only(done, self._async_documents(texts), self.timeout, heartbeat)
@@ -88,7 +92,9 @@ class EmbeddingClient:
         texts = list(request.texts)
         try:
             if request.query:
-                return await self._aquery(texts, heartbeat)
+                if (known := self._queries.get(request.texts)) is not None:
+                    return known
+                return self._kept(request, await self._aquery(texts, heartbeat))
             if (awork := self._async_documents(texts)) is not None:
                 done = await acall_model(self._calls, self._documents(texts), awork, self.timeout, heartbeat)
             else:
@@ -115,6 +121,10 @@ class EmbeddingClient:
             return _checked(texts, vectors)
         done = await acall_elsewhere(self._calls, self._query(texts), awork, self.timeout, heartbeat)
         return _vectors(texts, done, self.embeddings)
+
+    def _kept(self, request: Embed, vectors: Vectors) -> Vectors:
+        self._queries.put(request.texts, vectors)
+        return vectors
 
     def _query(self, texts: list[str]) -> Callable[[], Any]:
         """Return a function for any thread that embeds queries in the present context."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
@@ -15,6 +15,7 @@ from langchain_motorhead.storage.scripts import SCRIPTS
 _DESCRIBED = ("model", "dimensions", "settings", "generation")
 _DOCUMENTS = "documents"
 _TERMS = "terms"
+_ERASING = "erasing"
 _PLANNED = tuple(f"next_{name}" for name in _DESCRIBED)
 
 
@@ -27,12 +28,14 @@ class Description:
         dimensions: Dimensions of its vectors.
         settings: Algorithm, metric and datatype of the vectors, and language of the terms.
         generation: Number of the index. It grows with each rebuild.
+        erasing: Whether documents of deleted sessions may still be there.
     """
 
     model: str
     dimensions: int
     settings: str
     generation: int
+    erasing: bool = field(default=False, compare=False)
 
 
 def describe(namespace: str) -> Operation[Description | None]:
@@ -152,12 +155,14 @@ def _pairs(names: Sequence[str], description: Description) -> list[Value]:
 
 def describing(namespace: str) -> Command:
     """Return the command that reads the description of the index."""
-    return Command("HMGET", (recall_key(namespace),), _DESCRIBED)
+    return Command("HMGET", (recall_key(namespace),), (*_DESCRIBED, _ERASING))
 
 
 def to_description(values: Sequence[Any]) -> Description | None:
     """Return the description in the reply to `describing`, or None if there is none."""
-    if any(value is None for value in values):
+    described = values[: len(_DESCRIBED)]
+    if any(value is None for value in described):
         return None
-    model, dimensions, settings, generation = map(from_member, values)
-    return Description(model, int(dimensions), settings, int(generation))
+    model, dimensions, settings, generation = map(from_member, described)
+    erasing = any(value is not None for value in values[len(_DESCRIBED) :])
+    return Description(model, int(dimensions), settings, int(generation), erasing)

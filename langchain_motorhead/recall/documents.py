@@ -18,6 +18,7 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage
 from langchain_motorhead.messages.text import split_message, without_data, without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.recall.config import Recall
+from langchain_motorhead.recall.standing import mark
 from langchain_motorhead.recall.terms import terms
 
 CONTEXT = 2
@@ -128,6 +129,12 @@ def to_drafts(
     return made
 
 
+def document_terms(name: str | None, text: str, role: str, recall: Recall) -> str:
+    """Return the terms of a document: those of its speaker's name and its text, and its mark if it has one."""
+    found = terms(f"{name or ''} {text}", recall.language)
+    return " ".join(filter(None, (*found, mark(text, role))))
+
+
 def embedded(line: str, context: Sequence[Utterance], recall: Recall) -> str:
     """Return the text to embed for a line: the line, and as much of the earlier utterances as fits, latest first.
 
@@ -160,7 +167,6 @@ def _pieces(
     if len(this.text) * 4 > room and len(this.text.encode()) > room and count([message]) > room:
         texts = _join_blank(str(piece.content) for piece in split_message(HumanMessage(this.text), room, count))
     role = without_surrogates(message.role) if isinstance(message, ChatMessage) else message.type
-    name = f"{this.name} " if this.name else ""
     return [
         DocumentDraft(
             seq=seq,
@@ -170,7 +176,7 @@ def _pieces(
             name=this.name,
             id=message.id,
             text=text,
-            terms=" ".join(terms(name + text, recall.language)),
+            terms=document_terms(this.name, text, role, recall),
             line=(line := f"{this.label}: {text}"),
             embedded=embedded(line, [] if at else context, recall),
         )

@@ -26,6 +26,8 @@ class Unindexed(NamedTuple):
         embedded: Sequence number from which on the documents lack vectors. Not above `indexed`.
         vectorless: Messages before it that lack a vector, as stored.
         again: Whether these are to be tried again now.
+        revision: Revision of the session, as stored.
+        remake: Messages whose documents are to be made again, as stored.
     """
 
     epoch: str
@@ -38,6 +40,8 @@ class Unindexed(NamedTuple):
     embedded: int
     vectorless: str = ""
     again: bool = False
+    revision: str = "0"
+    remake: str = ""
 
 
 class IndexLease(Enum):
@@ -64,16 +68,6 @@ class IndexOutcome(Enum):
 
 DocumentRow: TypeAlias = tuple[str, int, Mapping[str, Value]]
 """A document to store: the end of its key, the sequence number of its message, and its fields."""
-
-
-class Text(NamedTuple):
-    """The text of a stored document, and the end of its key. `done` says whether it has the requested vector."""
-
-    suffix: str
-    name: str
-    role: str
-    text: str
-    done: bool
 
 
 def unindexed(
@@ -109,12 +103,12 @@ def unindexed(
         status, *rest = replies[0]
         if status != _TAKEN:
             return IndexLease(status), None
-        epoch, user, indexed, total, start, records, flat, embedded, vectorless, again = rest
+        epoch, user, indexed, total, start, records, flat, embedded, vectorless, again, revision, remake = rest
         said = [from_member(each) for each in flat]
         earlier = list(zip(said[::3], said[1::3], said[2::3], strict=True))
         found = Unindexed(
             from_member(epoch), optional_member(user), indexed, total, start, records, earlier,
-            embedded, from_member(vectorless), bool(again),
+            embedded, from_member(vectorless), bool(again), from_member(revision), from_member(remake),
         )  # fmt: skip
         return found, to_description(replies[1])
 
@@ -170,6 +164,7 @@ def _store(
     token, lease, generation, *vectors = more
     user = "" if seen.user is None else to_tag(seen.user)
     args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user, *vectors]
+    args.append(seen.revision)
     for suffix, seq, fields in documents:
         args += (suffix, seq, 2 * len(fields))
         for name, value in fields.items():
@@ -209,68 +204,8 @@ def add_vectors(
         Whether the vectors were stored, and whether more may be to be done.
     """
     args: list[Value] = [token, lease, seen.epoch, seen.embedded, upto, generation, keys.documents]
-    args += [seen.vectorless, vectorless, pause, field]
+    args += [seen.vectorless, vectorless, pause, field, seen.revision]
     for each in vectors:
         args += each
     script = Command(SCRIPTS["vectors_commit"], (keys.messages, keys.state, keys.indexing), tuple(args))
     return Operation((script,), lambda replies: IndexOutcome(replies[0][0]))
-
-
-def texts(
-    sessions: Sequence[SessionKeys],
-    start: int,
-    stop: int,
-    field: str,
-    size: int,
-    *,
-    generation: int | None,
-    dropped: Sequence[str],
-) -> Operation[list[tuple[str | None, int, list[Text]]]]:
-    """Read the texts of documents of several sessions.
-
-    Args:
-        sessions: Keys of the sessions.
-        start: First sequence number.
-        stop: Sequence number after the last.
-        field: Field of the requested vector.
-        size: Size of that vector in bytes.
-        generation: Refuse vectors of earlier generations for these sessions from now on; None to change nothing.
-        dropped: Fields of vectors to delete.
-
-    Returns:
-        For each session its epoch, or None if it was deleted; its first sequence number that is not indexed; and its
-        documents.
-    """
-    after = (start, stop, field, size, "" if generation is None else generation, *dropped)
-    commands = tuple(Command(SCRIPTS["documents_read"], (keys.state,), (keys.documents, *after)) for keys in sessions)
-
-    def read(replies: list[Any]) -> list[tuple[str | None, int, list[Text]]]:
-        found = []
-        for epoch, indexed, flat in replies:
-            said = [from_member(each) if isinstance(each, bytes | str) else each for each in flat]
-            rows = (said[at : at + 5] for at in range(0, len(said), 5))
-            documents = [Text(suffix, name, role, text, bool(done)) for suffix, name, role, text, done in rows]
-            found.append((None if epoch is None else from_member(epoch), indexed, documents))
-        return found
-
-    return Operation(commands, read)
-
-
-def revise(keys: SessionKeys, epoch: str, field: str, vectors: Sequence[tuple[str, str, bytes]]) -> Operation[int]:
-    """Store another vector and other terms for documents, or nothing if the session was deleted. Atomic.
-
-    Args:
-        keys: Keys of the session.
-        epoch: Epoch of the session when the documents were read.
-        field: Field of the vector.
-        vectors: For each document the end of its key, its terms and its vector.
-
-    Returns:
-        How many documents were changed.
-    """
-    args: list[Value] = [epoch, keys.documents, field]
-    for each in vectors:
-        args += each
-    return Operation(
-        (Command(SCRIPTS["documents_revise"], (keys.state,), tuple(args)),), lambda replies: int(replies[0])
-    )

@@ -8,40 +8,34 @@ model fails, documents are stored without vectors, and found by their words. Vec
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from langchain_motorhead.exceptions import (
     EmbeddingError,
     EmbeddingMismatchError,
-    InvalidMessageError,
     SearchUnavailableError,
 )
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause
-from langchain_motorhead.messages.codec import decode, other_role
 from langchain_motorhead.recall import descriptions
 from langchain_motorhead.recall import index_operations as operations
 from langchain_motorhead.recall.descriptions import Description
-from langchain_motorhead.recall.documents import (
-    CONTEXT,
-    CONTEXT_REACH,
-    DocumentDraft,
-    stored_utterance,
-    to_drafts,
-    to_utterance,
-)
+from langchain_motorhead.recall.documents import CONTEXT, CONTEXT_REACH
+from langchain_motorhead.recall.drafting import next_drafts, to_rows
 from langchain_motorhead.recall.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.index import Indexer, make_index, prepared
 from langchain_motorhead.recall.index_operations import IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.remaking import remake, remake_words
 from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.recall.vectors import LEASE_MS, fill, log_failures
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import to_bytes
+from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.sessions.operations import give_up, renew
-from langchain_motorhead.storage.keys import SessionKeys, to_tag
-from langchain_motorhead.storage.operation import Value
+from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +74,23 @@ def index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool, again:
         EmbeddingError: The model failed. All messages are indexed by their words.
         EmbeddingMismatchError: The index was made with another model or other settings. Likewise.
     """
-    return with_lease(_index(keys, token, indexer, wait=wait, again=again), give_up(keys.indexing, token))
+    seen = _Seen()
+    flow = _index(keys, token, indexer, seen, wait=wait, again=again)
+    state = yield from with_lease(flow, give_up(keys.indexing, token))
+    if seen.erasing:
+        yield from resume_erasures(indexer.namespace)
+    return state
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was noticed on the way: whether documents of deleted sessions wait to be erased."""
+
+    erasing: bool = False
+
+    def look_at(self, there: Description | None) -> None:
+        """Take note of the description of the index."""
+        self.erasing = self.erasing or (there is not None and there.erasing)
 
 
 def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
@@ -98,21 +108,24 @@ def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
         )
         if isinstance(seen, IndexLease):
             return stored
-        upto, batch = _batch(seen, keys, indexer)
+        upto, batch = next_drafts(seen, keys, indexer)
         if batch and there is None:
             yield from _announce(indexer)
-        outcome = yield operations.store_words(keys, seen, upto, _documents(batch, keys))
+        outcome = yield operations.store_words(keys, seen, upto, to_rows(batch, keys))
         vain, stored = (vain + 1, stored) if outcome is IndexOutcome.STALE else (0, True)
     return stored
 
 
-def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool, again: bool) -> Flow[IndexState]:
+def _index(
+    keys: SessionKeys, token: str, indexer: Indexer, noticed: _Seen, *, wait: bool, again: bool
+) -> Flow[IndexState]:
     refused: tuple[Any, ...] | None = None
     while True:
         seen: Unindexed | IndexLease
         seen, there = yield operations.unindexed(
             keys, token, lease=LEASE_MS, limit=BATCH, reach=CONTEXT_REACH, context=CONTEXT, again=again
         )
+        noticed.look_at(there)
         if seen is IndexLease.BUSY and wait:
             yield _POLL_PAUSE
             continue
@@ -121,21 +134,14 @@ def _index(keys: SessionKeys, token: str, indexer: Indexer, *, wait: bool, again
         if (seen.embedded < seen.indexed or seen.again) and seen.indexed < seen.total:
             yield from index_words(keys, indexer)  # these need not wait for the vectors of earlier ones
             continue
-        try:
-            if there is not None:
-                indexer.check(there, None)
-            missing = seen.embedded < seen.indexed or seen.again
-            outcome, waiting = yield from (fill if missing else _index_batch)(keys, token, indexer, seen, there)
-        except (EmbeddingError, EmbeddingMismatchError):
-            yield from index_words(keys, indexer)
-            raise
+        outcome, waiting = yield from _advance(keys, token, indexer, seen, there)
         again = again and outcome is IndexOutcome.STALE
-        if outcome is IndexOutcome.DONE:
+        if outcome is IndexOutcome.DONE and not seen.remake:
             return IndexState.LATER if waiting else IndexState.DONE
         if outcome is not IndexOutcome.STALE:
             continue
         generation = 0 if there is None else there.generation
-        at = (seen.epoch, seen.indexed, seen.embedded, seen.vectorless, seen.user, generation)
+        at = (*seen._replace(records=[], earlier=[]), generation)
         if refused == at:  # not because the session changed
             raise EmbeddingMismatchError(
                 f"session {keys.session_id!r} has documents of a later index of namespace {keys.namespace!r} than the "
@@ -151,11 +157,33 @@ _STATES = {
 }
 
 
+def _advance(
+    keys: SessionKeys, token: str, indexer: Indexer, seen: Unindexed, there: Description | None
+) -> Flow[tuple[IndexOutcome, bool]]:
+    """Do what is to be done next; by words only, if the embedding model fails. Returns the same as `fill`."""
+    try:
+        if there is not None:
+            indexer.check(there, None)
+        return (yield from _step(seen)(keys, token, indexer, seen, there))
+    except (EmbeddingError, EmbeddingMismatchError):
+        yield from index_words(keys, indexer)
+        if seen.remake:
+            yield from remake_words(keys, token, indexer)
+        raise
+
+
+def _step(seen: Unindexed) -> Callable[..., Flow[tuple[IndexOutcome, bool]]]:
+    """Return what is to be done next."""
+    if seen.embedded < seen.indexed or seen.again:
+        return fill
+    return remake if seen.remake and seen.indexed >= seen.total else _index_batch
+
+
 def _index_batch(
     keys: SessionKeys, token: str, indexer: Indexer, seen: Unindexed, there: Description | None
 ) -> Flow[tuple[IndexOutcome, bool]]:
     """Embed and store the next messages. Returns the same as `fill`."""
-    upto, batch = _batch(seen, keys, indexer)
+    upto, batch = next_drafts(seen, keys, indexer)
     heartbeat = renew(keys.indexing, token, LEASE_MS)
     found = yield from embed_all([each.embedded for each in batch], [each.line for each in batch], heartbeat)
     dimensions = check_lengths(found)
@@ -163,7 +191,7 @@ def _index_batch(
         there = yield from prepared(indexer, dimensions)
     elif dimensions is not None and there is not None:
         indexer.check(there, dimensions)
-    rows, generation = _documents(batch, keys), 0 if there is None else there.generation
+    rows, generation = to_rows(batch, keys), 0 if there is None else there.generation
     failed: dict[int, EmbeddingError | None] = {}
     vectors = [None if isinstance(each, EmbeddingError) else each for each in found]
     stored = iter(to_bytes([vector for vector in vectors if vector is not None], indexer.recall.datatype))
@@ -194,57 +222,3 @@ def _announce(indexer: Indexer) -> Flow[None]:
         yield from make_index(indexer, there, scan=True)
     except SearchUnavailableError:
         return
-
-
-def suffix(entry: DocumentDraft) -> str:
-    """Return the end of a document's key."""
-    return f"{entry.seq}/{entry.piece}" if entry.piece else str(entry.seq)
-
-
-def _batch(seen: Unindexed, keys: SessionKeys, indexer: Indexer) -> tuple[int, list[DocumentDraft]]:
-    """Return the documents of the next messages, at least one and at most a batch, and the position after them."""
-    messages, sent = [], dict[int, str]()
-    for at, record in enumerate(seen.records, seen.start):
-        try:
-            messages.append(decode(record))
-            if (role := other_role(record, messages[-1])) is not None:
-                sent[at] = role
-        except InvalidMessageError as error:
-            messages.append(None)  # type: ignore[arg-type]
-            logger.warning("session %r: record %d is not indexed: %s", keys.session_id, at, error)
-    known = seen.indexed - seen.start
-    before = [stored_utterance(*each) for each in reversed(seen.earlier)]
-    before += [each for message in messages[:known] if (each := to_utterance(message, indexer.recall)) is not None]
-    made = to_drafts(messages[known:], seen.indexed, before, indexer.recall, indexer.count, sent)
-    upto, batch = seen.indexed, list[DocumentDraft]()
-    for pieces in made:
-        if batch and len(batch) + len(pieces) > BATCH:
-            break
-        batch += pieces
-        upto += 1
-    return upto, batch
-
-
-def _documents(batch: Sequence[DocumentDraft], keys: SessionKeys) -> list[tuple[str, int, dict[str, Value]]]:
-    """Return the documents to store, without vectors."""
-    session, namespace = to_tag(keys.session_id), to_tag(keys.namespace)
-    documents: list[tuple[str, int, dict[str, Value]]] = []
-    for entry in batch:
-        fields: dict[str, Value] = {
-            "text": entry.text,
-            "terms": entry.terms,
-            "role": entry.role,
-            "session": session,
-            "namespace": namespace,
-            "seq": entry.seq,
-        }
-        if entry.name:
-            fields["name"] = entry.name
-        if entry.id:
-            fields["id"] = entry.id
-        if entry.pieces > 1:
-            fields["pieces"] = entry.pieces
-        if entry.sent:
-            fields["sent"] = entry.sent
-        documents.append((suffix(entry), entry.seq, fields))
-    return documents

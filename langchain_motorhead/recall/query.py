@@ -44,12 +44,13 @@ class Hit:
         session_id: Its session.
         seq: Its sequence number there, or None if a server does not report it.
         message_id: Its id, or None likewise.
-        text: Its text; of a very long message, the part around the match.
+        text: Its text; of a long message, which is indexed in passages, the passage that matches best.
         role: LangChain's type of the message, or the role of a `ChatMessage`.
         name: Name of its speaker, or None.
         user_id: User of its session, or None.
         created: When it was appended, or None likewise.
         score: How well it matches; higher is better.
+        piece: Number of that passage, from 0; `pieces` is their number, 1 if the text is whole.
         sent: The role that a REST client wrote, if this package would have written another.
         before: Messages before it, oldest first, if they were requested.
         after: Messages after it, if they were requested.
@@ -64,6 +65,8 @@ class Hit:
     user_id: str | None
     created: datetime | None
     score: float
+    piece: int = 0
+    pieces: int = 1
     sent: str | None = None
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)

@@ -10,20 +10,19 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
-from langchain_motorhead.recall import descriptions
-from langchain_motorhead.recall import index_operations as operations
+from langchain_motorhead.recall import descriptions, document_operations
 from langchain_motorhead.recall.descriptions import Description
-from langchain_motorhead.recall.documents import CONTEXT, Utterance, embedded, stored_utterance
+from langchain_motorhead.recall.document_operations import StoredTexts, Text
+from langchain_motorhead.recall.documents import CONTEXT, Utterance, document_terms, embedded, stored_utterance
 from langchain_motorhead.recall.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.index import PROBE, Indexer, make_index, set_up
-from langchain_motorhead.recall.index_operations import Text
 from langchain_motorhead.recall.indexing import index
 from langchain_motorhead.recall.schema import index_name
-from langchain_motorhead.recall.terms import TERMS_VERSION, terms
+from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
 from langchain_motorhead.search_index.vectors import item_size, to_bytes
 from langchain_motorhead.sessions.registry import all_sessions
@@ -33,6 +32,17 @@ logger = logging.getLogger(__name__)
 
 Report: TypeAlias = Callable[[int, int], object]
 """Called with the number of finished steps and the number of all steps."""
+
+
+class _Todo(NamedTuple):
+    """A document to embed: its session, what was read of that, the document, what it says, and the text to embed."""
+
+    keys: SessionKeys
+    texts: StoredTexts
+    document: Text
+    this: Utterance
+    embedded: str
+
 
 # Sessions read together, so that their messages fill batches, and sequence numbers read at once of each.
 _GROUP_SESSIONS = 64
@@ -143,20 +153,21 @@ def _renew_terms(indexer: Indexer, sessions: Sequence[SessionKeys]) -> Flow[None
     for keys in sessions:
         start, more = 0, True
         while more:
-            (found,) = yield operations.texts(
+            (found,) = yield document_operations.texts(
                 [keys], start, start + _RANGE_MESSAGES, "vector", 0, generation=None, dropped=()
             )
-            epoch, indexed, documents = found
-            rows = [(each.suffix, _words(each.name, each.text, indexer), b"") for each in documents]
-            if epoch is not None and rows:
-                yield operations.revise(keys, epoch, "vector", rows)
+            rows = [
+                (each.suffix, document_terms(each.name, each.text, each.role, indexer.recall), b"")
+                for each in found.documents
+            ]
+            done = 0
+            if found.epoch is not None and rows:
+                done = yield document_operations.revise(keys, found.epoch, found.revision, "vector", rows)
+            if done < 0:
+                continue  # a message was forgotten or edited since
             start += _RANGE_MESSAGES
-            more = epoch is not None and indexed > start
+            more = found.epoch is not None and found.indexed > start
     yield descriptions.set_terms_version(indexer.namespace, TERMS_VERSION)
-
-
-def _words(name: str | None, text: str, indexer: Indexer) -> str:
-    return " ".join(terms(f"{name or ''} {text}", indexer.recall.language))
 
 
 def _revise_group(
@@ -167,22 +178,35 @@ def _revise_group(
     generation = None if dropped is None else wanted.generation
     context: dict[str, list[Utterance]] = {}
     while group:
-        found = yield operations.texts(
-            group, start, start + _RANGE_MESSAGES, field, size, generation=generation, dropped=dropped or ()
-        )
-        start += _RANGE_MESSAGES
-        todo = []
-        for keys, (epoch, _, documents) in zip(group, found, strict=True):
-            before = context.setdefault(keys.state, [])
-            for document in documents:
-                this = stored_utterance(document.name, document.role, document.text)
-                if not document.done:
-                    text = _embedded(this, document, before, indexer)
-                    todo.append((keys, epoch, document, this, text))
-                before[:] = [*before, this][-CONTEXT:]
-        for at in range(0, len(todo), BATCH):
-            count += yield from _revise(indexer, field, wanted.dimensions, todo[at : at + BATCH])
-        group = [keys for keys, (epoch, indexed, _) in zip(group, found, strict=True) if epoch and indexed > start]
+        left = {keys.state: keys for keys in group}
+        goes_on = list[SessionKeys]()
+        while left:  # those in which a message was forgotten or edited meanwhile are read again
+            part = list(left.values())
+            found: list[StoredTexts] = yield document_operations.texts(
+                part, start, start + _RANGE_MESSAGES, field, size, generation=generation, dropped=dropped or ()
+            )
+            todo = []
+            after = dict[str, list[Utterance]]()
+            for keys, texts in zip(part, found, strict=True):
+                before = context.get(keys.state, [])
+                for document in texts.documents:
+                    this = stored_utterance(document.name, document.role, document.text)
+                    if not document.done:
+                        todo.append(_Todo(keys, texts, document, this, _embedded(this, document, before, indexer)))
+                    before = [*before, this][-CONTEXT:]
+                after[keys.state] = before
+            stale = set[str]()
+            for at in range(0, len(todo), BATCH):
+                done, changed = yield from _revise(indexer, field, wanted.dimensions, todo[at : at + BATCH])
+                count += done
+                stale |= changed
+            context |= {state: before for state, before in after.items() if state not in stale}
+            for keys, texts in zip(part, found, strict=True):
+                if keys.state not in stale:
+                    del left[keys.state]
+                    if texts.epoch and texts.indexed > start + _RANGE_MESSAGES:
+                        goes_on.append(keys)
+        start, group = start + _RANGE_MESSAGES, goes_on
     return count
 
 
@@ -191,20 +215,26 @@ def _embedded(this: Utterance, document: Text, before: Sequence[Utterance], inde
     return embedded(this.line, context, indexer.recall)
 
 
-def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[tuple[Any, ...]]) -> Flow[int]:
-    found = yield from embed_all([each[-1] for each in todo], [each[3].line for each in todo])
+def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[_Todo]) -> Flow[tuple[int, set[str]]]:
+    """Embed documents and store their vectors. Returns how many, and the state keys of sessions that changed."""
+    found = yield from embed_all([each.embedded for each in todo], [each.this.line for each in todo])
     if check_lengths(found) not in (None, dimensions):
         raise EmbeddingError(f"the embedding model no longer returns vectors of {dimensions} dimensions")
-    changed: dict[str, tuple[SessionKeys, str, list[tuple[str, str, bytes]]]] = {}
+    changed: dict[str, tuple[_Todo, list[tuple[str, str, bytes]]]] = {}
     stored = iter(to_bytes([each for each in found if not isinstance(each, EmbeddingError)], indexer.recall.datatype))
-    for (keys, epoch, document, this, _), vector in zip(todo, found, strict=True):
+    for each, vector in zip(todo, found, strict=True):
         if isinstance(vector, EmbeddingError):
-            logger.warning("session %r: a message is only found by its words: %s", keys.session_id, vector)
+            logger.warning("session %r: a message is only found by its words: %s", each.keys.session_id, vector)
         data = (None if isinstance(vector, EmbeddingError) else next(stored)) or b""
-        words = _words(this.name, this.text, indexer)
-        _, _, rows = changed.setdefault(keys.state, (keys, epoch, []))
-        rows.append((document.suffix, words, data))
-    count = 0
-    for keys, epoch, rows in changed.values():
-        count += yield operations.revise(keys, epoch, field, rows)
-    return count
+        words = document_terms(each.this.name, each.this.text, each.document.role, indexer.recall)
+        _, rows = changed.setdefault(each.keys.state, (each, []))
+        rows.append((each.document.suffix, words, data))
+    count, stale = 0, set[str]()
+    for state, (each, rows) in changed.items():
+        done: int = yield document_operations.revise(
+            each.keys, each.texts.epoch or "", each.texts.revision, field, rows
+        )
+        if done < 0:
+            stale.add(state)
+        count += max(0, done)
+    return count, stale

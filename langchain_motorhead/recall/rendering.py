@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 from typing import Any
 
 from langchain_core.documents import Document
@@ -22,12 +23,16 @@ def to_documents(hits: Sequence[Hit], query: Query, namespace: str) -> list[Docu
     return [_to_document(hit, namespace, with_neighbors=query.neighbors > 0) for hit in hits]
 
 
-def as_lines(documents: Sequence[Document]) -> str:
+def as_lines(documents: Sequence[Document], zone: tzinfo | None = None) -> str:
     r"""Return documents as text for a model: a line for each message, with its speaker, and the time of those found.
 
     Line breaks in a message are written `\n`, so no message can look like several.
+
+    Args:
+        documents: The messages.
+        zone: Time zone of the times, which then name it. None for UTC, unnamed.
     """
-    return "\n".join(_with_time(each) for each in documents)
+    return "\n".join(_with_time(each, zone) for each in documents)
 
 
 def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
@@ -42,6 +47,8 @@ def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
         "created": hit.created and hit.created.isoformat(),
         "score": hit.score,
     }
+    if hit.pieces > 1:
+        metadata |= {"piece": hit.piece, "pieces": hit.pieces}
     if not with_neighbors:
         return Document(page_content=hit.text, metadata=metadata, id=hit.message_id)
     metadata["message_ids"] = [each.message_id for each in (hit, *hit.before, *hit.after)]
@@ -49,9 +56,14 @@ def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
     return Document(page_content="\n".join(lines), metadata=metadata, id=hit.message_id)
 
 
-def _with_time(document: Document) -> str:
+def _with_time(document: Document, zone: tzinfo | None) -> str:
     created = document.metadata["created"]
-    return f"[{created[:16].replace('T', ' ')}] {_with_speaker(document)}" if created else _with_speaker(document)
+    if not created:
+        return _with_speaker(document)
+    shown = created[:16].replace("T", " ")
+    if zone is not None:
+        shown = f"{datetime.fromisoformat(created).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    return f"[{shown}] {_with_speaker(document)}"
 
 
 def _with_speaker(document: Document) -> str:

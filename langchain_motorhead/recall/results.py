@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
@@ -18,8 +19,6 @@ SPARE_HITS = 4
 """How many more messages are read than requested, as some may have been deleted."""
 GROWTH = 8
 """Factor by which a search is enlarged if it found too few messages."""
-# Largest number of pieces of a long message that are read around a match.
-_MAX_PIECES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,13 @@ class Candidate:
 
 
 def read_hits(
-    ranked: Sequence[Candidate], found: Mapping[str, Sequence[Match]], enough: int, query: Query, vector: str | None
+    ranked: Iterable[Candidate],
+    found: Mapping[tuple[str, str], Sequence[Match]],
+    enough: int,
+    query: Query,
+    vector: str | None,
+    *,
+    check: bool = False,
 ) -> Flow[list[tuple[Hit, Any]]]:
     """Read the best messages found, and return those that still exist and are in scope.
 
@@ -44,21 +49,24 @@ def read_hits(
         enough: Largest number of messages to return.
         query: The search request.
         vector: Vector field to read as well, or None.
+        check: Whether documents of deleted sessions may be among them.
 
     Returns:
         Each message, with its vector as bytes if that was requested.
     """
-    if query.search_type == "similarity" and not (query.neighbors or query.exclude_window):
-        known = {match.key: match.fields for match in found["near"]}
+    if found and query.search_type == "similarity" and not (query.neighbors or query.exclude_window or check):
+        known = {match.key: match.fields for match in found["near", "all"]}
+        ranked = list(ranked)
         documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
-        if not any("ttl" in fields or each.pieces > 1 or _is_digest(fields) for each, fields in documents):
+        if not any("ttl" in fields or _is_digest(fields) for each, fields in documents):
             made = [_hit(each, fields, _user(fields)) for each, fields in documents]
             return [(hit, None) for hit in made if _is_in_scope(hit, query)][:enough]
-    hits, at, size = list[tuple[Hit, Any]](), 0, enough + SPARE_HITS
-    while at < len(ranked) and len(hits) < enough:
-        hits += yield from _read(ranked[at : at + size], query, vector)
-        at, size = at + size, GROWTH * size
+    left = iter(ranked)
+    hits, size = list[tuple[Hit, Any]](), enough + SPARE_HITS
+    while len(hits) < enough and (some := list(islice(left, size))):
+        hits += yield from _read(some, query, vector)
+        size *= GROWTH
     return hits[:enough]
 
 
@@ -83,9 +91,6 @@ def _read(found: Sequence[Candidate], query: Query, vector: str | None) -> Flow[
             continue
         if query.exclude_window and each.seq >= first:
             continue
-        if each.pieces > 1:
-            pieces = [by_key[_key(each.keys, each.seq, piece)] for piece in _pieces(each)]
-            hit.text = "".join(piece["text"] for piece in pieces if piece is not None)
         if query.neighbors:
             _surround(hit, each, by_key, epoch, query.neighbors)
         hits.append((hit, fields.get(vector) if vector else None))
@@ -109,7 +114,7 @@ def _surround(
 
 
 def _keys(found: Candidate, neighbors: int) -> list[str]:
-    keys = [_key(found.keys, found.seq, piece) for piece in _pieces(found)]
+    keys = [_key(found.keys, found.seq, found.piece)]
     if neighbors:
         keys += [_key(found.keys, seq) for seq in (*_earlier(found, neighbors), *_later(found, neighbors))]
     return keys
@@ -127,11 +132,6 @@ def _later(found: Candidate, count: int) -> range:
     return range(found.seq + 1, found.seq + 1 + _EXTRA_NEIGHBORS + 3 * count)
 
 
-def _pieces(found: Candidate) -> range:
-    start = max(0, min(found.piece - _MAX_PIECES // 2, found.pieces - _MAX_PIECES))
-    return range(start, min(found.pieces, start + _MAX_PIECES))
-
-
 def _key(keys: SessionKeys, seq: int, piece: int = 0) -> str:
     return f"{keys.documents}{seq}/{piece}" if piece else f"{keys.documents}{seq}"
 
@@ -147,6 +147,8 @@ def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
         user_id=user_id,
         created=datetime.fromtimestamp(float(fields["created"]), UTC),
         score=found.score,
+        piece=found.piece,
+        pieces=found.pieces,
         sent=fields.get("sent"),
     )
 

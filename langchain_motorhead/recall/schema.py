@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.terms import terms
-from langchain_motorhead.search_index.queries import _RETURNED, TO_THE_END
+from langchain_motorhead.search_index.queries import _RETURNED, TO_THE_END, nearest
 from langchain_motorhead.storage.keys import recall_key, to_tag
 
 if TYPE_CHECKING:
@@ -123,4 +123,25 @@ def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -
     union = "|".join(f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS])
     query = FilterQuery(FilterExpression(f"({union})"), return_fields=_RETURNED, num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()
+    return (*query.get_args(), *TO_THE_END)
+
+
+def marked(mark: str, vector: bytes | None, filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
+    """Return the arguments of FT.SEARCH after the index's name that find documents with a mark of `standing.py`.
+
+    Args:
+        mark: The mark.
+        vector: Find those nearest to this vector. If it is None, any of them are found.
+        filter_: The scope.
+        count: How many to find.
+    """
+    from redisvl.query import FilterQuery
+    from redisvl.query.filter import FilterExpression
+
+    beside = "" if filter_ is None else f" {filter_}"
+    wanted = FilterExpression(f"(@terms:{mark}{beside})")
+    if vector is not None:
+        return nearest(vector, wanted, count)
+    query = FilterQuery(wanted, return_fields=_RETURNED, num_results=count)
+    query.verbatim().with_scores()
     return (*query.get_args(), *TO_THE_END)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 from langchain_motorhead.forks import ForkSafeLock
+from langchain_motorhead.recall.languages import script_language, stop_words, text_language
 from langchain_motorhead.recall.scripts import fold, words
 
 LANGUAGES = frozenset(
@@ -17,7 +18,7 @@ LANGUAGES = frozenset(
 """Languages with a stemmer and stop words. With `none`, words are used unchanged."""
 
 _MAX_CACHED_STEMS = 100_000
-TERMS_VERSION = 2
+TERMS_VERSION = 3
 """Number of the rules by which terms are made. Stored with an index, since documents have the terms of their time."""
 
 # The article and the words that are joined to it, if enough is left: of a word, only the rest is searched.
@@ -33,11 +34,28 @@ _LEAST_ARABIC_CHARS = 2
 
 
 def terms(text: str, language: str) -> list[str]:
-    """Return the terms of a text, in the order of its words."""
+    """Return the terms of a text, in the order of its words.
+
+    A word is stemmed by the language of its script. If the text is in another language with Latin letters than the
+    configured one, the stems by its own language follow, so that it is found by both.
+    """
     found = words(text)
-    if language != "arabic" and not text.isascii():  # the stemmer of Arabic knows the article
-        found = [_without_article(word) if "\u0600" <= word[0] <= "\u06ff" else word for word in found]
-    return found if language == "none" else list(filter(None, map(_known(language).__getitem__, found)))
+    if language == "none":
+        return [_without_article(word) for word in found]
+    if text.isascii():
+        stems = list(filter(None, map(_known(language).__getitem__, found)))
+    else:
+        stems = [stem for word in found if (stem := _known(script_language(word, language))[_bare(word, language)])]
+    other = text_language(found, language)
+    if other is None:
+        return stems
+    own = [stem for word in found if word < "\u0370" and (stem := _known(other)[word])]
+    known = _known(other)
+    return [*(stem for stem in stems if stem not in known or known[stem]), *own] or stems
+
+
+def _bare(word: str, language: str) -> str:
+    return word if language == "arabic" else _without_article(word)  # the stemmer of Arabic knows the article
 
 
 def _without_article(word: str) -> str:
@@ -52,9 +70,8 @@ class _Stems(dict[str, str]):
 
     def __init__(self, language: str) -> None:
         import Stemmer
-        from redisvl.utils.stopwords import get_stopwords
 
-        super().__init__(dict.fromkeys((fold(word.strip()) for word in get_stopwords(language)), ""))
+        super().__init__(dict.fromkeys((fold(word.strip()) for word in stop_words(language)), ""))
         self._stop_words = dict(self)
         self._stemmer = Stemmer.Stemmer(language)
         self._lock = ForkSafeLock()  # a stemmer is not thread-safe

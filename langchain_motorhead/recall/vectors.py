@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.recall import document_operations
 from langchain_motorhead.recall import index_operations as operations
 from langchain_motorhead.recall.descriptions import Description
+from langchain_motorhead.recall.document_operations import Text
 from langchain_motorhead.recall.documents import CONTEXT, CONTEXT_REACH, Utterance, embedded, stored_utterance
 from langchain_motorhead.recall.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.index import Indexer, prepared
-from langchain_motorhead.recall.index_operations import IndexOutcome, Text, Unindexed
+from langchain_motorhead.recall.index_operations import IndexOutcome, Unindexed
 from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import item_size, to_bytes
@@ -115,13 +117,15 @@ def _lacking(
         return []
     read: list[Any] = yield together(
         *(
-            operations.texts([keys], max(0, start - CONTEXT_REACH), stop, field, size, generation=None, dropped=())
+            document_operations.texts(
+                [keys], max(0, start - CONTEXT_REACH), stop, field, size, generation=None, dropped=()
+            )
             for start, stop in ranges
         )
     )
     found: list[_Lacking] = []
-    for (start, _), ((_, _, documents),) in zip(ranges, read, strict=True):
-        found += _lacking_from(documents, start, indexer)
+    for (start, _), (texts,) in zip(ranges, read, strict=True):
+        found += _lacking_from(texts.documents, start, indexer)
     return found
 
 

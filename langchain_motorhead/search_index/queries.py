@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
 
 # Fields that a search returns if it finds many documents to choose from.
-_RETURNED = ["name", "pieces"]
+_RETURNED = ["name", "role", "pieces"]
 
 
 DISTANCE = "vector_distance"

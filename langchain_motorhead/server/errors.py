@@ -120,6 +120,7 @@ _REQUEST_ERRORS = (
 _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
     (ours.IdConflictError, 409, None),
     (ours.InvalidMessageError, 400, None),
+    (ours.UnknownMessageError, 404, None),
     (ours.InvalidInputError, 400, None),
     (ours.RecallNotConfiguredError, 400, "Long term memory is disabled"),
     (ours.StoreUnavailableError, 503, "Redis cannot be reached"),

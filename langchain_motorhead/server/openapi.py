@@ -52,6 +52,7 @@ _ERRORS = {
     400: "The request is wrong. It changed nothing.",
     401: "The API key is missing or unknown.",
     403: "A browser sent the request for a page of another site, or the host name is not allowed.",
+    404: "The session never had one of the messages. Nothing was changed.",
     409: "A Redis key has another type, the search index was made with another embedding model, or the session was "
     "deleted while it was read page by page.",
     413: "The body or the number of messages exceeds a limit of the server.",
@@ -62,7 +63,11 @@ _ERRORS = {
     503: "Redis cannot be reached or refused a command, or the server is stopping. Try again later.",
 }
 _EVERYWHERE = (400, 401, 403, 409, 500, 503)
-_PATH_IDS = {"session_id": ("the session", EXAMPLE_SESSION_ID), "user_id": ("the user", EXAMPLE_USER_ID)}
+_PATH_IDS = {
+    "session_id": ("the session", EXAMPLE_SESSION_ID),
+    "user_id": ("the user", EXAMPLE_USER_ID),
+    "seq": ("the message: its sequence number", "3"),
+}
 _SCHEMA_PATH = "#/components/schemas/{model}"
 
 

@@ -21,13 +21,13 @@ local state, marked, id, now, token, user, ttl = KEYS[2], KEYS[3], args[1], args
 local was = redis.call('HMGET', state, 'epoch', 'groups', 'replaced', 'revision', 'marks', 'size', 'user', 'first')
 whole(was[4] or '0', 'revision')
 local first = whole(was[8] or '0', 'first')
-local _, before = covered_of(state, first)
+local covered, before = covered_of(state, first)
 local mine = user == '' or not was[7] or was[7] == user
 if request ~= '' and was[1] and mine then
   local _, visit = open_marks(marked, whole(was[5] or '0', 'marks'))
   local there = visit(request, 1, false)
   if there then
-    return {1, redis.call('LLEN', KEYS[1]), was[6] and whole(was[6], 'size'), 0, false, before < first and 1 or 0} -- sent again
+    return {1, redis.call('LLEN', KEYS[1]), was[6] and whole(was[6], 'size'), 0, false, covered < first and 1 or 0} -- sent again
   elseif there == false then
     return {5}
   end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.codec import encode, loads
 from langchain_motorhead.recall.query import Hit
+from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.origin import kept_to_json
@@ -70,6 +72,7 @@ def whole(memory: Memory) -> Response:
             "epoch": memory.epoch,
             "written_by": memory.written_by,
             "kept": kept_to_json(memory.kept),
+            "forgotten": sorted(memory.forgotten),
         }
     )
     return raw(b'{"messages":[' + b",".join(map(encode, reversed(memory.messages))) + b"]," + rest[1:])
@@ -91,6 +94,11 @@ def transcript(page: Transcript) -> Response:
         }
     )
     return raw(b'{"messages":[' + b",".join(messages) + b"]," + rest[1:])
+
+
+def receipt(made: Receipt) -> Response:
+    """Build the answer that says what was removed, and where."""
+    return plain({"status": "Ok", **asdict(made)})
 
 
 def version(each: SummaryVersion) -> dict[str, Any]:
@@ -127,6 +135,8 @@ def full_hit(found: Hit) -> dict[str, Any]:
         "seq": found.seq,
         "user_id": found.user_id,
         "created": found.created and found.created.isoformat(),
+        "piece": found.piece,
+        "pieces": found.pieces,
         "before": [full_hit(each) for each in found.before],
         "after": [full_hit(each) for each in found.after],
     }

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import IdConflictError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.messages.matching import renamed, trailing_count, unstored
+from langchain_motorhead.messages.matching import as_message, renamed, trailing_count, unstored, variant_id
+from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record, to_records
+from langchain_motorhead.sessions.forget_operations import Knowledge, find_known
 from langchain_motorhead.sessions.load import Memory, decode_all, read_window, to_memory
 from langchain_motorhead.sessions.operations import AppendResult, NewestOf, SessionSnapshot
 from langchain_motorhead.sessions.window import Window
@@ -54,6 +56,9 @@ def catch_up(
     A message is known if its id and its content are. A new message whose id is that of another message is stored under
     an id made of its own and of its content, which may take a further round trip.
 
+    A message that the session has forgotten is not stored again. If it has forgotten any, a further round trip finds
+    out which of the messages these are.
+
     Args:
         keys: Keys of the session.
         messages: The conversation so far, or its newest messages, oldest first.
@@ -85,7 +90,8 @@ def catch_up(
             snapshot = yield operations.read(keys, -max(_FIRST_ATTEMPT_MESSAGES, 2 * len(messages)))
         first_read = snapshot.first + snapshot.length - len(snapshot.records)
         decoded = yield from decode_all(snapshot, keys, first_read)
-        stored = [each for each in decoded if each is not None]
+        there = zip(decoded, snapshot.records, strict=True)
+        stored = [each for each, record in there if each is not None or is_tombstone(record)]
         # A conversation of one message has no known position: its id was used again.
         is_reused = appended.newest_known and new is None and len(messages) == 1
         fresh = unstored(messages if new is None else new, stored, newest_known=is_reused)
@@ -95,7 +101,23 @@ def catch_up(
     if window is None or snapshot is None:
         return CatchUpResult(None, appended)
     memory = yield from to_memory(keys, window, snapshot)
+    if snapshot.forgotten:
+        memory.forgotten = yield from _forgotten(keys, messages)
     return CatchUpResult(memory, appended)
+
+
+def _forgotten(keys: SessionKeys, messages: Sequence[MessageLike]) -> Flow[frozenset[str]]:
+    """Return the ids of the messages that the session has forgotten, also under an id that it made of theirs."""
+    names = dict[str, str]()
+    for message in messages:
+        known = as_message(message)
+        if known.id:
+            names[known.id] = known.id
+            names[variant_id(known) or known.id] = known.id
+    found: list[Knowledge] = yield find_known(keys, list(names))
+    return frozenset(
+        id_ for id_, knowledge in zip(names.values(), found, strict=True) if knowledge is Knowledge.FORGOTTEN
+    )
 
 
 def _append_renaming(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.flows.protocol import Flow
@@ -14,6 +15,7 @@ from langchain_motorhead.messages import codec
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.quoting import block
 from langchain_motorhead.messages.text import message_text
+from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.messages.tool_calls import closed_start, visible
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.gap import Gap
@@ -58,6 +60,8 @@ class Memory:
         start: Sequence number of the first of `messages`, or of the next message to be stored if there are none.
         epoch: Random identifier of the session, from its first message to its deletion. None if there is no session.
         gap: Messages that are neither in the summary nor in `messages`. None if there are none.
+        forgotten: Ids of messages that were given to `Session.catch_up` and that the session has forgotten. A prompt
+            must not show them.
     """
 
     summary: str | None = None
@@ -72,15 +76,22 @@ class Memory:
     written_by: str | None = None
     kept: Kept | None = None
     gap: Gap | None = None
+    forgotten: frozenset[str] = frozenset()
 
-    def as_messages(self) -> list[BaseMessage]:
-        """Return the summary, as a system message that also names a gap, and the messages after it."""
+    def as_messages(self, summary_role: Literal["human", "system"] = "human") -> list[BaseMessage]:
+        """Return a message with the summary, quoted, that also names a gap, and the messages after it.
+
+        Args:
+            summary_role: Whose message the summary is. A `"system"` message would lend its authority to what the
+                summary repeats of the conversation.
+        """
         said = [] if self.summary is None else [quoted_summary(self.summary)]
         if self.gap is not None:
             said.append(f"{self.gap}.")
         if not said:
             return list(self.messages)
-        return [SystemMessage("\n\n".join(said), id=derived_id(self.epoch, "summary")), *self.messages]
+        kind = SystemMessage if summary_role == "system" else HumanMessage
+        return [kind("\n\n".join(said), id=derived_id(self.epoch, "summary")), *self.messages]
 
 
 def quoted_summary(summary: str) -> str:
@@ -132,7 +143,7 @@ def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> F
         epoch=snapshot.epoch,
         written_by=snapshot.author,
         kept=snapshot.kept,
-        gap=Gap(snapshot.covered, begin) if begin > snapshot.covered else None,
+        gap=_gap(snapshot, begin),
     )
 
 
@@ -161,6 +172,14 @@ def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> F
         return codec.decode_all(part, snapshot.epoch, position + done - len(part), skip)
 
     return (yield from in_slices(snapshot.records, len, decode))
+
+
+def _gap(snapshot: SessionSnapshot, begin: int) -> Gap | None:
+    """Return what is missing before the first message shown. Messages that were forgotten are not missing."""
+    position = snapshot.first + snapshot.length - len(snapshot.records)
+    while begin > position and is_tombstone(snapshot.records[begin - 1 - position]):
+        begin -= 1
+    return Gap(snapshot.covered, begin) if begin > snapshot.covered else None
 
 
 def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int, BaseMessage]]]:

@@ -40,6 +40,7 @@ class SessionSnapshot(NamedTuple):
         author: Who wrote the summary. None if there is none, or that is not known.
         kept: What the summary keeps of the messages it was made of. None if that was not measured.
         stored_covered: Number of messages that the summary covers. None for all before `first`.
+        forgotten: How many messages were forgotten.
         tail: Newest chunk of the archive, or None. Only read for a compaction.
         times: Sequence numbers of messages with the time, in microseconds since 1970, that holds from each on. Only
             read for a compaction.
@@ -59,6 +60,7 @@ class SessionSnapshot(NamedTuple):
     author: Author | None = None
     kept: Kept | None = None
     stored_covered: int | None = None
+    forgotten: int = 0
     tail: bytes | None = None
     times: tuple[tuple[int, int], ...] = ()
 
@@ -276,9 +278,23 @@ def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
 
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
-    epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept, covered = (
-        reply
-    )
+    (
+        epoch,
+        first,
+        summary,
+        tokens,
+        failures,
+        user,
+        size,
+        indexed,
+        revision,
+        length,
+        records,
+        author,
+        kept,
+        covered,
+        forgotten,
+    ) = reply
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),
@@ -294,4 +310,5 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         author=to_author(optional_member(author)),
         kept=to_kept(optional_member(kept)),
         stored_covered=None if covered is None else int(covered),
+        forgotten=int(forgotten or 0),
     )

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions import registry_operations as listing
+from langchain_motorhead.sessions.erasure import delete_whole
 from langchain_motorhead.storage.keys import SessionKeys, check_user, registry_key, session_keys, to_member
 
 # Ids read at a time: bounds the size of a reply.
@@ -125,7 +126,7 @@ def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
     while True:
         user = yield listing.owner(keys)
         check_user(keys, user)
-        deleted = yield listing.delete(session_keys(keys.namespace, keys.session_id, user), one_slot=one_slot)
+        deleted = yield from delete_whole(session_keys(keys.namespace, keys.session_id, user), one_slot=one_slot)
         if deleted >= 0:
             return bool(deleted)
 
@@ -146,7 +147,7 @@ def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
     while found := (yield listing.listed(registry, 0, _PAGE_SESSIONS - 1, newest_first=False)):
         for session_id, _ in found:
             keys = session_keys(namespace, session_id, user_id)
-            deleted = yield listing.delete(keys, one_slot=one_slot)
+            deleted = yield from delete_whole(keys, one_slot=one_slot)
             if deleted <= 0:  # it expired, or now belongs to another user
                 yield listing.unlist(registry, session_id)
             count += deleted > 0

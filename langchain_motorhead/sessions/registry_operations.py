@@ -13,9 +13,12 @@ from itertools import chain
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, to_member
-from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, read_primary
+from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, recall_key, to_member
+from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, read_primary, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
+
+ERASURE_PREFIX = b"erase:"
+"""Beginning of the fields that note of which sessions documents are to be erased. The id of the session follows."""
 
 
 def owner(keys: SessionKeys) -> Operation[str | None]:
@@ -23,19 +26,22 @@ def owner(keys: SessionKeys) -> Operation[str | None]:
     return Operation((read_primary("HGET", keys.state, "user"),), lambda replies: optional_member(replies[0]))
 
 
-def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Operation[int]:
+def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False, noted: int = 0) -> Operation[int]:
     """Delete all keys and documents of a session, and remove it from its registries.
+
+    If it has too many documents for one step, they stay. See `erasure.py`.
 
     Args:
         keys: Keys of the session, with the user that it belongs to.
         one_slot: Whether one script may touch the session and the registries. Not so in a cluster.
         expired: Whether to delete only what an expired session left behind. If the session exists, nothing is done.
+        noted: Number of messages of which it is noted that their documents are to be erased.
 
     Returns:
-        How many keys were deleted. Negative, and nothing was done, if the session belongs to another user than the one
-        in `keys`.
+        How many keys were deleted. Negative if nothing was done: -1 if the session belongs to another user than the one
+        in `keys`; -2 - N if it has documents of N messages, of which that has to be noted before.
     """
-    args = (keys.member, keys.user, keys.documents, int(expired))
+    args = (keys.member, keys.user, keys.documents, int(expired), noted)
     session: tuple[str, ...] = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing)
     session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding)
     if one_slot:
@@ -43,7 +49,7 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False) -> Opera
         return Operation(
             (command,),
             lambda replies: int(replies[-1]),
-            split=None if expired else lambda: delete(keys, one_slot=False),
+            split=None if expired else lambda: delete(keys, one_slot=False, noted=noted),
         )
     unlist = () if expired else tuple(Command("ZREM", (registry,), (keys.member,)) for registry in keys.registries)
     return Operation((*unlist, Command(SCRIPTS["session_delete"], session, args)), lambda replies: int(replies[-1]))
@@ -112,6 +118,43 @@ def prune(registry: str, gone: Sequence[tuple[str, float]]) -> Operation[None]:
     for session_id, score in gone:
         args += (to_member(session_id), repr(score))
     return Operation((Command(SCRIPTS["registry_prune"], (registry,), tuple(args)),), ignore_replies)
+
+
+def document_count(keys: SessionKeys) -> Operation[int]:
+    """Read of how many messages a session may have documents."""
+    commands = (read_primary("HGET", keys.state, "indexed"), read_primary("GET", keys.stale))
+    return Operation(commands, lambda replies: max(int(each or 0) for each in replies))
+
+
+def note_erasure(keys: SessionKeys, count: int) -> Operation[None]:
+    """Note that the documents of the first `count` messages of a session are to be erased. 0 if all are erased."""
+    field = ERASURE_PREFIX + keys.member
+    return Operation((Command(SCRIPTS["erasure_note"], (recall_key(keys.namespace),), (field, count)),), ignore_replies)
+
+
+def erasures(namespace: str) -> Operation[dict[str, int]]:
+    """Read which sessions have documents that are to be erased, and of how many messages."""
+
+    def read(replies: list[Any]) -> dict[str, int]:
+        flat = [to_bytes(each) for each in replies[0]]
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return {
+            from_member(name.removeprefix(ERASURE_PREFIX)): int(count)
+            for name, count in pairs
+            if name.startswith(ERASURE_PREFIX)
+        }
+
+    return Operation((read_primary("HGETALL", recall_key(namespace)),), read)
+
+
+def erase_documents(keys: SessionKeys, start: int, stop: int) -> Operation[int]:
+    """Delete documents from sequence number `start` to before `stop` that a deleted session of this id left.
+
+    Returns:
+        How many were deleted.
+    """
+    args = (keys.documents, start, stop)
+    return Operation((Command(SCRIPTS["documents_erase"], (keys.state,), args),), lambda replies: int(replies[0]))
 
 
 def _scored(reply: Sequence[Any]) -> list[tuple[str, float]]:

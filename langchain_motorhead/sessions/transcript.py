@@ -18,6 +18,7 @@ from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageErro
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.ids import derived_id
+from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.sessions.archive import ArchivedMessage, DamagedChunkError, read_chunk, read_header
 from langchain_motorhead.sessions.archive_operations import StoredRange, read_range
 from langchain_motorhead.sessions.archiver import with_times
@@ -37,6 +38,8 @@ class GapReason(StrEnum):
     """They should be in the archive, and are not: Redis evicted it, or another program deleted it."""
     DAMAGED = "damaged"
     """They are stored, but their bytes cannot be read."""
+    FORGOTTEN = "forgotten"
+    """`Session.forget` removed them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,9 @@ def read_page(keys: SessionKeys, start: int, stop: int | None, limit: int, epoch
     page = yield from read_records(keys, start, stop, limit, epoch)
     messages, gaps = list[TranscriptMessage](), page.gaps.copy()
     for seq, (data, time) in page.records:
+        if is_tombstone(data):
+            _add_gap(gaps, Gap(seq, seq, GapReason.FORGOTTEN))
+            continue
         try:
             message = decode(data, derived_id(page.epoch, seq))
         except InvalidMessageError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from langchain_motorhead.sessions.archive import CHUNK_MESSAGES, ArchivedMessage, extend
 from langchain_motorhead.transfer.archive_lines import ArchiveRun
@@ -24,12 +24,15 @@ class RestoredArchive:
     def __init__(self) -> None:
         self.messages = self.chunks = self.size = 0
 
-    def build(self, runs: Iterable[ArchiveRun], fingerprint: Fingerprint) -> Iterator[list[bytes]]:
+    def build(
+        self, runs: Iterable[ArchiveRun], fingerprint: Fingerprint, replaced: Callable[[int, bytes], bytes]
+    ) -> Iterator[list[bytes]]:
         """Return an iterator over chunks, some at a time.
 
         Args:
             runs: The messages, in order.
             fingerprint: Digest to which each message is added.
+            replaced: Returns what is stored of a message, which is given with its sequence number.
         """
         first, pending = 0, list[ArchivedMessage]()
         for run in runs:
@@ -37,7 +40,9 @@ class RestoredArchive:
             if run.first != first + len(pending):
                 yield self._counted(first, pending)
                 first, pending = run.first, []
-            pending += run.messages
+            pending += [
+                each._replace(data=replaced(seq, each.data)) for seq, each in enumerate(run.messages, run.first)
+            ]
             if len(pending) >= _MESSAGES:
                 full = len(pending) - len(pending) % CHUNK_MESSAGES
                 yield self._counted(first, pending[:full])

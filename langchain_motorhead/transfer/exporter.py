@@ -86,7 +86,7 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
     Raises:
         SessionMovedOn: Raised while the pages are read, if a compaction has shortened the list.
     """
-    epoch, marks = _read_marks(redis, keys)
+    epoch, marks = read_all_marks(redis, keys)
     head = redis.execute(snapshots.read_head(keys))
     if head is not None and head.epoch == epoch and marks:
         head.state[snapshots.MARKS] = marks
@@ -109,7 +109,7 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
     )  # fmt: skip
 
 
-def _read_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, bytes]:
+def read_all_marks(redis: RedisBackend, keys: SessionKeys) -> tuple[bytes | None, bytes]:
     """Return the epoch of a session and the marks of its messages.
 
     They are read before the messages: a mark of a message that is not exported would let an import refuse it later.

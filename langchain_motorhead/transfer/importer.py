@@ -7,16 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, StoreUnavailableError
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import MARK_BYTES, mark
 from langchain_motorhead.sessions import registry_operations as listing
+from langchain_motorhead.sessions.erasure import erase
+from langchain_motorhead.sessions.forget_operations import Identity, identify
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.archive_restore import RestoredArchive
+from langchain_motorhead.transfer.exporter import read_all_marks
+from langchain_motorhead.transfer.forgotten import ForgottenMessages
 from langchain_motorhead.transfer.jsonl import read_lines
 from langchain_motorhead.transfer.policies import Existing
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Fingerprint, RestoreOutcome
@@ -127,33 +131,28 @@ def import_snapshots(
 
 
 def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, *, replace: bool) -> RestoreOutcome:
-    fingerprint = Fingerprint(keys.member, snapshot.state, snapshot.summaries)
-    token = secrets.token_hex(8)
-    archive = RestoredArchive()
-    try:
-        for chunks in archive.build(snapshot.archive or (), fingerprint):
-            if chunks:
-                redis.execute(snapshots.stage_chunks(keys, token, chunks))
-        records, marks, marked = _collect_records(redis, keys, snapshot, fingerprint, token)
-    except BaseException:
-        _unstage(redis, keys, token)
-        raise
-    if snapshot.archive is not None:
-        snapshot.state |= archive.state
-        snapshot.state.setdefault("archive_from", snapshot.state.get("first", b"0"))
-    now = b"%d" % (time.time_ns() // 1_000)
-    times = {name: snapshot.state.get("updated", now) for name in ("created", "updated")}
-    snapshot.state = {**times, **snapshot.state}
+    there: Identity = redis.execute(identify(keys))
+    forgotten = _forgotten(redis, keys, snapshot, there) if replace and there.epoch is not None else ForgottenMessages()
+    staged = _stage(redis, keys, snapshot, forgotten)
+    seen, noted = "" if there.epoch is None else f"{there.epoch} {there.revision}", 0
     while True:
         user = redis.execute(listing.owner(keys)) if replace else None
         owner = session_keys(keys.namespace, keys.session_id, user)
         restore = snapshots.restore(
-            keys, snapshot, records, marks, marked, token, fingerprint.text,
-            replace=replace, owner=owner, one_slot=redis.one_slot, chunks=archive.chunks,
+            keys, snapshot, staged.records, staged.marks, staged.marked, staged.token, staged.digest,
+            replace=replace, owner=owner, one_slot=redis.one_slot, chunks=staged.chunks, noted=noted, seen=seen,
         )  # fmt: skip
         outcome = redis.execute(restore)
-        if outcome is not RestoreOutcome.OTHER_OWNER:
+        if outcome is RestoreOutcome.MANY_DOCUMENTS:
+            noted = redis.execute(listing.document_count(keys))
+            redis.execute(listing.note_erasure(keys, noted))
+        elif outcome is not RestoreOutcome.OTHER_OWNER:
             break
+    if noted:
+        redis.run(erase(keys, noted))
+    if outcome is RestoreOutcome.CHANGED:
+        _unstage(redis, keys, staged.token)
+        raise StoreError("messages were forgotten or edited while it was imported. Import it again")
     if outcome is RestoreOutcome.INCOMPLETE:
         raise StoreError("not all of its messages arrived in Redis. Import it again")
     if outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE) and not redis.one_slot:
@@ -162,8 +161,65 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
     return outcome
 
 
+class _Staged(NamedTuple):
+    """An import that is ready to be restored.
+
+    Attributes:
+        token: Token with which its parts were staged in Redis.
+        digest: Fingerprint of the import.
+        records: Messages of the list, or None if they are staged.
+        marks: Marks that are not staged.
+        marked: How many marks are staged.
+        chunks: How many chunks of the archive are staged.
+    """
+
+    token: str
+    digest: str
+    records: list[bytes] | None
+    marks: bytes
+    marked: int
+    chunks: int
+
+
+def _stage(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, forgotten: ForgottenMessages) -> _Staged:
+    """Stage in Redis what is too much of a session for one request, and complete its state."""
+    fingerprint = Fingerprint(keys.member, snapshot.state, snapshot.summaries)
+    token, archive = secrets.token_hex(8), RestoredArchive()
+    try:
+        for chunks in archive.build(snapshot.archive or (), fingerprint, forgotten.replaced):
+            if chunks:
+                redis.execute(snapshots.stage_chunks(keys, token, chunks))
+        collected = _collect_records(redis, keys, snapshot, fingerprint, token, forgotten)
+    except BaseException:
+        _unstage(redis, keys, token)
+        raise
+    forgotten.drop_summaries(snapshot)
+    if snapshot.archive is not None:
+        first = snapshot.state.get("first", b"0")
+        snapshot.state = {"archive_from": first, **snapshot.state, **archive.state}
+    now = b"%d" % (time.time_ns() // 1_000)
+    times = {name: snapshot.state.get("updated", now) for name in ("created", "updated")}
+    snapshot.state = {**times, **snapshot.state}
+    return _Staged(token, fingerprint.text, *collected, archive.chunks)
+
+
+def _forgotten(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, there: Identity) -> ForgottenMessages:
+    """Return what the session that an import replaces has forgotten."""
+    head = redis.execute(snapshots.read_head(keys))
+    if head is None or "forgotten" not in head.state:
+        return ForgottenMessages()
+    _, marks = read_all_marks(redis, keys)
+    same = "created" in head.state and head.state["created"] == snapshot.state.get("created")
+    return ForgottenMessages(marks, there.epoch, same=same)
+
+
 def _collect_records(
-    redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, fingerprint: Fingerprint, token: str
+    redis: RedisBackend,
+    keys: SessionKeys,
+    snapshot: ExportedSession,
+    fingerprint: Fingerprint,
+    token: str,
+    forgotten: ForgottenMessages,
 ) -> tuple[list[bytes] | None, bytes, int]:
     """Collect the messages of a session and their marks, or stage in Redis what is too much for one request.
 
@@ -174,9 +230,11 @@ def _collect_records(
     exported = snapshot.state.pop(snapshots.MARKS, b"")
     if len(exported) % MARK_BYTES:
         raise InvalidInputError("has marks that are not complete")
-    marks, marked, done = exported, 0, 0
+    marks, marked, done = forgotten.marks + exported, 0, 0  # the first mark of an id counts
+    first = int(snapshot.state.get("first", b"0"))
     for page in chain.from_iterable(map(_pieces, snapshot.pages)):
         fingerprint.add(page)
+        page = [forgotten.replaced(seq, record) for seq, record in enumerate(page, first + done)]  # noqa: PLW2901
         done += len(page)
         marks += b"".join(_marks(page))
         if snapshot.count > PAGE:

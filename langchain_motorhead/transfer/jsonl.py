@@ -41,7 +41,7 @@ _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
 _OTHER_FIELD = re.compile(
     r"last|replaced|ids|marks|written_by|kept"
-    r"|(failures|size|format|archive_from|covered|t:\d{1,18}|rejected:[a-z ]{1,40})",
+    r"|(failures|size|format|archive_from|covered|forgotten|t:\d{1,18}|rejected:[a-z ]{1,40})",
     re.ASCII,
 )
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")

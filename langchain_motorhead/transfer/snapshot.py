@@ -22,7 +22,7 @@ PAGE = 500
 # Fields that are not exported: the session's identity, the state of its index, its registries, and its archive's size.
 _NOT_EXPORTED = frozenset(
     "epoch indexed generation owned until groups embedded vectorless retry marks revision archived chunks "
-    "archive_bytes versions".split()
+    "archive_bytes versions remake".split()
 )
 MARKS = "marks"
 """Name under which the marks of a session's messages are exported, one after the other."""
@@ -103,6 +103,8 @@ class RestoreOutcome(Enum):
     DONE_BEFORE = 2
     OTHER_OWNER = 3
     INCOMPLETE = 4
+    MANY_DOCUMENTS = 5
+    CHANGED = 6
 
 
 class Fingerprint:
@@ -215,6 +217,8 @@ def restore(
     owner: SessionKeys,
     one_slot: bool,
     chunks: int = 0,
+    noted: int = 0,
+    seen: str = "",
 ) -> Operation[RestoreOutcome]:
     """Store a session completely or not at all.
 
@@ -230,6 +234,9 @@ def restore(
         owner: Keys of the existing session, with its user.
         one_slot: Whether one script may write the session and the registries, which is impossible in a cluster.
         chunks: Number of staged chunks of its archive.
+        noted: Number of messages of which it is noted that their documents are to be erased.
+        seen: Epoch and revision of the session to replace, as it was when the import was prepared. Empty if there was
+            none.
     """
     active = int(snapshot.state["updated"])
     fields: list[Value] = [part for name, value in snapshot.state.items() for part in (name.encode(), value)]
@@ -240,7 +247,7 @@ def restore(
     args: tuple[Value, ...] = (
         keys.member, digest, int(replace), owner.user, keys.documents, snapshot.ttl, active, snapshot.count,
         int(records is None), len(keys.registries) if one_slot else 0, marked, marks, chunks, len(fields),
-        len(snapshot.summaries), *fields, *snapshot.summaries, *(records or ()),
+        len(snapshot.summaries), noted, seen, *fields, *snapshot.summaries, *(records or ()),
     )  # fmt: skip
     session = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing, keys.stale)
     summaries = (keys.summaries, keys.rebuild, keys.rebuilding)
@@ -248,24 +255,11 @@ def restore(
     return Operation(
         (Command(SCRIPTS["session_restore"], (*session, *summaries, *staged, *registries), args),),
         lambda replies: RestoreOutcome(replies[0][0]),
-        split=(
-            lambda: restore(
-                keys,
-                snapshot,
-                records,
-                marks,
-                marked,
-                token,
-                digest,
-                replace=replace,
-                owner=owner,
-                one_slot=False,
-                chunks=chunks,
-            )
-        )
-        if one_slot
-        else None,
-    )
+        split=(lambda: restore(
+            keys, snapshot, records, marks, marked, token, digest, replace=replace, owner=owner, one_slot=False,
+            chunks=chunks, noted=noted, seen=seen,
+        )) if one_slot else None,
+    )  # fmt: skip
 
 
 def list_restored(keys: SessionKeys, active: int, ttl: int, owner: SessionKeys, *, new: bool) -> Operation[None]:

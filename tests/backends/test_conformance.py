@@ -145,7 +145,8 @@ def test_compaction_loses_nothing(place: Callable[..., Place]) -> None:
     assert memory.total == 20
     assert len(memory.messages) <= SMALL.max_messages
     assert (memory.summarized + len(memory.messages), memory.start) == (20, memory.summarized)
-    assert memory.as_messages()[0].type == "system"
+    assert memory.as_messages()[0].type == "human"
+    assert memory.as_messages("system")[0].type == "system"
 
 
 def test_tool_calls_keep_their_results(place: Callable[..., Place]) -> None:

@@ -83,7 +83,7 @@ async def test_the_documented_lines() -> None:
         await memory.init()
         assert memory.context == "Bob said hi."
         said = memory.load_memory_variables({})["chat_history"]
-        assert said == f"System: {quoted_summary('Bob said hi.')}\nHuman: hi im bob\nAI: Hi Bob!"
+        assert said == f"{quoted_summary('Bob said hi.')}\nHuman: hi im bob\nAI: Hi Bob!"
         memory.save_context({"input": "whats my name?"}, {"output": "Bob"})
         assert server.sessions["testing-1"][-1] == {"role": "AI", "content": "Bob"}
         memory.delete_session()

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
 
-from langchain_motorhead import Motorhead, MotorheadChatMessageHistory, Window
+from langchain_motorhead import InvalidInputError, Motorhead, MotorheadChatMessageHistory, Window
 from langchain_motorhead.sessions.load import quoted_summary
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
@@ -22,14 +22,19 @@ SMALL = Window(max_messages=4)
 
 
 def test_messages_are_the_summary_and_what_comes_after(make: MakeMotorhead) -> None:
-    """The history begins with the summary as a system message, and has everything that is not in it."""
+    """The history begins with the summary, as a person's message, and has everything that is not in it."""
     history = make(llm=Ledger(), window=SMALL, compaction="inline").history("s")
     assert history.messages == []
     history.add_messages(numbered(6))
     summary, *rest = history.messages
-    assert isinstance(summary, SystemMessage)
+    assert isinstance(summary, HumanMessage)
     assert summary.content == quoted_summary("m0\u241fm1\u241fm2\u241fm3")
     assert contents(rest) == ["m4", "m5"]
+    asked = history.motorhead
+    assert isinstance(asked, Motorhead)
+    assert isinstance(asked.history("s", summary_role="system").messages[0], SystemMessage)
+    with pytest.raises(InvalidInputError, match="summary_role"):
+        asked.history("s", summary_role="ai")  # type: ignore[arg-type]
 
 
 async def test_async_history(amake: MakeMotorhead) -> None:

@@ -96,10 +96,10 @@ def test_where_the_summary_goes(make: MakeMotorhead, return_messages: bool) -> N
     loaded = beside.load_memory_variables({})
     assert loaded["summary"] == "m0\u241fm1\u241fm2\u241fm3"
     if return_messages:
-        assert [message.type for message in history] == ["system", "human", "ai"]
+        assert [message.type for message in history] == ["human", "human", "ai"]
         assert contents(loaded["recent"]) == ["m4", "m5"]
     else:
-        assert history == f"System: {quoted_summary(loaded['summary'])}\nHuman: m4\nAI: m5"
+        assert history == f"{quoted_summary(loaded['summary'])}\nHuman: m4\nAI: m5"
         assert loaded["recent"] == "Human: m4\nAI: m5"
     assert within.context == beside.context == "m0\u241fm1\u241fm2\u241fm3"
 

@@ -11,12 +11,13 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, ToolMessage
 
 from langchain_motorhead import Memory
-from langchain_motorhead.integrations.prompt import prompt
 from langchain_motorhead.messages.quoting import block, escaped, has_speaker_label, one_line, turn, visible
 from langchain_motorhead.messages.text import plain_text, transcript
+from langchain_motorhead.prompts.layout import PromptBuilder
 from langchain_motorhead.recall.rendering import as_lines
 from langchain_motorhead.summarizers.llm import create_summarizer
 from langchain_motorhead.summarizers.prompting import PROMPT
+from support.agents import memory_of
 from support.quotes import outside, quoted
 from support.scripted_models import BOTH, Scripted
 
@@ -72,12 +73,12 @@ def test_a_transcript_has_a_line_for_each_message(text: str) -> None:
 @pytest.mark.parametrize("text", ESCAPES)
 @pytest.mark.parametrize("own", [PROMPT, BOTH, "Summarize.\n{messages}"], ids=["ours", "both", "messages"])
 def test_what_a_summarizer_is_shown(own: str, text: str) -> None:
-    """Outside the blocks, a prompt is the same whatever was said or summarized before."""
+    """Outside the blocks, a prompt is the same whatever was said or summarized before, but for the words that fit."""
 
     def shown(summary: str, *messages: BaseMessage) -> str:
         model = Scripted()
         create_summarizer(model, prompt=own).invoke({"summary": summary, "messages": messages})
-        return model.prompts[0]
+        return re.sub(r"some \d+ words", "some words", model.prompts[0])
 
     planted = shown(text, *spoken(text))
     assert outside(planted) == outside(shown("They met.", HumanMessage("hi")))
@@ -87,13 +88,16 @@ def test_what_a_summarizer_is_shown(own: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", ESCAPES)
 def test_what_an_agent_is_shown(text: str) -> None:
-    """Summary, messages in words and recalled lines stay in their blocks of the system text."""
+    """Summary and recalled lines stay in their blocks, and nothing is added to the system message."""
     for message in spoken(text):
         call = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
         said = [AIMessage("x"), call, message, HumanMessage("q")]
         said = [each.model_copy(update={"id": str(at)}) for at, each in enumerate(said)]
         memory = Memory(summary=text, messages=said, total=4, epoch="0" * 16)
-        planted, _ = prompt(memory, said[-1:], as_lines([found(text), found("hi", text)]))
+        recalled: dict[str | None, list[str]] = {"3": [as_lines([found(text)]), as_lines([found("hi", text)])]}
+        prompt = PromptBuilder(memory, recalled).build(said[-1:])
+        assert prompt.instructions == ""
+        planted = memory_of(prompt.messages)
         assert PLANTED not in outside(planted)
         tags = set(re.findall(r"</?[a-z]+>", outside(planted)))
         assert tags <= {f"{side}{tag}>" for tag in TAGS for side in ("<", "</")}

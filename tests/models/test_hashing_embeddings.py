@@ -11,8 +11,29 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.embeddings import Embeddings
+from langchain_tests.integration_tests import EmbeddingsIntegrationTests
+from langchain_tests.unit_tests import EmbeddingsUnitTests
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError
+
+
+class TestHashingEmbeddings(EmbeddingsUnitTests):
+    """LangChain's tests for how embeddings are made."""
+
+    @property
+    def embeddings_class(self) -> type[Embeddings]:
+        """What is tested."""
+        return HashingEmbeddings
+
+
+class TestHashingEmbeddingsAtWork(EmbeddingsIntegrationTests):
+    """LangChain's tests for what embeddings return, sync and async."""
+
+    @property
+    def embeddings_class(self) -> type[Embeddings]:
+        """What is tested."""
+        return HashingEmbeddings
 
 
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:

@@ -13,6 +13,7 @@ from langchain_motorhead.flows.protocol import Pause, Request
 from langchain_motorhead.recall.descriptions import Description
 from langchain_motorhead.recall.index import PROBE, make_index, set_up
 from langchain_motorhead.recall.indexing import index
+from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import command, ignoring_error, inspect
 from langchain_motorhead.storage.keys import recall_key
 from langchain_motorhead.storage.operation import Operation
@@ -63,7 +64,7 @@ def test_setting_up_asks_the_model_first(new: bool) -> None:
         "generation",
         1,
         "terms",
-        2,
+        TERMS_VERSION,
     )
     assert (alias.commands[0].keys, alias.commands[0].args) == ((recall_key("ns"),), (f"{recall_key('ns')}/1",))
     assert scans(requests) == [not new]

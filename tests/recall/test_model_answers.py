@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Recall, Window
 from langchain_motorhead.storage.keys import session_keys
@@ -104,7 +104,7 @@ def test_odd_vectors_lose_no_message(make: MakeMotorhead, client: redis.Redis, m
     model = Numbers(lambda text: [value] * 8 if "odd" in text.partition("\n")[0] else [1.0] * 7 + [len(text) / 9])
     motorhead = make(embeddings=model, recall=Recall(metric=metric), llm=Ledger(), window=Window(max_messages=4))
     session = motorhead.session("s")
-    session.append([HumanMessage("a cat"), AIMessage("odd cat"), *numbered(8)])
+    session.append([HumanMessage("a cat"), HumanMessage("odd cat"), *numbered(8)])
     motorhead.flush()
     assert indexed(client, session) == 10
     assert set(said(session.search("cat", k=2))) == {"a cat", "odd cat"}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_motorhead.recall.ranking import MEANING, SPEAKER, SPREAD, MessageRef, fuse
-
-WORDS = 1 - MEANING
-MOST = 1 + SPEAKER
+from langchain_motorhead.recall import ranking
+from langchain_motorhead.recall.question import Question, to_question
+from langchain_motorhead.recall.ranking import Findings, MessageRef, rank
 
 PLACES = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 6))
 SCORES = st.floats(0, 100, allow_subnormal=False)
@@ -22,92 +21,90 @@ NAMES = st.sampled_from(["Anna", "anna Maria", "Ben", "", " "])
 QUERIES = st.lists(st.sampled_from(["anna", "ben", "maria", "where"]), max_size=4)
 
 
+def ranked(
+    near: Mapping[MessageRef, float],
+    worded: Mapping[MessageRef, float],
+    names: Mapping[MessageRef, str] | None = None,
+    query: Iterable[str] = (),
+    *,
+    marked: Mapping[MessageRef, float] | None = None,
+    assistant: Iterable[MessageRef] = (),
+    question: Question | None = None,
+) -> dict[MessageRef, float]:
+    """Rank what was found."""
+    found = Findings(near, worded, marked or {}, names or {}, frozenset(assistant))
+    return rank(found, question or Question(frozenset(query)))
+
+
 def test_nothing_found() -> None:
     """Where nothing was found, there is nothing to rank."""
-    assert fuse({}, {}, {}, []) == {}
-    assert fuse({}, {}, {("s", 1): "Anna"}, ["anna"]) == {}
+    assert ranked({}, {}) == {}
+    assert ranked({}, {}, {("s", 1): "Anna"}, ["anna"]) == {}
 
 
 @pytest.mark.parametrize(
-    ("near", "worded", "score"),
+    ("near", "worded"),
     [
-        ({("s", 1): 0.2}, {}, MEANING),
-        ({("s", 1): -0.2}, {}, MEANING),
-        ({}, {("s", 1): 0.01}, WORDS),
-        ({("s", 1): 0.2}, {("s", 1): 7.0}, 1.0),
-        ({("s", 1): 0.2}, {("s", 1): 0.0}, MEANING),
+        ({("s", 1): 0.2}, {}),
+        ({("s", 1): -0.2}, {}),
+        ({}, {("s", 1): 0.01}),
+        ({("s", 1): 0.2}, {("s", 1): 7.0}),
+        ({("s", 1): 0.2}, {("s", 1): 0.0}),
     ],
 )
-def test_a_single_hit(near: Mapping[MessageRef, float], worded: Mapping[MessageRef, float], score: float) -> None:
-    """A hit alone is the best of its side, whatever its similarity or score."""
-    assert fuse(near, worded, {}, []) == {("s", 1): pytest.approx(score / MOST)}
-
-
-def test_a_single_hit_by_its_speaker() -> None:
-    """All that speaks for a message makes 1."""
-    place = ("s", 1)
-    assert fuse({place: 0.5}, {place: 2.0}, {place: "Anna"}, ["anna"]) == {place: 1.0}
+def test_a_single_hit(near: Mapping[MessageRef, float], worded: Mapping[MessageRef, float]) -> None:
+    """A hit alone is the best of its search, whatever its similarity or score, and whoever wrote it."""
+    assert ranked(near, worded) == {("s", 1): 1.0}
+    assert ranked(near, worded, assistant=[("s", 1)]) == {("s", 1): 1.0}
 
 
 def test_by_meaning_alone() -> None:
     """Without words, the nearest is first, and those between are placed by their similarity."""
-    ranked = fuse({("s", 1): 0.5, ("s", 2): 0.9, ("s", 3): 0.6}, {}, {}, [])
-    assert list(ranked) == [("s", 2), ("s", 3), ("s", 1)]
-    assert list(ranked.values()) == pytest.approx([MEANING / MOST, MEANING / MOST / 4, 0.0])
+    found = ranked({("s", 1): 0.5, ("s", 11): 0.9, ("s", 21): 0.6}, {})
+    assert list(found) == [("s", 11), ("s", 21), ("s", 1)]
+    share = ranking.SESSION
+    assert list(found.values()) == pytest.approx([1, (0.25 + share) / (1 + share), share / (1 + share)])
 
 
 def test_by_words_alone() -> None:
-    """Without vectors, the best by words is first, and the others are placed by their share of its score."""
-    ranked = fuse({}, {("s", 1): 1.0, ("s", 9): 4.0, ("t", 1): 2.0}, {}, [])
-    assert list(ranked) == [("s", 9), ("t", 1), ("s", 1)]
-    assert list(ranked.values()) == pytest.approx([WORDS / MOST, WORDS / MOST / 2, WORDS / MOST / 4])
+    """Without vectors, the best by words is first, and what its session shares moves its neighbours up."""
+    found = ranked({}, {("s", 1): 1.0, ("s", 9): 4.0, ("t", 1): 1.0})
+    assert list(found) == [("s", 9), ("s", 1), ("t", 1)]
 
 
 def test_words_weigh_more_than_meaning() -> None:
     """The best by words alone comes before the best by meaning alone."""
     near = {("s", 1): 0.9, ("s", 9): 0.1}
-    assert list(fuse(near, {("s", 20): 1.0}, {}, [])) == [("s", 20), ("s", 1), ("s", 9)]
+    assert list(ranked(near, {("s", 20): 1.0})) == [("s", 20), ("s", 1), ("s", 9)]
 
 
 def test_neighbors_get_a_share() -> None:
-    """A message beside one that has the words gets a share of its score, on either side, and no further away."""
-    near = {("s", seq): 0.5 for seq in range(1, 7)}
-    near[("s", 1)] = 0.4
-    worded = {("s", 4): 2.0}
-    ranked = fuse(near, worded, {}, [])
-    share = {place[1]: score * MOST for place, score in ranked.items()}
-    assert share[4] == pytest.approx(MEANING + WORDS)
-    assert share[3] == share[5] == pytest.approx(MEANING + WORDS * SPREAD)
-    assert share[2] == share[6] == pytest.approx(MEANING)
-    assert share[1] == 0.0
-
-
-def test_two_neighbors_give_two_shares() -> None:
-    """Between two messages that have the words, a message gets a share of both."""
-    ranked = fuse({("s", 2): 0.5}, {("s", 1): 4.0, ("s", 3): 2.0}, {}, [])
-    assert ranked["s", 2] == pytest.approx((MEANING + WORDS * SPREAD * 6.0 / 4.0) / MOST)
+    """A message beside one that has the words gets a share, more if it stands before it, and none further away."""
+    near = {("s", seq): 0.5 for seq in range(1, 8)}
+    found = ranked(near, {("s", 4): 2.0})
+    best = max(found.values())
+    assert found["s", 4] == best == 1.0
+    assert found["s", 4] > found["s", 3] > found["s", 5] > found["s", 2] == found["s", 6] == found["s", 1]
 
 
 def test_neighbors_are_of_one_session() -> None:
     """The same numbers in another session are no neighbours."""
-    apart = fuse({("t", 2): 0.5}, {("s", 1): 4.0, ("s", 3): 4.0}, {}, [])
-    assert apart["t", 2] == pytest.approx(MEANING / MOST)
+    apart = ranked({("t", 3): 0.5, ("t", 20): 0.5}, {("s", 4): 4.0})
+    assert apart["t", 3] == apart["t", 20]
 
 
 def test_a_neighbor_that_was_not_found_is_not_added() -> None:
     """A share makes no hit of what neither side found."""
-    assert set(fuse({("s", 7): 0.5}, {("s", 4): 2.0}, {}, [])) == {("s", 4), ("s", 7)}
+    assert set(ranked({("s", 7): 0.5}, {("s", 4): 2.0})) == {("s", 4), ("s", 7)}
 
 
 def test_the_one_person_named_gets_a_bonus() -> None:
     """What the only person named in the query said comes before the same said by others, whatever the case."""
     near = {("s", 1): 0.5, ("s", 5): 0.5, ("s", 9): 0.1}
     names = {("s", 1): "Ben", ("s", 5): "ANNA Maria", ("s", 9): "Anna"}
-    ranked = fuse(near, {}, names, ["what", "did", "anna", "say"])
-    plain = fuse(near, {}, {}, [])
-    assert next(iter(ranked)) == ("s", 5)
-    for place in near:
-        assert ranked[place] - plain[place] == pytest.approx(SPEAKER / MOST if place != ("s", 1) else 0.0)
+    found = ranked(near, {}, names, ["what", "did", "anna", "say"])
+    assert list(found) == [("s", 5), ("s", 1), ("s", 9)]
+    assert ranked(near, {}, names, ["what"])["s", 1] == 1.0
 
 
 @pytest.mark.parametrize("query", [["where"], ["anna", "ben"], ["maria"], []])
@@ -115,7 +112,46 @@ def test_no_bonus_unless_one_is_named(query: list[str]) -> None:
     """Where none, or more than one, is named by the first name, nobody is preferred."""
     near = {("s", 1): 0.5, ("s", 5): 0.9, ("s", 9): 0.1}
     names = {("s", 1): "Anna Maria", ("s", 5): "Ben", ("s", 9): " "}
-    assert fuse(near, {}, names, query) == fuse(near, {}, {}, query)
+    assert ranked(near, {}, names, query) == ranked(near, {})
+
+
+def test_people_come_before_assistants() -> None:
+    """Of two that match the same, a person's comes first, unless the question asks for the assistant's words."""
+    near = {("s", 1): 0.5, ("s", 21): 0.5, ("s", 41): 0.1}
+    found = ranked(near, {}, assistant=[("s", 1)])
+    assert found["s", 21] == 1.0
+    assert found["s", 1] == pytest.approx(ranking.ASSISTANT)
+    asked = ranked(near, {}, assistant=[("s", 1)], question=to_question("What did you recommend?"))
+    assert asked["s", 1] == asked["s", 21] == 1.0
+
+
+def test_assistants_alone_are_ranked_as_they_match() -> None:
+    """Where nobody else was found, an assistant's messages have the scores that anybody's would have."""
+    near = {("s", 1): 0.5, ("s", 21): 0.9, ("s", 41): 0.1}
+    assert ranked(near, {}, assistant=near) == ranked(near, {})
+
+
+def test_a_standing_wish_is_found_without_a_word() -> None:
+    """A standing instruction that neither side found is a result, after what matches and before what hardly does."""
+    near = {("s", 1): 0.9, ("s", 21): 0.11, ("s", 41): 0.1}
+    found = ranked(near, {("s", 1): 1.0}, marked={("s", 61): ranking.INSTRUCTION})
+    assert list(found)[:2] == [("s", 1), ("s", 61)]
+
+
+def test_an_overview_begins_with_openings() -> None:
+    """For a question about the course of conversations, of messages that match the same, the earlier comes first."""
+    near = {("s", seq): 0.5 for seq in (0, 20, 40)} | {("t", 0): 0.4}
+    question = to_question("In what order did I bring up these topics throughout our conversations?")
+    assert list(ranked(near, {}, question=question))[:3] == [("s", 0), ("s", 20), ("s", 40)]
+
+
+def test_a_summary_has_answers_with_their_questions() -> None:
+    """For a summary, an answer follows its question, however little it matches itself."""
+    near = {("s", 10): 0.9, ("s", 11): 0.1, ("s", 40): 0.5}
+    question = to_question("Can you summarize what we did?")
+    answer = [("s", 11)]
+    assert list(ranked(near, {}, assistant=answer, question=question))[:2] == [("s", 10), ("s", 11)]
+    assert list(ranked(near, {}, assistant=answer))[-1] == ("s", 11)
 
 
 def test_ties_are_broken_the_same_way_each_time() -> None:
@@ -124,8 +160,8 @@ def test_ties_are_broken_the_same_way_each_time() -> None:
     expected = sorted(places)
     for seed in range(5):
         random.Random(seed).shuffle(places)
-        assert list(fuse({}, dict.fromkeys(places, 1.0), {}, [])) == expected
-        assert list(fuse(dict.fromkeys(places, 0.7), {}, {}, [])) == expected
+        assert list(ranked({}, dict.fromkeys(places, 1.0))) == expected
+        assert list(ranked(dict.fromkeys(places, 0.7), {})) == expected
 
 
 @given(
@@ -133,6 +169,8 @@ def test_ties_are_broken_the_same_way_each_time() -> None:
     st.dictionaries(PLACES, SCORES),
     st.dictionaries(PLACES, NAMES),
     QUERIES,
+    st.sets(PLACES),
+    st.sampled_from(["", "summarize", "in order", "what did you say"]),
     st.randoms(use_true_random=False),
 )
 def test_any_search_is_ranked(
@@ -140,12 +178,16 @@ def test_any_search_is_ranked(
     worded: dict[MessageRef, float],
     names: dict[MessageRef, str],
     query: list[str],
+    assistant: set[MessageRef],
+    form: str,
     chance: random.Random,
 ) -> None:
     """All that was found is in the ranking, once, scored from 0 to 1, best first, in whatever order it was found."""
-    ranked = fuse(near, worded, names, query)
-    assert ranked.keys() == near.keys() | worded.keys()
-    scores = list(ranked.values())
+    places = near.keys() | worded.keys()
+    question = to_question(" ".join([*query, form]))
+    found = ranked(near, worded, names, assistant=assistant & places, question=question)
+    assert found.keys() == places
+    scores = list(found.values())
     assert scores == sorted(scores, reverse=True)
     assert all(0.0 <= score <= 1.0 and math.isfinite(score) for score in scores)
     shuffled: list[dict[MessageRef, float]] = []
@@ -155,5 +197,5 @@ def test_any_search_is_ranked(
         shuffled.append(dict(items))
     named = list(names.items())
     chance.shuffle(named)
-    again = fuse(shuffled[0], shuffled[1], dict(named), reversed(query))
-    assert list(again.items()) == list(ranked.items())
+    again = ranked(shuffled[0], shuffled[1], dict(named), assistant=assistant & places, question=question)
+    assert list(again.items()) == list(found.items())

@@ -94,7 +94,7 @@ def test_which_messages_are_indexed(make: MakeMotorhead, client: redis.Redis, na
 
 
 def test_a_long_message_is_found_as_one(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
-    """A message of many pieces is one document of a result, whichever piece matched, with the text around it."""
+    """A message of many passages is one document of a result: the passage that matched, with its position."""
     text = "\n".join(f"Line {at} of the report tells of item number{at}." for at in range(1, 400))
     session = make(embeddings=HashingEmbeddings(), compaction="inline").session("s")
     session.append([HumanMessage("Here it comes."), HumanMessage(text, id="long"), AIMessage("Thanks.")])
@@ -104,7 +104,11 @@ def test_a_long_message_is_found_as_one(make: MakeMotorhead, client: redis.Redis
         assert [document.id for document in found].count("long") == 1
         assert found[0].id == "long"
         assert f"number{at}." in found[0].page_content
-        assert len(found[0].page_content) < 12_000
+        assert len(found[0].page_content) < 2_000
+        passage, passages = found[0].metadata["piece"], found[0].metadata["pieces"]
+        assert passages == len(documents(client, namespace)) - 2
+        assert abs(passage / passages - at / 400) < 0.1
+        assert all("piece" not in each.metadata for each in found if each.id != "long")
     session.delete()
     assert documents(client, namespace) == []
 

@@ -105,6 +105,8 @@ def sessions(url: str) -> None:
             motorhead.sessions()
             motorhead.sessions("bob")
             session.transcript()
+            session.edit(0, session.transcript()[0].message)
+            session.forget([0])
             session.delete()
             session.append(numbered(1))
             motorhead.delete_user("bob")
@@ -135,6 +137,8 @@ def recall(url: str) -> None:
         assert motorhead.retriever(user_id="bob", neighbors=1).invoke("Oslo")
     with Motorhead.from_url(url, embeddings=HashingEmbeddings(32), window=SMALL) as motorhead:
         motorhead.session("r").append(numbered(1))
+        motorhead.flush()
+        motorhead.session("r").forget([0])
         motorhead.flush()
         motorhead.session("r").delete()
         motorhead.session("r").append(IDENTIFIED)

@@ -201,5 +201,7 @@ def _conclude_vectors(cast: Cast, simulation: Simulation) -> None:
         simulation.do("later")
     else:
         raise simulation.traced("the end", Violation("whoever comes later is kept from embedding"))
+    if b"remake" in simulation.store.dump().values.get(cast.keys.state.encode(), {}):
+        raise simulation.traced("the end", Violation("whoever came later left documents to be made again"))
     if b"embedded" in simulation.store.dump().values.get(cast.keys.state.encode(), {}):
         raise simulation.traced("the end", Violation("whoever came later left documents without vectors"))

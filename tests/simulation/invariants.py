@@ -16,17 +16,21 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead import Memory
 from langchain_motorhead.flows.protocol import Summarize
 from langchain_motorhead.messages.codec import decode
+from langchain_motorhead.messages.tombstones import TOMBSTONE
+from langchain_motorhead.recall.remaking import parse_ranges
+from langchain_motorhead.sessions.forget_operations import Removed
 from langchain_motorhead.sessions.operations import AppendResult
 from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author
-from langchain_motorhead.sessions.transcript import Transcript, to_datetime
+from langchain_motorhead.sessions.transcript import GapReason, Transcript, to_datetime
 from langchain_motorhead.sessions.withheld import split_withheld
 from langchain_motorhead.storage.keys import SessionKeys, recall_key
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 from simulation.archives import Violation, archive_of, check_archive, check_times, must
+from simulation.forgetting import Utterance, check_nothing_is_left, replaced, text_of, texts
 from simulation.summary_versions import check_versions
 from support.fall_back import FALL_BACK
-from support.messages import contents, orphans
+from support.messages import orphans
 from support.summarizers import SEPARATOR, remembered
 
 Keys = Mapping[bytes, Any]
@@ -50,15 +54,6 @@ def _name_of(source: str) -> str:
 
 
 @dataclass(frozen=True)
-class Utterance:
-    """A message that was accepted."""
-
-    text: str
-    when: int
-    is_result: bool
-
-
-@dataclass(frozen=True)
 class Ledger:
     """What should be there.
 
@@ -70,6 +65,8 @@ class Ledger:
         outdated: Whether a summary of the session as it was before took the place of the summary.
         replaced: Token of the request that put it there: sent again, it changes nothing.
         nothing: Texts that a summarizer found nothing in, and said so.
+        forgotten: What messages said, when they were accepted, of which somebody was told that they are forgotten.
+        strayed: Whether messages of a session were replaced that is not there any more.
         epoch: Of the session, as it was when it was made.
         past: Epochs of sessions that were deleted.
     """
@@ -81,6 +78,8 @@ class Ledger:
     outdated: bool = False
     replaced: object = None
     nothing: frozenset[str] = frozenset()
+    forgotten: frozenset[str] = frozenset()
+    strayed: bool = False
     epoch: bytes | None = None
     past: frozenset[bytes] = frozenset()
 
@@ -95,10 +94,14 @@ class Ledger:
             return replace(self.replaced_by("", 0), outdated=self.outdated or outdated)
         if name == "fall_back":
             return replace(self, fell_back=True)
+        if name == "session_forget" and isinstance(result, Removed):
+            strayed = str(operation.commands[0].args[0]).encode() != self.epoch
+            fell_back = self.fell_back or b"covered" in state
+            return replace(self, said=replaced(self.said or (), operation), fell_back=fell_back, strayed=strayed)
         if name not in ("session_append", "post") or not isinstance(result, AppendResult):
             return self
         args = operation.commands[0].args[_POST_HEAD if name == "post" else 0 :]
-        known = {each.text for each in self.said or ()}
+        known = {each.first_text for each in self.said or ()}
         given = [_decoded(each) for each in args[_HEAD:] if isinstance(each, bytes) and each.startswith(b"{")]
         new = (Utterance(each.text, int(args[1]), each.type == "tool") for each in given if each.text not in known)
         epoch = state.get(b"epoch") if self.said is None else self.epoch
@@ -121,6 +124,10 @@ class Ledger:
         return max(
             (each for each in self.contexts if each[0] in covered[:1]), default=("", 0), key=lambda each: each[1]
         )
+
+    def forgot(self, texts: frozenset[str]) -> Ledger:
+        """Take note that whoever asked for it was told that messages are forgotten."""
+        return replace(self, forgotten=self.forgotten | texts)
 
     def found_nothing(self, texts: list[str]) -> Ledger:
         """Take note that a summarizer found nothing in messages."""
@@ -157,16 +164,19 @@ class Invariants:
         must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
         must(not ledger.outdated, "a summary of the session as it was took the place of the summary")
         must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
+        must(not ledger.strayed, "messages of a session that was deleted are replaced in another one")
         must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
         first = int(state.get(b"first", 0))
-        listed = [_decoded(each) for each in there.get(self.keys.messages.encode(), ())]
-        self._nothing_is_lost(ledger, first, listed, state)
+        records = there.get(self.keys.messages.encode(), ())
+        listed = [_decoded(each) for each in records if each != TOMBSTONE]
+        self._nothing_is_lost(ledger, first, list(map(text_of, records)), state)
+        check_nothing_is_left(self.keys, ledger.said, ledger.forgotten, there)
         check_archive(self.keys, state, there, first if self.archived else 0)
         check_versions(self.keys, state, there)
         check_times(self.keys, [each.when for each in ledger.said], state, there)
         if self.archived:
             said = [each.text for each in ledger.said[:first]]
-            found = [_decoded(data).text for data, _ in archive_of(self.keys, there)]
+            found = [text_of(data) for data, _ in archive_of(self.keys, there)]
             must(found == said, "archived {}, and should have {}", found, said)
         self._no_failure_is_silent(state)
         self._no_result_is_cut_off(ledger.said, first, listed)
@@ -182,14 +192,15 @@ class Invariants:
         found: Keys = there.get(self.keys.state.encode(), {})
         return found
 
-    def _nothing_is_lost(self, ledger: Ledger, first: int, listed: list[BaseMessage], state: Keys) -> None:
+    def _nothing_is_lost(self, ledger: Ledger, first: int, listed: list[str], state: Keys) -> None:
         """Each message is in the list or the summary, once, in order."""
-        said = [each.text for each in ledger.said or ()]
-        must(contents(listed) == said[first:], "accepted {}, summarized {}, listed {}", said, first, contents(listed))
+        said = ledger.said or ()
+        due = [each.text for each in said[first:]]
+        must(listed == due, "after {} that left the list, {} are due, and {} are listed", first, due, listed)
         shown, withheld = split_withheld(state.get(b"summary", b"").decode())
         covered = shown.split(SEPARATOR) if shown else []
         context, since = ledger.begin_of(covered)
-        due = [context] * bool(context) + said[since : int(state.get(b"covered", first))]
+        due = [context] * bool(context) + texts(said[since : int(state.get(b"covered", first))])
         if withheld:  # what is kept from the model stands at the end
             covered, due = sorted([*covered, *withheld.replace(SEPARATOR, " ").split()]), sorted(due)
         # A summarizer that found nothing in them leaves messages out, and may be asked again.
@@ -217,7 +228,9 @@ class Invariants:
         must(first <= indexed <= len(said), "{} of {} are indexed, and {} summarized", indexed, len(said), first)
         prefix = self.keys.documents.encode()
         documents = {int(key[len(prefix) :]): value for key, value in there.items() if key.startswith(prefix)}
-        due = {at: each.text for at, each in enumerate(said[:indexed]) if not each.is_result}
+        made_again = _in_ranges(state.get(b"remake", b"").decode())
+        due = {at: each.text for at, each in enumerate(said[:indexed]) if each.text and not each.is_result}
+        due = {at: text for at, text in due.items() if at not in made_again or at in documents}
         found = {at: fields[b"text"].decode() for at, fields in documents.items()}
         must(found == due, "documents of {}, and there should be of {}", found, due)
         for at, fields in documents.items():
@@ -246,26 +259,26 @@ class Invariants:
 
     def check_request(self, ledger: Ledger, request: Summarize) -> None:
         """What a summarizer is given follows on what the summary that it is given covers, while that is current."""
-        said = [each.text for each in ledger.said or ()]
-        texts = [str(message.content) for message in request.given["messages"]]
+        said = texts(ledger.said or ())
+        given = [str(message.content) for message in request.given["messages"]]
         before = (request.given["summary"] or "").split(SEPARATOR)[-1]
-        if not set(texts) <= set(said):
-            return  # of a session that was deleted since
-        start = said.index(texts[0])
-        must(said[start : start + len(texts)] == texts, "{} is to be summarized, out of order", texts)
+        if not set(given) <= set(said):
+            return  # of a session that was deleted since, or with messages that were forgotten since
+        start = said.index(given[0])
+        must(said[start : start + len(given)] == given, "{} is to be summarized, out of order", given)
         if before in said:
             left_out = [text for text in said[said.index(before) + 1 : start] if text not in ledger.nothing]
-            must(not left_out and said.index(before) < start, "{} is to follow on {}", texts, before)
+            must(not left_out and said.index(before) < start, "{} is to follow on {}", given, before)
 
     def check_memory(self, ledger: Ledger, memory: Memory) -> None:
         """Check that a reader is given all that was said, and no result whose call it is not given."""
-        said = [each.text for each in ledger.said or ()]
+        said = ledger.said or ()
         known = remembered(memory)
         context, since = ledger.begin_of(known)
-        due = [context] * bool(context) + said[since:]
+        due = [context] * bool(context) + texts(said[since:])
         if memory.gap is not None:
             must(ledger.fell_back, "messages {} are missing in what was read", memory.gap)
-            due = [text for text in due if text not in said[memory.gap.start : memory.gap.stop]]
+            due = [text for text in due if text not in texts(said[memory.gap.start : memory.gap.stop])]
         must(known == [t for t in due if t in known or t not in ledger.nothing], "read {}, should be {}", known, due)
         must(memory.total == len(said), "read of {} messages, not of {}", memory.total, len(said))
 
@@ -274,9 +287,18 @@ class Invariants:
         if ledger.epoch is None or transcript.epoch != ledger.epoch.decode():
             return  # of a session that is not there any more
         said = (ledger.said or ())[: transcript.total]
-        found = [(each.seq, each.message.text, each.time) for each in transcript]
-        due = [(at, each.text, to_datetime(each.when)) for at, each in enumerate(said)]
-        must(found == due and not transcript.gaps, "a transcript of {}, and should be of {}", found, due)
+        found = {each.seq: (each.message.text, each.time) for each in transcript}
+        missing = {seq for gap in transcript.gaps for seq in range(gap.first, gap.last + 1)}
+        must(all(gap.reason is GapReason.FORGOTTEN for gap in transcript.gaps), "gaps of {}", transcript.gaps)
+        must([each.seq for each in transcript] == sorted(found), "the order is {}", list(found))
+        for at, each in enumerate(said):  # of what was forgotten meanwhile, an earlier page may have the text
+            time = to_datetime(each.when)
+            if at in missing:
+                must(at not in found and not each.text, "{} is missing in a transcript", each)
+            else:
+                must(
+                    found.get(at) in [(text, time) for text in (each.text, *each.was)], "{} for {}", found.get(at), each
+                )
 
 
 def length_of(keys: SessionKeys, there: Keys) -> int:
@@ -289,5 +311,9 @@ def _described(namespace: str) -> bytes:
     return recall_key(namespace).encode()
 
 
+def _in_ranges(note: str) -> set[int]:
+    return {seq for first, last in parse_ranges(note) for seq in range(first, last + 1)}
+
+
 def _is_answered(id_: str, said: tuple[Utterance, ...]) -> bool:
-    return any(each.is_result and each.text.endswith(f" {id_}") for each in said)
+    return any((each.is_result or each.was) and each.first_text.endswith(f" {id_}") for each in said)

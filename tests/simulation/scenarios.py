@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from langchain_motorhead import Window
 from simulation.exploration import Scenario
+from simulation.forgetting_scenarios import FORGETTING_SCENARIOS
 from simulation.workers import Cast, named
 from support.messages import with_tools
 
@@ -170,6 +171,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         rebuilding,
         rebuilding_and_setting,
         rebuilding_twice,
+        *FORGETTING_SCENARIOS,
         resending,
         posting_again,
         resending_later,

@@ -222,6 +222,9 @@ class SimulatedRedis:
         self._put(key, {field: value for field, value in was.items() if field not in fields})
         return len(was) - len(self.values.get(key, {}))
 
+    def _hkeys(self, key: bytes) -> list[bytes]:
+        return list(self.values.get(key, {}))
+
     def _hstrlen(self, key: bytes, field: bytes) -> int:
         return len(self._hget(key, field) or b"")
 

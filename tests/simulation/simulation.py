@@ -22,6 +22,7 @@ from langchain_motorhead.flows.protocol import (
     Request,
     Summarize,
 )
+from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
 from simulation.answers import answer_to, bad_answers
@@ -64,11 +65,13 @@ class Worker:
         name: For schedules.
         flow: Makes its flow: the same one each time.
         tokens: What it writes into leases.
+        forgets: What the messages said, when they were accepted, that are forgotten when it comes to its end.
     """
 
     name: str
     flow: Callable[[], Flow[Any]]
     tokens: frozenset[bytes] = frozenset()
+    forgets: frozenset[str] = frozenset()
 
 
 class Progress:
@@ -239,6 +242,8 @@ class Simulation:
             self.invariants.check_request(self.ledger, after.request)
         if isinstance(after.result, Memory):
             self.invariants.check_memory(self.ledger, after.result)
+        if isinstance(after.result, Receipt):
+            self.ledger = self.ledger.forgot(after.worker.forgets)
         if isinstance(after.result, Transcript):
             self.invariants.check_transcript(self.ledger, after.result)
 

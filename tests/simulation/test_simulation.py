@@ -20,6 +20,7 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead import Window
 from simulation.archives import Violation
 from simulation.exploration import Scenario, conclude, explore
+from simulation.forgetting_mutations import FORGETTING_BROKEN
 from simulation.mutations import BROKEN
 from simulation.scenarios import SCENARIOS
 from simulation.served_redis import ServedRedis
@@ -29,6 +30,8 @@ from simulation.workers import Cast, named
 from support.messages import with_tools
 
 pytestmark = pytest.mark.timeout(600)  # the exploration of one scenario takes half a minute of CPU
+
+ALL_BROKEN = BROKEN | FORGETTING_BROKEN
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +53,10 @@ def test_every_schedule_of_a_few_workers(name: str) -> None:
     assert explored.ends > 1
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", ALL_BROKEN)
 def test_what_is_broken_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a schedule on which it shows, and which shows it again when it is replayed."""
-    broken = BROKEN[name]
+    broken = ALL_BROKEN[name]
     broken.apply(monkeypatch)
     scenario = SCENARIOS[broken.scenario]()
     with pytest.raises(Violation, match=r"^schedule: ") as found:
@@ -120,7 +123,7 @@ class Crowd(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.simulations[0].steps(faults=False)) < 6)
     @rule(kind=st.sampled_from(["append", "append", "tools", "compact", "compact", "index", "delete", "read", "set",
-                                "transcribe", "rebuild", "fall back"]),
+                                "transcribe", "rebuild", "fall back", "forget", "forget", "edit"]),
           count=st.integers(1, 5), other=st.booleans())  # fmt: skip
     def join(self, kind: str, count: int, other: bool) -> None:
         """Let another one begin."""
@@ -144,8 +147,8 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
                 return self.cast.compacting(name, explicit=other)
-            case "rebuild":
-                return self.cast.rebuilding(name)
+            case "forget" | "edit" | "rebuild":
+                return self.changing(name, kind, other)
             case "fall back":
                 return self.cast.falling_back(name, count_of(texts))
             case "transcribe":
@@ -155,6 +158,17 @@ class Crowd(RuleBasedStateMachine):
             case "delete" if other:
                 return self.cast.deleting(name)
         return self.cast.reading(name)
+
+    def changing(self, name: str, kind: str, other: bool) -> Worker:
+        """Make a worker that forgets or edits a message that may have been accepted earlier, or summarizes again."""
+        if kind == "rebuild":
+            return self.cast.rebuilding(name)
+        if kind == "edit":
+            return self.cast.editing(name, f"m{5 * self.made % self.said}", f"e{self.made}")
+        earlier = f"m{7 * self.made % self.said}"
+        if self.made % 2:
+            return self.cast.forgetting(name, *(f"{earlier} calls", f"{earlier} result {earlier}-0")[: 1 + other])
+        return self.cast.forgetting(name, earlier)
 
     @precondition(lambda self: self.simulations[0].steps(faults=False))
     @rule(which=st.integers(0, 1_000), times=st.integers(1, 3))

@@ -16,7 +16,10 @@ from langchain_motorhead.recall.index import Indexer
 from langchain_motorhead.recall.indexing import index, index_words
 from langchain_motorhead.server import groups as posting
 from langchain_motorhead.sessions import compaction, operations
+from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.compaction import Compactor
+from langchain_motorhead.sessions.editing import changed_to
+from langchain_motorhead.sessions.forgetting import edit, forget
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.rebuilding import Rebuilder, rebuild
@@ -129,6 +132,16 @@ class Cast:
         """Remove the versions of the summary that cover a message, as forgetting it does."""
         return Worker(name, lambda: _in_turn([fall_back(self.keys, seq)]))
 
+    def forgetting(self, name: str, *which: str | int) -> Worker:
+        """Forget messages."""
+        texts = frozenset(each for each in which if isinstance(each, str))
+        return Worker(name, lambda: forget(self.keys, which, self._append_config()), forgets=texts)
+
+    def editing(self, name: str, which: str | int, text: str) -> Worker:
+        """Replace the text of a message of a person."""
+        change = changed_to(HumanMessage(text))
+        return Worker(name, lambda: edit(self.keys, which, change, self._append_config()))
+
     def reading(self, name: str) -> Worker:
         """Read the session."""
         return Worker(name, lambda: load(self.keys, self.window))
@@ -140,6 +153,10 @@ class Cast:
             return read_page(self.keys, start, stop, 2, epoch)
 
         return Worker(name, lambda: join_pages(page, 0, None))
+
+    def _append_config(self) -> AppendConfig:
+        counted = self.window.max_tokens is not None
+        return AppendConfig(count=count, counted=counted, ttl=0, one_slot=True)
 
     def _holding(self, name: str, flow: Any) -> Worker:
         return Worker(name, flow, frozenset([name.encode()]))

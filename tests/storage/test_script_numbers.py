@@ -22,7 +22,7 @@ NAMES = list(calls())
 # Of these, some only change when a key expires.
 READING = {
     "session_read", "session_snapshot", "marks_page", "item_page", "item_prune", "compaction_begin", "lease_renew",
-    "index_begin", "transcript_read", "summaries_read", "primary_read", "sessions_exist",
+    "index_begin", "transcript_read", "marks_find", "summaries_read", "primary_read", "sessions_exist",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
@@ -125,8 +126,18 @@ def say(*texts: str) -> dict[str, Any]:
 
 
 def texts(messages: Sequence[BaseMessage]) -> list[str]:
-    """Give the text of messages, but of the system's; that of calls is their number."""
-    return [_text(message) for message in messages if not isinstance(message, SystemMessage)]
+    """Give the text of messages, but of the system's and of memory's own; that of calls is their number."""
+    return [_text(each) for each in messages if not isinstance(each, SystemMessage) and not is_memory(each)]
+
+
+def is_memory(message: BaseMessage) -> bool:
+    """Tell whether a message of a prompt is memory's own: the summary, or recalled lines."""
+    return re.match("motorhead-[0-9a-f]{16}-(summary|recalled|continued)", str(message.id)) is not None
+
+
+def memory_of(prompt: Sequence[BaseMessage]) -> str:
+    """Give the text of what memory added to a prompt: the summary, and recalled lines."""
+    return "\n".join(str(message.text) for message in prompt if is_memory(message))
 
 
 def _text(message: BaseMessage) -> str:
@@ -145,6 +156,8 @@ def faults(prompt: Sequence[BaseMessage], system: str = SYSTEM) -> list[str]:
     rest = [message for message in prompt if not isinstance(message, SystemMessage)]
     if not system_of(prompt).startswith(system):
         found.append("the system prompt is not kept")
+    if "<summary>" in system_of(prompt) or "<recalled>" in system_of(prompt):
+        found.append("something remembered is in the system message")
     if rest and not isinstance(rest[0], HumanMessage):
         found.append(f"it begins with {rest[0].type}")
     if any(isinstance(message, SystemMessage) for message in prompt[1:]):

@@ -83,7 +83,7 @@ def stored(request: Request) -> dict[str, dict[str, Any]]:
     """Give the documents that a request stores: their fields by the rest of their keys."""
     assert name(request) == "index_commit"
     assert isinstance(request, Operation)
-    rest = list(request.commands[0].args[12:])
+    rest = list(request.commands[0].args[13:])
     documents = {}
     while rest:
         suffix, _, count = rest[:3]

@@ -9,17 +9,20 @@ from typing import Any
 from langchain_motorhead.item_store import operations as items
 from langchain_motorhead.item_store.paths import to_name, to_path
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.messages.ids import mark
+from langchain_motorhead.messages.ids import FORGOTTEN_CONTENT, mark
+from langchain_motorhead.recall import document_operations as stored
 from langchain_motorhead.recall import index_operations as index
 from langchain_motorhead.recall.descriptions import Description, establish
 from langchain_motorhead.recall.index_operations import Unindexed
 from langchain_motorhead.server import groups
 from langchain_motorhead.sessions import compaction_operations as compaction
+from langchain_motorhead.sessions import forget_operations as forgetting
 from langchain_motorhead.sessions import operations, registry_operations
 from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, make_chunk
 from langchain_motorhead.sessions.archive_config import Archive
 from langchain_motorhead.sessions.archive_operations import read_range
+from langchain_motorhead.sessions.forget_operations import Identity, Replacement
 from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.origin import Author, Origin
@@ -111,6 +114,8 @@ def setup(name: str) -> Iterator[Operation[Any]]:
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
     yield transfer.stage_chunks(OTHER, "staged", [_chunk(0, 2)])
     yield transfer.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
+    yield registry_operations.note_erasure(OTHER, 4)
+    yield Operation((Command("HSET", (f"{OTHER.documents}1",), ("epoch", "gone", "pieces", "1")),), list)
     if name == "summary_extend":
         yield fall_back(KEYS, 0)
     if name == "rebuild_swap":
@@ -123,6 +128,7 @@ def restoring(session: Any, count: int, token: str, *, staged: bool) -> Operatio
     return transfer.restore(
         session, exported, None if staged else [each.data for each in RECORDS[:count]], mark("id-1"), int(staged),
         token, "digest00", replace=True, owner=session, one_slot=True, chunks=int(staged),
+        seen="" if session is OTHER else f"{EPOCH} 0",
     )  # fmt: skip
 
 
@@ -187,8 +193,38 @@ def calls() -> dict[str, Operation[Any]]:
             pause=1_000,
         ),
         "documents_renew": operations.renew_documents(KEYS),
-        "documents_read": index.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
-        "documents_revise": index.revise(KEYS, EPOCH, "vector", [("0", "x", b"v")]),
+        "documents_read": stored.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
+        "documents_revise": stored.revise(KEYS, EPOCH, "0", "vector", [("0", "x", b"v")]),
+        "documents_remake": stored.remake(
+            KEYS,
+            "i",
+            Unindexed(EPOCH, "u", 4, 8, 0, [], [], 4),
+            "3",
+            3,
+            [("1", 1, NOW, {"text": "y", "seq": 1}), ("2", 2, None, {"text": "y", "seq": 2})],
+            lease=LEASE,
+            generation=1,
+            vectorless="1:1",
+            pause=1_000,
+        ),
+        "documents_erase": registry_operations.erase_documents(OTHER, 0, 4),
+        "erasure_note": registry_operations.note_erasure(KEYS, 9),
+        "erasure_note done": registry_operations.note_erasure(OTHER, 0),
+        "marks_find": forgetting.find_known(KEYS, ["id-1", "x", f"motorhead-{EPOCH}-3"]),
+        "session_forget": forgetting.replace_messages(
+            KEYS,
+            Identity(EPOCH, 0, "u", 1),
+            Replacement(
+                (0, 2),
+                ((2, b"{}"),),
+                ((0, _chunk(0, 1).partition(b"\n")[0], _chunk(0, 1)),),
+                mark("id-2", FORGOTTEN_CONTENT),
+                -5,
+                2,
+                again=True,
+                since=0,
+            ),
+        ),
         "registry_add": Operation((registry_operations.add(KEYS.registries[0], KEYS.member, NOW + 1, TTL),), list),
         "registry_prune": registry_operations.prune(KEYS.registries[0], [("s", float(NOW))]),
         "item_put": items.put(STORE, [put, put._replace(key="l", vectors=[])], None, prune=False),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from langchain_core.messages import BaseMessage
 
 from langchain_motorhead import Gap, GapReason, Motorhead
 from langchain_motorhead.transfer.exporter import export_lines
@@ -110,3 +111,21 @@ def test_an_archive_that_is_not_whole_is_refused(
     report = import_lines(target, [json.dumps(line).encode() + b"\n" for line in lines])
     assert (report.imported, report.problems) == (0, 1)
     assert list(client.scan_iter(f"*{target.namespace.replace(' ', '%20')}*")) == []
+
+
+def test_ten_thousand_messages_with_tools_come_back_as_they_were(pair: tuple[Motorhead, Motorhead]) -> None:
+    """Compacted, partly forgotten, exported and imported: each message is there once, in order, equal in all fields."""
+    source, target = pair
+    session, said = source.session("long"), list[BaseMessage]()
+    for start in range(0, 2_500, 250):
+        turns = [each for at in range(start, start + 250) for each in with_tools(f"turn {at}")]
+        said += [each.model_copy(update={"id": f"{each.content}"}) for each in turns]
+        session.append(said[4 * start :])
+        session.compact()
+    forgotten = session.forget([f"turn {at} calls" for at in range(0, 2_500, 10)]).messages
+    assert len(forgotten) == 500
+    moved(source, target)
+    for motorhead in pair:
+        transcript = motorhead.session("long").transcript()
+        assert [each.message for each in transcript] == [each for at, each in enumerate(said) if at not in forgotten]
+        assert [each.seq for each in transcript] == [at for at in range(10_000) if at not in forgotten]

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.conversation import RemoteConversations, RemoteRebuild
+from langchain_motorhead.backends.http.forgetting import RemoteForgetting
 from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, HttpFlow, Outgoing
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.backends.redis import RedisBackend
@@ -30,7 +31,7 @@ _PAGE_SESSIONS, _ORIGINAL_MAX_PAGES = 1_000, 100
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
-class RemoteBackend(RemoteConversations):
+class RemoteBackend(RemoteConversations, RemoteForgetting):
     """A `Backend` on a server. What the original Motorhead cannot do raises `UnsupportedError`, and nothing is sent.
 
     Args:
@@ -193,6 +194,12 @@ class RemoteBackend(RemoteConversations):
         """Do nothing: the server does it."""
 
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
+        """Do nothing: the server does it."""
+
+    def after_change(self, keys: SessionKeys) -> None:
+        """Do nothing: the server does it."""
+
+    async def aafter_change(self, keys: SessionKeys) -> None:
         """Do nothing: the server does it."""
 
     async def prepare(self, *, counting: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -9,10 +10,13 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from langchain_motorhead.backends.http import protocol
+from langchain_motorhead.backends.http.pinned import read_pinned
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.messages.codec import decode_record
 from langchain_motorhead.messages.text import without_surrogates
+from langchain_motorhead.recall.pinned import Pin
+from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.sessions.origin import kept_from_json, to_author
 from langchain_motorhead.sessions.rebuilding import RebuildReport
 from langchain_motorhead.sessions.summaries import SummaryVersion
@@ -52,6 +56,10 @@ class RemoteConversations:
         query |= {name: str(value) for name, value in (("stop", stop), ("epoch", epoch)) if value is not None}
         answer = yield HttpCall("GET", protocol.path(keys, "messages"), query)
         return to_transcript(answer)
+
+    def pinned(self, pins: Sequence[Pin], query: Query) -> HttpFlow[list[Hit]]:
+        """Read messages that a search found before, from their sessions. See `Backend.pinned`."""
+        return read_pinned(self.transcript, pins, query)
 
     def summaries(self, keys: SessionKeys) -> HttpFlow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""

@@ -113,6 +113,32 @@ def body(records: Sequence[bytes], **more: Any) -> bytes:
     return b'{"messages":[' + b",".join(records) + b"]" + (b"," if len(rest) > 2 else b"") + rest[1:]
 
 
+def json_body(**fields: Any) -> bytes:
+    """Build the body of a request.
+
+    Raises:
+        InvalidInputError: A value cannot be sent.
+    """
+    try:
+        return orjson.dumps(fields)
+    except TypeError as error:
+        raise InvalidInputError(f"{', '.join(fields)} cannot be sent as JSON") from error
+
+
+def message_body(message: BaseMessage | Mapping[str, Any]) -> bytes:
+    """Build the body of a request that has one message.
+
+    Raises:
+        InvalidMessageError: It is not a message, or cannot be sent.
+    """
+    data = encode(message)
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidMessageError("a message has a lone surrogate, which cannot be sent as JSON") from error
+    return data
+
+
 def path(keys: SessionKeys, *parts: str) -> str:
     """Return the path of a session, or of a part of it.
 
@@ -186,6 +212,7 @@ def to_memory(answer: HttpAnswer) -> Memory:
         written_by=to_author(data.get("written_by")),
         kept=kept_from_json(data.get("kept")),
         gap=_gap(data.get("gap")),
+        forgotten=frozenset(map(str, data.get("forgotten") or ())),
     )
 
 
@@ -243,6 +270,8 @@ def _hit(data: dict[str, Any], asked: Query) -> Hit:
         user_id=data.get("user_id"),
         created=datetime.fromisoformat(created) if created else None,
         score=data.get("score", 1 - distance if isinstance(distance, int | float) else 0.0),
+        piece=data.get("piece", 0),
+        pieces=data.get("pieces", 1),
         before=[_hit(each, asked) for each in data.get("before") or ()],
         after=[_hit(each, asked) for each in data.get("after") or ()],
     )

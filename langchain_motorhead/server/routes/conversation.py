@@ -1,4 +1,4 @@
-"""Routes of a session's whole conversation: all messages by sequence number, wherever they are stored."""
+"""Routes of a session's whole conversation: its messages are read, forgotten and edited wherever they are stored."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead.server import responses
+from langchain_motorhead.server.errors import RequestError
 from langchain_motorhead.server.openapi import ApiRoute
 from langchain_motorhead.server.request import RequestContext
 from langchain_motorhead.server.schemas import conversation as schemas
+from langchain_motorhead.server.schemas import requests
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_MESSAGES, MAX_SEQ
 from langchain_motorhead.sessions.transcript import read_page
 
@@ -25,9 +27,39 @@ async def get_messages(request: Request) -> Response:
     return responses.transcript(page)
 
 
+async def forget_messages(request: Request) -> Response:
+    """Forget messages of a session for good, with all that was made of them. All of them, or none after an error."""
+    asked = RequestContext(request)
+    session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
+    ids = (await asked.body()).get("message_ids")
+    if not isinstance(ids, list):
+        raise RequestError("message_ids must be a list of ids, or of sequence numbers")
+    return responses.receipt(await session.aforget(ids))
+
+
+async def put_message(request: Request) -> Response:
+    """Replace a message of a session by another one, at its place and under its id."""
+    asked = RequestContext(request)
+    session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
+    named = asked.path_id("seq")
+    if asked.flag("by_id"):
+        return responses.receipt(await session.aedit(named, await asked.body()))
+    if not (named.isascii() and named.isdigit() and int(named) <= MAX_SEQ):
+        raise RequestError("give the sequence number of the message, or its id with by_id=true")
+    return responses.receipt(await session.aedit(int(named), await asked.body()))
+
+
 ROUTES = (
     ApiRoute(
         "GET", "/sessions/{session_id}/messages", get_messages, tag="Extensions",
         query=schemas.TranscriptQuery, answer=schemas.TranscriptPage,
+    ),
+    ApiRoute(
+        "PUT", "/sessions/{session_id}/messages/{seq}", put_message, tag="Extensions",
+        query=schemas.EditQuery, body=requests.NewMessage, answer=schemas.Receipt, errors=(404, 413),
+    ),
+    ApiRoute(
+        "POST", "/sessions/{session_id}/forget", forget_messages, tag="Extensions",
+        query=requests.UserQuery, body=schemas.ForgetBody, answer=schemas.Receipt, errors=(404, 413),
     ),
 )  # fmt: skip

@@ -123,6 +123,9 @@ class SessionMemory(Counts):
     kept: Kept | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: what `context` keeps."
     )
+    forgotten: list[str] | Omitted = Field(
+        None, description="After a catch-up: ids of messages that were sent and that the session has forgotten."
+    )
     gap: MemoryGap | Omitted | None = Field(
         None, description="With `full=true` and after a catch-up: what was left out; null if nothing was."
     )
@@ -200,6 +203,8 @@ class SearchHit(Hit):
         seq=6,
         user_id=EXAMPLE_USER_ID,
         created="2025-06-01T12:00:00+00:00",
+        piece=0,
+        pieces=1,
         before=[],
         after=[],
     )
@@ -212,6 +217,8 @@ class SearchHit(Hit):
     seq: int = Field(description="Sequence number of the message in its session.")
     user_id: str | None
     created: str | None = Field(description="When the message was appended, in ISO 8601.")
+    piece: int = Field(description="Of a long message, the number of the passage in `content`, from 0.")
+    pieces: int = Field(description="How many passages the message has.")
     before: list[SearchHit] = Field(description="Earlier neighbors, if the search asked for any.")
     after: list[SearchHit] = Field(description="Later neighbors, if the search asked for any.")
 

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from langchain_motorhead.server.schemas.answers import StoredMessage
+from langchain_motorhead.server.schemas.answers import Done, StoredMessage
 from langchain_motorhead.server.schemas.base import EXAMPLE_TEXT, Omitted, Schema, example
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_MESSAGES, MAX_SEQ
 from langchain_motorhead.server.schemas.requests import UserQuery
+from langchain_motorhead.sessions.forgetting import MAX_MESSAGES
 
 DEFAULT_PAGE_MESSAGES = 100
 """Messages on a page, if the request does not say how many."""
@@ -48,9 +49,9 @@ class Gap(Schema):
 
     first: int = Field(description="Sequence number of the first of them.")
     last: int = Field(description="Sequence number of the last of them.")
-    reason: Literal["not kept", "missing", "damaged"] = Field(
+    reason: Literal["not kept", "missing", "damaged", "forgotten"] = Field(
         description="`not kept`: the archive did not have to keep them. `missing`: the archive lost them. `damaged`: "
-        "they are stored, but cannot be read."
+        "they are stored, but cannot be read. `forgotten`: they were removed by their ids."
     )
 
 
@@ -76,3 +77,39 @@ class TranscriptPage(Schema):
     total: int = Field(description="Messages ever accepted.")
     next: int | None = Field(description="The `start` of the next page; null after the last page.")
     epoch: str | None = Field(description="Random id, new when the session is created again; null if it is empty.")
+
+
+class ForgetBody(Schema):
+    """Messages to forget."""
+
+    model_config = example(message_ids=["msg-1"])
+
+    message_ids: list[str | Annotated[int, Field(ge=0, le=MAX_SEQ)]] = Field(
+        max_length=MAX_MESSAGES, description="Ids of the messages, or their sequence numbers."
+    )
+
+
+class EditQuery(UserQuery):
+    """Query parameters of an edit."""
+
+    by_id: bool = Field(False, description="The last part of the path is the id of the message, not its number.")
+
+
+class Receipt(Done):
+    """What was removed, and where."""
+
+    model_config = example(
+        status="Ok", messages=[3], ids=["msg-1"], in_list=1, in_archive=0, documents=1, vectors=2, summaries=0
+    )
+
+    messages: list[int] = Field(
+        description="Sequence numbers of the messages, with those of results of forgotten calls."
+    )
+    ids: list[str] = Field(description="Their ids.")
+    in_list: int = Field(description="How many of them were in the list.")
+    in_archive: int = Field(description="How many of them were in the archive.")
+    documents: int = Field(description="Documents removed from the search index.")
+    vectors: int = Field(description="Vectors of other messages that were made with their text. They are made again.")
+    summaries: int = Field(
+        description="Summaries that were dropped. What they said of other messages is summarized again."
+    )

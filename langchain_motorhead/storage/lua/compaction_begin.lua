@@ -54,4 +54,4 @@ if KEYS[4] then
   times = times_of(state, first, first, first + #found)
 end
 redis.call('SET', lease, token, 'PX', duration)
-return {2, tail, times, unpack(snapshot, 1, 14)}
+return {2, tail, times, unpack(snapshot, 1, 15)}

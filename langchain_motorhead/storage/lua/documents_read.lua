@@ -3,13 +3,13 @@
 -- KEYS  state
 -- ARGV  prefix of the documents' keys, first and end of the sequence numbers, field of the wanted vector, its size in bytes,
 --       generation of the index from which on this session is indexed or '', and vector fields to delete
--- Returns {epoch, first sequence number not indexed, {rest of the key, name, role, text, 1 if it has that vector, ...}}.
+-- Returns {epoch, first sequence number not indexed, revision of the session, {rest of the key, name, role, text, 1 if it has that vector, ...}}.
 local state, prefix, from, upto, field, size, generation = KEYS[1], unpack(ARGV, 1, 6)
 from, upto, size = whole(from, 'start'), whole(upto, 'stop'), whole(size, 'size')
 whole(generation == '' and '0' or generation, 'generation')
-local known = redis.call('HMGET', state, 'epoch', 'indexed')
+local known = redis.call('HMGET', state, 'epoch', 'indexed', 'revision')
 if not known[1] then
-  return {false, 0, {}}
+  return {false, 0, '0', {}}
 end
 if generation ~= '' then
   redis.call('HSET', state, 'generation', generation)
@@ -27,4 +27,4 @@ for _, key in ipairs(document_keys(prefix, from, stop)) do
     end
   end
 end
-return {known[1], tonumber(known[2] or 0), found}
+return {known[1], tonumber(known[2] or 0), known[3] or '0', found}

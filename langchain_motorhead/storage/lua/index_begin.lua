@@ -11,7 +11,7 @@
 --         to be tried again later; else {2, epoch, user, first sequence number not indexed, next sequence number, sequence
 --         number of the first message returned, messages, {name, role, text, ...} of the documents before those, newest
 --         first, first sequence number from which on documents lack vectors, messages before it that lack them, 1 if
---         these are to be tried now}.
+--         these are to be tried now, revision of the session, messages whose documents are to be made again}.
 local messages, state, lease = KEYS[1], KEYS[2], KEYS[3]
 local token, duration, limit, reach, context, prefix, words = unpack(ARGV, 1, 7)
 limit, reach, context = whole(limit, 'limit'), whole(reach, 'reach'), whole(context, 'context')
@@ -23,7 +23,7 @@ if holder and holder ~= token and holder ~= token .. '!' then
   end
   return {0}
 end
-local known = redis.call('HMGET', state, 'epoch', 'user', 'first', 'indexed', 'embedded', 'vectorless', 'retry')
+local known = redis.call('HMGET', state, 'epoch', 'user', 'first', 'indexed', 'embedded', 'vectorless', 'retry', 'revision')
 local first = tonumber(known[3] or 0)
 local indexed = math.max(tonumber(known[4] or 0), first)
 local total = first + redis.call('LLEN', messages)
@@ -34,7 +34,8 @@ if words ~= '1' and known[1] and vectorless:find(':%d') then
   due = words == '2' or time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(known[7] or 0)
   waiting = not due
 end
-if not known[1] or (indexed >= total and (words == '1' or (embedded >= indexed and not due))) then
+local remake = words ~= '1' and to_remake(state) or ''
+if not known[1] or (indexed >= total and (words == '1' or (embedded >= indexed and not due and remake == ''))) then
   if holder then
     redis.call('DEL', lease)
   end
@@ -55,4 +56,4 @@ for seq = first - 1, math.max(0, indexed - reach), -1 do
 end
 return {2, known[1], known[2], indexed, total, start,
   redis.call('LRANGE', messages, start - first, indexed - first + limit - 1), earlier,
-  embedded, vectorless, due and 1 or 0}
+  embedded, vectorless, due and 1 or 0, known[8] or '0', remake}

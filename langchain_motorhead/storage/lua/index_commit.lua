@@ -7,14 +7,14 @@
 -- KEYS  messages, state, lease, number of documents that an expired session may have left
 -- ARGV  token of the worker, duration of the lease in ms, epoch, first and end of the sequence numbers, generation of the
 --       index, prefix of the documents' keys, user as a tag or '', 1 if the documents have vectors, the messages that lack
---       one nevertheless as read and from now on, ms until these are to be tried again, and for each document: rest of its
---       key, sequence number, how many values follow, fields and values
+--       one nevertheless as read and from now on, ms until these are to be tried again, the revision as read, and for each
+--       document: rest of its key, sequence number, how many values follow, fields and values
 -- Returns {0} if nothing was stored; {1} if all is indexed, and the lease is released; {2} if more is to be indexed.
 local messages, state, lease, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, duration, epoch, from, upto, generation, prefix, user, vectors, before = unpack(ARGV, 1, 10)
-local vectorless, pause, HEAD = ARGV[11], ARGV[12], 12
+local vectorless, pause, revision, HEAD = ARGV[11], ARGV[12], ARGV[13], 13
 local known = redis.call('HMGET', state, 'epoch', 'first', 'indexed', 'generation', 'user', 'owned', 'until', 'updated',
-  'embedded', 'vectorless', 'renewing', 'renewed')
+  'embedded', 'vectorless', 'renewing', 'renewed', 'revision')
 local first, start, stop = whole(known[2] or '0', 'first'), whole(from, 'start'), whole(upto, 'stop')
 whole(duration, 'duration')
 whole(generation, 'generation')
@@ -35,6 +35,9 @@ local indexed = math.max(tonumber(known[3] or 0), first)
 local embedded = math.min(tonumber(known[9] or indexed), indexed)
 if known[1] ~= epoch or stop > total or (known[5] and user == '') then
   return {0}
+end
+if (known[13] or '0') ~= revision then
+  return {0} -- what was read may be forgotten since
 end
 if vectors == '1' and (embedded ~= start or (known[10] or '') ~= before
   or tonumber(known[4] or 0) > tonumber(generation)) then
@@ -71,10 +74,14 @@ if indexed ~= start then
   return {0}
 end
 
+local remake = to_remake(state)
 redis.call('HSET', state, 'generation', generation) -- at maxmemory, this is refused
+if remake ~= '' then
+  redis.call('HSET', state, 'remake', remake)
+end
 -- Documents of a session of this id that expired before this one was created.
 local left_over = tonumber(redis.call('GET', stale) or 0)
-if left_over > 0 and not known[3] then
+if left_over > 0 and left_over <= AT_ONCE and not known[3] then
   unlink_all(document_keys(prefix, 0, left_over))
   left_over = 0
 end
@@ -130,7 +137,9 @@ end
 local width, at = #shared, HEAD + 1
 while at <= #ARGV do
   local key, when, count = prefix .. ARGV[at], times[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])
-  redis.call('DEL', key)
+  if not ARGV[at]:find('/', 1, true) then -- with the pieces of a document that a deleted session left
+    unlink_all(document_keys(prefix, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 1]) + 1))
+  end
   shared[width + 1], shared[width + 2] = 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6)
   for next = 1, count do
     shared[width + 2 + next] = ARGV[at + 2 + next]

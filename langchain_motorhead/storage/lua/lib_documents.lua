@@ -1,10 +1,13 @@
 -- Functions for the scripts that touch the recall documents of a session. They are put before them.
 
+-- Documents of how many messages are deleted by one script. More would block the server for long.
+local AT_ONCE = 2000
+
 -- List the keys of the documents of the messages from sequence number `from` to before `upto`, also of split messages.
 local function document_keys(prefix, from, upto)
   local found = {}
   if not (upto <= 10000000) then
-    return found -- no session has so many: the count is damaged, and looking for them would block the server
+    return found -- looking for so many would block the server
   end
   for seq = from, upto - 1 do
     local key = prefix .. seq
@@ -56,4 +59,15 @@ local function unlink_all(keys)
     count = count + redis.call('UNLINK', unpack(keys, from, math.min(from + 3999, #keys)))
   end
   return count
+end
+
+-- Return of which messages documents are to be made from the archive: those that the state notes, or all that are in it if
+-- nothing of the session was ever indexed, as after an import.
+local function to_remake(state)
+  local known = redis.call('HMGET', state, 'remake', 'indexed', 'archived', 'archive_from', 'first')
+  if known[1] or known[2] or not known[3] then
+    return known[1] or ''
+  end
+  local from, first = whole(known[4] or '0', 'archive_from'), whole(known[5] or '0', 'first')
+  return from < first and string.format('%d-%d', from, first - 1) or ''
 end

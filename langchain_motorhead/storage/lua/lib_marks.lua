@@ -1,16 +1,20 @@
 -- A function for the scripts that remember which messages a session has. It is put before them.
 --
 -- A mark of 9 bytes stands for a message: 6 bytes of a digest of its id, and 3 of a digest of its content, which are zeros if
--- the content is unknown. A session's marks are in a hash of buckets: its fields are '0', '1', ... and their values are marks,
+-- the content is unknown, and 255s if the message was forgotten. A session's marks are in a hash of buckets: its fields are '0', '1', ... and their values are marks,
 -- one after the other. There is a bucket for every 40 marks. Their number grows by splitting one bucket at a time (linear
 -- hashing), so a mark is found and added in the same time in a session of any length.
 local MARK, FILL = 9, 40
+-- Stands for the content in the mark of a forgotten message, and is what `visit` returns then.
+local FORGOTTEN = '\255\255\255'
 
--- Open the marks of a session, of which there are `count`. Returns three functions. Nothing is written before `save`.
+-- Open the marks of a session, of which there are `count`. Returns four functions. Nothing is written before `save`.
 --   load(text, from, upto)  reads the buckets of the marks in a text, from one position to another, in one command
 --   visit(text, at, adds)   looks for the mark at a position of a text, by its id: returns true if it is there, and false if
---                           it is there with another content, else nil, having added it if `adds`
+--                           it is there with another content, FORGOTTEN if that message was forgotten, else nil, having
+--                           added it if `adds`
 --   save()                  writes the marks that were added; returns how many there are now
+--   put(text, at)           puts the mark at a position of a text in the place of the mark of the same id, or adds it
 local function open_marks(key, count)
   local byte, find, sub, ANY = string.byte, string.find, string.sub, '\0\0\0'
   local buckets, level = math.max(1, math.ceil(count / FILL)), 1
@@ -70,16 +74,23 @@ local function open_marks(key, count)
     end
   end
 
-  local function visit(text, at, adds)
-    local place = place_of(text, at)
-    local bucket = loaded[place] or bucket_at(place)
-    local id = sub(text, at, at + 5)
+  local function found_in(bucket, id)
     local there = find(bucket, id, 1, true)
     while there and there % MARK ~= 1 do
       there = find(bucket, id, there + 1, true)
     end
+    return there
+  end
+
+  local function visit(text, at, adds)
+    local place = place_of(text, at)
+    local bucket = loaded[place] or bucket_at(place)
+    local there = found_in(bucket, sub(text, at, at + 5))
     if there then
       local one, two = sub(bucket, there + 6, there + 8), sub(text, at + 6, at + 8)
+      if one == FORGOTTEN then
+        return FORGOTTEN
+      end
       return one == two or one == ANY or two == ANY
     end
     if adds then
@@ -102,7 +113,19 @@ local function open_marks(key, count)
     return count
   end
 
-  return load, visit, save
+  local function put(text, at)
+    local place = place_of(text, at)
+    local bucket = bucket_at(place)
+    local there = found_in(bucket, sub(text, at, at + 5))
+    if not there then
+      visit(text, at, true)
+    else
+      loaded[place] = sub(bucket, 1, there + 5) .. sub(text, at + 6, at + 8) .. sub(bucket, there + MARK)
+      changed[place] = true
+    end
+  end
+
+  return load, visit, save, put
 end
 
 -- Add the marks of a session that was written in an earlier layout: there, a mark had 11 characters of base64, of which the

@@ -1,5 +1,5 @@
 -- Append messages to a session, creating it if needed. All or nothing. A message whose id is known is left out, at any
--- distance, so an append that is sent again changes nothing.
+-- distance, so an append that is sent again changes nothing. So is one whose id is that of a forgotten message, in any case.
 --
 -- KEYS  messages, state, marks of the messages (lib_marks.lua), archive, versions of the summary and number of documents that
 --       an expired session may have left (without TTL, any keys), and the registries that list the session (none if they are in another cluster slot)
@@ -67,12 +67,14 @@ local total = origins ~= '' and known[1] and first + redis.call('LLEN', messages
 local function is_own(at)
   return total and origins:sub(32 * at - 31, 32 * at - 16) == known[1]
 end
--- Whether the session has a message (true), has another one under its id (false), or neither (nil).
+-- Whether the session has a message (true), has another one under its id (false), or neither (nil); FORGOTTEN if it has
+-- forgotten it.
 local function has(at, adds)
-  if is_own(at) then
-    return whole(origins:sub(32 * at - 15, 32 * at), 'the number of an id') < total
-  end
   local place = MARK * (at - 1) + 1
+  if is_own(at) then
+    local there = whole(origins:sub(32 * at - 15, 32 * at), 'the number of an id') < total
+    return there and visit(given, place, false) == FORGOTTEN and FORGOTTEN or there
+  end
   if given ~= '' and given:sub(place, place + 5) ~= '\0\0\0\0\0\0' then
     return visit(given, place, adds)
   end
@@ -105,7 +107,7 @@ for at = start, last_at do
   local there = has(at, true)
   if there == false and (skips or is_own(at)) then
     wrong[#wrong + 1] = at
-  elseif there == nil or not skips then
+  elseif there == nil or not (skips or there == FORGOTTEN) then
     fresh[#fresh + 1] = at
   end
 end

@@ -8,15 +8,18 @@
 --       session, user of the existing session or '', prefix of the documents' keys, TTL in ms or 0, time of the last
 --       activity in microseconds, number of messages, 1 if they are staged, how many registries are to list the session,
 --       how many marks are staged, marks that are not staged, number of staged chunks of the archive, how many values
---       follow, how many records of the summary's versions follow these, fields and values of the state, the records, and
---       the messages that are not staged
+--       follow, how many records of the summary's versions follow these, number of messages of which it is noted that their
+--       documents are to be erased, epoch and revision of the session to replace as read or '', fields and values of the
+--       state, the records, and the messages that are not staged
 -- Returns {0} if another session exists; {1} if the session was created; {2} if the same import created it before; {3} if a
---         session of another user than the one given exists; {4} if staged messages are missing.
+--         session of another user than the one given exists; {4} if staged messages are missing; {5} if the session to replace
+--         has too many documents for one script, and it is not noted that these are to be erased; {6} if messages of it were
+--         forgotten since it was read.
 local messages, state, marked, archive, stale = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[7]
 local versions, staged, staged_marks, staged_archive = KEYS[8], KEYS[11], KEYS[12], KEYS[13]
 local id, digest, replace, owner, prefix, ttl, active, count, is_staged, listing, mark_count, given, chunks, width =
   unpack(ARGV, 1, 14)
-local HEAD, CHUNK, REGISTRIES = 15, 4000, 13
+local HEAD, CHUNK, REGISTRIES = 17, 4000, 13
 local listed_count, fields = whole(listing, 'registries'), HEAD + whole(width, 'fields')
 local records = fields + whole(ARGV[15], 'records')
 local staged_count, length, chunk_count = whole(mark_count, 'marks'), whole(count, 'count'), whole(chunks, 'chunks')
@@ -25,7 +28,8 @@ if fields > records or records > #ARGV or (is_staged ~= '1' and #ARGV - records 
 end
 whole(ttl, 'ttl')
 whole(active, 'the time')
-local known = redis.call('HMGET', state, 'epoch', 'user', 'indexed', 'groups')
+local known = redis.call('HMGET', state, 'epoch', 'user', 'indexed', 'groups', 'revision')
+local noted = whole(ARGV[16], 'noted')
 if known[1] and known[1]:sub(1, 8) == digest then
   redis.call('UNLINK', staged, staged_marks, staged_archive)
   return {2}
@@ -38,6 +42,9 @@ end
 if known[1] and (known[2] or '') ~= owner then
   return {3}
 end
+if known[1] and ARGV[17] ~= known[1] .. ' ' .. (known[5] or '0') then
+  return {6}
+end
 if (is_staged == '1' and redis.call('LLEN', staged) ~= length)
   or (staged_count > 0 and redis.call('EXISTS', staged_marks) == 0)
   or (chunk_count > 0 and redis.call('LLEN', staged_archive) ~= chunk_count) then
@@ -46,7 +53,10 @@ if (is_staged == '1' and redis.call('LLEN', staged) ~= length)
 end
 -- First, so that a key of another type in the place of one of ours is noticed before anything is stored.
 local documents = math.max(whole(known[3] or '0', 'indexed'), whole(redis.call('GET', stale) or '0', 'documents'))
-local found = document_keys(prefix, 0, documents)
+if documents > AT_ONCE and documents > noted then
+  return {5}
+end
+local found = documents > AT_ONCE and {} or document_keys(prefix, 0, documents)
 redis.call('HSET', state, 'updated', active) -- at maxmemory, this is refused
 local listed = {}
 for at = REGISTRIES + 1, #KEYS do

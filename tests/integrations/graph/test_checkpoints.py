@@ -37,7 +37,7 @@ def test_a_prompt_is_in_no_lasting_checkpoint(make: MakeMotorhead) -> None:
     app = looping(motorhead, Model(calls=2), saver, recall=2)
     for at in range(6):
         ask(app, at)
-    assert set(app.get_state(config()).values) == {"messages", "motorhead_stored"}
+    assert set(app.get_state(config()).values) == {"messages", "motorhead_stored", "motorhead_recalled"}
     for past in app.get_state_history(config()):
         assert ("llm_input_messages" in past.values) == (past.next == ("model",))
 
@@ -154,7 +154,7 @@ def test_a_node_that_fails_after_storing(make: MakeMotorhead, kind: Kind, monkey
     motorhead, model = keeping(make), Model(kind)
     app = straight(motorhead, model, InMemorySaver())
     ask(app, 0, kind)
-    from langchain_motorhead.integrations.agent_run import RecallPolicy
+    from langchain_motorhead.integrations.run_recall import RecallPolicy
 
     def fail(*arguments: Any) -> str:
         raise ConnectionError("gone")

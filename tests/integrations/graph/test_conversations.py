@@ -126,11 +126,13 @@ def test_a_prompt_is_bounded(make: MakeMotorhead) -> None:
 
 
 def test_a_compaction_that_is_behind(make: MakeMotorhead) -> None:
-    """Where nothing is ever summarized, the prompt keeps to the hard limit all the same."""
-    motorhead, model = make(compaction="manual", window=Window(max_messages=4, hard_limit=6)), Model()
+    """Where nothing is ever summarized, the prompt keeps to the hard limit and to a limit for what waits."""
+    window = Window(max_messages=4, hard_limit=6)
+    motorhead = make(compaction="manual", window=window, token_counter=lambda given: 400 * len(given))
+    model = Model()
     app = straight(motorhead, model, InMemorySaver())
     for at in range(40):
         ask(app, at)
     assert motorhead.session("t").load().total == 80
-    assert max(map(len, model.shown)) <= 7
+    assert max(map(len, model.shown)) <= 8 + 4_000 // 400
     check(model.shown)

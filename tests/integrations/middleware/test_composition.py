@@ -20,7 +20,7 @@ from langchain.agents.middleware import (
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from langchain_motorhead import Motorhead, MotorheadMiddleware, Window
-from support.agents import SYSTEM, Model, agent_of, echo, faults, say, system_of, texts, thread
+from support.agents import SYSTEM, Model, agent_of, echo, faults, memory_of, say, system_of, texts, thread
 from support.factory import MakeMotorhead
 from support.messages import contents
 from support.orders import LARGE, dialogue
@@ -220,4 +220,4 @@ def test_a_system_prompt_of_others(make: MakeMotorhead, first: bool) -> None:
     system = system_of(model.prompts[-1])
     assert SYSTEM in system
     assert "write_todos" in system
-    assert "<summary>\nq0" in system
+    assert "<summary>\nq0" in memory_of(model.prompts[-1])

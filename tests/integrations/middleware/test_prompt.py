@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from langchain_motorhead import InvalidInputError, MotorheadMiddleware, Window
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
-from support.agents import SYSTEM, Model, agent_of, alook, faults, say, system_of, texts, thread
+from support.agents import SYSTEM, Model, agent_of, alook, faults, memory_of, say, system_of, texts, thread
 from support.factory import MakeMotorhead
 from support.messages import contents
 from support.quotes import quoted
@@ -34,7 +34,7 @@ def checkpointer(request: pytest.FixtureRequest) -> Any:
 
 
 def test_the_model_sees_summary_window_and_run(make: MakeMotorhead, checkpointer: Any) -> None:
-    """In the system message its prompt, then the summary; then the window, and what the user says."""
+    """Its system prompt as it is, then the summary, then the window, and what the user says."""
     motorhead = make(llm=Ledger(), window=SMALL, compaction="inline")
     agent, model = agent_of(motorhead, checkpointer=checkpointer)
     for at in range(6):
@@ -45,8 +45,9 @@ def test_the_model_sees_summary_window_and_run(make: MakeMotorhead, checkpointer
     last = model.prompts[-1]
     memory = motorhead.session("t").load()
     assert remembered(memory) == [text for at in range(6) for text in (f"q{at}", f"re q{at}")]
-    assert system_of(last).startswith(f"{SYSTEM}\n\n{SUMMARY_PREFIX}")
-    folded = "".join(quoted(system_of(last), "summary")).split("\u241f")
+    assert system_of(last) == SYSTEM
+    assert str(last[1].content).startswith(SUMMARY_PREFIX)
+    folded = "".join(quoted(memory_of(last), "summary")).split("\u241f")
     assert [*folded, *texts(last)] == remembered(memory)[:-1]
     assert folded[0] == "q0"
 
@@ -58,7 +59,7 @@ async def test_the_same_async(amake: MakeMotorhead, checkpointer: Any) -> None:
     for at in range(6):
         await agent.ainvoke(say(f"q{at}"), thread())
     assert [faults(prompt) for prompt in model.prompts] == [[]] * 6
-    known = "".join(quoted(system_of(model.prompts[-1]), "summary")).split("\u241f") + texts(model.prompts[-1])
+    known = "".join(quoted(memory_of(model.prompts[-1]), "summary")).split("\u241f") + texts(model.prompts[-1])
     assert [*known, "re q5"] == remembered(await motorhead.session("t").aload())
     assert len(known) == 11
 
@@ -98,14 +99,14 @@ def test_the_prompt_is_stable_within_a_run(make: MakeMotorhead) -> None:
 
 
 def test_no_system_prompt(make: MakeMotorhead) -> None:
-    """Without a system prompt there is a system message where there is something to tell, and else none."""
+    """Without a system prompt there is no system message, also where there is something to tell."""
     motorhead = make(llm=Ledger(), window=Window(max_messages=2), compaction="inline")
     agent, model = agent_of(motorhead, system_prompt=None)
     for at in range(3):
         agent.invoke(say(f"q{at}"), thread())
     assert model.prompts[0][0].type == "human"
-    assert system_of(model.prompts[-1]).startswith(SUMMARY_PREFIX)
-    assert faults(model.prompts[-1], SUMMARY_PREFIX) == []
+    assert str(model.prompts[-1][0].content).startswith(SUMMARY_PREFIX)
+    assert faults(model.prompts[-1], "") == []
 
 
 def test_a_system_prompt_of_blocks(make: MakeMotorhead) -> None:
@@ -116,8 +117,10 @@ def test_a_system_prompt_of_blocks(make: MakeMotorhead) -> None:
     for at in range(3):
         agent.invoke(say(f"q{at}"), thread())
     content: Any = model.prompts[-1][0].content
-    assert content[0] == block
-    assert content[1]["text"].startswith(SUMMARY_PREFIX)
+    assert content == [block]
+    said: Any = model.prompts[-1][1].content
+    assert said[0]["text"].startswith(SUMMARY_PREFIX)
+    assert said[0]["cache_control"] == block["cache_control"]
 
 
 def test_a_window_in_tokens(make: MakeMotorhead, checkpointer: Any) -> None:
@@ -136,12 +139,14 @@ def test_a_window_in_tokens(make: MakeMotorhead, checkpointer: Any) -> None:
 
 
 def test_a_long_thread_has_bounded_prompts(make: MakeMotorhead, checkpointer: Any) -> None:
-    """However long the thread grows, also while nothing is compacted, a prompt is the hard limit and the run."""
-    motorhead = make(window=Window(max_messages=6, hard_limit=8), compaction="manual")
+    """However long the thread grows, also while nothing is compacted, a prompt is the window, its gap and the run."""
+    motorhead = make(
+        window=Window(max_messages=6, hard_limit=8), compaction="manual", token_counter=lambda given: 400 * len(given)
+    )
     agent, model = agent_of(motorhead, checkpointer=checkpointer)
     for at in range(30):
         agent.invoke(say(f"q{at} look 2"), thread())
-    assert max(len(prompt) for prompt in model.prompts) <= 1 + 8 + 3
+    assert max(len(prompt) for prompt in model.prompts) <= 2 + 8 + 3 + 4_000 // 400
     assert [faults(prompt) for prompt in model.prompts] == [[]] * 60
     assert motorhead.session("t").load().total == 150
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,7 @@ from langchain_motorhead import (
     SearchUnavailableError,
     Window,
 )
-from langchain_motorhead.integrations.prompt import RECALLED_PREFIX
-from support.agents import SYSTEM, Model, agent_of, faults, say, system_of, texts, thread
+from support.agents import SYSTEM, Model, agent_of, faults, is_memory, memory_of, say, system_of, texts, thread
 from support.factory import MakeMotorhead
 from support.messages import numbered
 from support.quotes import quoted
@@ -48,7 +48,7 @@ class Away(HashingEmbeddings):
 
 def recalled(prompt: Any) -> list[str]:
     """Give the lines of a prompt that were recalled, without when they were said."""
-    return [line.partition("] ")[2] for line in "".join(quoted(system_of(prompt), "recalled")).splitlines()]
+    return [line.partition("] ")[2] for line in "".join(quoted(memory_of(prompt), "recalled")).splitlines()]
 
 
 def remembering(make: MakeMotorhead, **options: Any) -> Motorhead:
@@ -70,12 +70,13 @@ def shown(motorhead: Motorhead, config: dict[str, Any], *, said: str = ASK, **op
 
 
 def test_what_was_said_before_the_window_is_recalled(make: MakeMotorhead) -> None:
-    """It stands at the end of the system message, and the session's window is never in it."""
+    """It stands right before the question, and the session's window is never in it."""
     motorhead = remembering(make)
     motorhead.session("t").append([HumanMessage(CAT), AIMessage("Nice cat."), *numbered(10)])
     prompt = shown(motorhead, thread())
     assert f"Human: {CAT}" in "\n".join(recalled(prompt)).replace("human: ", "Human: ")
-    assert system_of(prompt).startswith(SYSTEM)
+    assert system_of(prompt) == SYSTEM
+    assert is_memory(prompt[-2])
     assert not {line.partition(": ")[2] for line in recalled(prompt)} & set(texts(prompt))
 
 
@@ -96,10 +97,7 @@ def test_the_window_is_not_recalled(make: MakeMotorhead, backlog: int) -> None:
     motorhead.session("t").append(said)
     motorhead.flush()
     prompt = shown(motorhead, thread(), said="cat", recall=50)
-    told = (
-        system_of(prompt).partition(RECALLED_PREFIX)[0].splitlines()
-    )  # what comes before the first message of a human
-    inside = {*texts(prompt), *(line.partition(": ")[2] for line in told)}
+    inside = set(texts(prompt))
     assert {line.partition(": ")[2] for line in recalled(prompt)} == {str(message.content) for message in said} - inside
 
 
@@ -248,7 +246,33 @@ def test_what_is_recalled_is_not_stored(make: MakeMotorhead) -> None:
     ours, saver = MotorheadMiddleware(motorhead, recall=3), InMemorySaver()
     agent, model = agent_of(motorhead, middleware=[ours], checkpointer=saver)
     agent.invoke(say(ASK), thread())
-    assert CAT in system_of(model.prompts[-1])
+    assert CAT in memory_of(model.prompts[-1])
     assert "Whiskers" not in str(agent.get_state(thread()))
     assert "Whiskers" not in str([*saver.blobs.values()])
     assert motorhead.session("t").load().total == 13
+
+
+@pytest.mark.parametrize("kept", ["checkpointer", "process"])
+def test_a_prompt_grows_at_its_end(make: MakeMotorhead, kept: str) -> None:
+    """Lines of earlier turns stand where they stood, in the user's time zone, and each message is recalled once."""
+    motorhead = remembering(make, window=Window(max_messages=40), compaction="inline")
+    facts = [f"My {name} cat is called {name.title()}y." for name in ("red", "blue", "green", "black", "white")]
+    motorhead.session("old", "bob").append([HumanMessage(text) for text in facts])
+    motorhead.flush()
+    saver = InMemorySaver() if kept == "checkpointer" else None
+    model, config = Model(), thread(user_id="bob", time_zone="Asia/Kolkata")
+    ours = MotorheadMiddleware(motorhead, recall=2)
+    for at, name in enumerate(("red", "blue", "green", "red")):
+        if kept == "checkpointer":
+            ours = MotorheadMiddleware(motorhead, recall=2)  # another process
+        agent, _ = agent_of(motorhead, model, middleware=[ours], checkpointer=saver)
+        agent.invoke(say(f"What is my {name} cat called, {at}?"), config)
+    for before, after in pairwise(model.prompts):
+        assert after[: len(before)] == before
+    lines = memory_of(model.prompts[-1])
+    assert all(lines.count(f"{name.title()}y") == 1 for name in ("red", "blue", "green"))
+    assert " IST] Human: My " in lines
+    # What was deleted is not shown again.
+    motorhead.session("old", "bob").delete()
+    agent.invoke(say("And now?"), config)
+    assert "cat is called" not in memory_of(model.prompts[-1])

@@ -16,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.demo.dialogues import Dialogue, in_a_row, load_dialogues
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
-from support.agents import SYSTEM, Model, agent_of, faults, system_of, thread
+from support.agents import Model, agent_of, faults, memory_of, thread
 from support.factory import MakeMotorhead
 from support.summarizers import SEPARATOR, Ledger, remembered
 
@@ -53,13 +53,13 @@ class Player:
         return said
 
     def _check(self, prompt: Sequence[BaseMessage], said: Sequence[BaseMessage]) -> None:
-        found, system = faults(prompt), system_of(prompt)
-        if len(prompt) > 1 + self.window.read_limit + 4:
+        found, told = faults(prompt), memory_of(prompt)
+        if len(prompt) > 2 + self.window.read_limit + 4:
             found.append(f"{len(prompt)} messages in the prompt")
-        self.summaries += SUMMARY_PREFIX in system
-        if self.summaries and SUMMARY_PREFIX not in system:
+        self.summaries += SUMMARY_PREFIX in told
+        if self.summaries and SUMMARY_PREFIX not in told:
             found.append("the summary is gone")
-        told = system.removeprefix(SYSTEM).replace(SEPARATOR, "\n") + "\n"
+        told = told.replace(SEPARATOR, "\n") + "\n"
         shown = [str(message.content) for message in prompt]
         for at, message in enumerate(said):
             if str(message.content) not in shown and f"{message.content}\n" not in told:

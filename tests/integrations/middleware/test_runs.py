@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from langchain_motorhead import Motorhead, MotorheadMiddleware, Window
 from langchain_motorhead.redis_io.embedded import acquire
-from support.agents import Model, agent_of, echo, faults, look, say, system_of, texts, thread
+from support.agents import Model, agent_of, echo, faults, is_memory, look, say, system_of, texts, thread
 from support.factory import MakeMotorhead
 from support.messages import contents
+from support.orders import LARGE
 from support.summarizers import Ledger, remembered
 from support.wiretap import wiretapped
 
@@ -80,9 +81,9 @@ def test_nothing_is_said(make: MakeMotorhead, checkpointer: Any) -> None:
     agent.invoke({"messages": []}, thread())
     agent.invoke(say("q"), thread())
     agent.invoke({"messages": []}, thread())
-    assert contents(motorhead.session("t").load().messages) == ["1 seen", "q", "2 seen", "3 seen"]
-    assert texts(model.prompts[-1]) == ["q", "2 seen"]
-    assert "1 seen" in system_of(model.prompts[-1])
+    assert contents(motorhead.session("t").load().messages) == ["1 seen", "q", "4 seen", "5 seen"]
+    assert texts(model.prompts[-1]) == ["1 seen", "q", "4 seen"]
+    assert is_memory(model.prompts[-1][1])  # a prompt begins with a person
 
 
 def test_images_and_blocks(make: MakeMotorhead, checkpointer: Any) -> None:
@@ -162,7 +163,7 @@ def tapped(namespace: str) -> Iterator[Any]:
     server = acquire("embedded://")
     with (
         wiretapped(str(server.socket)) as (url, wire),
-        Motorhead.from_url(url, namespace=namespace, compaction="manual") as motorhead,
+        Motorhead.from_url(url, namespace=namespace, compaction="manual", window=LARGE) as motorhead,
     ):
         motorhead.session("warm").catch_up([HumanMessage("hi")])  # connects, and sends the scripts
         yield motorhead, wire
@@ -174,7 +175,7 @@ async def atapped(namespace: str) -> AsyncIterator[Any]:
     """The same for async."""
     server = acquire("embedded://")
     with wiretapped(str(server.socket)) as (url, wire):
-        async with Motorhead.from_url(url, namespace=namespace, compaction="manual") as motorhead:
+        async with Motorhead.from_url(url, namespace=namespace, compaction="manual", window=LARGE) as motorhead:
             await motorhead.session("warm").acatch_up([HumanMessage("hi")])
             yield motorhead, wire
     server.release()

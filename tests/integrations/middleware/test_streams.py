@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_motorhead import Motorhead, Window
-from support.agents import Model, agent_of, faults, say, system_of, texts, thread
+from support.agents import Model, agent_of, faults, memory_of, say, texts, thread
 from support.blocking import run_script
 from support.factory import MakeMotorhead
 from support.messages import contents
@@ -49,7 +49,7 @@ def test_no_stream_has_a_compaction(make: MakeMotorhead, compaction: Any, mode: 
         events += list(agent.stream(say(f"s{at} look 2"), thread(), stream_mode=mode, subgraphs=at == 2))
         motorhead.flush()
     assert len(summarizer.prompts) > calls
-    assert MARKER in system_of(model.prompts[-1])
+    assert MARKER in memory_of(model.prompts[-1])
     assert MARKER not in repr(events)
     assert "motorhead_summarize" not in repr(events)
     assert events or mode == "custom"
@@ -68,7 +68,7 @@ async def test_no_async_stream_has_a_compaction(amake: MakeMotorhead, compaction
             events.append(event)
         await motorhead.aflush()
     assert len(summarizer.prompts) > 1
-    assert MARKER in system_of(model.prompts[-1])
+    assert MARKER in memory_of(model.prompts[-1])
     assert MARKER not in repr(events)
     assert "motorhead_summarize" not in repr(events)
 

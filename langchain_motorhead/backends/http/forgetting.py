@@ -1,0 +1,49 @@
+"""Requests that forget and edit messages of a session, and the parser of their responses. Pure: sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_motorhead.backends.http import protocol
+from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
+from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.sessions.append import MessageLike
+from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.storage.keys import SessionKeys
+
+
+class RemoteForgetting:
+    """The tasks of a `RemoteBackend` that change single messages. The original server has none of them."""
+
+    def _needs_ours(self, what: str) -> HttpFlow[None]:
+        """Raise `UnsupportedError` if the server is the original one."""
+        raise NotImplementedError
+
+    def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> HttpFlow[Receipt]:
+        """Forget messages. See `Backend.forget`."""
+        yield from self._needs_ours("forgetting messages")
+        body = protocol.json_body(message_ids=list(which))
+        answer = yield HttpCall("POST", protocol.path(keys, "forget"), protocol.user(keys), body)
+        return to_receipt(answer)
+
+    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> HttpFlow[Receipt]:
+        """Replace a message by another one. See `Backend.edit`."""
+        yield from self._needs_ours("editing messages")
+        query = protocol.user(keys) | ({"by_id": "true"} if isinstance(which, str) else {})
+        path = protocol.path(keys, "messages", protocol.quoted(str(which)))
+        answer = yield HttpCall("PUT", path, query, protocol.message_body(message))
+        return to_receipt(answer)
+
+
+def to_receipt(answer: HttpAnswer) -> Receipt:
+    """Parse a receipt.
+
+    Raises:
+        StoreError: The response is not one of a Motorhead server.
+    """
+    data = protocol.to_mapping(answer)
+    try:
+        counts = (data[name] for name in ("in_list", "in_archive", "documents", "vectors", "summaries"))
+        return Receipt(tuple(data["messages"]), tuple(data["ids"]), *counts)
+    except (KeyError, TypeError) as error:
+        raise StoreError(NOT_OURS) from error

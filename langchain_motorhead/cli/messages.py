@@ -1,0 +1,93 @@
+"""The commands `sessions forget` and `sessions edit`.
+
+Typer reads the annotations of commands at run time, so they are not postponed.
+"""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, open_motorhead, print_json, shown
+from langchain_motorhead.exceptions import InvalidInputError, UnknownMessageError
+
+if TYPE_CHECKING:
+    from langchain_motorhead import Receipt, Session, TranscriptMessage
+
+_SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
+_ByNumber = Annotated[bool, typer.Option("--seq", help="Messages are given by their sequence numbers.")]
+_KINDS = ("in_list", "in_archive", "documents", "vectors", "summaries")
+
+
+def forget(
+    session: _SessionId,
+    messages: Annotated[list[str], typer.Argument(help="Ids of messages.", metavar="MESSAGE_ID...")],
+    *,
+    url: Url = None,
+    api_key: ApiKey = None,
+    namespace: Namespace = "default",
+    by_number: _ByNumber = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Forget without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget messages for good, with all that was made of them."""
+    which = [_number(each) if by_number else each for each in messages]
+    if not yes:
+        what = f"{len(messages)} messages of session {session!r}"
+        if not sys.stdin.isatty():
+            raise InvalidInputError(f"{what} would be forgotten for good. Confirm with --yes")
+        typer.confirm(f"Forget {shown(what)} for good?", abort=True)
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
+        receipt = motorhead.session(session).forget(which)
+    _print(receipt, "forgotten", as_json=as_json)
+
+
+def edit(
+    session: _SessionId,
+    message: Annotated[str, typer.Argument(help="Id of the message.", metavar="MESSAGE_ID")],
+    text: Annotated[
+        str | None, typer.Argument(help="New text of the message.", show_default="from the standard input")
+    ] = None,
+    *,
+    url: Url = None,
+    api_key: ApiKey = None,
+    namespace: Namespace = "default",
+    by_number: _ByNumber = False,
+    as_json: Json = False,
+) -> None:
+    """Replace the text of a message. What it said before is forgotten."""
+    which = _number(message) if by_number else message
+    content = sys.stdin.read().rstrip("\n") if text is None else text
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
+        given = motorhead.session(session)
+        found = _find(given, which)
+        receipt = given.edit(found.seq, found.message.model_copy(update={"content": content}))
+    _print(receipt, "edited", as_json=as_json)
+
+
+def _find(session: "Session", which: str | int) -> "TranscriptMessage":
+    """Return a message of a session.
+
+    Raises:
+        UnknownMessageError: It is not there.
+    """
+    start, stop = (which, which + 1) if isinstance(which, int) else (0, None)
+    for each in session.iter_transcript(start, stop):
+        if which in (each.seq, each.message.id):
+            return each
+    raise UnknownMessageError(f"session {session.session_id!r} has no message {which!r:.80} that can be read")
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInputError(f"with --seq, a message is given by its sequence number, not by {text!r:.80}")
+    return int(text)
+
+
+def _print(receipt: "Receipt", done: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(receipt))
+        return
+    counts = ", ".join(f"{getattr(receipt, kind)} {kind.replace('_', ' ')}" for kind in _KINDS)
+    typer.echo(f"{len(receipt.messages)} {done} ({counts})")

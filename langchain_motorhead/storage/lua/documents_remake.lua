@@ -1,0 +1,87 @@
+-- Store the documents of messages again, whose texts are in the list or the archive, or do nothing if the session changed.
+--
+-- KEYS  state, lease, number of documents that an expired session may have left
+-- ARGV  token of the worker, duration of the lease in ms, epoch and revision as read, messages whose documents are to be made
+--       again as read and from now on, sequence number after the last of these documents, generation of the index, prefix of
+--       the documents' keys, user as a tag or '', messages that lack a vector as read and from now on, ms until these are to be
+--       tried again, and for each document: rest of its key, sequence number, when it was said or '', how many values follow,
+--       fields and values. The generation is 0 if the documents have no vectors.
+-- Returns {0} if nothing was stored, else {2}: there may be more to be done.
+local state, lease, stale = KEYS[1], KEYS[2], KEYS[3]
+local token, duration, epoch, revision, note, left, upto, generation, prefix, user, before, vectorless = unpack(ARGV, 1, 12)
+local pause, HEAD = ARGV[13], 13
+local known = redis.call('HMGET', state, 'epoch', 'revision', 'remake', 'generation', 'vectorless', 'user', 'owned', 'until',
+  'updated', 'indexed', 'embedded', 'renewing', 'renewed')
+whole(duration, 'duration')
+whole(pause, 'pause')
+local stop = whole(upto, 'stop')
+for _, each in ipairs({known[4] or '0', known[8] or '0', known[10] or '0', known[11] or '0', known[12] or '0', known[13] or '0',
+  generation}) do
+  whole(each, 'a number')
+end
+local place = HEAD + 1
+while place <= #ARGV do
+  local count = whole(ARGV[place + 3], 'number of values')
+  if count < 0 or place + 3 + count > #ARGV or whole(ARGV[place + 1], 'sequence number') >= stop then
+    error('a document is not complete. Nothing was written')
+  end
+  place = place + 4 + count
+end
+if known[1] ~= epoch or (known[2] or '0') ~= revision or to_remake(state) ~= note or (known[5] or '') ~= before
+  or (known[6] and user == '') then
+  return {0}
+end
+if generation ~= '0' and tonumber(known[4] or 0) > tonumber(generation) then
+  return {0}
+end
+
+redis.call('HSET', state, 'epoch', epoch) -- at maxmemory, this is refused
+if generation ~= '0' then
+  redis.call('HSET', state, 'generation', generation)
+end
+local life, ends = redis.call('PTTL', state), nil
+local indexed = math.max(tonumber(known[10] or 0), stop)
+if life >= 0 then
+  ends = outlive(state, stale, prefix, tonumber(known[10] or 0), life, tonumber(known[8] or 0), tonumber(known[12] or 0),
+    tonumber(known[13] or 0))
+  redis.call('SET', stale, math.max(indexed, tonumber(redis.call('GET', stale) or 0)), 'PXAT', string.format('%d', ends))
+end
+local shared = {'epoch', epoch}
+if user ~= '' and (known[7] == '1' or not known[10]) then -- otherwise the next messages that are indexed see to it
+  redis.call('HSET', state, 'owned', '1')
+  shared[3], shared[4] = 'user', user
+end
+if ends then
+  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- tells searches that the document may outlive its session
+end
+local width, at = #shared, HEAD + 1
+while at <= #ARGV do
+  local key, when, count = prefix .. ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3])
+  if not ARGV[at]:find('/', 1, true) then
+    unlink_all(document_keys(prefix, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 1]) + 1))
+  end
+  when = when == '' and known[9] or when
+  shared[width + 1], shared[width + 2] = 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6)
+  for next = 1, count do
+    shared[width + 2 + next] = ARGV[at + 3 + next]
+  end
+  redis.call('HSET', key, unpack(shared, 1, width + 2 + count))
+  if ends then
+    redis.call('PEXPIREAT', key, string.format('%d', ends))
+  end
+  at = at + 4 + count
+end
+if indexed > tonumber(known[10] or 0) then
+  redis.call('HSET', state, 'indexed', indexed)
+end
+if left == '' then
+  redis.call('HDEL', state, 'remake')
+else
+  redis.call('HSET', state, 'remake', left)
+end
+note_vectors(state, tonumber(known[11] or indexed), indexed, before, vectorless, pause)
+local holder = redis.call('GET', lease)
+if holder == token or holder == token .. '!' then
+  redis.call('PEXPIRE', lease, duration)
+end
+return {2}
