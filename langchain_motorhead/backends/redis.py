@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_motorhead.exceptions import ClosedError
+from langchain_motorhead.exceptions import ClosedError, InvalidInputError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
@@ -15,6 +15,7 @@ from langchain_motorhead.recall.pinned import Pin, read_pinned
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
+from langchain_motorhead.runtime.driver import NO_FACTS
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 from langchain_motorhead.sessions import catch_up, forgetting, registry
@@ -31,6 +32,11 @@ from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
+
+if TYPE_CHECKING:
+    from langchain_motorhead.backends.facts import FactFlows, Owner
+    from langchain_motorhead.facts.report import LearningReport
+    from langchain_motorhead.runtime.fact_learning import FactLearning
 
 T = TypeVar("T")
 
@@ -136,14 +142,23 @@ class RedisBackend:
         return appended
 
     def catch_up(
-        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> Flow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
-        return catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
+        flow = catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
+        if not profile:
+            return flow
+        from langchain_motorhead.backends.redis_facts import with_profile
 
-    def load(self, keys: SessionKeys) -> Flow[Memory]:
-        """Load a session."""
-        return load(keys, self.window)
+        return with_profile(flow, keys, profile, self.append_config.count)
+
+    def load(self, keys: SessionKeys, profile: int = 0) -> Flow[Memory]:
+        """Load a session. See `Backend.load`."""
+        if not profile:
+            return load(keys, self.window)
+        from langchain_motorhead.backends.redis_facts import loaded_with_profile
+
+        return loaded_with_profile(load(keys, self.window), keys, profile, self.append_config.count)
 
     def transcript(
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
@@ -153,11 +168,17 @@ class RedisBackend:
 
     def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> Flow[Receipt]:
         """Forget messages. See `Backend.forget`."""
-        return forgetting.forget(keys, which, self.append_config)
+        from langchain_motorhead.facts.erasure import after_forgetting
+
+        return after_forgetting(keys, forgetting.forget(keys, which, self.append_config))
 
     def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
         """Replace a message by another one. See `Backend.edit`."""
-        return forgetting.edit(keys, which, changed_to(message), self.append_config)
+        from langchain_motorhead.facts.erasure import after_editing
+
+        learning = self.maintenance.learning
+        flow = forgetting.edit(keys, which, changed_to(message), self.append_config)
+        return after_editing(keys, flow, None if learning is None else learning.note_edit)
 
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
@@ -176,7 +197,9 @@ class RedisBackend:
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""
-        return registry.delete_session(keys, one_slot=self.one_slot)
+        from langchain_motorhead.facts.erasure import delete_session
+
+        return delete_session(keys, one_slot=self.one_slot)
 
     def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Flow[list[str]]:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
@@ -184,7 +207,15 @@ class RedisBackend:
 
     def delete_user(self, user_id: str) -> Flow[int]:
         """Delete all sessions of a user. Returns how many there were."""
-        return registry.delete_user(self.namespace, user_id, one_slot=self.one_slot)
+        from langchain_motorhead.facts.erasure import delete_user
+
+        return delete_user(self.namespace, user_id, one_slot=self.one_slot)
+
+    def facts_of(self, owner: Owner) -> FactFlows:
+        """Return the flows that read and change facts. See `Backend.facts_of`."""
+        from langchain_motorhead.backends.redis_facts import RedisFacts
+
+        return RedisFacts(self, owner)
 
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""
@@ -205,6 +236,22 @@ class RedisBackend:
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
         return reindex(self.recall, report, one_slot=self.one_slot)
+
+    def learn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now. See `Backend.learn`."""
+        self.check_open()
+        return self._learning.learn(keys, explicit=True)
+
+    async def alearn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now. See `Backend.learn`."""
+        self.check_open()
+        return await self._learning.alearn(keys, explicit=True)
+
+    @property
+    def _learning(self) -> FactLearning:
+        if self.maintenance.learning is None:
+            raise InvalidInputError(NO_FACTS)
+        return self.maintenance.learning
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now. See `Backend.compact`."""

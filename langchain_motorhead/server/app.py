@@ -21,7 +21,7 @@ from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
 from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
 from langchain_motorhead.server.page.visit import PageState
-from langchain_motorhead.server.routes import conversation, extensions, health, summaries
+from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings, unknown_variables
 from langchain_motorhead.server.sites import Sites
@@ -40,6 +40,7 @@ _API: tuple[Route, ...] = (
     *extensions.ROUTES,
     *conversation.ROUTES,
     *summaries.ROUTES,
+    *facts.ROUTES,
     *health.ROUTES,
     health.METRICS_ROUTE,
     EXPORT_ROUTE,
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         warn_of_unknown_variables()
     tenants = Tenants(settings, motorhead)
     metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing, lambda: tenants.summary_answers)
+    metrics.count_learning(lambda: tenants.learned, lambda: tenants.summary_tokens)
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     @asynccontextmanager

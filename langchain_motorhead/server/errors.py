@@ -119,6 +119,7 @@ _REQUEST_ERRORS = (
 # stand before their bases.
 _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
     (ours.IdConflictError, 409, None),
+    (ours.UnknownFactError, 404, None),
     (ours.InvalidMessageError, 400, None),
     (ours.UnknownMessageError, 404, None),
     (ours.InvalidInputError, 400, None),
@@ -132,6 +133,7 @@ _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] =
     (ours.SessionReplacedError, 409, None),
     (ours.StoreError, 503, None),
     (ours.SummarizationError, 502, "the summarizer failed; no message was removed"),
+    (ours.LearningError, 502, "the learner failed; its messages are learned later"),
     (ours.EmbeddingError, 502, "the embedding model failed; no message was removed"),
     (ours.EmbeddingMismatchError, 409, None),
 )

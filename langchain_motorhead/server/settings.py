@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     archive: bool = _setting(
         True, "Whether messages that were summarized are kept word for word, compressed", "MOTORHEAD_ARCHIVE"
     )
+    facts: bool = _setting(
+        False,
+        "Whether facts about users are learned from their sessions, with the model that summarizes",
+        "MOTORHEAD_FACTS",
+    )
     long_term_memory: bool = _setting(
         False, "Whether messages are indexed, so that they can be searched", "MOTORHEAD_LONG_TERM_MEMORY"
     )

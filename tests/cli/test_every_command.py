@@ -20,8 +20,8 @@ from support.messages import numbered
 from support.openai_stub import Stub
 
 OURS = ("OPENAI", "MOTORHEAD", "AZURE", "REDIS_URL", "SUMMARIZER")
-COMMANDS = ["chat", "demo", "doctor", "export", "import", "reindex", "serve", "sessions list", "sessions show",
-            "sessions search", "sessions delete"]  # fmt: skip
+COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "reindex", "serve", "sessions list",
+            "sessions show", "sessions search", "sessions delete"]  # fmt: skip
 
 
 def motorhead(*args: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from langchain_motorhead.facts.operations import read_learned
 from langchain_motorhead.server import responses
 from langchain_motorhead.server.errors import RequestError
 from langchain_motorhead.server.openapi import ApiRoute
@@ -33,8 +34,10 @@ async def get_session(request: Request) -> Response:
     backend = asked.backend
     keys = asked.keys(backend)
     # None of the messages.
-    reading, rejected, versions = await backend.aexecute(
-        together(operations.read(keys, 1, 0), operations.rejections(keys, COUNTED), count_versions(keys))
+    reading, rejected, versions, learned = await backend.aexecute(
+        together(
+            operations.read(keys, 1, 0), operations.rejections(keys, COUNTED), count_versions(keys), read_learned(keys)
+        )
     )
     check_user(keys, reading.user)
     return responses.plain(
@@ -44,6 +47,7 @@ async def get_session(request: Request) -> Response:
             "user_id": reading.user,
             "length": reading.length,
             "indexed": reading.indexed,
+            "learned": learned,
             **responses.counts(reading, backend.window),
             "written_by": reading.author,
             "kept": kept_to_json(reading.kept),

@@ -147,6 +147,7 @@ class SessionInfo(Counts):
         user_id=EXAMPLE_USER_ID,
         length=1,
         indexed=7,
+        learned=7,
         tokens=412,
         total=7,
         summarized=6,
@@ -164,6 +165,9 @@ class SessionInfo(Counts):
     exists: bool
     user_id: str | None
     length: int = Field(description="Messages that are stored verbatim.")
+    learned: int | None = Field(
+        description="Sequence number of the first message that no facts were learned from; null if none were."
+    )
     indexed: int | None = Field(
         description="Sequence number of the first message that is not in the search index; null until indexing begins."
     )
