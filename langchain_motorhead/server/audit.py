@@ -27,6 +27,12 @@ ACTIONS: Mapping[tuple[str, str], str] = {
     ("POST", "/sessions/{session_id}/rebuild"): "rebuild summary",
     ("PUT", "/sessions/{session_id}/summary"): "edit summary",
     ("GET", "/sessions/{session_id}/export"): "export session",
+    ("POST", "/sessions/{session_id}/forget"): "forget message",
+    ("PUT", "/sessions/{session_id}/messages/{seq}"): "edit message",
+    ("POST", "/users/{user_id}/facts"): "remember fact",
+    ("PUT", "/users/{user_id}/facts/{fact_id}"): "correct fact",
+    ("DELETE", "/users/{user_id}/facts/{fact_id}"): "forget fact",
+    ("GET", "/users/{user_id}/export"): "export user",
     ("DELETE", "/users/{user_id}"): "delete user",
 }
 """The requests of the API that are logged, by method and route."""

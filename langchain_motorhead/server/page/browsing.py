@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from langchain_core.messages import BaseMessage
+
 from langchain_motorhead.server.errors import NotFoundError
 from langchain_motorhead.server.page import views
-from langchain_motorhead.server.page.forms import state_of
 from langchain_motorhead.server.page.reading import Overview, list_page, list_users, read_overview
 from langchain_motorhead.server.page.visit import Answer, Visit
-from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.transcript import read_page
 
 PAGE_MESSAGES = 50
@@ -20,6 +20,13 @@ _DONE = {
     "rebuilding": "The summary is being made again. The old one stays in use until the new one is complete.",
     "summary": "The summary was replaced. The version before it is kept.",
     "deleted": "The session was deleted.",
+    "edited": "The message was edited. What was made with its old text is made again.",
+    "forgotten": "Forgotten for good. Messages removed: {n}.",
+    "remembered": "The fact was stored, and is pinned.",
+    "corrected": "The fact was corrected. Your text is pinned.",
+    "pinned": "The fact is pinned.",
+    "fact-forgotten": "The fact was forgotten.",
+    "user-deleted": "The user was deleted. Sessions deleted: {n}.",
 }
 """What a page says after an action. The address only has the name of it, and a number."""
 
@@ -40,7 +47,7 @@ async def users(visit: Visit) -> Answer:
     motorhead, at = visit.motorhead, visit.number("at")
     found, more = await motorhead.backend.require_redis().arun(list_users(motorhead.namespace, at))
     rows = [(each, views.to_time(each.active)) for each in found]
-    return "users", {"rows": rows, "more": more, "at": at, "here": "users"}
+    return "users", {"rows": rows, "more": more, "at": at, "here": "users", "done": done(visit)}
 
 
 async def session(visit: Visit) -> Answer:
@@ -92,18 +99,32 @@ async def transcript(visit: Visit) -> Answer:
         "last": last,
         "tab": "transcript",
         "live": visit.url("/session/events", id=keys.session_id),
+        "done": done(visit),
     }
     return "transcript", values
 
 
 async def message(visit: Visit) -> Answer:
-    """Show one message as a whole."""
+    """Show one message as a whole, with what can be done to it."""
+    found, _ = await read_message(visit)
+    view = views.message_view(visit.number("seq"), found, None, views.WHOLE_CHARS)
+    return "message", {"id": visit.session_id(), "message": view, "tab": "transcript", "done": done(visit)}
+
+
+async def read_message(visit: Visit) -> tuple[BaseMessage, str | None]:
+    """Read the message in the query, and the epoch of its session.
+
+    Raises:
+        NotFoundError: There is no such message, or it cannot be read.
+    """
     keys, seq = visit.keys(), visit.number("seq")
     found = await visit.motorhead.backend.require_redis().arun(read_page(keys, seq, seq + 1, 1, None))
-    if found.epoch is None or not found.messages:
-        raise NotFoundError(f"message {seq} cannot be shown: {found.gaps[0].reason if found.gaps else 'there is none'}")
-    view = views.message_view(seq, found[0].message, found[0].time, views.WHOLE_CHARS)
-    return "message", {"id": keys.session_id, "message": view, "tab": "transcript"}
+    if found.epoch is None:
+        raise missing(keys.session_id)
+    if not found.messages:
+        reason = f"it is {found.gaps[0].reason.value}" if found.gaps else "there is none with this number"
+        raise NotFoundError(f"message {seq} cannot be shown: {reason}")
+    return found[0].message, found.epoch
 
 
 def done(visit: Visit) -> str:
@@ -128,11 +149,6 @@ def head(visit: Visit, overview: Overview) -> dict[str, object]:
         "chunks_missing": max(0, overview.archive.chunks - overview.archive.chunks_there),
         "live": visit.url("/session/events", id=visit.session_id()),
     }
-
-
-def seen_state(snapshot: SessionSnapshot) -> str:
-    """Return a digest of what a form about a summary was made from."""
-    return state_of(snapshot.epoch, snapshot.revision, snapshot.summary, snapshot.covered)
 
 
 def missing(session_id: str) -> NotFoundError:

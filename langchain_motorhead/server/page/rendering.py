@@ -45,7 +45,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.filters.update(time=_time, iso=_iso, number=_number)
+        self._environment.filters.update(time=_time, iso=_iso, number=_number, date=_date)
         version = hashlib.sha256(b"".join(content for content, _ in self.files.values())).hexdigest()[:12]
         self._environment.globals["version"] = version
         for name in sources:  # compiled now, and not by the first request
@@ -68,6 +68,10 @@ def encoded(text: str) -> str:
 
 def _time(time: datetime | None) -> str:
     return "" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _date(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d")
 
 
 def _iso(time: datetime | None) -> str:

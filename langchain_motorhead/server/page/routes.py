@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from langchain_motorhead.server.page import actions, browsing, events, finding, signing_in
-from langchain_motorhead.server.page.visit import PageState, page
+from langchain_motorhead.server.errors import NotFoundError
+from langchain_motorhead.server.page import (
+    actions,
+    browsing,
+    events,
+    finding,
+    knowledge,
+    message_actions,
+    session_actions,
+    signing_in,
+    user_actions,
+)
+from langchain_motorhead.server.page.actions import Action
+from langchain_motorhead.server.page.visit import Answer, PageState, Visit, page
 
+_ACTIONS: Mapping[str, Action] = {
+    **session_actions.ACTIONS, **message_actions.ACTIONS, **knowledge.ACTIONS, **user_actions.ACTIONS
+}  # fmt: skip
 _CACHE = {"Cache-Control": "public, max-age=31536000, immutable"}  # the address has the version
 
 
@@ -27,6 +44,28 @@ async def page_file(request: Request) -> Response:
     return Response(content, media_type=media_type, headers=_CACHE)
 
 
+async def confirm(visit: Visit) -> Answer:
+    """Ask whether to do what the address names."""
+    return await actions.confirm(visit, _action(visit))
+
+
+async def do(visit: Visit) -> Answer:
+    """Do what the address names, and what was confirmed."""
+    return await actions.do(visit, _action(visit))
+
+
+async def nothing(_: Visit) -> Answer:
+    """Say that there is no such page."""
+    raise NotFoundError("there is no such page")
+
+
+def _action(visit: Visit) -> Action:
+    action = _ACTIONS.get(visit.query("do"))
+    if action is None:
+        raise NotFoundError("there is no such action")
+    return action
+
+
 ROUTES = (
     Route("/ui", page(browsing.sessions)),
     Route("/ui/users", page(browsing.users)),
@@ -38,9 +77,11 @@ ROUTES = (
     Route("/ui/session/summary", page(browsing.summary)),
     Route("/ui/session/prompt", page(finding.prompt)),
     Route("/ui/session/events", page(events.session_events)),
-    Route("/ui/session/confirm", page(actions.confirm)),
-    Route("/ui/session/do", page(actions.do), methods=["POST"]),
+    Route("/ui/facts", page(knowledge.facts)),
+    Route("/ui/confirm", page(confirm)),
+    Route("/ui/do", page(do), methods=["POST"]),
     Route("/ui/sign-in", page(signing_in.sign_in, public=True), methods=["POST"]),
     Route("/ui/sign-out", page(signing_in.sign_out), methods=["POST"]),
     Route("/ui/files/{name}", page_file),
+    Route("/ui/{rest:path}", page(nothing)),
 )

@@ -69,7 +69,6 @@ class MessageView:
         time: When it was stored, or None.
         body: Its text.
         calls: The tools that it calls.
-        tokens: About how many tokens it has, if that was counted.
     """
 
     seq: int
@@ -78,7 +77,6 @@ class MessageView:
     time: datetime | None
     body: Cut
     calls: list[CallView] = field(default_factory=list)
-    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +177,14 @@ def newest_messages(snapshot: SessionSnapshot) -> list[MessageView]:
     return [message_view(seq, message, None) for seq, message in _decoded(snapshot)]
 
 
-def message_view(
-    seq: int, message: BaseMessage, time: datetime | None, chars: int = SHOWN_CHARS, tokens: int | None = None
-) -> MessageView:
+def message_view(seq: int, message: BaseMessage, time: datetime | None, chars: int = SHOWN_CHARS) -> MessageView:
     """Build the view of a message.
 
     Args:
-        seq: Its sequence number.
+        seq: Its sequence number, or -1 for a message that is not stored as such.
         message: The message.
         time: When it was stored, or None.
         chars: How many characters of its text to show.
-        tokens: About how many tokens it has, if that was counted.
     """
     calls, body = list[CallView](), message_text(message)
     if isinstance(message, AIMessage) and message.tool_calls:
@@ -197,7 +192,7 @@ def message_view(
             CallView(str(call["name"]), cut(_as_json(call["args"]), chars)) for call in message.tool_calls[:_MAX_CALLS]
         ]
         body = message_text(message.model_copy(update={"tool_calls": [], "invalid_tool_calls": []}))
-    return MessageView(seq, _kind(message), speaker(message), time, cut(body, chars), calls, tokens)
+    return MessageView(seq, _kind(message), speaker(message), time, cut(body, chars), calls)
 
 
 def bar(overview: Overview, window: Window) -> list[Segment]:
