@@ -95,6 +95,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     app.state.settings = settings
     app.state.tenants = tenants
     app.state.metrics = metrics
+    app.state.stopping = False
     if settings.ui:
         app.state.page = PageState(tenants)
     return app

@@ -21,7 +21,7 @@ from support.openai_stub import Stub
 
 OURS = ("OPENAI", "MOTORHEAD", "AZURE", "REDIS_URL", "SUMMARIZER")
 COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "reindex", "serve", "sessions list",
-            "sessions show", "sessions search", "sessions delete"]  # fmt: skip
+            "sessions show", "sessions search", "sessions delete", "ui"]  # fmt: skip
 
 
 def motorhead(*args: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

@@ -65,6 +65,8 @@ def _stream(visit: Visit, look: Callable[[], Awaitable[str]]) -> Response:
                     yield f"id: {now}\nevent: {'changed' if seen else 'seen'}\ndata:\n\n"
                     seen = now
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
+                if visit.request.app.state.stopping:
+                    return
         except MotorheadError:
             return  # the browser asks again
         finally:

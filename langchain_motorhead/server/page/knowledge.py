@@ -13,6 +13,7 @@ from langchain_motorhead.server.page.actions import Action, Field, Fields, Subje
 from langchain_motorhead.server.page.browsing import done
 from langchain_motorhead.server.page.forms import state_of
 from langchain_motorhead.server.page.visit import Answer, Visit
+from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.user import User
 
 PAGE_FACTS = 100
@@ -32,6 +33,10 @@ class FactView:
 async def facts(visit: Visit) -> Answer:
     """Show the facts about a user, with their sources, validity and history."""
     user, session_id, text = visit.query("user"), visit.query("id"), visit.query("q")
+    if session_id and not user:
+        owner = await visit.motorhead.backend.require_redis().aexecute(listing.owner(visit.keys()))
+        if owner is not None:  # the facts are those of the user
+            return visit.go("/facts", user=owner)
     found = await _user(visit).afacts(text or None, superseded=True)
     held = [fact for fact in found if fact.is_open][:PAGE_FACTS]
     closed = [fact for fact in found if not fact.is_open]

@@ -218,7 +218,7 @@ def bar(overview: Overview, window: Window) -> list[Segment]:
         ("window", "Window", snapshot.length - waiting, "go into the next prompt word for word"),
     )  # fmt: skip
     there = [each for each in kinds if each[2] > 0]
-    total = sum(count for _, _, count, _ in there)
+    total = max(1, sum(count for _, _, count, _ in there))
     segments, at = list[Segment](), 0
     for kind, label, count, why in there:
         segments.append(Segment(kind, label, count, 100 * at / total, 100 * count / total, why))
