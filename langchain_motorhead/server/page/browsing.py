@@ -6,7 +6,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.server.errors import NotFoundError
 from langchain_motorhead.server.page import views
-from langchain_motorhead.server.page.reading import Overview, list_page, list_users, read_overview
+from langchain_motorhead.server.page.reading import USERS_SESSIONS, Overview, list_page, list_users, read_overview
 from langchain_motorhead.server.page.visit import Answer, Visit
 from langchain_motorhead.sessions.transcript import read_page
 
@@ -47,7 +47,14 @@ async def users(visit: Visit) -> Answer:
     motorhead, at = visit.motorhead, visit.number("at")
     found, more = await motorhead.backend.require_redis().arun(list_users(motorhead.namespace, at))
     rows = [(each, views.to_time(each.active)) for each in found]
-    return "users", {"rows": rows, "more": more, "at": at, "here": "users", "done": done(visit)}
+    return "users", {
+        "rows": rows,
+        "more": more,
+        "at": at,
+        "here": "users",
+        "done": done(visit),
+        "looked_at": USERS_SESSIONS,
+    }
 
 
 async def session(visit: Visit) -> Answer:

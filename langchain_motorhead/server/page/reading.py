@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ PAGE_SESSIONS = 50
 SCANNED_SESSIONS = 10_000
 """About how many session ids are compared with a filter at a time."""
 
-USERS_SESSIONS = 500
+USERS_SESSIONS = 250
 """Sessions that were active last, whose users are shown on a page."""
 
 
@@ -71,7 +71,7 @@ class ListedUser:
     Attributes:
         user_id: Id of the user.
         active: Time of the last activity in microseconds since 1970.
-        sessions: How many sessions the user has.
+        sessions: How many of the sessions that were looked at are the user's.
     """
 
     user_id: str
@@ -131,7 +131,7 @@ def list_page(namespace: str, user_id: str | None, text: str, at: int) -> Flow[S
 
 
 def list_users(namespace: str, at: int) -> Flow[tuple[list[ListedUser], int | None]]:
-    """Read the users of the sessions that were active last. Three round trips.
+    """Read the users of the sessions that were active last. Two round trips.
 
     Args:
         namespace: Namespace of the sessions.
@@ -144,16 +144,12 @@ def list_users(namespace: str, at: int) -> Flow[tuple[list[ListedUser], int | No
     if not found:
         return [], None
     owners = yield together(*(listing.owner(session_keys(namespace, session_id)) for session_id, _ in found))
-    active: dict[str, float] = {}
+    users: dict[str, ListedUser] = {}
     for (_, time), user in zip(found, owners, strict=True):
         if user is not None:
-            active.setdefault(user, time)
-    more = at + USERS_SESSIONS if len(found) == USERS_SESSIONS else None
-    if not active:
-        return [], more
-    counts = yield _cards(registry_key(namespace, user) for user in active)
-    users = [ListedUser(user, time, count) for (user, time), count in zip(active.items(), counts, strict=True)]
-    return users, more
+            known = users.get(user, ListedUser(user, time, 0))
+            users[user] = ListedUser(user, known.active, known.sessions + 1)
+    return list(users.values()), at + USERS_SESSIONS if len(found) == USERS_SESSIONS else None
 
 
 def read_overview(keys: SessionKeys, newest: int) -> Flow[Overview | None]:
@@ -192,10 +188,6 @@ def _scored(reply: Sequence[Any]) -> Iterator[tuple[str, float]]:
     nested = bool(reply) and isinstance(reply[0], list | tuple)  # RESP3
     pairs = reply if nested else zip(reply[::2], reply[1::2], strict=False)
     return ((from_member(member), float(score)) for member, score in pairs)
-
-
-def _cards(registries: Iterable[str]) -> Operation[list[int]]:
-    return Operation(tuple(Command("ZCARD", (each,)) for each in registries), lambda replies: list(map(int, replies)))
 
 
 def _details(keys: SessionKeys) -> Operation[list[Any]]:
