@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -38,11 +37,11 @@ class StoppingServer(uvicorn.Server):
         if self.started and self._on_start is not None:
             await asyncio.to_thread(self._on_start)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
         app: Any = self.config.app
         app.state.stopping = True
-        super().handle_exit(sig, frame)
+        await super().shutdown(sockets)
 
 
 def protocol_with_timeout(seconds: float) -> type[asyncio.Protocol]:
