@@ -13,10 +13,10 @@ from urllib.parse import unquote
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from langchain_motorhead.server.json_logs import FIELDS
+from langchain_motorhead.server.json_logs import AUDIT, FIELDS
 from langchain_motorhead.server.tenants import sent_digest
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(AUDIT)
 
 NOTE = "motorhead.audit"
 """Key of a request's scope that holds the `Note` of a request of the page."""

@@ -94,13 +94,13 @@ def tab_to(page: Page, target: Locator) -> None:
 
 def test_axe_finds_nothing(browser: Browser, base: str) -> None:
     """At 1280 and 390 pixels, light and dark, axe-core reports nothing, and nothing is wider than the window."""
-    for width, scheme in ((1280, "light"), (390, "dark")):
+    for width, scheme, rules in ((1280, "light", "{}"), (390, "dark", "{runOnly: ['color-contrast', 'target-size']}")):
         size = {"width": width, "height": 900}
         page = signed_in(browser, base, viewport=size, color_scheme=scheme, bypass_csp=True)  # axe is an inline script
         for view in VIEWS:
             page.goto(view)
             page.evaluate(AXE)
-            found = page.evaluate("axe.run()")["violations"]
+            found = page.evaluate(f"axe.run({rules})")["violations"]
             assert not [(each["id"], each["nodes"][0]["html"]) for each in found], (view, width, scheme)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
             assert page.title().endswith("· Motorhead"), view
