@@ -13,11 +13,16 @@
 --         the documents of N messages, which is too many, and of so many nothing is noted.
 local state, REGISTRIES = KEYS[2], 16
 local there = redis.call('EXISTS', state) == 1
-local known = redis.call('HMGET', state, 'user', 'indexed', 'groups')
+local known = redis.call('HMGET', state, 'user', 'indexed', 'groups', 'first')
 if there and (ARGV[4] == '1' or (known[1] or '') ~= ARGV[2]) then
   return -1
 end
-local count = math.max(tonumber(known[2] or 0), tonumber(redis.call('GET', KEYS[7]) or 0))
+-- A damaged count is not believed: no session has so many messages.
+local indexed = tonumber(known[2]) or 0
+if not (indexed >= 0 and indexed < 1e10) then
+  indexed = math.min(tonumber(known[4]) or 0, 1e10) + redis.call('LLEN', KEYS[1])
+end
+local count = math.max(indexed, tonumber(redis.call('GET', KEYS[7])) or 0)
 local many = count > AT_ONCE
 if many and ARGV[4] ~= '1' and count > whole(ARGV[5], 'noted') then
   return -2 - count
