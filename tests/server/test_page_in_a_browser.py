@@ -148,9 +148,12 @@ def test_an_open_page_is_updated(browser: Browser, base: str, motorhead: Motorhe
     page = signed_in(browser, base)
     complaints = list[str]()
     page.on("console", lambda message: complaints.append(message.text))
+    page.route(
+        "**/events?*", lambda route: (motorhead.session("trip").append(HumanMessage("an early one")), route.continue_())
+    )
     page.goto("/ui/session?id=trip")
-    with page.expect_response(lambda response: "/events" in response.url):
-        page.reload()
+    expect(page.locator("#newest")).to_contain_text("an early one", timeout=20_000)
+    page.unroute_all()
     motorhead.session("trip").append(HumanMessage("a new message"))
     expect(page.locator("#newest")).to_contain_text("a new message", timeout=20_000)
     expect(page.locator("[data-note]")).to_contain_text("Updated")

@@ -6,6 +6,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.server.errors import NotFoundError
 from langchain_motorhead.server.page import views
+from langchain_motorhead.server.page.events import list_state, session_state
 from langchain_motorhead.server.page.reading import USERS_SESSIONS, Overview, list_page, list_users, read_overview
 from langchain_motorhead.server.page.visit import Answer, Visit
 from langchain_motorhead.sessions.transcript import read_page
@@ -37,7 +38,8 @@ async def sessions(visit: Visit) -> Answer:
     backend, at = motorhead.backend.require_redis(), visit.number("at")
     found = await backend.arun(list_page(motorhead.namespace, user or None, text, at))
     rows = [views.session_row(each, backend.window) for each in found.sessions]
-    live = visit.url("/events", user=user)
+    newest = [] if at or text or user else [(each.session_id, each.active) for each in found.sessions[:1]]
+    live = visit.url("/events", seen=list_state(newest) if newest else "")
     values = {"rows": rows, "page": found, "q": text, "user": user, "at": at, "here": "sessions", "live": live}
     return "sessions", {**values, "done": done(visit)}
 
@@ -154,7 +156,7 @@ def head(visit: Visit, overview: Overview) -> dict[str, object]:
         "forgotten": overview.forgotten,
         "bar": views.bar(overview, visit.motorhead.backend.window),
         "chunks_missing": max(0, overview.archive.chunks - overview.archive.chunks_there),
-        "live": visit.url("/session/events", id=visit.session_id()),
+        "live": visit.url("/session/events", id=visit.session_id(), seen=session_state(snapshot)),
     }
 
 
