@@ -19,7 +19,7 @@ from support.http_servers import served
 from support.messages import numbered
 from support.openai_stub import Stub
 
-COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "reindex", "serve", "sessions list",
+COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "mcp", "reindex", "serve", "sessions list",
             "sessions show", "sessions search", "sessions delete", "ui"]  # fmt: skip
 
 
@@ -80,6 +80,8 @@ def test_commands_work_on_a_server(motorhead: Motorheads, server: str, stub: Stu
     at = ("--url", server, "--api-key", "k")
     (row,) = json.loads(motorhead("sessions", "list", *at, "--json").stdout)
     assert (row["session"], row["user"], row["window"], row["summarized"]) == ("trip", "bob", 3, 0)
+    assert row["messages"] == 3
+    assert row["active"] > "2026"
     assert json.loads(motorhead("sessions", "list", *at, "--user", "eve", "--json").stdout) == []
     shown = json.loads(motorhead("sessions", "show", "trip", *at, "--last", "2", "--json").stdout)
     assert [each["content"] for each in shown["messages"]] == ["m1", "m2"]

@@ -10,7 +10,7 @@ from typing import Any
 import axe_playwright_python
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from langchain_motorhead import Facts, HashingEmbeddings, Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
@@ -148,9 +148,12 @@ def test_an_open_page_is_updated(browser: Browser, base: str, motorhead: Motorhe
     page = signed_in(browser, base)
     complaints = list[str]()
     page.on("console", lambda message: complaints.append(message.text))
-    page.route(
-        "**/events?*", lambda route: (motorhead.session("trip").append(HumanMessage("an early one")), route.continue_())
-    )
+
+    def change_before(route: Route) -> None:
+        motorhead.session("trip").append(HumanMessage("an early one"))
+        route.continue_()
+
+    page.route("**/events?*", change_before)  # between the page and its stream
     page.goto("/ui/session?id=trip")
     expect(page.locator("#newest")).to_contain_text("an early one", timeout=20_000)
     page.unroute_all()

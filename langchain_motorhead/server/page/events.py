@@ -1,8 +1,8 @@
 """Live updates: server-sent events that tell an open page that what it shows has changed.
 
-A stream ends after a while, and the browser opens the next one. So a server that stops does not wait for it, and a sign-in
-that has ended is noticed. A change in between is found by the id of the last event; the address of a page's first stream
-says what the page was made from.
+A stream ends after a while, and the browser opens the next one. So a server that stops does not wait for it, and a
+sign-in that has ended is noticed. A change in between is found by the id of the last event; the address of a page's
+first stream says what the page was made from.
 """
 
 from __future__ import annotations
