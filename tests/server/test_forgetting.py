@@ -65,6 +65,7 @@ def test_a_message_is_edited_by_number_or_id(http: httpx.Client) -> None:
         ("POST", "forget", {"message_ids": ["x"]}, 404),
         ("POST", "forget", {"message_ids": "x"}, 400),
         ("POST", "forget", {"message_ids": [None]}, 400),
+        ("POST", "forget", {"message_ids": [[0]]}, 400),
         ("POST", "forget?user_id=other", {"message_ids": [0]}, 400),
         ("PUT", "messages/9", {"role": "user", "content": "x"}, 404),
         ("PUT", "messages/x", {"role": "user", "content": "x"}, 400),
