@@ -110,13 +110,18 @@ def prepared(indexer: Indexer, dimensions: int | None) -> Flow[Description]:
     try:
         return (yield from set_up(indexer, dimensions))
     except SearchUnavailableError as error:
-        if not indexer.unsearchable:
-            logger.warning("messages are indexed, but cannot be searched yet: %s", error)
-        indexer.unsearchable = True
+        note_unsearchable(indexer, error)
         there: Description | None = yield descriptions.describe(indexer.namespace)
         if there is None:
             raise
         return there
+
+
+def note_unsearchable(indexer: Indexer, error: SearchUnavailableError) -> None:
+    """Take note that Redis lacks the search module, and log it once."""
+    if not indexer.unsearchable:
+        logger.warning("messages are indexed, but cannot be searched yet, only the newest ones by words: %s", error)
+    indexer.unsearchable = True
 
 
 def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None]:

@@ -220,10 +220,11 @@ def _translate_search_error(error: Exception, name: str) -> StoreError | None:
     from redis import exceptions
 
     text = str(error)
-    if isinstance(error, exceptions.MovedError | exceptions.AskError) or "hash to the same slot" in text:
+    moved = isinstance(error, exceptions.MovedError | exceptions.AskError)
+    if moved or "hash to the same slot" in text or "non local key" in text:
         return SearchUnavailableError(
-            "a search needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
-            "Redis 8. Messages and summaries work without it"
+            "a node of the cluster does not search its index now, because a slot is being moved. Search again later. "
+            "Messages and summaries work without it"
         )
     if "unknown command" in text.lower():
         return SearchUnavailableError(
