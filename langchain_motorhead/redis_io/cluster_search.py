@@ -18,37 +18,14 @@ from weakref import WeakKeyDictionary
 from redis import exceptions
 from redis.asyncio.cluster import PipelineCommand
 
+from langchain_motorhead.storage.scripts import SCRIPTS
+
 _SLOTS = 16_384
 # Spreads the choice of a node's slot, so that moving a few slots seldom moves the one that was chosen.
 _SPREAD = 40_503
 _ATTEMPTS = 3
-# A server looks up all keys of a command in the slot of its first key, so a search finds documents but none of their
-# fields. This script reads them. The documents are on the node that found them, and cannot be declared before.
-_SEARCH = """
-local count = tonumber(ARGV[1])
-local fields, scored = {unpack(ARGV, 2, 1 + count)}, ARGV[2 + count]
-local found = redis.call(unpack(ARGV, 3 + count))
-local rows, step = {found[1]}, scored == '' and 1 or 2
-for at = 2, #found, step do
-  local values, row = count > 0 and redis.pcall('HMGET', found[at], unpack(fields)) or {}, {}
-  rows[#rows + 1] = found[at]
-  if scored == 'score' then
-    rows[#rows + 1] = found[at + 1]
-  elseif scored ~= '' then
-    row = {scored, string.sub(found[at + 1], 2)}
-  end
-  for place, name in ipairs(fields) do
-    if values[place] then
-      row[#row + 1], row[#row + 2] = name, values[place]
-    end
-  end
-  rows[#rows + 1] = values.err and false or row
-end
-return rows
-"""
-# Position of the first key of a search, 0 if the module takes no keys, -1 without a module. Not by redis-py's own
-# command, which fails for a command that a server does not know.
-_FIRST_KEY = "local known = redis.call('COMMAND', 'INFO', 'FT.SEARCH')[1] return known and known[4] or -1"
+_SEARCH_NODE, _SEARCH_KEYS = SCRIPTS["search_node"].source, SCRIPTS["search_keys"].source
+# Whether the module takes names of indexes for keys, by client.
 _KEYED: MutableMapping[Any, bool] = WeakKeyDictionary()
 _MOVED = (
     exceptions.MovedError, exceptions.AskError, exceptions.ClusterDownError, exceptions.ConnectionError,
@@ -58,51 +35,47 @@ _TWO_NAMES = frozenset({"FT.ALIASADD", "FT.ALIASUPDATE"})
 _HARMLESS = ("already exists", "no such index", "unknown index", "not found")
 
 
-def is_search(name: object) -> bool:
-    """Return whether a command is one of the search module."""
-    return isinstance(name, str) and name.startswith("FT.")
-
-
 def search_nodes(client: Any, commands: Sequence[tuple[Any, ...]], near: str | None) -> list[Any]:
     """Send commands of the search module to all primaries at once, and return a merged reply or an error for each.
+
+    If a node is lost, or a slot has moved, the commands are sent again to the nodes that there are now. They may be
+    executed twice.
 
     Args:
         client: A `redis.RedisCluster`.
         commands: The commands.
         near: Only the node of this key is asked, or None for all.
     """
-    replies: list[Any] = []
     for last in (*[False] * (_ATTEMPTS - 1), True):
-        nodes = [client.get_node_from_key(near)] if near is not None else client.get_primaries()
+        nodes = _nodes(client, near)
         if client not in _KEYED:
-            _note_keyed(client, client.execute_command("EVAL", _FIRST_KEY, 0, target_nodes=nodes[0]))
+            _note_keyed(client, client.execute_command("EVAL", _SEARCH_KEYS, 0, target_nodes=nodes[0]))
         tags = _tags(client)
         asked = [_Asked(client.get_redis_connection(node), _named(commands, tags.get(node.name))) for node in nodes]
         replies = _merged(commands, [each.replies() for each in asked])
         if last or not any(map(_is_elsewhere, replies)):
-            return replies
+            break
         client.nodes_manager.initialize()
     return replies
 
 
 async def asearch_nodes(client: Any, commands: Sequence[tuple[Any, ...]], near: str | None) -> list[Any]:
     """Do the same with a `redis.asyncio.RedisCluster`. See `search_nodes`."""
-    replies: list[Any] = []
     for last in (*[False] * (_ATTEMPTS - 1), True):
-        nodes = [client.get_node_from_key(near)] if near is not None else client.get_primaries()
-        keyed = _KEYED.get(client)
-        if (
-            keyed is None
-            and (at := int(await client.execute_command("EVAL", _FIRST_KEY, 0, target_nodes=nodes[0]))) >= 0
-        ):
-            keyed = _KEYED[client] = at > 0
+        nodes = _nodes(client, near)
+        if client not in _KEYED:
+            _note_keyed(client, await client.execute_command("EVAL", _SEARCH_KEYS, 0, target_nodes=nodes[0]))
         tags = _tags(client)
         asked = [_aask(node, _named(commands, tags.get(node.name))) for node in nodes]
         replies = _merged(commands, await asyncio.gather(*asked))
         if last or not any(map(_is_elsewhere, replies)):
-            return replies
+            break
         await client.nodes_manager.initialize()
     return replies
+
+
+def _nodes(client: Any, near: str | None) -> list[Any]:
+    return list(client.get_primaries()) if near is None else [client.get_node_from_key(near)]
 
 
 class _Asked:
@@ -198,7 +171,7 @@ def _in_script(search: tuple[Any, ...]) -> tuple[Any, ...]:
         fields = [field for field in fields if field != scored]
     elif "WITHSCORES" in args:
         scored = "score"
-    return ("EVAL", _SEARCH, 0, len(fields), *fields, scored, *args)
+    return ("EVAL", _SEARCH_NODE, 0, len(fields), *fields, scored, *args)
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,6 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from langchain_motorhead.exceptions import MotorheadError, StoreError
-from langchain_motorhead.redis_io.cluster_search import asearch_nodes, is_search, search_nodes
 from langchain_motorhead.redis_io.connection import Connection, pinned_for
 from langchain_motorhead.redis_io.counterpart import has_cache
 from langchain_motorhead.redis_io.errors import (
@@ -19,6 +18,7 @@ from langchain_motorhead.redis_io.errors import (
     is_cross_slot,
     is_no_script,
     is_pool_full,
+    is_search,
     translate_error,
 )
 from langchain_motorhead.storage.operation import Command, Operation, Packed
@@ -102,7 +102,9 @@ class Executor:
             if (pinned := self.connection.pinned) is not None:
                 return list(pinned.send(packed))
             client = self.connection.sync_client
-            if self.connection.clustered and all(is_search(command.name) for command in commands):
+            if self.connection.clustered and all(is_search(command) for command in commands):
+                from langchain_motorhead.redis_io.cluster_search import search_nodes
+
                 return search_nodes(client, packed, commands[0].near)
             if len(commands) == 1 and (self.connection.clustered or not has_cache(client)):
                 # redis-py's client-side cache asks for the keys. In a pipeline, its client does not use the cache.
@@ -111,7 +113,7 @@ class Executor:
             if self.connection.clustered:
                 # Not by redis-py's pipeline, which asks the server for a script's keys and sends failed commands again.
                 replies: list[Any] = []
-                for searches, some in groupby(commands, lambda command: is_search(command.name)):
+                for searches, some in groupby(commands, lambda command: is_search(command)):
                     for group in [list(some)] if searches else ([each] for each in some):
                         replies += self._send(group, with_source=with_source)
                         if isinstance(replies[-1], Exception):  # later commands depend on it
@@ -126,7 +128,9 @@ class Executor:
 
     async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
-            if self.connection.clustered and all(is_search(command.name) for command in commands):
+            if self.connection.clustered and all(is_search(command) for command in commands):
+                from langchain_motorhead.redis_io.cluster_search import asearch_nodes
+
                 packed = [self._packed(command, with_source) for command in commands]
                 return await asearch_nodes(await self._ready_cluster(), packed, commands[0].near)
             if not self.connection.clustered or (len(commands) == 1 and isinstance(commands[0].name, Script)):
