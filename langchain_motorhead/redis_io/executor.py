@@ -113,7 +113,7 @@ class Executor:
             if self.connection.clustered:
                 # Not by redis-py's pipeline, which asks the server for a script's keys and sends failed commands again.
                 replies: list[Any] = []
-                for searches, some in groupby(commands, lambda command: is_search(command)):
+                for searches, some in groupby(commands, is_search):
                     for group in [list(some)] if searches else ([each] for each in some):
                         replies += self._send(group, with_source=with_source)
                         if isinstance(replies[-1], Exception):  # later commands depend on it
