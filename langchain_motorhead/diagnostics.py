@@ -17,7 +17,7 @@ from langchain_motorhead.recall import descriptions as recall
 from langchain_motorhead.recall.index import PROBE
 from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.recall.vectorless import vectors_missing
-from langchain_motorhead.search_index.lifecycle import command
+from langchain_motorhead.search_index.lifecycle import document_count
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.archive_operations import read_archive_counts
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MIN_REDIS_VERSION = (6, 2)
 SESSIONS_PER_READ_COUNT = 200
 MAX_NAMED_COUNT = 5
+# From here on, a flat search of a namespace takes tens of milliseconds: see the guide to recall.
+_MANY_FLAT_DOCUMENTS = 100_000
 _BY = {Author.MODEL: "a model", Author.EXTRACT: "extraction", Author.CLIENT: "a client"}
 
 
@@ -164,10 +166,10 @@ def _replication(info: Mapping[str, Any], config: Mapping[str, Any] | None, wher
 
 
 def _index(redis: RedisBackend) -> Iterator[Finding]:
-    wanted, missing = redis.maintenance.indexer is not None, False
+    wanted, missing, documents = redis.maintenance.indexer is not None, False, 0
     try:
         try:
-            redis.execute(command("FT.INFO", recall_key(redis.namespace)))
+            documents = redis.execute(document_count(recall_key(redis.namespace)))
         except IndexMissingError:  # only a Redis with the module answers so
             missing = True
         yield Finding(Level.FINE, "search module", "present")
@@ -194,6 +196,12 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
                 Level.NOTE, "index", f"{value}; words of an earlier version",
                 "words in Chinese, Japanese, Korean, Thai and Arabic are not found in older messages. "
                 "Motorhead.reindex() makes them anew, and embeds nothing for that",
+            )  # fmt: skip
+        elif documents >= _MANY_FLAT_DOCUMENTS and described.settings.startswith("flat "):
+            yield Finding(
+                Level.NOTE, "index", f"{value}; {documents:,} documents",
+                'a search of the whole namespace compares all of them. Recall(algorithm="hnsw") and then '
+                "Motorhead.reindex() make it faster, and find a little less",
             )  # fmt: skip
         else:
             yield Finding(Level.FINE, "index", value)

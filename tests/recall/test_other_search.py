@@ -10,7 +10,7 @@ import redis
 from langchain_core.messages import HumanMessage
 from redis.exceptions import NoPermissionError, ResponseError
 
-from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, StoreError, Window
+from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, StoreError, Window, diagnostics
 from langchain_motorhead.diagnostics import examine
 from langchain_motorhead.exceptions import IndexMissingError
 from langchain_motorhead.recall.terms import TERMS_VERSION
@@ -136,3 +136,14 @@ def test_doctor_counts_messages_without_a_vector(make: MakeMotorhead) -> None:
     motorhead.flush()
     assert "vectors" not in {each.name for each in examine(motorhead)}
     assert motorhead.backend.require_redis().maintenance.vectors_missing == 0
+
+
+def test_doctor_recommends_an_approximate_index(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flat index with many documents is reported, with the way to a faster one; one with few is not."""
+    motorhead = make(embeddings=HashingEmbeddings(64), compaction="manual")
+    motorhead.session("s").append(numbered(3))
+    motorhead.flush()
+    assert next(each for each in examine(motorhead) if each.name == "index").level == "fine"
+    monkeypatch.setattr(diagnostics, "_MANY_FLAT_DOCUMENTS", 3)
+    index = next(each for each in examine(motorhead) if each.name == "index")
+    assert (index.level, "3 documents" in index.value, "hnsw" in index.advice) == ("note", True, True)
