@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
-from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
+from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.recall import descriptions as recall
-from langchain_motorhead.recall.index import PROBE
+from langchain_motorhead.recall.index import PROBE, index_advice
 from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.recall.vectorless import vectors_missing
 from langchain_motorhead.search_index.lifecycle import document_count
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 MIN_REDIS_VERSION = (6, 2)
 SESSIONS_PER_READ_COUNT = 200
 MAX_NAMED_COUNT = 5
-# From here on, a flat search of a namespace takes tens of milliseconds: see the guide to recall.
-_MANY_FLAT_DOCUMENTS = 100_000
 _BY = {Author.MODEL: "a model", Author.EXTRACT: "extraction", Author.CLIENT: "a client"}
 
 
@@ -197,12 +195,8 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
                 "words in Chinese, Japanese, Korean, Thai and Arabic are not found in older messages. "
                 "Motorhead.reindex() makes them anew, and embeds nothing for that",
             )  # fmt: skip
-        elif documents >= _MANY_FLAT_DOCUMENTS and described.settings.startswith("flat "):
-            yield Finding(
-                Level.NOTE, "index", f"{value}; {documents:,} documents",
-                'a search of the whole namespace compares all of them. Recall(algorithm="hnsw") and then '
-                "Motorhead.reindex() make it faster, and find a little less",
-            )  # fmt: skip
+        elif advice := index_advice(described, documents):
+            yield Finding(Level.NOTE, "index", f"{value}; {documents:,} documents", advice)
         else:
             yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
@@ -210,8 +204,7 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
 
 
 def _dimensions() -> Flow[int]:
-    vectors: Vectors = yield Embed((PROBE,))
-    return len(vectors[0])
+    return len((yield Embed((PROBE,)))[0])
 
 
 def _archives(redis: RedisBackend) -> Iterator[Finding]:
@@ -303,5 +296,5 @@ def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
     reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common())
     often = authors[Author.EXTRACT] > authors[Author.MODEL]
     advice = "the model is not suited to summarizing. Extracts of the messages are used" if often else ""
-    level = Level.NOTE if often else Level.FINE
-    return Finding(level, "summaries", f"{value}; {rejected.total()} answers rejected ({reasons})", advice)
+    value = f"{value}; {rejected.total()} answers rejected ({reasons})"
+    return Finding(Level.NOTE if often else Level.FINE, "summaries", value, advice)

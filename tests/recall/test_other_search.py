@@ -10,9 +10,10 @@ import redis
 from langchain_core.messages import HumanMessage
 from redis.exceptions import NoPermissionError, ResponseError
 
-from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, StoreError, Window, diagnostics
+from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, StoreError, Window
 from langchain_motorhead.diagnostics import examine
 from langchain_motorhead.exceptions import IndexMissingError
+from langchain_motorhead.recall import index
 from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.redis_io.errors import translate_error
 from langchain_motorhead.storage.keys import recall_key
@@ -103,8 +104,8 @@ def test_words_of_an_earlier_version_are_made_anew(make: MakeMotorhead, client: 
     document = f"{session._keys.documents}0"
     client.hset(document, "terms", "\u6211\u5bf9\u82b1\u751f\u8fc7\u654f")
     client.hdel(recall_key(namespace), "terms")
-    index = next(each for each in examine(motorhead) if each.name == "index")
-    assert "earlier version" in index.value
+    described = next(each for each in examine(motorhead) if each.name == "index")
+    assert "earlier version" in described.value
     assert motorhead.reindex(progress=False) == 0
     terms: Any = client.hget(document, "terms")
     assert "\u8fc7\u654f" in terms.decode().split()
@@ -144,6 +145,6 @@ def test_doctor_recommends_an_approximate_index(make: MakeMotorhead, monkeypatch
     motorhead.session("s").append(numbered(3))
     motorhead.flush()
     assert next(each for each in examine(motorhead) if each.name == "index").level == "fine"
-    monkeypatch.setattr(diagnostics, "_MANY_FLAT_DOCUMENTS", 3)
-    index = next(each for each in examine(motorhead) if each.name == "index")
-    assert (index.level, "3 documents" in index.value, "hnsw" in index.advice) == ("note", True, True)
+    monkeypatch.setattr(index, "MANY_FLAT_DOCUMENTS", 3)
+    found = next(each for each in examine(motorhead) if each.name == "index")
+    assert (found.level, "3 documents" in found.value, "hnsw" in found.advice) == ("note", True, True)
