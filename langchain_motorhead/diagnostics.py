@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
-from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
+from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.recall import descriptions as recall
-from langchain_motorhead.recall.index import PROBE
+from langchain_motorhead.recall.index import PROBE, index_advice
 from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.recall.vectorless import vectors_missing
-from langchain_motorhead.search_index.lifecycle import command
+from langchain_motorhead.search_index.lifecycle import document_count
 from langchain_motorhead.server_diagnostics import Finding, Level, examine_server
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
@@ -69,10 +69,10 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
 
 
 def _index(redis: RedisBackend) -> Iterator[Finding]:
-    wanted, missing = redis.maintenance.indexer is not None, False
+    wanted, missing, documents = redis.maintenance.indexer is not None, False, 0
     try:
         try:
-            redis.execute(command("FT.INFO", recall_key(redis.namespace)))
+            documents = redis.execute(document_count(recall_key(redis.namespace)))
         except IndexMissingError:  # only a Redis with the module answers so
             missing = True
         yield Finding(Level.FINE, "search module", "present")
@@ -100,6 +100,8 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
                 "words in Chinese, Japanese, Korean, Thai and Arabic are not found in older messages. "
                 "Motorhead.reindex() makes them anew, and embeds nothing for that",
             )  # fmt: skip
+        elif advice := index_advice(described, documents):
+            yield Finding(Level.NOTE, "index", f"{value}; {documents:,} documents", advice)
         else:
             yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
@@ -107,8 +109,7 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
 
 
 def _dimensions() -> Flow[int]:
-    vectors: Vectors = yield Embed((PROBE,))
-    return len(vectors[0])
+    return len((yield Embed((PROBE,)))[0])
 
 
 def _archives(redis: RedisBackend) -> Iterator[Finding]:
@@ -217,5 +218,5 @@ def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
     reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common())
     often = authors[Author.EXTRACT] > authors[Author.MODEL]
     advice = "the model is not suited to summarizing. Extracts of the messages are used" if often else ""
-    level = Level.NOTE if often else Level.FINE
-    return Finding(level, "summaries", f"{value}; {rejected.total()} answers rejected ({reasons})", advice)
+    value = f"{value}; {rejected.total()} answers rejected ({reasons})"
+    return Finding(Level.NOTE if often else Level.FINE, "summaries", value, advice)
