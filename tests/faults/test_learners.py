@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import redis
 from langchain_core.messages import AIMessage, HumanMessage
