@@ -119,7 +119,7 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
     archive = _archive(redis, keys, head) if head.archived else None
     return ExportedSession(
         keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive,
-        head.summaries,
+        head.summaries, head.archived,
     )  # fmt: skip
 
 
