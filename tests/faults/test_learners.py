@@ -101,5 +101,5 @@ def test_killed_at_random(make: MakeMotorhead, client: redis.Redis, url: str, na
     counts = bob.counts()
     assert (counts["messages"], counts["accepted"]) == (4 * MESSAGES, 2 * MESSAGES)
     assert [motorhead.session(name, "bob").learn().messages for name in "ab"] == [0, 0]
-    learned: Any = client.hgetall(user_fact_keys(namespace, "bob").state)
+    learned: dict[Any, Any] = client.hgetall(user_fact_keys(namespace, "bob").state)
     assert {value for name, value in learned.items() if name.startswith(b"learned:")} == {b"%d" % (2 * MESSAGES)}
