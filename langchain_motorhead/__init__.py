@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         IndexMissingError,
         InvalidInputError,
         InvalidMessageError,
+        LearningError,
         MissingExtraError,
         MotorheadError,
         RecallNotConfiguredError,
@@ -28,11 +29,19 @@ if TYPE_CHECKING:
         StoreError,
         StoreUnavailableError,
         SummarizationError,
+        UnknownFactError,
         UnknownMessageError,
         UnsupportedError,
         UnusableAnswerError,
+        UnusableOperationsError,
         WrongKeyTypeError,
     )
+    from langchain_motorhead.facts.config import Facts
+    from langchain_motorhead.facts.extractive import ExtractiveLearner
+    from langchain_motorhead.facts.llm import Learner, create_learner
+    from langchain_motorhead.facts.model import Fact, Source
+    from langchain_motorhead.facts.proposals import LearnerInput, LearnerOperation
+    from langchain_motorhead.facts.report import LearningReport
     from langchain_motorhead.flows.protocol import SummaryInput
     from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
     from langchain_motorhead.integrations.forgetting import aforget_messages, forget_messages
@@ -59,6 +68,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.sessions.window import Window
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
     from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer
+    from langchain_motorhead.user import User
 
 _HOMES = {
     "client": ("Motorhead",),
@@ -75,6 +85,9 @@ _HOMES = {
         "IndexMissingError",
         "InvalidInputError",
         "InvalidMessageError",
+        "UnusableOperationsError",
+        "UnknownFactError",
+        "LearningError",
         "MissingExtraError",
         "MotorheadError",
         "RecallNotConfiguredError",
@@ -88,6 +101,22 @@ _HOMES = {
         "UnusableAnswerError",
         "WrongKeyTypeError",
     ),
+    "facts.config": ("Facts",),
+    "facts.model": (
+        "Fact",
+        "Source",
+    ),
+    "facts.llm": (
+        "Learner",
+        "create_learner",
+    ),
+    "facts.extractive": ("ExtractiveLearner",),
+    "facts.proposals": (
+        "LearnerInput",
+        "LearnerOperation",
+    ),
+    "facts.report": ("LearningReport",),
+    "user": ("User",),
     "summarizers.extractive": ("ExtractiveSummarizer",),
     "models.hashing_embeddings": ("HashingEmbeddings",),
     "flows.protocol": ("SummaryInput",),
@@ -128,7 +157,10 @@ __all__ = [
     "EmbeddingError",
     "EmbeddingMismatchError",
     "Explanation",
+    "ExtractiveLearner",
     "ExtractiveSummarizer",
+    "Fact",
+    "Facts",
     "Gap",
     "GapReason",
     "HashingEmbeddings",
@@ -137,6 +169,11 @@ __all__ = [
     "InvalidInputError",
     "InvalidMessageError",
     "Kept",
+    "Learner",
+    "LearnerInput",
+    "LearnerOperation",
+    "LearningError",
+    "LearningReport",
     "Memory",
     "MemoryState",
     "MissingExtraError",
@@ -156,6 +193,7 @@ __all__ = [
     "SearchUnavailableError",
     "Session",
     "SessionReplacedError",
+    "Source",
     "StoreError",
     "StoreUnavailableError",
     "SummarizationError",
@@ -166,13 +204,17 @@ __all__ = [
     "TokenCounter",
     "Transcript",
     "TranscriptMessage",
+    "UnknownFactError",
     "UnknownMessageError",
     "UnsupportedError",
     "UnusableAnswerError",
+    "UnusableOperationsError",
+    "User",
     "Window",
     "WrongKeyTypeError",
     "aforget_messages",
     "check_summary",
+    "create_learner",
     "create_summarizer",
     "forget_messages",
     "load_memory",

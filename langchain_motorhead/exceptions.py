@@ -6,6 +6,7 @@ MotorheadError
 │   ├── UnknownMessageError      a session never had a message
 │   └── InvalidMessageError      a message cannot be stored
 │       └── IdConflictError      its id is that of another message
+│   └── UnknownFactError         there is no fact with this id
 ├── ClosedError                  the Motorhead was closed
 ├── MissingExtraError            an optional dependency is not installed; also an ImportError
 ├── StoreError                   Redis, or the server, refused a request
@@ -17,6 +18,8 @@ MotorheadError
 │   └── UnsupportedError         the server cannot do this
 ├── SummarizationError           the summarizer failed; no message was removed
 │   └── UnusableAnswerError      its model's answer is no summary
+├── LearningError                the learner failed; its messages are learned later
+│   └── UnusableOperationsError  its model's answer is no list of operations
 ├── EmbeddingError               the embedding model failed; messages are found by words
 ├── RecallNotConfiguredError     recall needs an embedding model, and there is none
 ├── EmbeddingMismatchError       the index was made with another embedding model, or with other settings
@@ -94,6 +97,10 @@ class IdConflictError(InvalidMessageError):
         self.positions = tuple(positions)
 
 
+class UnknownFactError(InvalidInputError):
+    """There is no fact with this id about the user, or it holds no longer."""
+
+
 class ClosedError(MotorheadError):
     """The `Motorhead` was closed, so it can no longer be used. Make another one."""
 
@@ -139,6 +146,25 @@ class UnusableAnswerError(SummarizationError):
 
     Raised by a summarizer that `create_summarizer` made. In a session such an answer is asked for once more; then an
     extract of the messages takes its place.
+
+    Attributes:
+        reason: A sentence as `check_summary` returns them, beginning with the value of a `Reason` and a colon.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the model's answer cannot be used: {reason}")
+        self.reason = reason
+
+
+class LearningError(MotorheadError):
+    """The learner of facts raised an error or took too long. Nothing was stored, and its messages are learned later."""
+
+
+class UnusableOperationsError(LearningError):
+    """A model's answer is no list of operations: it refused, was cut off, or wrote something else.
+
+    Raised by a learner that `create_learner` made, after it has asked its model to repair the answer. In a session,
+    `ExtractiveLearner` then learns these messages.
 
     Attributes:
         reason: A sentence as `check_summary` returns them, beginning with the value of a `Reason` and a colon.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from langchain_motorhead.user import User
+
 
 class Handle:
     """The sessions of one namespace, on one Redis or server, with one set of options. See `Motorhead`.
@@ -148,6 +150,20 @@ class Handle:
         """
         return Session(self._backend, session_id, user_id)
 
+    def user(self, user_id: str | None = None, *, session_id: str | None = None) -> User:
+        """Return what is known about a user: facts from all of the user's sessions. No I/O.
+
+        Args:
+            user_id: Id of the user.
+            session_id: Instead of a user: a session without one, which has facts of its own.
+
+        Raises:
+            InvalidInputError: Not exactly one id was given, or it is not a string, or is empty.
+        """
+        from langchain_motorhead.user import User
+
+        return User(self._backend, user_id, session_id)
+
     def setup(self) -> None:
         """Create the search index of the namespace if it does not exist. Otherwise the first message creates it.
 
@@ -219,7 +235,7 @@ class Handle:
         )
 
     def delete_user(self, user_id: str, *, checkpointer: Checkpointer | None = None) -> int:
-        """Delete every session of a user, with its messages, its summaries and its documents in the search index.
+        """Delete every session of a user, with all that belongs to it, and all facts about the user.
 
         Args:
             user_id: Id of the user.

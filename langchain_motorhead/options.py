@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal, TypedDict, cast
 
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.facts.config import Facts
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.sessions.archive_config import Archive
@@ -36,6 +37,8 @@ class Options(TypedDict, total=False):
         archive: Whether the messages that leave the window are kept word for word, compressed, for
             `Session.transcript`. True to keep all of them as long as their session, an `Archive` for limits, or False
             to keep only the summary. Default: `True`.
+        facts: Whether and how facts about users are learned from their sessions: a `Facts`. Needs the archive. None to
+            learn nothing. Default: `None`.
         compaction: When a session is compacted: `"background"` (after an append, while the caller goes on), `"inline"`
             (an append waits for it) or `"manual"` (only by `Session.compact`). Default: `"background"`.
         ttl: Time after the last append at which a session expires: seconds, or a timedelta. None for never. Default:
@@ -57,6 +60,7 @@ class Options(TypedDict, total=False):
     window: Window | None
     namespace: str
     archive: bool | Archive
+    facts: Facts | None
     compaction: Literal["background", "inline", "manual"]
     ttl: float | timedelta | None
     fallback: object
@@ -93,6 +97,7 @@ DEFAULTS: Final[Options] = {
     "window": Window(),
     "namespace": "default",
     "archive": True,
+    "facts": None,
     "compaction": "background",
     "ttl": None,
     "fallback": None,

@@ -18,6 +18,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 
 CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.IdConflictError: "id_conflict",
+    ours.UnknownFactError: "unknown_fact",
     ours.InvalidMessageError: "invalid_message",
     ours.UnknownMessageError: "unknown_message",
     ours.InvalidInputError: "invalid_input",
@@ -31,6 +32,7 @@ CODES: Mapping[type[ours.MotorheadError], str] = {
     ours.SessionReplacedError: "session_replaced",
     ours.StoreError: "store_error",
     ours.SummarizationError: "summarization_failed",
+    ours.LearningError: "learning_failed",
     ours.EmbeddingError: "embedding_failed",
     ours.EmbeddingMismatchError: "embedding_mismatch",
 }

@@ -20,6 +20,7 @@ from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
 from langchain_motorhead.recall.search_options import SearchOptions, to_query
 from langchain_motorhead.session_forgetting import SessionForgetting
+from langchain_motorhead.session_learning import SessionLearning
 from langchain_motorhead.session_reading import SessionReading
 from langchain_motorhead.session_summaries import SessionSummaries
 from langchain_motorhead.sessions.append import MessageLike
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Session(SessionReading, SessionForgetting, SessionSummaries):
+class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearning):
     """One conversation, stored as a summary of its older messages and a window with the newest ones.
 
     `Motorhead.session` returns one, without any I/O: the session begins to exist with its first message. Each method
@@ -97,7 +98,7 @@ class Session(SessionReading, SessionForgetting, SessionSummaries):
             result = await self._backend.arun(self._backend.append(self._keys, given, dedup))
             await self._backend.aafter_append(self._keys, result)
 
-    def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
+    def catch_up(self, messages: Sequence[MessageLike], *, after: str | None = None, profile_tokens: int = 0) -> Memory:
         """Store the new messages of a conversation that is kept elsewhere too, and load the session. One round trip.
 
         New are the messages after the newest one that the session knows, by its id and content. So the whole
@@ -108,6 +109,7 @@ class Session(SessionReading, SessionForgetting, SessionSummaries):
             messages: The conversation so far, or its newest messages, oldest first.
             after: Id of a message that is known to be stored. Neither it nor an older message is stored again, even if
                 the session was deleted since.
+            profile_tokens: Tokens of the user's profile to load too, in the same round trip. See `load`.
 
         Returns:
             The session, with the new messages.
@@ -117,14 +119,18 @@ class Session(SessionReading, SessionForgetting, SessionSummaries):
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        result = self._backend.run(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        flow = self._backend.catch_up(self._keys, _listed(messages), after, read=True, profile=profile_tokens)
+        result = self._backend.run(flow)
         self._backend.after_append(self._keys, result.appended)
         return result.memory or Memory()
 
-    async def acatch_up(self, messages: Sequence[MessageLike], *, after: str | None = None) -> Memory:
+    async def acatch_up(
+        self, messages: Sequence[MessageLike], *, after: str | None = None, profile_tokens: int = 0
+    ) -> Memory:
         """Store the new messages of a conversation that is kept elsewhere too, and load the session. See `catch_up`."""
         await self._backend.prepare(counting=True)
-        result = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=True))
+        flow = self._backend.catch_up(self._keys, _listed(messages), after, read=True, profile=profile_tokens)
+        result = await self._backend.arun(flow)
         await self._backend.aafter_append(self._keys, result.appended)
         return result.memory or Memory()
 
@@ -139,8 +145,12 @@ class Session(SessionReading, SessionForgetting, SessionSummaries):
         result = await self._backend.arun(self._backend.catch_up(self._keys, _listed(messages), after, read=False))
         await self._backend.aafter_append(self._keys, result.appended)
 
-    def load(self) -> Memory:
+    def load(self, *, profile_tokens: int = 0) -> Memory:
         """Load the summary and the messages after it, in one round trip.
+
+        Args:
+            profile_tokens: Tokens that a profile of the session's user may have, which is loaded too. 0 for none. The
+                user has to be known to this `Session`; without one, the facts of the session itself are its profile.
 
         Returns:
             The session. It is empty if there is none.
@@ -149,11 +159,11 @@ class Session(SessionReading, SessionForgetting, SessionSummaries):
             InvalidInputError: The session belongs to another user.
             StoreError: Redis refused, or could not be reached.
         """
-        return self._backend.run(self._backend.load(self._keys))
+        return self._backend.run(self._backend.load(self._keys, profile_tokens))
 
-    async def aload(self) -> Memory:
+    async def aload(self, *, profile_tokens: int = 0) -> Memory:
         """Load the summary and the messages after it, in one round trip. See `load`."""
-        return await self._backend.arun(self._backend.load(self._keys))
+        return await self._backend.arun(self._backend.load(self._keys, profile_tokens))
 
     def compact(self) -> CompactionReport:
         """Compact the session now: summarize its oldest messages, and remove them, until the window is within bounds.
@@ -209,7 +219,9 @@ class Session(SessionReading, SessionForgetting, SessionSummaries):
             return PromptCounter(count_tokens)
 
     def delete(self, *, checkpointer: Checkpointer | None = None) -> bool:
-        """Delete the session: its messages, its archive, its summaries, and its documents in the search index.
+        """Delete the session: its messages, archive, summaries, search documents, and what was learned from it.
+
+        A fact that another session states too stays. Facts that were superseded by one of this session hold again.
 
         Args:
             checkpointer: A checkpointer of LangGraph. Its thread with the id of the session is deleted too.

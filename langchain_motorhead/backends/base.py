@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.recall.pinned import Pin
@@ -13,6 +13,7 @@ from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.sessions.info import SessionInfo
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.rebuilding import RebuildReport
@@ -20,6 +21,10 @@ from langchain_motorhead.sessions.summaries import SummaryVersion
 from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
+
+if TYPE_CHECKING:
+    from langchain_motorhead.backends.facts import FactFlows, Owner
+    from langchain_motorhead.facts.report import LearningReport
 
 T = TypeVar("T")
 BackendFlow: TypeAlias = Generator[Any, Any, T]
@@ -88,15 +93,15 @@ class Backend(Protocol):
         """
 
     def catch_up(
-        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> BackendFlow[CatchUpResult]:
         """Store the messages of a conversation that the session does not have, and load the session if `read` says so.
 
-        See `sessions.catch_up.catch_up`.
+        See `sessions.catch_up.catch_up`. `profile` is as in `load`.
         """
 
-    def load(self, keys: SessionKeys) -> BackendFlow[Memory]:
-        """Load a session."""
+    def load(self, keys: SessionKeys, profile: int = 0) -> BackendFlow[Memory]:
+        """Load a session, with a profile of its user of at most `profile` tokens; 0 for none."""
 
     def transcript(
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
@@ -133,8 +138,21 @@ class Backend(Protocol):
     ) -> BackendFlow[list[str]]:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
 
+    def describe(self, session_ids: Sequence[str]) -> BackendFlow[list[SessionInfo | None]]:
+        """Return what is known about sessions without their messages. None for one that does not exist."""
+
     def delete_user(self, user_id: str) -> BackendFlow[int]:
         """Delete all sessions of a user. Returns how many there were."""
+
+    def facts_of(self, owner: Owner) -> FactFlows:
+        """Return the flows that read and change the facts about a user, or those of a session without a user."""
+
+    def check_facts(self) -> None:
+        """Raise if it is already known that facts are not configured.
+
+        Raises:
+            InvalidInputError: The option `facts` is not given.
+        """
 
     def check_search(self) -> None:
         """Raise if it is already known that a search must fail.
@@ -154,6 +172,12 @@ class Backend(Protocol):
 
     def reindex(self, report: Report) -> BackendFlow[int]:
         """Build the search index anew. Return how many documents were embedded."""
+
+    def learn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now, and wait for it."""
+
+    async def alearn(self, keys: SessionKeys) -> LearningReport:
+        """Learn facts from the messages of a session now. See `learn`."""
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now: move its oldest messages into its summary until it is within its window."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.forks import ForkSafeLock
@@ -23,14 +24,18 @@ from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.editing import changed_to
 from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.sessions.info import SessionInfo, describe
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.setting import set_summary
 from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
 from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
-from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
+
+if TYPE_CHECKING:
+    pass
 
 T = TypeVar("T")
 
@@ -38,7 +43,7 @@ _CHANGED = AppendResult(length=1, size=None, added=0, tokens=None, has_gap=True)
 """Makes due what an append to a session does whose summary has a gap."""
 
 
-class RedisBackend:
+class RedisBackend(RedisLearning):
     """A `Backend` on Redis itself.
 
     Attributes:
@@ -136,14 +141,23 @@ class RedisBackend:
         return appended
 
     def catch_up(
-        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> Flow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
-        return catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
+        flow = catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
+        if not profile:
+            return flow
+        from langchain_motorhead.backends.redis_facts import with_profile
 
-    def load(self, keys: SessionKeys) -> Flow[Memory]:
-        """Load a session."""
-        return load(keys, self.window)
+        return with_profile(flow, keys, profile, self.append_config.count)
+
+    def load(self, keys: SessionKeys, profile: int = 0) -> Flow[Memory]:
+        """Load a session. See `Backend.load`."""
+        if not profile:
+            return load(keys, self.window)
+        from langchain_motorhead.backends.redis_facts import loaded_with_profile
+
+        return loaded_with_profile(load(keys, self.window), keys, profile, self.append_config.count)
 
     def transcript(
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
@@ -153,11 +167,17 @@ class RedisBackend:
 
     def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> Flow[Receipt]:
         """Forget messages. See `Backend.forget`."""
-        return forgetting.forget(keys, which, self.append_config)
+        from langchain_motorhead.facts.erasure import after_forgetting
+
+        return after_forgetting(keys, forgetting.forget(keys, which, self.append_config))
 
     def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
         """Replace a message by another one. See `Backend.edit`."""
-        return forgetting.edit(keys, which, changed_to(message), self.append_config)
+        from langchain_motorhead.facts.erasure import after_editing
+
+        learning = self.maintenance.learning
+        flow = forgetting.edit(keys, which, changed_to(message), self.append_config)
+        return after_editing(keys, flow, None if learning is None else learning.note_edit)
 
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
@@ -176,15 +196,26 @@ class RedisBackend:
 
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""
-        return registry.delete_session(keys, one_slot=self.one_slot)
+        from langchain_motorhead.facts.erasure import delete_session
+
+        return delete_session(keys, one_slot=self.one_slot)
 
     def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Flow[list[str]]:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
         return registry.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
 
+    def describe(self, session_ids: Sequence[str]) -> Flow[list[SessionInfo | None]]:
+        """Return what is known about sessions. See `Backend.describe`."""
+        if not session_ids:
+            return []
+        found: list[SessionInfo | None] = yield describe([session_keys(self.namespace, each) for each in session_ids])
+        return found
+
     def delete_user(self, user_id: str) -> Flow[int]:
         """Delete all sessions of a user. Returns how many there were."""
-        return registry.delete_user(self.namespace, user_id, one_slot=self.one_slot)
+        from langchain_motorhead.facts.erasure import delete_user
+
+        return delete_user(self.namespace, user_id, one_slot=self.one_slot)
 
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""

@@ -6,6 +6,7 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 import json
 import os
 import unicodedata
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -115,6 +116,22 @@ def stderr() -> Console:
 def print_json(value: Any) -> None:
     """Print a value as JSON in ASCII, so that every terminal can show it."""
     typer.echo(json.dumps(value, indent=2))
+
+
+def age(time: str, now: datetime) -> str:
+    """Return how long ago a time was, in its largest unit: `3 hours ago`. Empty if the time is.
+
+    Args:
+        time: In ISO 8601, with a time zone.
+        now: The time of now, with a time zone.
+    """
+    if not time:
+        return ""
+    seconds = max(0, round((now - datetime.fromisoformat(time)).total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if count := seconds // length:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
 
 
 def shown(text: str, *, lines: bool = False) -> str:

@@ -9,6 +9,7 @@ result in, or throws the error in:
 | `Operation` | what its `read` returns | `StoreError` |
 | `Summarize` | `Summary` | `SummarizationError`; `RefusedInputError` if the same request would be refused again |
 | `Embed` | `Vectors` | `EmbeddingError` |
+| `Learn` | `Learned` | `LearningError`; `RefusedLearningError` if the same request would be refused again |
 | `Pause` | None | |
 | `Compute` | what its `work` returns | what that raises |
 
@@ -18,7 +19,7 @@ such as the release of a lease, and has to let the cancellation pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import (
@@ -31,7 +32,7 @@ from typing import (
 from langchain_core.messages import BaseMessage
 from typing_extensions import TypedDict
 
-from langchain_motorhead.exceptions import SummarizationError
+from langchain_motorhead.exceptions import LearningError, SummarizationError
 from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
@@ -118,6 +119,44 @@ class Summarize:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+class RefusedLearningError(LearningError):
+    """The provider of a model refused a request to learn because of what it contains, and would refuse it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The output of a learner.
+
+    Attributes:
+        operations: What it proposes, unverified.
+        tokens: Tokens that the call used.
+        unusable: Why the answer is no list of operations; empty if it is one.
+        is_final: Whether the learner has asked its model for a better answer already.
+    """
+
+    operations: Sequence[object]
+    tokens: int
+    unusable: str = ""
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """A request to learn facts from messages.
+
+    Attributes:
+        given: Input of the learner: a `LearnerInput`.
+        writer: Which learner to call: that of the options (`MODEL`), or the one that needs no model (`EXTRACT`).
+        heartbeat: Operation to execute every few seconds until the learner answers: it renews the lease.
+        metadata: Metadata of the call, for traces.
+    """
+
+    given: Mapping[str, Any]
+    writer: Writer
+    heartbeat: Operation[None]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
 Vectors: TypeAlias = Any
 """A two-dimensional numpy array with one row for each text."""
 
@@ -154,5 +193,5 @@ class Compute:
     work: Callable[[], Any]
 
 
-Request: TypeAlias = Operation[Any] | Summarize | Embed | Pause | Compute
+Request: TypeAlias = Operation[Any] | Summarize | Learn | Embed | Pause | Compute
 Flow: TypeAlias = Generator[Request, Any, T]

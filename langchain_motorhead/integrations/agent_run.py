@@ -26,6 +26,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Tokens of a profile by default, as in `facts.reading`, which is only loaded if there are facts.
+PROFILE_TOKENS = 300
+
+
+def profile_tokens(facts: bool | int) -> int:  # noqa: FBT001 - the value of an option
+    """Return the tokens that the profile in a prompt may have, by the option `facts`; 0 for no profile.
+
+    Raises:
+        InvalidInputError: It is neither a truth value nor a number of tokens.
+    """
+    if isinstance(facts, bool):
+        return PROFILE_TOKENS if facts else 0
+    if not isinstance(facts, int) or facts < 1:
+        raise InvalidInputError(f"facts must be True, False or the tokens that a profile may have, not {facts!r}")
+    return facts
+
 
 def session_of(motorhead: Handle, context: Any, config: Mapping[str, Any]) -> Session:
     """Return the session of a run. Its ids are taken from the run's context, otherwise from its config.

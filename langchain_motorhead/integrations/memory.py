@@ -37,6 +37,7 @@ class MotorheadMemory(BaseMemory):
         window: See `Options`.
         namespace: See `Options`.
         archive: See `Options`.
+        facts: See `Options`.
         compaction: See `Options`.
         ttl: See `Options`.
         fallback: See `Options`.
@@ -83,6 +84,7 @@ class MotorheadMemory(BaseMemory):
     window: Any = None
     namespace: str = DEFAULTS["namespace"]
     archive: Any = DEFAULTS["archive"]
+    facts: Any = DEFAULTS["facts"]
     compaction: str = DEFAULTS["compaction"]
     ttl: Any = None
     fallback: Any = None

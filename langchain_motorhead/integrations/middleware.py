@@ -22,7 +22,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not accept the standard library's
 
-from langchain_motorhead.integrations.agent_run import aread_gap, counter_of, read_gap
+from langchain_motorhead.integrations.agent_run import aread_gap, counter_of, profile_tokens, read_gap
 from langchain_motorhead.integrations.langgraph_run import current_config, run_object
 from langchain_motorhead.integrations.read_result import read_result_tool
 from langchain_motorhead.integrations.run_cache import PinCache, RunCache, RunMemory
@@ -72,15 +72,20 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         recall: How many older messages to search for in each run, by the text of the user's message. 0 for none.
         recall_scope: Where to search: in the `"session"`, in all sessions of the `"user"`, or in the whole
             `"namespace"`. None for the user's sessions if the run has a user, otherwise the session.
+        facts: Whether the prompt has a profile of the user, which is loaded with the session. A number is the tokens
+            that it may have; the default is 300.
         max_run_tokens: Most tokens of the messages of a run. Beyond that, results of tools are shown in part, and the
             oldest as stubs. The agent gets a tool, `read_result`, that returns any of them. The state and the session
             keep everything. None to show all.
         max_prompt_tokens: Most tokens of the whole prompt: a number, or a fraction of what the model takes by its
             profile, such as `0.5`. The window and the run are shortened to fit. None for no limit.
+        tools: Whether the agent gets tools with which it searches, reads and changes memory: those of
+            `Motorhead.tools`, with the ids of the run. A list of names for some of them.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
-        RecallNotConfiguredError: `recall` is above 0, and the `Motorhead` has no embedding model.
+        RecallNotConfiguredError: `recall` is above 0 or `search_memory` was named, and the `Motorhead` has no embedding
+            model.
         StoreError: In a run: Redis refused, or could not be reached.
 
     Example:
@@ -104,18 +109,25 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         recall_scope: Scope | None = None,
         max_run_tokens: int | None = None,
         max_prompt_tokens: float | None = None,
+        facts: bool | int = False,
+        tools: bool | Sequence[str] = False,
     ) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
         self._recall.check(motorhead)
         self._motorhead = motorhead
         self._limits = Limits(max_prompt_tokens, max_run_tokens)
-        self._storage = RunStorage(motorhead)
+        self._storage = RunStorage(motorhead, profile_tokens(facts))
         # Not in the state, because streams and tools would see it there.
         self._runs = RunCache(self._storage.store_abandoned)
         self._pins = PinCache()
         self._warned = False
         self.tools = [read_result_tool(motorhead)] if self._limits.any else []
+        if tools:
+            from langchain_motorhead.integrations.tools import memory_tools
+
+            added = {each.name for each in self.tools}
+            self.tools += [each for each in memory_tools(motorhead, tools) if each.name not in added]
         stored, recalled = state_keys(self.name)
         fields: Any = {stored: NotRequired[Annotated[str | None, PrivateStateAttr]]}
         if recall:

@@ -14,7 +14,14 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.integrations.agent_run import aread_gap, counter_of, read_gap, session_of, zone_of
+from langchain_motorhead.integrations.agent_run import (
+    aread_gap,
+    counter_of,
+    profile_tokens,
+    read_gap,
+    session_of,
+    zone_of,
+)
 from langchain_motorhead.integrations.run_recall import Recalled, RecallPolicy, Scope
 from langchain_motorhead.integrations.run_storage import RunStorage
 from langchain_motorhead.prompts.conversation import without_summaries, without_system
@@ -54,6 +61,7 @@ def load_memory(
     prompt_key: str = "llm_input_messages",
     recall: int = 0,
     recall_scope: Scope | None = None,
+    facts: bool | int = False,
 ) -> Runnable[Any, Command[Any]]:
     """Return a node that stores the new messages of a graph's state, and writes the prompt for the model.
 
@@ -69,6 +77,7 @@ def load_memory(
         prompt_key: The key of the state that gets the prompt.
         recall: How many older messages to search for, by the text of the user's newest message. 0 for none.
         recall_scope: Where to search. See `MotorheadMiddleware`.
+        facts: Whether the prompt has a profile of the user. A number is the tokens that it may have.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -82,7 +91,7 @@ def load_memory(
         graph.set_entry_point("load")
         ```
     """
-    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead)
+    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead, profile_tokens(facts))
     policy.check(motorhead)
     count = counter_of(motorhead)
 

@@ -34,23 +34,33 @@ _CHANGED = (
 
 
 class RunStorage:
-    """Stores the messages of runs of one middleware or node, without what cannot be stored of them."""
+    """Stores the messages of runs of one middleware or node, without what cannot be stored of them.
 
-    def __init__(self, motorhead: Handle) -> None:
+    Args:
+        motorhead: Where the memory is.
+        profile_tokens: Tokens of the user's profile that is loaded with the session.
+    """
+
+    def __init__(self, motorhead: Handle, profile_tokens: int = 0) -> None:
         self._motorhead = motorhead
+        self._profile = profile_tokens
         self._storable = StorableMessages()
         self._warned = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def catch_up(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> Memory:
         """Store the new messages of a run, and load the session."""
-        memory = self._storable.store(messages, lambda given: session.catch_up(given, after=after))
+        memory = self._storable.store(
+            messages, lambda given: session.catch_up(given, after=after, profile_tokens=self._profile)
+        )
         self._warn_of_changes(session, messages, memory)
         return memory
 
     async def acatch_up(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> Memory:
         """Store the new messages of a run, and load the session."""
-        memory: Memory = await self._storable.astore(messages, lambda given: session.acatch_up(given, after=after))
+        memory: Memory = await self._storable.astore(
+            messages, lambda given: session.acatch_up(given, after=after, profile_tokens=self._profile)
+        )
         self._warn_of_changes(session, messages, memory)
         return memory
 

@@ -41,7 +41,7 @@ from langchain_motorhead.prompts.conversation import (
 from langchain_motorhead.prompts.counting import PromptCounter
 from langchain_motorhead.prompts.long_runs import ShownRun
 from langchain_motorhead.prompts.records import SummaryRole, continued, recalled_message, record_message
-from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.sessions.load import Memory, quoted_profile
 
 # Share of a run's limit that is used, as counts are estimates, and other middleware may add a reminder.
 _USED_SHARE = 0.95
@@ -131,7 +131,7 @@ class PromptBuilder:
         fitted = fit_window(window, earlier, share, self.count)
         held = [current.get(message.id, message) for message in without_summaries(state)]
         fill = self._fill(held, own_ids, fitted, share)
-        left_out = _left_out(fill.note, fitted.dropped)
+        left_out = [*_profile(memory), *_left_out(fill.note, fitted.dropped)]
         if self.measured or self.limit is not None or self.run_limit is not None:
             parts = self._parts(fill, fitted, left_out, asked)
             own = self._shortened(own, None if room is None else room - sum(parts.values()))
@@ -232,7 +232,7 @@ def conversation(memory: Memory, role: SummaryRole = "human") -> list[BaseMessag
         memory: The session.
         role: Whose message the summary is.
     """
-    left_out = [] if memory.gap is None else [f"{memory.gap}."]
+    left_out = [*_profile(memory), *([] if memory.gap is None else [f"{memory.gap}."])]
     record = record_message(memory.summary, left_out, memory.epoch, role)
     messages = acceptable([*without_system(memory.messages), continued(memory.epoch)])[:-1]
     if messages and not is_person(messages[0]) and (record is None or role == "system"):
@@ -264,6 +264,11 @@ def _with_question(
 def _texts(messages: Sequence[BaseMessage], known: str) -> list[str]:
     """Return the texts of instructions, each once, without those that the system message has already."""
     return list(dict.fromkeys(text for each in messages if (text := str(each.text).strip()) and text != known))
+
+
+def _profile(memory: Memory) -> list[str]:
+    """Return the profile of the user as it is quoted after the summary, if there is one."""
+    return [quoted_profile(memory.profile)] if memory.profile else []
 
 
 def _left_out(note: str, dropped: int) -> list[str]:

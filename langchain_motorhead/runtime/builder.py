@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.facts.config import Facts
 from langchain_motorhead.flows.protocol import SummaryInput, Writer
 from langchain_motorhead.messages.media import with_media
 from langchain_motorhead.messages.tokens import CheckedCounter, TokenCounter, count_tokens
@@ -71,8 +72,14 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
         recall, model = given["recall"] or Recall(), resolve_embeddings(given["embeddings"])
         vectors = EmbeddingClient(model, recall.timeout)
         indexer = Indexer(given["namespace"], recall, recall.model or model_name(model), count)
-    return Maintenance(
-        driver=Driver(Executor(connection), client, vectors),
+    executor, learner = Executor(connection), None
+    if given["facts"] is not None:
+        from langchain_motorhead.runtime import fact_builder
+
+        learner = fact_builder.learner_client(given["facts"])
+    driver = Driver(executor, client, vectors, learner)
+    maintenance = Maintenance(
+        driver=driver,
         compactor=Compactor(
             given["window"] or Window(),
             Writing(
@@ -93,6 +100,9 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
         semaphore=FairSemaphore(given["max_concurrency"]),
         background=Background(threads=max(MIN_THREADS_COUNT, given["max_concurrency"])),
     )
+    if given["facts"] is not None:
+        maintenance.learning = fact_builder.fact_learning(given["facts"], maintenance)
+    return maintenance
 
 
 def _check(given: Options) -> None:
@@ -107,6 +117,12 @@ def _check(given: Options) -> None:
     if recall is not None and given["embeddings"] is None:
         raise InvalidInputError(
             "recall= says how to index messages. Give embeddings= too, the model to index them with"
+        )
+    if given["facts"] is not None and not isinstance(given["facts"], Facts):
+        raise InvalidInputError(f"facts must be a Facts, such as Facts(llm=model), not {given['facts']!r:.60}")
+    if given["facts"] is not None and not given["archive"]:
+        raise InvalidInputError(
+            "facts= needs the archive: what was not learned yet must not be lost. Leave out archive="
         )
     concurrency = given["max_concurrency"]
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:

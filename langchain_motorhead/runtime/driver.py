@@ -6,15 +6,23 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_motorhead.concurrency.threads import run_in_thread
-from langchain_motorhead.exceptions import RecallNotConfiguredError, StoreError, StoreUnavailableError
-from langchain_motorhead.flows.protocol import Compute, Embed, Flow, Pause, Request, Summarize
+from langchain_motorhead.exceptions import (
+    InvalidInputError,
+    RecallNotConfiguredError,
+    StoreError,
+    StoreUnavailableError,
+)
+from langchain_motorhead.flows.protocol import Compute, Embed, Flow, Learn, Pause, Request, Summarize
 from langchain_motorhead.models.embedding_client import EmbeddingClient
 from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.storage.operation import Operation
+
+if TYPE_CHECKING:
+    from langchain_motorhead.models.learner_client import LearnerClient
 
 T = TypeVar("T")
 
@@ -22,6 +30,7 @@ NO_RECALL = (
     "recall needs an embedding model: give embeddings=, such as "
     '"openai:text-embedding-3-small". Messages and summaries need none'
 )
+NO_FACTS = "nothing is learned without facts=, such as facts=Facts(llm=...). What was learned before can be read"
 # Time for each operation by which a cancelled flow cleans up. The event loop may be about to end.
 _CLEANUP_SECONDS = 1.0
 
@@ -34,11 +43,13 @@ class Driver:
         executor: Executes operations.
         summarizer: Answers requests for summaries.
         embedder: Answers requests for embeddings. None without recall.
+        learner: Answers requests to learn facts. None without facts.
     """
 
     executor: Executor
     summarizer: SummarizerClient
     embedder: EmbeddingClient | None = None
+    learner: LearnerClient | None = None
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow until it returns.
@@ -88,6 +99,8 @@ class Driver:
             return request.work()
         if isinstance(request, Embed):
             return self._embedder().call(request, lambda: self._beat(request))
+        if isinstance(request, Learn):
+            return self._learner().call(request, lambda: self._beat(request))
         return self.summarizer.call(request, lambda: self._beat(request))
 
     async def _aanswer(self, request: Request) -> Any:
@@ -99,6 +112,8 @@ class Driver:
             return await run_in_thread(request.work)
         if isinstance(request, Embed):
             return await self._embedder().acall(request, lambda: self._abeat(request))
+        if isinstance(request, Learn):
+            return await self._learner().acall(request, lambda: self._abeat(request))
         return await self.summarizer.acall(request, lambda: self._abeat(request))
 
     async def _aclean_up(self, request: Request) -> Any:
@@ -112,14 +127,19 @@ class Driver:
             raise RecallNotConfiguredError(NO_RECALL)
         return self.embedder
 
+    def _learner(self) -> LearnerClient:
+        if self.learner is None:
+            raise InvalidInputError(NO_FACTS)
+        return self.learner
+
     # A lost heartbeat ends nothing: the lease only saves duplicate work.
 
-    def _beat(self, request: Summarize | Embed) -> None:
+    def _beat(self, request: Summarize | Learn | Embed) -> None:
         if request.heartbeat is not None:
             with contextlib.suppress(StoreError):
                 self.executor.run(request.heartbeat)
 
-    async def _abeat(self, request: Summarize | Embed) -> None:
+    async def _abeat(self, request: Summarize | Learn | Embed) -> None:
         if request.heartbeat is not None:
             with contextlib.suppress(StoreError):
                 await self.executor.arun(request.heartbeat)

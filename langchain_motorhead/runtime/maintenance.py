@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
@@ -38,6 +38,9 @@ from langchain_motorhead.sessions.operations import AppendResult
 from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
+if TYPE_CHECKING:
+    from langchain_motorhead.runtime.fact_learning import FactLearning
+
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
@@ -59,6 +62,7 @@ class Maintenance:
         semaphore: Limits how many sessions are compacted at once. A session that waits for it holds no lease.
         background: Runs the work that nobody waits for.
         indexer: How sessions are indexed, or None without recall.
+        learning: How facts are learned, or None without facts.
         retry_queue: Sessions that wait to be indexed because the embedding model failed.
         statistics: What the answers of the summarizer were worth.
     """
@@ -71,6 +75,7 @@ class Maintenance:
     semaphore: FairSemaphore
     background: Background
     indexer: Indexer | None = None
+    learning: FactLearning | None = None
     retry_queue: RetryQueue = field(init=False)
     _missing: dict[str, int] = field(default_factory=dict)
     statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
@@ -175,7 +180,7 @@ class Maintenance:
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Do what an append made due: in the background, or here if the mode is `"inline"`."""
-        for work in self._due(keys, appended):
+        for work in self._due(keys, appended, None):
             if self.mode != "inline":
                 self.background.submit(work.key, work.run)
                 continue
@@ -186,7 +191,7 @@ class Maintenance:
 
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Do what an append made due. See `after_append`."""
-        for work in self._due(keys, appended):
+        for work in self._due(keys, appended, asyncio.get_running_loop()):
             if self.mode != "inline":
                 self.background.spawn(work)
                 continue
@@ -222,13 +227,18 @@ class Maintenance:
 
     def close(self) -> None:
         """Accept no more work, and wait for what is under way. See `Background.check_closable`."""
-        self.retry_queue.close()
+        self._stop_waiting(blocking=True)
         self.background.close()
 
     async def aclose(self) -> None:
         """Accept no more work, and wait for what is under way."""
-        self.retry_queue.close()
+        self._stop_waiting(blocking=False)
         await self.background.aclose()
+
+    def _stop_waiting(self, *, blocking: bool) -> None:
+        self.retry_queue.close()
+        if self.learning is not None:
+            self.learning.close(blocking=blocking)
 
     def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
         compactor = self.statistics.apply(self.compactor)
@@ -263,6 +273,8 @@ class Maintenance:
         self._flushing = True
         self.retry_queue.retry_now()
         self._flushing = False
+        if self.learning is not None:
+            self.learning.learn_now()
 
     def _retry(self, keys: SessionKeys) -> None:
         """Index a session of the retry queue: on the event loop where it failed if that still runs."""
@@ -270,7 +282,9 @@ class Maintenance:
         work = Work(keys.indexing, lambda: self.index(keys, **how), lambda: self.aindex(keys, **how))
         self.background.resume(self._loop() if self._loop is not None else None, work)
 
-    def _due(self, keys: SessionKeys, appended: AppendResult | None) -> Iterator[Work]:
+    def _due(
+        self, keys: SessionKeys, appended: AppendResult | None, loop: asyncio.AbstractEventLoop | None
+    ) -> Iterator[Work]:
         """Return the work that an append made due."""
         if appended is None:
             return
@@ -280,6 +294,8 @@ class Maintenance:
             yield self._work_of(keys.stale, lambda: expiry.renew_all(keys))
         if self.mode == "manual":
             return
+        if self.learning is not None:
+            self.learning.note(keys, appended, loop)
         if self._is_due(appended):
             yield self._compaction_work(keys)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired

@@ -26,6 +26,8 @@ class SummaryStatistics:
         self._counts: Counter[str] = Counter()
         self._in_a_row = 0
         self._budget: int | None = None
+        self.tokens = 0
+        """Tokens that the summarizer used."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -42,6 +44,7 @@ class SummaryStatistics:
         """Add what a compaction found out. Logs a warning when the model turns out to be unsuited."""
         account = report.account
         with self._lock:
+            self.tokens += report.tokens
             self._counts.update(account.rejected)
             self._counts.update({ACCEPTED: account.accepted, EXTRACTS: account.extracts})
             before = self._in_a_row

@@ -111,6 +111,7 @@ _REQUEST_ERRORS = (
 # stand before their bases.
 _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] = (
     (ours.IdConflictError, 409, None),
+    (ours.UnknownFactError, 404, None),
     (ours.InvalidMessageError, 400, None),
     (ours.UnknownMessageError, 404, None),
     (ours.InvalidInputError, 400, None),
@@ -124,6 +125,7 @@ _PACKAGE_ERRORS: tuple[tuple[type[ours.MotorheadError], int, str | None], ...] =
     (ours.SessionReplacedError, 409, None),
     (ours.StoreError, 503, None),
     (ours.SummarizationError, 502, "the summarizer failed; no message was removed"),
+    (ours.LearningError, 502, "the learner failed; its messages are learned later"),
     (ours.EmbeddingError, 502, "the embedding model failed; no message was removed"),
     (ours.EmbeddingMismatchError, 409, None),
 )
@@ -148,6 +150,12 @@ def to_response(error: Exception) -> Response:
         if isinstance(error, cls):
             return error_response(status, CODES[cls], message or str(error), RETRY_AFTER if status == 503 else None)
     return error_response(500, _INTERNAL_CODE, _INTERNAL_MESSAGE)
+
+
+def message_of(error: ours.MotorheadError) -> str:
+    """Return the text with which an error is answered. It does not say where Redis is."""
+    texts = (text or str(error) for cls, _, text in _PACKAGE_ERRORS if isinstance(error, cls))
+    return without_surrogates(next(texts, str(error)))
 
 
 def code_of(error: Exception) -> str:

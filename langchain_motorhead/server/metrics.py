@@ -29,6 +29,35 @@ class _Answers(Collector):
         yield counter
 
 
+class _Learning(Collector):
+    """Reads what was learned, and what models have cost, when the metrics are asked for."""
+
+    def __init__(self, learned: Callable[[], Mapping[str, int]], summaries: Callable[[], int]) -> None:
+        self._learned = learned
+        self._summaries = summaries
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        learned = self._learned()
+        tokens = CounterMetricFamily("motorhead_tokens", "Tokens that models used, by purpose", labels=["purpose"])
+        tokens.add_metric(["summaries"], self._summaries())
+        tokens.add_metric(["facts"], learned.get("tokens", 0))
+        yield tokens
+        yield CounterMetricFamily("motorhead_facts", "Facts that were learned", learned.get("facts", 0))
+        yield CounterMetricFamily(
+            "motorhead_messages_learned", "Messages that facts were learned from", learned.get("messages", 0)
+        )
+        outcomes = CounterMetricFamily(
+            "motorhead_fact_operations",
+            "Operations of the learner: accepted, or rejected by reason; answers that could not be used by reason; "
+            "batches learned without a model; and failures",
+            labels=["outcome"],
+        )
+        for name, count in sorted(learned.items()):
+            if ":" in name or name in ("accepted", "extracts", "failures"):
+                outcomes.add_metric([name.replace(":", "_").replace(" ", "_")], count)
+        yield outcomes
+
+
 class Metrics:
     """The metrics of one application.
 
@@ -68,6 +97,15 @@ class Metrics:
         self.registry.register(_Answers(answers))
         # Looking up a labelled metric takes longer than counting.
         self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def count_learning(self, learned: Callable[[], Mapping[str, int]], summaries: Callable[[], int]) -> None:
+        """Show what was learned, and the tokens that models used.
+
+        Args:
+            learned: Returns what was learned since the start, as `FactLearning.counts` names it.
+            summaries: Returns the tokens that summaries used.
+        """
+        self.registry.register(_Learning(learned, summaries))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request.

@@ -41,6 +41,18 @@ def summarizer(settings: Settings) -> object:
     return _limited(model, settings)
 
 
+def learner(settings: Settings) -> object:
+    """Build the model that learns facts, which is the one that summarizes. None for a learner without a model.
+
+    Raises:
+        InvalidInputError: The settings name a model without the key or address it needs.
+    """
+    if settings.summarizer_api_base:
+        name = settings.model or _DEFAULT_MODEL
+        return _openai(settings, name, settings.summarizer_api_base, "SUMMARIZER_API_BASE")
+    return chat_model(settings)
+
+
 def _limited(model: object, settings: Settings) -> object:
     """Return a model with the input budget of the settings, as a summarizer, or the model itself if there is none."""
     if settings.summarizer_input_tokens is None:

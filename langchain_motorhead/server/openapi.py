@@ -52,7 +52,8 @@ _ERRORS = {
     400: "The request is wrong. It changed nothing.",
     401: "The API key is missing or unknown.",
     403: "A browser sent the request for a page of another site, or the host name is not allowed.",
-    404: "The session never had one of the messages. Nothing was changed.",
+    404: "There is no such fact, or it holds no longer; or the session never had one of the messages. Nothing was "
+    "changed.",
     409: "A Redis key has another type, the search index was made with another embedding model, or the session was "
     "deleted while it was read page by page.",
     413: "The body or the number of messages exceeds a limit of the server.",
@@ -66,6 +67,7 @@ _EVERYWHERE = (400, 401, 403, 409, 500, 503)
 _PATH_IDS = {
     "session_id": ("the session", EXAMPLE_SESSION_ID),
     "user_id": ("the user", EXAMPLE_USER_ID),
+    "fact_id": ("the fact", "5f0c1a9e7b3d2468"),
     "seq": ("the message: its sequence number", "3"),
 }
 _SCHEMA_PATH = "#/components/schemas/{model}"

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from starlette.requests import HTTPConnection
 
-from langchain_motorhead import Motorhead, Window
+from langchain_motorhead import Facts, Motorhead, Window
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.server import model_factory as models
@@ -82,6 +82,18 @@ class Tenants:
         every = (motorhead.backend.require_redis().maintenance for motorhead in self._all.values())
         return sum((Counter(each.statistics.counts) for each in every), Counter[str]())
 
+    @property
+    def learned(self) -> Mapping[str, int]:
+        """What was learned since the start, and what it has cost."""
+        every = (motorhead.backend.require_redis().maintenance.learning for motorhead in self._all.values())
+        return sum((Counter(each.counts) for each in every if each is not None), Counter[str]())
+
+    @property
+    def summary_tokens(self) -> int:
+        """Tokens that summaries have used since the start."""
+        every = (motorhead.backend.require_redis().maintenance for motorhead in self._all.values())
+        return sum(each.statistics.tokens for each in every)
+
     def of(self, request: HTTPConnection) -> Motorhead:
         """Return the `Motorhead` of the tenant that sent a request.
 
@@ -122,6 +134,7 @@ class Tenants:
 def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
     window = Window(settings.max_window_size, settings.max_window_tokens, settings.hard_limit)
     embedder = models.embeddings(settings)
+    facts = Facts(llm=models.learner(settings), timeout=settings.summary_timeout) if settings.facts else None
     semaphore = FairSemaphore(settings.max_concurrency)
 
     def make(namespace: str) -> Motorhead:
@@ -132,12 +145,16 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             archive=settings.archive,
             llm=summarizer,
             embeddings=embedder,
+            facts=facts,
             ttl=settings.ttl,
             summary_timeout=settings.summary_timeout,
             summary_tokens=settings.summary_tokens,
             max_concurrency=settings.max_concurrency,
         )
-        motorhead.backend.require_redis().maintenance.semaphore = semaphore  # one limit for all of them
+        maintenance = motorhead.backend.require_redis().maintenance
+        maintenance.semaphore = semaphore  # one limit for all of them
+        if maintenance.learning is not None:
+            maintenance.learning.semaphore = semaphore
         return motorhead
 
     return make

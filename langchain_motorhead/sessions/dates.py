@@ -37,6 +37,10 @@ _CJK_DAYS = {
     for each in days
 }
 
+MONTHS = {**_SHORT_MONTH, **_MONTH}
+"""Number of a month, 1 to 12, by its names and short names, in lower case without accents."""
+WEEKDAYS = _WEEKDAY
+"""Number of a weekday, 1 (Monday) to 7, by its names, in lower case without accents."""
 DATE_WORDS = frozenset(_MONTH) | frozenset(_WEEKDAY)
 """Names of months and weekdays, in lower case without accents."""
 # Before the first word of a sentence, a line, a quotation or a value.

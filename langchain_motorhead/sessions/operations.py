@@ -133,6 +133,7 @@ class AppendResult(NamedTuple):
         unclear: Whether nothing was appended because the ids do not say which messages of the conversation are new.
         newest_known: If `unclear`, whether the id of the newest message is known.
         renewing: Whether `renew_documents` is to be called.
+        chars: Characters of the appended messages as they are stored, about.
     """
 
     length: int
@@ -143,6 +144,7 @@ class AppendResult(NamedTuple):
     unclear: bool = False
     newest_known: bool = False
     renewing: bool = False
+    chars: int = 0
 
 
 def append(
@@ -202,6 +204,8 @@ def append(
         listing = (registry_operations.add(registry, keys.member, now, ttl) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
+    stored = sum(len(record.data) for record in records)
+
     def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
         if status == _UNCLEAR:
@@ -213,7 +217,8 @@ def append(
         if status == _CONFLICTS:
             raise _conflict([at - 1 for at in left[0]], ids)
         length, size, added, tokens, gap, *renewing = left
-        return AppendResult(length, size, added, tokens, has_gap=bool(gap), renewing=renewing == [1])
+        chars = stored * added // len(records)
+        return AppendResult(length, size, added, tokens, has_gap=bool(gap), renewing=renewing == [1], chars=chars)
 
     if not one_slot:
         return Operation(commands, read)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from langchain_motorhead.exceptions import InvalidInputError
@@ -131,8 +131,16 @@ def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
             return bool(deleted)
 
 
-def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
+def delete_user(
+    namespace: str, user_id: str, *, one_slot: bool, before: Callable[[SessionKeys], Flow[object]] | None = None
+) -> Flow[int]:
     """Delete all sessions of a user, each with everything that belongs to it.
+
+    Args:
+        namespace: Namespace of the sessions.
+        user_id: The user.
+        one_slot: Whether one script may touch the keys of a session and the registries. Not so in a cluster.
+        before: Returns what is to be done before a session is deleted.
 
     Returns:
         How many sessions were deleted.
@@ -147,6 +155,8 @@ def delete_user(namespace: str, user_id: str, *, one_slot: bool) -> Flow[int]:
     while found := (yield listing.listed(registry, 0, _PAGE_SESSIONS - 1, newest_first=False)):
         for session_id, _ in found:
             keys = session_keys(namespace, session_id, user_id)
+            if before is not None:
+                yield from before(keys)
             deleted = yield from delete_whole(keys, one_slot=one_slot)
             if deleted <= 0:  # it expired, or now belongs to another user
                 yield listing.unlist(registry, session_id)

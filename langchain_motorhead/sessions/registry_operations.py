@@ -13,7 +13,14 @@ from itertools import chain
 from typing import Any
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, recall_key, to_member
+from langchain_motorhead.storage.keys import (
+    SessionKeys,
+    from_member,
+    optional_member,
+    own_fact_keys,
+    recall_key,
+    to_member,
+)
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, read_primary, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
@@ -43,7 +50,7 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False, noted: i
     """
     args = (keys.member, keys.user, keys.documents, int(expired), noted)
     session: tuple[str, ...] = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing)
-    session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding)
+    session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding, *own_fact_keys(keys).all)
     if one_slot:
         command = Command(SCRIPTS["session_delete"], session if expired else session + keys.registries, args)
         return Operation(

@@ -1,4 +1,4 @@
-"""Names of the Redis keys of sessions, registries and indexes.
+"""Names of the Redis keys of sessions, users, registries and indexes.
 
 Ids are percent-encoded, so that no id can break out of its key or its hash tag, and two ids never share a key. All keys
 of a session have the same hash tag, the part in braces: a cluster keeps them in one slot, so one script may touch them.
@@ -98,6 +98,81 @@ def _session_keys(namespace: str, session_id: str, user_id: str | None) -> Sessi
         registries=tuple(registries),
         member=to_member(session_id),
         user=b"" if user_id is None else to_member(user_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FactKeys:
+    """The Redis keys of the facts about one user, or of a session that has no user. They are in one cluster slot.
+
+    Attributes:
+        current: Key of the hash with the facts that hold now, by their ids.
+        past: Key of the hash with the facts that were superseded or retracted, by their ids.
+        order: Key of the sorted set that lists the current facts: those that a person stated last, then by time.
+        state: Key of the hash with the version, how far each session was learned, and the counts.
+        lease: Key of the learning lease: it names the worker that learns for this user, and expires.
+        ended: Key of the sorted set of the epochs of deleted sessions, from which nothing may be learned any more. It
+            expires a day after the last deletion.
+        session: Key of the state of the session, if the facts are those of a session without a user. Else None.
+    """
+
+    current: str
+    past: str
+    order: str
+    state: str
+    lease: str
+    ended: str
+    session: str | None = None
+
+    @property
+    def stored(self) -> tuple[str, str, str, str]:
+        """The keys that hold the facts, in the order in which the scripts take them."""
+        return self.current, self.past, self.order, self.state
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All keys that are removed with the user."""
+        return *self.stored, self.lease, self.ended
+
+    @property
+    def end(self) -> str:
+        """The key by which scripts see that a session was deleted: `ended`, or the state of the session itself."""
+        return self.ended if self.session is None else self.session
+
+
+def user_fact_keys(namespace: str, user_id: str) -> FactKeys:
+    """Return the keys of the facts about a user.
+
+    Their hash tag has two slashes. That of a session has one, so no session has a key of a user.
+
+    Raises:
+        InvalidInputError: An id is not a string, or is empty.
+    """
+    return _fact_keys(f"{_encoded('namespace', namespace)}/users/{_encoded('user_id', user_id)}")
+
+
+def fact_keys(keys: SessionKeys, user_id: str | None = None) -> FactKeys:
+    """Return the keys of the facts that are learned from a session: its user's, or its own if it has no user.
+
+    Args:
+        keys: Keys of the session.
+        user_id: The user that it is known to belong to. By default the user in `keys`.
+    """
+    owner = user_id if user_id is not None else keys.user_id
+    if owner is not None:
+        return user_fact_keys(keys.namespace, owner)
+    return own_fact_keys(keys)
+
+
+def own_fact_keys(keys: SessionKeys) -> FactKeys:
+    """Return the keys of the facts of a session that has no user. They are in the slot of the session."""
+    return _fact_keys(f"{_quoted(keys.namespace)}/{_quoted(keys.session_id)}", keys.state)
+
+
+def _fact_keys(tag: str, session: str | None = None) -> FactKeys:
+    prefix = f"{PREFIX}:{{{tag}}}:facts"
+    return FactKeys(
+        prefix, f"{prefix}:past", f"{prefix}:order", f"{prefix}:state", f"{prefix}:lease", f"{prefix}:ended", session
     )
 
 

@@ -56,8 +56,20 @@ _LIBRARIES = {
     "session_delete": ("lib_numbers", "lib_documents"),
     "documents_erase": ("lib_numbers", "lib_documents"),
     "erasure_note": ("lib_numbers",),
+    "facts_begin": ("lib_numbers", "lib_leases", "lib_facts"),
+    "facts_read": ("lib_numbers", "lib_facts"),
+    "facts_write": ("lib_numbers", "lib_facts"),
     **dict.fromkeys(
-        ("compaction_fail", "compaction_release", "lease_renew", "item_page", "item_prune", "item_put"),
+        (
+            "compaction_fail",
+            "compaction_release",
+            "lease_renew",
+            "item_page",
+            "item_prune",
+            "item_put",
+            "facts_fail",
+            "learned_note",
+        ),
         ("lib_numbers",),
     ),
 }
@@ -86,5 +98,6 @@ SCRIPTS = {
         "documents_remake", "documents_renew", "documents_erase", "erasure_note",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
         "item_get", "item_put", "item_page", "item_prune",
+        "facts_begin", "facts_read", "facts_write", "facts_fail", "facts_sweep", "learned_note",
     )
 }  # fmt: skip

@@ -54,8 +54,8 @@ def read_answer(answer: Any) -> ParsedAnswer:
         UnusableAnswerError: The model refused, was cut off, reasoned without an end, or said nothing.
     """
     if isinstance(answer, BaseMessage):
-        _check_ending(answer)
-        text = _message_text(answer)
+        check_ending(answer)
+        text = message_text(answer)
     else:
         data = answer.model_dump() if hasattr(answer, "model_dump") else answer
         if isinstance(data, Mapping | list):
@@ -86,7 +86,7 @@ def ended_in_thought(answer: Any) -> bool:
     if not isinstance(answer, AIMessage) or ending_of(finish_reason(answer)) is not Ending.CUT_OFF:
         return False
     try:
-        visible = without_reasoning(_message_text(answer).strip())
+        visible = without_reasoning(message_text(answer).strip())
     except UnclosedReasoningError:
         return True
     usage = answer.usage_metadata
@@ -128,7 +128,12 @@ def _read_data(data: Any) -> ParsedAnswer:
     return NOTHING_NEW if text is None else _read_text(text)
 
 
-def _check_ending(message: BaseMessage) -> None:
+def check_ending(message: BaseMessage) -> None:
+    """Raise an error if a message says that its model refused, or that it was cut off.
+
+    Raises:
+        UnusableAnswerError: It says so.
+    """
     refusal = message.additional_kwargs.get("refusal") or next(
         (block for block in _blocks(message) if block.get("type") == "refusal"), None
     )
@@ -160,7 +165,8 @@ def _finish_reasons(answer: Any) -> Iterator[Any]:
             yield choices[0].get("finish_reason")
 
 
-def _message_text(message: BaseMessage) -> str:
+def message_text(message: BaseMessage) -> str:
+    """Return the text of an answer without its reasoning, or the text in its structured output."""
     if isinstance(message.content, str):
         text = message.content
     else:

@@ -8,6 +8,7 @@ from itertools import groupby
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
+from langchain_motorhead.backends.facts import Owner
 from langchain_motorhead.exceptions import (
     InvalidInputError,
     MotorheadError,
@@ -22,6 +23,7 @@ from langchain_motorhead.storage.keys import SessionKeys, from_member, registry_
 from langchain_motorhead.storage.operation import to_bytes
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.archive_lines import ArchiveRun, end_line, run_line
+from langchain_motorhead.transfer.facts import export_facts
 from langchain_motorhead.transfer.jsonl import head_line, next_line
 from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Head
 
@@ -47,6 +49,8 @@ def export_lines(
 ) -> Iterator[bytes]:
     """Return an iterator over the sessions of a namespace as JSON Lines, in no particular order.
 
+    The facts about their users follow, unless only some sessions are exported.
+
     A session that exists during the whole export is exported exactly once, however much is written to it meanwhile.
 
     Args:
@@ -63,6 +67,7 @@ def export_lines(
     redis = motorhead.backend.require_redis()
     namespace = motorhead.namespace
     ids = _all_ids(redis, registry_key(namespace, user_id)) if session_ids is None else iter(session_ids)
+    learned: dict[Owner, dict[str, int]] = {}
     for session_id in ids:
         keys = session_keys(namespace, session_id, user_id)
         try:
@@ -76,8 +81,16 @@ def export_lines(
             continue
         if snapshot is not None:
             report(snapshot)
+            user, count = snapshot.user_id, int(snapshot.state.get("learned", 0))
+            if user is not None or count:
+                numbers = learned.setdefault(Owner(user) if user is not None else Owner(session_id=session_id), {})
+                numbers |= {session_id: count} if count else {}
         elif session_ids is not None and complain is not None:
             complain(f"session {session_id!r:.80}: there is no such session")
+    for owner, numbers in learned.items() if session_ids is None else ():
+        line = redis.run(export_facts(namespace, owner, numbers))
+        if line is not None:
+            yield line
 
 
 def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | None:

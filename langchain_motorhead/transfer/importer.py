@@ -7,19 +7,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, StoreUnavailableError
+from langchain_motorhead.facts.erasure import end_session
+from langchain_motorhead.facts.operations import drop
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import MARK_BYTES, mark
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.erasure import erase
 from langchain_motorhead.sessions.forget_operations import Identity, identify
-from langchain_motorhead.storage.keys import SessionKeys, session_keys
+from langchain_motorhead.storage.keys import SessionKeys, own_fact_keys, session_keys
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.archive_restore import RestoredArchive
 from langchain_motorhead.transfer.exporter import read_all_marks
+from langchain_motorhead.transfer.facts import import_facts, parse_facts
 from langchain_motorhead.transfer.forgotten import ForgottenMessages
 from langchain_motorhead.transfer.jsonl import read_lines
 from langchain_motorhead.transfer.policies import Existing
@@ -38,6 +41,7 @@ class ImportReport:
         imported: How many sessions were imported.
         messages: How many messages they have, in their lists and archives.
         before: How many sessions an earlier run of the same import had imported.
+        facts: How many facts about users were added.
         skipped: How many sessions existed already and were left unchanged.
         problems: How many sessions or lines could not be read or were refused.
         details: The descriptions of the first of these problems.
@@ -47,6 +51,7 @@ class ImportReport:
     messages: int = 0
     before: int = 0
     skipped: int = 0
+    facts: int = 0
     problems: int = 0
     details: list[str] = field(default_factory=list)
 
@@ -72,7 +77,13 @@ def import_lines(
 ) -> ImportReport:
     """Import sessions from JSON Lines. See `import_snapshots` for the other arguments."""
     tally = tally or ImportReport()
-    return import_snapshots(motorhead, read_lines(lines, tally.complain), existing, tally=tally, report=report)
+    redis = motorhead.backend.require_redis()
+
+    def add_facts(line: dict[str, Any]) -> None:
+        tally.facts += redis.run(import_facts(redis.namespace, parse_facts(line)))
+
+    found = read_lines(lines, tally.complain, add_facts)
+    return import_snapshots(motorhead, found, existing, tally=tally, report=report)
 
 
 def import_snapshots(
@@ -135,6 +146,8 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
     forgotten = _forgotten(redis, keys, snapshot, there) if replace and there.epoch is not None else ForgottenMessages()
     staged = _stage(redis, keys, snapshot, forgotten)
     seen, noted = "" if there.epoch is None else f"{there.epoch} {there.revision}", 0
+    if replace:
+        _end_facts(redis, keys, staged.digest)
     while True:
         user = redis.execute(listing.owner(keys)) if replace else None
         owner = session_keys(keys.namespace, keys.session_id, user)
@@ -159,6 +172,15 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
         new = outcome is RestoreOutcome.DONE
         redis.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), snapshot.ttl, owner, new=new))
     return outcome
+
+
+def _end_facts(redis: RedisBackend, keys: SessionKeys, digest: str) -> None:
+    """Remove what was learned from a session that is about to be replaced, unless it is the imported one already."""
+    there = session_keys(keys.namespace, keys.session_id)
+    known = redis.execute(identify(there))
+    if known.epoch is not None and not known.epoch.startswith(digest):
+        redis.run(end_session(there))
+        redis.execute(drop(own_fact_keys(there)))
 
 
 class _Staged(NamedTuple):

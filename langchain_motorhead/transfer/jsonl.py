@@ -13,7 +13,7 @@ A message is the stored JSON object. If JSON would not reproduce it byte by byte
 `{"$base64": …}` if that is not valid UTF-8.
 
 An export begins with `{"export": 1}` and ends with `{"end": N}`, where N is the number of sessions between them, so
-that a truncated file is noticed. Lines without them are read too.
+that a truncated file is noticed. Lines without them are read too. Facts have lines of their own; see `facts.py`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TEXT_FIELDS = ("user", "summary")
 _NUMBER_FIELDS = ("created", "updated", "first", "tokens")
 _OTHER_FIELD = re.compile(
     r"last|replaced|ids|marks|written_by|kept"
-    r"|(failures|size|format|archive_from|covered|forgotten|t:\d{1,18}|rejected:[a-z ]{1,40})",
+    r"|(failures|size|learned|tokens:facts|format|archive_from|covered|forgotten|t:\d{1,18}|rejected:[a-z ]{1,40})",
     re.ASCII,
 )
 _NUMBER = re.compile(rb"0|[1-9]\d{0,17}")
@@ -89,12 +89,17 @@ def next_line(session_id: str, start: int, records: list[bytes]) -> bytes:
     return dumps({"session": session_id, "from": start, "messages": [to_message(record) for record in records]})
 
 
-def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Iterator[ExportedSession]:
+def read_lines(
+    lines: Iterable[bytes],
+    complain: Callable[[str], object],
+    on_facts: Callable[[dict[str, Any]], object] = bool,  # any function of one argument
+) -> Iterator[ExportedSession]:
     """Parse sessions from lines.
 
     Args:
         lines: Lines in the format of this module.
         complain: Called with a message for each line that cannot be read. The other lines are read all the same.
+        on_facts: Called with each line that has facts, which may raise `InvalidInputError`. See `facts.py`.
     """
     source, frame = _LineReader(lines), _ExportFrame(complain)
     while (raw := source.next()) is not None:
@@ -104,6 +109,9 @@ def read_lines(lines: Iterable[bytes], complain: Callable[[str], object]) -> Ite
         try:
             line = loads(raw)
             if frame.consume(line):
+                continue
+            if "facts" in line and "session" not in line:
+                on_facts(line)
                 continue
             if "from" in line or is_archive_line(line):
                 if source.given_up:  # it belongs to a session that was given up

@@ -37,6 +37,8 @@ assert not {name for name in set(sys.modules) - before if not name.startswith("l
 from langchain_motorhead import Motorhead
 Motorhead.from_url("redis://localhost")
 assert not {"redis", "redisvl", "langgraph", "numpy", "typer", "rich"} & set(sys.modules), "too much"
+facts = {name for name in sys.modules if "motorhead" in name and ("fact" in name or "learner" in name)}
+assert facts <= {"langchain_motorhead.facts", "langchain_motorhead.facts.config"}, facts
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")

@@ -19,7 +19,7 @@ from langchain_motorhead.server.openapi import ApiRoute, build_document
 from support.factory import MakeMotorhead
 from support.http_servers import served
 
-UNDOCUMENTED = {"/metrics", "/openapi.json", "/docs", "/docs/{name}"}
+UNDOCUMENTED = {"/mcp", "/metrics", "/openapi.json", "/docs", "/docs/{name}"}
 
 
 @pytest.fixture
@@ -105,17 +105,17 @@ def test_limits_in_the_document_are_the_servers(http: httpx.Client) -> None:
     """The server accepts the largest number that the document allows for a parameter, and refuses the next one."""
     document = http.get("/openapi.json").json()
     checked = []
-    for path, methods in document["paths"].items():
+    for template, methods in document["paths"].items():
+        path = template.replace("{session_id}", "s").replace("{user_id}", "u")
         for each in methods.get("get", {"parameters": ()})["parameters"]:
             maximum = each["schema"].get("maximum")
             if maximum is not None:
                 statuses = [
-                    http.get(path.replace("{session_id}", "s"), params={each["name"]: value}).status_code
-                    for value in (maximum, maximum + 1)
+                    http.get(path, params={each["name"]: value}).status_code for value in (maximum, maximum + 1)
                 ]
                 assert statuses == [200, 400]
                 checked.append(each["name"])
-    assert sorted(checked) == ["limit", "limit", "page", "start", "stop"]
+    assert sorted(checked) == ["k", "limit", "limit", "max_tokens", "page", "start", "stop"]
     properties = document["components"]["schemas"]["SearchBody"]["properties"]
     for name in ("k", "neighbors"):
         maximum = properties[name]["maximum"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_motorhead.flows.protocol import Pause
 from simulation.archives import Violation
-from simulation.invariants import Ledger, length_of
+from simulation.invariants import length_of
 from simulation.remembering_redis import RememberingRedis
 from simulation.simulation import Progress, Simulation, Store, Worker
 from simulation.workers import Cast
@@ -27,18 +27,22 @@ class Scenario:
         workers: They.
         before: Those who came to their end before the others begin.
         faults: How many steps may go wrong in one schedule; time that passes is one of them.
+        conclude: Checks that whoever comes next can go on.
         settles: Whether nothing is due when all came to their end, and nothing went wrong.
     """
 
-    cast: Cast
+    cast: Any
     workers: tuple[Worker, ...]
     before: tuple[Worker, ...] = ()
     faults: int = 1
     settles: bool = False
+    conclude: Callable[..., None] = lambda cast, simulation, *, settled=False: conclude(
+        cast, simulation, settled=settled
+    )
 
     def begin(self, store: Store) -> Simulation:
         """Give the simulation that schedules are for."""
-        simulation = self.cast.simulation(store)
+        simulation: Simulation = self.cast.simulation(store)
         for worker in self.before:
             simulation.add(worker)
             while simulation.at_work[worker.name].request is not None:
@@ -58,7 +62,7 @@ class Scenario:
         simulation.trace = []
         simulation.play(schedule)
         if not simulation.steps(faults=False):
-            conclude(self.cast, simulation, settled=self._is_settled(schedule.split()))
+            self.conclude(self.cast, simulation, settled=self._is_settled(schedule.split()))
         return simulation.trace
 
     def _is_settled(self, steps: Sequence[str]) -> bool:
@@ -83,7 +87,7 @@ class Explored:
 @dataclass(frozen=True, slots=True)
 class _State:
     at: int
-    ledger: Ledger
+    ledger: Any
     progress: tuple[Progress, ...]
     faults: int
     path: tuple[Any, ...]
@@ -116,7 +120,7 @@ def explore(scenario: Scenario, *, most: int = 1_000_000) -> Explored:
         if not correct:
             ends += 1
             settled = scenario.settles and not state.faults
-            _or_tell(scenario, state.path, partial(conclude, scenario.cast, simulation, settled=settled))
+            _or_tell(scenario, state.path, partial(scenario.conclude, scenario.cast, simulation, settled=settled))
         for step in (*correct, *wrong):
             path = (state.path, step)
             store.at = state.at

@@ -56,7 +56,7 @@ FORGETTING_BROKEN = {
         "forgetting_documents", "session_forget", "redis.call('HSET', state, 'remake', remake)", ""
     ),
     "documents made again of what was changed meanwhile": in_script(
-        "forgetting_documents",
+        "editing_documents",
         "documents_remake",
         "(known[2] or '0') ~= revision or to_remake(state) ~= note",
         "to_remake(state) ~= note",

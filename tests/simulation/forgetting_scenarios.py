@@ -40,6 +40,13 @@ def forgetting_documents() -> Scenario:
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),))
 
 
+def editing_documents() -> Scenario:
+    """A message that is in the vectors of no other is edited and forgotten, while its documents are made again."""
+    cast = Cast("ns", WINDOW, recall=True)
+    before = (cast.appender("b", named("m1", "m2", "m3")), cast.indexing("o"))
+    return Scenario(cast, (cast.editing("e", "m3", "e3"), cast.forgetting("f", "m3"), cast.indexing("i")), before)
+
+
 def forgetting_indexed() -> Scenario:
     """A message is forgotten while it is indexed and summarized."""
     cast = Cast("ns", WINDOW, recall=True)
@@ -60,6 +67,7 @@ FORGETTING_SCENARIOS = (
     editing,
     forgetting_anew,
     forgetting_documents,
+    editing_documents,
     forgetting_indexed,
     forgetting_tools,
 )

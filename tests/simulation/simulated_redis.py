@@ -207,6 +207,9 @@ class SimulatedRedis:
     def _hgetall(self, key: bytes) -> list[bytes]:
         return [each for pair in self.values.get(key, {}).items() for each in pair]
 
+    def _hvals(self, key: bytes) -> list[bytes]:
+        return [*self.values.get(key, {}).values()]
+
     def _hset(self, key: bytes, *pairs: bytes) -> int:
         was = self.values.get(key, {})
         self.values[key] = {**was, **dict(zip(pairs[::2], pairs[1::2], strict=True))}
@@ -228,6 +231,9 @@ class SimulatedRedis:
     def _hstrlen(self, key: bytes, field: bytes) -> int:
         return len(self._hget(key, field) or b"")
 
+    def _hlen(self, key: bytes) -> int:
+        return len(self.values.get(key, {}))
+
     def _hexists(self, key: bytes, field: bytes) -> int:
         return int(field in self.values.get(key, {}))
 
@@ -241,6 +247,14 @@ class SimulatedRedis:
 
     def _zscore(self, key: bytes, member: bytes) -> bytes | None:
         return self._hget(key, member)
+
+    def _zremrangebyscore(self, key: bytes, _: bytes, most: bytes) -> int:
+        old = [member for member, score in self.values.get(key, {}).items() if float(score) <= float(most)]
+        return self._hdel(key, *old)
+
+    def _zrevrange(self, key: bytes, start: bytes, stop: bytes) -> list[bytes]:
+        members = sorted(self.values.get(key, {}).items(), key=lambda pair: (float(pair[1]), pair[0]), reverse=True)
+        return [member for member, _ in _part(members, int(start), int(stop))]
 
     def _zrange(self, key: bytes, start: bytes, stop: bytes, _: bytes = b"") -> list[bytes]:
         members = sorted(self.values.get(key, {}).items(), key=lambda pair: (float(pair[1]), pair[0]))

@@ -18,6 +18,7 @@ from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreErr
 from langchain_motorhead.flows.protocol import (
     Embed,
     Flow,
+    Learn,
     Pause,
     Request,
     Summarize,
@@ -27,7 +28,8 @@ from langchain_motorhead.sessions.transcript import Transcript
 from langchain_motorhead.storage.operation import Operation
 from simulation.answers import answer_to, bad_answers
 from simulation.archives import Violation
-from simulation.invariants import Invariants, Ledger, name_of
+from simulation.fact_answers import bad_operations, learned_of
+from simulation.invariants import Ledger, name_of
 from simulation.simulated_redis import Snapshot
 from support.summarizers import SEPARATOR
 
@@ -36,8 +38,13 @@ FAULTS: dict[type, tuple[str, ...]] = {
     Operation: ("unsent", "lost", "twice", "drop", "cancel"),
     Summarize: ("fails", "none", "empty", "odd", "beat", "drop", "cancel"),
     Embed: ("fails", "beat", "drop", "cancel"),
+    Learn: ("beat", "drop", "cancel"),
     Pause: ("drop", "cancel"),
 }
+
+
+# Epochs of sessions that were deleted are kept for a day: no worker is held up for so long.
+_LONG_LIVED = b":facts:ended"
 
 
 class Cancelled(BaseException):
@@ -144,9 +151,9 @@ class Simulation:
     """
 
     store: Store
-    invariants: Invariants
+    invariants: Any
     at_work: dict[str, Progress] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Any = field(default_factory=Ledger)
     trace: list[str] | None = None
     checked: bool = False
 
@@ -160,10 +167,13 @@ class Simulation:
         if not faults:
             return list(going)
         steps = [f"{name}.{fault}" for name, request in going.items() for fault in FAULTS[type(request)]]
+        for name, request in going.items():
+            steps += [f"{name}.{fault}" for fault in bad_operations(request)]
         if self.checked:
             for name, request in going.items():
                 steps += [f"{name}.{fault}" for fault in bad_answers(request)]
-        return [*steps, "tick"] if self.store.dump().ends else steps
+        ends = any(not key.endswith(_LONG_LIVED) for key in self.store.dump().ends)
+        return [*steps, "tick"] if ends else steps
 
     def play(self, schedule: str) -> None:
         """Take the steps of a schedule."""
@@ -226,7 +236,7 @@ class Simulation:
     def _step(self, step: str, progress: Progress, fault: str) -> None:
         request, name = progress.request, progress.worker.name
         if fault == "beat":
-            assert isinstance(request, Summarize | Embed)
+            assert isinstance(request, Summarize | Embed | Learn)
             if request.heartbeat is not None:
                 self._execute(request.heartbeat)
             self._tell(step, lambda: "heartbeat")
@@ -257,6 +267,8 @@ class Simulation:
             return StoreUnavailableError("the answer was lost") if fault == "lost" else answer
         if isinstance(request, Embed):
             return EmbeddingError("no") if fault == "fails" else np.ones((len(request.texts), 2))
+        if isinstance(request, Learn):
+            return learned_of(request, fault)
         if isinstance(request, Summarize):
             return self._summary(request, fault)
         return None

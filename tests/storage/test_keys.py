@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.storage.keys import from_member, registry_key, session_keys, to_member
+from langchain_motorhead.storage.keys import (
+    from_member,
+    own_fact_keys,
+    registry_key,
+    session_keys,
+    to_member,
+    user_fact_keys,
+)
 
 # Characters that mean something to a key, an encoding or a shell; few, so that ids collide if they can.
 HOSTILE = st.text(
@@ -111,3 +118,41 @@ def test_members_round_trip(text: str) -> None:
     """Any string comes back from a sorted set, also through a client that decodes replies itself."""
     assert from_member(to_member(text)) == text
     assert from_member(text) == text
+
+
+def test_no_session_has_a_key_of_a_user() -> None:
+    """Whatever ids are, keys of facts are not those of a session or of another user, and are in one slot."""
+    hostile = [
+        "u",
+        "users/u",
+        "users",
+        "u}:facts",
+        "{u}",
+        "u/users/v",
+        "%2F",
+        "a/b",
+        "ns/users/u",
+        ":facts",
+        "..",
+        "\ud800",
+        "é",
+    ]
+    users: dict[str, object] = {}
+    for namespace in hostile:
+        for name in hostile:
+            for key in user_fact_keys(namespace, name).all:
+                assert users.setdefault(key, (namespace, name)) == (namespace, name)
+                assert key.count("{") == key.count("}") == 1
+            session = session_keys(namespace, name)
+            own = own_fact_keys(session)
+            tag = session.state.partition("}")[0]
+            assert all(key.startswith(f"{tag}}}:facts") for key in own.all)
+            for key in (
+                *own.all,
+                session.state,
+                session.messages,
+                session.archive,
+                session.documents,
+                *session.registries,
+            ):
+                assert users.setdefault(key, "session") in ("session",)

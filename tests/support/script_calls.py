@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from langchain_motorhead.facts import operations as facts
+from langchain_motorhead.facts.book import Change
+from langchain_motorhead.facts.model import Fact
+from langchain_motorhead.facts.operations import Progress
 from langchain_motorhead.item_store import operations as items
 from langchain_motorhead.item_store.paths import to_name, to_path
 from langchain_motorhead.messages.codec import encode
@@ -28,7 +33,7 @@ from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, Ses
 from langchain_motorhead.sessions.origin import Author, Origin
 from langchain_motorhead.sessions.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
 from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries, set_summary
-from langchain_motorhead.storage.keys import session_keys
+from langchain_motorhead.storage.keys import session_keys, user_fact_keys
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
@@ -41,6 +46,8 @@ STORE = items.store_key("ns")
 EPOCH = "0123456789abcdef"
 """Stands for the epoch of the session."""
 RECORDS = [Record(encode(each), f"id-{at}", 5) for at, each in enumerate(numbered(8))]
+FACTS, NO_FACTS = user_fact_keys("ns", "u"), user_fact_keys("ns", "v")
+FACT = Fact("f", "x", "user", "home", datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC), pinned=True)
 NOW, TTL, LEASE = 1_700_000_000_000_000, 3_600_000, 60_000
 DESCRIPTION = Description("m", 2, "", 1)
 STATE = {"created": b"1", "updated": b"2", "first": b"0"}
@@ -113,6 +120,9 @@ def setup(name: str) -> Iterator[Operation[Any]]:
     yield committing(ArchiveWrite((_chunk(0, 1),)), 1, first=0)
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
     yield transfer.stage_chunks(OTHER, "staged", [_chunk(0, 2)])
+    yield facts.begin(FACTS, "c", EPOCH, lease=LEASE, force=False)
+    yield facts.write_facts(FACTS, 0, [Change("f", FACT)], progress=Progress(EPOCH, 0, 2, "c", LEASE))
+    yield facts.write_facts(NO_FACTS, 0, [])
     yield transfer.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
     yield registry_operations.note_erasure(OTHER, 4)
     yield Operation((Command("HSET", (f"{OTHER.documents}1",), ("epoch", "gone", "pieces", "1")),), list)
@@ -231,6 +241,20 @@ def calls() -> dict[str, Operation[Any]]:
         "item_get": items.get(STORE, [(to_path(("a",)) + to_name("k"), True)]),
         "item_page": items.page(STORE, ("-", "+"), None, skip=0, count=3, bare=False),
         "item_prune": Operation((items._pruning(STORE),), list),
+        "facts_begin": facts.begin(FACTS, "c", EPOCH, lease=LEASE, force=True),
+        "facts_read": facts.read_facts(FACTS, EPOCH, most=3, past=True),
+        "facts_write": facts.write_facts(
+            FACTS,
+            1,
+            [Change("f", None), Change("g", FACT)],
+            progress=Progress(EPOCH, 2, 4, "c", LEASE),
+            ttl=TTL,
+            counts={"tokens:facts": 3},
+        ),
+        "facts_write of a session that ends": facts.write_facts(FACTS, 1, [Change("f", None)], ended=EPOCH),
+        "facts_fail": facts.fail(FACTS, "c", first_pause=1_000, longest_pause=9_000),
+        "facts_sweep": facts.sweep(NO_FACTS),
+        "learned_note": facts.note_learned(KEYS, EPOCH, 4, 3),
         "post": post(3),
         "post without messages": post(0),
         "post of a request that may be sent again": post(3, mark("request", b"abc")),

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.conversation import RemoteConversations, RemoteRebuild
+from langchain_motorhead.backends.http.fact_tasks import RemoteFactTasks
 from langchain_motorhead.backends.http.forgetting import RemoteForgetting
 from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, HttpFlow, Outgoing
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
@@ -31,7 +32,7 @@ _PAGE_SESSIONS, _ORIGINAL_MAX_PAGES = 1_000, 100
 _NEEDS_REDIS = "this needs Redis itself. Give Motorhead the Redis URL of the server"
 
 
-class RemoteBackend(RemoteConversations, RemoteForgetting):
+class RemoteBackend(RemoteConversations, RemoteForgetting, RemoteFactTasks):
     """A `Backend` on a server. What the original Motorhead cannot do raises `UnsupportedError`, and nothing is sent.
 
     Args:
@@ -97,20 +98,25 @@ class RemoteBackend(RemoteConversations, RemoteForgetting):
         return None
 
     def catch_up(
-        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool
+        self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> HttpFlow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
         yield from self._needs_ours("catching up with a conversation")
         records = protocol.outgoing(_from(messages, after), named=False).records
         body = protocol.body(records, after=after, read=read)
         answer = yield HttpCall("POST", protocol.path(keys, "catch-up"), protocol.user(keys), body)
-        return CatchUpResult(protocol.to_memory(answer) if read else None, None)
+        memory = protocol.to_memory(answer) if read else None
+        if memory is not None:
+            memory.profile = yield from self._profile(keys, profile)
+        return CatchUpResult(memory, None)
 
-    def load(self, keys: SessionKeys) -> HttpFlow[Memory]:
-        """Load a session."""
+    def load(self, keys: SessionKeys, profile: int = 0) -> HttpFlow[Memory]:
+        """Load a session. See `Backend.load`. A profile takes a request of its own."""
         yield from self._check(keys)
         answer = yield HttpCall("GET", protocol.path(keys, "memory"), {"full": "true", **protocol.user(keys)})
-        return protocol.to_memory(answer)
+        memory = protocol.to_memory(answer)
+        memory.profile = yield from self._profile(keys, profile)
+        return memory
 
     def delete(self, keys: SessionKeys) -> HttpFlow[bool]:
         """Delete a session. The original server does not say whether it existed, so the session is loaded before."""

@@ -16,7 +16,6 @@ from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_NUMBER, MAX_PAGE_SESSIONS, RETRIEVAL_HITS
 from langchain_motorhead.sessions import load as loading
 from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import check_user
 
@@ -81,7 +80,7 @@ async def delete_memory(request: Request) -> Response:
     """Delete a session with its messages, its summary and its entries in the search index."""
     asked = RequestContext(request)
     backend = asked.backend
-    deleted = await backend.arun(sessions.delete_session(asked.keys(backend), one_slot=backend.one_slot))
+    deleted = await backend.arun(backend.delete(asked.keys(backend)))
     return responses.plain({"status": "Ok", "deleted": deleted}) if asked.flag("full") else responses.raw(responses.OK)
 
 

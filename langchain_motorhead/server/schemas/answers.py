@@ -145,8 +145,10 @@ class SessionInfo(Counts):
         session_id=EXAMPLE_SESSION_ID,
         exists=True,
         user_id=EXAMPLE_USER_ID,
+        updated="2024-05-07T10:00:00+00:00",
         length=1,
         indexed=7,
+        learned=7,
         tokens=412,
         total=7,
         summarized=6,
@@ -163,7 +165,11 @@ class SessionInfo(Counts):
     session_id: str
     exists: bool
     user_id: str | None
+    updated: str | None = Field(description="When a message was last stored, in ISO 8601; null if that is not known.")
     length: int = Field(description="Messages that are stored verbatim.")
+    learned: int | None = Field(
+        description="Sequence number of the first message that no facts were learned from; null if none were."
+    )
     indexed: int | None = Field(
         description="Sequence number of the first message that is not in the search index; null until indexing begins."
     )

@@ -1,0 +1,116 @@
+"""Routes of the facts about a user: read, stated, corrected, forgotten, and everything about the user exported."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from langchain_motorhead.facts.editing import DEFAULT_ATTRIBUTE
+from langchain_motorhead.facts.model import USER
+from langchain_motorhead.facts.reading import PROFILE_TOKENS
+from langchain_motorhead.facts.records import to_data
+from langchain_motorhead.server import responses
+from langchain_motorhead.server.errors import RequestError
+from langchain_motorhead.server.openapi import ApiRoute
+from langchain_motorhead.server.request import RequestContext, text_of
+from langchain_motorhead.server.schemas import facts as schemas
+from langchain_motorhead.user import User
+
+
+async def get_facts(request: Request) -> Response:
+    """Return facts about a user: those that a person stated first, then the newest; or those that match a query."""
+    asked = RequestContext(request)
+    found = await _user(asked).afacts(
+        request.query_params.get("query") or None,
+        asked.number("k", 100, schemas.MAX_FACTS),
+        as_of=_time("as_of", request.query_params.get("as_of") or None),
+        superseded=asked.flag("superseded"),
+    )
+    return responses.plain({"facts": [to_data(fact) for fact in found]})
+
+
+async def add_fact(request: Request) -> Response:
+    """Store a fact that a person states. No model can change it."""
+    asked = RequestContext(request)
+    user, body = _user(asked), await asked.body()
+    fact = await user.aremember(
+        text_of(body, "text", needed=True) or "",
+        subject=text_of(body, "subject") or USER,
+        attribute=text_of(body, "attribute") or DEFAULT_ATTRIBUTE,
+        valid_from=_time("valid_from", text_of(body, "valid_from")),
+        valid_until=_time("valid_until", text_of(body, "valid_until")),
+    )
+    return responses.plain(to_data(fact))
+
+
+async def correct_fact(request: Request) -> Response:
+    """Put a fact that a person states in the place of another one, which is superseded."""
+    asked = RequestContext(request)
+    user, body = _user(asked), await asked.body()
+    fact = await user.acorrect(asked.path_id("fact_id"), text_of(body, "text", needed=True) or "")
+    return responses.plain(to_data(fact))
+
+
+async def delete_fact(request: Request) -> Response:
+    """Remove a fact for good. Facts that it had superseded hold again."""
+    asked = RequestContext(request)
+    deleted = await _user(asked).aforget(asked.path_id("fact_id"))
+    return responses.plain({"status": "Ok", "deleted": deleted})
+
+
+async def get_profile(request: Request) -> Response:
+    """Return what is most important to know about a user, as text for a prompt."""
+    asked = RequestContext(request)
+    tokens = asked.number("max_tokens", PROFILE_TOKENS, schemas.MAX_PROFILE_TOKENS)
+    return responses.plain({"profile": await _user(asked).aprofile(tokens)})
+
+
+async def export_user(request: Request) -> Response:
+    """Return all that is stored about a user: facts with their sources, and sessions with all their messages."""
+    return responses.plain(await _user(RequestContext(request)).aexport())
+
+
+def _user(asked: RequestContext) -> User:
+    return asked.motorhead.user(asked.path_id("user_id"))
+
+
+def _time(name: str, text: str | None) -> Any:
+    """Parse a time of a request.
+
+    Raises:
+        RequestError: It is no time with a time zone.
+    """
+    if text is None:
+        return None
+    try:
+        # A plus in a query is a space.
+        time = datetime.fromisoformat(text.strip().replace(" ", "+"))
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise RequestError(f"{name} must be a time in ISO 8601 with a time zone, such as 2025-06-01T12:00:00Z")
+    return time
+
+
+_FACTS = "/users/{user_id}/facts"
+_FACT = f"{_FACTS}/{{fact_id}}"
+
+ROUTES = (
+    ApiRoute("GET", _FACTS, get_facts, tag="Extensions", query=schemas.FactsQuery, answer=schemas.FactList),
+    ApiRoute(
+        "POST", _FACTS, add_fact, tag="Extensions", body=schemas.NewFact, answer=schemas.StoredFact, errors=(413,)
+    ),
+    ApiRoute(
+        "PUT", _FACT, correct_fact, tag="Extensions",
+        body=schemas.FactText, answer=schemas.StoredFact, errors=(404, 413),
+    ),
+    ApiRoute("DELETE", _FACT, delete_fact, tag="Extensions", answer=schemas.FactDeleted),
+    ApiRoute(
+        "GET", "/users/{user_id}/profile", get_profile, tag="Extensions",
+        query=schemas.ProfileQuery, answer=schemas.Profile,
+    ),
+    ApiRoute("GET", "/users/{user_id}/export", export_user, tag="Extensions", answer=schemas.UserExport),
+)  # fmt: skip

@@ -1,0 +1,92 @@
+"""Facts, broken on purpose in one place each: what a simulation has to find."""
+
+from __future__ import annotations
+
+from langchain_motorhead.facts import asking, batch, book, erasure, learning, report, verification
+from simulation.breaking import Broken
+
+_VERSION = "if (known[1] or '0') ~= version then"
+_START = "if (known[2] or '0') ~= start then"
+_ENDED = "if is_ended(ended, epoch, own) then"
+_NEVER = "if false then"
+
+FACTS_BROKEN = {
+    "a commit that does not compare how far a session was learned": Broken(
+        "learning_badly", (("facts_write", _START, _NEVER), ("facts_write", _VERSION, _NEVER))
+    ),
+    "a commit that does not compare versions": Broken("stating", (("facts_write", _VERSION, _NEVER),)),
+    "a commit that does not notice that its session ended": Broken(
+        "ending", (("facts_write", _ENDED, _NEVER), ("facts_write", _VERSION, _NEVER))
+    ),
+    "a commit that does not say how far it learned": Broken(
+        "learning", (("facts_write", "redis.call('HSET', state, 'learned:' .. epoch, stop)", ""),)
+    ),
+    "a commit without the lease, of a user who was deleted": Broken(
+        "ending_the_user",
+        (
+            ("facts_write", "if redis.call('GET', lease) ~= token then", _NEVER),
+            ("facts_write", _VERSION, _NEVER),
+            ("facts_write", _ENDED, _NEVER),
+        ),
+    ),
+    "a deletion of a user that leaves the facts": Broken(
+        "ending_the_user", ((erasure.delete_user, "yield drop(facts)", "pass"),)
+    ),
+    "an end that is not noted": Broken(
+        "ending", (("facts_write", "redis.call('ZADD', ended, string.format('%d', now), epoch)", ""),)
+    ),
+    "an end that leaves facts": Broken("ending", ((erasure.end_session, "source.epoch == epoch", "False"),)),
+    "what a removed fact had superseded, and does not hold again": Broken(
+        "ending",
+        (
+            (book.Book.remove, "if fact.superseded_by == id_:", "if False:"),
+            (book.Book.remove_sources, "if fact.superseded_by is not None and", "if False and"),
+        ),
+    ),
+    "a forgotten message whose facts stay": Broken(
+        "forgetting", ((erasure._remove, "not occurs(source.quote, text)", "False"),)
+    ),
+    "a forgotten message that no learner is told of": Broken(
+        "forgetting", ((erasure._remove, "always=True", "always=False"),)
+    ),
+    "a conflict after which messages are not read again": Broken(
+        "forgetting", ((learning._Learning._commit, "batch, _ = yield from self._read_batch(begin)", "pass"),)
+    ),
+    "an answer that cannot be read, taken for no facts": Broken(
+        "learning_badly", ((asking.Asking.ask, "if not learned.unusable:", "if True:"),)
+    ),
+    "a failure taken for no facts": Broken(
+        "learning_badly",
+        (
+            (
+                asking.Asking._call,
+                "found.append((yield Learn(given, writer, heartbeat, metadata)))",
+                "try:\n            found.append((yield Learn(given, writer, heartbeat, metadata)))\n"
+                "        except Exception:\n            found.append(Learned((), 0))",
+            ),
+        ),
+    ),
+    "quotes that are not compared": Broken(
+        "learning_badly", ((verification.Verifier._sources, "if not occurs(quote, said.text):", "if False:"),)
+    ),
+    "invented messages that are cited": Broken(
+        "learning_badly",
+        (
+            (
+                verification.Verifier._sources,
+                "if said is None:\n            return Rejection.MESSAGE",
+                "if said is None:\n            said = self._batch.messages[0]",
+            ),
+            (batch.Batch.is_new, " and seq in self._by_seq", ""),
+        ),
+    ),
+    "rejected operations that are not counted": Broken(
+        "learning_badly", ((report.counts_of, 'counts.update(f"rejected:', '_ = list(f"rejected:'),)
+    ),
+    "a lease taken from whoever holds it": Broken(
+        "learning", (("facts_begin", "if holder and holder ~= 'pause' and holder ~= ARGV[1] then", _NEVER),)
+    ),
+    "a pause in the place of another's lease": Broken(
+        "failing_to_learn", (("facts_fail", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then", _NEVER),)
+    ),
+}
