@@ -80,6 +80,9 @@ class _Sessions:
         """Leave the newest messages in the lists, as compactions do."""
         for keys in self._keys:
             self._client.ltrim(keys.messages, -_LIST, -1)
+            fields: Any = self._client.hkeys(keys.state)
+            if times := [each for each in fields if each.startswith(b"t:")]:  # of messages that left the list
+                self._client.hdel(keys.state, *times)
 
     def _plain_read(self, at: int) -> None:
         keys = self._keys[at % _SESSIONS]
