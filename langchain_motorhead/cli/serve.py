@@ -3,7 +3,7 @@
 Typer reads the annotations at run time, so they are not postponed.
 """
 
-import sys
+import os
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -12,10 +12,9 @@ from typer.core import TyperCommand
 
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 
-# How long the thread that makes summaries may hold the interpreter lock while the event loop waits. Python's default
-# is 5 ms.
-_SWITCH_INTERVAL_SECONDS = 0.001
-
+_WORKER = "langchain_motorhead.server.workers:create_worker"
+# A process that is busy, or still imports, must not be taken for one that hangs.
+_HANGS_SECONDS = 60
 # As of `uvicorn.run`.
 _EXIT_NOT_STARTED = 3
 
@@ -25,36 +24,48 @@ _MISSING_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorh
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Overrides MOTORHEAD_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. Overrides PORT.", min=0, max=65535)] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve the port. Overrides WEB_CONCURRENCY.", min=1)
+    ] = None,
 ) -> None:
     """Run the REST server, which speaks the original Motorhead's API. Environment variables configure it."""
     try:
         import uvicorn
 
-        from langchain_motorhead.server import json_logs as logs
         from langchain_motorhead.server.app import create_app, warn_of_unknown_variables
         from langchain_motorhead.server.connections import StoppingServer, protocol_with_timeout
+        from langchain_motorhead.server.workers import set_up
     except ImportError as error:
         raise MotorheadError(_MISSING_EXTRA.format(missing=error.name or "starlette and uvicorn")) from None
-    settings = read_settings({name: value for name, value in (("host", host), ("port", port)) if value is not None})
-    logs.set_up(settings.log_level)
+    given = {"host": host, "port": port, "workers": workers}
+    settings = read_settings({name: value for name, value in given.items() if value is not None})
+    set_up(settings)
     warn_of_unknown_variables()
-    app = create_app(settings)
+    app = create_app(settings)  # with several workers, too: what cannot be used ends the command at once
     _warn(settings)
-    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
-    config = uvicorn.Config(
-        app,
-        host=settings.listen_on,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        http=protocol_with_timeout(settings.client_timeout),
-        ws="none",
-        timeout_keep_alive=settings.keep_alive,
-        timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
-    )
-    server = StoppingServer(config)
+    several = settings.workers > 1
+    if several:
+        # Workers read the environment.
+        os.environ |= {"PORT": str(settings.port)} | ({"MOTORHEAD_HOST": settings.host} if settings.host else {})
+    options: dict[str, Any] = {
+        "host": settings.listen_on,
+        "port": settings.port,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "http": protocol_with_timeout(settings.client_timeout),
+        "ws": "none",
+        "timeout_keep_alive": settings.keep_alive,
+        "timeout_graceful_shutdown": max(1, round(settings.shutdown_timeout)),
+    }
+    if several:
+        # Uvicorn's own servers: live views of the memory page end with the time limit of a graceful shutdown.
+        uvicorn.run(
+            _WORKER, factory=True, workers=settings.workers, timeout_worker_healthcheck=_HANGS_SECONDS, **options
+        )
+        return
+    server = StoppingServer(uvicorn.Config(app, **options))
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

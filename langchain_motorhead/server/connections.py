@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -44,40 +45,44 @@ class StoppingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def protocol_with_timeout(seconds: float) -> type[asyncio.Protocol]:
+def protocol_with_timeout(seconds: float) -> Any:
     """Return uvicorn's HTTP protocol with a limit for the time until the headers of a request have arrived.
+
+    It can be pickled, as what is passed to other processes.
 
     Args:
         seconds: The limit: from the start of a connection, or from the first byte of a later request on. 0 for none.
     """
-    if not seconds:
-        return AutoHTTPProtocol
+    return partial(_Protocol, seconds) if seconds else AutoHTTPProtocol
 
-    class Protocol(_Base):  # type: ignore[misc]
-        _timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+class _Protocol(_Base):  # type: ignore[misc]
+    _timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._seconds = seconds
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        cycle = self.cycle  # the request whose headers arrived last
+        if cycle is not None and not cycle.response_complete:
+            self._stop()
+        elif self._timer is None:
             self._start()
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            cycle = self.cycle  # the request whose headers arrived last
-            if cycle is not None and not cycle.response_complete:
-                self._stop()
-            elif self._timer is None:
-                self._start()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop()
-            super().connection_lost(exc)
+    def _start(self) -> None:
+        self._timer = self.loop.call_later(self._seconds, self.transport.close)
 
-        def _start(self) -> None:
-            self._timer = self.loop.call_later(seconds, self.transport.close)
-
-        def _stop(self) -> None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-
-    return Protocol
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -41,6 +41,12 @@ class Settings(BaseSettings):
         None, "Address to listen on. Default: 0.0.0.0 with API keys, 127.0.0.1 without", "MOTORHEAD_HOST"
     )
     port: int = _setting(_DEFAULT_PORT, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
+    workers: int = _setting(
+        1,
+        "Processes that serve the port. More help only where one keeps a core busy",
+        "WEB_CONCURRENCY",
+        ge=1,
+    )
     root_path: str = _setting(
         "",
         "Path prefix under which a proxy publishes the server, such as /memory. The proxy may remove it or keep it",

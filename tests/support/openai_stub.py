@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +19,7 @@ class Stub:
     Attributes:
         url: Its base URL, as `OPENAI_BASE_URL` takes it.
         requests: What was asked.
+        most: Most requests that were under way at a time.
         status: HTTP status to answer with.
         text: What to answer.
         delay: Seconds to wait before.
@@ -29,6 +32,7 @@ class Stub:
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
+        self.most, self._under_way, self._lock = 0, 0, threading.Lock()
         self.status, self.text, self.delay = 200, "Bob is going to Oslo.", 0.0
         self.headers: dict[str, str] = {}
         self.raw: bytes | None = None
@@ -41,8 +45,9 @@ class Stub:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 stub.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                time.sleep(stub.delay)
-                stub.gate.wait(30)
+                with stub.counted():
+                    time.sleep(stub.delay)
+                    stub.gate.wait(30)
                 if stub.raw == b"hang up":
                     self.close_connection = True
                     return
@@ -67,6 +72,16 @@ class Stub:
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request that is under way."""
+        with self._lock:
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+        yield
+        with self._lock:
+            self._under_way -= 1
 
     def events(self) -> bytes:
         """Make the body of a streamed answer: its words one by one, how it ended, and what it cost."""

@@ -1,0 +1,45 @@
+"""Several processes that serve one port: what runs in each of them. `cli/serve.py` starts them with uvicorn.
+
+They share nothing but the port. What keeps two of them from summarizing one session at a time is the lease in Redis, as
+between servers on different machines.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+
+from starlette.applications import Starlette
+
+from langchain_motorhead.server import json_logs
+from langchain_motorhead.server.app import create_app
+from langchain_motorhead.server.settings import Settings
+
+# How long the thread that makes summaries may hold the interpreter lock while the event loop waits. Python's default
+# is 5 ms.
+_SWITCH_INTERVAL_SECONDS = 0.001
+
+
+def create_worker() -> Starlette:
+    """Set up a worker, and build its application from the environment, which the first process has checked."""
+    settings = Settings()
+    set_up(settings)
+    threading.Thread(target=_stop_with_parent, name="motorhead-parent", daemon=True).start()
+    return create_app(settings)
+
+
+def set_up(settings: Settings) -> None:
+    """Set up what belongs to a process: its logs, and how its threads take turns."""
+    json_logs.set_up(settings.log_level)
+    sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
+
+
+def _stop_with_parent() -> None:
+    """Stop this worker gracefully when the first process was killed. Otherwise it would keep the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
