@@ -117,6 +117,17 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
 
 
+def counted(count: int, one: str, more: str | None = None) -> str:
+    """Return a number with its noun, such as `"1 message"` and `"2,000 messages"`.
+
+    Args:
+        count: The number.
+        one: The noun in the singular.
+        more: Its plural, if that is not the singular with an "s".
+    """
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def shown(text: str, *, lines: bool = False) -> str:
     """Return a text in which characters that control a terminal are escaped.
 

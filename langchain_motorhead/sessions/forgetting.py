@@ -160,14 +160,15 @@ def edit(
 def _checked(which: Sequence[str | int]) -> list[str | int]:
     if isinstance(which, str | bytes) or not hasattr(which, "__iter__"):
         raise InvalidInputError("give a list of message ids, such as [message.id]")
+    which = list(which)
+    for each in which:
+        if isinstance(each, bool) or not isinstance(each, str | int) or each == "" or (type(each) is int and each < 0):
+            raise InvalidInputError(f"a message is given by its id or its sequence number, not by {each!r:.80}")
     given = list(dict.fromkeys(which))
     if len(given) > MAX_MESSAGES:
         raise InvalidInputError(
             f"{len(given)} messages are too many at once. Forget at most {MAX_MESSAGES} with one call"
         )
-    for each in given:
-        if isinstance(each, bool) or not isinstance(each, str | int) or each == "" or (type(each) is int and each < 0):
-            raise InvalidInputError(f"a message is given by its id or its sequence number, not by {each!r:.80}")
     return given
 
 

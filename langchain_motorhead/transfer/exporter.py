@@ -115,10 +115,10 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
                 raise SessionMovedOn
             yield [to_bytes(record) for record in found.records]
 
-    archive = _archive(redis, keys, head) if head.archived else None
+    archive = _archive(redis, keys, head) if head.archived is not None else None
     return ExportedSession(
         keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive,
-        head.summaries,
+        head.summaries, head.archived or 0,
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class ExportedSession:
         archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
             has no archive.
         summaries: Records of the versions of its summary, as stored.
+        archived: How many messages its archive should have.
     """
 
     session_id: str
@@ -57,6 +58,7 @@ class ExportedSession:
     left: int = 0
     archive: Iterable[ArchiveRun] | None = None
     summaries: tuple[bytes, ...] = ()
+    archived: int = 0
 
     @property
     def user_id(self) -> str | None:
@@ -78,7 +80,7 @@ class Head(NamedTuple):
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find.
-        archived: Whether the session has an archive.
+        archived: How many messages its archive should have. None if it has no archive.
         summaries: Records of the versions of the summary.
     """
 
@@ -91,7 +93,7 @@ class Head(NamedTuple):
     groups: tuple[str, ...]
     grouped: bool
     left: int
-    archived: bool
+    archived: int | None
     summaries: tuple[bytes, ...]
 
 
@@ -137,6 +139,8 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
         try:
             fields = {from_member(name): to_bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
             indexed, first = int(fields.get("indexed", b"0")), int(fields.get("first", b"0"))
+            # Archived messages are exported, and indexed after an import.
+            kept_from = int(fields.get("archive_from", b"0")) if "archived" in fields else first
             listed = fields.get("groups", b"").decode().split()
             groups = tuple(from_quoted(key.removeprefix(prefix)) for key in listed if key.startswith(prefix))
         except ValueError as error:
@@ -152,8 +156,8 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             records=[to_bytes(each) for each in records],
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
-            left=min(indexed, first),
-            archived="archived" in fields,
+            left=min(indexed, first, kept_from),
+            archived=int(fields["archived"]) if "archived" in fields else None,
             summaries=tuple(map(to_bytes, versions)),
         )
 

@@ -92,7 +92,7 @@ async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: py
     assert contents(session.load().messages) == [f"m{at}" for at in range(6)]
     assert KEY not in caplog.text
     behave(stub)
-    assert session.compact().folded == 4
+    assert session.compact().summarized == 4
     assert (session.load().summary, session.load().failures) == (stub.text, 0)
 
 
@@ -106,7 +106,7 @@ async def test_a_rejected_answer(amake: MakeMotorhead, stub: Stub, name: str, si
     session = amake(llm=model, window=SMALL, compaction="manual").session("s")
     await session.aappend(numbered(6))
     report = session.compact() if side == "sync" else await session.acompact()
-    assert (report.folded, report.extracts, report.rejected) == (4, 1, {reason: 2})
+    assert (report.summarized, report.extracts, report.rejected) == (4, 1, {reason: 2})
     assert len(stub.requests) == 2
     assert reason in str(stub.requests[1]["messages"][-1]["content"])
     memory = await session.aload()
@@ -229,7 +229,7 @@ def test_an_hour_of_hanging(make: MakeMotorhead, stub: Stub) -> None:
     while abandoned(session) and time.monotonic() < deadline:
         time.sleep(0.01)
     motorhead = make(llm=model, window=SMALL, compaction="manual", summary_timeout=30)
-    assert motorhead.session("s").compact().folded == 4
+    assert motorhead.session("s").compact().summarized == 4
 
 
 async def test_an_hour_of_hanging_on_a_loop(amake: MakeMotorhead, stub: Stub) -> None:

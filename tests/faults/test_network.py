@@ -129,7 +129,9 @@ async def test_a_compaction_that_is_cut(proxy: Proxy, namespace: str, side: str,
         assert remembered(memory) == names(7)
         committed = step == "compaction_release" or (step == "compaction_commit" and how != "unsent")
         assert memory.summarized == (5 if committed else 0)
-        assert (await call(side, session, "compact")).folded == (0 if committed else 5)  # and need not wait for a lease
+        assert (await call(side, session, "compact")).summarized == (
+            0 if committed else 5
+        )  # and need not wait for a lease
         memory = await call(side, session, "load")
         assert (remembered(memory), memory.backlog) == (names(7), 0)
 

@@ -166,7 +166,7 @@ def test_a_large_message_is_folded(make: MakeMotorhead, name: str) -> None:
     session = make(window=SMALL, compaction="manual").session("s")
     session.append([HumanMessage("Bob lives in Oslo."), HumanMessage(text), *numbered(4)])
     report = session.compact()
-    assert (report.folded, report.error) == (4, None)
+    assert (report.summarized, report.error) == (4, None)
     assert "Bob lives in Oslo." in (session.load().summary or "")
 
 
@@ -206,7 +206,7 @@ def test_a_record_that_raises_holds_up_nobody(
     session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
     session.append(numbered(12))
     report = session.compact()
-    assert (report.folded, report.error) == (10, None)
+    assert (report.summarized, report.error) == (10, None)
     assert remembered(session.load()) == [f"m{at}" for at in range(12) if at != 3]
     assert client.hget(session._keys.state, "rejected:unreadable message") == b"1"
     assert "stored message 3 raises" in caplog.text

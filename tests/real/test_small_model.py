@@ -53,7 +53,7 @@ def test_chat(make: MakeMotorhead, model: ChatOpenAI) -> None:
             reports.append(session.compact())
         memory = session.load()
         check(memory, said)
-        assert sum(report.folded for report in reports) == memory.summarized
+        assert sum(report.summarized for report in reports) == memory.summarized
         found.append(kept(memory.summary or "", said[: memory.summarized]))
         assert (memory.tokens > 0) is (llm is not None)
     assert found[0].share >= found[1].share / 2

@@ -65,7 +65,7 @@ def test_explicit_compaction_does_nothing_until_due(make: MakeMotorhead) -> None
     assert session.compact() == CompactionReport()
     session.append(HumanMessage("m4"))
     report = session.compact()
-    assert (report.folded, report.batches, report.error) == (3, 1, None)
+    assert (report.summarized, report.batches, report.error) == (3, 1, None)
     assert contents(session.load().messages) == ["m3", "m4"]
 
 
@@ -134,7 +134,7 @@ def test_none_to_begin_with_is_no_summary(make: MakeMotorhead) -> None:
     """NONE before there is a summary leaves none, rather than the word."""
     session = make(llm=RunnableLambda(lambda given: "NONE"), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
-    assert session.compact().folded == 4
+    assert session.compact().summarized == 4
     assert session.load().summary is None
 
 
@@ -281,7 +281,7 @@ def test_five_thousand_messages_are_folded_in_bounded_steps(make: MakeMotorhead)
     session = make(llm=ledger, window=SMALL, compaction="manual").session("s")
     session.append(numbered(5_000))
     report = session.compact()
-    assert report.folded == 4_998
+    assert report.summarized == 4_998
     assert remembered(session.load()) == [f"m{at}" for at in range(5_000)]
 
 

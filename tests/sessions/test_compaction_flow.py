@@ -71,7 +71,7 @@ def test_a_compaction_step_by_step() -> None:
     assert name(asked.heartbeat) == "lease_renew"
     about = b'{"by":"model","kept":"","tokens":7}'
     assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, 0, b"sum", "model", "", about, 0)
-    assert report == CompactionReport(folded=4, batches=1, tokens=7)
+    assert report == CompactionReport(summarized=4, batches=1, tokens=7)
 
 
 def test_nothing_is_summarized_that_is_not_due() -> None:
@@ -126,7 +126,7 @@ def test_a_commit_that_comes_too_late_begins_anew() -> None:
     ]
     assert isinstance(requests[4], Summarize)
     assert requests[4].given["summary"] == "theirs"
-    assert report == CompactionReport(folded=3, batches=1, tokens=2)
+    assert report == CompactionReport(summarized=3, batches=1, tokens=2)
 
 
 def test_a_request_during_the_last_look_is_heard() -> None:
@@ -158,7 +158,7 @@ def test_a_failure_commits_nothing_and_pauses() -> None:
         "Summarize",
         "compaction_fail",
     ]
-    assert report == CompactionReport(folded=2, batches=1, tokens=3, error=error)
+    assert report == CompactionReport(summarized=2, batches=1, tokens=3, error=error)
 
 
 def test_the_fallback_is_asked_once() -> None:

@@ -249,6 +249,7 @@ CALL = {"name": "look", "args": {}, "id": "c"}
         ("gone", HumanMessage("x"), "was forgotten"),
         ("none", HumanMessage("x"), "never had"),
         (9, HumanMessage("x"), "never had"),
+        (["h"], HumanMessage("x"), "by its id or its sequence number"),
         ("twice", HumanMessage("x"), "several messages"),
     ],
 )

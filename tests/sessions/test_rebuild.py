@@ -199,6 +199,6 @@ def test_a_later_layout_is_left_alone(make: MakeMotorhead, client: redis.Redis) 
         session.rebuild_summary()
     with pytest.raises(StoreError, match="later version"):
         session.set_summary("By hand.", override=True)
-    assert session.compact().folded == 0
+    assert session.compact().summarized == 0
     client.hset(session._keys.state, "format", "1")
     assert (client.hgetall(session._keys.state), client.lrange(session._keys.summaries, 0, -1)) == before
