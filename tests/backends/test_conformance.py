@@ -88,7 +88,7 @@ def test_messages_come_back_whole(place: Callable[..., Place]) -> None:
 
 
 async def test_async_is_the_same(place: Callable[..., Place]) -> None:
-    """Every call has an async twin that does the same."""
+    """Every call has an async version that does the same."""
     made = await asyncio.to_thread(place)
     session = made.motorhead.session("s", "u")
     await session.aappend(numbered(3))

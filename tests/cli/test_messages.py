@@ -39,7 +39,7 @@ def test_messages_are_forgotten(
     assert run(monkeypatch, motorhead, url, "forget", "s", "1") == 1
     assert "--yes" in capsys.readouterr().err
     assert run(monkeypatch, motorhead, url, "forget", "s", "1", "--yes") == 0
-    assert capsys.readouterr().out.startswith("1 message forgotten (1 in the list, 0 in the archive, 0 search documents")
+    assert capsys.readouterr().out.startswith("1 message forgotten (1 in the list, 0 in the archive, 0 search")
     assert run(monkeypatch, motorhead, url, "forget", "s", "2", "--seq", "--yes", "--json") == 0
     assert json.loads(capsys.readouterr().out)["ids"] == ["3"]
     assert run(monkeypatch, motorhead, url, "forget", "s", "none", "-y") == 1

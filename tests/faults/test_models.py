@@ -75,7 +75,7 @@ def behave(stub: Stub) -> None:
 
 @pytest.mark.parametrize("name", MISDEEDS)
 async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever a server does is one failure, told by its kind. No message goes, and it ends by itself."""
+    """Whatever a server does is one failure, reported by its kind. No message goes, and it ends by itself."""
     said = misbehave(stub, name)
     seconds = 1 if "time-out" in name else 60
     session = amake(llm=once(timeout=seconds), window=SMALL, compaction="inline").session("s")
@@ -129,7 +129,7 @@ def test_a_fallback_takes_each_over(make: MakeMotorhead, stub: Stub, name: str) 
 
 
 def test_retry_after_is_the_clients(make: MakeMotorhead, stub: Stub) -> None:
-    """The client heeds Retry-After within the call: as often as it was told to, and then it is one failure."""
+    """The client heeds Retry-After within the call: as often as the server asks, and then it is one failure."""
     stub.status, stub.headers = 429, {"Retry-After": "0.05"}
     session = make(llm=once(max_retries=3), window=SMALL, compaction="inline").session("s")
     session.append(numbered(6))
@@ -137,7 +137,7 @@ def test_retry_after_is_the_clients(make: MakeMotorhead, stub: Stub) -> None:
 
 
 def test_a_key_that_the_server_repeats(make: MakeMotorhead, stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
-    """What a server says of a wrong key is told without the key, in errors and in the log."""
+    """What a server says of a wrong key is shown without the key, in errors and in the log."""
     stub.status = 401
     said = f'{{"error": {{"message": "Incorrect API key provided: {KEY}, Bearer {KEY}"}}}}'
     stub.raw = said.encode()

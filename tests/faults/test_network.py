@@ -31,7 +31,7 @@ def proxy(url: str) -> Iterator[Proxy]:
 
 
 async def call(side: str, target: Any, method: str, *args: Any) -> Any:
-    """Call a method, or its async twin."""
+    """Call a method, or its async version."""
     return getattr(target, method)(*args) if side == "sync" else await getattr(target, f"a{method}")(*args)
 
 
@@ -205,7 +205,7 @@ async def test_a_cancelled_call_leaves_no_answer_behind(proxy: Proxy, namespace:
 @pytest.mark.parametrize("how", CUTS)
 @pytest.mark.parametrize("side", SIDES)
 async def test_a_client_that_sends_again(proxy: Proxy, namespace: str, side: str, how: How) -> None:
-    """What redis-py sends again by itself, since a user's client is told to, is stored once, also without ids."""
+    """What redis-py sends again by itself, as a user's client is configured to do, is stored once, also without ids."""
     client: Any
     if side == "sync":
         from redis.retry import Retry

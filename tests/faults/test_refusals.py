@@ -232,7 +232,7 @@ DAY = 86_400 * 10**9
 def test_a_writers_clock_jumps(
     make: MakeMotorhead, client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch, jumps: list[Any]
 ) -> None:
-    """Whatever a writer's clock says, messages keep their order, are folded, indexed and found, and sessions listed."""
+    """Whatever a writer's clock says, messages keep their order, are summarized and found, and sessions listed."""
     motorhead = make(llm=Ledger(), window=SMALL, compaction="inline", embeddings=HashingEmbeddings(16), ttl=60)
     session, other = motorhead.session("s", "u"), motorhead.session("t", "u")
     total = 0

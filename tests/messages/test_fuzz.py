@@ -52,7 +52,7 @@ def stored(record: Any) -> bytes:
 @fuzzed
 @given(st.lists(st.binary(max_size=40) | JSON | st.fixed_dictionaries({"role": JSON, "content": JSON}), max_size=4))
 def test_strange_records_lose_no_neighbour(url: str, client: redis.Redis, records: list[Any]) -> None:
-    """Between messages, whatever else is in a list: the messages are read, folded and kept, in their order."""
+    """Between messages, whatever else is in a list: the messages are read, summarized and kept, in their order."""
     with Motorhead.from_url(
         url, namespace=f"fuzz {uuid.uuid4()}", llm=Ledger(), window=SMALL, compaction="manual"
     ) as one:
@@ -108,7 +108,7 @@ def test_whatever_is_accepted_can_be_used(given: list[Any]) -> None:
 @settings(max_examples=15)
 @given(st.lists(MESSAGES, max_size=3))
 def test_whatever_is_accepted_holds_up_nobody(url: str, given: list[Any]) -> None:
-    """Between other messages, it is loaded, folded, exported and imported, and the neighbours are there once each."""
+    """Between others, it is loaded, summarized, exported and imported, and the neighbours are there once each."""
     name = f"fuzz {uuid.uuid4()}"
     with (
         Motorhead.from_url(url, namespace=name, llm=Ledger(), window=SMALL, compaction="manual") as one,

@@ -78,7 +78,7 @@ def test_middleware(make: MakeMotorhead, model: ChatOpenAI, recall: bool) -> Non
 
 
 def test_server(make: MakeMotorhead, model: ChatOpenAI) -> None:
-    """The server with the model: POST, compaction, GET, and who wrote what is told."""
+    """The server with the model: POST, compaction, GET, and the answers say who wrote the summary."""
     motorhead = make(llm=model, window=Window(4), compaction="manual", **PATIENT)
     with (
         served(create_app(Settings(), motorhead=lambda _: motorhead)) as url,

@@ -70,7 +70,7 @@ def test_two_handles_pay_once(make: MakeMotorhead) -> None:
 
 
 def test_work_asked_for_during_a_summary_is_not_forgotten(make: MakeMotorhead) -> None:
-    """Messages that another handle appends during a summary are folded by who is at it, without a further append."""
+    """Messages that another handle appends during a summary are summarized by the same worker, without a new append."""
     asked, ledger = threading.Event(), Ledger()
 
     def slow(given: SummaryInput) -> None:

@@ -1,4 +1,4 @@
-"""Flows, told by hand what came of their requests: no Redis, no model, no clock."""
+"""Flows that get the results of their requests from the test: no Redis, no model, no clock."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_the_fallback_is_asked_once() -> None:
 
 
 def test_a_long_list_is_looked_at_in_parts() -> None:
-    """Of a list longer than is read at once, what was read is folded, and the rest is looked at next."""
+    """Of a list longer than is read at once, what was read is summarized, and the rest is read next."""
     part = seen(6)._replace(length=2_000)
     requests, _ = play(compact(KEYS, "t", COMPACTOR, explicit=False), [part, trusted("sum"), True])
     assert [name(request) for request in requests] == [

@@ -132,7 +132,7 @@ if user ~= '' then
   shared[3], shared[4] = 'user', user
 end
 if ends then
-  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- tells searches that the document may outlive its session
+  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- shows searches that the document may outlive its session
 end
 local width, at = #shared, HEAD + 1
 while at <= #ARGV do
