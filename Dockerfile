@@ -3,7 +3,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY langchain_motorhead ./langchain_motorhead
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[server]"
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[server,mcp]"
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home motorhead

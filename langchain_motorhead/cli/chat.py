@@ -59,6 +59,8 @@ def chat(
     with _quiet(), open_motorhead(url, namespace, embeddings, api_key, **options) as motorhead:
         searches = embeddings is not None or is_server(url)
         talk = Repl(motorhead.session(session, user), talks_to, searches=searches)
+        if is_interactive:
+            talk.greet()
         for line in _lines():
             if not talk.take(line):
                 break

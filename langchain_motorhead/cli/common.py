@@ -6,6 +6,7 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 import json
 import os
 import unicodedata
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -126,6 +127,22 @@ def counted(count: int, one: str, more: str | None = None) -> str:
         more: Its plural, if that is not the singular with an "s".
     """
     return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
+def age(time: str, now: datetime) -> str:
+    """Return how long ago a time was, in its largest unit: `3 hours ago`. Empty if the time is.
+
+    Args:
+        time: In ISO 8601, with a time zone.
+        now: The time of now, with a time zone.
+    """
+    if not time:
+        return ""
+    seconds = max(0, round((now - datetime.fromisoformat(time)).total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if count := seconds // length:
+            return f"{counted(count, unit)} ago"
+    return "just now"
 
 
 def shown(text: str, *, lines: bool = False) -> str:

@@ -42,7 +42,7 @@ def _make_app() -> "typer.Typer":
     import typer
     from typer.core import TyperGroup
 
-    from langchain_motorhead.cli import chat, doctor, facts, reindex, sessions, transfer
+    from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, sessions, transfer
     from langchain_motorhead.cli.demo import demo
     from langchain_motorhead.cli.serve import Serve, serve
 
@@ -74,6 +74,7 @@ def _make_app() -> "typer.Typer":
     app.command()(chat.chat)
     app.command()(facts.facts)
     app.command()(facts.learn)
+    app.command()(mcp.mcp)
     app.command()(transfer.export)
     app.command("import")(transfer.import_)
     app.command()(doctor.doctor)

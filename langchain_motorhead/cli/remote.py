@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.diagnostics import Finding, Level
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def session_infos(motorhead: Motorhead, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Count for sessions: `session`, `user`, `window`, `summarized`, `failures`, `backlog`, `versions`, `exists`.
+    """Count for sessions: `session`, `user`, `messages`, `window`, `summarized`, `failures`, `backlog` and `versions`.
+
+    They also have `active`, a time in ISO 8601 or an empty text, and `exists`.
 
     Args:
         motorhead: A `Motorhead` that works with a server.
@@ -36,13 +39,20 @@ def _info(motorhead: Motorhead, session_id: str) -> dict[str, Any]:
     return {
         "session": session_id,
         "user": found.get("user_id"),
+        "messages": found.get("total", found.get("length", 0)),
         "window": found.get("length", 0),
         "summarized": found.get("summarized", 0),
         "failures": found.get("failures", 0),
         "backlog": found.get("backlog", 0),
         "versions": found.get("versions", 0),
+        "active": _local(found.get("updated")),
         "exists": bool(found.get("exists")),
     }
+
+
+def _local(time: str | None) -> str:
+    """Return a time in the time zone of this machine."""
+    return datetime.fromisoformat(time).astimezone().isoformat(" ", "seconds") if time else ""
 
 
 def examine_server(motorhead: Motorhead) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ _HELP = """\
 Ctrl-C stops an answer. A line that begins with a blank is never a command."""
 _MAX_FOUND = 5
 _MAX_ERROR_CHARS = 400
+_MAX_GREETING_CHARS = 300
 
 
 class Repl:
@@ -52,6 +53,27 @@ class Repl:
         self._answering = False
         self._said: Any = None
         self.failures = 0
+
+    def greet(self) -> None:
+        """Say which model talks, in which session, what that remembers, and how to get help."""
+        name = next(
+            (value for each in ("model_name", "model") if isinstance(value := getattr(self._model, each, None), str)),
+            type(self._model).__name__,
+        )
+        user = "" if self._session.user_id is None else f" of {self._session.user_id}"
+        talk = shown(f"{name}, session {self._session.session_id}{user}")
+        _print_note(f"{talk}. /help lists the commands, Ctrl-D ends the chat")
+        try:
+            memory = self._session.load()
+        except MotorheadError as error:
+            self._complain(str(error))
+            return
+        if not memory.total:
+            _print_note("nothing was said yet")
+            return
+        _print_note(f"{counted(memory.total, 'message')} so far, {memory.summarized} of them in the summary")
+        if memory.summary is not None:
+            _print_note(shown(_beginning(memory.summary)))
 
     def take(self, line: str) -> bool:
         """Execute a line, and return whether to continue."""
@@ -186,6 +208,11 @@ def _print_text(text: str) -> None:
 
 def _print_note(text: str) -> None:
     typer.secho(f"({text})", dim=True)
+
+
+def _beginning(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_GREETING_CHARS else f"{line[:_MAX_GREETING_CHARS]} …"
 
 
 def _print_failures(memory: Memory) -> None:

@@ -5,7 +5,7 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +21,7 @@ from langchain_motorhead.cli.common import (
     Namespace,
     Url,
     User,
+    age,
     counted,
     is_server,
     open_motorhead,
@@ -62,11 +63,11 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    table = _table("session", "user", "in window", "summarized", "last active")
+    table, now = _table("session", "user", "messages", "in window", "summarized", "last active"), datetime.now(UTC)
     for row in rows:
         table.add_row(
-            Text(shown(row["session"])), Text(shown(row["user"] or "")), str(row["window"]), str(row["summarized"]),
-            row["active"],
+            Text(shown(row["session"])), Text(shown(row["user"] or "")), str(row["messages"]), str(row["window"]),
+            str(row["summarized"]), age(row["active"], now),
         )  # fmt: skip
     stdout().print(table)
 
@@ -187,6 +188,7 @@ def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> lis
         {
             "session": session_id,
             "user": reading.user,
+            "messages": reading.first + reading.length,
             "window": reading.length,
             "summarized": reading.covered,
             "failures": reading.failures,
@@ -198,12 +200,12 @@ def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> lis
 
 
 def _rows_of_server(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:
-    """Ask a server for a page of sessions with their counts. It does not say when they were active."""
+    """Ask a server for a page of sessions with their counts. The original one does not say when they were active."""
     from langchain_motorhead.cli.remote import session_infos
 
     infos = session_infos(motorhead, motorhead.sessions(user, page=page, size=size))
-    columns = ("session", "user", "window", "summarized", "failures")
-    return [{**{name: info[name] for name in columns}, "active": ""} for info in infos if info["exists"]]
+    columns = ("session", "user", "messages", "window", "summarized", "failures", "active")
+    return [{name: info[name] for name in columns} for info in infos if info["exists"]]
 
 
 def _read(motorhead: "Motorhead", session: str, last: int) -> dict[str, Any] | None:
@@ -272,7 +274,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-_NUMBERS = ("in window", "summarized", "score")
+_NUMBERS = ("messages", "in window", "summarized", "score")
 
 
 def _time(micro: float) -> str:

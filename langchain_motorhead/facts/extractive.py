@@ -86,6 +86,9 @@ class ExtractiveLearner(Runnable[LearnerInput, list[LearnerOperation]]):
         ```
     """
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def invoke(
         self,
         input: LearnerInput,  # noqa: A002

@@ -15,6 +15,7 @@ from langchain_motorhead.exceptions import InvalidInputError, UnusableOperations
 from langchain_motorhead.facts.answers import read_operations
 from langchain_motorhead.facts.proposals import OPERATIONS, LearnerInput, LearnerMessage
 from langchain_motorhead.messages.quoting import block, one_line
+from langchain_motorhead.models.summarizer_client import model_below
 from langchain_motorhead.summarizers.answers import message_text
 from langchain_motorhead.summarizers.llm import DEFAULT_BUDGET
 from langchain_motorhead.summarizers.output_limit import limited
@@ -104,6 +105,9 @@ class Learner(Runnable[LearnerInput, list[Any]]):
         self._prompt = prompt
         self._plain = limited(model, OUTPUT_TOKENS)
         self._structured = _structured(self._plain)
+
+    def __repr__(self) -> str:  # of the model the class alone, since a wrapped one may show a key
+        return f"{type(self).__name__}({type(model_below(self.model) or self.model).__name__})"
 
     def invoke(self, input: LearnerInput, config: RunnableConfig | None = None, **kwargs: Any) -> list[Any]:  # noqa: A002
         """Return the operations that the model proposes, unverified.

@@ -84,6 +84,9 @@ class MotorheadChatMessageHistory(BaseChatMessageHistory):
         self._given_to_runs: list[tuple[str | None, ...]] = []
         self._ending: set[int] = set()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.session!r})"
+
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]
         """The summary, and the messages after it. Each access loads them, in one round trip.

@@ -79,10 +79,13 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             keep everything. None to show all.
         max_prompt_tokens: Most tokens of the whole prompt: a number, or a fraction of what the model takes by its
             profile, such as `0.5`. The window and the run are shortened to fit. None for no limit.
+        tools: Whether the agent gets tools with which it searches, reads and changes memory: those of
+            `Motorhead.tools`, with the ids of the run. A list of names for some of them.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
-        RecallNotConfiguredError: `recall` is above 0, and the `Motorhead` has no embedding model.
+        RecallNotConfiguredError: `recall` is above 0 or `search_memory` was named, and the `Motorhead` has no embedding
+            model.
         StoreError: In a run: Redis refused, or could not be reached.
 
     Example:
@@ -107,6 +110,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         max_run_tokens: int | None = None,
         max_prompt_tokens: float | None = None,
         facts: bool | int = False,
+        tools: bool | Sequence[str] = False,
     ) -> None:
         super().__init__()
         self._recall = RecallPolicy(recall, recall_scope)
@@ -119,6 +123,11 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self._pins = PinCache()
         self._warned = False
         self.tools = [read_result_tool(motorhead)] if self._limits.any else []
+        if tools:
+            from langchain_motorhead.integrations.tools import memory_tools
+
+            added = {each.name for each in self.tools}
+            self.tools += [each for each in memory_tools(motorhead, tools) if each.name not in added]
         stored, recalled = state_keys(self.name)
         fields: Any = {stored: NotRequired[Annotated[str | None, PrivateStateAttr]]}
         if recall:

@@ -123,6 +123,9 @@ class MotorheadStore(BaseStore):
         """The embedding model, if there is one."""
         return None if self._driver.embedder is None else self._driver.embedder.embeddings
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.motorhead!r})"
+
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Execute operations together. Reads see the state before the batch. Of two puts of one item, the last counts.
 

@@ -51,6 +51,9 @@ class TiktokenCounter:
         self._lock = ForkSafeLock()
         self._count: TokenCounter | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.encoding!r})"
+
     @property
     def ready(self) -> bool:
         """Whether counting will start at once, without loading the encoding first."""

@@ -41,6 +41,9 @@ class HashingEmbeddings(Embeddings):
         self.dimensions = dimensions
         self.model = f"words and {_NGRAM_CHARS[0]} to {_NGRAM_CHARS[-1]} characters of them"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(dimensions={self.dimensions})"
+
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text."""
         return [self.embed_query(text) for text in texts]

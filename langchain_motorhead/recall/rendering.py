@@ -52,7 +52,7 @@ def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
     if not with_neighbors:
         return Document(page_content=hit.text, metadata=metadata, id=hit.message_id)
     metadata["message_ids"] = [each.message_id for each in (hit, *hit.before, *hit.after)]
-    lines = [turn(_speaker(each.role, each.name), each.text) for each in (*hit.before, hit, *hit.after)]
+    lines = [turn(speaker_of(each.role, each.name), each.text) for each in (*hit.before, hit, *hit.after)]
     return Document(page_content="\n".join(lines), metadata=metadata, id=hit.message_id)
 
 
@@ -69,10 +69,10 @@ def _with_time(document: Document, zone: tzinfo | None) -> str:
 def _with_speaker(document: Document) -> str:
     if "message_ids" in document.metadata:  # a document with neighbors names its speakers already
         return document.page_content
-    return turn(_speaker(document.metadata["role"], document.metadata["name"]), document.page_content)
+    return turn(speaker_of(document.metadata["role"], document.metadata["name"]), document.page_content)
 
 
-def _speaker(role: str, name: str | None) -> str:
+def speaker_of(role: str, name: str | None) -> str:
     """Return the role with the name after it, since a user may choose a name that looks like another role."""
     label = {"human": "Human", "ai": "AI"}.get(role, role)
     return f"{label} ({name})" if name and name != role else label

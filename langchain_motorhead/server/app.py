@@ -16,6 +16,7 @@ from starlette.routing import Route
 from langchain_motorhead import Motorhead
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server import docs_page, errors
+from langchain_motorhead.server.mcp_endpoint import McpEndpoint
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
 from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
@@ -28,7 +29,14 @@ from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 logger = logging.getLogger(__name__)
 
 # Headers that clients send, and headers of answers that a page may read.
-_CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", IDEMPOTENCY_KEY, "X-Metal-Api-Key", "X-Metal-Client-Id")
+_CORS_REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    IDEMPOTENCY_KEY,
+    "Mcp-Protocol-Version",
+    "X-Metal-Api-Key",
+    "X-Metal-Client-Id",
+)
 _CORS_ANSWER_HEADERS = ("X-Request-Id", "Retry-After")
 _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
@@ -63,22 +71,26 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     metrics.count_learning(lambda: tenants.learned, lambda: tenants.summary_tokens)
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
+    endpoint = McpEndpoint()
+    routes = (*_ROUTES, Route("/mcp", endpoint, methods=["POST"]))
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         check = asyncio.create_task(await_redis(tenants.any.backend.require_redis()))
         yield
         check.cancel()
+        await endpoint.close()
         await tenants.close(settings.shutdown_timeout)
 
     app = Starlette(
-        routes=_ROUTES,
+        routes=routes,
         middleware=[
             *_cors(settings),
             Middleware(
                 RequestMiddleware,
                 tenants=tenants,
                 metrics=metrics,
-                routes=_ROUTES,
+                routes=routes,
                 sites=sites,
                 root_path=settings.root_path,
             ),

@@ -152,6 +152,12 @@ def to_response(error: Exception) -> Response:
     return error_response(500, _INTERNAL_CODE, _INTERNAL_MESSAGE)
 
 
+def message_of(error: ours.MotorheadError) -> str:
+    """Return the text with which an error is answered. It does not say where Redis is."""
+    texts = (text or str(error) for cls, _, text in _PACKAGE_ERRORS if isinstance(error, cls))
+    return without_surrogates(next(texts, str(error)))
+
+
 def code_of(error: Exception) -> str:
     """Return the code with which an exception is answered that is no `RequestError`."""
     return next((CODES[cls] for cls, *_ in _PACKAGE_ERRORS if isinstance(error, cls)), _INTERNAL_CODE)

@@ -143,8 +143,7 @@ class RequestContext:
             SlowRequestError: The body did not arrive within the setting `client_timeout`.
             InvalidJSONError: The body is not a JSON object.
         """
-        self._check_content_type()
-        data = await self._read()
+        data = await self.json_bytes()
         try:
             body = orjson.loads(data)
         except orjson.JSONDecodeError as error:
@@ -152,6 +151,17 @@ class RequestContext:
         if not isinstance(body, dict):
             raise InvalidJSONError("the body must be a JSON object")
         return body
+
+    async def json_bytes(self) -> bytes:
+        """Read a body of JSON without parsing it.
+
+        Raises:
+            UnsupportedMediaTypeError: The body is not sent as application/json.
+            TooLargeError: The body exceeds the setting `max_body_bytes`.
+            SlowRequestError: The body did not arrive within the setting `client_timeout`.
+        """
+        self._check_content_type()
+        return await self._read()
 
     def id_of(self, body: Mapping[str, Any], name: str) -> str | None:
         """Return an id from a body, or None if it is absent."""

@@ -18,7 +18,7 @@ _DEFAULT_PORT = 8_000
 _HOST = re.compile(r"\*|(?:\*\.)?[\w.-]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.IGNORECASE)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", re.IGNORECASE)
 # First segments of the API's paths. A prefix that begins with one could not be told from a request without it.
-_OWN_PATHS = frozenset({"sessions", "users", "search", "health", "ready", "metrics", "docs", "openapi.json"})
+_OWN_PATHS = frozenset({"sessions", "users", "search", "mcp", "health", "ready", "metrics", "docs", "openapi.json"})
 _PREFIX = "MOTORHEAD_"
 # What Kubernetes sets for a service called motorhead.
 _SERVICE_LINK = re.compile(r"MOTORHEAD_(SERVICE_.*|PORT_\d+_.*)")
@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         False,
         "Whether facts about users are learned from their sessions, with the model that summarizes",
         "MOTORHEAD_FACTS",
+    )
+    mcp_read_only: bool = _setting(
+        False, "Whether clients of /mcp can only read, and not change facts", "MOTORHEAD_MCP_READ_ONLY"
     )
     long_term_memory: bool = _setting(
         False, "Whether messages are indexed, so that they can be searched", "MOTORHEAD_LONG_TERM_MEMORY"

@@ -90,6 +90,10 @@ class Transcript(Sequence[TranscriptMessage]):
     next: int | None = None
     epoch: str | None = None
 
+    def __repr__(self) -> str:
+        gaps = f", {len(self.gaps)} gaps" if self.gaps else ""
+        return f"Transcript({len(self.messages)} of {self.total} messages{gaps}, next={self.next})"
+
     @overload
     def __getitem__(self, at: int) -> TranscriptMessage: ...
     @overload

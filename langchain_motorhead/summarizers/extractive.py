@@ -63,6 +63,9 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
         self.max_tokens = max_tokens
         self.token_counter = token_counter
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(max_tokens={self.max_tokens})"
+
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
         """Return the new summary. A previous summary that is empty or reads `NONE` is ignored."""
         return self._call_with_config(self._summarize, input, config, **kwargs)

@@ -84,6 +84,10 @@ class Summarizer(Runnable[SummaryInput, str]):
         self._asked = self._limited()
         self._streams = streams(model)
 
+    def __repr__(self) -> str:  # of the model the class alone, since a wrapped one may show a key
+        model = type(model_below(self.model) or self.model).__name__
+        return f"{type(self).__name__}({model}, max_output_tokens={self.max_output_tokens})"
+
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
         """Return a summary that also covers the new messages.
 

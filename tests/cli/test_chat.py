@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 
 import langchain_motorhead
-from langchain_motorhead import Motorhead
+from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.cli.main import main
 from langchain_motorhead.cli.repl import Repl
 from support.factory import MakeMotorhead
-from support.messages import contents
+from support.messages import contents, numbered
 
 COMMAND = [sys.executable, "-m", "langchain_motorhead.cli.main", "chat"]
 # The same, with what it reads from as its controlling terminal. A job of a shell ignores Ctrl-C from the start.
@@ -181,6 +182,8 @@ def test_terminal(stubs: list[Stub], tmp_path: Path) -> None:
         seen = seen.split(text, 1)[1]
 
     try:
+        until(b"session chat. /help lists the commands")
+        until(b"nothing was said yet")
         until(b"> ")
         os.write(near, b"count\n")
         until(b"one two")
@@ -243,6 +246,18 @@ class Parrot:
         """Answer with the last words."""
         yield AIMessageChunk(content=str(prompt[-1].content), id="same")
         raise ConnectionError("gone")
+
+
+def test_greeting(make: MakeMotorhead, capsys: pytest.CaptureFixture[str]) -> None:
+    """The chat says which model, session and user it is, and what the session remembers, without control characters."""
+    session = make(compaction="manual", window=Window(max_messages=2)).session("trip\x1b[2J", "bob")
+    session.append(numbered(5))
+    session.compact()
+    Repl(session, FakeListChatModel(responses=[]), searches=False).greet()
+    out = capsys.readouterr().out
+    assert "FakeListChatModel, session trip\\x1b[2J of bob. /help lists the commands" in out
+    assert "(5 messages so far, 4 of them in the summary)" in out
+    assert "m0" in out
 
 
 def test_answers_of_the_same_id(make: MakeMotorhead, capsys: pytest.CaptureFixture[str]) -> None:

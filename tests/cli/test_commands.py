@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from langchain_motorhead import HashingEmbeddings, Window
+from langchain_motorhead.cli.common import age
 from langchain_motorhead.cli.main import main
 from support.factory import MakeMotorhead
 from support.messages import numbered
@@ -135,7 +137,11 @@ def test_sessions(run: Run, make: MakeMotorhead, namespace: str) -> None:
     motorhead.session("b").append(numbered(2))
     common = ("--namespace", namespace)
     rows = json.loads(run("sessions", "list", "--json", *common).out)
-    assert [(row["session"], row["user"], row["window"]) for row in rows] == [("b", None, 2), (evil, "bob", 1)]
+    assert [(row["session"], row["user"], row["messages"]) for row in rows] == [("b", None, 2), (evil, "bob", 1)]
+    assert run("sessions", "list", *common).out.count("just now") == 2
+    assert [age("2026-05-01 10:00:00+00:00", datetime(2026, 5, day, 12, tzinfo=UTC)) for day in (1, 2, 4)] == [
+        "2 hours ago", "1 day ago", "3 days ago",
+    ]  # fmt: skip
     shown = json.loads(run("sessions", "show", evil, "--json", *common).out)
     assert shown["messages"] == [{"role": "user", "content": "I live in\x1b[31m Oslo"}]
     for command in (("list",), ("show", evil)):

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
+from support.commands import Commands, Ended
 from support.factory import MakeMotorhead
 from support.http_servers import served
 from support.messages import numbered
 from support.openai_stub import Stub
 
-OURS = ("OPENAI", "MOTORHEAD", "AZURE", "REDIS_URL", "SUMMARIZER")
-COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "reindex", "serve", "sessions list",
+COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "mcp", "reindex", "serve", "sessions list",
             "sessions show", "sessions search", "sessions delete"]  # fmt: skip
 
 
-def motorhead(*args: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process, with 80 columns and without variables of the caller."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return subprocess.run(
-        [sys.executable, "-m", "langchain_motorhead.cli", *args], input=stdin, capture_output=True, text=True,
-        env={**kept, "COLUMNS": "80", **environment}, timeout=100, check=False,
-    )  # fmt: skip
+class Motorheads(Protocol):
+    """Runs a command."""
+
+    def __call__(self, *args: str, stdin: str = "", **environment: str) -> Ended:
+        """Run it with arguments, input and environment variables."""
+        ...
+
+
+@pytest.fixture(scope="module")
+def motorhead() -> Iterator[Motorheads]:
+    """Run a command in a process of its own."""
+    with Commands() as commands:
+        yield commands.run
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def server(make: MakeMotorhead) -> Iterator[str]:
         yield base
 
 
-def test_every_command_finds_what_chat_stored(tmp_path: Path, stub: Stub) -> None:
+def test_every_command_finds_what_chat_stored(motorhead: Motorheads, tmp_path: Path, stub: Stub) -> None:
     """Without a URL, all commands work on the Redis in which `chat` keeps its memory."""
     home = {"XDG_DATA_HOME": str(tmp_path)}
     stub.status = 403
@@ -70,11 +75,13 @@ def test_every_command_finds_what_chat_stored(tmp_path: Path, stub: Stub) -> Non
     assert motorhead("sessions", "delete", "chat", "--yes", **home).stdout == "1 deleted\n"
 
 
-def test_commands_work_on_a_server(server: str, stub: Stub) -> None:
+def test_commands_work_on_a_server(motorhead: Motorheads, server: str, stub: Stub) -> None:
     """The commands for sessions, the chat and the doctor work on the URL of a server, with its API key."""
     at = ("--url", server, "--api-key", "k")
     (row,) = json.loads(motorhead("sessions", "list", *at, "--json").stdout)
     assert (row["session"], row["user"], row["window"], row["summarized"]) == ("trip", "bob", 3, 0)
+    assert row["messages"] == 3
+    assert row["active"] > "2026"
     assert json.loads(motorhead("sessions", "list", *at, "--user", "eve", "--json").stdout) == []
     shown = json.loads(motorhead("sessions", "show", "trip", *at, "--last", "2", "--json").stdout)
     assert [each["content"] for each in shown["messages"]] == ["m1", "m2"]
@@ -93,7 +100,7 @@ def test_commands_work_on_a_server(server: str, stub: Stub) -> None:
 
 
 @pytest.mark.parametrize("command", ["export", "import -", "reindex --embeddings hashing", "demo"])
-def test_commands_that_need_redis_say_so(server: str, command: str) -> None:
+def test_commands_that_need_redis_say_so(motorhead: Motorheads, server: str, command: str) -> None:
     """A command that works on Redis only says that, given the URL of a server, and ends with 1."""
     ended = motorhead(*command.split(), "--url", server, MOTORHEAD_API_KEY="k")
     assert ended.returncode == 1
@@ -101,7 +108,7 @@ def test_commands_that_need_redis_say_so(server: str, command: str) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_reindex(url: str, make: MakeMotorhead, namespace: str) -> None:
+def test_reindex(motorhead: Motorheads, url: str, make: MakeMotorhead, namespace: str) -> None:
     """The index is built anew with the model that is given, and searches use it."""
     with Motorhead.from_url(url, namespace=namespace, embeddings=HashingEmbeddings(16)) as given:
         given.session("s").append(numbered(3))
@@ -113,7 +120,7 @@ def test_reindex(url: str, make: MakeMotorhead, namespace: str) -> None:
     make().session("s").delete()
 
 
-def test_the_demo_takes_the_options_of_chat(stub: Stub) -> None:
+def test_the_demo_takes_the_options_of_chat(motorhead: Motorheads, stub: Stub) -> None:
     """`--model` names the summarizing model of the demo too, and an address alone is enough."""
     done = motorhead("demo", "--dialogues", "1", "--delay", "0", "--model", "llama3.2:3b", OPENAI_BASE_URL=stub.url)
     assert (done.returncode, "summarized by: llama3.2:3b" in done.stdout) == (0, True), done.stderr
@@ -136,7 +143,7 @@ def test_the_demo_takes_the_options_of_chat(stub: Stub) -> None:
     ],
 )
 def test_failures_end_with_a_status_and_say_what_to_do(
-    tmp_path: Path, args: tuple[str, ...], code: int, says: str
+    motorhead: Motorheads, tmp_path: Path, args: tuple[str, ...], code: int, says: str
 ) -> None:
     """What failed ends with 1, a wrong command line with 2; the message says what to do, without a traceback."""
     ended = motorhead(*args, XDG_DATA_HOME=str(tmp_path))
@@ -157,14 +164,14 @@ def test_serve_names_one_extra_that_is_enough(module: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["", "sessions", *COMMANDS])
-def test_help_fits_80_columns(command: str) -> None:
+def test_help_fits_80_columns(motorhead: Motorheads, command: str) -> None:
     """Help has no line of more than 80 columns, through a pipe too."""
     shown = motorhead(*command.split(), "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
-def test_shells_can_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shells_can_complete(motorhead: Motorheads, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line has a completion script for shells."""
     monkeypatch.setenv(
         "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1"

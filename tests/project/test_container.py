@@ -68,7 +68,7 @@ def test_the_build_has_what_it_copies() -> None:
         assert (ROOT / path).exists()
         assert f"!{path}" in ignored
     [build] = [rest for name, rest in STEPS if name == "RUN" and "pip install" in rest]
-    assert build.endswith('".[server]"')
+    assert build.endswith('".[server,mcp]"')
 
 
 def test_a_stop_is_waited_for() -> None:

@@ -22,7 +22,7 @@ def test_head_and_allow(make: MakeMotorhead) -> None:
     assert methods["/sessions/{session_id}/memory"] == {"GET", "HEAD", "POST", "DELETE"}
     with served(app) as base, httpx.Client(base_url=base) as http:
         for path, allowed in methods.items():
-            url = path.format(session_id="s", user_id="u", seq=0, name="swagger-ui.css")
+            url = path.format(session_id="s", user_id="u", seq=0, fact_id="f", name="swagger-ui.css")
             refused = http.patch(url)
             assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
             assert refused.headers["allow"] == ", ".join(sorted(allowed))

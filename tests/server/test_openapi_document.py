@@ -19,7 +19,7 @@ from langchain_motorhead.server.openapi import ApiRoute, build_document
 from support.factory import MakeMotorhead
 from support.http_servers import served
 
-UNDOCUMENTED = {"/metrics", "/openapi.json", "/docs", "/docs/{name}"}
+UNDOCUMENTED = {"/mcp", "/metrics", "/openapi.json", "/docs", "/docs/{name}"}
 
 
 @pytest.fixture

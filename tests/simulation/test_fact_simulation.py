@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from simulation.archives import Violation
@@ -13,16 +9,6 @@ from simulation.exploration import explore
 from simulation.fact_mutations import FACTS_BROKEN
 from simulation.fact_scenarios import FACT_SCENARIOS
 from simulation.test_simulation import explore_with_more_and_more_faults
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Failures are a part of it. Nor are states garbage before the end."""
-    logging.disable(logging.CRITICAL)
-    gc.disable()
-    yield
-    gc.enable()
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("name", FACT_SCENARIOS)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 import re
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -32,16 +29,6 @@ from support.messages import with_tools
 pytestmark = pytest.mark.timeout(600)  # the exploration of one scenario takes half a minute of CPU
 
 ALL_BROKEN = BROKEN | FORGETTING_BROKEN
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Failures are a part of it, and not to be told a hundred thousand times. Nor are states garbage before the end."""
-    logging.disable(logging.CRITICAL)
-    gc.disable()
-    yield
-    gc.enable()
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

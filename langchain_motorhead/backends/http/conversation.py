@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -17,6 +17,7 @@ from langchain_motorhead.messages.codec import decode_record
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.pinned import Pin
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.sessions.info import SessionInfo
 from langchain_motorhead.sessions.origin import kept_from_json, to_author
 from langchain_motorhead.sessions.rebuilding import RebuildReport
 from langchain_motorhead.sessions.summaries import SummaryVersion
@@ -56,6 +57,15 @@ class RemoteConversations:
         query |= {name: str(value) for name, value in (("stop", stop), ("epoch", epoch)) if value is not None}
         answer = yield HttpCall("GET", protocol.path(keys, "messages"), query)
         return to_transcript(answer)
+
+    def describe(self, session_ids: Sequence[str]) -> HttpFlow[list[SessionInfo | None]]:
+        """Return what is known about sessions, with a request for each. See `Backend.describe`."""
+        yield from self._needs_ours("what is known about a session")
+        infos = list[SessionInfo | None]()
+        for session_id in session_ids:
+            answer = yield HttpCall("GET", f"/sessions/{protocol.quoted(session_id)}")
+            infos.append(to_info(protocol.to_mapping(answer)))
+        return infos
 
     def pinned(self, pins: Sequence[Pin], query: Query) -> HttpFlow[list[Hit]]:
         """Read messages that a search found before, from their sessions. See `Backend.pinned`."""
@@ -111,6 +121,28 @@ class RemoteRebuild:
     async def astart(self) -> None:
         """Begin to do it, on the server."""
         await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=False))
+
+
+def to_info(data: Mapping[str, Any]) -> SessionInfo | None:
+    """Parse what is known about a session. None if there is none.
+
+    Raises:
+        StoreError: The response is not one of a Motorhead server.
+    """
+    try:
+        updated = data.get("updated")  # absent in answers of earlier versions
+        info = SessionInfo(
+            data["session_id"],
+            data["user_id"],
+            data["total"],
+            data["length"],
+            data["summarized"],
+            data["failures"],
+            None if updated is None else datetime.fromisoformat(updated),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(NOT_OURS) from error
+    return info if data.get("exists") else None
 
 
 def to_versions(answer: HttpAnswer) -> list[SummaryVersion]:

@@ -29,6 +29,9 @@ class RemoteFactTasks:
 
         return RemoteFacts(owner, self._needs_ours)
 
+    def check_facts(self) -> None:
+        """Do nothing: only the server knows whether facts are learned."""
+
     def learn(self, keys: SessionKeys) -> LearningReport:
         """Raise: the server learns in the background."""
         raise UnsupportedError(_LEARNS_ITSELF)

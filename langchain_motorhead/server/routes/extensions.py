@@ -16,6 +16,7 @@ from langchain_motorhead.server.request import RequestContext, flag_of, number_o
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_SEARCH_HITS
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.info import read_updated
 from langchain_motorhead.sessions.origin import kept_to_json
 from langchain_motorhead.sessions.summarize import COUNTED
 from langchain_motorhead.sessions.summary_operations import count_versions
@@ -34,9 +35,13 @@ async def get_session(request: Request) -> Response:
     backend = asked.backend
     keys = asked.keys(backend)
     # None of the messages.
-    reading, rejected, versions, learned = await backend.aexecute(
+    reading, rejected, versions, learned, updated = await backend.aexecute(
         together(
-            operations.read(keys, 1, 0), operations.rejections(keys, COUNTED), count_versions(keys), read_learned(keys)
+            operations.read(keys, 1, 0),
+            operations.rejections(keys, COUNTED),
+            count_versions(keys),
+            read_learned(keys),
+            read_updated(keys),
         )
     )
     check_user(keys, reading.user)
@@ -45,6 +50,7 @@ async def get_session(request: Request) -> Response:
             "session_id": keys.session_id,
             "exists": reading.epoch is not None,
             "user_id": reading.user,
+            "updated": None if updated is None else updated.isoformat(),
             "length": reading.length,
             "indexed": reading.indexed,
             "learned": learned,

@@ -145,6 +145,7 @@ class SessionInfo(Counts):
         session_id=EXAMPLE_SESSION_ID,
         exists=True,
         user_id=EXAMPLE_USER_ID,
+        updated="2024-05-07T10:00:00+00:00",
         length=1,
         indexed=7,
         learned=7,
@@ -164,6 +165,7 @@ class SessionInfo(Counts):
     session_id: str
     exists: bool
     user_id: str | None
+    updated: str | None = Field(description="When a message was last stored, in ISO 8601; null if that is not known.")
     length: int = Field(description="Messages that are stored verbatim.")
     learned: int | None = Field(
         description="Sequence number of the first message that no facts were learned from; null if none were."

@@ -46,29 +46,14 @@ if life >= 0 then
     tonumber(known[13] or 0))
   redis.call('SET', stale, math.max(indexed, tonumber(redis.call('GET', stale) or 0)), 'PXAT', string.format('%d', ends))
 end
-local shared = {'epoch', epoch}
-if user ~= '' and (known[7] == '1' or not known[10]) then -- otherwise the next messages that are indexed see to it
+local owned = user ~= '' and (known[7] == '1' or not known[10]) -- otherwise the next messages that are indexed see to it
+if owned then
   redis.call('HSET', state, 'owned', '1')
-  shared[3], shared[4] = 'user', user
 end
-if ends then
-  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- shows searches that the document may outlive its session
-end
-local width, at = #shared, HEAD + 1
+local store, at = document_writer(prefix, epoch, owned and user or '', ends), HEAD + 1
 while at <= #ARGV do
-  local key, when, count = prefix .. ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3])
-  if not ARGV[at]:find('/', 1, true) then
-    unlink_all(document_keys(prefix, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 1]) + 1))
-  end
-  when = when == '' and known[9] or when
-  shared[width + 1], shared[width + 2] = 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6)
-  for next = 1, count do
-    shared[width + 2 + next] = ARGV[at + 3 + next]
-  end
-  redis.call('HSET', key, unpack(shared, 1, width + 2 + count))
-  if ends then
-    redis.call('PEXPIREAT', key, string.format('%d', ends))
-  end
+  local seq, when, count = tonumber(ARGV[at + 1]), ARGV[at + 2], tonumber(ARGV[at + 3])
+  store(ARGV, ARGV[at], seq, when == '' and known[9] or when, at + 4, count)
   at = at + 4 + count
 end
 if indexed > tonumber(known[10] or 0) then

@@ -126,28 +126,10 @@ if stop < total and not stamps[#names] then
   redis.call('HSET', state, 't:' .. stop, times[stop])
 end
 
--- Fields of every document. One HSET each, since the index updates the document with every command.
-local shared = {'epoch', epoch}
-if user ~= '' then
-  shared[3], shared[4] = 'user', user
-end
-if ends then
-  shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- shows searches that the document may outlive its session
-end
-local width, at = #shared, HEAD + 1
+local store, at = document_writer(prefix, epoch, user, ends), HEAD + 1
 while at <= #ARGV do
-  local key, when, count = prefix .. ARGV[at], times[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])
-  if not ARGV[at]:find('/', 1, true) then -- with the pieces of a document that a deleted session left
-    unlink_all(document_keys(prefix, tonumber(ARGV[at + 1]), tonumber(ARGV[at + 1]) + 1))
-  end
-  shared[width + 1], shared[width + 2] = 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6)
-  for next = 1, count do
-    shared[width + 2 + next] = ARGV[at + 2 + next]
-  end
-  redis.call('HSET', key, unpack(shared, 1, width + 2 + count))
-  if ends then
-    redis.call('PEXPIREAT', key, string.format('%d', ends))
-  end
+  local seq, count = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  store(ARGV, ARGV[at], seq, times[seq], at + 3, count)
   at = at + 3 + count
 end
 redis.call('HSET', state, 'indexed', upto)

@@ -71,3 +71,32 @@ local function to_remake(state)
   local from, first = whole(known[4] or '0', 'archive_from'), whole(known[5] or '0', 'first')
   return from < first and string.format('%d-%d', from, first - 1) or ''
 end
+
+-- Return a function that stores a document of message `seq`: `name` is the rest of its key, `when` the time of the message in
+-- microseconds, and `count` fields and values begin at `args[from]`. All documents of a script have the epoch, the user unless it
+-- is '', and, if the session expires, the time `ends` in ms at which they expire.
+local function document_writer(prefix, epoch, user, ends)
+  local shared = {'epoch', epoch}
+  if user ~= '' then
+    shared[3], shared[4] = 'user', user
+  end
+  if ends then
+    shared[#shared + 1], shared[#shared + 2] = 'ttl', '1' -- tells searches that the document may outlive its session
+  end
+  local width = #shared
+  return function(args, name, seq, when, from, count)
+    local key = prefix .. name
+    if not name:find('/', 1, true) then -- with the pieces of a document that a deleted session left
+      unlink_all(document_keys(prefix, seq, seq + 1))
+    end
+    shared[width + 1], shared[width + 2] = 'created', string.sub(when, 1, -7) .. '.' .. string.sub(when, -6)
+    for next = 1, count do
+      shared[width + 2 + next] = args[from + next - 1]
+    end
+    -- One HSET, since the index updates the document with every command.
+    redis.call('HSET', key, unpack(shared, 1, width + 2 + count))
+    if ends then
+      redis.call('PEXPIREAT', key, string.format('%d', ends))
+    end
+  end
+end

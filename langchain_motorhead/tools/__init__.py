@@ -1,0 +1,1 @@
+"""Tools of memory for models: what each does, its arguments and its answer. LangChain and MCP have a face for them."""
