@@ -10,10 +10,10 @@ APART := tests/faults/test_failover.py tests/simulation/test_simulation.py
 # Rooms that have tests without a server.
 FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
-.PHONY: help install demo test test-fast check adapters audit bench real soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test test-fast check adapters audit bench bench-recall real soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Install the package, and the pinned versions of all that development needs
 
@@ -59,6 +59,9 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
 	  small=$$(test -e $(SMALL)/.installed && echo "--small-model $(SMALL)/bin/python"); \
 	  $(RUN)python benchmarks/bench.py $$peer $$small $(if $(DIALOGUES),--dialogues "$(DIALOGUES)") $(if $(MODEL),--model "$(MODEL)")
+
+bench-recall: $(STAMP) ## Measure recall at scale: memory, speed and recall of each kind of index (MESSAGES=100000)
+	@$(RUN)python benchmarks/recall_scale.py $(if $(MESSAGES),--messages $(MESSAGES))
 
 real: $(STAMP) $(SMALL)/.installed ## Run the tests with a real, very small language model
 	@SMALL_MODEL_PYTHON=$(SMALL)/bin/python $(RUN)python -m pytest tests/real --timeout 600

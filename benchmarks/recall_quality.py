@@ -7,7 +7,8 @@ speaker's name) and `text`; `qa`, each with `question`, `category` and `evidence
 user, and is searched as a whole. Recall@k is the share of a question's evidence among the first k, averaged over the
 questions that have evidence, without those of LoCoMo's category 5, which have no answer.
 
-`--compare` measures other ways to search beside the default one.
+`--compare` measures other ways to search beside the default one. `--facts` learns facts without a model first, and
+measures what searching them together with messages adds.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage
 
-from langchain_motorhead import HashingEmbeddings, Motorhead
+from langchain_motorhead import Facts, HashingEmbeddings, Motorhead
 
 # LoCoMo has numbers, other files have names.
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
@@ -41,10 +42,12 @@ def main() -> None:
     parser.add_argument("--embeddings", default="hashing")
     parser.add_argument("--k", type=int, nargs="+", default=[5, 10, 20, 40])
     parser.add_argument("--compare", action="store_true")
+    parser.add_argument("--facts", action="store_true")
     options = parser.parse_args()
     conversations = [json.loads(line) for line in options.file.read_text("utf-8").splitlines()]
     embeddings = resolve(options.embeddings)
-    with Motorhead.from_url(options.url, embeddings=embeddings, namespace=f"quality {uuid.uuid4()}") as motorhead:
+    namespace, learning = f"quality {uuid.uuid4()}", Facts() if options.facts else None
+    with Motorhead.from_url(options.url, embeddings=embeddings, namespace=namespace, facts=learning) as motorhead:
         started = time.perf_counter()
         for conversation in conversations:
             store(motorhead, conversation)
@@ -55,6 +58,8 @@ def main() -> None:
         if options.compare:
             ways["similarity"] = {"search_type": "similarity"}
             ways["mmr"] = {"search_type": "mmr"}
+        if options.facts:
+            ways["with facts"] = {"facts": True}
         for name, fields in ways.items():
             report(name, measure(motorhead, conversations, options.k, fields), options.k)
         for conversation in conversations:

@@ -6,18 +6,17 @@ They only read, except that a deletion that was interrupted is carried out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
-from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
+from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.recall import descriptions as recall
-from langchain_motorhead.recall.index import PROBE
+from langchain_motorhead.recall.index import PROBE, index_advice
 from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.recall.vectorless import vectors_missing
-from langchain_motorhead.search_index.lifecycle import command
+from langchain_motorhead.search_index.lifecycle import document_count
+from langchain_motorhead.server_diagnostics import Finding, Level, examine_server
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry as sessions
 from langchain_motorhead.sessions.archive_operations import read_archive_counts
@@ -25,6 +24,7 @@ from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.sessions.marks import check_marks
 from langchain_motorhead.sessions.origin import Author
 from langchain_motorhead.sessions.summarize import COUNTED
+from langchain_motorhead.sessions.summary_operations import count_records
 from langchain_motorhead.storage.keys import recall_key, registry_key, session_keys
 from langchain_motorhead.storage.operation import Command, Operation, together
 
@@ -32,35 +32,11 @@ if TYPE_CHECKING:
     from langchain_motorhead.backends.redis import RedisBackend
     from langchain_motorhead.handle import Handle
 
-MIN_REDIS_VERSION = (6, 2)
+__all__ = ["Finding", "Level", "examine"]
+
 SESSIONS_PER_READ_COUNT = 200
 MAX_NAMED_COUNT = 5
 _BY = {Author.MODEL: "a model", Author.EXTRACT: "extraction", Author.CLIENT: "a client"}
-
-
-class Level(StrEnum):
-    """How serious a finding is: `BROKEN` means that messages can be lost, or that something does not work."""
-
-    FINE = "fine"
-    NOTE = "note"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        level: How serious it is.
-        name: What was checked.
-        value: What was found.
-        advice: What it means and what to do, or an empty string.
-    """
-
-    level: Level
-    name: str
-    value: str
-    advice: str = ""
 
 
 def examine(motorhead: Handle) -> Iterator[Finding]:
@@ -83,91 +59,20 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     client = redis.connection.sync_client
     nodes = client.get_primaries() if redis.connection.clustered else [None]
     for node in nodes:
-        yield from _server(client, "" if node is None else f" of {node.name}", node)
+        yield from examine_server(client, "" if node is None else f" of {node.name}", node)
     yield from _index(redis)
     yield from _backlog(redis)
     yield from _archives(redis)
+    yield _versions(redis)
     yield from _erasures(redis)
     yield _marks(redis)
 
 
-def _server(client: Any, where: str, node: Any) -> Iterator[Finding]:
-    from redis.exceptions import RedisError
-
-    target = {} if node is None else {"target_nodes": node}
-    try:
-        info: Mapping[str, Any] = client.info(**target)
-    except RedisError as error:
-        yield Finding(Level.NOTE, f"server{where}", "unknown", f"Redis refused INFO: {error}")
-        return
-    try:
-        config: Mapping[str, Any] | None = client.config_get("*", **target)
-    except RedisError:
-        config = None  # many managed services refuse CONFIG
-    yield _version(info, where)
-    yield from _persistence(info, config, where)
-    yield _eviction(info, where)
-    yield _replication(info, config, where)
-
-
-def _version(info: Mapping[str, Any], where: str) -> Finding:
-    version = str(info.get("redis_version", ""))
-    shown = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {version}"
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers and numbers < MIN_REDIS_VERSION:
-        return Finding(Level.BROKEN, f"server{where}", shown, "Redis 6.2 or later is needed")
-    return Finding(Level.FINE, f"server{where}", shown)
-
-
-def _persistence(info: Mapping[str, Any], config: Mapping[str, Any] | None, where: str) -> Iterator[Finding]:
-    name = f"persistence{where}"
-    if info.get("aof_enabled"):
-        how = "unknown" if config is None else str(config.get("appendfsync", "unknown"))
-        advice = (
-            "" if how == "always" else "a crash may lose the last second of messages. appendfsync always prevents that"
-        )
-        yield Finding(Level.NOTE if advice else Level.FINE, name, f"append-only file, appendfsync {how}", advice)
-    elif config is None:
-        yield Finding(
-            Level.NOTE, name, "no append-only file", "CONFIG cannot be read. Ask the operator how the data is persisted"
-        )
-    else:
-        saved = config.get("save")
-        value = f"only snapshots ({saved})" if saved else "none"
-        lost = "all messages since the last snapshot" if saved else "all messages"
-        yield Finding(Level.BROKEN, name, value, f"a restart of Redis loses {lost}. Set appendonly yes")
-    for field in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
-        if info.get(field, "ok") != "ok":
-            yield Finding(Level.BROKEN, name, f"{field} {info[field]}", "Redis cannot write to its disk. See its log")
-
-
-def _eviction(info: Mapping[str, Any], where: str) -> Finding:
-    policy, limit = str(info.get("maxmemory_policy", "unknown")), int(info.get("maxmemory", 0))
-    name, value = f"memory{where}", f"{policy}, maxmemory {limit or 'none'}"
-    if policy.startswith("allkeys"):
-        level = Level.BROKEN if limit else Level.NOTE
-        return Finding(level, name, value, "when memory is full, Redis drops sessions. Set maxmemory-policy noeviction")
-    if policy.startswith("volatile"):
-        return Finding(Level.NOTE, name, value, "when memory is full, Redis drops sessions that have a time to live")
-    return Finding(Level.FINE, name, value)
-
-
-def _replication(info: Mapping[str, Any], config: Mapping[str, Any] | None, where: str) -> Finding:
-    name, replicas = f"replication{where}", int(info.get("connected_slaves", 0))
-    if info.get("role") in ("slave", "replica"):
-        return Finding(Level.BROKEN, name, "a replica", "a replica accepts no writes. Connect to its primary")
-    least = "unknown" if config is None else str(config.get("min-replicas-to-write", "0"))
-    value = f"{replicas} replicas, min-replicas-to-write {least}"
-    if replicas and least == "0":
-        return Finding(Level.NOTE, name, value, "a failover may lose messages. min-replicas-to-write 1 limits how many")
-    return Finding(Level.FINE, name, value)
-
-
 def _index(redis: RedisBackend) -> Iterator[Finding]:
-    wanted, missing = redis.maintenance.indexer is not None, False
+    wanted, missing, documents = redis.maintenance.indexer is not None, False, 0
     try:
         try:
-            redis.execute(command("FT.INFO", recall_key(redis.namespace)))
+            documents = redis.execute(document_count(recall_key(redis.namespace)))
         except IndexMissingError:  # only a Redis with the module answers so
             missing = True
         yield Finding(Level.FINE, "search module", "present")
@@ -195,6 +100,8 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
                 "words in Chinese, Japanese, Korean, Thai and Arabic are not found in older messages. "
                 "Motorhead.reindex() makes them anew, and embeds nothing for that",
             )  # fmt: skip
+        elif advice := index_advice(described, documents):
+            yield Finding(Level.NOTE, "index", f"{value}; {documents:,} documents", advice)
         else:
             yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
@@ -202,8 +109,7 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
 
 
 def _dimensions() -> Flow[int]:
-    vectors: Vectors = yield Embed((PROBE,))
-    return len(vectors[0])
+    return len((yield Embed((PROBE,)))[0])
 
 
 def _archives(redis: RedisBackend) -> Iterator[Finding]:
@@ -229,6 +135,23 @@ def _archives(redis: RedisBackend) -> Iterator[Finding]:
         f"Redis evicted messages, or another program deleted them, among others of {named}. Restore a backup, and set "
         "maxmemory-policy noeviction. Session.transcript says which messages are missing",
     )
+
+
+def _versions(redis: RedisBackend) -> Finding:
+    ids = redis.run(sessions.all_sessions(redis.namespace))
+    incomplete = list[str]()
+    for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
+        some = ids[start : start + SESSIONS_PER_READ_COUNT]
+        counts = redis.execute(together(*(count_records(session_keys(redis.namespace, each)) for each in some)))
+        incomplete += [each for each, (counted, there) in zip(some, counts, strict=True) if counted != there]
+    if not incomplete:
+        return Finding(Level.FINE, "summary versions", f"of {len(ids)} sessions")
+    named = ", ".join(map(repr, incomplete[:MAX_NAMED_COUNT]))
+    return Finding(
+        Level.NOTE, "summary versions", f"{len(incomplete)} of {len(ids)} sessions lost some of theirs",
+        f"Redis evicted them, or another program deleted them, among others of {named}. The summaries themselves are "
+        "there. After a forget, such a session is summarized again from the beginning",
+    )  # fmt: skip
 
 
 def _erasures(redis: RedisBackend) -> Iterator[Finding]:
@@ -295,5 +218,5 @@ def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
     reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common())
     often = authors[Author.EXTRACT] > authors[Author.MODEL]
     advice = "the model is not suited to summarizing. Extracts of the messages are used" if often else ""
-    level = Level.NOTE if often else Level.FINE
-    return Finding(level, "summaries", f"{value}; {rejected.total()} answers rejected ({reasons})", advice)
+    value = f"{value}; {rejected.total()} answers rejected ({reasons})"
+    return Finding(Level.NOTE if often else Level.FINE, "summaries", value, advice)

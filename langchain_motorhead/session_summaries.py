@@ -98,7 +98,9 @@ class SessionSummaries:
         Args:
             summarizer: A model or summarizer, as the option `llm` takes it. None for the one of the option.
             prompt: Instruction for the model, as `create_summarizer` takes it. None for the usual one.
-            wait: Whether to wait for the result. If not, the work is done in the background, where an error is logged.
+            wait: Whether to wait for the result. If not, the work is done in the background, where an error is logged,
+                and `Motorhead.flush` waits for it. To get its result or error later, call this method with `wait` in a
+                thread or task of yours.
             on_progress: Called after each batch with two numbers: the messages that the new summary covers, and those
                 that it has to cover.
 

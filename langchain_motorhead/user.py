@@ -64,7 +64,8 @@ class User:
         """Return facts: those that a person stated first, then the newest; with a query those that match it best first.
 
         Args:
-            query: What the facts should be about. None for all.
+            query: What the facts should be about. None for all. With an embedding model, all are ranked by meaning and
+                words. Without one, those are returned that share words with it.
             k: How many facts to return at most. None for all.
             as_of: A time with a time zone. The facts are those that held then, as far as is known today.
             superseded: Whether to return also facts that were superseded or retracted.
@@ -84,6 +85,8 @@ class User:
         superseded: bool = False,
     ) -> list[Fact]:
         """Return facts. See `facts`."""
+        if query is not None:
+            await self._backend.prepare()
         return await self._backend.arun(self._flows.find(FactQuery(query, k, as_of, superseded)))
 
     def remember(

@@ -223,7 +223,11 @@ class RedisBackend(RedisLearning):
 
     def search(self, query: Query) -> Flow[list[Hit]]:
         """Search the messages of sessions. Returns the best hits, best first."""
-        return searching.search(query, self.recall)
+        if not query.facts:
+            return searching.search(query, self.recall)
+        from langchain_motorhead.backends.redis_facts import search_with_facts
+
+        return search_with_facts(query, self.recall)
 
     def pinned(self, pins: Sequence[Pin], query: Query) -> Flow[list[Hit]]:
         """Read messages that a search found before. See `Backend.pinned`."""

@@ -7,13 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from langchain_motorhead.backends.facts import Owner
 from langchain_motorhead.facts import editing, reading
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.operations import read_counts
 from langchain_motorhead.facts.reading import FactQuery
+from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.tokens import TokenCounter
+from langchain_motorhead.recall import search as searching
+from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.query import FactSource, FoundFact, Hit, Query
+from langchain_motorhead.recall.together import together
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.storage.keys import (
@@ -26,8 +32,10 @@ from langchain_motorhead.storage.keys import (
 )
 
 if TYPE_CHECKING:
-    from langchain_motorhead.backends.facts import Owner
     from langchain_motorhead.backends.redis import RedisBackend
+
+# Facts that may lift messages, or be results, in one search.
+_FACTS = 100
 
 
 class RedisFacts:
@@ -41,10 +49,12 @@ class RedisFacts:
     def __init__(self, backend: RedisBackend, owner: Owner) -> None:
         self._count = backend.maintenance.compactor.count
         self._keys = keys_of(backend.namespace, owner)
+        indexer = backend.maintenance.indexer
+        self._embedding = None if indexer is None else Embedding(indexer.model, self._count)
 
     def find(self, wanted: FactQuery) -> Flow[list[Fact]]:
         """Return facts. See `FactFlows.find`."""
-        return reading.find_facts(self._keys, wanted)
+        return reading.find_facts(self._keys, wanted, self._embedding)
 
     def remember(
         self, text: str, *, subject: str, attribute: str, valid_from: datetime | None, valid_until: datetime | None
@@ -77,6 +87,32 @@ class RedisFacts:
         """Return what was counted while facts were learned."""
         counted: dict[str, int] = yield read_counts(self._keys)
         return counted
+
+
+def search_with_facts(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
+    """Search messages and facts, and rank them together. See `recall.together`."""
+    owner = Owner(query.user_id, None if query.user_id is not None else query.session_id)
+    hits = yield from searching.search(replace(query, score_threshold=None), indexer)
+    embedding = Embedding(indexer.model, indexer.count)
+    found = yield from reading.search_facts(keys_of(indexer.namespace, owner), query.text, embedding, _FACTS)
+    facts = [each for fact, score in found if (each := _in_scope(fact, score, query)) is not None]
+    ranked = together(hits, facts, query.k)
+    return [hit for hit in ranked if query.score_threshold is None or hit.score >= query.score_threshold]
+
+
+def _in_scope(fact: Fact, score: float, query: Query) -> FoundFact | None:
+    """Return a fact as a result, with its sources in the session that is searched; None if it is out of scope."""
+    said = fact.said_at.timestamp()
+    if (query.after is not None and said < query.after) or (query.before is not None and said >= query.before):
+        return None
+    sources = tuple(
+        FactSource(each.session_id, each.seq, each.message_id)
+        for each in fact.sources
+        if query.session_id in (None, each.session_id)
+    )
+    if query.session_id is not None and not sources:
+        return None
+    return FoundFact(fact.id, fact.text, score, fact.said_at, query.user_id, sources)
 
 
 def with_profile(

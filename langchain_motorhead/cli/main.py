@@ -45,6 +45,7 @@ def _make_app() -> "typer.Typer":
     from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, sessions, transfer
     from langchain_motorhead.cli.demo import demo
     from langchain_motorhead.cli.serve import Serve, serve
+    from langchain_motorhead.cli.ui import ui
 
     class Commands(TyperGroup):
         """Prints one line, and no traceback, if a command fails."""
@@ -71,6 +72,7 @@ def _make_app() -> "typer.Typer":
 
     app.command()(demo)
     app.command(cls=Serve)(serve)
+    app.command()(ui)
     app.command()(chat.chat)
     app.command()(facts.facts)
     app.command()(facts.learn)

@@ -58,6 +58,8 @@ def edit(
     """Replace the text of a message. What it said before is forgotten."""
     which = _number(message) if by_number else message
     content = sys.stdin.read().rstrip("\n") if text is None else text
+    if not content.strip():
+        raise InvalidInputError("the new text is empty. Give one, or remove the message with motorhead sessions forget")
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         given = motorhead.session(session)
         found = _find(given, which)
@@ -75,7 +77,10 @@ def _find(session: "Session", which: str | int) -> "TranscriptMessage":
     for each in session.iter_transcript(start, stop):
         if which in (each.seq, each.message.id):
             return each
-    raise UnknownMessageError(f"session {session.session_id!r} has no message {which!r:.80} that can be read")
+    hint = (
+        ". With --seq, a message is given by its sequence number" if isinstance(which, str) and which.isdigit() else ""
+    )
+    raise UnknownMessageError(f"session {session.session_id!r} has no message {which!r:.80} that can be read{hint}")
 
 
 def _number(text: str) -> int:

@@ -4,6 +4,7 @@ Typer reads the annotations at run time, so they are not postponed.
 """
 
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,9 @@ from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 # How long the thread that makes summaries may hold the interpreter lock while the event loop waits. Python's default
 # is 5 ms.
 _SWITCH_INTERVAL_SECONDS = 0.001
+
+# As of `uvicorn.run`.
+_EXIT_NOT_STARTED = 3
 
 _MISSING_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorhead[server]"'
 
@@ -28,7 +32,7 @@ def serve(
 
         from langchain_motorhead.server import json_logs as logs
         from langchain_motorhead.server.app import create_app, warn_of_unknown_variables
-        from langchain_motorhead.server.connections import protocol_with_timeout
+        from langchain_motorhead.server.connections import StoppingServer, protocol_with_timeout
     except ImportError as error:
         raise MotorheadError(_MISSING_EXTRA.format(missing=error.name or "starlette and uvicorn")) from None
     settings = read_settings({name: value for name, value in (("host", host), ("port", port)) if value is not None})
@@ -37,7 +41,7 @@ def serve(
     app = create_app(settings)
     _warn(settings)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.listen_on,
         port=settings.port,
@@ -50,6 +54,11 @@ def serve(
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout)),
     )
+    server = StoppingServer(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(_EXIT_NOT_STARTED)
 
 
 class Serve(TyperCommand):

@@ -24,6 +24,7 @@ from langchain_motorhead.cli.common import (
     shown,
     stdout,
 )
+from langchain_motorhead.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from langchain_motorhead import SummaryVersion
@@ -42,6 +43,8 @@ def summaries(
     """Show the latest versions of a session's summary, oldest first."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         versions = motorhead.session(session).summaries()
+        if not versions and not motorhead.session(session).load().total:
+            raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
     if as_json:
         print_json([_as_json(each) for each in versions])
         return

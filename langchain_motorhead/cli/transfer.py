@@ -60,7 +60,7 @@ def export(
         def report(snapshot: "ExportedSession") -> None:
             nonlocal left
             tally.imported += 1
-            tally.messages += snapshot.archived + snapshot.count
+            tally.messages += snapshot.messages
             left += snapshot.left
             show(f"{_sessions(tally)} exported")
 

@@ -49,6 +49,19 @@ def read_operations(answer: Any) -> list[Any]:
     return found
 
 
+def read_error(error: BaseException) -> UnusableOperationsError | None:
+    """Return what an error says of the answer, or None if it says that there was none.
+
+    OpenAI's client raises an error for structured output that was cut off or filtered, where it has no message to give.
+    """
+    name = type(error).__name__
+    if name == "LengthFinishReasonError":
+        return UnusableOperationsError(f"{Reason.CUT_OFF}: it ended before its end (length)")
+    if name == "ContentFilterFinishReasonError":
+        return UnusableOperationsError(f"{Reason.REFUSED}: the model or a filter refused (content_filter)")
+    return None
+
+
 def _read_message(message: BaseMessage) -> list[Any]:
     try:
         check_ending(message)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
+from math import log
 
 from langchain_motorhead.facts.batch import Batch
 from langchain_motorhead.facts.model import Fact
@@ -27,11 +30,21 @@ def select(facts: Sequence[Fact], batch: Batch) -> list[Fact]:
     return [facts[at] for at in sorted(best)]
 
 
-def matching(facts: Sequence[Fact], query: str) -> list[Fact]:
-    """Return the facts that share words with a query, those that share most first."""
-    wanted = set(content_terms(folded(query)))
-    scores = [
-        (len(wanted & set(content_terms(folded(f"{fact.text} {fact.attribute} {fact.subject}")))), at)
-        for at, fact in enumerate(facts)
-    ]
-    return [facts[at] for score, at in sorted(scores, key=lambda pair: (-pair[0], pair[1])) if score]
+def word_scores(facts: Sequence[Fact], query: str) -> list[float]:
+    """Return for each fact how much it shares with a query: 1 for the best. Words that few facts have count more."""
+    wanted = _terms(query)
+    shared = [wanted & _terms(f"{fact.text} {fact.attribute} {fact.subject}") for fact in facts]
+    having = Counter(term for terms in shared for term in terms)
+    scores = [sum(log(1 + len(facts) / having[term]) for term in terms) for terms in shared]
+    best = max(scores, default=0.0) or 1.0
+    return [score / best for score in scores]
+
+
+def by_score(facts: Sequence[Fact], scores: Sequence[float]) -> list[tuple[Fact, float]]:
+    """Return facts with their scores, best first. Those with equal scores stay in their order."""
+    return sorted(zip(facts, scores, strict=True), key=lambda pair: -pair[1])
+
+
+@lru_cache(maxsize=4_096)
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(content_terms(folded(text)))

@@ -16,17 +16,21 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead.exceptions import LearningError, SessionReplacedError
 from langchain_motorhead.facts import operations as stored
+from langchain_motorhead.facts import vectors
 from langchain_motorhead.facts.asking import Answer, Asking
 from langchain_motorhead.facts.batch import Batch, Said, to_said
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.known import select
+from langchain_motorhead.facts.meaning import proposed_statement
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.operations import Begin, FactsRead, Progress, Written
+from langchain_motorhead.facts.proposals import to_proposal
 from langchain_motorhead.facts.report import LearningConfig, LearningReport, LearningState, counts_of
+from langchain_motorhead.facts.vectors import Known
 from langchain_motorhead.facts.verification import Verdict, Verifier
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause
-from langchain_motorhead.sessions.operations import give_up
+from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.sessions.transcript import read_page
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys, check_user, fact_keys, own_fact_keys
 
@@ -180,16 +184,18 @@ class _Learning:
     def _commit(
         self, read: FactsRead, batch: Batch, given: Sequence[Fact], answer: Answer, asking: Asking, stop: int
     ) -> Flow[bool]:
-        start, asked_again = read.learned, False
+        start, asked_again, known = read.learned, False, Known()
         begin, end = (start, stop) if self._again is None else (self._again[0], self._again[0] + 1)
         for _ in range(_MAX_CONFLICTS):
             batch = batch.before_seq(end)
-            book, verdicts = self._verify(read, batch, given, answer)
+            known = yield from self._know(read, answer, known)
+            book, verdicts = self._verify(read, batch, given, answer, known)
             rejected = verdicts[0].rejected
             if rejected and not asked_again and not answer.is_extract:
                 asked_again = True
                 answer = yield from asking.ask_again(batch, given, answer, rejected)
-                book, verdicts = self._verify(read, batch, given, answer)
+                known = yield from self._know(read, answer, known)
+                book, verdicts = self._verify(read, batch, given, answer, known)
             changes = book.changes()
             counts = counts_of(batch, answer, verdicts)
             written = yield stored.write_facts(
@@ -201,8 +207,11 @@ class _Learning:
                 counts=counts,
             )
             if written is Written.DONE:
-                self._note(batch, answer, verdicts, stop - start, sum(1 for each in changes if book.is_new(each.id)))
+                new = [each.fact for each in changes if each.fact is not None and book.is_new(each.id)]
+                self._note(batch, answer, verdicts, stop - start, len(new))
                 yield stored.note_learned(self._keys, self._epoch, stop, answer.tokens)
+                if self._config.embedding is not None:
+                    yield from vectors.keep(self.facts, new, self._config.embedding, known, 0)
                 return True
             if written is not Written.OTHER_FACTS:
                 logger.info("session %r: changed while it was learned; nothing was stored", self._keys.session_id)
@@ -214,11 +223,26 @@ class _Learning:
             batch, _ = yield from self._read_batch(begin)
         raise LearningError(f"{_MAX_CONFLICTS} commits in a row failed: the facts kept changing")
 
+    def _know(self, read: FactsRead, answer: Answer, before: Known) -> Flow[Known]:
+        """Return the vectors of the facts that hold, and of those that the learner adds."""
+        embedding = self._config.embedding
+        proposed = [to_proposal(each) for operations in answer.operations for each in operations]
+        texts = [proposed_statement(each) for each in proposed if each is not None and each.op == "add"]
+        texts = [each for each in texts if each not in before.vectors]
+        if embedding is None or not texts:
+            return before
+        heartbeat = renew(self.facts.lease, self._token, LEASE_MS)
+        known = yield from vectors.know(self.facts, read.current, embedding, texts, heartbeat)
+        self._report.embedded += known.tokens
+        return Known({**before.vectors, **known.vectors})
+
     def _verify(
-        self, read: FactsRead, batch: Batch, given: Sequence[Fact], answer: Answer
+        self, read: FactsRead, batch: Batch, given: Sequence[Fact], answer: Answer, known: Known
     ) -> tuple[Book, list[Verdict]]:
         book, number = Book([*read.current, *read.past]), counting()
-        verifier = Verifier(batch, book, given, read.now, lambda: f"{self._token}-{batch.start}-{next(number)}")
+        verifier = Verifier(
+            batch, book, given, read.now, lambda: f"{self._token}-{batch.start}-{next(number)}", known.vectors
+        )
         return book, [verifier.apply(each) for each in answer.operations]
 
     def _read_batch(self, start: int) -> Flow[tuple[Batch, int]]:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.exceptions import InvalidInputError, UnusableOperationsError
-from langchain_motorhead.facts.answers import read_operations
+from langchain_motorhead.facts.answers import read_error, read_operations
 from langchain_motorhead.facts.proposals import OPERATIONS, LearnerInput, LearnerMessage
 from langchain_motorhead.messages.quoting import block, one_line
 from langchain_motorhead.models.summarizer_client import model_below
@@ -163,7 +163,13 @@ class Learner(Runnable[LearnerInput, list[Any]]):
         return self._plain if self._structured is None else self._structured
 
     def _falls_back(self, error: Exception) -> bool:
-        """Return whether the model cannot do structured output, as its error says. Later it is asked for JSON."""
+        """Return whether the model cannot do structured output, as its error says. Later it is asked for JSON.
+
+        Raises:
+            UnusableOperationsError: The error says that there was an answer, and why it cannot be used.
+        """
+        if (unusable := read_error(error)) is not None:
+            raise unusable from error
         said = str(error).lower()
         if self._structured is None or not (
             isinstance(error, NotImplementedError) or any(word in said for word in _UNSUPPORTED)

@@ -171,7 +171,9 @@ def write_facts(
     for change in changes:
         values += (change.id, _score(change.fact), b"" if change.fact is None else to_json(change.fact))
     pairs = [each for pair in sorted((counts or {}).items()) if pair[1] for each in pair]
-    command = Command(SCRIPTS["facts_write"], (*facts.stored, facts.lease, facts.end), (*head, *values, *pairs))
+    command = Command(
+        SCRIPTS["facts_write"], (*facts.stored, facts.lease, facts.end, facts.vectors), (*head, *values, *pairs)
+    )
     return Operation((command,), lambda replies: Written(int(replies[0])))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.facts.known import matching
+from langchain_motorhead.facts.known import by_score, word_scores
+from langchain_motorhead.facts.meaning import meaning_scores
 from langchain_motorhead.facts.model import USER, Fact, name_key
 from langchain_motorhead.facts.operations import FactsRead, read_facts
+from langchain_motorhead.facts.vectors import Embedding, know, query_vector
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.quoting import one_line
 from langchain_motorhead.messages.tokens import TokenCounter
@@ -21,6 +24,8 @@ PROFILE_TOKENS = 300
 """Default for the tokens of a profile."""
 # Facts that are read for a profile. No prompt has room for more.
 _PROFILE_FACTS = 100
+# The rest of a longer query is ignored.
+_MAX_QUERY_CHARS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,17 @@ class FactQuery:
             )
 
 
-def find_facts(facts: FactKeys, wanted: FactQuery) -> Flow[list[Fact]]:
-    """Return facts: those that match a query best first, or pinned ones first and then the newest."""
+def find_facts(facts: FactKeys, wanted: FactQuery, embedding: Embedding | None = None) -> Flow[list[Fact]]:
+    """Return facts: those that match a query best first, or pinned ones first and then the newest.
+
+    With an embedding model, facts match by their meaning, too, and all of them are ranked. Without one, and if the
+    model fails, those are returned that share words with the query.
+
+    Args:
+        facts: Keys of the facts.
+        wanted: Which facts are wanted.
+        embedding: How facts are embedded, or None without a model.
+    """
     past = wanted.superseded or wanted.as_of is not None
     read: FactsRead = yield read_facts(facts, past=past)
     found = read.current + sorted(read.past, key=lambda fact: fact.said_at, reverse=True)
@@ -64,8 +78,33 @@ def find_facts(facts: FactKeys, wanted: FactQuery) -> Flow[list[Fact]]:
     elif wanted.as_of is not None:
         found = [fact for fact in found if fact.said_at <= wanted.as_of]
     if wanted.query is not None and wanted.query.strip():
-        found = matching(found, wanted.query)
+        found = [fact for fact, _ in (yield from _matching(facts, found, wanted.query, embedding))]
     return found[: wanted.k]
+
+
+def search_facts(facts: FactKeys, query: str, embedding: Embedding | None, most: int) -> Flow[list[tuple[Fact, float]]]:
+    """Return the facts that hold and match a query, best first, each with a score from 0 to 1.
+
+    Args:
+        facts: Keys of the facts.
+        query: The query.
+        embedding: How facts are embedded, or None without a model.
+        most: How many facts to return at most.
+    """
+    read: FactsRead = yield read_facts(facts)
+    current = [fact for fact in read.current if fact.holds_at(read.now) or _is_expected(fact, read.now)]
+    return (yield from _matching(facts, current, query, embedding))[:most]
+
+
+def _matching(
+    keys: FactKeys, facts: Sequence[Fact], query: str, embedding: Embedding | None
+) -> Flow[list[tuple[Fact, float]]]:
+    query = query.strip()[:_MAX_QUERY_CHARS]
+    vector = (yield from query_vector(query)) if embedding is not None and facts else None
+    if embedding is None or vector is None:
+        return [pair for pair in by_score(facts, word_scores(facts, query)) if pair[1]]
+    known = yield from know(keys, facts, embedding)
+    return by_score(facts, meaning_scores(facts, query, vector, known.vectors))
 
 
 def read_profile(facts: FactKeys) -> Operation[FactsRead]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from langchain_motorhead.exceptions import LearningError
 from langchain_motorhead.facts.batch import Batch
+from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.facts.verification import Verdict
 from langchain_motorhead.messages.tokens import TokenCounter
 
@@ -29,6 +30,7 @@ class LearningConfig:
         ttl: Milliseconds until the facts of a user expire, counted from the last time something was learned, or None to
             keep them.
         session_ttl: Milliseconds until the facts of a session without a user expire, or None.
+        embedding: How facts are embedded, or None without an embedding model.
     """
 
     count: TokenCounter
@@ -36,6 +38,7 @@ class LearningConfig:
     has_model: bool
     ttl: int | None = None
     session_ttl: int | None = None
+    embedding: Embedding | None = None
 
 
 class LearningState(Enum):
@@ -66,6 +69,7 @@ class LearningReport:
         extracts: How many batches `ExtractiveLearner` learned in place of the learner.
         missing: Number of messages that were not kept, so that nothing could be learned from them.
         tokens: Tokens that the learner used.
+        embedded: Tokens of what was embedded, to find facts that say the same.
         error: Error of the learner that ended the work, or None.
     """
 
@@ -79,6 +83,7 @@ class LearningReport:
     extracts: int = 0
     missing: int = 0
     tokens: int = 0
+    embedded: int = 0
     error: LearningError | None = None
 
 

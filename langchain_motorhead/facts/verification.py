@@ -13,6 +13,7 @@ from enum import StrEnum
 from langchain_motorhead.facts.batch import Batch, Said
 from langchain_motorhead.facts.book import Book, bounded
 from langchain_motorhead.facts.dates import Span, is_named, parse_time
+from langchain_motorhead.facts.meaning import Vector, same_in_meaning
 from langchain_motorhead.facts.model import (
     MAX_NAME_CHARS,
     MAX_TEXT_CHARS,
@@ -88,16 +89,24 @@ class Verifier:
         known: The facts that the learner was given, by their numbers from 0.
         now: The present time.
         new_id: Returns a new id for a fact: the same one for the same operation of the same answer.
+        vectors: Vectors of statements, by which facts that say the same in other words are found.
     """
 
     def __init__(
-        self, batch: Batch, book: Book, known: Sequence[Fact], now: datetime, new_id: Callable[[], str]
+        self,
+        batch: Batch,
+        book: Book,
+        known: Sequence[Fact],
+        now: datetime,
+        new_id: Callable[[], str],
+        vectors: Mapping[str, Vector] | None = None,
     ) -> None:
         self._batch = batch
         self._book = book
         self._known = known
         self._now = now
         self._new_id = new_id
+        self._vectors = vectors or {}
         self._stated: list[Fact | None] = []  # by the operations of the answer so far
 
     def apply(self, operations: Sequence[object]) -> Verdict:
@@ -142,7 +151,10 @@ class Verifier:
         """Add a fact, in the place of another one if there is one."""
         if target is not None and fact.about != target.about:
             return Rejection.SUBJECT
-        if (same := self._book.same_as(fact)) is not None:
+        same = self._book.same_as(fact)
+        if same is None and target is None and self._vectors:
+            same = same_in_meaning(fact, self._book.open_facts(), self._vectors)
+        if same is not None:
             self._book.add_sources(same.id, fact.sources)
             self._stated[-1] = same
             return None

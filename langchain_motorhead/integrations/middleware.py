@@ -79,6 +79,9 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             keep everything. None to show all.
         max_prompt_tokens: Most tokens of the whole prompt: a number, or a fraction of what the model takes by its
             profile, such as `0.5`. The window and the run are shortened to fit. None for no limit.
+        edits: Whether a message of the window that the agent's state has with another content, at its place and under
+            its id, is edited in the session, as `Session.edit` does. If not, the session keeps what it has, and a
+            warning is logged once. A message that was summarized is not compared: edit it with `Session.edit`.
         tools: Whether the agent gets tools with which it searches, reads and changes memory: those of
             `Motorhead.tools`, with the ids of the run. A list of names for some of them.
 
@@ -110,6 +113,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         max_run_tokens: int | None = None,
         max_prompt_tokens: float | None = None,
         facts: bool | int = False,
+        edits: bool = False,
         tools: bool | Sequence[str] = False,
     ) -> None:
         super().__init__()
@@ -117,7 +121,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self._recall.check(motorhead)
         self._motorhead = motorhead
         self._limits = Limits(max_prompt_tokens, max_run_tokens)
-        self._storage = RunStorage(motorhead, profile_tokens(facts))
+        self._storage = RunStorage(motorhead, profile_tokens(facts), edits=edits)
         # Not in the state, because streams and tools would see it there.
         self._runs = RunCache(self._storage.store_abandoned)
         self._pins = PinCache()

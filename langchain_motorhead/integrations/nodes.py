@@ -62,6 +62,7 @@ def load_memory(
     recall: int = 0,
     recall_scope: Scope | None = None,
     facts: bool | int = False,
+    edits: bool = False,
 ) -> Runnable[Any, Command[Any]]:
     """Return a node that stores the new messages of a graph's state, and writes the prompt for the model.
 
@@ -78,6 +79,8 @@ def load_memory(
         recall: How many older messages to search for, by the text of the user's newest message. 0 for none.
         recall_scope: Where to search. See `MotorheadMiddleware`.
         facts: Whether the prompt has a profile of the user. A number is the tokens that it may have.
+        edits: Whether to edit a message of the session that the state has with another content. See
+            `MotorheadMiddleware`.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -91,7 +94,7 @@ def load_memory(
         graph.set_entry_point("load")
         ```
     """
-    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead, profile_tokens(facts))
+    policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead, profile_tokens(facts), edits=edits)
     policy.check(motorhead)
     count = counter_of(motorhead)
 

@@ -8,12 +8,13 @@ import threading
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.types import Command
 
-from langchain_motorhead.exceptions import MotorheadError, UnsupportedError
+from langchain_motorhead.exceptions import InvalidInputError, MotorheadError, UnknownMessageError, UnsupportedError
 from langchain_motorhead.integrations.run_cache import RunMemory
 from langchain_motorhead.integrations.storable import StorableMessages
 from langchain_motorhead.messages.matching import changed
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NOT_STORED = "session %r: the run failed, and its last part was not stored; what came before was"
+_NOT_EDITED = "session %r: message %r was changed and cannot be edited, so the session keeps what it has: %s"
 _CHANGED = (
     "session %r: a message was changed after it was stored, and the session keeps what it has: %s. If another "
-    "middleware changes answers after the agent, put MotorheadMiddleware before it in the list"
+    "middleware changes answers after the agent, put MotorheadMiddleware before it in the list. If the user changes "
+    "messages, give edits=True"
 )
 
 
@@ -39,11 +42,13 @@ class RunStorage:
     Args:
         motorhead: Where the memory is.
         profile_tokens: Tokens of the user's profile that is loaded with the session.
+        edits: Whether a message of the window that was changed is edited in the session. If not, a warning is logged.
     """
 
-    def __init__(self, motorhead: Handle, profile_tokens: int = 0) -> None:
+    def __init__(self, motorhead: Handle, profile_tokens: int = 0, *, edits: bool = False) -> None:
         self._motorhead = motorhead
         self._profile = profile_tokens
+        self._edits = edits
         self._storable = StorableMessages()
         self._warned = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,16 +58,28 @@ class RunStorage:
         memory = self._storable.store(
             messages, lambda given: session.catch_up(given, after=after, profile_tokens=self._profile)
         )
-        self._warn_of_changes(session, messages, memory)
-        return memory
+        if not (altered := self._changes(session, messages, memory)):
+            return memory
+        for message in altered:
+            try:
+                self._storable.store([message], lambda given: session.edit(str(given[0].id), given[0]))
+            except (InvalidInputError, UnknownMessageError) as error:
+                self._warn_of_edit(session, message, error)
+        return replace(session.load(profile_tokens=self._profile), forgotten=memory.forgotten)
 
     async def acatch_up(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> Memory:
         """Store the new messages of a run, and load the session."""
         memory: Memory = await self._storable.astore(
             messages, lambda given: session.acatch_up(given, after=after, profile_tokens=self._profile)
         )
-        self._warn_of_changes(session, messages, memory)
-        return memory
+        if not (altered := self._changes(session, messages, memory)):
+            return memory
+        for message in altered:
+            try:
+                await self._storable.astore([message], lambda given: session.aedit(str(given[0].id), given[0]))
+            except (InvalidInputError, UnknownMessageError) as error:
+                self._warn_of_edit(session, message, error)
+        return replace(await session.aload(profile_tokens=self._profile), forgotten=memory.forgotten)
 
     def append_new(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> None:
         """Store the new messages of a run."""
@@ -147,10 +164,22 @@ class RunStorage:
             threading.Thread(target=store, name="motorhead-run", daemon=True).start()
         return work
 
-    def _warn_of_changes(self, session: Session, messages: Sequence[BaseMessage], memory: Memory) -> None:
-        if not self._warned and (ids := changed(messages, memory.messages)):
+    def _changes(self, session: Session, messages: Sequence[BaseMessage], memory: Memory) -> list[BaseMessage]:
+        """Return the messages that are to be edited in the session. Without `edits`, warn of them once instead."""
+        if self._warned and not self._edits:
+            return []
+        ids = changed(messages, memory.messages)
+        if self._edits:
+            return [message for message in messages if message.id in ids]
+        if ids:
             self._warned = True
             logger.warning(_CHANGED, session.session_id, ", ".join(ids))
+        return []
+
+    def _warn_of_edit(self, session: Session, message: BaseMessage, error: MotorheadError) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning(_NOT_EDITED, session.session_id, message.id, error)
 
 
 def result_messages(result: Any) -> list[BaseMessage]:

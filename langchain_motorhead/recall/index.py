@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 PROBE = "Is anybody there?"
 """Embedded to learn the dimensions of the model's vectors, and whether the model works."""
 
+MANY_FLAT_DOCUMENTS = 100_000
+"""With more, a search of a whole namespace by a flat index takes tens of milliseconds: see the guide to recall."""
+
 
 @dataclass(slots=True)
 class Indexer:
@@ -110,13 +113,28 @@ def prepared(indexer: Indexer, dimensions: int | None) -> Flow[Description]:
     try:
         return (yield from set_up(indexer, dimensions))
     except SearchUnavailableError as error:
-        if not indexer.unsearchable:
-            logger.warning("messages are indexed, but cannot be searched yet: %s", error)
-        indexer.unsearchable = True
+        note_unsearchable(indexer, error)
         there: Description | None = yield descriptions.describe(indexer.namespace)
         if there is None:
             raise
         return there
+
+
+def note_unsearchable(indexer: Indexer, error: SearchUnavailableError) -> None:
+    """Take note that Redis lacks the search module, and log it once."""
+    if not indexer.unsearchable:
+        logger.warning("messages are indexed, but cannot be searched yet, only the newest ones by words: %s", error)
+    indexer.unsearchable = True
+
+
+def index_advice(there: Description, documents: int) -> str:
+    """Return what to do about an index that is slow with so many documents, or an empty string."""
+    if documents < MANY_FLAT_DOCUMENTS or not there.settings.startswith("flat "):
+        return ""
+    return (
+        'a search of the whole namespace compares all of them. Recall(algorithm="hnsw") and then Motorhead.reindex() '
+        "make it faster, and find a little less"
+    )
 
 
 def make_index(indexer: Indexer, there: Description, *, scan: bool) -> Flow[None]:

@@ -34,6 +34,37 @@ class Query:
     exclude_window: bool = False
     fetch_k: int = 20
     lambda_mult: float = 0.5
+    facts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FactSource:
+    """A message that states a fact: its session, its sequence number there, and its id."""
+
+    session_id: str
+    seq: int
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFact:
+    """A fact that a search found.
+
+    Attributes:
+        id: Id of the fact.
+        text: The fact.
+        score: How well it matches, from 0 to 1 for the best.
+        said_at: Time of the message that stated it first.
+        user_id: User whom it is about, or None.
+        sources: The messages that state it. Empty if only a person stated it.
+    """
+
+    id: str
+    text: str
+    score: float
+    said_at: datetime
+    user_id: str | None = None
+    sources: tuple[FactSource, ...] = ()
 
 
 @dataclass(slots=True)
@@ -54,6 +85,8 @@ class Hit:
         sent: The role that a REST client wrote, if this package would have written another.
         before: Messages before it, oldest first, if they were requested.
         after: Messages after it, if they were requested.
+        facts: Facts that the message states, if they were requested. If the hit is a fact, with the role `"fact"`, that
+            one, and its first message is the place.
     """
 
     session_id: str
@@ -70,3 +103,4 @@ class Hit:
     sent: str | None = None
     before: list[Hit] = field(default_factory=list)
     after: list[Hit] = field(default_factory=list)
+    facts: list[FoundFact] = field(default_factory=list)

@@ -47,6 +47,9 @@ class _Todo(NamedTuple):
 # Sessions read together, so that their messages fill batches, and sequence numbers read at once of each.
 _GROUP_SESSIONS = 64
 _RANGE_MESSAGES = 500
+# The same where old vectors are deleted too. After each, the module indexes the document anew, which takes milliseconds
+# in an approximate index, and all others wait for a script.
+_DELETING = {"flat": (_GROUP_SESSIONS, 100), "hnsw": (1, 20)}
 
 
 @contextmanager
@@ -138,9 +141,10 @@ def _revise_all(
     With `dropped`, these vector fields are deleted, and vectors of other kinds are refused from now on.
     """
     count = 0
-    for at in range(0, len(sessions), _GROUP_SESSIONS):
-        group = sessions[at : at + _GROUP_SESSIONS]
-        count += yield from _revise_group(indexer, wanted, group, dropped)
+    width, reach = (_GROUP_SESSIONS, _RANGE_MESSAGES) if dropped is None else _DELETING[indexer.recall.algorithm]
+    for at in range(0, len(sessions), width):
+        group = sessions[at : at + width]
+        count += yield from _revise_group(indexer, wanted, group, dropped, reach)
         report(at + len(group))
     return count
 
@@ -171,7 +175,7 @@ def _renew_terms(indexer: Indexer, sessions: Sequence[SessionKeys]) -> Flow[None
 
 
 def _revise_group(
-    indexer: Indexer, wanted: Description, group: Sequence[SessionKeys], dropped: Sequence[str] | None
+    indexer: Indexer, wanted: Description, group: Sequence[SessionKeys], dropped: Sequence[str] | None, reach: int
 ) -> Flow[int]:
     field, start, count = vector_field(wanted.generation), 0, 0
     size = wanted.dimensions * item_size(indexer.recall.datatype)
@@ -183,7 +187,7 @@ def _revise_group(
         while left:  # those in which a message was forgotten or edited meanwhile are read again
             part = list(left.values())
             found: list[StoredTexts] = yield document_operations.texts(
-                part, start, start + _RANGE_MESSAGES, field, size, generation=generation, dropped=dropped or ()
+                part, start, start + reach, field, size, generation=generation, dropped=dropped or ()
             )
             todo = []
             after = dict[str, list[Utterance]]()
@@ -204,9 +208,9 @@ def _revise_group(
             for keys, texts in zip(part, found, strict=True):
                 if keys.state not in stale:
                     del left[keys.state]
-                    if texts.epoch and texts.indexed > start + _RANGE_MESSAGES:
+                    if texts.epoch and texts.indexed > start + reach:
                         goes_on.append(keys)
-        start, group = start + _RANGE_MESSAGES, goes_on
+        start, group = start + reach, goes_on
     return count
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
 from langchain_core.documents import Document
 
 from langchain_motorhead.messages.quoting import turn
-from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.query import FactSource, FoundFact, Hit, Query
+from langchain_motorhead.recall.together import FACT_ROLE
 
 
 def to_documents(hits: Sequence[Hit], query: Query, namespace: str) -> list[Document]:
@@ -49,11 +50,27 @@ def _to_document(hit: Hit, namespace: str, *, with_neighbors: bool) -> Document:
     }
     if hit.pieces > 1:
         metadata |= {"piece": hit.piece, "pieces": hit.pieces}
+    if hit.facts:
+        metadata["facts"] = [_fact(each) for each in hit.facts]
+    if hit.role == FACT_ROLE:
+        return Document(page_content=hit.text, metadata=metadata, id=hit.facts[0].id)
     if not with_neighbors:
         return Document(page_content=hit.text, metadata=metadata, id=hit.message_id)
     metadata["message_ids"] = [each.message_id for each in (hit, *hit.before, *hit.after)]
     lines = [turn(speaker_of(each.role, each.name), each.text) for each in (*hit.before, hit, *hit.after)]
     return Document(page_content="\n".join(lines), metadata=metadata, id=hit.message_id)
+
+
+def found_fact(data: Mapping[str, Any]) -> FoundFact:
+    """Return the fact of a search result as a server sends it."""
+    sources = (FactSource(each["session_id"], each["seq"], each["message_id"]) for each in data["sources"])
+    said_at = datetime.fromisoformat(data["said_at"])
+    return FoundFact(data["id"], data["text"], data["score"], said_at, data["user_id"], tuple(sources))
+
+
+def _fact(fact: FoundFact) -> dict[str, Any]:
+    sources = [{"session_id": each.session_id, "seq": each.seq, "message_id": each.message_id} for each in fact.sources]
+    return {"id": fact.id, "text": fact.text, "sources": sources}
 
 
 def _with_time(document: Document, zone: tzinfo | None) -> str:

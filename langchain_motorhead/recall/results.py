@@ -105,7 +105,7 @@ def _is_in_scope(hit: Hit, query: Query) -> bool:
 def _surround(
     hit: Hit, found: Candidate, by_key: dict[str, dict[str, Any] | None], epoch: str | None, count: int
 ) -> None:
-    for seqs, around in ((_earlier(found, count), hit.before), (_later(found, count), hit.after)):
+    for seqs, around in ((earlier(found, count), hit.before), (later(found, count), hit.after)):
         for seq in seqs:
             fields = by_key[_key(found.keys, seq)]
             if fields is not None and fields["epoch"] == epoch and len(around) < count:
@@ -116,7 +116,7 @@ def _surround(
 def _keys(found: Candidate, neighbors: int) -> list[str]:
     keys = [_key(found.keys, found.seq, found.piece)]
     if neighbors:
-        keys += [_key(found.keys, seq) for seq in (*_earlier(found, neighbors), *_later(found, neighbors))]
+        keys += [_key(found.keys, seq) for seq in (*earlier(found, neighbors), *later(found, neighbors))]
     return keys
 
 
@@ -124,11 +124,13 @@ def _keys(found: Candidate, neighbors: int) -> list[str]:
 _EXTRA_NEIGHBORS = 8
 
 
-def _earlier(found: Candidate, count: int) -> range:
+def earlier(found: Candidate, count: int) -> range:
+    """Return the sequence numbers to look for so many neighbors before a message, nearest first."""
     return range(found.seq - 1, max(-1, found.seq - 1 - _EXTRA_NEIGHBORS - 3 * count), -1)
 
 
-def _later(found: Candidate, count: int) -> range:
+def later(found: Candidate, count: int) -> range:
+    """Return the sequence numbers to look for so many neighbors after a message, nearest first."""
     return range(found.seq + 1, found.seq + 1 + _EXTRA_NEIGHBORS + 3 * count)
 
 

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall import search_operations as operations
-from langchain_motorhead.recall import standing
 from langchain_motorhead.recall.descriptions import Description, describe
-from langchain_motorhead.recall.index import Indexer, set_up
+from langchain_motorhead.recall.findings import BONUSES, MARKED_COUNT, VECTOR_COUNTS, WORDS_COUNTS, ranked
+from langchain_motorhead.recall.index import Indexer, note_unsearchable, set_up
 from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.question import to_question
-from langchain_motorhead.recall.ranking import INSTRUCTION, PREFERENCE, Findings, MessageRef, rank
-from langchain_motorhead.recall.results import GROWTH, SPARE_HITS, Candidate, read_hits
+from langchain_motorhead.recall.results import GROWTH, SPARE_HITS, read_hits
 from langchain_motorhead.recall.schema import marked, narrowed, scope, worded
-from langchain_motorhead.recall.standing import ASSISTANT_ROLES
 from langchain_motorhead.recall.terms import terms
-from langchain_motorhead.search_index.lifecycle import vector_field
+from langchain_motorhead.recall.word_search import search_words
+from langchain_motorhead.search_index.lifecycle import command, vector_field
 from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply, nearest
 from langchain_motorhead.search_index.vectors import from_bytes, to_bytes
-from langchain_motorhead.storage.keys import SessionKeys, from_quoted, session_keys
+from langchain_motorhead.storage.keys import recall_key, session_keys
 
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
 
 logger = logging.getLogger(__name__)
 
-# How many documents to find by vector and by words, at least and for each result that is requested. Long messages have
-# several. Measured, as `ranking.py` says.
-_VECTOR_COUNTS, _WORDS_COUNTS = (100, 10), (200, 20)
-# How many messages with a standing wish of each kind to find.
-_MARKED_COUNT = 32
-_BONUSES = {"instruction": (standing.INSTRUCTION, INSTRUCTION), "preference": (standing.PREFERENCE, PREFERENCE)}
 # How many more to find if those in the window are left out.
 _WINDOW_COUNT = 64
 # Largest number of documents to find by either, if most of them cannot be returned.
@@ -50,24 +42,49 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     Raises:
         EmbeddingError: The model failed. A `"hybrid"` search does not raise this, but searches by words only.
         EmbeddingMismatchError: The index was made with another model or other settings.
-        SearchUnavailableError: Redis has no search module.
+        SearchUnavailableError: Redis has no search module, and the search is not `"hybrid"` or has a filter. Other
+            searches read the newest messages then: see `word_search.py`.
     """
     text = without_surrogates(query.text).strip()[:_MAX_QUERY_CHARS]
     if not text:
         return []
-    vector = yield from _vector(text, query)
     by_words = terms(text, indexer.recall.language) if query.search_type == "hybrid" else []
+    try:
+        if indexer.unsearchable:  # the query need not be embedded to see whether that has changed
+            yield from _look_for_module(indexer)
+        hits = yield from _search_index(text, by_words, query, indexer)
+    except SearchUnavailableError as error:
+        if query.search_type != "hybrid":
+            raise
+        note_unsearchable(indexer, error)
+        return (yield from search_words(query, by_words, indexer, error))
+    indexer.unsearchable = False
+    return hits
+
+
+def _look_for_module(indexer: Indexer) -> Flow[None]:
+    try:
+        yield command("FT.INFO", recall_key(indexer.namespace))
+    except IndexMissingError:  # only a server with the module says so
+        return
+
+
+def _search_index(text: str, by_words: Sequence[str], query: Query, indexer: Indexer) -> Flow[list[Hit]]:
+    vector = yield from _vector(text, query)
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
     again, growth = True, 1
     while True:
         queries = list(_queries(vector, by_words, enough, growth, query, indexer))
         if not queries:
             return []
-        answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector)
-        found = {(kind, which): answer.matches for (kind, which, *_), answer in zip(queries, answers, strict=True)}
-        ranked, all_fit = _ranked(found, query, indexer)
+        answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector, query.session_id)
+        found = {
+            (kind, which): _first(answer.matches, count, nearest=kind == "near")
+            for (kind, which, count, _), answer in zip(queries, answers, strict=True)
+        }
+        best, all_fit = ranked(found, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
-        hits = yield from read_hits(ranked, found, enough, query, name, check=there is not None and there.erasing)
+        hits = yield from read_hits(best, found, enough, query, name, check=there is not None and there.erasing)
         if name is not None and again and not all(data for _, data in hits):
             again = False  # the index was replaced after the search
             continue
@@ -81,6 +98,14 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     if query.search_type == "mmr":
         return _diverse(hits, vector, query, indexer)
     return [hit for hit, _ in hits]
+
+
+def _first(matches: list[Match], count: int, *, nearest: bool) -> list[Match]:
+    """Return the best matches of one query. In a cluster, each primary returns so many of its own."""
+    if len(matches) <= count:
+        return matches
+    best = {match.key: match for match in matches}.values()
+    return sorted(best, key=lambda match: match.score if nearest else -match.score)[:count]
 
 
 def _queries(
@@ -101,13 +126,13 @@ def _queries(
         return
     filter_ = _all_of(where)
     counts = [
-        min(growth * (max(least, each * enough) + more), _MAX_FOUND) for least, each in (_VECTOR_COUNTS, _WORDS_COUNTS)
+        min(growth * (max(least, each * enough) + more), _MAX_FOUND) for least, each in (VECTOR_COUNTS, WORDS_COUNTS)
     ]
     if data is not None:
         yield "near", "all", counts[0], nearest(data, filter_, counts[0])
     yield "worded", "all", counts[1], worded(by_words, filter_, counts[1])
-    for name, (mark, _) in _BONUSES.items():
-        yield "marked", name, _MARKED_COUNT, marked(mark, data, filter_, _MARKED_COUNT)
+    for name, (mark, _) in BONUSES.items():
+        yield "marked", name, MARKED_COUNT, marked(mark, data, filter_, MARKED_COUNT)
 
 
 def _data(vector: Any, indexer: Indexer) -> bytes:
@@ -136,13 +161,14 @@ def _vector(text: str, query: Query) -> Flow[Any]:
 
 
 def _run_queries(
-    queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: Any
+    queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: Any, session_id: str | None
 ) -> Flow[tuple[list[SearchReply], Description | None]]:
     """Run the queries. If the index was dropped, create it and run them once more."""
     dimensions = None if vector is None else len(vector)
+    near = None if session_id is None else session_keys(indexer.namespace, session_id).state
     for last in (False, True):
         try:
-            answers, there = yield operations.search(indexer.namespace, queries, DISTANCE)
+            answers, there = yield operations.search(indexer.namespace, queries, DISTANCE, near)
         except SearchUnavailableError:
             raise
         except StoreError as error:
@@ -161,58 +187,6 @@ def _run_queries(
     raise StoreError("the index was rebuilt twice during the search. Search again")
 
 
-def _ranked(
-    found: Mapping[tuple[str, str], Sequence[Match]], query: Query, indexer: Indexer
-) -> tuple[Iterator[Candidate], bool]:
-    """Return an iterator over the messages found, best first, and whether all of them reach the score's threshold."""
-    findings, best = _findings(found, indexer)
-    if query.search_type == "hybrid":
-        ranking = rank(findings, to_question(query.text))
-    else:
-        ranking = dict(sorted(findings.near.items(), key=lambda item: (-item[1], item[0])))
-    places = list(ranking)
-    if query.score_threshold is not None:
-        places = [place for place in places if ranking[place] >= query.score_threshold]
-    keys: dict[str, SessionKeys] = {}
-
-    def candidates() -> Iterator[Candidate]:
-        for place in places:
-            session, number = place
-            if session not in keys:
-                keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
-            yield Candidate(keys[session], number, *best[place], ranking[place])
-
-    return candidates(), len(places) == len(ranking)
-
-
-def _findings(
-    found: Mapping[tuple[str, str], Sequence[Match]], indexer: Indexer
-) -> tuple[Findings, dict[MessageRef, tuple[int, int]]]:
-    """Return what was found by message, and for each message its best piece and the number of its pieces."""
-    best: dict[MessageRef, tuple[int, int]] = {}
-    names: dict[MessageRef, str] = {}
-    assistant: set[MessageRef] = set()
-    scores: dict[str, dict[MessageRef, float]] = {"marked": {}, "near": {}, "worded": {}}
-    # The word search comes last, as it finds the best piece of a long message most reliably.
-    for (kind, which), matches in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
-        known, to_score = scores[kind], _SIMILARITY[indexer.recall.metric] if kind == "near" else float
-        for match in matches:
-            session, _, rest = match.key.rpartition(":")
-            seq, _, piece = rest.partition("/")
-            if not seq.isdecimal():  # not a document of this package
-                continue
-            place = (session, int(seq))
-            score = _BONUSES[which][1] if kind == "marked" else to_score(match.score)
-            if score > known.get(place, -_INFINITY):
-                known[place] = score
-                best[place] = (int(piece or 0), int(match.fields.get("pieces", 1)))
-            if "name" in match.fields:
-                names[place] = match.fields["name"]
-            if match.fields.get("role") in ASSISTANT_ROLES:
-                assistant.add(place)
-    return Findings(scores["near"], scores["worded"], scores["marked"], names, assistant), best
-
-
 def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer: Indexer) -> list[Hit]:
     """Return those of the nearest messages that repeat each other least."""
     from langchain_core.vectorstores.utils import maximal_marginal_relevance
@@ -222,11 +196,3 @@ def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer
         vector, [each for _, each in with_vectors], lambda_mult=query.lambda_mult, k=query.k
     )
     return [with_vectors[at][0] for at in chosen]
-
-
-_INFINITY = float("inf")
-_SIMILARITY: dict[str, Any] = {
-    "cosine": lambda distance: 1 - distance,
-    "ip": lambda distance: 1 - distance,
-    "l2": lambda distance: 1 / (1 + distance),
-}

@@ -14,7 +14,7 @@ DOCUMENT_FIELDS = ("epoch", "user", "role", "name", "id", "created", "text", "pi
 
 
 def search(
-    namespace: str, queries: Sequence[tuple[Value, ...]], distance: str
+    namespace: str, queries: Sequence[tuple[Value, ...]], distance: str, near: str | None = None
 ) -> Operation[tuple[list[SearchReply] | None, Description | None]]:
     """Run queries on the index in one round trip, and read its description.
 
@@ -22,12 +22,13 @@ def search(
         namespace: Namespace of the index.
         queries: For each query the arguments of FT.SEARCH after the index's name.
         distance: Field that has the distance, if a query returns one.
+        near: Key of the only session that is searched, or None. In a cluster, only its node is asked then.
 
     Returns:
         What each query found, or None if the index was replaced meanwhile; and the description.
     """
     name = recall_key(namespace)
-    commands = tuple(Command("FT.SEARCH", (name,), query) for query in queries)
+    commands = tuple(Command("FT.SEARCH", (name,), query, near) for query in queries)
 
     def read(replies: list[Any]) -> tuple[list[SearchReply] | None, Description | None]:
         before, after = to_description(replies[0]), to_description(replies[-1])

@@ -48,6 +48,7 @@ class SearchOptions(TypedDict, total=False):
     exclude_window: bool
     fetch_k: ResultCount
     lambda_mult: Fraction
+    facts: bool
 
 
 @with_config(ConfigDict(extra="forbid", arbitrary_types_allowed=True))
@@ -93,6 +94,8 @@ def to_query(
         raise InvalidInputError('roles must be a list of roles, such as ["human"]')
     if given.get("filter") is not None:
         _check_filter(given["filter"])
+    if given.get("facts"):
+        _check_facts(given.get("search_type", "hybrid"), session_id, user_id)
     given["roles"] = None if roles is None else tuple(roles)
     given["after"] = None if after is None else _seconds(after)
     given["before"] = None if before is None else _seconds(before)
@@ -111,6 +114,13 @@ def _check_filter(given: object) -> None:
         raise InvalidInputError(
             f"filter must be a filter expression of redisvl, such as Num('seq') > 10, not {type(given).__name__}"
         )
+
+
+def _check_facts(search_type: str, session_id: str | None, user_id: str | None) -> None:
+    if search_type != "hybrid":
+        raise InvalidInputError(f'facts are ranked with messages by search_type="hybrid" only, not {search_type!r}')
+    if session_id is None and user_id is None:
+        raise InvalidInputError("facts=True searches what is known about one user: give user_id, or session_id")
 
 
 def _seconds(moment: datetime | date) -> float:

@@ -182,7 +182,7 @@ def _translate_access_error(error: Exception, text: str, command: Command) -> St
             "redis://USER:PASSWORD@host:6379, or those of the client"
         )
     if isinstance(error, exceptions.NoPermissionError) or "ACL failure" in text:
-        if _is_search(command):
+        if is_search(command):
             return SearchUnavailableError(
                 f"recall needs the commands of the search module, which this user may not call: {text}. Grant them "
                 "with ACL SETUSER, +@search. Messages and summaries work without them"
@@ -207,7 +207,8 @@ def _outcome_note(command: Command, *, was_sent: bool) -> str:
     return ". The messages may have been stored: append them again, which stores messages with ids only once"
 
 
-def _is_search(command: Command) -> bool:
+def is_search(command: Command) -> bool:
+    """Return whether a command is one of the search module."""
     return isinstance(command.name, str) and command.name.startswith("FT.")
 
 
@@ -220,10 +221,11 @@ def _translate_search_error(error: Exception, name: str) -> StoreError | None:
     from redis import exceptions
 
     text = str(error)
-    if isinstance(error, exceptions.MovedError | exceptions.AskError) or "hash to the same slot" in text:
+    moved = isinstance(error, exceptions.MovedError | exceptions.AskError)
+    if moved or "hash to the same slot" in text or "non local key" in text:
         return SearchUnavailableError(
-            "a search needs a search module that searches all nodes of a cluster, and this cluster's does not. Use "
-            "Redis 8. Messages and summaries work without it"
+            "a node of the cluster does not search its index now, because a slot is being moved. Search again later. "
+            "Messages and summaries work without it"
         )
     if "unknown command" in text.lower():
         return SearchUnavailableError(

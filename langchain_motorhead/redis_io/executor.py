@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 from langchain_motorhead.exceptions import MotorheadError, StoreError
@@ -17,6 +18,7 @@ from langchain_motorhead.redis_io.errors import (
     is_cross_slot,
     is_no_script,
     is_pool_full,
+    is_search,
     translate_error,
 )
 from langchain_motorhead.storage.operation import Command, Operation, Packed
@@ -100,6 +102,10 @@ class Executor:
             if (pinned := self.connection.pinned) is not None:
                 return list(pinned.send(packed))
             client = self.connection.sync_client
+            if self.connection.clustered and all(is_search(command) for command in commands):
+                from langchain_motorhead.redis_io.cluster_search import search_nodes
+
+                return search_nodes(client, packed, commands[0].near)
             if len(commands) == 1 and (self.connection.clustered or not has_cache(client)):
                 # redis-py's client-side cache asks for the keys. In a pipeline, its client does not use the cache.
                 options = {**_RAW, "keys": list(commands[0].keys)} if has_cache(client) else _RAW
@@ -107,10 +113,11 @@ class Executor:
             if self.connection.clustered:
                 # Not by redis-py's pipeline, which asks the server for a script's keys and sends failed commands again.
                 replies: list[Any] = []
-                for each in commands:
-                    replies += self._send([each], with_source=with_source)
-                    if isinstance(replies[-1], Exception):  # later commands depend on it
-                        break
+                for searches, some in groupby(commands, is_search):
+                    for group in [list(some)] if searches else ([each] for each in some):
+                        replies += self._send(group, with_source=with_source)
+                        if isinstance(replies[-1], Exception):  # later commands depend on it
+                            return replies + [None] * (len(commands) - len(replies))
                 return replies + [None] * (len(commands) - len(replies))
             with client.pipeline(transaction=False) as pipeline:
                 for command in packed:
@@ -121,6 +128,11 @@ class Executor:
 
     async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
+            if self.connection.clustered and all(is_search(command) for command in commands):
+                from langchain_motorhead.redis_io.cluster_search import asearch_nodes
+
+                packed = [self._packed(command, with_source) for command in commands]
+                return await asearch_nodes(await self._ready_cluster(), packed, commands[0].near)
             if not self.connection.clustered or (len(commands) == 1 and isinstance(commands[0].name, Script)):
                 packed = [self._packed(command, with_source) for command in commands]
                 return await self.connection.pipelining.send(packed, self._apiped)
@@ -141,10 +153,8 @@ class Executor:
                 raise asyncio.CancelledError
 
     async def _asent(self, packed: Sequence[Packed]) -> list[Any]:
-        client = await self.connection.async_client()
+        client = await self._ready_cluster() if self.connection.clustered else await self.connection.async_client()
         if self.connection.clustered:
-            if client.get_default_node() is None:
-                await client.initialize()  # else the first commands go to any node, whatever their keys
             if packed[0][0] in SCRIPTED:
                 from langchain_motorhead.redis_io.cluster import send_to_nodes
 
@@ -158,6 +168,12 @@ class Executor:
             for command in packed:
                 pipeline.execute_command(*command, **_RAW)
             return list(await pipeline.execute(raise_on_error=False))
+
+    async def _ready_cluster(self) -> Any:
+        client = await self.connection.async_client()
+        if client.get_default_node() is None:
+            await client.initialize()  # else the first commands go to any node, whatever their keys
+        return client
 
     async def _asend_apart(self, commands: Sequence[Command], *, with_source: bool) -> list[Any]:
         """Send commands to a cluster without redis-py's pipeline, which never looks for a lost node's successor."""
@@ -181,7 +197,7 @@ class Executor:
         return not_sent
 
     def _packed(self, command: Command, with_source: bool) -> Packed:  # noqa: FBT001 - on the hot path
-        name, keys, args = command
+        name, keys, args, _ = command
         if isinstance(name, str):
             return (name, *keys, *args)
         if name.sha in self._known and not with_source:

@@ -13,6 +13,7 @@ from langchain_motorhead.facts.config import Facts
 from langchain_motorhead.facts.extractive import ExtractiveLearner
 from langchain_motorhead.facts.llm import create_learner
 from langchain_motorhead.facts.report import LearningConfig
+from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.protocol import Writer
 from langchain_motorhead.models.by_name import chat_model
 from langchain_motorhead.models.learner_client import LearnerClient
@@ -40,13 +41,14 @@ def fact_learning(given: Facts, maintenance: Maintenance) -> FactLearning:
     client = maintenance.driver.learner
     learner = None if client is None else client.learners[Writer.MODEL]
     budget = getattr(learner, "max_input_tokens", None)
-    expires = maintenance.ttl or None
+    expires, indexer = maintenance.ttl or None, maintenance.indexer
     config = LearningConfig(
         count=maintenance.compactor.count,
         budget=budget if isinstance(budget, int) and budget > 0 else _DEFAULT_BUDGET,
         has_model=not isinstance(learner, ExtractiveLearner),
         ttl=expires if given.expire_with_sessions else None,
         session_ttl=expires,
+        embedding=None if indexer is None else Embedding(indexer.model, maintenance.compactor.count),
     )
     return FactLearning(
         maintenance.driver,

@@ -175,6 +175,7 @@ class FactLearning:
                     "batches": report.batches,
                     "facts": report.facts,
                     "tokens": report.tokens,
+                    "embedded": report.embedded,
                     "accepted": report.accepted,
                     "extracts": report.extracts,
                     "failures": int(report.error is not None),

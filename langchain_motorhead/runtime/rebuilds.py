@@ -38,7 +38,8 @@ class Rebuild:
         on_progress: Called after each batch.
 
     Raises:
-        InvalidInputError: There is no such summarizer, or there is no model for the prompt.
+        InvalidInputError: There is no such summarizer, there is no model for the prompt, `prompt` is no string, or
+            `on_progress` no function.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Rebuild:
         prompt: str | None = None,
         on_progress: Progress | None = None,
     ) -> None:
+        if on_progress is not None and not callable(on_progress):
+            raise InvalidInputError(f"on_progress must be a function of two numbers, not {type(on_progress).__name__}")
         self._maintenance, self._keys = maintenance, keys
         writing, driver = maintenance.compactor.writing, maintenance.driver
         client = driver.summarizer
@@ -109,6 +112,8 @@ class Rebuild:
 
 def _with_prompt(summarizer: object, prompt: str, tokens: int) -> Summarizer:
     """Return a summarizer that asks the same model with another instruction."""
+    if not isinstance(prompt, str):
+        raise InvalidInputError(f"prompt must be a string, not {type(prompt).__name__}")
     if not isinstance(summarizer, Summarizer):
         raise InvalidInputError("a prompt needs a model. Give one as summarizer=, or as the option llm")
     return create_summarizer(

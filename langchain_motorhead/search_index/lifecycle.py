@@ -105,6 +105,11 @@ def inspect(index: str) -> Operation[tuple[int, bool]]:
     return Operation((Command("FT.INFO", (index,)),), read)
 
 
+def document_count(index: str) -> Operation[int]:
+    """Return the operation that reads how many documents an index has; on a cluster, those of one node."""
+    return Operation((Command("FT.INFO", (index,)),), lambda replies: int(to_mapping(replies[0]).get("num_docs", 0)))
+
+
 def command(name: str, index: str, *args: Value) -> Operation[None]:
     """Return the operation of a command of the search module whose reply is ignored."""
     return Operation((Command(name, (index,), args),), ignore_replies)

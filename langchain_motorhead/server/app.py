@@ -16,9 +16,12 @@ from starlette.routing import Route
 from langchain_motorhead import Motorhead
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server import docs_page, errors
+from langchain_motorhead.server.exports import EXPORT_ROUTE
 from langchain_motorhead.server.mcp_endpoint import McpEndpoint
 from langchain_motorhead.server.metrics import Metrics
 from langchain_motorhead.server.middleware import RequestMiddleware
+from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
+from langchain_motorhead.server.page.visit import PageState
 from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings, unknown_variables
@@ -40,7 +43,7 @@ _CORS_REQUEST_HEADERS = (
 _CORS_ANSWER_HEADERS = ("X-Request-Id", "Retry-After")
 _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
-_ROUTES: tuple[Route, ...] = (
+_API: tuple[Route, ...] = (
     *motorhead_routes.ROUTES,
     *extensions.ROUTES,
     *conversation.ROUTES,
@@ -48,6 +51,7 @@ _ROUTES: tuple[Route, ...] = (
     *facts.ROUTES,
     *health.ROUTES,
     health.METRICS_ROUTE,
+    EXPORT_ROUTE,
     *docs_page.ROUTES,
 )
 
@@ -72,7 +76,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     endpoint = McpEndpoint()
-    routes = (*_ROUTES, Route("/mcp", endpoint, methods=["POST"]))
+    routes = (*_API, Route("/mcp", endpoint, methods=["POST"]), *(PAGE_ROUTES if settings.ui else ()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -102,6 +106,9 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     app.state.settings = settings
     app.state.tenants = tenants
     app.state.metrics = metrics
+    app.state.stopping = False
+    if settings.ui:
+        app.state.page = PageState(tenants)
     return app
 
 

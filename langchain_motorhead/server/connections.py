@@ -1,4 +1,6 @@
-"""The HTTP connections of `motorhead serve`: closes those whose client does not send a request's headers in time.
+"""The HTTP connections of `motorhead serve`: when they end.
+
+Those are closed whose client does not send a request's headers in time, and streams of events end with the server.
 
 Uvicorn has no such limit, so clients that send a byte now and then could use up all connections. How long a body may
 take is limited in `request.py`, and how long a connection may be idle by uvicorn.
@@ -7,11 +9,39 @@ take is limited in `request.py`, and how long a connection may be idle by uvicor
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 _Base: Any = AutoHTTPProtocol
+
+
+class StoppingServer(uvicorn.Server):
+    """A server that tells its application when it is to stop, in `app.state.stopping`.
+
+    Args:
+        config: Configuration of uvicorn.
+        on_start: Called in a thread as soon as requests are answered.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], object] | None = None) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer requests."""
+        await super().startup(sockets)
+        if self.started and self._on_start is not None:
+            await asyncio.to_thread(self._on_start)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        app: Any = self.config.app
+        app.state.stopping = True
+        await super().shutdown(sockets)
 
 
 def protocol_with_timeout(seconds: float) -> type[asyncio.Protocol]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -52,6 +52,13 @@ class ForbiddenError(RequestError):
 
     status = 403
     code = "forbidden"
+
+
+class NotFoundError(RequestError):
+    """There is no such session or message."""
+
+    status = 404
+    code = "not_found"
 
 
 class InvalidJSONError(RequestError):
@@ -104,7 +111,8 @@ class TooManyMessagesError(RequestError):
 
 
 _REQUEST_ERRORS = (
-    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, ReusedKeyError, SlowRequestError,
+    RequestError, UnauthorizedError, ForbiddenError, InvalidJSONError, InvalidIdError, NotFoundError, ReusedKeyError,
+    SlowRequestError,
     TooLargeError, TooManyMessagesError, UnsupportedMediaTypeError,
 )  # fmt: skip
 # Class, status, and the message if it is not the exception's own. The first class that fits counts, so subclasses
@@ -139,17 +147,30 @@ def error_response(status: int, code: str, message: str, headers: Mapping[str, s
     return Response(body, status, headers, media_type="application/json")
 
 
-def to_response(error: Exception) -> Response:
-    """Build the answer for an exception. For an unexpected one it is a 500 that reveals nothing."""
+class Answer(NamedTuple):
+    """How an error is answered: its HTTP status, its code for programs, its text for people, and further headers."""
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] | None = None
+
+
+def to_answer(error: Exception) -> Answer:
+    """Return how an exception is answered. An unexpected one is a 500 that reveals nothing."""
     if isinstance(error, RequestError):
-        return error_response(error.status, error.code, str(error), error.headers)
+        return Answer(error.status, error.code, str(error), error.headers)
     if isinstance(error, HTTPException):
-        code = _HTTP_CODES.get(error.status_code, "http_error")
-        return error_response(error.status_code, code, error.detail, error.headers)
+        return Answer(error.status_code, _HTTP_CODES.get(error.status_code, "http_error"), error.detail, error.headers)
     for cls, status, message in _PACKAGE_ERRORS:
         if isinstance(error, cls):
-            return error_response(status, CODES[cls], message or str(error), RETRY_AFTER if status == 503 else None)
-    return error_response(500, _INTERNAL_CODE, _INTERNAL_MESSAGE)
+            return Answer(status, CODES[cls], message or str(error), RETRY_AFTER if status == 503 else None)
+    return Answer(500, _INTERNAL_CODE, _INTERNAL_MESSAGE)
+
+
+def to_response(error: Exception) -> Response:
+    """Build the answer for an exception. See `to_answer`."""
+    return error_response(*to_answer(error))
 
 
 def message_of(error: ours.MotorheadError) -> str:

@@ -20,6 +20,9 @@ _MAX_FRAMES = 8
 # The word with which Redis begins an error.
 _REDIS_CODE = re.compile(r"[A-Z]{2,20}\b")
 
+AUDIT = "langchain_motorhead.server.audit"
+"""Name of the logger of the audit log."""
+
 FIELDS = "motorhead_fields"
 """Attribute of a log record that holds further fields of the line."""
 
@@ -95,3 +98,4 @@ def set_up(level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level.upper())
+    logging.getLogger(AUDIT).setLevel(logging.INFO)  # at any level

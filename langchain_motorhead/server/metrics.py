@@ -41,6 +41,7 @@ class _Learning(Collector):
         tokens = CounterMetricFamily("motorhead_tokens", "Tokens that models used, by purpose", labels=["purpose"])
         tokens.add_metric(["summaries"], self._summaries())
         tokens.add_metric(["facts"], learned.get("tokens", 0))
+        tokens.add_metric(["embeddings of facts"], learned.get("embedded", 0))
         yield tokens
         yield CounterMetricFamily("motorhead_facts", "Facts that were learned", learned.get("facts", 0))
         yield CounterMetricFamily(

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.rest_protocol import WIRE
+from langchain_motorhead.server import audit
 from langchain_motorhead.server.errors import FAILURE, PREFIX, ForbiddenError, code_of, to_response
 from langchain_motorhead.server.json_logs import FIELDS, describe_error
 from langchain_motorhead.server.metrics import Metrics
@@ -117,6 +118,7 @@ class RequestMiddleware:
         route = self._paths.get(scope.get("endpoint"), _UNKNOWN_LABEL)
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else _UNKNOWN_LABEL
         self._metrics.answered(method, route, status, seconds)
+        audit.log(scope, method, route, status, request_id)
         level = logging.DEBUG if route in _MONITORING_PATHS else logging.INFO
         failure = scope.get(FAILURE)
         if status >= _FAILED:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
 from starlette.requests import Request
@@ -37,7 +37,8 @@ from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
 # Digits of a query parameter; more are not worth parsing.
 _MAX_DIGITS = 19
-_JSON = "application/json"
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
+_MAX_FIELDS = 50
 
 
 class RequestContext:
@@ -152,6 +153,23 @@ class RequestContext:
             raise InvalidJSONError("the body must be a JSON object")
         return body
 
+    async def form(self) -> dict[str, str]:
+        """Read and parse the body, a form of a page of this server. Line breaks are those of Python.
+
+        Raises:
+            UnsupportedMediaTypeError: The body is not sent as a form.
+            TooLargeError: The body exceeds the setting `max_body_bytes`.
+            SlowRequestError: The body did not arrive within the setting `client_timeout`.
+            RequestError: The body is not a form.
+        """
+        self._check_content_type(_FORM)
+        data = await self._read()
+        try:
+            fields = parse_qsl(data.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+        except ValueError:
+            raise RequestError("the body is not a form") from None
+        return {name: value.replace("\r\n", "\n") for name, value in fields}
+
     async def json_bytes(self) -> bytes:
         """Read a body of JSON without parsing it.
 
@@ -160,7 +178,7 @@ class RequestContext:
             TooLargeError: The body exceeds the setting `max_body_bytes`.
             SlowRequestError: The body did not arrive within the setting `client_timeout`.
         """
-        self._check_content_type()
+        self._check_content_type(_JSON)
         return await self._read()
 
     def id_of(self, body: Mapping[str, Any], name: str) -> str | None:
@@ -193,13 +211,13 @@ class RequestContext:
             raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
         return value
 
-    def _check_content_type(self) -> None:
+    def _check_content_type(self, expected: str) -> None:
         # Also a body without a type is refused: a page of another site can send one without asking the server first.
         headers = self.request.headers
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-        if kind != _JSON and (kind or has_body):
-            raise UnsupportedMediaTypeError(f"the Content-Type of a body must be {_JSON}, not {kind or 'missing'}")
+        if kind != expected and (kind or has_body):
+            raise UnsupportedMediaTypeError(f"the Content-Type of a body must be {expected}, not {kind or 'missing'}")
 
     async def _read(self) -> bytes:
         max_bytes = self.settings.max_body_bytes

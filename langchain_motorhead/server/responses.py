@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.codec import encode, loads
-from langchain_motorhead.recall.query import Hit
+from langchain_motorhead.recall.query import FoundFact, Hit
 from langchain_motorhead.sessions.forgetting import Receipt
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import SessionSnapshot
@@ -123,6 +123,10 @@ def hit(found: Hit) -> dict[str, Any]:
     return {"role": role, "content": found.text, "dist": 1 - found.score}
 
 
+def _fact(found: FoundFact) -> dict[str, Any]:
+    return {**asdict(found), "said_at": found.said_at.isoformat()}
+
+
 def full_hit(found: Hit) -> dict[str, Any]:
     """Return a search hit with its session, its sequence number and its neighbors."""
     return {
@@ -139,6 +143,7 @@ def full_hit(found: Hit) -> dict[str, Any]:
         "pieces": found.pieces,
         "before": [full_hit(each) for each in found.before],
         "after": [full_hit(each) for each in found.after],
+        **({"facts": [_fact(each) for each in found.facts]} if found.facts else {}),
     }
 
 

@@ -18,7 +18,9 @@ _DEFAULT_PORT = 8_000
 _HOST = re.compile(r"\*|(?:\*\.)?[\w.-]+|\[[0-9a-f:.]+\]|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.IGNORECASE)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", re.IGNORECASE)
 # First segments of the API's paths. A prefix that begins with one could not be told from a request without it.
-_OWN_PATHS = frozenset({"sessions", "users", "search", "mcp", "health", "ready", "metrics", "docs", "openapi.json"})
+_OWN_PATHS = frozenset(
+    {"sessions", "users", "search", "mcp", "health", "ready", "metrics", "docs", "ui", "openapi.json"}
+)
 _PREFIX = "MOTORHEAD_"
 # What Kubernetes sets for a service called motorhead.
 _SERVICE_LINK = re.compile(r"MOTORHEAD_(SERVICE_.*|PORT_\d+_.*)")
@@ -135,6 +137,9 @@ class Settings(BaseSettings):
     )
     azure_api_key: SecretStr | None = _setting(None, "API key for Azure", "AZURE_API_KEY")
     azure_api_version: str = _setting("2024-10-21", "Version of the Azure API", "AZURE_API_VERSION")
+    ui: bool = _setting(
+        True, "Whether the memory page is served at /ui, where people see and correct what is stored", "MOTORHEAD_UI"
+    )
     namespace: str = _setting(
         "default", "Namespace of all sessions, if there are no API keys", "MOTORHEAD_NAMESPACE", min_length=1
     )

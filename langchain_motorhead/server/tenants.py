@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from starlette.requests import HTTPConnection
@@ -40,7 +40,7 @@ class Tenants:
     """
 
     def __init__(self, settings: Settings, given: Motorhead | MakeMotorhead | None = None) -> None:
-        self._keys = {_digest(key): namespace for key, namespace in (settings.api_keys or {}).items()}
+        self._keys = {to_digest(key): namespace for key, namespace in (settings.api_keys or {}).items()}
         self._owned = not isinstance(given, Motorhead)
         self._summarizer: object = None
         if isinstance(given, Motorhead):
@@ -65,6 +65,11 @@ class Tenants:
     def any(self) -> Motorhead:
         """Any tenant, to check whether Redis answers."""
         return next(iter(self._all.values()))
+
+    @property
+    def digests(self) -> Iterable[bytes]:
+        """Digests of all API keys."""
+        return self._keys.keys()
 
     @property
     def pending(self) -> int:
@@ -102,13 +107,20 @@ class Tenants:
         """
         if self._default is not None:
             return self._default
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-metal-api-key", "")
-        # Looked up by digest, so that the time it takes reveals nothing about the keys.
-        namespace = self._keys.get(_digest(key)) if key else None
-        if namespace is None:
+        digest = sent_digest(request)
+        motorhead = None if digest is None else self.of_digest(digest)
+        if motorhead is None:
             raise UnauthorizedError("send a valid API key as Authorization: Bearer KEY or as x-metal-api-key: KEY")
-        return self._all[namespace]
+        return motorhead
+
+    def of_digest(self, digest: bytes) -> Motorhead | None:
+        """Return the `Motorhead` that a key gives access to, or None if there is no such key.
+
+        Args:
+            digest: Digest of the key. Keys are looked up by it, so that the time it takes reveals nothing about them.
+        """
+        namespace = self._keys.get(digest)
+        return None if namespace is None else self._all[namespace]
 
     async def close(self, seconds: float) -> None:
         """Wait for background work, and close what this object created.
@@ -160,5 +172,13 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
     return make
 
 
-def _digest(key: str) -> bytes:
+def sent_digest(request: HTTPConnection) -> bytes | None:
+    """Return the digest of the API key in the headers of a request, or None if there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-metal-api-key", "")
+    return to_digest(key) if key else None
+
+
+def to_digest(key: str) -> bytes:
+    """Return the digest by which an API key is looked up."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

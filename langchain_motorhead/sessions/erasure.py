@@ -25,7 +25,12 @@ def delete_whole(keys: SessionKeys, *, one_slot: bool) -> Flow[int]:
 
     Returns:
         How many keys were deleted. Negative, and nothing was done, if the session belongs to another user.
+
+    Raises:
+        StoreError: The session was written by a later version of this package. Nothing was deleted.
     """
+    if not one_slot:  # before it is removed from a registry
+        yield operations.check_layout(keys)
     noted, deleted = 0, _OTHER_USER - 1
     while deleted < _OTHER_USER:
         deleted = yield operations.delete(keys, one_slot=one_slot, noted=noted)

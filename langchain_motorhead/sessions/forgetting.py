@@ -95,7 +95,7 @@ def forget(keys: SessionKeys, which: Sequence[str | int], config: AppendConfig) 
         UnknownMessageError: The session never had one of them.
         StoreError: One is in a part of the archive that cannot be read, or the session kept changing.
     """
-    given = _checked(which)
+    given = check_ids(which)
     for _ in range(_MAX_ATTEMPTS):
         plan = yield from _find(keys, given, None)
         if plan is None:
@@ -135,7 +135,7 @@ def edit(
         InvalidMessageError: The new message cannot take its place.
         StoreError: It is in a part of the archive that cannot be read, or the session kept changing.
     """
-    given = _checked([which])
+    given = check_ids([which])
     for _ in range(_MAX_ATTEMPTS):
         plan = yield from _find(keys, given, change)
         if plan is None:
@@ -157,14 +157,19 @@ def edit(
     raise StoreError(f"session {keys.session_id!r} kept changing, so nothing was edited. Try again")
 
 
-def _checked(which: Sequence[str | int]) -> list[str | int]:
+def check_ids(which: Sequence[str | int]) -> list[str | int]:
+    """Return the ids and sequence numbers by which messages are given, each once.
+
+    Raises:
+        InvalidInputError: It is no list of them, or they are too many.
+    """
     if isinstance(which, str | bytes) or not hasattr(which, "__iter__"):
         raise InvalidInputError("give a list of message ids, such as [message.id]")
-    which = list(which)
-    for each in which:
+    listed = list(which)
+    for each in listed:
         if isinstance(each, bool) or not isinstance(each, str | int) or each == "" or (type(each) is int and each < 0):
             raise InvalidInputError(f"a message is given by its id or its sequence number, not by {each!r:.80}")
-    given = list(dict.fromkeys(which))
+    given = list(dict.fromkeys(listed))
     if len(given) > MAX_MESSAGES:
         raise InvalidInputError(
             f"{len(given)} messages are too many at once. Forget at most {MAX_MESSAGES} with one call"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.storage.keys import (
@@ -24,6 +24,8 @@ from langchain_motorhead.storage.keys import (
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies, read_primary, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
+# The layout of a session's keys that this version knows, as `FORMAT` in `lib_formats.lua`.
+_LAYOUT = 1
 ERASURE_PREFIX = b"erase:"
 """Beginning of the fields that note of which sessions documents are to be erased. The id of the session follows."""
 
@@ -31,6 +33,17 @@ ERASURE_PREFIX = b"erase:"
 def owner(keys: SessionKeys) -> Operation[str | None]:
     """Read the user that a session belongs to, or None."""
     return Operation((read_primary("HGET", keys.state, "user"),), lambda replies: optional_member(replies[0]))
+
+
+def check_layout(keys: SessionKeys) -> Operation[None]:
+    """Raise StoreError, when the reply is read, if a session has a layout of which not all keys are known."""
+
+    def read(replies: list[Any]) -> None:
+        layout = optional_member(replies[0]) or ""
+        if layout.isdecimal() and int(layout) > _LAYOUT:  # a damaged number is no reason to keep a session
+            _raise_later(keys)
+
+    return Operation((read_primary("HGET", keys.state, "format"),), read)
 
 
 def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False, noted: int = 0) -> Operation[int]:
@@ -47,19 +60,29 @@ def delete(keys: SessionKeys, *, one_slot: bool, expired: bool = False, noted: i
     Returns:
         How many keys were deleted. Negative if nothing was done: -1 if the session belongs to another user than the one
         in `keys`; -2 - N if it has documents of N messages, of which that has to be noted before.
+
+    Raises:
+        StoreError: Raised by `read` if the session was written by a later version.
     """
     args = (keys.member, keys.user, keys.documents, int(expired), noted)
     session: tuple[str, ...] = (keys.messages, keys.state, keys.marks, keys.archive, keys.lease, keys.indexing)
     session += (keys.stale, keys.summaries, keys.rebuild, keys.rebuilding, *own_fact_keys(keys).all)
+
+    def read(replies: list[Any]) -> int:
+        deleted = replies[-1]
+        if not isinstance(deleted, int):
+            _raise_later(keys)
+        return int(deleted)
+
     if one_slot:
         command = Command(SCRIPTS["session_delete"], session if expired else session + keys.registries, args)
         return Operation(
             (command,),
-            lambda replies: int(replies[-1]),
+            read,
             split=None if expired else lambda: delete(keys, one_slot=False, noted=noted),
         )
     unlist = () if expired else tuple(Command("ZREM", (registry,), (keys.member,)) for registry in keys.registries)
-    return Operation((*unlist, Command(SCRIPTS["session_delete"], session, args)), lambda replies: int(replies[-1]))
+    return Operation((*unlist, Command(SCRIPTS["session_delete"], session, args)), read)
 
 
 def unlist(registry: str, session_id: str) -> Operation[None]:
@@ -170,3 +193,10 @@ def _scored(reply: Sequence[Any]) -> list[tuple[str, float]]:
     if len(reply) % 2:
         raise StoreError("Redis returned members of a sorted set without their scores")
     return [(from_member(reply[at]), float(reply[at + 1])) for at in range(0, len(reply), 2)]
+
+
+def _raise_later(keys: SessionKeys) -> NoReturn:
+    raise StoreError(
+        f"session {keys.session_id!r} was written by a later version of this package, which has to delete it: this one "
+        "does not know all of its keys. Nothing was deleted"
+    )

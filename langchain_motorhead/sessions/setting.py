@@ -31,8 +31,7 @@ def set_summary(keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
         SessionReplacedError: The session was deleted meanwhile.
         StoreError: A later version of this package wrote the session.
     """
-    if not isinstance(text, str):
-        raise InvalidInputError(f"the summary must be a string, not {type(text).__name__}")
+    check_text(text)
     text = text.strip()
     for _ in range(_MAX_TRIES):
         seen: SessionSnapshot = yield read(keys, 1, 0)
@@ -45,6 +44,16 @@ def set_summary(keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
         if stored:
             return
     raise SummarizationError("the summary was not stored, since the session kept changing. Try again")
+
+
+def check_text(text: object) -> None:
+    """Check that what is to be the summary is text.
+
+    Raises:
+        InvalidInputError: It is not.
+    """
+    if not isinstance(text, str):
+        raise InvalidInputError(f"the summary must be a string, not {type(text).__name__}")
 
 
 def _check(keys: SessionKeys, text: str, seen: SessionSnapshot) -> Flow[None]:

@@ -50,6 +50,14 @@ def count_versions(keys: SessionKeys) -> Operation[int]:
     return Operation((Command("HGET", (keys.state,), ("versions",)),), lambda replies: int(replies[0] or 0))
 
 
+def count_records(keys: SessionKeys) -> Operation[tuple[int, int]]:
+    """Read how many records of the versions of a session's summary there should be, and how many there are."""
+    counted = Command("HGET", (keys.state,), ("versions",))
+    return Operation(
+        (counted, Command("LLEN", (keys.summaries,))), lambda replies: (int(replies[0] or 0), int(replies[1]))
+    )
+
+
 def extend_summary(
     keys: SessionKeys,
     token: str,

@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 # A summary is smaller than what it replaces: this share of the messages, beside the summary so far.
 _LARGEST_SHARE = 0.6
 _ALWAYS_ALLOWED_TOKENS = 64
-# Numbers, dates and names that messages may have when a model says that there is nothing new in them.
-_MAX_UNSAID_DETAILS = 5
+# Digits of a number that a model may find not worth keeping when it says that there is nothing new.
+_SHORT_NUMBER = 2
 # Of a rejected answer that the model is shown.
 _MAX_SHOWN_CHARS = 2_000
 
@@ -246,10 +246,11 @@ class WritingTask:
         except SummarizationError as error:
             logger.warning("session %r: nothing was added to the summary, because %s", self.session_id, error)
             return text or self.previous
-        stays = text or self.previous or ""
-        found = merge_summary("", extract.text or "") or ""
-        if text is None and missing_details(stays, found).count <= _MAX_UNSAID_DETAILS:
-            return self.previous
+        stays, found = text or self.previous or "", merge_summary("", extract.text or "") or ""
+        if text is None:
+            missing = missing_details(stays, found)
+            if not (missing.names or missing.dates or any(len(each) > _SHORT_NUMBER for each in missing.numbers)):
+                return self.previous
         added = self.writing.supplement(stays, found, budget=self._max_tokens(), count=self.writing.size)
         return added.strip() or self.previous
 

@@ -113,6 +113,7 @@ class FactKeys:
         lease: Key of the learning lease: it names the worker that learns for this user, and expires.
         ended: Key of the sorted set of the epochs of deleted sessions, from which nothing may be learned any more. It
             expires a day after the last deletion.
+        vectors: Key of the hash with the vectors of facts, by their ids. It is empty without an embedding model.
         session: Key of the state of the session, if the facts are those of a session without a user. Else None.
     """
 
@@ -122,6 +123,7 @@ class FactKeys:
     state: str
     lease: str
     ended: str
+    vectors: str
     session: str | None = None
 
     @property
@@ -132,7 +134,7 @@ class FactKeys:
     @property
     def all(self) -> tuple[str, ...]:
         """All keys that are removed with the user."""
-        return *self.stored, self.lease, self.ended
+        return *self.stored, self.lease, self.ended, self.vectors
 
     @property
     def end(self) -> str:
@@ -172,7 +174,14 @@ def own_fact_keys(keys: SessionKeys) -> FactKeys:
 def _fact_keys(tag: str, session: str | None = None) -> FactKeys:
     prefix = f"{PREFIX}:{{{tag}}}:facts"
     return FactKeys(
-        prefix, f"{prefix}:past", f"{prefix}:order", f"{prefix}:state", f"{prefix}:lease", f"{prefix}:ended", session
+        prefix,
+        f"{prefix}:past",
+        f"{prefix}:order",
+        f"{prefix}:state",
+        f"{prefix}:lease",
+        f"{prefix}:ended",
+        f"{prefix}:vectors",
+        session,
     )
 
 

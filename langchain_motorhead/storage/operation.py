@@ -22,11 +22,13 @@ class Command(NamedTuple):
         name: Name of the command, such as `"HGET"` or `"FT.SEARCH"`, or a script.
         keys: Keys that the command touches. They stand directly after the name, or after a script's number of keys.
         args: Arguments after the keys.
+        near: In a cluster, the search module is asked on the node of this key only. None for all primaries.
     """
 
     name: str | Script
     keys: tuple[str, ...]
     args: tuple[Value, ...] = ()
+    near: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ Each script is a file in `lua/`. Files named `lib_*` hold functions; they are pu
 
 A script declares the keys that it always touches. It does not declare keys that only stored data names, such as the
 documents of a session, its groups in `session_delete` and `session_restore`, and the items of a store: they are in the
-slot of a declared key, except groups, which no script touches in a cluster. Nor does it declare keys that may not
-exist, without need: while a cluster moves a slot, it refuses a script that names one.
+slot of a declared key, except groups, which no script touches in a cluster, and what `search_node` finds, which is on
+its node. Nor does it declare keys that may not exist, without need: while a cluster moves a slot, it refuses a script
+that names one.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _LIBRARIES = {
     "documents_remake": ("lib_numbers", "lib_documents", "lib_vectors"),
     "documents_renew": ("lib_numbers", "lib_documents"),
     "documents_read": ("lib_numbers", "lib_documents"),
-    "session_delete": ("lib_numbers", "lib_documents"),
+    "session_delete": ("lib_numbers", "lib_formats", "lib_documents"),
     "documents_erase": ("lib_numbers", "lib_documents"),
     "erasure_note": ("lib_numbers",),
     "facts_begin": ("lib_numbers", "lib_leases", "lib_facts"),
@@ -68,6 +69,7 @@ _LIBRARIES = {
             "item_prune",
             "item_put",
             "facts_fail",
+            "facts_vectors",
             "learned_note",
         ),
         ("lib_numbers",),
@@ -97,7 +99,8 @@ SCRIPTS = {
         "index_begin", "index_commit", "index_describe", "vectors_commit", "documents_read", "documents_revise",
         "documents_remake", "documents_renew", "documents_erase", "erasure_note",
         "registry_add", "registry_prune", "primary_read", "sessions_exist",
-        "item_get", "item_put", "item_page", "item_prune",
-        "facts_begin", "facts_read", "facts_write", "facts_fail", "facts_sweep", "learned_note",
+        "search_node", "search_keys", "item_get", "item_put", "item_page", "item_prune",
+        "facts_begin", "facts_read", "facts_write", "facts_fail", "facts_sweep", "facts_vectors",
+        "learned_note",
     )
 }  # fmt: skip

@@ -1,4 +1,10 @@
-"""The many forms in which models say that new messages add nothing to a summary. Pure."""
+"""The many forms in which models say that new messages add nothing to a summary. Pure.
+
+The answer is not asked for as structured output: a JSON schema is not read as a stream, so that an answer which runs on
+could not be stopped; small models fill it badly; and a server that only speaks OpenAI's protocol may refuse it. What a
+model says in a schema of its own is understood all the same (`answers.py`). What is not recognised here is checked as a
+summary, and "nothing new" of messages full of names and numbers loses none of them (`sessions/writing.py`).
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ def export_lines(
 ) -> Iterator[bytes]:
     """Return an iterator over the sessions of a namespace as JSON Lines, in no particular order.
 
-    The facts about their users follow, unless only some sessions are exported.
+    The facts about their users follow, unless only some sessions are exported. Facts about a user without sessions are
+    exported with that `user_id` only.
 
     A session that exists during the whole export is exported exactly once, however much is written to it meanwhile.
 
@@ -67,7 +68,7 @@ def export_lines(
     redis = motorhead.backend.require_redis()
     namespace = motorhead.namespace
     ids = _all_ids(redis, registry_key(namespace, user_id)) if session_ids is None else iter(session_ids)
-    learned: dict[Owner, dict[str, int]] = {}
+    learned: dict[Owner, dict[str, int]] = {} if user_id is None else {Owner(user_id): {}}
     for session_id in ids:
         keys = session_keys(namespace, session_id, user_id)
         try:
@@ -115,10 +116,10 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
                 raise SessionMovedOn
             yield [to_bytes(record) for record in found.records]
 
-    archive = _archive(redis, keys, head) if head.archived is not None else None
+    archive = _archive(redis, keys, head) if head.archived else None
     return ExportedSession(
         keys.session_id, head.state, head.length, pages(), head.ttl, head.groups, head.grouped, head.left, archive,
-        head.summaries, head.archived or 0,
+        head.summaries, head.archived,
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def import_snapshots(
             continue
         if outcome is RestoreOutcome.DONE:
             tally.imported += 1
-            tally.messages += snapshot.count + int(snapshot.state.get("archived", 0))
+            tally.messages += snapshot.messages
         elif outcome is RestoreOutcome.DONE_BEFORE:
             tally.before += 1
         elif existing is Existing.SKIP:

@@ -45,7 +45,7 @@ class ExportedSession:
         archive: The messages of its archive, as far as they are there, to be read once and before `pages`. None if it
             has no archive.
         summaries: Records of the versions of its summary, as stored.
-        archived: How many messages its archive should have.
+        archived: How many messages its archive has, if it was read from Redis.
     """
 
     session_id: str
@@ -59,6 +59,11 @@ class ExportedSession:
     archive: Iterable[ArchiveRun] | None = None
     summaries: tuple[bytes, ...] = ()
     archived: int = 0
+
+    @property
+    def messages(self) -> int:
+        """How many messages it has, in its list and its archive."""
+        return self.count + (self.archived or int(self.state.get("archived", 0)))
 
     @property
     def user_id(self) -> str | None:
@@ -80,7 +85,7 @@ class Head(NamedTuple):
         groups: Names of the groups that list it.
         grouped: Whether only groups list it.
         left: Largest number of summarized messages that recall can find.
-        archived: How many messages its archive should have. None if it has no archive.
+        archived: How many messages its archive should have.
         summaries: Records of the versions of the summary.
     """
 
@@ -93,7 +98,7 @@ class Head(NamedTuple):
     groups: tuple[str, ...]
     grouped: bool
     left: int
-    archived: int | None
+    archived: int
     summaries: tuple[bytes, ...]
 
 
@@ -157,7 +162,7 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
             left=min(indexed, first, kept_from),
-            archived=int(fields["archived"]) if "archived" in fields else None,
+            archived=_count(fields.get("archived", b"0")),
             summaries=tuple(map(to_bytes, versions)),
         )
 
@@ -290,3 +295,8 @@ def _staged(keys: SessionKeys, token: str) -> tuple[str, str]:
 
 def _staged_archive(keys: SessionKeys, token: str) -> str:
     return f"{_staged(keys, token)[0]}:archive"
+
+
+def _count(stored: bytes) -> int:
+    """Return how many messages an archive should have. If the number is damaged, it is read all the same."""
+    return int(stored) if stored.isdigit() else 1

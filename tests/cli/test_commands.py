@@ -60,7 +60,9 @@ def test_help(run: Run, command: str) -> None:
 
 def test_export_and_import(run: Run, make: MakeMotorhead, namespace: str, tmp_path: Path) -> None:
     """What is exported to a file, or to the standard output, is imported from it into another namespace."""
-    make(compaction="manual").session("a\x1b[2J", "bob").append(numbered(3))
+    session = make(compaction="manual", window=Window(max_messages=2)).session("a\x1b[2J", "bob")
+    session.append(numbered(3))
+    session.compact()
     path, other = tmp_path / "out.jsonl", f"{namespace} other"
     assert run("export", "--namespace", namespace, "-o", str(path)) == (0, "", "1 session with 3 messages exported\n")
     code, out, _ = run("export", "--namespace", namespace)

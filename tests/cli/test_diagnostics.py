@@ -67,6 +67,18 @@ def test_marks(make: MakeMotorhead, client: redis.Redis, url: str, namespace: st
     assert "'s'" in findings(url, namespace=namespace)["known messages"].advice
 
 
+def test_versions_of_summaries(make: MakeMotorhead, client: redis.Redis, url: str, namespace: str) -> None:
+    """It is told where versions of a summary are gone that a session counts."""
+    session = make(compaction="manual").session("s")
+    session.append(numbered(20))
+    session.compact()
+    assert findings(url, namespace=namespace)["summary versions"].level is Level.FINE
+    client.delete(session._keys.summaries)
+    found = findings(url, namespace=namespace)["summary versions"]
+    assert (found.level, "'s'" in found.advice) == (Level.NOTE, True)
+    assert session.load().summary
+
+
 def test_cluster(cluster_url: str, namespace: str) -> None:
     """Each primary of a cluster is looked at, and no socket to any is left open."""
     with Motorhead.from_url(cluster_url, namespace=namespace) as motorhead:

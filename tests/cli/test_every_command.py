@@ -20,7 +20,7 @@ from support.messages import numbered
 from support.openai_stub import Stub
 
 COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "mcp", "reindex", "serve", "sessions list",
-            "sessions show", "sessions search", "sessions delete"]  # fmt: skip
+            "sessions show", "sessions search", "sessions delete", "ui"]  # fmt: skip
 
 
 class Motorheads(Protocol):

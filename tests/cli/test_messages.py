@@ -57,5 +57,9 @@ def test_a_message_is_edited(
     memory = motorhead.session("s").load()
     assert contents(memory.messages) == ["two\nlines", "new text", "c"]
     assert [(each.type, each.id) for each in memory.messages] == [("human", "1"), ("ai", "2"), ("human", "3")]
+    assert run(monkeypatch, motorhead, url, "edit", "s", "2", stdin="") == 1
+    assert "the new text is empty" in " ".join(capsys.readouterr().err.split())
+    assert run(monkeypatch, motorhead, url, "edit", "s", "7", "text") == 1
+    assert "With --seq" in capsys.readouterr().err
     for which in (("none",), ("9", "--seq"), ("x", "--seq")):
         assert run(monkeypatch, motorhead, url, "edit", "s", *which, stdin="x") == 1

@@ -9,6 +9,8 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
+from openai import ContentFilterFinishReasonError, LengthFinishReasonError
+from openai.types.chat import ChatCompletion
 
 from langchain_motorhead import (
     ExtractiveLearner,
@@ -117,6 +119,18 @@ def test_a_model_that_refuses_structured_output_is_asked_for_json() -> None:
     assert asked == ["structured"]
     with pytest.raises(ConnectionError):
         create_learner(Scripted(answers=[ConnectionError("away")])).invoke(given("a"))
+
+
+def test_an_answer_that_a_client_raises_an_error_for_is_unusable() -> None:
+    """OpenAI's client raises one for structured output that was cut off, or filtered: no failure of the model."""
+    answer = ChatCompletion(id="a", choices=[], created=0, model="m", object="chat.completion")
+    for error, reason in (
+        (LengthFinishReasonError(completion=answer), "cut off: "),
+        (ContentFilterFinishReasonError(), "refused: "),
+    ):
+        with pytest.raises(UnusableOperationsError) as raised:
+            create_learner(Scripted(answers=[error])).invoke(given("a"))
+        assert raised.value.reason.startswith(reason)
 
 
 @pytest.mark.parametrize("wrong", [{"llm": "gpt"}, {"prompt": " "}, {"max_input_tokens": 0}])

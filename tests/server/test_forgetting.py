@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -64,6 +65,7 @@ def test_a_message_is_edited_by_number_or_id(http: httpx.Client) -> None:
         ("POST", "forget", {"message_ids": ["x"]}, 404),
         ("POST", "forget", {"message_ids": "x"}, 400),
         ("POST", "forget", {"message_ids": [None]}, 400),
+        ("POST", "forget", {"message_ids": [[0]]}, 400),
         ("POST", "forget?user_id=other", {"message_ids": [0]}, 400),
         ("PUT", "messages/9", {"role": "user", "content": "x"}, 404),
         ("PUT", "messages/x", {"role": "user", "content": "x"}, 400),
@@ -98,8 +100,16 @@ def test_our_client_does_the_same(remote: Motorhead) -> None:
         session.forget(["none"])
     with pytest.raises(InvalidMessageError):
         session.edit("z", AIMessage("x"))
-    with pytest.raises(InvalidInputError):
-        session.forget([object()])  # type: ignore[list-item]
+    before = session.transcript()
+    bad: tuple[Any, ...] = ("xy", None, 5, [object()], [["x"]], [-1], [True])
+    for which in bad:
+        with pytest.raises(InvalidInputError, match=r"a list of message ids|by its id or its sequence number"):
+            session.forget(which)
+    ones: tuple[Any, ...] = (None, 1.5, True, -1, [])
+    for one in ones:
+        with pytest.raises(InvalidInputError, match="by its id or its sequence number"):
+            session.edit(one, HumanMessage("x"))
+    assert session.transcript() == before
 
 
 async def test_our_async_client_does_the_same(remote: Motorhead) -> None:

@@ -60,6 +60,10 @@ def test_over_rest_and_by_the_client(motorhead: Motorhead, make: MakeMotorhead) 
         assert http.post("/rebuild", json={"prompt": "x", "wait": True}).status_code == 400
         with pytest.raises(UnsupportedError, match="its own summarizer"):
             there.rebuild_summary(AsyncLedger())
+        with pytest.raises(InvalidInputError, match="prompt must be a string"):
+            there.rebuild_summary(prompt=5)  # type: ignore[call-overload]
+        with pytest.raises(InvalidInputError, match="must be a string, not int"):
+            there.set_summary(5)  # type: ignore[arg-type]
         for method, path in (("GET", "/summaries"), ("GET", "/summary"), ("POST", "/rebuild")):
             answer = http.request(method, f"{base}/sessions/anns{path}", params={"user_id": "bob"})
             assert answer.status_code == (200 if method == "POST" else 400)
@@ -90,4 +94,4 @@ def test_in_the_command_line(
     code, out = run("rebuild", "s")
     assert (code, "10 messages summarized again" in out) == (0, True)
     assert motorhead.session("s").load().written_by == "extract"
-    assert run("rebuild", "none")[0] == 1
+    assert run("rebuild", "none")[0] == run("summaries", "none")[0] == 1

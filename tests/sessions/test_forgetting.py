@@ -82,6 +82,7 @@ def test_a_receipt_says_what_was_removed_and_all_else_stays(session: Session, cl
         ([None], InvalidInputError, "by its id"),
         ([-1], InvalidInputError, "by its id"),
         ([True], InvalidInputError, "by its id"),
+        ([["id-3"]], InvalidInputError, "by its id"),
         ([f"x{at}" for at in range(1_001)], InvalidInputError, "at most 1000"),
     ],
 )

@@ -17,6 +17,7 @@ from langchain_motorhead import (
     Window,
 )
 from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.registry import delete_session
 from support.factory import MakeMotorhead
 from support.fall_back import fall_back
 from support.messages import numbered
@@ -141,8 +142,12 @@ def test_nothing_to_rebuild(make: MakeMotorhead) -> None:
     assert motorhead.session("s").rebuild_summary().messages == 0
     with pytest.raises(InvalidInputError, match="needs a model"):
         motorhead.session("s").rebuild_summary(prompt="Summarize.")
+    with pytest.raises(InvalidInputError, match="prompt must be a string"):
+        motorhead.session("s").rebuild_summary(prompt=5)  # type: ignore[call-overload]
     with pytest.raises(InvalidInputError, match="summarizer must be"):
         motorhead.session("s").rebuild_summary(7)
+    with pytest.raises(InvalidInputError, match="on_progress must be a function"):
+        motorhead.session("s").rebuild_summary(on_progress=7)  # type: ignore[call-overload]
 
 
 async def test_in_the_background(amake: MakeMotorhead) -> None:
@@ -191,14 +196,21 @@ def test_a_summary_by_hand(make: MakeMotorhead) -> None:
 
 
 def test_a_later_layout_is_left_alone(make: MakeMotorhead, client: redis.Redis) -> None:
-    """A session that a later version of the package wrote is neither rebuilt nor given another summary."""
-    session = compacted(make(llm=Ledger(), window=WINDOW, compaction="manual"), 10)
+    """A session that a later version of the package wrote is neither rebuilt, given another summary nor deleted."""
+    motorhead = make(llm=Ledger(), window=WINDOW, compaction="manual")
+    session = compacted(motorhead, 10)
     before = client.hgetall(session._keys.state), client.lrange(session._keys.summaries, 0, -1)
     client.hset(session._keys.state, "format", "9")
     with pytest.raises(StoreError, match="later version"):
         session.rebuild_summary()
     with pytest.raises(StoreError, match="later version"):
         session.set_summary("By hand.", override=True)
+    with pytest.raises(StoreError, match=r"later version.*Nothing was deleted"):
+        session.delete()
+    for one_slot in (True, False):
+        with pytest.raises(StoreError, match="later version"):
+            motorhead.backend.require_redis().run(delete_session(session._keys, one_slot=one_slot))
+    assert motorhead.sessions() == ["s"]
     assert session.compact().summarized == 0
     client.hset(session._keys.state, "format", "1")
     assert (client.hgetall(session._keys.state), client.lrange(session._keys.summaries, 0, -1)) == before

@@ -23,7 +23,7 @@ NAMES = list(calls())
 READING = {
     "session_read", "session_snapshot", "marks_page", "item_page", "item_prune", "compaction_begin", "lease_renew",
     "index_begin", "transcript_read", "marks_find", "summaries_read", "primary_read", "sessions_exist",
-    "facts_begin", "facts_read",
+    "search_node", "search_keys", "facts_begin", "facts_read",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langchain_motorhead.facts import operations as facts
+from langchain_motorhead.facts import vectors
 from langchain_motorhead.facts.book import Change
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.operations import Progress
@@ -35,6 +36,7 @@ from langchain_motorhead.sessions.rebuild_operations import Rebuilt, add_rebuilt
 from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries, set_summary
 from langchain_motorhead.storage.keys import session_keys, user_fact_keys
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
+from langchain_motorhead.storage.scripts import SCRIPTS
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.fall_back import fall_back
@@ -176,6 +178,10 @@ def calls() -> dict[str, Operation[Any]]:
         "rebuild_add": _rebuilding(),
         "rebuild_swap": swap_rebuilt(KEYS, "r", "kind", _REBUILT, stop=1, origin=Origin(Author.MODEL)),
         "compaction_begin": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True),
+        "search_node": Operation(
+            (Command(SCRIPTS["search_node"], (), (1, "user", "", "ZRANGE", KEYS.registries[0], 0, 0)),), list
+        ),
+        "search_keys": Operation((Command(SCRIPTS["search_keys"], ()),), list),
         "compaction_begin archived": compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=True, archived=True),
         "primary_read": Operation((read_primary("ZRANGE", KEYS.registries[0], 0, 9),), list),
         "sessions_exist": registry_operations.existing([KEYS, OTHER]),
@@ -254,6 +260,7 @@ def calls() -> dict[str, Operation[Any]]:
         "facts_write of a session that ends": facts.write_facts(FACTS, 1, [Change("f", None)], ended=EPOCH),
         "facts_fail": facts.fail(FACTS, "c", first_pause=1_000, longest_pause=9_000),
         "facts_sweep": facts.sweep(NO_FACTS),
+        "facts_vectors": vectors.store_vectors(FACTS, {"f": [0.5, 0.5], "gone": [1.0, 0.0]}, "m", 3),
         "learned_note": facts.note_learned(KEYS, EPOCH, 4, 3),
         "post": post(3),
         "post without messages": post(0),

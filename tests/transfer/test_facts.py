@@ -49,6 +49,9 @@ def test_facts_move_with_their_sessions(make: MakeMotorhead, namespace: str) -> 
     changed["updated"] += 1
     assert import_lines(here, [json.dumps(changed).encode()], Existing.REPLACE).imported == 1
     assert [fact.id for fact in bob.facts(superseded=True)] == [pinned.id]
+    here.user("ann").remember("Has no session")
+    (line,) = export_lines(here, user_id="ann")
+    assert json.loads(line)["facts"][0]["text"] == "Has no session"
     bad = import_lines(
         here, [b'{"facts": 1, "user": "u"}', b'{"facts": [], "learned": {}}', b'{"facts": [{}], "user": "u"}']
     )

@@ -12,7 +12,7 @@ import orjson
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.pinned import read_pinned
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
-from langchain_motorhead.exceptions import StoreError
+from langchain_motorhead.exceptions import InvalidInputError, StoreError
 from langchain_motorhead.messages.codec import decode_record
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.pinned import Pin
@@ -20,6 +20,7 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.sessions.info import SessionInfo
 from langchain_motorhead.sessions.origin import kept_from_json, to_author
 from langchain_motorhead.sessions.rebuilding import RebuildReport
+from langchain_motorhead.sessions.setting import check_text
 from langchain_motorhead.sessions.summaries import SummaryVersion
 from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage, check_range
 from langchain_motorhead.storage.keys import SessionKeys
@@ -79,12 +80,15 @@ class RemoteConversations:
 
     def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> HttpFlow[None]:
         """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        check_text(text)
         yield from self._needs_ours("replacing a summary")
         sent = orjson.dumps({"text": without_surrogates(text), "override": override})
         yield HttpCall("PUT", protocol.path(keys, "summary"), protocol.user(keys), sent)
 
     def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
         """Make a session's summary again. See `sessions.rebuilding.rebuild`."""
+        if not isinstance(prompt, str | None):
+            raise InvalidInputError(f"prompt must be a string, not {type(prompt).__name__}")
         yield from self._needs_ours("making a summary again")
         sent = orjson.dumps({"wait": wait} if prompt is None else {"wait": wait, "prompt": without_surrogates(prompt)})
         answer = yield HttpCall("POST", protocol.path(keys, "rebuild"), protocol.user(keys), sent, slow=wait)

@@ -8,7 +8,7 @@ from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.sessions.append import MessageLike
-from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.sessions.forgetting import Receipt, check_ids
 from langchain_motorhead.storage.keys import SessionKeys
 
 
@@ -21,13 +21,15 @@ class RemoteForgetting:
 
     def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> HttpFlow[Receipt]:
         """Forget messages. See `Backend.forget`."""
+        given = check_ids(which)
         yield from self._needs_ours("forgetting messages")
-        body = protocol.json_body(message_ids=list(which))
+        body = protocol.json_body(message_ids=given)
         answer = yield HttpCall("POST", protocol.path(keys, "forget"), protocol.user(keys), body)
         return to_receipt(answer)
 
     def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> HttpFlow[Receipt]:
         """Replace a message by another one. See `Backend.edit`."""
+        check_ids([which])
         yield from self._needs_ours("editing messages")
         query = protocol.user(keys) | ({"by_id": "true"} if isinstance(which, str) else {})
         path = protocol.path(keys, "messages", protocol.quoted(str(which)))

@@ -20,6 +20,7 @@ from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageErro
 from langchain_motorhead.messages.codec import decode_record, encode
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.rendering import found_fact
 from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.origin import kept_from_json, to_author
@@ -181,6 +182,7 @@ def query(search: Query) -> bytes:
         "exclude_window": search.exclude_window or None,
         "fetch_k": search.fetch_k,
         "lambda_mult": search.lambda_mult,
+        "facts": search.facts or None,
         "unseen": search.unseen and {"session_id": search.unseen[0], "seq": search.unseen[1]},
     }
     return orjson.dumps({name: value for name, value in asked.items() if value is not None})
@@ -272,6 +274,7 @@ def _hit(data: dict[str, Any], asked: Query) -> Hit:
         score=data.get("score", 1 - distance if isinstance(distance, int | float) else 0.0),
         piece=data.get("piece", 0),
         pieces=data.get("pieces", 1),
+        facts=[found_fact(_mapping(each)) for each in data.get("facts") or ()],
         before=[_hit(each, asked) for each in data.get("before") or ()],
         after=[_hit(each, asked) for each in data.get("after") or ()],
     )

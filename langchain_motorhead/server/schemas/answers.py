@@ -194,6 +194,36 @@ class Hit(Schema):
     dist: float = Field(description="1 - score: the smaller, the better the match.")
 
 
+class FactPlace(Schema):
+    """A message that states a fact."""
+
+    model_config = example(session_id=EXAMPLE_SESSION_ID, seq=6, message_id="msg-1")
+
+    session_id: str
+    seq: int
+    message_id: str
+
+
+class FoundFact(Schema):
+    """A fact that a search found."""
+
+    model_config = example(
+        id="f1",
+        text="Lives in Oslo",
+        score=1.0,
+        said_at="2025-06-01T12:00:00+00:00",
+        user_id=EXAMPLE_USER_ID,
+        sources=[],
+    )
+
+    id: str
+    text: str
+    score: float
+    said_at: str
+    user_id: str | None
+    sources: list[FactPlace]
+
+
 class SearchHit(Hit):
     """A message that a search found, with its place."""
 
@@ -220,13 +250,14 @@ class SearchHit(Hit):
     name: str | None
     id: str | None = Field(description="Id of the message.")
     session_id: str
-    seq: int = Field(description="Sequence number of the message in its session.")
+    seq: int | None = Field(description="Sequence number of the message in its session. None for a fact without one.")
     user_id: str | None
     created: str | None = Field(description="When the message was appended, in ISO 8601.")
     piece: int = Field(description="Of a long message, the number of the passage in `content`, from 0.")
     pieces: int = Field(description="How many passages the message has.")
     before: list[SearchHit] = Field(description="Earlier neighbors, if the search asked for any.")
     after: list[SearchHit] = Field(description="Later neighbors, if the search asked for any.")
+    facts: list[FoundFact] = Field([], description="Facts that the message states; of a hit of type `fact`, that one.")
 
 
 class ErrorAnswer(Schema):

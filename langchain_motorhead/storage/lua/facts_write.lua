@@ -1,7 +1,8 @@
 -- Write changes of the facts about a user, and how far a session was learned, or do nothing if the facts or the session
 -- changed since they were read.
 --
--- KEYS  current facts, past facts, order of the current facts, state of the facts, lease, key that shows whether a session ended
+-- KEYS  current facts, past facts, order of the current facts, state of the facts, lease, key that shows whether a session
+--       ended, vectors of the facts
 -- ARGV  version of the facts as read; token of the worker, or '' for a write that learns nothing; duration of the lease in
 --       ms; epoch of a session or ''; 1 if it has facts of its own; first and next sequence number that were learned; 1 if
 --       the session is being deleted; ms until the keys expire ('0': never, '': as they are); how many values for changes
@@ -9,7 +10,7 @@
 --       pairs: what is counted, and by how much
 -- Returns 1 if everything was written; 2 if the facts are not those that were read; 3 if the session was learned meanwhile;
 --         4 if it was deleted; 5 if this worker does not hold the lease any more.
-local current, past, order, state, lease, ended = unpack(KEYS)
+local current, past, order, state, lease, ended, vectors = unpack(KEYS)
 local version, token, duration, epoch, own, start, stop, ends, life, width = unpack(ARGV, 1, 10)
 local HEAD, KEPT = 10, 86400 -- KEPT: seconds that the end of a session is remembered, far longer than any learning takes
 local counts = HEAD + whole(width, 'values') + 1
@@ -73,6 +74,9 @@ for at = HEAD + 1, counts - 1, 3 do
   if score == 'past' or score == '' then
     redis.call('HDEL', current, id)
     redis.call('ZREM', order, id)
+    if score == '' then
+      redis.call('HDEL', vectors, id)
+    end
   else
     redis.call('HSET', current, id, fact)
     redis.call('ZADD', order, score, id)
@@ -82,11 +86,11 @@ for at = counts, #ARGV, 2 do
   redis.call('HINCRBY', state, ARGV[at], ARGV[at + 1])
 end
 if life ~= '' then
-  for at = 1, 4 do
+  for _, key in ipairs({current, past, order, state, vectors}) do
     if life == '0' then
-      redis.call('PERSIST', KEYS[at])
+      redis.call('PERSIST', key)
     else
-      redis.call('PEXPIRE', KEYS[at], life)
+      redis.call('PEXPIRE', key, life)
     end
   end
 end

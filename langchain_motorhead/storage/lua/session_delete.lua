@@ -10,10 +10,16 @@
 -- ARGV  session id, user of the session or '', prefix of the documents' keys, 1 to delete only what an expired session left,
 --       number of messages of which it is noted that their documents are to be erased
 -- Returns how many keys of the session were deleted. Having done nothing: -1 if it belongs to another user; -2 - N if it has
---         the documents of N messages, which is too many, and of so many nothing is noted.
+--         the documents of N messages, which is too many, and of so many nothing is noted; 'later' if the session has a later
+--         layout, of which these scripts do not know all keys.
+local LATER = 'later'
 local state, REGISTRIES = KEYS[2], 16
 local there = redis.call('EXISTS', state) == 1
-local known = redis.call('HMGET', state, 'user', 'indexed', 'groups', 'first')
+local known = redis.call('HMGET', state, 'user', 'indexed', 'groups', 'first', 'format')
+-- A damaged number is no reason to keep a session.
+if (tonumber(known[5]) or 0) > tonumber(FORMAT) then
+  return LATER
+end
 if there and (ARGV[4] == '1' or (known[1] or '') ~= ARGV[2]) then
   return -1
 end

@@ -17,7 +17,6 @@ from langchain_motorhead import (
     Motorhead,
     MotorheadMiddleware,
     RecallNotConfiguredError,
-    SearchUnavailableError,
     Window,
 )
 from support.agents import SYSTEM, Model, agent_of, faults, is_memory, memory_of, say, system_of, texts, thread
@@ -166,19 +165,23 @@ def test_a_long_question(make: MakeMotorhead) -> None:
 
 
 def test_recall_is_asked_for_in_vain(make: MakeMotorhead, tmp_path: Path) -> None:
-    """Without an embedding model it is refused at once; without a user or a search module, when it is run."""
+    """Without an embedding model it is refused at once; without a user, when it is run."""
     with pytest.raises(RecallNotConfiguredError):
         MotorheadMiddleware(make(), recall=3)
     MotorheadMiddleware(make(), recall=0, recall_scope="user")
     motorhead = remembering(make)
     with pytest.raises(InvalidInputError, match=r'recall_scope="user" needs a user'):
         shown(motorhead, thread(), recall_scope="user")
+
+
+def test_without_a_search_module_words_are_recalled(tmp_path: Path) -> None:
+    """On plain Redis, earlier conversations of the user are recalled by their words."""
     with (
         server(tmp_path) as port,
         Motorhead.from_url(f"redis://127.0.0.1:{port}", embeddings=HashingEmbeddings()) as plain,
-        pytest.raises(SearchUnavailableError),
     ):
-        shown(plain, thread())
+        plain.session("t").append([HumanMessage(CAT), *numbered(40)])
+        assert any(CAT in message.text for message in shown(plain, thread()))
 
 
 def test_an_error_before_anything_is_said_stores_nothing_twice(make: MakeMotorhead) -> None:
