@@ -67,7 +67,7 @@ def main() -> None:
         print("with the summarizer down:")
         missing = check(motorhead, options.sessions, stored // options.sessions)
         started = time.perf_counter()
-        folded = sum(motorhead.session(f"s{at}").compact().folded for at in range(options.sessions))
+        folded = sum(motorhead.session(f"s{at}").compact().summarized for at in range(options.sessions))
         print(f"summarized {folded:,} messages in {time.perf_counter() - started:.0f} s; after that:")
         missing += check(motorhead, options.sessions, stored // options.sessions)
         print(f"missing messages: {missing:,}")

@@ -228,7 +228,7 @@ def balance(server: Server, folder: Path, options: Any, faults: Counter[str]) ->
     with Motorhead.from_url(server.url, llm=Faulty(0), **OPTIONS) as motorhead:
         for at in tried:
             conversation = motorhead.session(at)
-            folded += conversation.compact().folded
+            folded += conversation.compact().summarized
             memory = conversation.load()
             there = (memory.summary or "").split() + [str(message.content) for message in memory.messages]
             counts = Counter(there)

@@ -146,7 +146,7 @@ def throughput(url: str, count: int) -> float:
         for session in sessions:
             session.append(conversation(100))
         started = time.perf_counter()
-        folded = sum(session.compact().folded for session in sessions)
+        folded = sum(session.compact().summarized for session in sessions)
         return folded / (time.perf_counter() - started)
 
 

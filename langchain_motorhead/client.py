@@ -110,7 +110,7 @@ class Motorhead(Handle):
         user_id: str | None = None,
         *,
         name: str = "search_memory",
-        description: str = "Search what was said in earlier conversations, for what the user may have told before.",
+        description: str = "Search earlier conversations for what the user may have said before.",
         **fields: Any,
     ) -> BaseTool:
         """Return a tool with which an agent can search messages.

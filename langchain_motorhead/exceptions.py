@@ -98,7 +98,7 @@ class IdConflictError(InvalidMessageError):
 
 
 class UnknownFactError(InvalidInputError):
-    """There is no fact with this id about the user, or it holds no longer."""
+    """The user has no current fact with this id."""
 
 
 class ClosedError(MotorheadError):
@@ -148,7 +148,7 @@ class UnusableAnswerError(SummarizationError):
     extract of the messages takes its place.
 
     Attributes:
-        reason: A sentence as `check_summary` returns them, beginning with the value of a `Reason` and a colon.
+        reason: Why, as in `"refused: …"`. The part before the colon is the same for all errors of a kind.
     """
 
     def __init__(self, reason: str) -> None:
@@ -167,7 +167,7 @@ class UnusableOperationsError(LearningError):
     `ExtractiveLearner` then learns these messages.
 
     Attributes:
-        reason: A sentence as `check_summary` returns them, beginning with the value of a `Reason` and a colon.
+        reason: Why, as in `"refused: …"`. The part before the colon is the same for all errors of a kind.
     """
 
     def __init__(self, reason: str) -> None:

@@ -118,6 +118,17 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
 
 
+def counted(count: int, one: str, more: str | None = None) -> str:
+    """Return a number with its noun, such as `"1 message"` and `"2,000 messages"`.
+
+    Args:
+        count: The number.
+        one: The noun in the singular.
+        more: Its plural, if that is not the singular with an "s".
+    """
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def age(time: str, now: datetime) -> str:
     """Return how long ago a time was, in its largest unit: `3 hours ago`. Empty if the time is.
 
@@ -130,7 +141,7 @@ def age(time: str, now: datetime) -> str:
     seconds = max(0, round((now - datetime.fromisoformat(time)).total_seconds()))
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if count := seconds // length:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{counted(count, unit)} ago"
     return "just now"
 
 

@@ -16,6 +16,7 @@ from langchain_motorhead.cli.common import (
     Namespace,
     Url,
     User,
+    counted,
     is_server,
     open_motorhead,
     print_json,
@@ -37,17 +38,19 @@ def facts(
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
-    query: Annotated[str | None, typer.Option(help="What the facts should be about.", metavar="TEXT")] = None,
+    query: Annotated[
+        str | None, typer.Option(help="Show the facts that share words with TEXT.", metavar="TEXT")
+    ] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="Facts to show at most.", metavar="N")] = None,
     as_of: Annotated[
         datetime | None, typer.Option(help="Show the facts that held at this time, of this machine's time zone.")
     ] = None,
-    superseded: Annotated[bool, typer.Option(help="Also facts that were superseded or retracted.")] = False,
-    remember: Annotated[str | None, typer.Option(help="State a fact about the user.", metavar="TEXT")] = None,
+    superseded: Annotated[bool, typer.Option(help="Show also facts that were superseded or retracted.")] = False,
+    remember: Annotated[str | None, typer.Option(help="Add a fact about the user.", metavar="TEXT")] = None,
     forget: Annotated[str | None, typer.Option(help="Remove the fact with this id.", metavar="FACT")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is known about a user, with the sources; or state or remove a fact."""
+    """Show the facts about a user, with their sources. Or add or remove one."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         known = motorhead.user(user)
         if forget is not None and not known.forget(forget):
@@ -61,6 +64,8 @@ def facts(
 
         print_json([to_data(fact) for fact in found])
         return
+    if not found and forget is None:
+        stderr().print(f"no facts about user {shown(repr(user))} were found")
     console = stdout()
     for fact in found:
         console.print(_line(fact))
@@ -75,7 +80,7 @@ def learn(
         str | None,
         typer.Option(
             help="Model that finds facts, as PROVIDER:NAME for init_chat_model. Without one, sentences in the first "
-            "person are noted.",
+            "person become facts.",
             metavar="NAME",
         ),
     ] = None,
@@ -102,9 +107,10 @@ def learn(
                 continue
             messages, facts, tokens = messages + report.messages, facts + report.facts, tokens + report.tokens
             bar.set_postfix(messages=messages, facts=facts, tokens=tokens)
-    typer.echo(f"{messages:,} messages learned: {facts:,} new facts, for {tokens:,} tokens")
+    learned = f"{counted(messages, 'message')} learned: {counted(facts, 'new fact')}"
+    typer.echo(f"{learned}, for {counted(tokens, 'token')}")
     if failures:
-        raise LearningError(f"{failures:,} sessions could not be learned. Run the command again to go on")
+        raise LearningError(f"{counted(failures, 'session')} could not be learned. Run the command again to go on")
 
 
 def _line(fact: "Fact") -> Text:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, open_motorhead, print_json, shown
+from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, counted, open_motorhead, print_json, shown
 from langchain_motorhead.exceptions import InvalidInputError, UnknownMessageError
 
 if TYPE_CHECKING:
     from langchain_motorhead import Receipt, Session, TranscriptMessage
 
 _SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
-_ByNumber = Annotated[bool, typer.Option("--seq", help="Messages are given by their sequence numbers.")]
-_KINDS = ("in_list", "in_archive", "documents", "vectors", "summaries")
+_ByNumber = Annotated[bool, typer.Option("--seq", help="MESSAGE_ID is a sequence number, as `show --all` prints it.")]
 
 
 def forget(
@@ -31,10 +30,10 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Forget without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Forget messages for good, with all that was made of them."""
+    """Remove messages for good, also from the summary and the search index."""
     which = [_number(each) if by_number else each for each in messages]
     if not yes:
-        what = f"{len(messages)} messages of session {session!r}"
+        what = f"{counted(len(messages), 'message')} of session {session!r}"
         if not sys.stdin.isatty():
             raise InvalidInputError(f"{what} would be forgotten for good. Confirm with --yes")
         typer.confirm(f"Forget {shown(what)} for good?", abort=True)
@@ -94,5 +93,13 @@ def _print(receipt: "Receipt", done: str, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(receipt))
         return
-    counts = ", ".join(f"{getattr(receipt, kind)} {kind.replace('_', ' ')}" for kind in _KINDS)
-    typer.echo(f"{len(receipt.messages)} {done} ({counts})")
+    removed = ", ".join(
+        [
+            f"{receipt.in_list} in the list",
+            f"{receipt.in_archive} in the archive",
+            counted(receipt.documents, "search document"),
+            counted(receipt.vectors, "vector"),
+            counted(receipt.summaries, "version of the summary", "versions of the summary"),
+        ]
+    )
+    typer.echo(f"{counted(len(receipt.messages), 'message')} {done} ({removed})")

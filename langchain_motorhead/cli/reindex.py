@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
+from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, counted, is_server, open_motorhead
 from langchain_motorhead.exceptions import RecallNotConfiguredError, UnsupportedError
 
 
@@ -21,4 +21,4 @@ def reindex(
         raise RecallNotConfiguredError("an index needs an embedding model: --embeddings NAME")
     with open_motorhead(url, namespace, embeddings, api_key) as motorhead:
         count = motorhead.reindex(progress=sys.stderr.isatty())
-    typer.echo(f"{count:,} messages indexed")
+    typer.echo(f"the index is complete; {counted(count, 'document')} embedded anew")

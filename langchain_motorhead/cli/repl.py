@@ -12,7 +12,7 @@ import typer
 from langchain_core.messages import BaseMessage, HumanMessage, message_chunk_to_message
 
 from langchain_motorhead.backends.redis import RedisBackend
-from langchain_motorhead.cli.common import shown, stderr
+from langchain_motorhead.cli.common import counted, shown, stderr
 from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.models.redaction import redact
 
@@ -71,7 +71,7 @@ class Repl:
         if not memory.total:
             _print_note("nothing was said yet")
             return
-        _print_note(f"{_counted(memory.total, 'message')} so far, {memory.summarized} of them in the summary")
+        _print_note(f"{counted(memory.total, 'message')} so far, {memory.summarized} of them in the summary")
         if memory.summary is not None:
             _print_note(shown(_beginning(memory.summary)))
 
@@ -161,7 +161,7 @@ class Repl:
         memory = self._session.load()
         for message in memory.messages:
             _print_text(f"{message.type}: {message.text}")
-        _print_note(f"{_counted(len(memory.messages), 'message')} in the window, {memory.summarized} summarized")
+        _print_note(f"{counted(len(memory.messages), 'message')} in the window, {memory.summarized} summarized")
         _print_failures(memory)
 
     def _summary(self) -> None:
@@ -191,7 +191,7 @@ class Repl:
 
     def _compact(self) -> None:
         report = self._session.compact()
-        _print_note(f"{_counted(report.folded, 'message')} summarized")
+        _print_note(f"{counted(report.summarized, 'message')} summarized")
 
     def _complain(self, text: str) -> None:
         self.failures += 1
@@ -217,8 +217,4 @@ def _beginning(text: str) -> str:
 
 def _print_failures(memory: Memory) -> None:
     if memory.failures:
-        _print_note(f"the last {_counted(memory.failures, 'summary', 'summaries')} failed; no message is lost")
-
-
-def _counted(count: int, one: str, more: str | None = None) -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
+        _print_note(f"the last {counted(memory.failures, 'summary', 'summaries')} failed; no message is lost")

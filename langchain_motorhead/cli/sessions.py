@@ -22,6 +22,7 @@ from langchain_motorhead.cli.common import (
     Url,
     User,
     age,
+    counted,
     is_server,
     open_motorhead,
     print_json,
@@ -97,7 +98,9 @@ def show(
         return
     console = stdout()
     counts = f"{found['window']} in the window, {found['summarized']} summarized"
-    about = f"{counts}, {found['tokens']} tokens spent on {found['versions']} versions of the summary"
+    about = (
+        f"{counts}, {counted(found['tokens'], 'token')} spent on {counted(found['versions'], 'version')} of the summary"
+    )
     console.print(Text.assemble((shown(session), "bold"), f"   {shown(found['user'] or '')}   {about}"))
     if found["summary"] is not None:
         console.print(Text(shown(found["summary"], lines=True), style="magenta"))

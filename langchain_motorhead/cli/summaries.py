@@ -17,6 +17,7 @@ from langchain_motorhead.cli.common import (
     Json,
     Namespace,
     Url,
+    counted,
     is_server,
     open_motorhead,
     print_json,
@@ -66,9 +67,9 @@ def set_summary(
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
-    override: Annotated[bool, typer.Option("--override", help="Store it without checking it.")] = False,
+    override: Annotated[bool, typer.Option("--override", help="Store it even if it does not fit.")] = False,
 ) -> None:
-    """Replace the summary of a session by a text, which is compared with its messages."""
+    """Replace the summary of a session by a text, if that fits the messages."""
     text = sys.stdin.read() if text == "-" else text
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         motorhead.session(session).set_summary(text, override=override)
@@ -90,9 +91,10 @@ def rebuild(
         typer.Option(exists=True, dir_okay=False, help="File with an instruction for the model.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Make the summary of a session again from its messages. Without a model, it is made of sentences of them.
+    """Make the summary of a session again from its messages.
 
-    The old summary stays in use until the new one is complete.
+    Without --llm, it consists of their most informative sentences. The old summary stays in use until the new one is
+    complete.
     """
     from tqdm import tqdm
 
@@ -109,7 +111,8 @@ def rebuild(
         report = motorhead.session(session).rebuild_summary(
             llm, prompt=instruction, on_progress=None if is_server(url) else show
         )
-    typer.echo(f"{report.messages} messages summarized again, in {report.batches} batches, for {report.tokens} tokens")
+    done = f"{counted(report.messages, 'message')} summarized again, in {counted(report.batches, 'batch', 'batches')}"
+    typer.echo(f"{done}, for {counted(report.tokens, 'token')}")
 
 
 def _as_json(version: "SummaryVersion") -> dict[str, Any]:

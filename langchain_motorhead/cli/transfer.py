@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, User, open_motorhead, shown, stderr
+from langchain_motorhead.cli.common import (
+    ApiKey,
+    Embeddings,
+    Namespace,
+    Url,
+    User,
+    counted,
+    open_motorhead,
+    shown,
+    stderr,
+)
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.transfer.policies import Existing, Source
 
@@ -60,8 +70,8 @@ def export(
             begin = b""
         file.write(begin + last_line(tally.imported))
     if left:
-        behind = f"up to {_many(left, 'summarized message')} can be searched here, but not after an import"
-        stderr().print(f"{behind}, since the documents of recall are not exported", style="yellow")
+        behind = f"up to {counted(left, 'summarized message')} can be searched here, but not after an import"
+        stderr().print(f"{behind}, since only the search index still has them", style="yellow")
     _end(tally, f"{_sessions(tally)} exported")
 
 
@@ -119,11 +129,7 @@ def _imported(tally: "ImportReport") -> str:
 
 
 def _sessions(tally: "ImportReport") -> str:
-    return f"{_many(tally.imported, 'session')} with {_many(tally.messages, 'message')}"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" + "s" * (count != 1)
+    return f"{counted(tally.imported, 'session')} with {counted(tally.messages, 'message')}"
 
 
 def _end(tally: "ImportReport", said: str) -> None:
@@ -133,7 +139,7 @@ def _end(tally: "ImportReport", said: str) -> None:
         console.print(shown(problem), style="yellow")
     if more := tally.problems - len(tally.details):
         console.print(f"… and {more:,} more", style="yellow")
-    console.print(said + (f"; {_many(tally.problems, 'problem')}" if tally.problems else ""))
+    console.print(said + (f"; {counted(tally.problems, 'problem')}" if tally.problems else ""))
     if tally.problems:
         raise typer.Exit(1)
 

@@ -1,6 +1,6 @@
-"""What a learner's answer means: a list of operations, or why it is none. Pure.
+"""Reading a learner's answer: the list of operations in it, or why there is none. Pure.
 
-Whether the operations hold is `verification.py`'s to say.
+`verification.py` checks these operations.
 """
 
 from __future__ import annotations

@@ -112,9 +112,9 @@ class Asking:
         Raises:
             LearningError: The learner failed, or took too long.
         """
-        told = [_told(given, reason) for given, reason in rejected]
+        shown = [_shown(given, reason) for given, reason in rejected]
         try:
-            learned = yield from self._call(batch, known, Writer.MODEL, told)
+            learned = yield from self._call(batch, known, Writer.MODEL, shown)
         except RefusedLearningError:
             return answer
         unusable = answer.unusable.copy()
@@ -189,6 +189,6 @@ def _shortened(said: Said) -> Said:
     return said if said.by_person or said.by_assistant else replace(said, text=said.text[:_TOOL_CHARS])
 
 
-def _told(given: object, reason: Rejection) -> Mapping[str, Any]:
+def _shown(given: object, reason: Rejection) -> Mapping[str, Any]:
     operation = dict(given) if isinstance(given, Mapping) else {"operation": given}
     return {**operation, "rejection": EXPLANATIONS[reason]}

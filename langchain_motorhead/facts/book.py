@@ -1,6 +1,6 @@
-"""The book of a user's facts: all of them in memory, how each change affects the others, and what has to be written.
+"""The book of a user's facts: all of them in memory, and how a change of one affects the others. Pure.
 
-Pure. A change is made in the book first. What differs from what was read is then written in one step.
+Flows change the book, and then write the facts that differ from what was read, in one atomic step.
 """
 
 from __future__ import annotations

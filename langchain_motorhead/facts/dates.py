@@ -1,6 +1,6 @@
 """Dates that a quote names, resolved relative to the time at which it was said. Pure.
 
-What is not understood names no date. A learner's date that rests on it is rejected, and not guessed.
+Text that is not understood names no date: a learner's date that is based on it is rejected.
 """
 
 from __future__ import annotations

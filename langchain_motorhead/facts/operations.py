@@ -1,4 +1,4 @@
-"""Redis operations of facts: take the lease, read, write under a fence, count a failure."""
+"""Redis operations of facts: take the lease, read, write if nothing changed, count a failure."""
 
 from __future__ import annotations
 

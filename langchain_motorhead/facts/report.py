@@ -1,4 +1,4 @@
-"""How facts are learned, and what came of it: the configuration, the report, and what is counted. Pure."""
+"""The report of learning from a session, and the counts that are stored. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewriting, as a flow: read all facts about a user, change them in memory, and write what changed under a fence."""
+"""Rewriting, as a flow: change all facts about a user in memory, and write the changes if nobody else wrote since."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Verification: which operations of a learner's answer are carried out, and why the others are rejected. Pure.
 
-Nothing is taken on trust that can be checked: the quotes, who said them, what is superseded, and the dates.
+It checks the quotes, who said them, what is superseded, and the dates.
 """
 
 from __future__ import annotations

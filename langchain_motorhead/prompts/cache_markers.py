@@ -1,7 +1,4 @@
-"""Marks for the cache of a provider that needs them, as Anthropic does: what the user set stays, the summary gets one.
-
-Pure.
-"""
+"""`cache_control` markers, as Anthropic needs them: those that the user set stay, and the summary gets one. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from langchain_core.messages import BaseMessage
 
 MARKER = "cache_control"
 MAX_MARKERS = 4
-"""How many marks Anthropic takes in a request."""
+"""How many markers Anthropic accepts in a request."""
 
 
 def marker_for_summary(

@@ -1,4 +1,4 @@
-"""The messages of a run and of its session: which are whose, and which instructions hold. Pure."""
+"""Which messages belong to the current run, which to its session, and which instructions apply. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting the tokens of prompts: each message once, and rather too many than too few. Pure."""
+"""Counting the tokens of prompts: the larger of two estimates, each message counted once. Pure."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Explanation:
     Attributes:
         messages: The messages, as a model gets them before the next question.
         instructions: System messages that were stored on purpose, which are added to the system message.
-        tokens: Tokens of the parts `"summary"`, `"gap"` and `"window"`.
+        tokens: How many tokens each part takes: `"summary"`, `"gap"` and `"window"`.
     """
 
     messages: list[BaseMessage]

@@ -1,6 +1,6 @@
-"""Messages that are neither in the summary nor in the window: those that the agent still has are shown. Pure.
+"""Messages that wait for a summary, and are in neither the summary nor the window: what a prompt shows of them. Pure.
 
-They wait for the summarizer, which may be away. The rest of them is named, and told in short lines.
+Those that are in the agent's state are shown word for word. Of the others, the prompt gives the number and excerpts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from langchain_motorhead.sessions.load import Memory
 GAP_TOKENS = 4_000
 """Most tokens of what fills a gap, unless `max_prompt_tokens` leaves less."""
 MAX_READ_MESSAGES = 200
-"""Of a gap that the agent does not have, how many of the newest messages are read for short lines."""
+"""Of a gap that the agent does not have, how many of the newest messages are read for excerpts."""
 _EXTRACT_PREFIX = "Of these messages, in short:\n"
 # Of what fills a gap, the share for lines, if not all can be shown word for word.
 _EXTRACT_SHARE = 0.25

@@ -1,7 +1,7 @@
-"""What a prompt quotes: the summary, what is left out, and recalled lines, each between tags in a message of its own.
+"""The messages in which a prompt quotes the summary, left-out messages and recalled lines, each between tags. Pure.
 
-These messages have a person's role, since a system message may stand at the beginning only, and would lend its
-authority to what users, tools and summaries said. Pure.
+They are human messages. A system message is accepted at the beginning only, and would give its authority to what users,
+tools and summaries said.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Results of tools that are not shown whole: how they are named, shortened, replaced by a stub, and read. Pure."""
+"""Tool results that a prompt shows in part, or as a stub with the id by which `read_result` returns them. Pure."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def stub(message: ToolMessage, ref: ResultRef, tokens: int) -> ToolMessage:
     line = one_line(text.strip().split("\n", 1)[0])
     line = line if len(line) <= _FIRST_LINE_CHARS else f"{line[:_FIRST_LINE_CHARS]}…"
     name = message.name or "a tool"
-    told = f"[{name}, {tokens:,} tokens: {line} {_how_to_read(ref, len(text))}]"
-    return message.model_copy(update={"content": told})
+    stub = f"[{name}, {tokens:,} tokens: {line} {_how_to_read(ref, len(text))}]"
+    return message.model_copy(update={"content": stub})
 
 
 def least(message: ToolMessage, ref: ResultRef) -> ToolMessage:

@@ -119,7 +119,7 @@ def _check(given: Options) -> None:
             "recall= says how to index messages. Give embeddings= too, the model to index them with"
         )
     if given["facts"] is not None and not isinstance(given["facts"], Facts):
-        raise InvalidInputError(f"facts must be a Facts, such as Facts(llm=model), not {given['facts']!r:.60}")
+        raise InvalidInputError(f"facts must be a Facts, such as Facts() or Facts(llm=…), not {given['facts']!r:.60}")
     if given["facts"] is not None and not given["archive"]:
         raise InvalidInputError(
             "facts= needs the archive: what was not learned yet must not be lost. Leave out archive="

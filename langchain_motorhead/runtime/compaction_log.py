@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 def logged(keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
     """Log what a compaction did that began at `started` of the monotonic clock. Returns its report."""
-    if report.folded:
+    if report.summarized:
         logger.info(
             "session %r: moved %d messages into the summary, in %d batches, for %d tokens, in %.2f s",
-            keys.session_id, report.folded, report.batches, report.tokens, time.monotonic() - started,
+            keys.session_id, report.summarized, report.batches, report.tokens, time.monotonic() - started,
         )  # fmt: skip
     return report

@@ -112,7 +112,7 @@ def check_summary(
         finish_reason: How the model says that it ended, in the provider's own word.
 
     Returns:
-        Sentences, each beginning with the value of a `Reason` and a colon; none if the text may be used.
+        Sentences such as `"invented numbers: 14 was never said"`. An empty list if the text may be used.
 
     Example:
         ```python

@@ -265,7 +265,7 @@ def _fold(keys: SessionKeys, token: str, seen: SessionSnapshot, planned: _Plan, 
             return False
         seen = seen._replace(summary=written.text, first=seen.first + batch.count, author=origin.author)
         drift = None if drift is None else 0
-        report.folded += batch.count
+        report.summarized += batch.count
         report.batches += 1
         report.tokens += spent
     return True

@@ -13,7 +13,7 @@ class CompactionReport:
     """The result of a compaction.
 
     Attributes:
-        folded: Number of messages that were moved into the summary.
+        summarized: Number of messages that were moved into the summary.
         covered: Number of messages of the archive that were summarized again, because the summary did not cover them.
         batches: Number of commits.
         tokens: Tokens that the summarizer used.
@@ -22,7 +22,7 @@ class CompactionReport:
         rejected: How many answers of the model were rejected, by reason, and how many of its inputs were refused.
     """
 
-    folded: int = 0
+    summarized: int = 0
     batches: int = 0
     tokens: int = 0
     error: SummarizationError | None = None

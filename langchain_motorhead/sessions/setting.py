@@ -62,5 +62,5 @@ def _check(keys: SessionKeys, text: str, seen: SessionSnapshot) -> Flow[None]:
     faults = check_summary(text, [each.message for each in page], previous=seen.summary or "")
     if faults:
         raise InvalidInputError(
-            f"the text cannot be used as the summary: {'; '.join(faults)}. Give override=True to store it all the same"
+            f"the text cannot be used as the summary: {'; '.join(faults)}. Use override to store it anyway"
         )

@@ -144,6 +144,8 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
         try:
             fields = {from_member(name): to_bytes(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
             indexed, first = int(fields.get("indexed", b"0")), int(fields.get("first", b"0"))
+            # Archived messages are exported, and indexed after an import.
+            kept_from = int(fields.get("archive_from", b"0")) if "archived" in fields else first
             listed = fields.get("groups", b"").decode().split()
             groups = tuple(from_quoted(key.removeprefix(prefix)) for key in listed if key.startswith(prefix))
         except ValueError as error:
@@ -159,7 +161,7 @@ def read_head(keys: SessionKeys) -> Operation[Head | None]:
             records=[to_bytes(each) for each in records],
             groups=groups,
             grouped=group_key(keys.namespace) in listed,
-            left=min(indexed, first),
+            left=min(indexed, first, kept_from),
             archived=_count(fields.get("archived", b"0")),
             summaries=tuple(map(to_bytes, versions)),
         )

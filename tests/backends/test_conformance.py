@@ -88,7 +88,7 @@ def test_messages_come_back_whole(place: Callable[..., Place]) -> None:
 
 
 async def test_async_is_the_same(place: Callable[..., Place]) -> None:
-    """Every call has an async twin that does the same."""
+    """Every call has an async version that does the same."""
     made = await asyncio.to_thread(place)
     session = made.motorhead.session("s", "u")
     await session.aappend(numbered(3))
@@ -98,7 +98,7 @@ async def test_async_is_the_same(place: Callable[..., Place]) -> None:
     await session.aappend_new([*held, HumanMessage("newer", id="nn")])
     assert (await session.aload()).total == 5
     assert await made.motorhead.asessions("u") == ["s"]
-    assert (await session.acompact()).folded == 0
+    assert (await session.acompact()).summarized == 0
     assert await session.adelete()
     assert not await session.adelete()
     await session.aappend(numbered(1))

@@ -170,7 +170,7 @@ def test_a_tenant_cannot_leave_its_namespace(make: MakeMotorhead, namespace: str
 
 
 def test_what_is_the_servers() -> None:
-    """What only Redis, or only a server, can be told is refused when the handle is made, or when it is asked for."""
+    """Options that only Redis, or only a server, has are refused when the handle is made, or when it is asked for."""
     for options in ({"llm": "openai:x"}, {"namespace": "n"}, {"window": Window(4)}, {"ttl": 3, "embeddings": "x"}):
         with pytest.raises(InvalidInputError, match="configured on the server"):
             Motorhead.from_url("http://localhost:8000", **options)

@@ -37,7 +37,7 @@ main()
 
 
 class Stub:
-    """A server that streams what it is told to, the same id each time.
+    """A server that streams what the test gives it, the same id each time.
 
     Attributes:
         requests: Messages that were asked with.
@@ -272,7 +272,7 @@ def test_answers_of_the_same_id(make: MakeMotorhead, capsys: pytest.CaptureFixtu
 
 
 def test_a_redis_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:
-    """What cannot be stored is told, the model is not asked, and the conversation may go on."""
+    """An error says what cannot be stored, the model is not asked, and the conversation may go on."""
     with Motorhead.from_url("redis://127.0.0.1:1", compaction="manual") as motorhead:
         assert Repl(motorhead.session("s"), None, searches=False).take("hi")
     out, err = capsys.readouterr()

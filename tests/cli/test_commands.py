@@ -97,15 +97,19 @@ def test_export_to_a_pipe(run: Run, make: MakeMotorhead, namespace: str, tmp_pat
     assert len(file.read_bytes().splitlines()) == 3
 
 
-def test_what_an_export_leaves_is_told(run: Run, make: MakeMotorhead, namespace: str) -> None:
-    """An export says how many messages recall finds that an import will not bring."""
-    motorhead = make(embeddings=HashingEmbeddings(64), compaction="manual", window=Window(max_messages=4))
+@pytest.mark.parametrize("archive", [True, False])
+def test_an_export_counts_its_messages(run: Run, make: MakeMotorhead, namespace: str, *, archive: bool) -> None:
+    """An export counts archived messages. Without an archive, it says how many messages only the index still has."""
+    window = Window(max_messages=4)
+    motorhead = make(embeddings=HashingEmbeddings(64), compaction="manual", window=window, archive=archive)
     motorhead.session("a").append(numbered(9))
     motorhead.session("a").compact()
-    folded = motorhead.session("a").load().summarized
+    summarized = motorhead.session("a").load().summarized
     code, _, err = run("export", "--namespace", namespace)
     assert code == 0
-    assert err.startswith(f"up to {folded} summarized messages can be searched here, but not after an import")
+    warning = f"up to {summarized} summarized messages can be searched here, but not after an import"
+    assert err.startswith(warning) is not archive
+    assert err.endswith(f"1 session with {9 if archive else 9 - summarized} messages exported\n")
 
 
 def test_errors_are_a_line(run: Run, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_index_of_another_model_and_backlog(url: str, namespace: str, make: Make
 
 
 def test_marks(make: MakeMotorhead, client: redis.Redis, url: str, namespace: str) -> None:
-    """It is told where a session does not recognise its messages: marks are gone, all or those of one message."""
+    """It reports a session that does not recognise its messages: marks are gone, all or those of one message."""
     session = make(compaction="manual").session("s")
     session.append([*numbered(3), *(HumanMessage("x", id=f"x{at}") for at in range(60))])
     assert findings(url, namespace=namespace)["known messages"].level is Level.FINE

@@ -39,7 +39,7 @@ def test_messages_are_forgotten(
     assert run(monkeypatch, motorhead, url, "forget", "s", "1") == 1
     assert "--yes" in capsys.readouterr().err
     assert run(monkeypatch, motorhead, url, "forget", "s", "1", "--yes") == 0
-    assert capsys.readouterr().out.startswith("1 forgotten (1 in list, 0 in archive, 0 documents")
+    assert capsys.readouterr().out.startswith("1 message forgotten (1 in the list, 0 in the archive, 0 search")
     assert run(monkeypatch, motorhead, url, "forget", "s", "2", "--seq", "--yes", "--json") == 0
     assert json.loads(capsys.readouterr().out)["ids"] == ["3"]
     assert run(monkeypatch, motorhead, url, "forget", "s", "none", "-y") == 1
@@ -52,7 +52,7 @@ def test_a_message_is_edited(
 ) -> None:
     """Its text is replaced by an argument, or by the standard input; type and id stay."""
     assert run(monkeypatch, motorhead, url, "edit", "s", "2", "new text") == 0
-    assert "1 edited" in capsys.readouterr().out
+    assert "1 message edited" in capsys.readouterr().out
     assert run(monkeypatch, motorhead, url, "edit", "s", "0", "--seq", stdin="two\nlines\n") == 0
     memory = motorhead.session("s").load()
     assert contents(memory.messages) == ["two\nlines", "new text", "c"]

@@ -119,9 +119,9 @@ async def test_who_gives_up_waiting_keeps_nobody(amake: MakeMotorhead) -> None:
     first.cancel()
     await awaited(lambda: busy.calls == 2)
     busy.go.set()
-    assert (await third).folded == 4
+    assert (await third).summarized == 4
     assert (first.cancelled(), second.cancelled(), busy.calls) == (True, True, 2)
-    assert (await motorhead.session("b").acompact()).folded == 4
+    assert (await motorhead.session("b").acompact()).summarized == 4
 
 
 async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def test_an_unreachable_redis(nobody: str) -> None:
 
 
 async def test_an_unreachable_redis_async(nobody: str) -> None:
-    """The same for the async twins."""
+    """The same for the async methods."""
     async with Motorhead.from_url(nobody) as motorhead:
         session = motorhead.session("s")
         for call in (lambda: session.aappend(numbered(2)), session.aload, session.acompact, session.adelete):
@@ -94,7 +94,7 @@ def test_a_full_redis(make: MakeMotorhead, client: redis.Redis) -> None:
 
 
 def test_a_user_without_rights(url: str, client: redis.Redis, namespace: str) -> None:
-    """A refused login or command is told from an unreachable server."""
+    """A refused login or command has another error than an unreachable server."""
     client.acl_setuser("reader", enabled=True, passwords=["+pw"], commands=["-@all", "+ping"], keys=["*"])
     path = url.removeprefix("unix://")
     with Motorhead.from_url(f"unix://reader:pw@{path}", namespace=namespace) as motorhead:
@@ -165,7 +165,7 @@ def test_use_after_close(make: MakeMotorhead, url: str) -> None:
 
 
 async def test_use_after_aclose(amake: MakeMotorhead) -> None:
-    """The same for the async twins."""
+    """The same for the async methods."""
     motorhead = amake()
     session = motorhead.session("s")
     await motorhead.aclose()

@@ -181,7 +181,7 @@ def primary_of(nodes: list[int], slot: int) -> tuple[int, list[int]]:
 
 
 def test_a_slot_that_moves(nodes: list[int], namespace: str) -> None:
-    """While the slot of a session is moved, writers go on or are told to try again; a new session there has to wait."""
+    """While a slot is moved, writers go on or get an error that says to try again; a new session has to wait."""
     slot = slot_of(namespace)
     source, _ = primary_of(nodes, slot)
     target = next(port for port in nodes[:3] if port != source)
@@ -254,7 +254,7 @@ def test_a_planned_fail_over(nodes: list[int], namespace: str) -> None:
 
 
 def test_a_lost_primary(nodes: list[int], namespace: str) -> None:
-    """When a primary of a cluster is killed, writers are told until its replica took over, and go on by themselves."""
+    """When a primary of a cluster is killed, writers get errors until its replica has taken over, and then go on."""
     slot = slot_of(namespace)
     primary, (replica,) = primary_of(nodes, slot)
     url = f"redis+cluster://{HOST}:{next(port for port in nodes if port != primary)}"

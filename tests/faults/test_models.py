@@ -75,7 +75,7 @@ def behave(stub: Stub) -> None:
 
 @pytest.mark.parametrize("name", MISDEEDS)
 async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever a server does is one failure, told by its kind. No message goes, and it ends by itself."""
+    """Whatever a server does is one failure, reported by its kind. No message goes, and it ends by itself."""
     said = misbehave(stub, name)
     seconds = 1 if "time-out" in name else 60
     session = amake(llm=once(timeout=seconds), window=SMALL, compaction="inline").session("s")
@@ -92,7 +92,7 @@ async def test_a_misdeed(amake: MakeMotorhead, stub: Stub, name: str, caplog: py
     assert contents(session.load().messages) == [f"m{at}" for at in range(6)]
     assert KEY not in caplog.text
     behave(stub)
-    assert session.compact().folded == 4
+    assert session.compact().summarized == 4
     assert (session.load().summary, session.load().failures) == (stub.text, 0)
 
 
@@ -106,7 +106,7 @@ async def test_a_rejected_answer(amake: MakeMotorhead, stub: Stub, name: str, si
     session = amake(llm=model, window=SMALL, compaction="manual").session("s")
     await session.aappend(numbered(6))
     report = session.compact() if side == "sync" else await session.acompact()
-    assert (report.folded, report.extracts, report.rejected) == (4, 1, {reason: 2})
+    assert (report.summarized, report.extracts, report.rejected) == (4, 1, {reason: 2})
     assert len(stub.requests) == 2
     assert reason in str(stub.requests[1]["messages"][-1]["content"])
     memory = await session.aload()
@@ -129,7 +129,7 @@ def test_a_fallback_takes_each_over(make: MakeMotorhead, stub: Stub, name: str) 
 
 
 def test_retry_after_is_the_clients(make: MakeMotorhead, stub: Stub) -> None:
-    """The client heeds Retry-After within the call: as often as it was told to, and then it is one failure."""
+    """The client heeds Retry-After within the call: as often as the server asks, and then it is one failure."""
     stub.status, stub.headers = 429, {"Retry-After": "0.05"}
     session = make(llm=once(max_retries=3), window=SMALL, compaction="inline").session("s")
     session.append(numbered(6))
@@ -137,7 +137,7 @@ def test_retry_after_is_the_clients(make: MakeMotorhead, stub: Stub) -> None:
 
 
 def test_a_key_that_the_server_repeats(make: MakeMotorhead, stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
-    """What a server says of a wrong key is told without the key, in errors and in the log."""
+    """What a server says of a wrong key is shown without the key, in errors and in the log."""
     stub.status = 401
     said = f'{{"error": {{"message": "Incorrect API key provided: {KEY}, Bearer {KEY}"}}}}'
     stub.raw = said.encode()
@@ -229,7 +229,7 @@ def test_an_hour_of_hanging(make: MakeMotorhead, stub: Stub) -> None:
     while abandoned(session) and time.monotonic() < deadline:
         time.sleep(0.01)
     motorhead = make(llm=model, window=SMALL, compaction="manual", summary_timeout=30)
-    assert motorhead.session("s").compact().folded == 4
+    assert motorhead.session("s").compact().summarized == 4
 
 
 async def test_an_hour_of_hanging_on_a_loop(amake: MakeMotorhead, stub: Stub) -> None:

@@ -31,7 +31,7 @@ def proxy(url: str) -> Iterator[Proxy]:
 
 
 async def call(side: str, target: Any, method: str, *args: Any) -> Any:
-    """Call a method, or its async twin."""
+    """Call a method, or its async version."""
     return getattr(target, method)(*args) if side == "sync" else await getattr(target, f"a{method}")(*args)
 
 
@@ -129,7 +129,9 @@ async def test_a_compaction_that_is_cut(proxy: Proxy, namespace: str, side: str,
         assert remembered(memory) == names(7)
         committed = step == "compaction_release" or (step == "compaction_commit" and how != "unsent")
         assert memory.summarized == (5 if committed else 0)
-        assert (await call(side, session, "compact")).folded == (0 if committed else 5)  # and need not wait for a lease
+        assert (await call(side, session, "compact")).summarized == (
+            0 if committed else 5
+        )  # and need not wait for a lease
         memory = await call(side, session, "load")
         assert (remembered(memory), memory.backlog) == (names(7), 0)
 
@@ -203,7 +205,7 @@ async def test_a_cancelled_call_leaves_no_answer_behind(proxy: Proxy, namespace:
 @pytest.mark.parametrize("how", CUTS)
 @pytest.mark.parametrize("side", SIDES)
 async def test_a_client_that_sends_again(proxy: Proxy, namespace: str, side: str, how: How) -> None:
-    """What redis-py sends again by itself, since a user's client is told to, is stored once, also without ids."""
+    """What redis-py sends again by itself, as a user's client is configured to do, is stored once, also without ids."""
     client: Any
     if side == "sync":
         from redis.retry import Retry

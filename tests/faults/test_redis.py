@@ -1,4 +1,4 @@
-"""Redis killed while it appends, folds and indexes, and started again: nothing is lost, and nothing doubled."""
+"""Redis killed while it appends, compacts and indexes, and started again: nothing is lost, and nothing doubled."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Writers:
 
 
 def test_killed_at_random(lasting: Lasting, namespace: str) -> None:
-    """While three write, fold and index, Redis is killed again and again: each message is there once, in order."""
+    """While three write, compact and index, Redis is killed again and again: each message is there once, in order."""
     random, writers, kills = Random(1), Writers(), 0
     url = f"{lasting.url}?db=0"  # another one, so that its connections end with its loop
     options: dict[str, Any] = {"namespace": namespace, "window": SMALL, "embeddings": HashingEmbeddings(16)}

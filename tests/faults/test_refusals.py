@@ -81,7 +81,7 @@ async def test_full_during_a_compaction(amake: MakeMotorhead, full: Any, side: s
     assert motorhead.sessions() == ["s"]
     full(at_limit=False)
     ledger.before = lambda given: None
-    assert (session.compact() if side == "sync" else await session.acompact()).folded == 5
+    assert (session.compact() if side == "sync" else await session.acompact()).summarized == 5
     assert remembered(session.load()) == names(7)
 
 
@@ -173,7 +173,7 @@ def test_a_key_of_another_type_beside_a_session(
     assert client.lrange(key, 0, -1) == [b"somebody's"]
     assert remembered(session.load()) == names(7)
     client.delete(key)
-    assert session.compact().folded == 5
+    assert session.compact().summarized == 5
     assert remembered(session.load()) == names(7)
     assert documents(client, namespace) == [str(at) for at in range(7)]
 
@@ -198,7 +198,7 @@ async def test_expired_in_the_middle(
     session = motorhead.session("s", "u")
     session.append(numbered(7))
     report = session.compact() if side == "sync" else await session.acompact()
-    assert (len(ledger.calls), report.folded) == (1, 0)
+    assert (len(ledger.calls), report.summarized) == (1, 0)
     memory = session.load()
     assert (memory.summary, contents(memory.messages)) == (None, ["m20", "m21"] if again else [])
     assert motorhead.sessions() == (["s"] if again else [])
@@ -232,7 +232,7 @@ DAY = 86_400 * 10**9
 def test_a_writers_clock_jumps(
     make: MakeMotorhead, client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch, jumps: list[Any]
 ) -> None:
-    """Whatever a writer's clock says, messages keep their order, are folded, indexed and found, and sessions listed."""
+    """Whatever a writer's clock says, messages keep their order, are summarized and found, and sessions listed."""
     motorhead = make(llm=Ledger(), window=SMALL, compaction="inline", embeddings=HashingEmbeddings(16), ttl=60)
     session, other = motorhead.session("s", "u"), motorhead.session("t", "u")
     total = 0
@@ -260,5 +260,5 @@ def test_the_clock_of_redis_is_set_back(make: MakeMotorhead, client: redis.Redis
     session = motorhead.session("s")
     client.set(getattr(session._keys, held), "of a dead worker", px=86_400_000)
     session.append(numbered(7))
-    assert session.compact().folded == 5
+    assert session.compact().summarized == 5
     assert remembered(session.load()) == names(7)

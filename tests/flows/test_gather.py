@@ -49,7 +49,7 @@ def test_side_by_side() -> None:
 
 
 def test_side_by_side_errors_reach_the_flow_whose_they_are() -> None:
-    """What one flow asked for and failed is told to that flow, and the others go on."""
+    """If a request of one flow fails, that flow gets the error, and the others go on."""
     sent: list[list[str]] = []
     flows = [asking(("A",), ("B",)), asking(("BAD",), ("C",))]
     assert run(gather(flows), sent) == [[["a"], ["b"]], ["bad", ["c"]]]

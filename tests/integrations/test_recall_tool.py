@@ -141,7 +141,7 @@ def test_the_tool_tells_who_said_it_and_has_the_documents(motorhead: Motorhead) 
 
 
 def test_a_tool_may_have_another_name(motorhead: Motorhead) -> None:
-    """Its name and what the model is told of it are the caller's to choose; the arguments are one query."""
+    """The caller chooses its name and the description that the model reads; the arguments are one query."""
     tool = motorhead.recall_tool(user_id="bob", name="look_back", description="Looks back.")
     assert (tool.name, tool.description, list(tool.args)) == ("look_back", "Looks back.", ["query"])
     assert HIS in agent(tool).invoke(given())["messages"][-1].text

@@ -45,7 +45,7 @@ def test_what_is_refused(make: MakeMotorhead, message: Any, max_tokens: int | No
     with pytest.raises(InvalidMessageError):
         session.append([HumanMessage("before"), message])
     session.append(numbered(8))
-    assert session.compact().folded == 6
+    assert session.compact().summarized == 6
     assert session.load().total == 8
 
 

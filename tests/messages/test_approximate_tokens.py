@@ -141,4 +141,4 @@ def test_an_image_does_not_empty_the_window(counter: Any) -> None:
         session = motorhead.session("s")
         said: list[BaseMessage] = [HumanMessage(f"question {number}") for number in range(10)]
         session.append([*said, HumanMessage([{"type": "text", "text": "look"}, MEDIA["image_url"]])])
-        assert session.compact().folded == 0
+        assert session.compact().summarized == 0

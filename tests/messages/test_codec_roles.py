@@ -73,7 +73,7 @@ def test_wire_objects_are_understood(wire: dict[str, Any], message: BaseMessage)
     ],
 )
 def test_other_role(record: dict[str, str], role: str | None) -> None:
-    """A role is told where the message, as it is read, would be written with another."""
+    """The role is noted if the message, as it is read, would be written with another."""
     data = json.dumps({**record, "content": "hi"}).encode()
     message = decode(data)
     assert other_role(data, message) == role

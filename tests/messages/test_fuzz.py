@@ -52,7 +52,7 @@ def stored(record: Any) -> bytes:
 @fuzzed
 @given(st.lists(st.binary(max_size=40) | JSON | st.fixed_dictionaries({"role": JSON, "content": JSON}), max_size=4))
 def test_strange_records_lose_no_neighbour(url: str, client: redis.Redis, records: list[Any]) -> None:
-    """Between messages, whatever else is in a list: the messages are read, folded and kept, in their order."""
+    """Between messages, whatever else is in a list: the messages are read, summarized and kept, in their order."""
     with Motorhead.from_url(
         url, namespace=f"fuzz {uuid.uuid4()}", llm=Ledger(), window=SMALL, compaction="manual"
     ) as one:
@@ -108,7 +108,7 @@ def test_whatever_is_accepted_can_be_used(given: list[Any]) -> None:
 @settings(max_examples=15)
 @given(st.lists(MESSAGES, max_size=3))
 def test_whatever_is_accepted_holds_up_nobody(url: str, given: list[Any]) -> None:
-    """Between other messages, it is loaded, folded, exported and imported, and the neighbours are there once each."""
+    """Between others, it is loaded, summarized, exported and imported, and the neighbours are there once each."""
     name = f"fuzz {uuid.uuid4()}"
     with (
         Motorhead.from_url(url, namespace=name, llm=Ledger(), window=SMALL, compaction="manual") as one,
@@ -166,7 +166,7 @@ def test_a_large_message_is_folded(make: MakeMotorhead, name: str) -> None:
     session = make(window=SMALL, compaction="manual").session("s")
     session.append([HumanMessage("Bob lives in Oslo."), HumanMessage(text), *numbered(4)])
     report = session.compact()
-    assert (report.folded, report.error) == (4, None)
+    assert (report.summarized, report.error) == (4, None)
     assert "Bob lives in Oslo." in (session.load().summary or "")
 
 
@@ -206,7 +206,7 @@ def test_a_record_that_raises_holds_up_nobody(
     session = make(llm=Ledger(), window=SMALL, compaction="manual").session("s")
     session.append(numbered(12))
     report = session.compact()
-    assert (report.folded, report.error) == (10, None)
+    assert (report.summarized, report.error) == (10, None)
     assert remembered(session.load()) == [f"m{at}" for at in range(12) if at != 3]
     assert client.hget(session._keys.state, "rejected:unreadable message") == b"1"
     assert "stored message 3 raises" in caplog.text

@@ -112,7 +112,7 @@ def test_without_the_encoding(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Lo
 
 @pytest.mark.usefixtures("hanging")
 def test_download_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
-    """A download that hangs is waited for no longer than told, and once; then counting is approximate."""
+    """A download that hangs is waited for no longer than the limit, and once; then counting is approximate."""
     counter = TiktokenCounter(wait=0.2)
     with caplog.at_level(logging.INFO, logger="langchain_motorhead"):
         for _ in range(3):

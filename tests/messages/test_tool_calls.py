@@ -71,7 +71,7 @@ def test_patience() -> None:
 
 
 def test_unanswered_calls_do_not_stop_folding() -> None:
-    """A session whose calls never get results is folded all the same."""
+    """A session whose calls never get results is compacted anyway."""
     messages: Messages = [called(f"c{at}") if at % 3 == 1 else HumanMessage("x") for at in range(60)]
     folded = sum(batch.count for batch in plan(messages, 60, Window(max_messages=4), 1000, size))
     assert folded >= 60 - 12

@@ -23,7 +23,7 @@ WHERE: ContextVar[str] = ContextVar("WHERE", default="nowhere")
 
 
 class Model(Embeddings):
-    """Answers as it is told: by a value, or by raising it, after a while."""
+    """Answers as scripted: returns a value or raises it, after a delay."""
 
     def __init__(self, answer: Any = None, seconds: float = 0.0) -> None:
         self.answer = answer

@@ -1,4 +1,4 @@
-"""What must never be: stored data that is run, credentials that are told, a vulnerability that nobody looks up."""
+"""What must never be: stored data that is run, credentials that are shown, a vulnerability that nobody looks up."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_what_looks_like_a_credential(text: str) -> None:
 
 
 def test_an_embedding_models_key(make: MakeMotorhead) -> None:
-    """What an embedding model's error repeats of its own key is not told."""
+    """An embedding model's error that repeats its API key is shown without it."""
 
     class Keyed(Embeddings):
         def __init__(self) -> None:

@@ -88,7 +88,7 @@ def test_instructions_are_the_only_addition_to_the_system_message() -> None:
 
 
 def test_a_gap_is_filled_from_the_state() -> None:
-    """What waits for the summarizer is shown as the agent has it; the rest is named, and told in short lines."""
+    """What waits for the summarizer is shown as the agent has it; the rest is counted, and quoted in short lines."""
     said: list[BaseMessage] = [human(f"q{at // 2}") if at % 2 == 0 else ai(f"a{at // 2}") for at in range(20)]
     behind = Memory(messages=said[12:], total=20, start=12, epoch="0" * 16, gap=Gap(0, 12))
     assert PromptBuilder(behind).build(said).messages == said

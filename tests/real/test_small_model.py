@@ -53,7 +53,7 @@ def test_chat(make: MakeMotorhead, model: ChatOpenAI) -> None:
             reports.append(session.compact())
         memory = session.load()
         check(memory, said)
-        assert sum(report.folded for report in reports) == memory.summarized
+        assert sum(report.summarized for report in reports) == memory.summarized
         found.append(kept(memory.summary or "", said[: memory.summarized]))
         assert (memory.tokens > 0) is (llm is not None)
     assert found[0].share >= found[1].share / 2
@@ -78,7 +78,7 @@ def test_middleware(make: MakeMotorhead, model: ChatOpenAI, recall: bool) -> Non
 
 
 def test_server(make: MakeMotorhead, model: ChatOpenAI) -> None:
-    """The server with the model: POST, compaction, GET, and who wrote what is told."""
+    """The server with the model: POST, compaction, GET, and the answers say who wrote the summary."""
     motorhead = make(llm=model, window=Window(4), compaction="manual", **PATIENT)
     with (
         served(create_app(Settings(), motorhead=lambda _: motorhead)) as url,

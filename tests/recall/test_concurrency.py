@@ -72,7 +72,7 @@ def test_killed_between_append_and_index(
         session.append(numbered(1, start=600))
         total = 601
     else:
-        assert session.compact().folded >= 588
+        assert session.compact().summarized >= 588
     motorhead.flush()
     assert indexed(client, session) == total
     assert documents(client, namespace, "s") == sorted(map(str, range(total)))

@@ -88,7 +88,7 @@ def test_a_session_made_anew_shows_nothing_old(
 async def test_async_deletion_while_indexing_is_in_flight(
     amake: MakeMotorhead, client: redis.Redis, namespace: str
 ) -> None:
-    """The same for the async twins."""
+    """The same for the async methods."""
     gate = Gate()
     motorhead = amake(embeddings=Scripted(gate))
     session = motorhead.session("s", "u")

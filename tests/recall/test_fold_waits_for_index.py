@@ -61,7 +61,7 @@ def test_nothing_is_folded_unindexed(
 async def test_nothing_is_folded_unindexed_on_a_loop(
     amake: MakeMotorhead, client: redis.Redis, namespace: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same for the async twins."""
+    """The same for the async methods."""
     quick(monkeypatch)
     motorhead = amake(embeddings=Flaky(), compaction=mode, llm=AsyncLedger(), window=Window(max_messages=4))
     session = motorhead.session("s")

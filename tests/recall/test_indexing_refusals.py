@@ -133,13 +133,13 @@ def test_a_user_and_an_odd_session_are_encoded() -> None:
 
 @pytest.mark.parametrize("wait", [True, False])
 def test_nothing_to_do(wait: bool) -> None:
-    """Where all is indexed, one look tells."""
+    """If all is indexed, one read shows it."""
     requests, done = play(index(KEYS, "t", an_indexer(), wait=wait), [(NOTHING, None)])
     assert (names(requests), done) == (["index_begin"], IndexState.DONE)
 
 
 def test_others_at_work_are_left_to_it() -> None:
-    """While somebody else indexes the session, there is nothing to do, and it is told that not all is done."""
+    """While somebody else indexes the session, there is nothing to do, and the result says that not all is done."""
     requests, done = play(index(KEYS, "t", an_indexer(), wait=False), [(BUSY, None)])
     assert (names(requests), done) == (["index_begin"], IndexState.BUSY)
 
@@ -152,7 +152,7 @@ def test_others_that_took_over_are_left_to_it() -> None:
 
 
 def test_waiting_for_others_at_work() -> None:
-    """Where it is told to wait, it pauses while somebody else is at work, and asks again."""
+    """If it may wait, it pauses while somebody else is at work, and asks again."""
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=True),
         [

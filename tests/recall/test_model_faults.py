@@ -102,7 +102,7 @@ def test_flush_does_not_wait_for_the_pause(make: MakeMotorhead, client: redis.Re
 
 
 def test_a_retry_that_fails_at_once_is_retried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A session whose retry fails before the others were told to retry waits for another one."""
+    """A session whose retry fails before the others retry waits for another one."""
     quick(monkeypatch)
     tries: list[float] = []
 

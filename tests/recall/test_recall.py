@@ -63,7 +63,7 @@ def test_each_message_is_embedded_once_in_batches(make: MakeMotorhead) -> None:
 
 
 def test_a_message_is_embedded_after_those_before_it(make: MakeMotorhead) -> None:
-    """What is embedded is the message, then the two before it, also where those were appended earlier or folded."""
+    """What is embedded is the message, then the two before it, also where those were appended earlier or summarized."""
     model = Counting()
     session = make(embeddings=model, compaction="inline", window=Window(max_messages=2)).session("s")
     for message in numbered(6):

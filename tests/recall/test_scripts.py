@@ -138,7 +138,7 @@ def test_words_of_a_text(text: str, expected: list[str]) -> None:
 
 @given(st.text())
 def test_folding_is_stable(text: str) -> None:
-    """A text that was folded is in its usual form, and gives the words that it gave before."""
+    """A text in folded form stays as it is, and gives the words that it gave before."""
     assert words(fold(text)) == words(text)
 
 

@@ -41,7 +41,7 @@ def test_redis_without_the_search_module(tmp_path: Path, embeddings: HashingEmbe
             session.append(numbered(2, start=at))
         motorhead.flush()
         assert remembered(session.load()) == names(10)
-        assert session.compact().folded == 0
+        assert session.compact().summarized == 0
         for call in (motorhead.setup, lambda: motorhead.reindex(progress=False)):
             with pytest.raises(SearchUnavailableError, match="search module"):
                 call()

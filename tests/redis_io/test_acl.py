@@ -301,12 +301,12 @@ async def use(url: str, side: str) -> None:
         if side == "sync":
             for _ in range(2):
                 session.append(IDENTIFIED)
-            assert session.compact().folded
+            assert session.compact().summarized
             assert (session.load().total, motorhead.sessions(), session.delete()) == (len(IDENTIFIED), ["s"], True)
         else:
             for _ in range(2):
                 await session.aappend(IDENTIFIED)
-            assert (await session.acompact()).folded
+            assert (await session.acompact()).summarized
             assert (await session.aload()).total == len(IDENTIFIED)
             assert await motorhead.asessions() == ["s"]
             assert await session.adelete()

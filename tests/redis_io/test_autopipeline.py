@@ -22,7 +22,7 @@ MANUAL: dict[str, Any] = {"compaction": "manual"}
 
 
 class Server:
-    """Answers each command with itself, when it is told to."""
+    """Answers each command with itself, once the test allows it."""
 
     def __init__(self) -> None:
         self.sent: list[list[Packed]] = []
@@ -158,7 +158,7 @@ async def test_one_that_fails_fails_alone(amake: MakeMotorhead, client: redis.Re
 
 
 async def test_redis_is_away(amake: MakeMotorhead) -> None:
-    """Each of those that were together is told that it cannot be reached."""
+    """Each of the combined calls gets the error that Redis cannot be reached."""
     motorhead = Motorhead.from_url("redis://127.0.0.1:1", **MANUAL)
     answers = await asyncio.gather(*(motorhead.session(f"s{at}").aload() for at in range(5)), return_exceptions=True)
     await motorhead.aclose()

@@ -1,4 +1,4 @@
-"""Every kind of client: one server, Sentinel, cluster; from a URL, or a user's own; its twin on the other side."""
+"""Every kind of client: one server, Sentinel, cluster; from a URL, or a user's own; sync, and async beside it."""
 
 from __future__ import annotations
 

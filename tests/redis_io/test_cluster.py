@@ -47,7 +47,7 @@ async def test_many_sessions_share_round_trips(
 
 
 class Node:
-    """A node that answers what it is told to, one thing for each command; or loses the connection."""
+    """A node that answers as scripted, one thing for each command; or loses the connection."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -120,7 +120,7 @@ async def test_where_a_slot_is_moved_to_is_asked() -> None:
 
 
 async def test_what_a_lost_node_may_have_carried_out_is_not_sent_again() -> None:
-    """Each command of a node that is lost is told so; those of others are not; and the client is made to look."""
+    """Each command of a lost node gets an error that says so, others do not, and the client looks for nodes again."""
     client = Client({"a": Node(OSError("lost")), "b": Node("fine", exceptions.ConnectionError("cut"))})
     commands = [script("a", "1"), script("a", "2"), script("b", "3"), script("b", "4")]
     replies = await send_to_nodes(client, commands)

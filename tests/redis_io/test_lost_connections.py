@@ -142,7 +142,7 @@ async def test_a_small_pool_of_the_user_is_waited_for(url: str, namespace: str) 
 
 
 async def test_a_burst_fails_at_once_if_redis_is_away() -> None:
-    """If no connection can be made, all that wait are told so together, with what was stored: nothing."""
+    """If no connection can be made, all that wait get the error together, with what was stored: nothing."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with Motorhead.from_url(f"redis://127.0.0.1:{port}", compaction="manual") as motorhead:

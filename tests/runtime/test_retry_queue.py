@@ -168,7 +168,7 @@ def test_the_model_is_back(retry_queue: RetryQueue, retries: Retries) -> None:
 
 
 def test_retrying_now(retry_queue: RetryQueue, retries: Retries) -> None:
-    """Told to, it retries what waits without waiting for the pause to end."""
+    """On demand, it retries at once, without waiting for the pause to end."""
     retry_queue.record_failure(KEYS, DOWN)
     retry_queue.record_failure(OTHER, DOWN)
     retry_queue.retry_now()

@@ -113,7 +113,7 @@ def test_our_client_does_the_same(remote: Motorhead) -> None:
 
 
 async def test_our_async_client_does_the_same(remote: Motorhead) -> None:
-    """The async twins send the same requests."""
+    """The async methods send the same requests."""
     session = remote.session("s")
     await session.aappend([HumanMessage("a", id="1"), HumanMessage("b", id="2")])
     assert (await session.aforget(["1"])).messages == (0,)

@@ -32,7 +32,7 @@ def test_the_window_is_the_most_that_is_read(make: MakeMotorhead) -> None:
         assert [each["content"] for each in memory["messages"]] == ["m9", "m8", "m7", "m6"]
         assert (memory["backlog"], memory["total"], memory["summarized"]) == (6, 10, 0)
         assert len(http.get("/sessions/s/memory?limit=100").json()["messages"]) == 8
-        assert http.post("/sessions/s/compact").json()["folded"] == 8
+        assert http.post("/sessions/s/compact").json()["summarized"] == 8
         assert len(http.get("/sessions/s/memory").json()["messages"]) == 2
 
 

@@ -14,7 +14,7 @@ from support.rest import JSON, known, said, settled
 
 
 def test_time(http: httpx.Client) -> None:
-    """The root tells the time in milliseconds."""
+    """The root returns the time in milliseconds."""
     answer = http.get("/")
     assert answer.headers["content-type"] == "application/json"
     assert abs(answer.json()["now"] - time.time() * 1000) < 60_000
@@ -156,7 +156,7 @@ def test_ids_that_are_none(http: httpx.Client, path: str) -> None:
 
 
 def test_paths_that_are_none(http: httpx.Client) -> None:
-    """Unknown paths and methods are told as JSON, too."""
+    """Errors about unknown paths and methods are JSON, too."""
     assert http.get("/sessions//memory").status_code == http.get("/nothing").status_code == 404
     answer = http.put("/sessions/s/memory")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")

@@ -76,7 +76,7 @@ def test_users(make: MakeMotorhead) -> None:
 
 
 def test_limits(make: MakeMotorhead) -> None:
-    """Bodies and requests that are too large are refused with 413, told or counted, and ids with 400."""
+    """Bodies of too many bytes, declared or counted, or with too many messages get 413, and long ids 400."""
     settings = Settings(max_body_bytes=1_000, max_messages=3, max_id_length=5)
     with served(create_app(settings, motorhead=lambda _: make())) as base, httpx.Client(base_url=base) as http:
         large = json.dumps(said("x" * 1_000)).encode()
@@ -112,7 +112,7 @@ def test_redis_away() -> None:
 
 
 def test_other_errors_of_redis(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
-    """A key of somebody else in our place is told as such."""
+    """A key that another program wrote in our place is reported as such."""
     with served(create_app(Settings(), motorhead=lambda _: make())) as base:
         httpx.post(f"{base}/sessions/s/memory", json=said("x"))
         (key,) = [key for key in client.keys("*:state") if namespace.split()[1].encode() in key]
@@ -123,7 +123,7 @@ def test_other_errors_of_redis(make: MakeMotorhead, client: redis.Redis, namespa
 
 
 def test_a_summarizer_that_fails(make: MakeMotorhead) -> None:
-    """It keeps no request from success; asked for by hand, the compaction tells of it, and counts show it."""
+    """It keeps no request from success; started by hand, the compaction reports it, and counts show it."""
 
     def fail(given: Any) -> None:
         raise RuntimeError("secret of the provider")

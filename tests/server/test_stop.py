@@ -62,7 +62,7 @@ def test_an_endpoint_of_ones_own(url: str, namespace: str) -> None:
 
 
 def test_a_graceful_stop(url: str, namespace: str) -> None:
-    """Told to stop, the process finishes the summaries in flight; its log is JSON and tells no content."""
+    """On SIGTERM, the process finishes the summaries in flight; its log is JSON and has no content."""
     with process(**_environment(url, namespace), MOTORHEAD_LOG_LEVEL="debug") as (running, base):
         for at in range(20):
             httpx.post(f"{base}/sessions/s/memory", json=said(f"hush-{at}"))

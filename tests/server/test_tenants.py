@@ -28,7 +28,7 @@ def test_keys_are_bound_to_tenants(tenants: httpx.Client) -> None:
     "headers", [{}, with_key("key-c"), {"Authorization": "Basic key-a"}, {"Authorization": "key-a"}]
 )
 def test_no_key(tenants: httpx.Client, headers: dict[str, str]) -> None:
-    """Without a known key, nothing is answered but what tells nothing."""
+    """Without a known key, only paths that reveal nothing are answered."""
     requests = [
         ("GET", "/sessions"), ("GET", "/sessions/s/memory"), ("POST", "/sessions/s/memory"), ("GET", "/sessions/s"),
         ("DELETE", "/sessions/s/memory"), ("POST", "/sessions/s/retrieval"), ("POST", "/search"),

@@ -46,7 +46,7 @@ def test_a_message_is_stored_once_by_its_id(make: MakeMotorhead) -> None:
 
 
 async def test_async_appends_are_the_same(amake: MakeMotorhead) -> None:
-    """The same for the async twins, and for objects of the wire with an id."""
+    """The same for the async methods, and for objects of the wire with an id."""
     session = amake(window=LARGE).session("s")
     await session.aappend(with_ids(2))
     await session.aappend([*with_ids(3), {"role": "user", "content": "w", "id": "wire"}])
@@ -63,7 +63,7 @@ def test_a_message_can_be_stored_again_on_purpose(make: MakeMotorhead) -> None:
 
 
 def test_a_message_is_known_after_it_was_folded(make: MakeMotorhead) -> None:
-    """A message that a compaction has folded since is not stored again."""
+    """A message that a compaction has summarized since is not stored again."""
     motorhead = make(compaction="inline", llm=Ledger(), window=Window(max_messages=4))
     session = motorhead.session("s")
     for at in range(0, 20, 2):
@@ -131,7 +131,7 @@ def test_catching_up(make: MakeMotorhead, remembers: bool, shown: int | None) ->
 
 
 async def test_catching_up_async(amake: MakeMotorhead) -> None:
-    """The same for the async twins."""
+    """The same for the async methods."""
     motorhead = amake(compaction="inline", llm=Ledger(), window=Window(max_messages=6))
     session = motorhead.session("s")
     for upto in (1, 5, 90, 91, 300):

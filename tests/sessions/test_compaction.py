@@ -58,14 +58,14 @@ async def test_every_mode_folds_the_same_async(amake: MakeMotorhead, mode: Any, 
 
 
 def test_explicit_compaction_does_nothing_until_due(make: MakeMotorhead) -> None:
-    """A window that is just full is left alone, and one more message folds it to half."""
+    """A window that is just full is left alone, and with one more message it is compacted to half."""
     ledger = Ledger()
     session = make(llm=ledger, window=SMALL, compaction="manual").session("s")
     session.append(numbered(4))
     assert session.compact() == CompactionReport()
     session.append(HumanMessage("m4"))
     report = session.compact()
-    assert (report.folded, report.batches, report.error) == (3, 1, None)
+    assert (report.summarized, report.batches, report.error) == (3, 1, None)
     assert contents(session.load().messages) == ["m3", "m4"]
 
 
@@ -99,7 +99,7 @@ def test_results_that_come_one_by_one_stay_with_their_call(make: MakeMotorhead, 
 
 
 def test_messages_appended_while_a_summary_is_made_stay(make: MakeMotorhead) -> None:
-    """Appends do not wait for a slow summarizer, and what they bring is neither lost nor folded unseen."""
+    """Appends do not wait for a slow summarizer, and what they bring is neither lost nor summarized unseen."""
     asked, go_on = threading.Event(), threading.Event()
 
     def slow(given: SummaryInput) -> None:
@@ -120,7 +120,7 @@ def test_messages_appended_while_a_summary_is_made_stay(make: MakeMotorhead) -> 
 
 @pytest.mark.parametrize("answer", ["NONE", " none\n", '"NONE"', "NONE."])
 def test_none_keeps_the_summary(make: MakeMotorhead, answer: str) -> None:
-    """A model that has nothing to add says NONE: the messages are folded, and the summary stays."""
+    """A model that has nothing to add says NONE: the messages leave the list, and the summary stays."""
     answers = iter(["Bob is here.", answer])
     session = make(llm=RunnableLambda(lambda given: next(answers)), window=SMALL, compaction="manual").session("s")
     for _ in range(2):
@@ -134,7 +134,7 @@ def test_none_to_begin_with_is_no_summary(make: MakeMotorhead) -> None:
     """NONE before there is a summary leaves none, rather than the word."""
     session = make(llm=RunnableLambda(lambda given: "NONE"), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))
-    assert session.compact().folded == 4
+    assert session.compact().summarized == 4
     assert session.load().summary is None
 
 
@@ -183,7 +183,7 @@ def test_a_token_bound_is_kept_over_messages_that_were_not_counted(make: MakeMot
 
 
 def test_a_single_message_over_the_token_bound_stays_until_the_next(make: MakeMotorhead) -> None:
-    """The newest message is always shown, however large, and is folded once there is a newer one."""
+    """The newest message is always shown, however large, and is summarized once there is a newer one."""
     count = lambda messages: sum(len(str(m.content)) for m in messages)
     window = Window(max_messages=100, max_tokens=100)
     session = make(llm=Ledger(), window=window, compaction="inline", token_counter=count).session("s")
@@ -259,7 +259,7 @@ async def test_nothing_of_the_users_run_leaks_in_async(amake: MakeMotorhead, mod
 
 
 def test_a_log_line_says_what_was_done(make: MakeMotorhead, caplog: pytest.LogCaptureFixture) -> None:
-    """Messages folded, tokens spent and seconds are logged, and nothing of what was said."""
+    """Messages summarized, tokens spent and seconds are logged, and nothing of what was said."""
     with caplog.at_level(logging.INFO, logger="langchain_motorhead"):
         session = make(llm=Chatty(configs=[]), window=SMALL, compaction="inline").session("s")
         session.append([HumanMessage("a secret"), *numbered(5)])
@@ -281,7 +281,7 @@ def test_five_thousand_messages_are_folded_in_bounded_steps(make: MakeMotorhead)
     session = make(llm=ledger, window=SMALL, compaction="manual").session("s")
     session.append(numbered(5_000))
     report = session.compact()
-    assert report.folded == 4_998
+    assert report.summarized == 4_998
     assert remembered(session.load()) == [f"m{at}" for at in range(5_000)]
 
 

@@ -63,14 +63,14 @@ def test_two_handles_pay_once(make: MakeMotorhead) -> None:
     one, other = (make(llm=ledger, window=SMALL) for _ in range(2))
     one.session("s").append(numbered(6))
     assert asked.wait(60)
-    assert other.session("s").compact().folded == 0
+    assert other.session("s").compact().summarized == 0
     one.flush()
     assert len(ledger.calls) == 1
     assert one.session("s").load().summarized == 4
 
 
 def test_work_asked_for_during_a_summary_is_not_forgotten(make: MakeMotorhead) -> None:
-    """Messages that another handle appends during a summary are folded by who is at it, without a further append."""
+    """Messages that another handle appends during a summary are summarized by the same worker, without a new append."""
     asked, ledger = threading.Event(), Ledger()
 
     def slow(given: SummaryInput) -> None:
@@ -108,7 +108,7 @@ def test_a_long_summary_keeps_its_lease(
 
     ledger.before = slow
     one.session("s").append(numbered(6))
-    assert one.session("s").compact().folded == 4
+    assert one.session("s").compact().summarized == 4
     waiting.join()
     assert len(ledger.calls) == 1
 
@@ -122,7 +122,7 @@ def test_a_dead_workers_lease_runs_out(
     session.append(numbered(6))
     started = time.monotonic()
     client.set(session._keys.lease, "somebody else", px=400)
-    assert session.compact().folded == 4
+    assert session.compact().summarized == 4
     assert time.monotonic() - started >= 0.4
 
 
@@ -135,10 +135,10 @@ def test_a_stale_commit_changes_nothing(make: MakeMotorhead) -> None:
     def meanwhile(given: SummaryInput) -> None:
         ledger.before = lambda given: None
         session._backend.require_redis().connection.sync_client.delete(session._keys.lease)
-        assert session.compact().folded == 6
+        assert session.compact().summarized == 6
 
     ledger.before = meanwhile
-    assert session.compact().folded == 0
+    assert session.compact().summarized == 0
     assert remembered(session.load()) == [f"m{at}" for at in range(8)]
 
 
@@ -180,7 +180,7 @@ def test_a_loop_that_ended_in_the_middle_leaves_the_session_due(
     session = make(llm=Ledger(), window=SMALL).session("s")
     assert session.load().total == 6
     assert not client.exists(session._keys.lease)
-    assert session.compact().folded == 4
+    assert session.compact().summarized == 4
     assert remembered(session.load()) == [f"m{at}" for at in range(6)]
 
 

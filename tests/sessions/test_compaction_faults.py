@@ -63,7 +63,7 @@ async def test_the_loop_turns_during_a_summary(amake: MakeMotorhead) -> None:
 
     session = amake(llm=Ledger(ask), window=SMALL, compaction="manual").session("s")
     await session.aappend(numbered(8))
-    assert (await session.acompact()).folded > 0
+    assert (await session.acompact()).summarized > 0
 
 
 def test_failures_are_retried_with_growing_pauses(
@@ -83,7 +83,7 @@ def test_failures_are_retried_with_growing_pauses(
         session.compact()
     assert (len(ledger.calls), session.load().failures) == (2, 2)
     ledger.before = lambda given: None
-    assert session.compact().folded == 13
+    assert session.compact().summarized == 13
     memory = session.load()
     assert (memory.failures, remembered(memory)) == (0, [f"m{at}" for at in range(15)])
 
@@ -162,4 +162,4 @@ def test_a_lost_heartbeat_costs_no_summary(make: MakeMotorhead, monkeypatch: pyt
         return run(operation)
 
     monkeypatch.setattr(store, "run", lossy)
-    assert session.compact().folded == 4
+    assert session.compact().summarized == 4

@@ -1,4 +1,4 @@
-"""Flows, told by hand what came of their requests: no Redis, no model, no clock."""
+"""Flows that get the results of their requests from the test: no Redis, no model, no clock."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_compaction_step_by_step() -> None:
     assert name(asked.heartbeat) == "lease_renew"
     about = b'{"by":"model","kept":"","tokens":7}'
     assert commit.commands[0].args == ("token", 10_000, "epoch", 0, 4, 7, "", 0, 0, b"sum", "model", "", about, 0)
-    assert report == CompactionReport(folded=4, batches=1, tokens=7)
+    assert report == CompactionReport(summarized=4, batches=1, tokens=7)
 
 
 def test_nothing_is_summarized_that_is_not_due() -> None:
@@ -126,7 +126,7 @@ def test_a_commit_that_comes_too_late_begins_anew() -> None:
     ]
     assert isinstance(requests[4], Summarize)
     assert requests[4].given["summary"] == "theirs"
-    assert report == CompactionReport(folded=3, batches=1, tokens=2)
+    assert report == CompactionReport(summarized=3, batches=1, tokens=2)
 
 
 def test_a_request_during_the_last_look_is_heard() -> None:
@@ -158,7 +158,7 @@ def test_a_failure_commits_nothing_and_pauses() -> None:
         "Summarize",
         "compaction_fail",
     ]
-    assert report == CompactionReport(folded=2, batches=1, tokens=3, error=error)
+    assert report == CompactionReport(summarized=2, batches=1, tokens=3, error=error)
 
 
 def test_the_fallback_is_asked_once() -> None:
@@ -172,7 +172,7 @@ def test_the_fallback_is_asked_once() -> None:
 
 
 def test_a_long_list_is_looked_at_in_parts() -> None:
-    """Of a list longer than is read at once, what was read is folded, and the rest is looked at next."""
+    """Of a list longer than is read at once, what was read is summarized, and the rest is read next."""
     part = seen(6)._replace(length=2_000)
     requests, _ = play(compact(KEYS, "t", COMPACTOR, explicit=False), [part, trusted("sum"), True])
     assert [name(request) for request in requests] == [

@@ -160,7 +160,7 @@ def test_a_script_that_a_server_forgot(make: MakeMotorhead, client: Any) -> None
 
 
 async def test_a_script_that_a_server_forgot_async(amake: MakeMotorhead, client: Any) -> None:
-    """The same for the async twins."""
+    """The same for the async methods."""
     session, other = amake(compaction="manual").session("s"), amake(compaction="manual").session("other")
     await session.acatch_up([HumanMessage("m0", id="0")])
     client.script_flush()

@@ -191,7 +191,7 @@ def test_a_cluster_against_the_model(tmp_path: Path) -> None:
 
 
 async def test_the_async_twins_against_the_model(amake: MakeMotorhead, client: redis.Redis) -> None:
-    """The async twins do what the model does, many at once on one session."""
+    """The async methods do what the model does, many at once on one session."""
     random, given_options = Random(1), options("")
     del given_options["namespace"]
     tested = Against([amake(**given_options)], client)

@@ -250,6 +250,7 @@ CALL = {"name": "look", "args": {}, "id": "c"}
         ("gone", HumanMessage("x"), "was forgotten"),
         ("none", HumanMessage("x"), "never had"),
         (9, HumanMessage("x"), "never had"),
+        (["h"], HumanMessage("x"), "by its id or its sequence number"),
         ("twice", HumanMessage("x"), "several messages"),
     ],
 )
@@ -283,7 +284,7 @@ def test_a_client_cannot_make_a_tombstone(make: MakeMotorhead) -> None:
 
 
 async def test_async(amake: Callable[..., Motorhead]) -> None:
-    """The async twins do the same."""
+    """The async methods do the same."""
     session = amake(window=SMALL, llm=Ledger(), compaction="inline").session("s")
     for at in range(9):
         await session.aappend(some(1, at))

@@ -192,5 +192,5 @@ def test_a_session_of_a_later_version_is_left_alone(make: MakeMotorhead, client:
     before = client.dump(session._keys.state), client.dump(session._keys.messages)
     with pytest.raises(Exception, match="later version"):
         session.append(some(1, 6))
-    assert session.compact().folded == 0
+    assert session.compact().summarized == 0
     assert (client.dump(session._keys.state), client.dump(session._keys.messages)) == before

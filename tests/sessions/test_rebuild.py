@@ -211,6 +211,6 @@ def test_a_later_layout_is_left_alone(make: MakeMotorhead, client: redis.Redis) 
         with pytest.raises(StoreError, match="later version"):
             motorhead.backend.require_redis().run(delete_session(session._keys, one_slot=one_slot))
     assert motorhead.sessions() == ["s"]
-    assert session.compact().folded == 0
+    assert session.compact().summarized == 0
     client.hset(session._keys.state, "format", "1")
     assert (client.hgetall(session._keys.state), client.lrange(session._keys.summaries, 0, -1)) == before

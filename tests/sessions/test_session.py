@@ -55,7 +55,7 @@ def test_a_session_that_is_not_there_is_empty(make: MakeMotorhead) -> None:
     session = motorhead.session("nobody")
     assert session.load().messages == []
     assert session.load().summary is None
-    assert session.compact().folded == 0
+    assert session.compact().summarized == 0
     assert not session.delete()
     assert motorhead.sessions() == []
 
@@ -99,7 +99,7 @@ def test_a_corrupt_record_loses_no_neighbour(
         client.rpush(session._keys.messages, foreign)
     assert contents(session.load().messages) == [f"m{at}" for at in range(3, 8)]  # of the newest 8 records
     assert "is skipped" in caplog.text
-    assert session.compact().folded == 10
+    assert session.compact().summarized == 10
     assert contents([m for call in ledger.calls for m in call["messages"]]) == [f"m{at}" for at in range(7)]
     assert contents(session.load().messages) == ["m7"]
 

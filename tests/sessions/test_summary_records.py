@@ -105,7 +105,7 @@ def test_falling_back_reopens_a_gap_that_a_compaction_closes(make: MakeMotorhead
     assert memory.gap == Gap(5, 9)
     assert b"m5" not in b"".join(client.lrange(session._keys.summaries, 0, -1))  # type: ignore[arg-type]
     report = session.compact()
-    assert (report.covered, report.folded, session.load().gap, session.load().summary) == (4, 0, None, before)
+    assert (report.covered, report.summarized, session.load().gap, session.load().summary) == (4, 0, None, before)
     assert [str(each.content) for each in ledger.calls[-1]["messages"]] == ["m5", "m6", "m7", "m8"]
     assert [(each.start, each.stop) for each in records(client, session)] == [(0, 3), (3, 5), (5, 9)]
     run(fall_back(session._keys, 0))

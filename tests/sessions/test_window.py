@@ -42,7 +42,7 @@ def said(messages: Sequence[BaseMessage | None]) -> str:
 @settings(deadline=None, max_examples=300)
 @given(DIALOGUES, WINDOWS, BUDGETS)
 def test_plan(messages: Messages, window: Window, budget: int) -> None:
-    """A plan folds a prefix, in order, whole groups at a time, all of its text within the budget; the newest stays."""
+    """A plan takes a prefix, in order, whole groups at a time, all of its text within the budget; the newest stays."""
     batches = plan(messages, len(messages), window, budget, size)
     if not window.is_due(len(messages), tokens(messages)):
         assert batches == []
@@ -94,7 +94,7 @@ def test_half_the_tokens_stay(most: int, stay: int | None) -> None:
 
 
 def test_newest_message_beyond_the_bound() -> None:
-    """A newest message that alone exceeds the bound stays, alone; then there is nothing more to fold."""
+    """A newest message that alone exceeds the bound stays, alone; then there is nothing more to summarize."""
     window = Window(max_tokens=10)
     messages = [*alternating(3), HumanMessage("x" * 50)]
     assert sum(batch.count for batch in plan(messages, 4, window, 1000, size)) == 3
@@ -104,7 +104,7 @@ def test_newest_message_beyond_the_bound() -> None:
 @settings(deadline=None, max_examples=200)
 @given(DIALOGUES, st.integers(1, 30), WINDOWS, BUDGETS)
 def test_partial_snapshots(messages: Messages, unseen: int, window: Window, budget: int) -> None:
-    """Of a longer list, only what was seen is folded, at safe places, and as much of it as the window asks for."""
+    """Of a longer list, only what was seen is summarized, up to safe places, and as much as the window asks for."""
     total = len(messages) + unseen
     batches = plan(messages, total, window, budget, size)
     if total <= window.max_messages:
@@ -173,7 +173,7 @@ def test_bad_bounds(bounds: dict[str, Any]) -> None:
 
 
 def test_bounds() -> None:
-    """The smallest bounds are allowed, and a read is limited to twice the window unless told otherwise."""
+    """The smallest bounds are allowed, and a read is limited to twice the window by default."""
     assert Window(max_messages=2, max_tokens=2, hard_limit=2).read_limit == 2
     assert Window().read_limit == 24
     assert Window(max_messages=5).read_limit == 10

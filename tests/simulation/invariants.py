@@ -126,7 +126,7 @@ class Ledger:
         )
 
     def forgot(self, texts: frozenset[str]) -> Ledger:
-        """Take note that whoever asked for it was told that messages are forgotten."""
+        """Note that the caller got the reply that messages are forgotten."""
         return replace(self, forgotten=self.forgotten | texts)
 
     def found_nothing(self, texts: list[str]) -> Ledger:

@@ -48,7 +48,7 @@ _LONG_LIVED = b":facts:ended"
 
 
 class Cancelled(BaseException):
-    """A worker is told to stop, as a task is when its loop ends."""
+    """A worker is stopped, as a task is when its loop ends."""
 
 
 class Store(Protocol):

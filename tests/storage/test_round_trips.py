@@ -49,7 +49,7 @@ def test_append_and_read_are_one_round_trip_each(tapped: tuple[str, Wire], names
 
 
 async def test_async_append_and_read_are_one_round_trip_each(tapped: tuple[str, Wire], namespace: str) -> None:
-    """The same for the async twins."""
+    """The same for the async methods."""
     url, wire = tapped
     async with Motorhead.from_url(url, namespace=namespace, compaction="manual") as motorhead:
         await motorhead.asessions()

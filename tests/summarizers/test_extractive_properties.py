@@ -75,7 +75,7 @@ def test_idempotent(summary: str | None, new: list[BaseMessage], max_tokens: int
 @settings(deadline=None)
 @given(st.permutations(range(40)), st.integers(16, 300))
 def test_order_is_kept(numbers: list[int], max_tokens: int) -> None:
-    """What is kept stands in the order in which it was said, however often it is folded."""
+    """What is kept stands in the order in which it was said, however often it is summarized again."""
     chat: list[BaseMessage] = [
         HumanMessage(f"Parcel {chr(65 + n // 26)}{chr(97 + n % 26)}x weighs a lot.") for n in numbers
     ]

@@ -34,7 +34,7 @@ async def test_a_model_by_its_name(amake: MakeMotorhead, stub: Stub) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 401])
 def test_a_model_that_refuses(make: MakeMotorhead, stub: Stub, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    """A refusal over HTTP is an error of ours with its cause; every message stays, and the key is not told."""
+    """A refusal over HTTP is an error of ours with its cause; every message stays, and the key is not shown."""
     stub.status = status
     session = make(llm=ChatOpenAI(model="gpt-4o-mini", max_retries=0), window=SMALL, compaction="manual").session("s")
     session.append(numbered(6))

@@ -1,4 +1,4 @@
-"""A summary that keeps too little is given what the extract keeps, and a model is told why it is asked again."""
+"""A summary that keeps too little is given what the extract keeps, and a model that is asked again is shown why."""
 
 import pytest
 from langchain_core.messages import HumanMessage

@@ -1,4 +1,4 @@
-"""What tests of agents need: a chat model that answers as told and keeps what it was shown, and checks of a prompt."""
+"""What tests of agents need: a chat model with scripted answers that keeps what it was shown, and prompt checks."""
 
 from __future__ import annotations
 

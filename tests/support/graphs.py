@@ -96,7 +96,7 @@ with_and_without = pytest.mark.parametrize("saves", [False, True], ids=["no chec
 
 
 class Model:
-    """A node that answers each question by its name, having called a tool as often as told, and keeps its prompts.
+    """A node that answers each question by its name, having called a tool as often as scripted, and keeps its prompts.
 
     Args:
         kind: The state that it is in.

@@ -37,7 +37,7 @@ def size(messages: Sequence[BaseMessage]) -> int:
 
 
 def an_indexer(*, ready: bool = True) -> Indexer:
-    """Give what indexing needs to know, where the index is known to be there unless told otherwise."""
+    """Give what indexing needs to know, where the index is known to exist by default."""
     return Indexer("ns", Recall(), "m", size, ready=ready)
 
 

@@ -1,4 +1,4 @@
-"""A local server that speaks OpenAI's wire, and answers as it is told."""
+"""A local server that speaks OpenAI's wire, and answers as scripted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY = "sk-secret-of-the-tests"
 
 
 class Stub:
-    """A server that answers chat completions as it is told.
+    """A server that answers chat completions as scripted.
 
     Attributes:
         url: Its base URL, as `OPENAI_BASE_URL` takes it.

@@ -37,7 +37,7 @@ class Fault:
 
 
 class Proxy:
-    """What passes through is spoiled as told, each fault once."""
+    """What passes through is damaged as scripted, each fault once."""
 
     def __init__(self, far: Callable[[], socket.socket]) -> None:
         self.far = far

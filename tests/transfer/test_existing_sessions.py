@@ -21,7 +21,7 @@ from support.transfers import moved, stored
 
 
 def test_existing_sessions(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """Another session of the same id is refused and told, skipped, or replaced with all that belongs to it."""
+    """Another session of the same id is refused and reported, skipped, or replaced with all that belongs to it."""
     source, target = pair
     source.session("a", "bob").append([HumanMessage("new")])
     target.session("a", "eve").append([HumanMessage("old")])
@@ -85,7 +85,7 @@ def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhea
 
 
 def test_what_is_in_the_place_of_a_session_stays(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """Messages without their state, and keys of another type, are no free place: they are left, and told."""
+    """Messages without their state, and keys of another type, are no free place: they are left alone, and reported."""
     source, target = pair
     for name in ("list", "text", "stale"):
         source.session(name).append(HumanMessage("hi"))

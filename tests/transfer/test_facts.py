@@ -67,7 +67,7 @@ def test_the_commands_learn_and_show_facts(make: MakeMotorhead, url: str, namesp
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    assert "2 messages learned: 1 new facts, for 0 tokens" in motorhead("learn", "--user", "bob")
+    assert "2 messages learned: 1 new fact, for 0 tokens" in motorhead("learn", "--user", "bob")
     assert "0 messages learned" in motorhead("learn")
     shown = motorhead("facts", "bob", "--query", "Rome")
     assert "I live in Rome. (home)" in shown

@@ -28,7 +28,7 @@ from support.transfers import moved, stored
 
 
 def test_an_export_that_was_cut_off_is_told(pair: tuple[Motorhead, Motorhead]) -> None:
-    """What was written by a command that ended early, or lost lines, is told, also if what is there is whole."""
+    """What was written by a command that ended early, or lost lines, is reported, even if what is there is whole."""
     source, target = pair
     for name in "abc":
         source.session(name).append(HumanMessage("hi"))
@@ -102,7 +102,7 @@ def test_a_list_that_others_shorten(
     ],
 )
 def test_broken_lines_are_told(pair: tuple[Motorhead, Motorhead], line: bytes, why: str) -> None:
-    """A line that cannot be read is told with its reason, and the lines around it are imported."""
+    """A line that cannot be read is reported with its reason, and the lines around it are imported."""
     _, target = pair
     around = [b'{"session":"a","messages":[{"role":"q","content":"1"}]}', b'{"session":"b","messages":[]}']
     tally = import_lines(target, [around[0], line, b"\n", around[1]])
@@ -112,7 +112,7 @@ def test_broken_lines_are_told(pair: tuple[Motorhead, Motorhead], line: bytes, w
 
 
 def test_part_of_a_long_session_is_none(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """A long session of which lines are missing is told once, and nothing of it is stored or left."""
+    """A long session of which lines are missing is reported once, and nothing of it is stored or left."""
     source, target = pair
     source.session("long").append(numbered(4 * PAGE))
     source.session("z").append(numbered(1))
@@ -189,7 +189,7 @@ def test_kill_in_mid_import(
 
 
 def test_wrong_types_are_told(pair: tuple[Motorhead, Motorhead], client: redis.Redis) -> None:
-    """A key of another type in the place of a session is told, and its neighbours are exported."""
+    """A key of another type in the place of a session is reported, and its neighbours are exported."""
     source, _ = pair
     for name in ("a", "b", "c"):
         source.session(name).append(HumanMessage(name))

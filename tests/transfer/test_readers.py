@@ -95,7 +95,7 @@ def test_motorhead(foreign: redis.Redis, motorhead: Motorhead) -> None:
 
 
 def test_what_motorhead_has_that_cannot_be_read(foreign: redis.Redis, motorhead: Motorhead) -> None:
-    """What is no `role: content`, no text, or of another type is told; its neighbours are imported."""
+    """What is no `role: content`, no text, or of another type is reported; its neighbours are imported."""
     foreign.lpush("session:a", "Human: one", "no separator", b"Human: \xff", "AI: two")
     foreign.lpush("session:b", "nothing")
     foreign.set("session:c", "no list")
@@ -130,7 +130,7 @@ def test_langchain_community(foreign: redis.Redis, motorhead: Motorhead) -> None
 
 
 def test_what_langchain_community_has_that_cannot_be_read(foreign: redis.Redis, motorhead: Motorhead) -> None:
-    """Unknown types, broken JSON and constructors' names are told, never loaded; their neighbours are imported."""
+    """Unknown types, broken JSON and constructors' names are reported, never loaded; their neighbours are imported."""
     bad: list[Any] = [
         {"type": "constructor", "data": {"content": "x"}},
         {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {}},

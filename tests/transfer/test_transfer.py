@@ -112,7 +112,7 @@ def test_hostile_ids(pair: tuple[Motorhead, Motorhead], session_id: str) -> None
 
 
 def test_user_and_session_select(pair: tuple[Motorhead, Motorhead]) -> None:
-    """Only the sessions asked for are exported; one that is not there, or another user's, is told."""
+    """Only the sessions asked for are exported; one that does not exist, or belongs to another user, is reported."""
     source, _ = pair
     for name, user in (("a", "bob"), ("b", "bob"), ("c", "eve")):
         source.session(name, user).append(HumanMessage(name))

@@ -231,7 +231,7 @@ class RemoteBackend(RemoteConversations, RemoteForgetting, RemoteFactTasks):
         yield from self._needs_ours("compaction on demand")
         answer = yield HttpCall("POST", protocol.path(keys, "compact"), protocol.user(keys), slow=True)
         done = protocol.to_mapping(answer)
-        return CompactionReport(done.get("folded", 0), done.get("batches", 0), done.get("tokens", 0))
+        return CompactionReport(done.get("summarized", 0), done.get("batches", 0), done.get("tokens", 0))
 
     def _page(self, query: dict[str, str], page: int, size: int) -> HttpFlow[list[str]]:
         answer = yield HttpCall("GET", "/sessions", {"page": str(page), "size": str(size), **query})

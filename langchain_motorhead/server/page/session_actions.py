@@ -33,7 +33,7 @@ async def look_at_summary(visit: Visit) -> Subject:
 
 async def _compact(visit: Visit, _: Fields) -> Answer:
     report = await visit.motorhead.session(visit.session_id()).acompact()
-    return visit.go("/session", id=visit.session_id(), done="compacted", n=report.folded)
+    return visit.go("/session", id=visit.session_id(), done="compacted", n=report.summarized)
 
 
 async def _rebuild(visit: Visit, _: Fields) -> Answer:

@@ -70,7 +70,7 @@ async def compact(request: Request) -> Response:
     session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
     report = await session.acompact()
     return responses.plain(
-        {"status": "Ok", "folded": report.folded, "batches": report.batches, "tokens": report.tokens}
+        {"status": "Ok", "summarized": report.summarized, "batches": report.batches, "tokens": report.tokens}
     )
 
 

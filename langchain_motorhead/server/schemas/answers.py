@@ -42,9 +42,9 @@ class UserDeleted(Done):
 class Compacted(Done):
     """What a compaction did."""
 
-    model_config = example(status="Ok", folded=6, batches=1, tokens=412)
+    model_config = example(status="Ok", summarized=6, batches=1, tokens=412)
 
-    folded: int = Field(description="Messages that moved from the list into the summary.")
+    summarized: int = Field(description="Messages that moved from the list into the summary.")
     batches: int = Field(description="Calls of the summarizer that were stored.")
     tokens: int = Field(description="Tokens that these calls used.")
 

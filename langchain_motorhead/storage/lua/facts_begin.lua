@@ -1,7 +1,7 @@
 -- Take the learning lease of a user. It names the one worker that learns facts about this user. After a failure, it holds
 -- 'pause' instead of a token until the next attempt is allowed.
 --
--- KEYS  lease, what tells that a session ended (see `is_ended` in lib_facts.lua)
+-- KEYS  lease, key that shows whether a session ended (see `is_ended` in lib_facts.lua)
 -- ARGV  token of the worker, duration of the lease in ms, epoch of the session, 1 if it has facts of its own, 1 to ignore a
 --       pause
 -- Returns 0 if another worker holds the lease; 1 if the session was deleted; 3 during a pause; else 2.

@@ -1,6 +1,6 @@
 -- Read the facts about a user at one instant.
 --
--- KEYS  current facts, past facts, order of the current facts, state of the facts, what tells that a session ended
+-- KEYS  current facts, past facts, order of the current facts, state of the facts, key that shows whether a session ended
 -- ARGV  epoch of a session or '', 1 if it has facts of its own, how many current facts to read at most or '' for all, 1 to
 --       read the past ones too
 -- Returns {version, first sequence number of the session that was not learned yet, 1 if the session was deleted, now in

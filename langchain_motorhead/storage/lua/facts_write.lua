@@ -1,8 +1,8 @@
 -- Write changes of the facts about a user, and how far a session was learned, or do nothing if the facts or the session
 -- changed since they were read.
 --
--- KEYS  current facts, past facts, order of the current facts, state of the facts, lease, what tells that a session ended,
---       vectors of the facts
+-- KEYS  current facts, past facts, order of the current facts, state of the facts, lease, key that shows whether a session
+--       ended, vectors of the facts
 -- ARGV  version of the facts as read; token of the worker, or '' for a write that learns nothing; duration of the lease in
 --       ms; epoch of a session or ''; 1 if it has facts of its own; first and next sequence number that were learned; 1 if
 --       the session is being deleted; ms until the keys expire ('0': never, '': as they are); how many values for changes

@@ -39,7 +39,7 @@ local function outlive(state, stale, prefix, count, life, old, renewing, renewed
   local upto, ends = math.min(count, renewed + SLICE), string.format('%d', renewing)
   for _, key in ipairs(document_keys(prefix, renewed, upto)) do
     if redis.call('PEXPIREAT', key, ends) == 1 and old == 0 then
-      redis.call('HSET', key, 'ttl', '1') -- tells searches that the document may outlive its session
+      redis.call('HSET', key, 'ttl', '1') -- shows searches that the document may outlive its session
     end
   end
   redis.call('SET', stale, math.max(count, tonumber(redis.call('GET', stale) or 0)), 'PXAT', ends)

@@ -1,4 +1,4 @@
--- Tell which of some messages a session knows, and which of them it has forgotten, by their ids.
+-- Return which of some messages a session knows, and which of them it has forgotten, by their ids.
 --
 -- KEYS  state, marks
 -- ARGV  marks of the messages (lib_marks.lua), and what their ids say if they have the form that sessions give, or '' (see

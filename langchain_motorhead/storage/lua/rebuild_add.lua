@@ -1,4 +1,4 @@
--- Store a version of a summary that is being made again, or do nothing if the session changed.
+-- Store a version of a summary that is being rebuilt, or do nothing if the session changed.
 --
 -- KEYS  state, lease of this work, the new summary (rebuild_begin.lua)
 -- ARGV  token of the worker, duration of the lease in ms, epoch and revision as read, kind, how many messages the new summary

@@ -1,7 +1,7 @@
--- Take the lease of making a session's summary again, and read how far that came.
+-- Take the lease for rebuilding a session's summary, and read how far the rebuild is.
 --
 -- The new summary is a list beside the stored one: a line `EPOCH REVISION KIND`, and the records of its versions
--- (lib_summaries.lua). It is removed if the session changed since, or if it is made in another way now.
+-- (lib_summaries.lua). It is removed if the session has changed since, or if the summarizer or prompt is another one.
 --
 -- KEYS  state, lease of this work, the new summary
 -- ARGV  token of this worker, duration of the lease in ms, kind: how the summary is made (no spaces)

@@ -1,4 +1,4 @@
--- Put a summary that was made again in the place of the stored one, if it covers as many messages, and release the lease.
+-- Replace the stored summary by a rebuilt one, if it covers as many messages, and release the lease.
 --
 -- Commits of others that began with the old summary do nothing from then on, since the revision is another one.
 --

@@ -4,7 +4,7 @@
 -- to be erased, so that they are erased whatever happens. No search shows them.
 --
 -- KEYS  messages, state, marks of the messages, archive, leases of compaction and indexing, number of documents that an
---       expired session may have left, versions of the summary, the summary that is being made again, its lease, the six keys
+--       expired session may have left, versions of the summary, the summary that is being rebuilt, its lease, the six keys
 --       of the facts of a session without a user, and the registries that list the session (none if they are in another
 --       cluster slot)
 -- ARGV  session id, user of the session or '', prefix of the documents' keys, 1 to delete only what an expired session left,

@@ -33,7 +33,7 @@ def test_state_and_session_forget_at_once(make: MakeMotorhead) -> None:
 
 
 async def test_async(amake: MakeMotorhead) -> None:
-    """The async twin does the same."""
+    """The async method does the same."""
     session = amake(compaction="manual").session("s")
     await session.aappend([HumanMessage("a", id="1"), AIMessage("b", id="2")])
     update = await aforget_messages(session, [HumanMessage("a", id="1")], ["1", "2"])

@@ -50,7 +50,7 @@ async def test_recall(amake: MakeMotorhead) -> None:
     ],
 )
 def test_recall_scopes(make: MakeMotorhead, scope: Any, user: str | None, found: set[str]) -> None:
-    """What is searched is the session, the user's sessions, or all, as told."""
+    """What is searched is the session, the user's sessions, or all, as requested."""
     motorhead = make(embeddings=HashingEmbeddings())
     motorhead.session("s1", "bob").append(HumanMessage("The umbrella is his."))
     motorhead.session("s2", "eve").append(HumanMessage("The umbrella is hers."))

@@ -50,7 +50,7 @@ async def test_sessions_and_users_of_the_context(
 
 @pytest.mark.parametrize("thread", [{}, {"thread_id": None}])
 async def test_a_run_without_a_session(amake: MakeMotorhead, thread: dict[str, Any]) -> None:
-    """A run of which no session can be told is refused, with what to do; nothing is stored."""
+    """A run without a session id is refused, with what to do; nothing is stored."""
     motorhead = keeping(amake)
     for node in (load_memory(motorhead), save_memory(motorhead)):
         graph: Any = StateGraph(MemoryState)

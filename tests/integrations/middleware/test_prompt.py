@@ -213,7 +213,7 @@ def test_ids_that_are_no_strings(make: MakeMotorhead) -> None:
 
 
 async def test_no_session_is_an_error(amake: MakeMotorhead) -> None:
-    """Where no session can be told, the run ends before the model is called, and says what to do."""
+    """If there is no session id, the run ends before the model is called, and says what to do."""
     agent, model = agent_of(amake(), context_schema=Plain)
     for config, context in (({}, None), ({"configurable": {"user_id": "u"}}, Plain(user_id="u"))):
         with pytest.raises(InvalidInputError, match=NO_SESSION):

@@ -141,7 +141,7 @@ def test_structured_output(make: MakeMotorhead, strategy: Any, checkpointer: Any
 
 
 def test_structured_output_that_is_wrong_at_first(make: MakeMotorhead) -> None:
-    """The error that a model is told of is part of the run, in its order."""
+    """The error that a model is shown is part of the run, in its order."""
 
     def answer(messages: Any) -> AIMessage:
         args = {"degrees": 7} if messages[-1].type == "tool" else {"degrees": "warm"}
@@ -194,7 +194,7 @@ def test_a_run_is_two_round_trips(tapped: Any, said: str, checkpointer: Any) -> 
 
 @pytest.mark.parametrize("said", ["q", "q look 5"])
 async def test_an_async_run_is_two_round_trips(atapped: Any, said: str, checkpointer: Any) -> None:
-    """The same for the async twin."""
+    """The same for the async method."""
     motorhead, wire = atapped
     agent, _ = agent_of(motorhead, tools=[look], checkpointer=checkpointer)
     for at in range(20):

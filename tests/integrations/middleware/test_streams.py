@@ -144,7 +144,7 @@ class AsyncWatching(AsyncCallbackHandler):
 
 @pytest.mark.parametrize("compaction", ["inline", "background"])
 async def test_no_callback_has_a_compaction(amake: MakeMotorhead, compaction: Any) -> None:
-    """The callbacks of a run are told of the agent's model, and not of the summarizer."""
+    """The callbacks of a run see the agent's model, and not of the summarizer."""
     summarizer = summarizing()
     motorhead = amake(llm=summarizer, window=SMALL, compaction=compaction)
     agent, model = agent_of(motorhead)

@@ -228,7 +228,7 @@ def test_with_the_checkpointer_on_the_same_redis(stack: int, make: MakeMotorhead
 
 
 async def test_with_the_async_checkpointer_on_redis(stack: int) -> None:
-    """The same for the async twin; a session deleted on it does not come back from the checkpoint."""
+    """The same for the async method; a session deleted on it does not come back from the checkpoint."""
     from langgraph.checkpoint.redis.aio import AsyncRedisSaver
 
     url = f"redis://127.0.0.1:{stack}"
