@@ -11,6 +11,7 @@ MotorheadError
 ├── MissingExtraError            an optional dependency is not installed; also an ImportError
 ├── StoreError                   Redis, or the server, refused a request
 │   ├── StoreUnavailableError    it could not be reached, or did not answer in time
+│   ├── StoreFullError           Redis has no room for what was to be written
 │   ├── WrongKeyTypeError        a key of a session holds a value of another program
 │   ├── SearchUnavailableError   this Redis has no search module that recall can use
 │   ├── IndexMissingError        an index that recall needs was dropped
@@ -115,6 +116,10 @@ class StoreError(MotorheadError):
 
 class StoreUnavailableError(StoreError):
     """Redis, or a server, could not be reached, or did not answer in time."""
+
+
+class StoreFullError(StoreError):
+    """Redis has reached its `maxmemory`, and refused a write. Nothing was written."""
 
 
 class WrongKeyTypeError(StoreError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.exceptions import InvalidInputError, StoreFullError
 from langchain_motorhead.facts.batch import to_said
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.model import Source
@@ -25,26 +25,15 @@ from langchain_motorhead.sessions.transcript import read_page
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys, fact_keys, own_fact_keys, user_fact_keys
 
 
-def end_session(keys: SessionKeys) -> Flow[FactKeys | None]:
+def end_session(keys: SessionKeys) -> Flow[None]:
     """Remove what was learned from a session that is about to be deleted, and let nothing be learned from it any more.
 
     Facts lose their sources in the session. Those that lose the last one are removed, and what they had superseded
     holds again. The facts of a session without a user are deleted with it, by `session_delete.lua`.
-
-    Returns:
-        Keys of the facts about its user, or None if it has no user, or another one than the one in `keys`.
     """
     known: Identity = yield identify(keys)
-    if known.epoch is None or known.user is None or keys.user_id not in (None, known.user):
-        return None
-    epoch = known.epoch
-
-    def change(book: Book, _: FactsRead) -> None:
-        book.remove_sources(lambda source: source.epoch == epoch)
-
-    facts = fact_keys(keys, known.user)
-    yield from rewrite(facts, change, ended=epoch)
-    return facts
+    if (facts := _of_user(keys, known)) is not None:
+        yield from _end(facts, known.epoch or "")
 
 
 def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
@@ -56,11 +45,33 @@ def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
     Raises:
         InvalidInputError: The session belongs to another user than the one in `keys`.
     """
-    facts = yield from end_session(keys)
+    known: Identity = yield identify(keys)
+    facts = _of_user(keys, known)
+    if facts is not None:
+        try:
+            yield from _end(facts, known.epoch or "")
+        except StoreFullError:
+            if (yield exist(facts)):
+                raise
+            facts = None  # nothing is known about the user, nor being learned: the deletion makes room
     deleted = yield from registry.delete_session(keys, one_slot=one_slot)
     if facts is not None:
         yield sweep(facts)
     return deleted
+
+
+def _of_user(keys: SessionKeys, known: Identity) -> FactKeys | None:
+    """Return keys of the facts about a session's user. None if it has no user, or another than the one in `keys`."""
+    if known.epoch is None or known.user is None or keys.user_id not in (None, known.user):
+        return None
+    return fact_keys(keys, known.user)
+
+
+def _end(facts: FactKeys, epoch: str) -> Flow[None]:
+    def change(book: Book, _: FactsRead) -> None:
+        book.remove_sources(lambda source: source.epoch == epoch)
+
+    yield from rewrite(facts, change, ended=epoch)
 
 
 def forget_messages(keys: SessionKeys, seqs: Collection[int]) -> Flow[int]:

@@ -10,6 +10,7 @@ from langchain_motorhead.exceptions import (
     IndexMissingError,
     SearchUnavailableError,
     StoreError,
+    StoreFullError,
     StoreUnavailableError,
     WrongKeyTypeError,
 )
@@ -159,7 +160,7 @@ def _translate_refusal(error: Exception, command: Command, text: str) -> StoreEr
     if isinstance(error, exceptions.MovedError | exceptions.AskError) or "don't hash to the same slot" in text:
         return StoreError("this Redis is a node of a cluster. Connect with redis+cluster://, or with ?cluster=true")
     if isinstance(error, exceptions.OutOfMemoryError) or "OOM command not allowed" in text:
-        return StoreError(f"Redis has reached its maxmemory and is full. {_written(command)}. Give it more memory")
+        return StoreFullError(f"Redis has reached its maxmemory and is full. {_written(command)}. Give it more memory")
     if isinstance(error, exceptions.ReadOnlyError) or "READONLY" in text:
         return StoreError(
             "Redis is a read-only replica. Connect to the primary, or through Sentinel or a cluster client"

@@ -291,11 +291,14 @@ class Settings(BaseSettings):
 
 def variables() -> list[tuple[str, str, str]]:
     """List the environment variables: name, default and description of each."""
-    rows = []
-    for field in Settings.model_fields.values():
-        default = "" if field.default in (None, ()) else str(field.default).lower()
-        rows.append((_names_of(field)[0], default, field.description or ""))
-    return rows
+    return [
+        (
+            _names_of(field)[0],
+            "" if field.default in (None, ()) else str(field.default).lower(),
+            field.description or "",
+        )
+        for field in Settings.model_fields.values()
+    ]
 
 
 def unknown_variables(names: Iterable[str]) -> list[str]:

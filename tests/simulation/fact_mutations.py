@@ -35,7 +35,7 @@ FACTS_BROKEN = {
     "an end that is not noted": Broken(
         "ending", (("facts_write", "redis.call('ZADD', ended, string.format('%d', now), epoch)", ""),)
     ),
-    "an end that leaves facts": Broken("ending", ((erasure.end_session, "source.epoch == epoch", "False"),)),
+    "an end that leaves facts": Broken("ending", ((erasure._end, "source.epoch == epoch", "False"),)),
     "what a removed fact had superseded, and does not hold again": Broken(
         "ending",
         (

@@ -4,7 +4,7 @@
 -- to be erased, so that they are erased whatever happens. No search shows them.
 --
 -- KEYS  messages, state, marks of the messages, archive, leases of compaction and indexing, number of documents that an
---       expired session may have left, versions of the summary, the summary that is being rebuilt, its lease, the six keys
+--       expired session may have left, versions of the summary, the summary that is being rebuilt, its lease, the seven keys
 --       of the facts of a session without a user, and the registries that list the session (none if they are in another
 --       cluster slot)
 -- ARGV  session id, user of the session or '', prefix of the documents' keys, 1 to delete only what an expired session left,
@@ -13,7 +13,7 @@
 --         the documents of N messages, which is too many, and of so many nothing is noted; 'later' if the session has a later
 --         layout, of which these scripts do not know all keys.
 local LATER = 'later'
-local state, REGISTRIES = KEYS[2], 16
+local state, REGISTRIES = KEYS[2], 17
 local there = redis.call('EXISTS', state) == 1
 local known = redis.call('HMGET', state, 'user', 'indexed', 'groups', 'first', 'format')
 -- A damaged number is no reason to keep a session.
