@@ -83,7 +83,7 @@ class Serve(TyperCommand):
 
 def _help() -> str:
     try:
-        from langchain_motorhead.server.settings import variables
+        from langchain_motorhead.server.variables import variables
     except ImportError:
         return serve.__doc__ or ""
     rows = (f"{name} ({default}): {about}." if default else f"{name}: {about}." for name, default, about in variables())

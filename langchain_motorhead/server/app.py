@@ -24,10 +24,11 @@ from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
 from langchain_motorhead.server.page.visit import PageState
 from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
-from langchain_motorhead.server.settings import Settings, unknown_variables
+from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.sites import Sites
 from langchain_motorhead.server.startup import await_redis
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
+from langchain_motorhead.server.variables import unknown_variables
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from langchain_motorhead.redis_io.address import with_sentinel_access
@@ -21,9 +18,6 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", re.IGNORECASE)
 _OWN_PATHS = frozenset(
     {"sessions", "users", "search", "mcp", "health", "ready", "metrics", "docs", "ui", "openapi.json"}
 )
-_PREFIX = "MOTORHEAD_"
-# What Kubernetes sets for a service called motorhead.
-_SERVICE_LINK = re.compile(r"MOTORHEAD_(SERVICE_.*|PORT_\d+_.*)")
 
 
 def _setting(default: Any, description: str, *names: str, **more: Any) -> Any:
@@ -287,38 +281,3 @@ class Settings(BaseSettings):
     def listen_on(self) -> str:
         """Address to listen on. Without API keys, the default is reachable from this machine only."""
         return self.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")  # noqa: S104 - API keys protect it
-
-
-def variables() -> list[tuple[str, str, str]]:
-    """List the environment variables: name, default and description of each."""
-    return [
-        (
-            _names_of(field)[0],
-            "" if field.default in (None, ()) else str(field.default).lower(),
-            field.description or "",
-        )
-        for field in Settings.model_fields.values()
-    ]
-
-
-def unknown_variables(names: Iterable[str]) -> list[str]:
-    """Return a sentence for each environment variable that begins with `MOTORHEAD_` and is no setting.
-
-    Args:
-        names: Names of environment variables.
-    """
-    known = {name for field in Settings.model_fields.values() for name in _names_of(field)}
-    own = {each.removeprefix(_PREFIX): each for each in known if each.startswith(_PREFIX)}
-    sentences = []
-    for name in sorted(names):
-        upper = name.upper()
-        if upper.startswith(_PREFIX) and upper not in known and not _SERVICE_LINK.fullmatch(name):
-            similar = get_close_matches(upper.removeprefix(_PREFIX), own, n=1)
-            hint = f". Did you mean {own[similar[0]]}?" if similar else ". motorhead serve --help lists the settings"
-            sentences.append(f"{name} is no setting and has no effect{hint}")
-    return sentences
-
-
-def _names_of(field: FieldInfo) -> list[str]:
-    aliases = field.validation_alias
-    return [str(each) for each in aliases.choices] if isinstance(aliases, AliasChoices) else []

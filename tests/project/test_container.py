@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from langchain_motorhead.server import Settings
-from langchain_motorhead.server.settings import variables
+from langchain_motorhead.server.variables import variables
 from support.http_servers import process
 
 ROOT = Path(__file__).parents[2]

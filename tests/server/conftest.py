@@ -9,7 +9,7 @@ import pytest
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
-from langchain_motorhead.server.settings import variables
+from langchain_motorhead.server.variables import variables
 from support.factory import MakeMotorhead
 from support.http_servers import served
 from support.summarizers import Ledger

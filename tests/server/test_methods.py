@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import httpx
+from langchain_core.messages import HumanMessage
 from starlette.routing import Route
 
 from langchain_motorhead.server import Settings, create_app
@@ -14,7 +15,8 @@ from support.http_servers import served
 
 def test_head_and_allow(make: MakeMotorhead) -> None:
     """HEAD answers as GET does, without a body; another method is a 405 that names all methods of the path."""
-    app = create_app(Settings(), motorhead=lambda _: make())
+    make().session("s").append(HumanMessage("hi"))
+    app = create_app(Settings(ui=False), motorhead=lambda _: make())
     methods = defaultdict[str, set[str]](set)
     for route in app.routes:
         assert isinstance(route, Route)

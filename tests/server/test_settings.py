@@ -10,7 +10,7 @@ import pytest
 from langchain_motorhead import InvalidInputError
 from langchain_motorhead.server import Settings
 from langchain_motorhead.server import model_factory as models
-from langchain_motorhead.server.settings import variables
+from langchain_motorhead.server.variables import variables
 
 
 def test_settings_are_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:

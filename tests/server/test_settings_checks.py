@@ -13,7 +13,7 @@ from langchain_motorhead import HashingEmbeddings, InvalidInputError
 from langchain_motorhead.cli.serve import read_settings
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server import model_factory as models
-from langchain_motorhead.server.settings import unknown_variables
+from langchain_motorhead.server.variables import unknown_variables
 
 BASE = "http://127.0.0.1:11434/v1"
 
