@@ -40,7 +40,7 @@ def set_summary(keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
         check_user(keys, seen.user)
         if text and not override:
             yield from _check(keys, text, seen)
-        stored = yield operations.set_summary(keys, seen.epoch, seen.revision, text, Origin(Author.CLIENT))
+        stored = yield operations.set_summary(keys, seen, text, Origin(Author.CLIENT))
         if stored:
             return
     raise SummarizationError("the summary was not stored, since the session kept changing. Try again")

@@ -90,13 +90,12 @@ def extend_summary(
     return Operation((command,), lambda replies: bool(replies[0]))
 
 
-def set_summary(keys: SessionKeys, epoch: str, revision: int, summary: str, origin: Origin) -> Operation[bool]:
+def set_summary(keys: SessionKeys, seen: SessionSnapshot, summary: str, origin: Origin) -> Operation[bool]:
     """Put a text in the place of a session's summary, or do nothing if the session changed. Atomic.
 
     Args:
         keys: Keys of the session.
-        epoch: Epoch that the session must have.
-        revision: Revision that the session must have.
+        seen: The session as it was read. It must still have this summary, which covers the same messages.
         summary: The text. An empty one removes the summary.
         origin: Who wrote it.
 
@@ -106,7 +105,7 @@ def set_summary(keys: SessionKeys, epoch: str, revision: int, summary: str, orig
     Raises:
         StoreError: Raised by `read` if a later version of this package wrote the session.
     """
-    args = (epoch, revision, *summary_args(summary, origin, 0))
+    args = (seen.epoch or "", seen.revision, seen.first, seen.covered, *summary_args(summary, origin, 0))
 
     def parse(replies: list[Any]) -> bool:
         if replies[0] < 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 from langchain_core.messages import HumanMessage
@@ -17,7 +19,9 @@ from langchain_motorhead import (
     Window,
 )
 from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.registry import delete_session
+from langchain_motorhead.sessions.setting import set_summary
 from support.factory import MakeMotorhead
 from support.fall_back import fall_back
 from support.messages import numbered
@@ -214,3 +218,25 @@ def test_a_later_layout_is_left_alone(make: MakeMotorhead, client: redis.Redis) 
     assert session.compact().summarized == 0
     client.hset(session._keys.state, "format", "1")
     assert (client.hgetall(session._keys.state), client.lrange(session._keys.summaries, 0, -1)) == before
+
+
+def test_a_summary_is_not_set_over_messages_that_its_author_did_not_see(make: MakeMotorhead) -> None:
+    """If a compaction covers more messages between the check of a text and its storing, the text is checked again."""
+    motorhead = make(llm=Ledger(), window=WINDOW, compaction="manual")
+    session = compacted(motorhead)
+    redis_backend = session._backend.require_redis()
+    flow, reads = set_summary(session._keys, "By hand.", override=True), 0
+    request: Any = next(flow)
+    while True:
+        answer = redis_backend.execute(request)
+        if isinstance(answer, SessionSnapshot):
+            reads += 1
+            if reads == 1:
+                session.append(numbered(10, 40))
+                session.compact()
+        try:
+            request = flow.send(answer)
+        except StopIteration:
+            break
+    assert reads == 2
+    assert session.load().summary == "By hand."

@@ -173,7 +173,7 @@ def calls() -> dict[str, Operation[Any]]:
             spent=7,
             origin=Origin(Author.MODEL, None, Counter({"too long": 1})),
         ),
-        "summary_set": set_summary(KEYS, EPOCH, 0, "by hand", Origin(Author.CLIENT)),
+        "summary_set": set_summary(KEYS, _seen()._replace(first=1), "by hand", Origin(Author.CLIENT)),
         "rebuild_begin": begin_rebuild(KEYS, "r", "kind", lease=LEASE),
         "rebuild_add": _rebuilding(),
         "rebuild_swap": swap_rebuilt(KEYS, "r", "kind", _REBUILT, stop=1, origin=Origin(Author.MODEL)),
