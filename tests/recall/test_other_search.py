@@ -10,7 +10,7 @@ import redis
 from langchain_core.messages import HumanMessage
 from redis.exceptions import NoPermissionError, ResponseError
 
-from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, StoreError, Window
+from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, StoreError, StoreFullError, Window
 from langchain_motorhead.diagnostics import examine
 from langchain_motorhead.exceptions import IndexMissingError
 from langchain_motorhead.recall import index
@@ -50,7 +50,7 @@ def test_refused_search_commands_mean_that_there_is_no_search(name: str, error: 
     ("name", "text", "kind"),
     [
         ("FT.CREATE", "Index already exists", StoreError),
-        ("FT.CREATE", "OOM command not allowed when used memory > 'maxmemory'", StoreError),
+        ("FT.CREATE", "OOM command not allowed when used memory > 'maxmemory'", StoreFullError),
         ("FT.CREATE", "LOADING Redis is loading the dataset in memory", StoreError),
         ("FT.SEARCH", "Syntax error at offset 3 near x", StoreError),
         ("FT.SEARCH", "Index with name 'i' not found in database 0", IndexMissingError),
