@@ -6,7 +6,7 @@ They only read, except that a deletion that was interrupted is carried out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
@@ -61,11 +61,12 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     for node in nodes:
         yield from examine_server(client, "" if node is None else f" of {node.name}", node)
     yield from _index(redis)
-    yield from _backlog(redis)
-    yield from _archives(redis)
-    yield _versions(redis)
+    ids = redis.run(sessions.all_sessions(redis.namespace))
+    yield from _backlog(redis, ids)
+    yield from _archives(redis, ids)
+    yield _versions(redis, ids)
     yield from _erasures(redis)
-    yield _marks(redis)
+    yield _marks(redis, ids)
 
 
 def _index(redis: RedisBackend) -> Iterator[Finding]:
@@ -112,8 +113,7 @@ def _dimensions() -> Flow[int]:
     return len((yield Embed((PROBE,)))[0])
 
 
-def _archives(redis: RedisBackend) -> Iterator[Finding]:
-    ids = redis.run(sessions.all_sessions(redis.namespace))
+def _archives(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
     messages = size = 0
     incomplete = list[str]()
     for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
@@ -137,8 +137,7 @@ def _archives(redis: RedisBackend) -> Iterator[Finding]:
     )
 
 
-def _versions(redis: RedisBackend) -> Finding:
-    ids = redis.run(sessions.all_sessions(redis.namespace))
+def _versions(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     incomplete = list[str]()
     for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
         some = ids[start : start + SESSIONS_PER_READ_COUNT]
@@ -163,8 +162,7 @@ def _erasures(redis: RedisBackend) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _marks(redis: RedisBackend) -> Finding:
-    ids = redis.run(sessions.all_sessions(redis.namespace))
+def _marks(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     lost = [each for each in ids if not redis.run(check_marks(session_keys(redis.namespace, each)))]
     if not lost:
         return Finding(Level.FINE, "known messages", f"of {len(ids)} sessions")
@@ -176,8 +174,7 @@ def _marks(redis: RedisBackend) -> Finding:
     )  # fmt: skip
 
 
-def _backlog(redis: RedisBackend) -> Iterator[Finding]:
-    ids = redis.run(sessions.all_sessions(redis.namespace))
+def _backlog(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
     due = waiting = failing = unindexed = 0
     lacking = refused = 0
     authors, rejected = Counter[str](), Counter[str]()

@@ -32,7 +32,7 @@ from langchain_motorhead.recall.remaking import remake, remake_words
 from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.recall.vectors import LEASE_MS, fill, log_failures
 from langchain_motorhead.search_index.lifecycle import vector_field
-from langchain_motorhead.search_index.vectors import to_bytes
+from langchain_motorhead.search_index.vectors import stored_vectors
 from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.storage.keys import SessionKeys
@@ -193,14 +193,11 @@ def _index_batch(
         indexer.check(there, dimensions)
     rows, generation = to_rows(batch, keys), 0 if there is None else there.generation
     failed: dict[int, EmbeddingError | None] = {}
-    vectors = [None if isinstance(each, EmbeddingError) else each for each in found]
-    stored = iter(to_bytes([vector for vector in vectors if vector is not None], indexer.recall.datatype))
-    for entry, row, vector, each in zip(batch, rows, vectors, found, strict=True):
-        data = None if vector is None else next(stored)
-        if data is None or there is None:
-            failed[entry.seq] = each if vector is None else None
-        else:
+    for entry, row, data in zip(batch, rows, stored_vectors(found, indexer.recall.datatype), strict=True):
+        if isinstance(data, bytes) and there is not None:
             row[-1][vector_field(there.generation)] = data
+        else:
+            failed[entry.seq] = data if isinstance(data, EmbeddingError) else None
     before = parse_note(seen.vectorless)
     note = updated(before, (), failed)
     log_failures(keys, before, note, failed)

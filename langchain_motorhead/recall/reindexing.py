@@ -24,7 +24,7 @@ from langchain_motorhead.recall.indexing import index
 from langchain_motorhead.recall.schema import index_name
 from langchain_motorhead.recall.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
-from langchain_motorhead.search_index.vectors import item_size, to_bytes
+from langchain_motorhead.search_index.vectors import item_size, stored_vectors
 from langchain_motorhead.sessions.registry import all_sessions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
@@ -225,11 +225,10 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[_Todo]
     if check_lengths(found) not in (None, dimensions):
         raise EmbeddingError(f"the embedding model no longer returns vectors of {dimensions} dimensions")
     changed: dict[str, tuple[_Todo, list[tuple[str, str, bytes]]]] = {}
-    stored = iter(to_bytes([each for each in found if not isinstance(each, EmbeddingError)], indexer.recall.datatype))
-    for each, vector in zip(todo, found, strict=True):
+    for each, vector in zip(todo, stored_vectors(found, indexer.recall.datatype), strict=True):
         if isinstance(vector, EmbeddingError):
             logger.warning("session %r: a message is only found by its words: %s", each.keys.session_id, vector)
-        data = (None if isinstance(vector, EmbeddingError) else next(stored)) or b""
+        data = vector if isinstance(vector, bytes) else b""
         words = document_terms(each.this.name, each.this.text, each.document.role, indexer.recall)
         _, rows = changed.setdefault(each.keys.state, (each, []))
         rows.append((each.document.suffix, words, data))

@@ -22,7 +22,7 @@ from langchain_motorhead.recall.index_operations import IndexLease, IndexOutcome
 from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.recall.vectors import LEASE_MS, log_failures
 from langchain_motorhead.search_index.lifecycle import vector_field
-from langchain_motorhead.search_index.vectors import to_bytes
+from langchain_motorhead.search_index.vectors import stored_vectors
 from langchain_motorhead.sessions.archive import ArchivedMessage
 from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.sessions.transcript import read_records
@@ -72,13 +72,11 @@ def remake(
     elif dimensions is not None and there is not None:
         indexer.check(there, dimensions)
     rows, failed = to_rows(batch, keys), dict[int, EmbeddingError | None]()
-    stored = iter(to_bytes([each for each in found if not isinstance(each, EmbeddingError)], indexer.recall.datatype))
-    for draft, row, each in zip(batch, rows, found, strict=True):
-        data = None if isinstance(each, EmbeddingError) else next(stored)
-        if data is None or there is None:
-            failed[draft.seq] = each if isinstance(each, EmbeddingError) else None
-        else:
+    for draft, row, data in zip(batch, rows, stored_vectors(found, indexer.recall.datatype), strict=True):
+        if isinstance(data, bytes) and there is not None:
             row[-1][vector_field(there.generation)] = data
+        else:
+            failed[draft.seq] = data if isinstance(data, EmbeddingError) else None
     before = parse_note(seen.vectorless)
     note = updated(before, (), {seq: error for seq, error in failed.items() if seq < seen.embedded})
     log_failures(keys, before, note, {seq: error for seq, error in failed.items() if seq in note})

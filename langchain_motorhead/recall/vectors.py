@@ -18,7 +18,7 @@ from langchain_motorhead.recall.index import Indexer, prepared
 from langchain_motorhead.recall.index_operations import IndexOutcome, Unindexed
 from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.search_index.lifecycle import vector_field
-from langchain_motorhead.search_index.vectors import item_size, to_bytes
+from langchain_motorhead.search_index.vectors import item_size, stored_vectors
 from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import together
@@ -72,13 +72,11 @@ def fill(
         indexer.check(there, dimensions)
     rows: list[tuple[str, bytes]] = []
     failed: dict[int, EmbeddingError | None] = {}
-    stored = iter(to_bytes([each for each in found if not isinstance(each, EmbeddingError)], indexer.recall.datatype))
-    for document, each in zip(lacking, found, strict=True):
-        data = None if isinstance(each, EmbeddingError) else next(stored)
-        if data is None:
-            failed[document.seq] = each if isinstance(each, EmbeddingError) else None
-        else:
+    for document, data in zip(lacking, stored_vectors(found, indexer.recall.datatype), strict=True):
+        if isinstance(data, bytes):
             rows.append((document.suffix, data))
+        else:
+            failed[document.seq] = data
     note = updated(before, again, failed)
     log_failures(keys, before, note, failed)
     outcome: IndexOutcome = (

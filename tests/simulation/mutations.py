@@ -104,7 +104,7 @@ BROKEN = {
         ),
     ),
     "a rejected answer that is not counted": in_script(
-        "answering", "compaction_commit", "redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])", ""
+        "answering", "compaction_commit", "redis.call('HINCRBY', state, 'rejected:' .. args[at], args[at + 1])", ""
     ),
     "a refused message that is left out": Broken(
         "answering", ((summarize._Batch._withhold, "self.withheld = f", "_ = f"),)
@@ -167,7 +167,7 @@ BROKEN = {
     "a lease taken from whoever holds it": in_script(
         "compacting", "compaction_begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
     ),
-    "a pause in the place of another's lease": in_script(
+    "a failure that replaces the lease of another worker by a pause": in_script(
         "failing",
         "compaction_fail",
         "if not holder or holder == ARGV[1] or holder == ARGV[1] .. '!' then",

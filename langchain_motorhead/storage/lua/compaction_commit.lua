@@ -28,10 +28,7 @@ end
 if archive then
   check_archive(state, first, count, ARGV, ARCHIVED, REJECTED - 1)
 end
-for at = REJECTED, #ARGV, 2 do
-  whole(ARGV[at + 1], 'a count of rejected answers')
-  whole(redis.call('HGET', state, 'rejected:' .. ARGV[at]) or '0', 'a stored number')
-end
+check_rejected(state, ARGV, REJECTED)
 if known[1] ~= epoch or (known[2] or '0') ~= first or redis.call('LLEN', messages) < stop - tonumber(first) then
   return 0
 end
@@ -55,9 +52,7 @@ elseif redis.call('HEXISTS', state, 'archived') == 1 then
 end
 add_version(versions, state, was, tonumber(first), summary, stop, author, kept, about)
 redis.call('HINCRBY', state, 'first', count)
-for at = REJECTED, #ARGV, 2 do
-  redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])
-end
+count_rejected(state, ARGV, REJECTED)
 redis.call('HINCRBY', state, 'tokens', spent)
 redis.call('HDEL', state, 'failures')
 if size ~= '' then
@@ -65,8 +60,5 @@ if size ~= '' then
 end
 forget_times(state, tonumber(first), tonumber(first) + tonumber(count), tonumber(first) + redis.call('LLEN', messages))
 redis.call('LTRIM', messages, count, -1)
-local holder = redis.call('GET', lease)
-if holder == token or holder == token .. '!' then
-  redis.call('PEXPIRE', lease, duration)
-end
+extend_lease(lease, token, duration)
 return 1

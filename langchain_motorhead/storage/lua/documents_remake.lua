@@ -65,8 +65,5 @@ else
   redis.call('HSET', state, 'remake', left)
 end
 note_vectors(state, tonumber(known[11] or indexed), indexed, before, vectorless, pause)
-local holder = redis.call('GET', lease)
-if holder == token or holder == token .. '!' then
-  redis.call('PEXPIRE', lease, duration)
-end
+extend_lease(lease, token, duration)
 return {2}

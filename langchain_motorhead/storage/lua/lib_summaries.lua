@@ -225,3 +225,19 @@ local function fall_back(list, rebuild, state, first, seq)
   redis.call('HSET', state, 'covered', string.format('%d', stop or 0))
   store_records(list, state, was, records)
 end
+
+-- Raise an error unless rejected answers can be counted: `args` has pairs from position `from` on, what they are counted as and how
+-- many there were.
+local function check_rejected(state, args, from)
+  for at = from, #args, 2 do
+    whole(args[at + 1], 'a count of rejected answers')
+    whole(redis.call('HGET', state, 'rejected:' .. args[at]) or '0', 'a stored number')
+  end
+end
+
+-- Count rejected answers. `check_rejected` has to be called before anything is written.
+local function count_rejected(state, args, from)
+  for at = from, #args, 2 do
+    redis.call('HINCRBY', state, 'rejected:' .. args[at], args[at + 1])
+  end
+end

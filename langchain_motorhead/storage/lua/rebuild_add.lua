@@ -13,10 +13,7 @@ local start, stop = whole(from, 'start'), whole(upto, 'stop')
 whole(duration, 'duration')
 whole(spent, 'tokens')
 whole(known[3] or '0', 'a stored number')
-for at = REJECTED, #ARGV, 2 do
-  whole(ARGV[at + 1], 'a count of rejected answers')
-  whole(redis.call('HGET', state, 'rejected:' .. ARGV[at]) or '0', 'a stored number')
-end
+check_rejected(state, ARGV, REJECTED)
 if known[1] ~= epoch or (known[2] or '0') ~= revision or is_later(known[5]) then
   return 0
 end
@@ -32,11 +29,7 @@ redis.call('UNLINK', rebuild)
 redis.call('RPUSH', rebuild, epoch .. ' ' .. revision .. ' ' .. kind, unpack(records))
 local life = redis.call('PTTL', state)
 redis.call('PEXPIRE', rebuild, life >= 0 and math.min(life, KEPT_MS) or KEPT_MS)
-for at = REJECTED, #ARGV, 2 do
-  redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])
-end
+count_rejected(state, ARGV, REJECTED)
 redis.call('HINCRBY', state, 'tokens', spent)
-if redis.call('GET', lease) == token then
-  redis.call('PEXPIRE', lease, duration)
-end
+extend_lease(lease, token, duration)
 return 1

@@ -16,10 +16,7 @@ local first, start, stop = whole(known[2] or '0', 'first'), whole(from, 'start')
 whole(duration, 'duration')
 whole(spent, 'tokens')
 whole(known[4] or '0', 'a stored number')
-for at = REJECTED, #ARGV, 2 do
-  whole(ARGV[at + 1], 'a count of rejected answers')
-  whole(redis.call('HGET', state, 'rejected:' .. ARGV[at]) or '0', 'a stored number')
-end
+check_rejected(state, ARGV, REJECTED)
 if known[1] ~= epoch or (known[3] or '0') ~= revision or is_later(known[5]) then
   return 0
 end
@@ -33,13 +30,8 @@ add_version(versions, state, was, first, summary, stop, author, kept, about)
 if stop < first then
   redis.call('HSET', state, 'covered', upto)
 end
-for at = REJECTED, #ARGV, 2 do
-  redis.call('HINCRBY', state, 'rejected:' .. ARGV[at], ARGV[at + 1])
-end
+count_rejected(state, ARGV, REJECTED)
 redis.call('HINCRBY', state, 'tokens', spent)
 redis.call('HDEL', state, 'failures')
-local holder = redis.call('GET', lease)
-if holder == token or holder == token .. '!' then
-  redis.call('PEXPIRE', lease, duration)
-end
+extend_lease(lease, token, duration)
 return 1
