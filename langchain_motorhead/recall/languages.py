@@ -20,7 +20,7 @@ _SCRIPTS = (
     ("\u0b80", "\u0bff", "tamil"),
 )
 _SAME_SCRIPT = {"nepali": "hindi"}
-# Languages with Latin letters that are told apart.
+# The languages with Latin letters that are detected.
 _LATIN = (
     "catalan danish dutch english finnish french german hungarian indonesian italian norwegian portuguese romanian"
     " spanish swedish turkish"

@@ -35,7 +35,7 @@ _INSTRUCTIONS = (
 _PROFILE_TOKENS = 1_000
 _INTERNAL = "internal error"
 _INVALID_PARAMS, _INTERNAL_ERROR = -32602, -32603
-# Of version 1 of the SDK, where the server is told which request each handler is for.
+# For version 1 of the SDK: each handler is registered under the type of its request.
 _REQUESTS = {
     "on_list_tools": "ListToolsRequest",
     "on_call_tool": "CallToolRequest",

@@ -68,7 +68,7 @@ def test_marks(make: MakeMotorhead, client: redis.Redis, url: str, namespace: st
 
 
 def test_versions_of_summaries(make: MakeMotorhead, client: redis.Redis, url: str, namespace: str) -> None:
-    """It is told where versions of a summary are gone that a session counts."""
+    """`doctor` names the sessions whose list of summary versions is shorter than they count."""
     session = make(compaction="manual").session("s")
     session.append(numbered(20))
     session.compact()

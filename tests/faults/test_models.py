@@ -129,7 +129,7 @@ def test_a_fallback_takes_each_over(make: MakeMotorhead, stub: Stub, name: str) 
 
 
 def test_retry_after_is_the_clients(make: MakeMotorhead, stub: Stub) -> None:
-    """The client heeds Retry-After within the call: as often as the server asks, and then it is one failure."""
+    """The client waits as Retry-After says, within one call. When it gives up, that is one failure."""
     stub.status, stub.headers = 429, {"Retry-After": "0.05"}
     session = make(llm=once(max_retries=3), window=SMALL, compaction="inline").session("s")
     session.append(numbered(6))

@@ -90,6 +90,15 @@ async def test_each_tool(where: str, request: pytest.FixtureRequest) -> None:
     assert "give a session_id" in tools["read_conversation"].invoke({})
 
 
+def test_a_profile_without_a_match(make: MakeMotorhead) -> None:
+    """Without an embedding model, a question whose words no fact has is answered with the most important facts."""
+    motorhead = make(facts=Facts())
+    motorhead.user("bob").remember("Lives in Rome")
+    profile = named(motorhead.tools(user_id="bob"))["user_profile"].invoke({"query": "Where does he stay?"})
+    assert "No fact has these words" in profile
+    assert "Lives in Rome" in profile
+
+
 @pytest.mark.parametrize("where", ["motorhead", "remote"])
 def test_no_way_out(where: str, request: pytest.FixtureRequest) -> None:
     """Tools of one user find, read and list nothing of another user, or of a session without a user."""

@@ -190,7 +190,7 @@ def test_words_find_all_if_every_message_has_the_word(make: MakeMotorhead, count
     ],
 )
 def test_errors_are_told_apart(cause: Exception | None, content: bool, limit: bool) -> None:
-    """Errors about a text, rate limits and other errors are told apart by status, type and text."""
+    """An error is classified as about a text, a rate limit or another one, by its status, type and text."""
     error = EmbeddingError("the embedding model failed")
     error.__cause__ = cause
     assert (is_about_content(error), is_rate_limit(error)) == (content, limit)

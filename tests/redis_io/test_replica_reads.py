@@ -92,7 +92,7 @@ def test_a_deletion_is_complete_and_ends(motorhead: Motorhead, ports: list[int])
         assert done == [True]
         assert motorhead.delete_user("bob") == 2
         assert motorhead.sessions() == motorhead.sessions("bob") == []
-        assert scripts_run(ports) - before <= 24
+        assert scripts_run(ports) - before <= 20
     assert [motorhead.session(name).load().total for name in ("a", "b", "c")] == [0, 0, 0]
 
 

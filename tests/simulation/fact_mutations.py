@@ -46,7 +46,7 @@ FACTS_BROKEN = {
     "a forgotten message whose facts stay": Broken(
         "forgetting", ((erasure._remove, "not occurs(source.quote, text)", "False"),)
     ),
-    "a forgotten message that no learner is told of": Broken(
+    "a forgotten message that does not raise the version of the facts": Broken(
         "forgetting", ((erasure._remove, "always=True", "always=False"),)
     ),
     "a conflict after which messages are not read again": Broken(
@@ -86,7 +86,7 @@ FACTS_BROKEN = {
     "a lease taken from whoever holds it": Broken(
         "learning", (("facts_begin", "if holder and holder ~= 'pause' and holder ~= ARGV[1] then", _NEVER),)
     ),
-    "a pause in the place of another's lease": Broken(
+    "a learner that replaces the lease of another by a pause": Broken(
         "failing_to_learn", (("facts_fail", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then", _NEVER),)
     ),
 }

@@ -80,7 +80,7 @@ async def test_a_model_that_repeats_itself_is_stopped(fold: Fold) -> None:
 
 
 async def test_a_model_that_goes_on_is_stopped(fold: Fold) -> None:
-    """A model that heeds no limit is stopped some way beyond it."""
+    """The answer of a model that ignores its limit is stopped soon after the limit."""
     model = Streaming(pieces=[f"word{at * 7919 % 10_007} " for at in range(20_000)])
     with pytest.raises(UnusableAnswerError, match="too long"):
         await fold(create_summarizer(model, max_output_tokens=64), LONG)

@@ -66,7 +66,7 @@ class Action:
         look: Reads what it is about.
         run: Does it, with the fields of the form. Returns the answer.
         grave: Whether it cannot be undone.
-        changed: What the user is told if what it is about has changed.
+        changed: Message for the user if the object of the action has changed.
     """
 
     title: str
