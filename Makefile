@@ -7,6 +7,10 @@ STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo
 # Tests that need the machine for themselves: clusters that fail over, and what is shrunk when it fails.
 APART := tests/faults/test_failover.py tests/simulation/test_simulation.py
+# What failed runs once more, with the machine for itself. What passes then depends on speed: a defect of the test, which
+# the first run has printed. What fails twice fails the run.
+AGAIN = { test $$? = 1 && echo "These tests failed. Running them again, alone:" && \
+  $(RUN)python -m pytest --last-failed --last-failed-no-failures none; }
 # Rooms that have tests without a server.
 FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
@@ -22,8 +26,8 @@ demo: $(if $(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## Replay real dialogues
 	@$(RUN)motorhead demo
 
 test: $(STAMP) ## Run the tests, on real servers that they start and stop themselves
-	@$(RUN)python -m pytest --numprocesses auto --dist loadfile $(APART:%=--ignore=%)
-	@$(RUN)python -m pytest $(APART)
+	@$(RUN)python -m pytest --numprocesses auto --dist loadfile $(APART:%=--ignore=%) || $(AGAIN)
+	@$(RUN)python -m pytest $(APART) || $(AGAIN)
 
 test-fast: $(STAMP) ## Run the tests that need no server and no other process, in seconds
 	@$(RUN)python -m pytest -m "not server and not process" --hypothesis-profile=fast $(FAST)

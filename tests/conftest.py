@@ -32,9 +32,14 @@ SERVER_MODULES = {
 PROCESSES = {"subprocess", "multiprocessing", "run_script"}
 
 # How long an example takes tells how busy the machine is, not how good the code is. Examples share a test's fixtures.
-ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+# Every run has the same examples, and a change is judged by what it changes.
+# `--hypothesis-profile=explore` has others.
+ANY_SPEED = settings(
+    deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 settings.register_profile("any speed", ANY_SPEED)
 settings.register_profile("fast", ANY_SPEED, max_examples=20)
+settings.register_profile("explore", ANY_SPEED, derandomize=False, max_examples=300)
 settings.load_profile("any speed")
 
 

@@ -44,12 +44,13 @@ def lagging(ports: list[int]) -> Iterator[None]:
 
 
 def scripts_run(ports: list[int]) -> int:
-    """Count the scripts that the primaries were sent."""
+    """Count the scripts that the primaries ran. One that a node does not know yet fails first, and is sent again."""
     count = 0
     for port in ports[:3]:
         with redis.Redis(port=port) as client:
             stats: Any = client.info("commandstats")
-        count += sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
+        for each in (stats.get(f"cmdstat_{name}") for name in ("eval", "evalsha")):
+            count += each["calls"] - each["failed_calls"] if each else 0
     return count
 
 
@@ -92,7 +93,7 @@ def test_a_deletion_is_complete_and_ends(motorhead: Motorhead, ports: list[int])
         assert done == [True]
         assert motorhead.delete_user("bob") == 2
         assert motorhead.sessions() == motorhead.sessions("bob") == []
-        assert scripts_run(ports) - before <= 20
+        assert scripts_run(ports) - before <= 17
     assert [motorhead.session(name).load().total for name in ("a", "b", "c")] == [0, 0, 0]
 
 
