@@ -51,7 +51,6 @@ _API: tuple[Route, ...] = (
     *summaries.ROUTES,
     *facts.ROUTES,
     *health.ROUTES,
-    health.METRICS_ROUTE,
     EXPORT_ROUTE,
     *docs_page.ROUTES,
 )
