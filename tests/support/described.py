@@ -39,7 +39,8 @@ class Description:
 
     def lacks(self, scope: Scope, status: str, body: bytes) -> list[str]:
         """Return what an answer has that the document does not: a status, a code, or a value that fits no schema."""
-        operation = self._operations.get((scope.get("endpoint"), scope["method"]))
+        asked: Any = (scope.get("endpoint"), scope["method"])
+        operation = self._operations.get(asked)
         if operation is None:
             return []
         name = f"{operation['operationId']}: {status} "
