@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from langchain_motorhead import HashingEmbeddings
 from langchain_motorhead.server import Settings, create_app
-from langchain_motorhead.server.openapi import JSON, ApiRoute, build_document
-from langchain_motorhead.server.openapi_errors import described_errors
+from langchain_motorhead.server.http.openapi import JSON, ApiRoute, build_document
+from langchain_motorhead.server.http.openapi_errors import described_errors
 from support.described import api_routes, validator
 from support.factory import MakeMotorhead
 from support.http_servers import served

@@ -9,7 +9,7 @@ import orjson
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from langchain_motorhead.server.openapi import JSON, ApiRoute, build_document
+from langchain_motorhead.server.http.openapi import JSON, ApiRoute, build_document
 
 
 def api_routes(app: Starlette) -> list[ApiRoute]:

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead import MotorheadError
-from langchain_motorhead.server import responses
-from langchain_motorhead.server.errors import FAILURE, RETRY_AFTER, error_response
-from langchain_motorhead.server.openapi import ApiRoute
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.errors import FAILURE, RETRY_AFTER, error_response
+from langchain_motorhead.server.http.openapi import ApiRoute
 from langchain_motorhead.server.schemas.answers import Done
 from langchain_motorhead.server.startup import ping
 
