@@ -168,7 +168,7 @@ def build_document(routes: Iterable[ApiRoute], *, version: str, with_keys: bool)
             **errors_of.error_responses(route.error_codes(with_keys=with_keys), error),
         }
         paths.setdefault(route.path, {})[route.method] = _operation(route, body, responses, with_keys=with_keys)
-    components: dict[str, Any] = {"schemas": models, "headers": errors_of.HEADERS}
+    components: dict[str, Any] = {"schemas": models, "headers": errors_of.headers(with_keys=with_keys)}
     if with_keys:
         components["securitySchemes"] = _SECURITY_SCHEMES
     return {
@@ -220,8 +220,7 @@ def _operation(
     if body is not None and route.body is not None:
         description = (route.body.__doc__ or "").strip()
         operation["requestBody"] = {"description": description, "required": True, "content": body}
-    if with_keys:
-        operation["security"] = [{name: []} for name in _SECURITY_SCHEMES] if route.needs_key else []
+    operation["security"] = [{name: []} for name in _SECURITY_SCHEMES] if with_keys and route.needs_key else []
     return operation
 
 

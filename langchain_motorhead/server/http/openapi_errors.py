@@ -94,7 +94,7 @@ _HEADERS: Mapping[int, Mapping[str, Any]] = {
     401: {"WWW-Authenticate": {"$ref": "#/components/headers/WWW-Authenticate"}},
     503: {"Retry-After": {"$ref": "#/components/headers/Retry-After"}},
 }
-HEADERS: Mapping[str, Any] = {
+_ALL_HEADERS: Mapping[str, Any] = {
     "X-Request-Id": {
         "description": "Random id of the request. The log repeats it.",
         "schema": {"type": "string"},
@@ -111,7 +111,6 @@ HEADERS: Mapping[str, Any] = {
         "example": "Bearer",
     },
 }
-"""Headers of answers, for the document's components."""
 
 
 class DescribedError(NamedTuple):
@@ -154,6 +153,15 @@ def error_responses(codes: Collection[str], schema: Mapping[str, Any]) -> dict[s
             "value": {"error": error.message, "code": code},
         }
     return responses
+
+
+def headers(*, with_keys: bool) -> dict[str, Any]:
+    """Return the headers that answers have, for the document's components.
+
+    Args:
+        with_keys: Whether the server needs an API key.
+    """
+    return {name: header for name, header in _ALL_HEADERS.items() if with_keys or name != "WWW-Authenticate"}
 
 
 def success_headers() -> dict[str, Any]:
