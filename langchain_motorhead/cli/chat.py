@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
+from langchain_motorhead.cli.help import MEMORY
 from langchain_motorhead.cli.models import models
 from langchain_motorhead.exceptions import InvalidInputError
 
@@ -26,7 +27,7 @@ def chat(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model to talk to: a name of OpenAI's or at OPENAI_BASE_URL, or PROVIDER:NAME.",
+            help="Model: a name at OpenAI or OPENAI_BASE_URL, or PROVIDER:NAME.",
             envvar="MOTORHEAD_MODEL",
             show_envvar=True,
             metavar="NAME",
@@ -38,14 +39,17 @@ def chat(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     max_messages: Annotated[
-        int, typer.Option(min=2, help="Largest number of messages kept verbatim.", metavar="N")
+        int, typer.Option(min=2, help="Most messages kept verbatim.", metavar="N", rich_help_panel=MEMORY)
     ] = 12,
     max_tokens: Annotated[
-        int | None, typer.Option(min=2, help="Largest number of tokens kept verbatim.", metavar="N")
+        int | None, typer.Option(min=2, help="Most tokens kept verbatim.", metavar="N", rich_help_panel=MEMORY)
     ] = None,
     embeddings: Embeddings = None,
 ) -> None:
-    """Talk to a model that remembers. /help lists the commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
+    """Talk to a model that remembers.
+
+    /help lists the commands of the chat, Ctrl-C stops an answer, Ctrl-D ends the chat.
+    """
     from langchain_motorhead.cli.repl import Repl
     from langchain_motorhead.sessions.window import Window
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
+from langchain_motorhead.cli.help import CONNECTION
 from langchain_motorhead.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
@@ -28,24 +29,31 @@ Url = Annotated[
     typer.Option(
         "--url",
         "--redis-url",
-        help="URL of a Redis, or http:// of a server.",
+        help="Redis or http:// server. Default: embedded.",
         envvar="REDIS_URL",
         show_envvar=True,
         metavar="URL",
-        show_default="an embedded Redis in ~/.local/share/motorhead",
+        rich_help_panel=CONNECTION,
     ),
 ]
 ApiKey = Annotated[
     str | None,
-    typer.Option(help="API key of a server.", envvar="MOTORHEAD_API_KEY", show_envvar=True, metavar="KEY"),
+    typer.Option(
+        help="API key of a server.",
+        envvar="MOTORHEAD_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        rich_help_panel=CONNECTION,
+    ),
 ]
-Namespace = Annotated[str, typer.Option(help="Namespace of the sessions.", metavar="NAME")]
+Namespace = Annotated[str, typer.Option(help="Namespace of the sessions.", metavar="NAME", rich_help_panel=CONNECTION)]
 User = Annotated[str | None, typer.Option(help="Only sessions of this user.", metavar="ID")]
 Embeddings = Annotated[
     str | None,
     typer.Option(
-        help=f"Embedding model, as PROVIDER:NAME for init_embeddings, or '{HASHING}', which needs no model.",
+        help=f"Embedding model: PROVIDER:NAME or {HASHING}.",
         metavar="NAME",
+        rich_help_panel=CONNECTION,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -32,10 +32,13 @@ def doctor(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
-    window: Annotated[int, typer.Option(min=2, help="Messages that a session keeps verbatim.", metavar="N")] = 12,
+    window: Annotated[int, typer.Option(min=2, help="Messages that sessions keep verbatim.", metavar="N")] = 12,
     as_json: Json = False,
 ) -> None:
-    """Check a Redis or a server for what endangers stored messages. Exits with 1 if something does."""
+    """Check a Redis or a server for what endangers messages.
+
+    Exits with 1 if something does.
+    """
     from langchain_motorhead.cli.remote import examine_server
     from langchain_motorhead.diagnostics import Level, examine
     from langchain_motorhead.sessions.window import Window

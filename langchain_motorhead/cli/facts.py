@@ -43,14 +43,14 @@ def facts(
     ] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="Facts to show at most.", metavar="N")] = None,
     as_of: Annotated[
-        datetime | None, typer.Option(help="Show the facts that held at this time, of this machine's time zone.")
+        datetime | None, typer.Option(help="Show the facts that held at this local time.", metavar="TIME")
     ] = None,
-    superseded: Annotated[bool, typer.Option(help="Show also facts that were superseded or retracted.")] = False,
+    superseded: Annotated[bool, typer.Option("--superseded", help="Show also facts that hold no longer.")] = False,
     remember: Annotated[str | None, typer.Option(help="Add a fact about the user.", metavar="TEXT")] = None,
     forget: Annotated[str | None, typer.Option(help="Remove the fact with this id.", metavar="FACT")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the facts about a user, with their sources. Or add or remove one."""
+    """Show what is known about a user. Or add or remove a fact."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         known = motorhead.user(user)
         if forget is not None and not known.forget(forget):
@@ -79,15 +79,17 @@ def learn(
     llm: Annotated[
         str | None,
         typer.Option(
-            help="Model that finds facts, as PROVIDER:NAME for init_chat_model. Without one, sentences in the first "
-            "person become facts.",
+            help="Model that finds facts: PROVIDER:NAME. Without one, sentences in the first person become facts.",
             metavar="NAME",
         ),
     ] = None,
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
 ) -> None:
-    """Learn facts from conversations that were stored before. What was learned already is not learned again."""
+    """Learn facts from conversations that were stored before.
+
+    What was learned already is not learned again.
+    """
     if is_server(url):
         raise UnsupportedError("facts are learned on Redis itself: give the Redis URL of the server as --url")
     from tqdm import tqdm

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from langchain_motorhead import Receipt, Session, TranscriptMessage
 
 _SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
-_ByNumber = Annotated[bool, typer.Option("--seq", help="MESSAGE_ID is a sequence number, as `show --all` prints it.")]
+_ByNumber = Annotated[bool, typer.Option("--seq", help="MESSAGE_ID is a number, as `show --all` prints it.")]
 
 
 def forget(
@@ -30,7 +30,10 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Forget without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove messages for good, also from the summary and the search index."""
+    """Remove messages for good.
+
+    Also from the summary, the search index and the facts.
+    """
     which = [_number(each) if by_number else each for each in messages]
     if not yes:
         what = f"{counted(len(messages), 'message')} of session {session!r}"
@@ -46,7 +49,7 @@ def edit(
     session: _SessionId,
     message: Annotated[str, typer.Argument(help="Id of the message.", metavar="MESSAGE_ID")],
     text: Annotated[
-        str | None, typer.Argument(help="New text of the message.", show_default="from the standard input")
+        str | None, typer.Argument(help="The new text. Default: the standard input.", metavar="TEXT")
     ] = None,
     *,
     url: Url = None,
@@ -55,7 +58,10 @@ def edit(
     by_number: _ByNumber = False,
     as_json: Json = False,
 ) -> None:
-    """Replace the text of a message. What it said before is forgotten."""
+    """Replace the text of a message.
+
+    What it said before is forgotten.
+    """
     which = _number(message) if by_number else message
     content = sys.stdin.read().rstrip("\n") if text is None else text
     if not content.strip():

@@ -14,7 +14,10 @@ from langchain_motorhead.exceptions import RecallNotConfiguredError, Unsupported
 def reindex(
     *, url: Url = None, api_key: ApiKey = None, namespace: Namespace = "default", embeddings: Embeddings = None
 ) -> None:
-    """Build the search index anew, after a change of the embedding model. Searches go on meanwhile."""
+    """Build the search index anew, as for another embedding model.
+
+    Searches go on meanwhile.
+    """
     if is_server(url):
         raise UnsupportedError("an index is built anew on Redis itself: give the Redis URL of the server as --url")
     if embeddings is None:

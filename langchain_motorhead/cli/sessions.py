@@ -30,6 +30,7 @@ from langchain_motorhead.cli.common import (
     stdout,
 )
 from langchain_motorhead.cli.conversation import message_line, show_transcript
+from langchain_motorhead.cli.help import Command, Group
 from langchain_motorhead.cli.messages import edit, forget
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
 from langchain_motorhead.storage.operation import together
@@ -37,16 +38,14 @@ from langchain_motorhead.storage.operation import together
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
-app = typer.Typer(help="List, show, search and delete sessions, and forget and edit messages.", no_args_is_help=True)
+_LOOK, _CORRECT = "Look", "Correct"
 
-app.command()(summaries.summaries)
-app.command("set-summary")(summaries.set_summary)
-app.command()(summaries.rebuild)
+app = typer.Typer(cls=Group, help="List, show, search and correct sessions.", no_args_is_help=True)
 
 SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
 
 
-@app.command("list")
+@app.command("list", cls=Command, rich_help_panel=_LOOK)
 def list_(
     *,
     url: Url = None,
@@ -54,7 +53,7 @@ def list_(
     namespace: Namespace = "default",
     user: User = None,
     page: Annotated[int, typer.Option(min=1, help="Page to show.", metavar="N")] = 1,
-    size: Annotated[int, typer.Option(min=1, max=1_000, help="Number of sessions on a page.", metavar="N")] = 50,
+    size: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions on a page.", metavar="N")] = 50,
     as_json: Json = False,
 ) -> None:
     """List sessions, the most recently active first."""
@@ -72,20 +71,20 @@ def list_(
     stdout().print(table)
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=_LOOK)
 def show(
     session: SessionId,
     *,
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
-    last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
+    last: Annotated[int, typer.Option(min=1, help="Newest messages to show.", metavar="N")] = 100,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show all messages with their numbers, also those that were summarized.")
+        bool, typer.Option("--all", help="Show all messages with their numbers, also summarized ones.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the summary of a session and its newest messages, or the whole conversation."""
+    """Show the summary and the newest messages of a session, or all."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         found = (_read_from_server if is_server(url) else _read)(motorhead, session, last)
         if found is None:
@@ -108,7 +107,7 @@ def show(
         console.print(message_line(message))
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=_LOOK)
 def search(
     text: Annotated[str, typer.Argument(help="Text to search for.", metavar="TEXT")],
     *,
@@ -117,13 +116,14 @@ def search(
     namespace: Namespace = "default",
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
-    count: Annotated[
-        int, typer.Option("--count", "-k", min=1, help="Largest number of messages to find.", metavar="N")
-    ] = 10,
+    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Most messages to find.", metavar="N")] = 10,
     embeddings: Embeddings = None,
     as_json: Json = False,
 ) -> None:
-    """Search the messages of all sessions, of a user's, or of one. Needs the embedding model of the index."""
+    """Search the messages of all sessions, a user or a session.
+
+    On a Redis, it needs the embedding model of the index.
+    """
     if embeddings is None and not is_server(url):
         raise RecallNotConfiguredError("a search needs the embedding model of the index: --embeddings NAME")
     with open_motorhead(url, namespace, embeddings, api_key) as motorhead:
@@ -141,7 +141,6 @@ def search(
     stdout().print(table)
 
 
-@app.command()
 def delete(
     sessions: Annotated[list[str] | None, typer.Argument(help="Ids of sessions.", metavar="ID...")] = None,
     *,
@@ -151,7 +150,7 @@ def delete(
     user: Annotated[str | None, typer.Option(help="Delete all sessions of this user.", metavar="ID")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete sessions and all their data, or all sessions of a user."""
+    """Delete sessions and all their data, or all of a user."""
     if bool(sessions) == (user is not None):
         raise InvalidInputError("give either ids of sessions, or --user to delete all sessions of a user")
     what = f"{len(sessions)} sessions" if sessions else f"all sessions of user {user!r}"
@@ -169,8 +168,12 @@ def delete(
         raise typer.Exit(1)
 
 
-app.command()(forget)
-app.command()(edit)
+app.command(cls=Command, rich_help_panel=_LOOK)(summaries.summaries)
+app.command(cls=Command, rich_help_panel=_CORRECT)(edit)
+app.command(cls=Command, rich_help_panel=_CORRECT)(forget)
+app.command("set-summary", cls=Command, rich_help_panel=_CORRECT)(summaries.set_summary)
+app.command(cls=Command, rich_help_panel=_CORRECT)(summaries.rebuild)
+app.command(cls=Command, rich_help_panel=_CORRECT)(delete)
 
 
 def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def summaries(
     namespace: Namespace = "default",
     as_json: Json = False,
 ) -> None:
-    """Show the latest versions of a session's summary, oldest first."""
+    """Show the versions of a session's summary, oldest first."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         versions = motorhead.session(session).summaries()
         if not versions and not motorhead.session(session).load().total:
@@ -62,14 +62,14 @@ def summaries(
 
 def set_summary(
     session: SessionId,
-    text: Annotated[str, typer.Argument(help="The new summary. - reads it from standard input.", metavar="TEXT")],
+    text: Annotated[str, typer.Argument(help="The new summary. - reads it from the standard input.", metavar="TEXT")],
     *,
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     override: Annotated[bool, typer.Option("--override", help="Store it even if it does not fit.")] = False,
 ) -> None:
-    """Replace the summary of a session by a text, if that fits the messages."""
+    """Replace the summary by a text that fits the messages."""
     text = sys.stdin.read() if text == "-" else text
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         motorhead.session(session).set_summary(text, override=override)
@@ -84,17 +84,16 @@ def rebuild(
     namespace: Namespace = "default",
     llm: Annotated[
         str | None,
-        typer.Option(help="Model that writes it, as PROVIDER:NAME. Not for a server.", metavar="NAME"),
+        typer.Option(help="Model that writes it: PROVIDER:NAME. Not for a server.", metavar="NAME"),
     ] = None,
     prompt: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="File with an instruction for the model.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Make the summary of a session again from its messages.
+    """Make the summary again from the messages.
 
-    Without --llm, it consists of their most informative sentences. The old summary stays in use until the new one is
-    complete.
+    Without --llm, it consists of their most informative sentences. The old one is used until the new one is complete.
     """
     from tqdm import tqdm
 
