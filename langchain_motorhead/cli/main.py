@@ -42,10 +42,11 @@ def _check_extras() -> None:
 def _make_app() -> "typer.Typer":
     import typer
 
-    from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, sessions, transfer
+    from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, transfer
     from langchain_motorhead.cli.demo import demo
     from langchain_motorhead.cli.help import LOOK, OPERATE, SERVE, TRY, Command, Group
     from langchain_motorhead.cli.serve import serve
+    from langchain_motorhead.cli.sessions import commands as sessions
     from langchain_motorhead.cli.ui import ui
 
     class Commands(Group):
