@@ -42,7 +42,8 @@ def _check_extras() -> None:
 def _make_app() -> "typer.Typer":
     import typer
 
-    from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, transfer
+    from langchain_motorhead.cli import doctor, facts, mcp, reindex, transfer
+    from langchain_motorhead.cli.chat.command import chat
     from langchain_motorhead.cli.demo import demo
     from langchain_motorhead.cli.help import LOOK, OPERATE, SERVE, TRY, Command, Group
     from langchain_motorhead.cli.serve import serve
@@ -76,7 +77,7 @@ def _make_app() -> "typer.Typer":
             raise typer.Exit
 
     panels: dict[str, dict[str, Callable[..., None]]] = {
-        TRY: {"chat": chat.chat, "demo": demo},
+        TRY: {"chat": chat, "demo": demo},
         LOOK: {"facts": facts.facts, "learn": facts.learn, "ui": ui},
         SERVE: {"serve": serve, "mcp": mcp.mcp},
         OPERATE: {
