@@ -16,6 +16,7 @@ from rich.console import Console
 
 from langchain_motorhead.cli.help import CONNECTION
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.messages.plurals import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
@@ -124,17 +125,6 @@ def stderr() -> Console:
 def print_json(value: Any) -> None:
     """Print a value as JSON in ASCII, so that every terminal can show it."""
     typer.echo(json.dumps(value, indent=2))
-
-
-def counted(count: int, one: str, more: str | None = None) -> str:
-    """Return a number with its noun, such as `"1 message"` and `"2,000 messages"`.
-
-    Args:
-        count: The number.
-        one: The noun in the singular.
-        more: Its plural, if that is not the singular with an "s".
-    """
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def age(time: str, now: datetime) -> str:

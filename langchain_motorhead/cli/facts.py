@@ -16,7 +16,6 @@ from langchain_motorhead.cli.common import (
     Namespace,
     Url,
     User,
-    counted,
     is_server,
     open_motorhead,
     print_json,
@@ -25,6 +24,7 @@ from langchain_motorhead.cli.common import (
     stdout,
 )
 from langchain_motorhead.exceptions import InvalidInputError, LearningError, UnsupportedError
+from langchain_motorhead.messages.plurals import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead.facts.model import Fact

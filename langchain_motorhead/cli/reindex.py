@@ -7,8 +7,9 @@ import sys
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, counted, is_server, open_motorhead
+from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
 from langchain_motorhead.exceptions import RecallNotConfiguredError, UnsupportedError
+from langchain_motorhead.messages.plurals import counted
 
 
 def reindex(

@@ -19,12 +19,12 @@ from langchain_motorhead.cli.common import (
     Namespace,
     Url,
     User,
-    counted,
     open_motorhead,
     shown,
     stderr,
 )
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
+from langchain_motorhead.messages.plurals import counted
 from langchain_motorhead.transfer.policies import Existing, Source
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ def test_every_command_finds_what_chat_stored(motorhead: Motorheads, tmp_path: P
     assert "I live in Oslo" in motorhead("sessions", "show", "chat", **home).stdout
     exported = motorhead("export", **home)
     assert "I live in Oslo" in exported.stdout
-    assert "1 sessions" in motorhead("doctor", "--json", **home).stdout
+    assert "1 session;" in motorhead("doctor", "--json", **home).stdout
     imported = motorhead("import", "-", "--namespace", "other", stdin=exported.stdout, **home)
     assert (imported.returncode, imported.stderr) == (0, "1 session with 1 message imported\n")
     assert motorhead("sessions", "delete", "chat", "--yes", **home).stdout == "1 deleted\n"
@@ -91,7 +91,7 @@ def test_commands_work_on_a_server(motorhead: Motorheads, server: str, stub: Stu
     assert "The messages are stored" in talked.stderr
     assert "human: hi" in talked.stdout
     doctor = motorhead("doctor", "--url", server, MOTORHEAD_API_KEY="k")
-    assert (doctor.returncode, "1 sessions" in doctor.stdout) == (0, True), doctor.stderr
+    assert (doctor.returncode, "1 session;" in doctor.stdout) == (0, True), doctor.stderr
     assert "trip" in motorhead("sessions", "search", "m1", *at).stdout
     assert motorhead("sessions", "delete", "trip", *at, "--yes").stdout == "1 deleted\n"
     assert motorhead("sessions", "show", "trip", *at).returncode == 1

@@ -16,8 +16,9 @@ import typer
 from langchain_core.messages import BaseMessage, HumanMessage, message_chunk_to_message
 
 from langchain_motorhead.backends.redis import RedisBackend
-from langchain_motorhead.cli.common import counted, shown, stderr
+from langchain_motorhead.cli.common import shown, stderr
 from langchain_motorhead.exceptions import MotorheadError, UnsupportedError
+from langchain_motorhead.messages.plurals import counted
 from langchain_motorhead.models.redaction import redact
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from langchain_motorhead.cli.common import (
     Url,
     User,
     age,
-    counted,
     is_server,
     open_motorhead,
     print_json,
@@ -33,6 +32,7 @@ from langchain_motorhead.cli.sessions import summaries
 from langchain_motorhead.cli.sessions.conversation import message_line, show_transcript
 from langchain_motorhead.cli.sessions.messages import edit, forget
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
+from langchain_motorhead.messages.plurals import counted
 from langchain_motorhead.storage.operation import together
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def delete(
     """Delete sessions and all their data, or all of a user."""
     if bool(sessions) == (user is not None):
         raise InvalidInputError("give either ids of sessions, or --user to delete all sessions of a user")
-    what = f"{len(sessions)} sessions" if sessions else f"all sessions of user {user!r}"
+    what = counted(len(sessions), "session") if sessions else f"all sessions of user {user!r}"
     if not yes:
         if not sys.stdin.isatty():
             raise InvalidInputError(f"{what} would be deleted from namespace {namespace!r}. Confirm with --yes")

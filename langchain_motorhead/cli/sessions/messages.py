@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, counted, open_motorhead, print_json, shown
+from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, open_motorhead, print_json, shown
 from langchain_motorhead.exceptions import InvalidInputError, UnknownMessageError
+from langchain_motorhead.messages.plurals import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead import Receipt, Session, TranscriptMessage

@@ -17,7 +17,6 @@ from langchain_motorhead.cli.common import (
     Json,
     Namespace,
     Url,
-    counted,
     is_server,
     open_motorhead,
     print_json,
@@ -25,6 +24,7 @@ from langchain_motorhead.cli.common import (
     stdout,
 )
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.messages.plurals import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead import SummaryVersion
