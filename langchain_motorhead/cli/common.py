@@ -6,13 +6,16 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 import json
 import os
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.table import Table
 
 from langchain_motorhead.cli.help import CONNECTION
 from langchain_motorhead.exceptions import InvalidInputError
@@ -20,6 +23,7 @@ from langchain_motorhead.messages.plurals import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.handles.session import Session
 
 HASHING = "hashing"
 
@@ -101,12 +105,48 @@ def is_server(url: str | None) -> bool:
     return url is not None and url.lower().startswith(("http://", "https://"))
 
 
+def no_session(session: str, namespace: str) -> InvalidInputError:
+    """Return the error for a session that does not exist.
+
+    Args:
+        session: Id that was given.
+        namespace: Namespace that was searched.
+    """
+    where = f"there is no session {session!r:.80} in namespace {namespace!r}"
+    return InvalidInputError(f"{where}. motorhead sessions list shows those that there are")
+
+
+def open_session(motorhead: "Motorhead", session: str, namespace: str) -> "Session":
+    """Return a session that exists.
+
+    Raises:
+        InvalidInputError: It does not exist.
+    """
+    found = motorhead.session(session)
+    if not found.load().total:
+        raise no_session(session, namespace)
+    return found
+
+
 def own_url() -> str:
     """Return the URL of the embedded Redis in the user's data folder, which all commands share."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     folder = Path(data) / "motorhead"
     folder.mkdir(parents=True, exist_ok=True)
     return f"embedded://{quote(str(folder))}"
+
+
+def table(*columns: str, numbers: Collection[str] = ()) -> Table:
+    """Return a table without rows, for terminals of 80 columns: cells that do not fit go on below.
+
+    Args:
+        columns: Names of the columns.
+        numbers: Those of them that are aligned to the right.
+    """
+    made = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold", justify="right" if column in numbers else "left")
+    return made
 
 
 def stdout() -> Console:

@@ -17,6 +17,7 @@ from langchain_motorhead.cli.common import (
     Url,
     User,
     is_server,
+    no_session,
     open_motorhead,
     print_json,
     shown,
@@ -54,7 +55,7 @@ def facts(
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         known = motorhead.user(user)
         if forget is not None and not known.forget(forget):
-            raise InvalidInputError(f"there is no fact {forget!r:.80} about this user")
+            raise InvalidInputError(f"there is no fact {forget!r:.80} about the user. Without --forget, all are listed")
         found = [known.remember(remember)] if remember is not None else []
         if remember is None and forget is None:
             then = None if as_of is None else as_of.astimezone()
@@ -65,7 +66,9 @@ def facts(
         print_json([to_data(fact) for fact in found])
         return
     if not found and forget is None:
-        stderr().print(f"no facts about user {shown(repr(user))} were found")
+        stderr().print(
+            f"no facts about user {shown(repr(user))} were found. motorhead learn finds some in conversations"
+        )
     console = stdout()
     for fact in found:
         console.print(_line(fact))
@@ -95,6 +98,7 @@ def learn(
     from tqdm import tqdm
 
     from langchain_motorhead.facts.config import Facts
+    from langchain_motorhead.facts.learning.report import LearningState
 
     with open_motorhead(url, namespace, api_key=api_key, facts=Facts(llm=llm)) as motorhead:
         ids = [session] if session is not None else motorhead.sessions(user, newest_first=False)
@@ -103,6 +107,8 @@ def learn(
         for session_id in bar:
             try:
                 report = motorhead.session(session_id, user).learn()
+                if session is not None and report.state is LearningState.ENDED:
+                    raise no_session(session, namespace)
             except LearningError as error:
                 failures += 1
                 stderr().print(f"session {shown(session_id)}: {shown(str(error))}")

@@ -24,7 +24,7 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):  # print characters that the terminal lacks as ?
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")
-        _make_app()()
+        _make_app()(prog_name="motorhead")
     except KeyboardInterrupt:
         raise SystemExit(_EXIT_INTERRUPTED) from None
 

@@ -17,7 +17,7 @@ def reindex(
 ) -> None:
     """Build the search index anew, as for another embedding model.
 
-    Searches go on meanwhile.
+    Messages that are not indexed yet are indexed too. Searches go on meanwhile.
     """
     if is_server(url):
         raise UnsupportedError("an index is built anew on Redis itself: give the Redis URL of the server as --url")
@@ -25,4 +25,5 @@ def reindex(
         raise RecallNotConfiguredError("an index needs an embedding model: --embeddings NAME")
     with open_motorhead(url, namespace, embeddings, api_key) as motorhead:
         count = motorhead.reindex(progress=sys.stderr.isatty())
-    typer.echo(f"the index is complete; {counted(count, 'document')} embedded anew")
+    anew = f"; {counted(count, 'document')} embedded anew" if count else ""
+    typer.echo(f"the index is complete{anew}")

@@ -128,6 +128,8 @@ def import_(
         if tally.imported:
             stderr().print(f"{_imported(tally)}, then the import failed. Run it again to continue")
         raise
+    if tally.problems and not tally.imported:
+        stderr().print("Is it the file of motorhead export? The keys of another package are read with --from")
     _end(tally, _imported(tally))
 
 

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 from rich.text import Text
 
 from langchain_motorhead.cli.common import (
@@ -22,10 +20,13 @@ from langchain_motorhead.cli.common import (
     User,
     age,
     is_server,
+    no_session,
     open_motorhead,
     print_json,
     shown,
+    stderr,
     stdout,
+    table,
 )
 from langchain_motorhead.cli.help import Command, Group
 from langchain_motorhead.cli.sessions import summaries
@@ -62,13 +63,17 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    table, now = _table("session", "user", "messages", "in window", "summarized", "last active"), datetime.now(UTC)
+    if not rows:
+        stderr().print(_nothing(namespace, url, user, page))
+        return
+    columns = ("session", "user", "messages", "in window", "summarized", "last active")
+    listed, now = table(*columns, numbers=columns[2:5]), datetime.now(UTC)
     for row in rows:
-        table.add_row(
+        listed.add_row(
             Text(shown(row["session"])), Text(shown(row["user"] or "")), str(row["messages"]), str(row["window"]),
             str(row["summarized"]), age(row["active"], now),
         )  # fmt: skip
-    stdout().print(table)
+    stdout().print(listed)
 
 
 @app.command(cls=Command, rich_help_panel=_LOOK)
@@ -88,7 +93,7 @@ def show(
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         found = (_read_from_server if is_server(url) else _read)(motorhead, session, last)
         if found is None:
-            raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+            raise no_session(session, namespace)
         if everything:
             show_transcript(motorhead.session(session), as_json=as_json)
             return
@@ -100,7 +105,8 @@ def show(
     about = (
         f"{counts}, {counted(found['tokens'], 'token')} spent on {counted(found['versions'], 'version')} of the summary"
     )
-    console.print(Text.assemble((shown(session), "bold"), f"   {shown(found['user'] or '')}   {about}"))
+    of = f" of {shown(found['user'])}" if found["user"] else ""
+    console.print(Text.assemble((shown(session), "bold"), f"{of}: {about}"))
     if found["summary"] is not None:
         console.print(Text(shown(found["summary"], lines=True), style="magenta"))
     for message in found["messages"]:
@@ -131,14 +137,17 @@ def search(
     if as_json:
         print_json([{"text": document.page_content, **document.metadata} for document in documents])
         return
-    table = _table("session", "role", "score", "text")
+    if not documents:
+        stderr().print("nothing was found. sessions list shows what is there; reindex indexes what is not indexed yet")
+        return
+    listed = table("session", "role", "score", "text", numbers=("score",))
     for document in documents:
         found = document.metadata
-        table.add_row(
+        listed.add_row(
             Text(shown(str(found["session_id"]))), Text(shown(str(found["role"]))), f"{found['score']:.2f}",
             Text(shown(document.page_content)),
         )  # fmt: skip
-    stdout().print(table)
+    stdout().print(listed)
 
 
 def delete(
@@ -159,13 +168,14 @@ def delete(
             raise InvalidInputError(f"{what} would be deleted from namespace {namespace!r}. Confirm with --yes")
         typer.confirm(f"Delete {shown(what)} of namespace {namespace!r}?", abort=True)
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        if sessions:
-            deleted = sum(motorhead.session(session_id).delete() for session_id in dict.fromkeys(sessions))
-        else:
-            deleted = motorhead.delete_user(user or "")
-    typer.echo(f"{deleted} deleted")
-    if sessions and deleted < len(set(sessions)):
-        raise typer.Exit(1)
+        if user is not None:
+            typer.echo(f"{motorhead.delete_user(user)} deleted")
+            return
+        ids = list(dict.fromkeys(sessions or ()))
+        missing = [each for each in ids if not motorhead.session(each).delete()]
+    typer.echo(f"{len(ids) - len(missing)} deleted")
+    if missing:
+        raise no_session(missing[0], namespace)
 
 
 app.command(cls=Command, rich_help_panel=_LOOK)(summaries.summaries)
@@ -174,6 +184,16 @@ app.command(cls=Command, rich_help_panel=_CORRECT)(forget)
 app.command("set-summary", cls=Command, rich_help_panel=_CORRECT)(summaries.set_summary)
 app.command(cls=Command, rich_help_panel=_CORRECT)(summaries.rebuild)
 app.command(cls=Command, rich_help_panel=_CORRECT)(delete)
+
+
+def _nothing(namespace: str, url: str | None, user: str | None, page: int) -> str:
+    """Say that there are no sessions, and where else they may be."""
+    if page > 1:
+        return f"there are no sessions on page {page}. See --page 1"
+    of = "" if user is None else f" of user {user!r}"
+    if is_server(url):
+        return shown(f"there are no sessions{of}. Another API key may have another namespace")
+    return shown(f"there are no sessions{of} in namespace {namespace!r}. See --namespace and --url")
 
 
 def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:
@@ -268,16 +288,6 @@ def _message(record: bytes | str) -> dict[str, Any]:
     except (InvalidMessageError, ValueError):
         return {"role": "unreadable", "content": repr(record)}
     return {**message, "content": message["content"] or ""}
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in _NUMBERS else "left")
-    return table
-
-
-_NUMBERS = ("messages", "in window", "summarized", "score")
 
 
 def _time(micro: float) -> str:

@@ -4,12 +4,14 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, open_motorhead, print_json, shown
+from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, open_motorhead, open_session, print_json, shown
 from langchain_motorhead.exceptions import InvalidInputError, UnknownMessageError
 from langchain_motorhead.messages.plurals import counted
 
@@ -41,8 +43,8 @@ def forget(
         if not sys.stdin.isatty():
             raise InvalidInputError(f"{what} would be forgotten for good. Confirm with --yes")
         typer.confirm(f"Forget {shown(what)} for good?", abort=True)
-    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        receipt = motorhead.session(session).forget(which)
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead, _hint(session):
+        receipt = open_session(motorhead, session, namespace).forget(which)
     _print(receipt, "forgotten", as_json=as_json)
 
 
@@ -67,8 +69,8 @@ def edit(
     content = sys.stdin.read().rstrip("\n") if text is None else text
     if not content.strip():
         raise InvalidInputError("the new text is empty. Give one, or remove the message with motorhead sessions forget")
-    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        given = motorhead.session(session)
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead, _hint(session):
+        given = open_session(motorhead, session, namespace)
         found = _find(given, which)
         receipt = given.edit(found.seq, found.message.model_copy(update={"content": content}))
     _print(receipt, "edited", as_json=as_json)
@@ -84,10 +86,17 @@ def _find(session: "Session", which: str | int) -> "TranscriptMessage":
     for each in session.iter_transcript(start, stop):
         if which in (each.seq, each.message.id):
             return each
-    hint = (
-        ". With --seq, a message is given by its sequence number" if isinstance(which, str) and which.isdigit() else ""
-    )
-    raise UnknownMessageError(f"session {session.session_id!r} has no message {which!r:.80} that can be read{hint}")
+    raise UnknownMessageError(f"session {session.session_id!r} has no message {which!r:.80} that can be read")
+
+
+@contextmanager
+def _hint(session: str) -> Iterator[None]:
+    """Say where messages have numbers, if one is not found."""
+    try:
+        yield
+    except UnknownMessageError as error:
+        advice = f"With --seq, give a number that motorhead sessions show {shown(session)} --all prints"
+        raise UnknownMessageError(f"{error}. {advice}") from None
 
 
 def _number(text: str) -> int:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 from rich.text import Text
 
 from langchain_motorhead.cli.common import (
@@ -19,11 +17,12 @@ from langchain_motorhead.cli.common import (
     Url,
     is_server,
     open_motorhead,
+    open_session,
     print_json,
     shown,
     stdout,
+    table,
 )
-from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.messages.plurals import counted
 
 if TYPE_CHECKING:
@@ -42,22 +41,18 @@ def summaries(
 ) -> None:
     """Show the versions of a session's summary, oldest first."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        versions = motorhead.session(session).summaries()
-        if not versions and not motorhead.session(session).load().total:
-            raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+        versions = open_session(motorhead, session, namespace).summaries()
     if as_json:
         print_json([_as_json(each) for each in versions])
         return
-    table = Table(box=SIMPLE, header_style="bold", pad_edge=False)
-    for column in ("messages", "by", "stored", "adds"):
-        table.add_column(column, overflow="fold")
+    listed = table("messages", "by", "stored", "adds")
     for each in versions:
-        stored = "" if each.time is None else each.time.astimezone().isoformat(" ", "seconds")
-        table.add_row(
+        stored = "" if each.time is None else each.time.astimezone().isoformat(" ", "minutes")
+        listed.add_row(
             f"{each.start} to {each.stop - 1}", Text(shown(each.model or each.author or "")), stored,
             Text(shown(each.added, lines=True)),
         )  # fmt: skip
-    stdout().print(table)
+    stdout().print(listed)
 
 
 def set_summary(
@@ -72,7 +67,7 @@ def set_summary(
     """Replace the summary by a text that fits the messages."""
     text = sys.stdin.read() if text == "-" else text
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        motorhead.session(session).set_summary(text, override=override)
+        open_session(motorhead, session, namespace).set_summary(text, override=override)
     typer.echo("replaced")
 
 
@@ -107,7 +102,7 @@ def rebuild(
             bar.total = total
             bar.update(done - bar.n)
 
-        report = motorhead.session(session).rebuild_summary(
+        report = open_session(motorhead, session, namespace).rebuild_summary(
             llm, prompt=instruction, on_progress=None if is_server(url) else show
         )
     done = f"{counted(report.messages, 'message')} summarized again, in {counted(report.batches, 'batch', 'batches')}"
