@@ -19,7 +19,7 @@ from rich.table import Table
 
 from langchain_motorhead.cli.help import CONNECTION
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead

@@ -25,7 +25,7 @@ from langchain_motorhead.cli.common import (
     stdout,
 )
 from langchain_motorhead.exceptions import InvalidInputError, LearningError, UnsupportedError
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead.facts.model import Fact

@@ -9,7 +9,7 @@ import typer
 
 from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
 from langchain_motorhead.exceptions import RecallNotConfiguredError, UnsupportedError
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 
 
 def reindex(

@@ -24,7 +24,7 @@ from langchain_motorhead.cli.common import (
     stderr,
 )
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.transfer.policies import Existing, Source
 
 if TYPE_CHECKING:

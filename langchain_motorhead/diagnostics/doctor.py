@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from langchain_motorhead.diagnostics.redis_server import Finding, Level, examine_server
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.recall.indexing import descriptions as recall
 from langchain_motorhead.recall.indexing.index import PROBE, index_advice
 from langchain_motorhead.recall.indexing.vectorless import vectors_missing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 
 MIN_REDIS_VERSION = (6, 2)
 

@@ -18,7 +18,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, message_chunk_to_
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.cli.common import shown, stderr
 from langchain_motorhead.exceptions import MotorheadError, UnsupportedError
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.models.redaction import redact
 
 if TYPE_CHECKING:

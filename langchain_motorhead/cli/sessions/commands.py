@@ -33,7 +33,7 @@ from langchain_motorhead.cli.sessions import summaries
 from langchain_motorhead.cli.sessions.conversation import message_line, show_transcript
 from langchain_motorhead.cli.sessions.messages import edit, forget
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.storage.operation import together
 
 if TYPE_CHECKING:

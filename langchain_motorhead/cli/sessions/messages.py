@@ -13,7 +13,7 @@ import typer
 
 from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, open_motorhead, open_session, print_json, shown
 from langchain_motorhead.exceptions import InvalidInputError, UnknownMessageError
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead import Receipt, Session, TranscriptMessage

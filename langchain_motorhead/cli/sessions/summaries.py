@@ -23,7 +23,7 @@ from langchain_motorhead.cli.common import (
     stdout,
     table,
 )
-from langchain_motorhead.messages.plurals import counted
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead import SummaryVersion
