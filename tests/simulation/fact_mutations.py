@@ -86,6 +86,9 @@ FACTS_BROKEN = {
     "a lease taken from whoever holds it": Broken(
         "learning", (("facts_begin", "if holder and holder ~= 'pause' and holder ~= ARGV[1] then", _NEVER),)
     ),
+    "a lost lease taken for the end of the work": Broken(
+        "learning_badly", ((learning._Learning.run, "lost += 1", "break"),)
+    ),
     "a learner that replaces the lease of another by a pause": Broken(
         "failing_to_learn", (("facts_fail", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then", _NEVER),)
     ),

@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_motorhead import StoreUnavailableError
 from langchain_motorhead.facts import editing, erasure
 from langchain_motorhead.facts.learning import learn
-from langchain_motorhead.facts.report import LearningConfig
+from langchain_motorhead.facts.report import LearningConfig, LearningReport, LearningState
 from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions import operations
@@ -42,6 +42,8 @@ class FactCast:
         self.facts = user_fact_keys("ns", "u")
         self.config = LearningConfig(count, budget, has_model=True)
         self.forgets = self.ends_user = ""
+        self.learners: dict[str, int] = {}
+        self.appenders: dict[str, int] = {}
         self._appended = 0
 
     def simulation(self, store: Store) -> Simulation:
@@ -50,11 +52,13 @@ class FactCast:
 
     def appender(self, name: str, which: int, *texts: str) -> Worker:
         """Append messages to a session, one at a time."""
+        self.appenders[name] = which
         appends = [self._append(self.sessions[which], text) for text in texts]
         return Worker(name, lambda: _in_turn(appends))
 
     def learning(self, name: str, which: int, *, explicit: bool = False) -> Worker:
         """Learn from a session."""
+        self.learners[name] = which
         keys = self.sessions[which]
         flow: Any = lambda: learn(keys, name, self.config, explicit=explicit)
         return Worker(name, flow, frozenset([name.encode()]))
@@ -110,7 +114,8 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
     if isinstance(results.get(cast.ends_user), int) and any(key.encode() in there for key in cast.facts.stored):
         raise simulation.traced("the end", Violation("something is left of a user who was deleted"))
     simulation.check("the end")
-    for which, keys in enumerate(cast.sessions):
+    _check_reports(cast, simulation)
+    for which in range(len(cast.sessions)):
         name = f"next{which}"
         simulation.add(cast.learning(name, which, explicit=True))
         for _ in range(_LONGEST):
@@ -122,14 +127,31 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
             simulation.do(name)
         else:
             raise simulation.traced("the end", Violation("whoever comes next is kept from learning"))
-        there = simulation.store.dump().values
-        epoch = there.get(keys.state.encode(), {}).get(b"epoch")
-        total = len(there.get(keys.messages.encode(), ()))
-        if epoch is None or epoch.decode() in simulation.ledger.ended:
-            continue
-        learned = int(there.get(cast.facts.state.encode(), {}).get(b"learned:" + epoch, 0))
+        learned, total = _progress(cast, simulation, which)
         if learned != total:
             raise simulation.traced("the end", Violation(f"{learned} of {total} messages of {which} are learned"))
+
+
+def _check_reports(cast: FactCast, simulation: Simulation) -> None:
+    """Check that a learner that reports to be done left nothing, if nobody appended beside it."""
+    for name, which in cast.learners.items():
+        result = simulation.at_work[name].result if name in simulation.at_work else None
+        appended = any(cast.appenders.get(each) == which for each in simulation.at_work)
+        if not isinstance(result, LearningReport) or result.state is not LearningState.DONE or appended:
+            continue
+        learned, total = _progress(cast, simulation, which)
+        if learned != total:
+            raise simulation.traced("the end", Violation(f"{name} is done, with {learned} of {total} messages learned"))
+
+
+def _progress(cast: FactCast, simulation: Simulation, which: int) -> tuple[int, int]:
+    """Return how many messages of a session are learned, and how many there are; both 0 if it is gone."""
+    there, keys = simulation.store.dump().values, cast.sessions[which]
+    epoch = there.get(keys.state.encode(), {}).get(b"epoch")
+    if epoch is None or epoch.decode() in simulation.ledger.ended:
+        return 0, 0
+    learned = there.get(cast.facts.state.encode(), {}).get(b"learned:" + epoch, 0)
+    return int(learned), len(there.get(keys.messages.encode(), ()))
 
 
 def _in_turn(appends: Sequence[Operation[Any]]) -> Flow[None]:

@@ -15,6 +15,7 @@ import numpy as np
 from lupa.lua51 import LuaError
 
 from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreError, StoreUnavailableError
+from langchain_motorhead.facts.report import LearningReport
 from langchain_motorhead.flows.protocol import (
     Embed,
     Flow,
@@ -99,6 +100,11 @@ class Progress:
         self._answer = answer
         self._next: dict[str, Progress] = {}
         self.request = None if dead else self._replay()
+
+    @property
+    def reported(self) -> object:
+        """What it says of its work at its end, if that is judged when all came to theirs."""
+        return self.result.state if isinstance(self.result, LearningReport) else None
 
     def told(self, answer: Any) -> Progress:
         """Give how far it is with one more answer; an exception is thrown in."""
