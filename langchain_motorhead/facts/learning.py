@@ -122,7 +122,7 @@ class _Learning:
         self._report = LearningReport()
 
     def run(self, *, explicit: bool) -> Flow[LearningReport]:
-        """Take the lease, and learn batch by batch. Where the lease was lost during a call, take it again, and go on."""
+        """Take the lease, and learn batch by batch. If the lease expires during a call, take it again, and go on."""
         report, lost = self._report, 0
         try:
             while True:
