@@ -88,8 +88,8 @@ def learn(
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
 ) -> None:
     """Learn facts from conversations that were stored before. What was learned already is not learned again."""
-    if is_server(url):
-        raise UnsupportedError("facts are learned on Redis itself: give the Redis URL of the server as --url")
+    if is_server(url) and llm is not None:
+        raise UnsupportedError("a server has its own learner. Leave out --llm, or give the Redis URL of the server")
     from tqdm import tqdm
 
     from langchain_motorhead.facts.config import Facts
