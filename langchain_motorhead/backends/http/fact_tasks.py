@@ -10,7 +10,7 @@ from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.facts import FactFlows
-    from langchain_motorhead.facts.report import LearningReport
+    from langchain_motorhead.facts.learning.report import LearningReport
 
 T = TypeVar("T")
 
