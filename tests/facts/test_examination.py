@@ -7,10 +7,10 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import Facts, HashingEmbeddings, LearningError, Motorhead
-from langchain_motorhead.diagnostics import Finding, Level, examine
+from langchain_motorhead.diagnostics.doctor import Finding, Level, examine
 from langchain_motorhead.facts import examination
-from langchain_motorhead.sessions import forgetting
-from langchain_motorhead.sessions.editing import changed_to
+from langchain_motorhead.sessions.changes import forgetting
+from langchain_motorhead.sessions.changes.edits import changed_to
 from langchain_motorhead.storage.keys import session_keys, user_fact_keys
 from support.factory import MakeMotorhead
 from support.learners import ScriptedLearner, correct, failing

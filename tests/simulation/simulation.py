@@ -15,7 +15,7 @@ import numpy as np
 from lupa.lua51 import LuaError
 
 from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreError, StoreUnavailableError
-from langchain_motorhead.facts.report import LearningReport
+from langchain_motorhead.facts.learning.report import LearningReport
 from langchain_motorhead.flows.protocol import (
     Embed,
     Flow,

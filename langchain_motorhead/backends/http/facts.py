@@ -11,10 +11,10 @@ import orjson
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError, UnknownFactError, UnsupportedError
+from langchain_motorhead.facts.learning.report import LearningReport, report_from_data
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.reading import FactQuery
 from langchain_motorhead.facts.records import from_data
-from langchain_motorhead.facts.report import LearningReport, report_from_data
 from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:

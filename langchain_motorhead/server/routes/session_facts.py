@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from langchain_motorhead.facts.report import report_to_data
-from langchain_motorhead.server import responses
-from langchain_motorhead.server.openapi import ApiRoute
-from langchain_motorhead.server.request import RequestContext
+from langchain_motorhead.facts.learning.report import report_to_data
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.routes import facts
 from langchain_motorhead.server.schemas import facts as schemas
 from langchain_motorhead.server.schemas import requests
