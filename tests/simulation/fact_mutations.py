@@ -38,6 +38,22 @@ FACTS_BROKEN = {
         "ending", (("facts_write", "redis.call('ZADD', ended, string.format('%d', now), epoch)", ""),)
     ),
     "an end that leaves facts": Broken("ending", ((erasure._end, "source.epoch == epoch", "False"),)),
+    "a removed fact whose vector stays": Broken(
+        "ending_with_vectors", (("facts_write", "redis.call('HDEL', vectors, id)", ""),)
+    ),
+    "a vector of a fact that was removed meanwhile": Broken(
+        "ending_with_vectors",
+        (
+            (
+                "facts_vectors",
+                "if redis.call('HEXISTS', current, ARGV[at]) == 1 or redis.call('HEXISTS', past, ARGV[at]) == 1 then",
+                "if true then",
+            ),
+        ),
+    ),
+    "vectors of a user who was deleted meanwhile": Broken(
+        "ending_the_user_with_vectors", (("facts_vectors", "if redis.call('EXISTS', state) == 0 then", _NEVER),)
+    ),
     "what a removed fact had superseded, and does not hold again": Broken(
         "ending",
         (

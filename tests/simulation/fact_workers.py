@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
+import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead import StoreUnavailableError
 from langchain_motorhead.facts import editing, erasure
 from langchain_motorhead.facts.learning.flow import learn
 from langchain_motorhead.facts.learning.report import LearningConfig, LearningReport, LearningState
+from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions import operations
@@ -30,17 +33,27 @@ def count(messages: Sequence[BaseMessage]) -> int:
     return len(messages)
 
 
+def distinct(texts: Sequence[str]) -> Any:
+    """Give each text a vector that is close to that of no other."""
+    vectors = np.zeros((len(texts), 1_000))
+    for row, text in zip(vectors, texts, strict=True):
+        row[crc32(text.encode()) % 1_000] = 1
+    return vectors
+
+
 class FactCast:
     """Makes workers on two sessions of one user.
 
     Args:
         budget: Messages that are learned at once.
+        embedded: Whether facts have vectors.
     """
 
-    def __init__(self, budget: int = 100) -> None:
+    def __init__(self, budget: int = 100, *, embedded: bool = False) -> None:
         self.sessions = (session_keys("ns", "a", "u"), session_keys("ns", "b", "u"))
         self.facts = user_fact_keys("ns", "u")
-        self.config = LearningConfig(count, budget, has_model=True)
+        embedding = Embedding("m", count) if embedded else None
+        self.config = LearningConfig(count, budget, has_model=True, embedding=embedding)
         self.forgets = self.ends_user = ""
         self.learners: dict[str, int] = {}
         self.appenders: dict[str, int] = {}
@@ -48,7 +61,7 @@ class FactCast:
 
     def simulation(self, store: Store) -> Simulation:
         """Begin a simulation."""
-        return Simulation(store, FactInvariants(self.facts, self.sessions), ledger=FactLedger())
+        return Simulation(store, FactInvariants(self.facts, self.sessions), ledger=FactLedger(), vectors=distinct)
 
     def appender(self, name: str, which: int, *texts: str) -> Worker:
         """Append messages to a session, one at a time."""
@@ -111,7 +124,9 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
     if cast.forgets in results and isinstance(results[cast.forgets], int):
         simulation.ledger = replace(simulation.ledger, hidden=(simulation.ledger.hidden[0], True))
     there = simulation.store.dump().values
-    if isinstance(results.get(cast.ends_user), int) and any(key.encode() in there for key in cast.facts.stored):
+    if isinstance(results.get(cast.ends_user), int) and any(
+        key.encode() in there for key in (*cast.facts.stored, cast.facts.vectors)
+    ):
         raise simulation.traced("the end", Violation("something is left of a user who was deleted"))
     simulation.check("the end")
     _check_reports(cast, simulation)

@@ -7,7 +7,7 @@ the next lease or pause ends. So a schedule is words: `a c1 c1 c2 tick c2.fails`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -154,6 +154,7 @@ class Simulation:
         ledger: What should be there.
         trace: What was done, if it is to be told.
         checked: Whether the model's answers are checked, and it may answer badly.
+        vectors: Embeds texts.
     """
 
     store: Store
@@ -162,6 +163,7 @@ class Simulation:
     ledger: Any = field(default_factory=Ledger)
     trace: list[str] | None = None
     checked: bool = False
+    vectors: Callable[[Sequence[str]], Any] = lambda texts: np.ones((len(texts), 2))
 
     def add(self, worker: Worker) -> None:
         """Let somebody begin."""
@@ -272,7 +274,7 @@ class Simulation:
                 answer = self._execute(request)
             return StoreUnavailableError("the answer was lost") if fault == "lost" else answer
         if isinstance(request, Embed):
-            return EmbeddingError("no") if fault == "fails" else np.ones((len(request.texts), 2))
+            return EmbeddingError("no") if fault == "fails" else self.vectors(request.texts)
         if isinstance(request, Learn):
             return learned_of(request, fault)
         if isinstance(request, Summarize):

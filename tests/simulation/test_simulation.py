@@ -130,6 +130,8 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.appender(name, named(*texts[:half]), named(*texts[half:]), user="u" if other else None)
             case "tools":
                 return self.cast.appender(name, *(with_ids(with_tools(text)) for text in texts[:half]))
+            case "set" if other:
+                return self.cast.setting_by_hand(name, f"instead {texts[0]}")
             case "set":
                 return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
             case "compact":
