@@ -124,9 +124,8 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
     if cast.forgets in results and isinstance(results[cast.forgets], int):
         simulation.ledger = replace(simulation.ledger, hidden=(simulation.ledger.hidden[0], True))
     there = simulation.store.dump().values
-    if isinstance(results.get(cast.ends_user), int) and any(
-        key.encode() in there for key in (*cast.facts.stored, cast.facts.vectors)
-    ):
+    left = [key for key in (*cast.facts.stored, cast.facts.vectors) if key.encode() in there]
+    if isinstance(results.get(cast.ends_user), int) and left:
         raise simulation.traced("the end", Violation("something is left of a user who was deleted"))
     simulation.check("the end")
     _check_reports(cast, simulation)

@@ -67,7 +67,7 @@ def setting_by_hand() -> Scenario:
     cast = Cast("ns", WINDOW, budget=1)
     workers = (cast.compacting("c", explicit=True), cast.setting_by_hand("s", "instead"), cast.deleting("d"))
     before = (cast.appender("b", named("m1", "m2", "m3")),)
-    return Scenario(cast, (*workers, cast.appender("a", named("m4"))), before)
+    return Scenario(cast, (*workers, cast.appender("a", named("m4"))), before, faults=0)
 
 
 def answering() -> Scenario:
