@@ -95,9 +95,9 @@ class Ledger:
         if name == "fall_back":
             return replace(self, fell_back=True)
         if name == "summary_set" and result:
-            given, _, first, _, text, *_ = operation.commands[0].args
+            meant, _, first, _, text, *_ = operation.commands[0].args
             assert isinstance(text, bytes)  # who put it there knew of the messages that had left the list
-            strayed = str(given).encode() != self.epoch
+            strayed = str(meant).encode() != self.epoch
             return replace(self.replaced_by(text.decode(), int(first)), strayed=strayed)
         if name == "session_forget" and isinstance(result, Removed):
             strayed = str(operation.commands[0].args[0]).encode() != self.epoch
