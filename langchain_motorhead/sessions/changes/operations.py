@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.messages.ids import marks, origins
+from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, marks, origins
 from langchain_motorhead.storage.keys import SessionKeys, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -25,6 +25,7 @@ class Knowledge(IntEnum):
     UNKNOWN = 0
     KNOWN = 1
     FORGOTTEN = 2
+    OTHER_CONTENT = 3
 
 
 class Identity(NamedTuple):
@@ -101,8 +102,18 @@ def find_known(keys: SessionKeys, ids: Sequence[str]) -> Operation[list[Knowledg
         keys: Keys of the session.
         ids: Ids, none of them empty.
     """
-    given = marks([(id_, b"\0\0\0") for id_ in ids])
-    command = Command(SCRIPTS["marks_find"], (keys.state, keys.marks), (given, origins(ids)))
+    return find_contents(keys, [(id_, UNKNOWN_CONTENT) for id_ in ids])
+
+
+def find_contents(keys: SessionKeys, contents: Sequence[tuple[str, bytes]]) -> Operation[list[Knowledge]]:
+    """Read for each id whether the session has, or had, a message with it, and with a content.
+
+    Args:
+        keys: Keys of the session.
+        contents: Ids, none of them empty, each with the digest of a content.
+    """
+    args = (marks(contents), origins([id_ for id_, _ in contents]))
+    command = Command(SCRIPTS["marks_find"], (keys.state, keys.marks), args)
     return Operation(
         (command,), lambda replies: [Knowledge(int(each)) for each in optional_member(replies[0][1]) or ""]
     )
