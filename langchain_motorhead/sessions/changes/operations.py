@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, marks, origins
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.storage.keys import SessionKeys, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -57,7 +59,8 @@ class Replacement:
         forgotten: How many of the messages are forgotten now, and were not before.
         again: Whether the documents of the messages are to be made again.
         since: Sequence number from which on no summary may cover messages, or None to keep all summaries.
-        total: How many messages the session must have had so far, or None for any number.
+        total: How many messages the session had when some were not found in it, or None if all were found.
+        missing: Ids of those. If one of them was appended since, nothing is replaced.
     """
 
     seqs: tuple[int, ...]
@@ -69,6 +72,7 @@ class Replacement:
     again: bool
     since: int | None
     total: int | None = None
+    missing: tuple[str, ...] = ()
 
 
 class Removed(NamedTuple):
@@ -143,7 +147,8 @@ def replace_messages(keys: SessionKeys, seen: Identity, change: Replacement) -> 
         seen.epoch or "", seen.revision, "" if change.since is None else change.since,
         "" if change.size is None else change.size, change.forgotten, keys.documents, int(change.again),
         _REACH_MESSAGES, "" if change.total is None else change.total, change.marks,
-        len(change.seqs), len(change.records), len(change.chunks), *change.seqs,
+        len(change.seqs), len(change.records), len(change.chunks),
+        "".join(f"{text}\n" for id_ in change.missing for text in _as_stored(id_)), *change.seqs,
     ]  # fmt: skip
     for group in (*change.records, *change.chunks):
         args += group
@@ -156,3 +161,8 @@ def replace_messages(keys: SessionKeys, seen: Identity, change: Replacement) -> 
         return Removed(*counts) if status == _DONE else None
 
     return Operation((Command(SCRIPTS["session_forget"], touched, tuple(args)),), read)
+
+
+def _as_stored(id_: str) -> set[str]:
+    """Return the texts of which one is in the record of a message with this id: JSON as it is, and in ASCII."""
+    return {json.dumps(id_), without_surrogates(json.dumps(id_, ensure_ascii=False))}
