@@ -31,13 +31,13 @@ async def test_a_long_result_and_many_facts(amake: MakeMotorhead, side: str) -> 
         AIMessage("", tool_calls=[call], id="a1"),
         ToolMessage("Numbers.\n" + "one two three " * 2_000, tool_call_id="c1", name="look", id="r1"),
     ]
-    node = load_memory(motorhead, facts=5_000, max_prompt_tokens=1_000, max_run_tokens=500)
+    node = load_memory(motorhead, facts=5_000, max_prompt_tokens=3_000, max_run_tokens=2_000)
     state = {"messages": messages}
     command = node.invoke(state, CONFIG) if side == "sync" else await node.ainvoke(state, CONFIG)
-    prompt = dict(command.update)["llm_input_messages"]
+    prompt = dict(command.update or ())["llm_input_messages"]
     count = PromptCounter(count_tokens)
-    assert count(prompt) <= 1_000
-    assert count([each for each in prompt if each.id in ("q1", "a1", "r1")]) <= 500
+    assert count(prompt) <= 3_000
+    assert count([each for each in prompt if each.id in ("q1", "a1", "r1")]) <= 2_000
     record, question, _, result = prompt
     assert PROFILE_PREFIX in record.text
     assert 1 < record.text.count("- Likes the number") < 30
