@@ -21,7 +21,7 @@ def test_every_request_is_described(make: MakeMotorhead) -> None:
     with served(create_app(Settings(), motorhead=lambda _: make())) as base:
         paths = httpx.get(f"{base}/openapi.json").json()["paths"]
         assert "text/html" in httpx.get(f"{base}/docs").headers["content-type"]
-    assert len(paths) == 21
+    assert len(paths) == 25
     for path, methods in paths.items():
         for request in methods.values():
             assert request["description"]

@@ -115,7 +115,7 @@ def test_limits_in_the_document_are_the_servers(http: httpx.Client) -> None:
                 ]
                 assert statuses == [200, 400]
                 checked.append(each["name"])
-    assert sorted(checked) == ["k", "limit", "limit", "max_tokens", "page", "start", "stop"]
+    assert sorted(checked) == ["k", "k", "limit", "limit", "max_tokens", "max_tokens", "page", "start", "stop"]
     properties = document["components"]["schemas"]["SearchBody"]["properties"]
     for name in ("k", "neighbors"):
         maximum = properties[name]["maximum"]
