@@ -21,7 +21,7 @@ from langchain_motorhead.redis_io.errors import (
     is_search,
     translate_error,
 )
-from langchain_motorhead.storage.operation import Command, Operation, Packed
+from langchain_motorhead.storage.operation import Command, Operation, Packed, TornReadError
 from langchain_motorhead.storage.scripts import SCRIPTED, Script
 
 T = TypeVar("T")
@@ -50,6 +50,14 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
+        if operation.plain is not None and self.connection.one_slot:
+            try:
+                return self._run(operation.plain())
+            except TornReadError:
+                pass
+        return self._run(operation)
+
+    def _run(self, operation: Operation[T]) -> T:
         operation = self._fitting(operation)
         replies = self._send(operation.commands)
         if _has_error(replies):
@@ -57,7 +65,7 @@ class Executor:
                 if self.connection.one_slot:
                     self.connection.one_slot = not isinstance(self._send([_CLUSTER_INFO])[0], Exception)
                 if not self.connection.one_slot:
-                    return self.run(operation)
+                    return self._run(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *self._send(unknown, with_source=True)]
             _raise_first_error(operation.commands, replies)
@@ -69,6 +77,14 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
+        if operation.plain is not None and self.connection.one_slot:
+            try:
+                return await self._arun(operation.plain())
+            except TornReadError:
+                pass
+        return await self._arun(operation)
+
+    async def _arun(self, operation: Operation[T]) -> T:
         operation = self._fitting(operation)
         replies = await self._asend(operation.commands)
         if _has_error(replies):
@@ -76,7 +92,7 @@ class Executor:
                 if self.connection.one_slot:
                     self.connection.one_slot = not isinstance((await self._asend([_CLUSTER_INFO]))[0], Exception)
                 if not self.connection.one_slot:
-                    return await self.arun(operation)
+                    return await self._arun(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *await self._asend(unknown, with_source=True)]
             _raise_first_error(operation.commands, replies)
