@@ -29,6 +29,8 @@ T = TypeVar("T")
 # Largest number of commands sent to a cluster at the same time, if their order does not matter.
 _MAX_CONCURRENT_COMMANDS = 32
 _CLUSTER_INFO = Command("CLUSTER", (), ("INFO",))
+# Sent with the first read: the reply tells whether reads need scripts.
+_HELLO = Command("HELLO", ())
 # Replies stay bytes, even if the user's client decodes its own.
 _RAW: Any = {"NEVER_DECODE": True}
 
@@ -50,16 +52,21 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
-        if operation.plain is not None and self.connection.one_slot:
-            try:
-                return self._run(operation.plain())
-            except TornReadError:
-                pass
-        return self._run(operation)
+        connection = self.connection
+        if operation.plain is None or not connection.one_slot or connection.in_order is False:
+            return self._run(operation)
+        if connection.in_order is None:
+            return self._run(operation, asks=True)
+        try:
+            return self._run(operation.plain())
+        except TornReadError:
+            return self._run(operation)
 
-    def _run(self, operation: Operation[T]) -> T:
+    def _run(self, operation: Operation[T], *, asks: bool = False) -> T:
         operation = self._fitting(operation)
-        replies = self._send(operation.commands)
+        replies = self._send((*operation.commands, _HELLO) if asks else operation.commands)
+        if asks:
+            self.connection.note_server(replies.pop())
         if _has_error(replies):
             if self._may_be_split(operation, replies):
                 if self.connection.one_slot:
@@ -77,16 +84,21 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
-        if operation.plain is not None and self.connection.one_slot:
-            try:
-                return await self._arun(operation.plain())
-            except TornReadError:
-                pass
-        return await self._arun(operation)
+        connection = self.connection
+        if operation.plain is None or not connection.one_slot or connection.in_order is False:
+            return await self._arun(operation)
+        if connection.in_order is None:
+            return await self._arun(operation, asks=True)
+        try:
+            return await self._arun(operation.plain())
+        except TornReadError:
+            return await self._arun(operation)
 
-    async def _arun(self, operation: Operation[T]) -> T:
+    async def _arun(self, operation: Operation[T], *, asks: bool = False) -> T:
         operation = self._fitting(operation)
-        replies = await self._asend(operation.commands)
+        replies = await self._asend((*operation.commands, _HELLO) if asks else operation.commands)
+        if asks:
+            self.connection.note_server(replies.pop())
         if _has_error(replies):
             if self._may_be_split(operation, replies):
                 if self.connection.one_slot:

@@ -45,8 +45,8 @@ class Operation(Generic[T_co]):
         split: Builds an operation with the same result whose commands have only keys of one cluster slot each. It is
             executed instead where a server refuses keys of several slots. None if this operation is already so.
         plain: Builds an operation with the same result whose commands, without a script, take less of Redis' time. It
-            is tried first where one server executes all commands of a connection. Its `read` raises a `TornReadError`
-            if this operation is to be executed after all. None if there is no such operation.
+            is tried first where a server executes the commands of a connection in order. Its `read` raises a
+            `TornReadError` if this operation is to be executed after all. None if there is no such operation.
     """
 
     commands: tuple[Command, ...]

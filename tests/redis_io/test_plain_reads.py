@@ -11,6 +11,7 @@ import redis
 from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Motorhead, Session, Window
+from langchain_motorhead.redis_io.connection import adopt
 from langchain_motorhead.redis_io.fast_path import AsyncPinnedConnections, PinnedConnections
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.storage.operation import Packed, together
@@ -36,14 +37,60 @@ def made_anew(session: Session) -> None:
 
 @pytest.fixture
 def motorhead(make: MakeMotorhead) -> Motorhead:
-    """A handle that compacts when it is told to."""
-    return make(compaction="manual", window=SMALL)
+    """A handle that compacts when it is told to, and knows the server by its first read."""
+    motorhead = make(compaction="manual", window=SMALL)
+    motorhead.session("first").load()
+    return motorhead
 
 
 def scripts(client: redis.Redis) -> int:
     """Count the calls of scripts so far."""
     stats: Any = client.info("commandstats")
     return sum(stats[name]["calls"] for name in ("cmdstat_eval", "cmdstat_evalsha") if name in stats)
+
+
+VALKEY = [b"server", b"valkey", b"version", b"9.1.2", b"mode", b"standalone", b"modules", []]
+DRAGONFLY = [b"server", b"redis", b"version", b"7.4.0", b"dragonfly_version", b"df-1", b"mode", b"standalone"]
+
+
+@pytest.mark.parametrize(
+    ("hello", "in_order"),
+    [
+        (VALKEY, True),
+        ({"server": "redis", "modules": [{"name": "search"}]}, True),
+        (DRAGONFLY, False),
+        ([b"server", b"fakeredis", b"modules", []], False),
+        ([], False),
+        (redis.exceptions.NoPermissionError("no permissions to run the 'hello' command"), False),
+        (redis.exceptions.ConnectionError("lost"), None),
+    ],
+)
+def test_which_servers_execute_commands_in_order(hello: Any, in_order: bool | None) -> None:
+    """Those that say that they are Redis or Valkey, and answer as these do. A lost answer is asked for again."""
+    connection = adopt(redis.Redis())
+    connection.note_server(hello)
+    assert connection.in_order is in_order
+
+
+async def test_other_servers_are_read_by_scripts(url: str, client: redis.Redis, namespace: str) -> None:
+    """The first read, which asks what server this is, calls a script, and so do all where order is not known."""
+    with redis.Redis.from_url(url) as mine, Motorhead(mine, namespace=namespace) as motorhead:
+        session, connection = motorhead.session("s"), motorhead.backend.require_redis().connection
+        session.append(HumanMessage("hi"))
+        called = []
+        for in_order in (None, True, False, None):
+            connection.in_order = in_order
+            before = scripts(client)
+            assert session.load().total == 1
+            called.append(scripts(client) - before)
+            assert connection.in_order is (in_order is not False)
+            connection.in_order = in_order
+            before = scripts(client)
+            assert (await session.aload()).total == 1
+            called.append(scripts(client) - before)
+            assert connection.in_order is (in_order is not False)
+        assert called == [1, 1, 0, 0, 1, 1, 1, 1]
+        await motorhead.aclose()
 
 
 def test_a_plain_read_is_what_a_script_reads(motorhead: Motorhead) -> None:
@@ -122,7 +169,8 @@ async def test_a_write_between_two_commands_of_a_loop(
     motorhead: Motorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same for the async methods."""
-    session, send, written = motorhead.session("s"), AsyncPinnedConnections.send, list[int]()
+    session, written = motorhead.session("s"), list[int]()
+    send = AsyncPinnedConnections.send
     await session.aappend(numbered(8))
 
     async def interrupted(self: AsyncPinnedConnections, commands: Sequence[Packed]) -> list[Any]:
