@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.exceptions import ClosedError
-from langchain_motorhead.flows.protocol import Flow, alone
+from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.recall import index
 from langchain_motorhead.recall import search as searching
@@ -19,7 +19,6 @@ from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
-from langchain_motorhead.runtime.spans import tracing
 from langchain_motorhead.runtime.watched import Watched
 from langchain_motorhead.sessions import catch_up, forgetting, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append
@@ -114,13 +113,10 @@ class RedisBackend(RedisLearning):
         self.check_open()
         return self.driver.executor.run(operation)
 
-    async def aexecute(self, operation: Operation[T], what: Watched | None = None, session_id: str | None = None) -> T:
-        """Execute one operation, on this event loop. See `execute`. A trace calls it `what`, done to a session."""
+    async def aexecute(self, operation: Operation[T]) -> T:
+        """Execute one operation, on this event loop. See `execute`."""
         self.check_open()
-        if what is None or tracing() is None:
-            return await self.driver.executor.arun(operation)
-        flow = self.driver.telemetry.watch(what, self.namespace, session_id, alone(operation))
-        return await self.driver.arun(flow)
+        return await self.driver.executor.arun(operation)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow in this thread, and return its result.

@@ -67,7 +67,7 @@ def tracing() -> Tracing | None:
         return None
     if _current is not None and _current.provider is provider:
         return _current
-    if isinstance(provider, (api.ProxyTracerProvider, api.NoOpTracerProvider)):  # noqa: UP038 - a union takes longer
+    if isinstance(provider, (api.ProxyTracerProvider, api.NoOpTracerProvider)):
         return None
     from opentelemetry import context
 

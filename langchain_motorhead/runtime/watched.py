@@ -16,6 +16,7 @@ from langchain_core.messages import BaseMessage
 if TYPE_CHECKING:
     from langchain_motorhead.recall.query import Hit
     from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.operations import SessionSnapshot
 
 Attributes: TypeAlias = Mapping[str, str | int | float | bool]
 
@@ -63,6 +64,11 @@ def _memory_records(memory: Memory) -> list[dict[str, Any]]:
     return [*summary, *records_of(memory.messages)]
 
 
+def _snapshot_records(seen: SessionSnapshot) -> list[dict[str, Any]]:
+    summary = [] if seen.summary is None else [{"content": seen.summary, "metadata": {"kind": "summary"}}]
+    return [*summary, *records_of([orjson.loads(each) for each in seen.records])]
+
+
 def _of_catch_up(result: Any) -> Attributes:
     return {COUNT: 0 if result.appended is None else result.appended.added}
 
@@ -108,7 +114,7 @@ CATCH_UP = Watched(
     is_metered=False,
 )
 LOAD = Watched("load", "load_memory", _of_memory, _memory_records, is_metered=False)
-READ = Watched("read", "load_memory", is_metered=False)
+READ = Watched("read", "load_memory", lambda seen: {COUNT: len(seen.records)}, _snapshot_records, is_metered=False)
 TRANSCRIPT = Watched("transcript", "load_memory", lambda page: {COUNT: len(page)}, is_metered=False)
 SEARCH = Watched(
     "search", "search_memory", lambda hits: {COUNT: len(hits)}, lambda hits: [_hit_record(hit) for hit in hits]

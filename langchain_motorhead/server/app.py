@@ -74,6 +74,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     tenants = Tenants(settings, motorhead)
     metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing, lambda: tenants.summary_answers)
     metrics.count_learning(lambda: tenants.learned, lambda: tenants.summary_tokens)
+    tenants.measure(metrics.work)
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     endpoint = McpEndpoint()

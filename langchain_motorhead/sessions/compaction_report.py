@@ -31,6 +31,6 @@ class CompactionReport:
     extracts: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     covered: int = 0
-    archived: int = 0
-    is_paused: bool = False
+    archived: int = field(default=0, compare=False)
+    is_paused: bool = field(default=False, compare=False)
     account: Account = field(default_factory=Account, repr=False, compare=False)
