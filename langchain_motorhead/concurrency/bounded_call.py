@@ -14,9 +14,9 @@ from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from langchain_motorhead.concurrency.forks import renew_in_child
 from langchain_motorhead.concurrency.isolation import isolated
 from langchain_motorhead.concurrency.threads import ProcessEndsError, ThreadCache
-from langchain_motorhead.forks import renew_in_child
 
 Done: TypeAlias = Future[Any] | asyncio.Future[Any]
 """A finished call: a future that holds its result or its exception."""

@@ -8,7 +8,7 @@ import time
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
 from langchain_motorhead.runtime.telemetry import Telemetry
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.compaction.report import CompactionReport
 from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)

@@ -15,11 +15,11 @@ from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.recall import indexing
-from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.indexing import IndexState
-from langchain_motorhead.recall.vectorless import vectors_missing
-from langchain_motorhead.recall.vectors import LEASE_MS
+from langchain_motorhead.recall.indexing import flow as indexing
+from langchain_motorhead.recall.indexing.flow import IndexState
+from langchain_motorhead.recall.indexing.index import Indexer
+from langchain_motorhead.recall.indexing.vectorless import vectors_missing
+from langchain_motorhead.recall.indexing.vectors import LEASE_MS
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue

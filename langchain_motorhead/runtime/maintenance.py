@@ -19,19 +19,20 @@ from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.recall import schema
-from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.indexing import index_words
+from langchain_motorhead.recall.indexing import schema
+from langchain_motorhead.recall.indexing.flow import index_words
+from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.compaction_log import noted
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.index_maintenance import IndexMaintenance
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
-from langchain_motorhead.sessions import compaction, expiry, registry
-from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions import expiry, registry
+from langchain_motorhead.sessions.compaction import flow as compaction
+from langchain_motorhead.sessions.compaction.flow import Compactor
+from langchain_motorhead.sessions.compaction.report import CompactionReport
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.operations import AppendResult
-from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import orjson
 
 from langchain_motorhead.exceptions import MotorheadError, StoreUnavailableError
-from langchain_motorhead.server.tracing import current_trace_id
+from langchain_motorhead.server.monitoring.tracing import current_trace_id
 
 _PACKAGE = "langchain_motorhead"
 # An error, its cause, the cause of that, and so on.

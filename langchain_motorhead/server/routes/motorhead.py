@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.runtime import watched
-from langchain_motorhead.server import groups, responses
-from langchain_motorhead.server.errors import RequestError
-from langchain_motorhead.server.openapi import ApiRoute
-from langchain_motorhead.server.request import RequestContext, flag_of, text_of, to_records
+from langchain_motorhead.server import groups
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.errors import RequestError
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.request import RequestContext, flag_of, text_of, to_records
+from langchain_motorhead.server.monitoring.tracing import execute
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_NUMBER, MAX_PAGE_SESSIONS, RETRIEVAL_HITS
-from langchain_motorhead.server.tracing import execute
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import check_user
