@@ -147,7 +147,9 @@ class RedisBackend(RedisLearning):
             from langchain_motorhead.backends.redis_facts import with_profile
 
             flow = with_profile(flow, keys, profile, self.append_config.count)
-        return self._watched(watched.CATCH_UP, keys, flow, () if read else messages)
+        return (
+            self._watched(watched.CATCH_UP, keys, flow) if read else self._watched(watched.APPEND, keys, flow, messages)
+        )
 
     def load(self, keys: SessionKeys, profile: int = 0) -> Flow[Memory]:
         """Load a session. See `Backend.load`."""

@@ -69,8 +69,13 @@ def _snapshot_records(seen: SessionSnapshot) -> list[dict[str, Any]]:
     return [*summary, *records_of([orjson.loads(each) for each in seen.records])]
 
 
+def _stored(result: Any) -> int:
+    appended = getattr(result, "appended", result)
+    return 0 if appended is None else int(appended.added)
+
+
 def _of_catch_up(result: Any) -> Attributes:
-    return {COUNT: 0 if result.appended is None else result.appended.added}
+    return {**_of_memory(result.memory), "motorhead.stored": _stored(result)}
 
 
 def _of_compaction(report: Any) -> Attributes:
@@ -103,15 +108,10 @@ def to_json(records: Sequence[dict[str, Any]]) -> str:
     return orjson.dumps(list(records), default=str).decode()
 
 
-APPEND = Watched(
-    "append", "create_memory", lambda result: {COUNT: 0 if result is None else result.added}, is_metered=False
-)
+APPEND = Watched("append", "create_memory", lambda result: {COUNT: _stored(result)}, is_metered=False)
+# In one round trip, it stores what is new and loads the session: the load of an agent's run.
 CATCH_UP = Watched(
-    "catch_up",
-    "create_memory",
-    _of_catch_up,
-    lambda result: [] if result.memory is None else _memory_records(result.memory),
-    is_metered=False,
+    "catch_up", "load_memory", _of_catch_up, lambda result: _memory_records(result.memory), is_metered=False
 )
 LOAD = Watched("load", "load_memory", _of_memory, _memory_records, is_metered=False)
 READ = Watched("read", "load_memory", lambda seen: {COUNT: len(seen.records)}, _snapshot_records, is_metered=False)
