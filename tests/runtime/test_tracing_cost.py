@@ -55,7 +55,10 @@ def test_without_tracing(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -
     """An append and a load look once whether there is tracing, and do nothing else, be OpenTelemetry there or not."""
     session = make(compaction="manual", window=Window(4)).session("s")
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
-    works: dict[str, Callable[[], object]] = {"append": lambda: session.append(HumanMessage("hi")), "load": session.load}
+    works: dict[str, Callable[[], object]] = {
+        "append": lambda: session.append(HumanMessage("hi")),
+        "load": session.load,
+    }
     off = {name: calls_of(work) for name, work in works.items()}
     monkeypatch.delitem(sys.modules, "opentelemetry.trace")
     absent = {name: calls_of(work) for name, work in works.items()}
