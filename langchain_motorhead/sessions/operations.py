@@ -1,7 +1,4 @@
-"""Redis operations of a session: append, read, and the leases of its workers.
-
-Here they are only described; `redis_io/executor.py` sends them.
-"""
+"""Redis operations of a session: append, read, and the leases of its workers. `redis_io/executor.py` sends them."""
 
 from __future__ import annotations
 
@@ -136,6 +133,7 @@ class AppendResult(NamedTuple):
         newest_known: If `unclear`, whether the id of the newest message is known.
         renewing: Whether `renew_documents` is to be called.
         chars: Characters of the appended messages as they are stored, about.
+        cause: The span of the append, if it is traced. The work that it makes due links to it.
     """
 
     length: int
@@ -147,6 +145,7 @@ class AppendResult(NamedTuple):
     newest_known: bool = False
     renewing: bool = False
     chars: int = 0
+    cause: object = None
 
 
 def append(
