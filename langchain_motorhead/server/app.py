@@ -52,7 +52,6 @@ _API: tuple[Route, ...] = (
     *facts.ROUTES,
     *session_facts.ROUTES,
     *health.ROUTES,
-    health.METRICS_ROUTE,
     EXPORT_ROUTE,
     *docs_page.ROUTES,
 )
