@@ -1,4 +1,4 @@
-"""Redis operations of a session: append, read, and the leases of its workers. `redis_io/executor.py` sends them."""
+"""Redis operations of a session: append and read. `redis_io/executor.py` sends them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from langchain_motorhead.sessions.checks.keeping import Kept
 from langchain_motorhead.sessions.plain_read import plain_commands, to_script_reply
 from langchain_motorhead.sessions.summaries.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
-from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
+from langchain_motorhead.storage.operation import Command, Operation, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -272,16 +272,6 @@ def renew_documents(keys: SessionKeys) -> Operation[bool]:
     """
     command = Command(SCRIPTS["documents_renew"], (keys.state, keys.stale), (keys.documents,))
     return Operation((command,), lambda replies: bool(replies[0]))
-
-
-def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
-    """Extend a lease to `lease` milliseconds from now, if `token` still holds it."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)
-
-
-def give_up(lease_key: str, token: str) -> Operation[None]:
-    """Release a lease, if `token` still holds it."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
 
 
 def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
