@@ -13,7 +13,6 @@ from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import conversation as schemas
 from langchain_motorhead.server.schemas import requests
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_MESSAGES, MAX_SEQ
-from langchain_motorhead.sessions.archive.transcript import read_page
 
 
 async def get_messages(request: Request) -> Response:
@@ -24,7 +23,7 @@ async def get_messages(request: Request) -> Response:
     stop = asked.number("stop", MAX_SEQ, MAX_SEQ, minimum=0)
     limit = asked.number("limit", schemas.DEFAULT_PAGE_MESSAGES, MAX_PAGE_MESSAGES)
     epoch = request.query_params.get("epoch") or None
-    page = await backend.arun(read_page(asked.keys(backend), start, stop, limit, epoch))
+    page = await backend.arun(backend.transcript(asked.keys(backend), start, stop, limit, epoch))
     return responses.transcript(page)
 
 

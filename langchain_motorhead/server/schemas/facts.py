@@ -138,6 +138,27 @@ class Profile(Schema):
     profile: str = Field(description="A line for each fact; empty if nothing is known.")
 
 
+class Learned(Done):
+    """What was learned from a session."""
+
+    model_config = example(
+        status="Ok", state="done", messages=4, batches=1, facts=2, accepted=2, rejected={"quote": 1}, unusable={},
+        extracts=0, missing=0, tokens=812, embedded=0,
+    )  # fmt: skip
+
+    state: str = Field(description="`done`: every message is learned. `ended`: there is no such session.")
+    messages: int = Field(description="Messages that were learned.")
+    batches: int = Field(description="Batches in which they were learned.")
+    facts: int = Field(description="Facts that were added.")
+    accepted: int = Field(description="Operations of the learner that were carried out.")
+    rejected: dict[str, int] = Field(description="Operations that were rejected, by reason.")
+    unusable: dict[str, int] = Field(description="Answers of the learner that were no list of operations, by reason.")
+    extracts: int = Field(description="Batches that were learned without the model.")
+    missing: int = Field(description="Messages that were not kept, so that nothing could be learned from them.")
+    tokens: int = Field(description="Tokens that the learner used.")
+    embedded: int = Field(description="Tokens of what was embedded.")
+
+
 class UserExport(Schema):
     """All that is stored about a user."""
 
