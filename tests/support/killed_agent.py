@@ -52,7 +52,9 @@ def agent(motorhead: Motorhead, saver: Any, waiting: Path | None = None) -> tupl
         return f"line {at}\n" + "word " * 300
 
     middleware = [MotorheadMiddleware(motorhead, max_run_tokens=2_000)]
-    return agent_of(motorhead, Model(answer=answer, checks=False), tools=[look], checkpointer=saver, middleware=middleware)
+    return agent_of(
+        motorhead, Model(answer=answer, checks=False), tools=[look], checkpointer=saver, middleware=middleware
+    )
 
 
 def main(url: str, namespace: str, folder: Path) -> None:
