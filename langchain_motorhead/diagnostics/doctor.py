@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from langchain_motorhead.diagnostics.redis_server import Finding, Level, examine_server
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.recall.indexing import descriptions as recall
 from langchain_motorhead.recall.indexing.index import PROBE, index_advice
 from langchain_motorhead.recall.indexing.vectorless import vectors_missing
@@ -105,7 +106,7 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
                 "Motorhead.reindex() makes them anew, and embeds nothing for that",
             )  # fmt: skip
         elif advice := index_advice(described, documents):
-            yield Finding(Level.NOTE, "index", f"{value}; {documents:,} documents", advice)
+            yield Finding(Level.NOTE, "index", f"{value}; {counted(documents, 'document')}", advice)
         else:
             yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
@@ -126,7 +127,7 @@ def _archives(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
             messages, size = messages + found.messages, size + found.size
             if found.chunks != found.chunks_there:
                 incomplete.append(session_id)
-    value = f"{messages} messages in {size} bytes"
+    value = f"{counted(messages, 'message')} in {counted(size, 'byte')}"
     if not incomplete:
         yield Finding(Level.FINE, "archives", value)
         return
@@ -134,7 +135,7 @@ def _archives(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
     yield Finding(
         Level.BROKEN,
         "archives",
-        f"{value}; {len(incomplete)} of {len(ids)} sessions lost part of theirs",
+        f"{value}; {len(incomplete)} of {counted(len(ids), 'session')} lost part of theirs",
         f"Redis evicted messages, or another program deleted them, among others of {named}. Restore a backup, and set "
         "maxmemory-policy noeviction. Session.transcript says which messages are missing",
     )
@@ -145,12 +146,12 @@ def _versions(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
         some = ids[start : start + SESSIONS_PER_READ_COUNT]
         counts = redis.execute(together(*(count_records(session_keys(redis.namespace, each)) for each in some)))
-        incomplete += [each for each, (counted, there) in zip(some, counts, strict=True) if counted != there]
+        incomplete += [each for each, (noted, there) in zip(some, counts, strict=True) if noted != there]
     if not incomplete:
-        return Finding(Level.FINE, "summary versions", f"of {len(ids)} sessions")
+        return Finding(Level.FINE, "summary versions", f"of {counted(len(ids), 'session')}")
     named = _named(map(repr, incomplete))
     return Finding(
-        Level.NOTE, "summary versions", f"{len(incomplete)} of {len(ids)} sessions lost some of theirs",
+        Level.NOTE, "summary versions", f"{len(incomplete)} of {counted(len(ids), 'session')} lost some of theirs",
         f"Redis evicted them, or another program deleted them, among others of {named}. The summaries themselves are "
         "there. After a forget, such a session is summarized again from the beginning",
     )  # fmt: skip
@@ -160,7 +161,7 @@ def _erasures(redis: RedisBackend) -> Iterator[Finding]:
     """Carry out deletions that were interrupted."""
     if found := redis.run(resume_erasures(redis.namespace)):
         yield Finding(
-            Level.NOTE, "deletions", f"{found} were interrupted, and are complete now",
+            Level.NOTE, "deletions", f"{counted(found, 'interrupted deletion')} completed now",
             "no search has shown what was left of these sessions",
         )  # fmt: skip
 
@@ -168,10 +169,10 @@ def _erasures(redis: RedisBackend) -> Iterator[Finding]:
 def _marks(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     lost = [each for each in ids if not redis.run(check_marks(session_keys(redis.namespace, each)))]
     if not lost:
-        return Finding(Level.FINE, "known messages", f"of {len(ids)} sessions")
+        return Finding(Level.FINE, "known messages", f"of {counted(len(ids), 'session')}")
     named = _named(map(repr, lost))
     return Finding(
-        Level.BROKEN, "known messages", f"{len(lost)} of {len(ids)} sessions do not recognise some of theirs",
+        Level.BROKEN, "known messages", f"{len(lost)} of {counted(len(ids), 'session')} lost some of the marks",
         f"Redis evicted marks, or another program deleted them, among others of {named}. A message that is sent again "
         "is stored again. Restore a backup, and set maxmemory-policy noeviction",
     )  # fmt: skip
@@ -241,18 +242,35 @@ def _backlog(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
         for missing in redis.execute(together(*(vectors_missing(each) for each in keys))):
             lacking, refused = lacking + missing.waiting, refused + missing.refused
     advice = "the summarizer fails. No message is lost, but prompts grow" if failing else ""
-    value = f"{len(ids)} sessions; {waiting} messages of {due} sessions wait to be summarized; {failing} sessions fail"
+    value = backlog(len(ids), waiting, failing, f" of {counted(due, 'session')}")
     yield Finding(Level.NOTE if failing else Level.FINE, "backlog", value, advice)
     if authors:
         yield _summaries(authors, rejected)
     if unindexed:
-        yield Finding(Level.NOTE, "index backlog", f"{unindexed} messages wait to be indexed")
-    if lacking or refused:
         yield Finding(
-            Level.NOTE, "vectors", f"missing of {lacking + refused} messages; {refused} of them are not tried again",
+            Level.NOTE, "index backlog", f"{counted(unindexed, 'message waits', 'messages wait')} to be indexed"
+        )
+    if lacking or refused:
+        missing_of = counted(lacking + refused, "message")
+        yield Finding(
+            Level.NOTE, "vectors", f"missing of {missing_of}; {refused} of them are not tried again",
             "these messages are only found by their words. Those that are not tried again have a text that the "
             "embedding model refused: Motorhead.reindex() tries them once more",
         )  # fmt: skip
+
+
+def backlog(sessions: int, waiting: int, failing: int, of: str = "") -> str:
+    """Return how many messages wait to be summarized, in words.
+
+    Args:
+        sessions: How many sessions there are.
+        waiting: How many messages wait.
+        failing: In how many sessions the last summary failed.
+        of: What the messages belong to.
+    """
+    waits = f"{counted(waiting, 'message')}{of} {'waits' if waiting == 1 else 'wait'} to be summarized"
+    fails = counted(failing, "session fails", "sessions fail")
+    return f"{counted(sessions, 'session')}; {waits}; {fails}"
 
 
 def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
@@ -263,7 +281,7 @@ def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
     reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common())
     often = authors[Author.EXTRACT] > authors[Author.MODEL]
     advice = "the model is not suited to summarizing. Extracts of the messages are used" if often else ""
-    value = f"{value}; {rejected.total()} answers rejected ({reasons})"
+    value = f"{value}; {counted(rejected.total(), 'answer')} rejected ({reasons})"
     return Finding(Level.NOTE if often else Level.FINE, "summaries", value, advice)
 
 

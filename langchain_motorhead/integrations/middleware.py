@@ -30,6 +30,8 @@ from langchain_motorhead.integrations.runs.read_result import read_result_tool
 from langchain_motorhead.integrations.runs.recall import Recalled, RecallPolicy, Scope
 from langchain_motorhead.integrations.runs.shown_request import shown_request
 from langchain_motorhead.integrations.runs.storage import RunStorage
+from langchain_motorhead.integrations.runs.tools import check_model
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.prompts.budget import Limits
 from langchain_motorhead.prompts.layout import PromptBuilder
 
@@ -102,7 +104,8 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k})"
+        tools = f", {counted(len(self.tools), 'tool')}" if self.tools else ""
+        return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k}{tools})"
 
     def __init__(
         self,
@@ -247,6 +250,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         recalled: Recalled,
         gap: Sequence[BaseMessage],
     ) -> RunMemory:
+        check_model(request.model, self.tools)
         profile = getattr(request.model, "profile", None) or {}
         limit = self._limits.tokens(profile.get("max_input_tokens"))
         count = counter_of(self._motorhead)

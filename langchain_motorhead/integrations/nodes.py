@@ -56,6 +56,17 @@ class MemoryState(MessagesState):
     motorhead_recalled: NotRequired[dict[str, Any]]
 
 
+class _Node(RunnableLambda[Any, Any]):
+    """A node that says what it does, and for which memory."""
+
+    def __init__(self, call: Any, acall: Any, name: str, motorhead: Handle) -> None:
+        super().__init__(call, acall, name=name)
+        self._shown = f"{name}({motorhead!r})"
+
+    def __repr__(self) -> str:
+        return self._shown
+
+
 def load_memory(
     motorhead: Handle,
     *,
@@ -134,7 +145,7 @@ def load_memory(
         # A list of pairs: in a dict, LangGraph would look for messages and stream them to the user.
         return Command(update=[(prompt_key, prompted), *_newest(without_system(messages)).items(), *pins])
 
-    return RunnableLambda(load, aload, name="load_memory")
+    return _Node(load, aload, "load_memory", motorhead)
 
 
 def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnable[Any, dict[str, Any]]:
@@ -161,7 +172,7 @@ def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnabl
         await storage.aappend_new(_session(motorhead, config)[0], messages, _get(state, STORED_KEY))
         return _newest(messages)
 
-    return RunnableLambda(save, asave, name="save_memory")
+    return _Node(save, asave, "save_memory", motorhead)
 
 
 def pre_model_hook(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from langchain_motorhead import Window
 from simulation.exploration import Scenario
 from simulation.forgetting_scenarios import FORGETTING_SCENARIOS
+from simulation.reading import READING_SCENARIOS
 from simulation.workers import Cast, named
 from support.messages import with_tools
 
@@ -181,6 +182,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         rebuilding_and_setting,
         rebuilding_twice,
         *FORGETTING_SCENARIOS,
+        *READING_SCENARIOS,
         resending,
         posting_again,
         resending_later,

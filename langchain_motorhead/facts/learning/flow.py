@@ -31,8 +31,8 @@ from langchain_motorhead.facts.vectors import Known
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.sessions.archive.transcript import read_page
-from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys, check_user, fact_keys, own_fact_keys
+from langchain_motorhead.storage.leases import give_up, renew
 
 logger = logging.getLogger(__name__)
 

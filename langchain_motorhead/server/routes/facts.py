@@ -105,18 +105,27 @@ _FACTS = "/users/{user_id}/facts"
 _FACT = f"{_FACTS}/{{fact_id}}"
 
 ROUTES = (
-    ApiRoute("GET", _FACTS, get_facts, tag="Extensions", query=schemas.FactsQuery, answer=schemas.FactList),
     ApiRoute(
-        "POST", _FACTS, add_fact, tag="Extensions", body=schemas.NewFact, answer=schemas.StoredFact, errors=(413,)
+        "GET", _FACTS, get_facts, tag="Extensions", summary="Read facts",
+        query=schemas.FactsQuery, answer=schemas.FactList,
     ),
     ApiRoute(
-        "PUT", _FACT, correct_fact, tag="Extensions",
-        body=schemas.FactText, answer=schemas.StoredFact, errors=(404, 413),
+        "POST", _FACTS, add_fact, tag="Extensions", summary="State a fact",
+        body=schemas.NewFact, answer=schemas.StoredFact, errors=("invalid_input",),
     ),
-    ApiRoute("DELETE", _FACT, delete_fact, tag="Extensions", answer=schemas.FactDeleted),
     ApiRoute(
-        "GET", "/users/{user_id}/profile", get_profile, tag="Extensions",
+        "PUT", _FACT, correct_fact, tag="Extensions", summary="Correct a fact",
+        body=schemas.FactText, answer=schemas.StoredFact, errors=("invalid_input", "unknown_fact"),
+    ),
+    ApiRoute(
+        "DELETE", _FACT, delete_fact, tag="Extensions", summary="Delete a fact", answer=schemas.FactDeleted
+    ),
+    ApiRoute(
+        "GET", "/users/{user_id}/profile", get_profile, tag="Extensions", summary="Read a user's profile",
         query=schemas.ProfileQuery, answer=schemas.Profile,
     ),
-    ApiRoute("GET", "/users/{user_id}/export", export_user, tag="Extensions", answer=schemas.UserExport),
+    ApiRoute(
+        "GET", "/users/{user_id}/export", export_user, tag="Extensions", summary="Export a user",
+        answer=schemas.UserExport,
+    ),
 )  # fmt: skip

@@ -51,22 +51,28 @@ _FACTS = f"{_SESSION}/facts"
 _FACT = f"{_FACTS}/{{fact_id}}"
 
 ROUTES = (
-    ApiRoute("GET", _FACTS, get_session_facts, tag="Extensions", query=schemas.FactsQuery, answer=schemas.FactList),
     ApiRoute(
-        "POST", _FACTS, add_session_fact, tag="Extensions",
-        body=schemas.NewFact, answer=schemas.StoredFact, errors=(413,),
+        "GET", _FACTS, get_session_facts, tag="Extensions", summary="Read a session's own facts",
+        query=schemas.FactsQuery, answer=schemas.FactList,
     ),
     ApiRoute(
-        "PUT", _FACT, correct_session_fact, tag="Extensions",
-        body=schemas.FactText, answer=schemas.StoredFact, errors=(404, 413),
+        "POST", _FACTS, add_session_fact, tag="Extensions", summary="State a fact for a session",
+        body=schemas.NewFact, answer=schemas.StoredFact, errors=("invalid_input",),
     ),
-    ApiRoute("DELETE", _FACT, delete_session_fact, tag="Extensions", answer=schemas.FactDeleted),
     ApiRoute(
-        "GET", f"{_SESSION}/profile", get_session_profile, tag="Extensions",
+        "PUT", _FACT, correct_session_fact, tag="Extensions", summary="Correct a session's own fact",
+        body=schemas.FactText, answer=schemas.StoredFact, errors=("invalid_input", "unknown_fact"),
+    ),
+    ApiRoute(
+        "DELETE", _FACT, delete_session_fact, tag="Extensions", summary="Delete a session's own fact",
+        answer=schemas.FactDeleted,
+    ),
+    ApiRoute(
+        "GET", f"{_SESSION}/profile", get_session_profile, tag="Extensions", summary="Read a session's profile",
         query=schemas.ProfileQuery, answer=schemas.Profile,
     ),
     ApiRoute(
-        "POST", f"{_SESSION}/learn", learn, tag="Extensions",
-        query=requests.UserQuery, answer=schemas.Learned, errors=(502,),
+        "POST", f"{_SESSION}/learn", learn, tag="Extensions", summary="Learn from a session now",
+        query=requests.UserQuery, answer=schemas.Learned, errors=("invalid_input", "learning_failed"),
     ),
 )  # fmt: skip
