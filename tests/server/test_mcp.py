@@ -17,6 +17,7 @@ from langchain_motorhead import Facts, HashingEmbeddings, Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.json_logs import JSONLines
 from support.http_servers import served
+from support.redis_servers import wait_until
 from support.rest import JSON, said, with_key
 
 mcp = pytest.importorskip("mcp")
@@ -187,8 +188,12 @@ def test_changes_are_in_the_audit_log(base: str, caplog: pytest.LogCaptureFixtur
         call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
         answer = httpx.post(f"{base}/mcp?user_id=ann", json=call, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
-    logged = [each for each in caplog.records if each.name == "langchain_motorhead.server.audit"]
-    lines = [json.loads(JSONLines().format(each)) for each in logged]
+
+    def logged() -> list[logging.LogRecord]:
+        return [each for each in caplog.records if each.name == "langchain_motorhead.server.audit"]
+
+    wait_until(lambda: len(logged()) == 2)  # a line is written after the answer
+    lines = [json.loads(JSONLines().format(each)) for each in logged()]
     assert [(each["action"], each["user_id"], each.get("fact_id"), each["outcome"]) for each in lines] == [
         ("remember fact", "ann", None, "done"),
         ("forget fact", "ann", "none", "refused"),

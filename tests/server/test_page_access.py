@@ -122,6 +122,7 @@ def test_the_audit_log_says_who_did_what(http: httpx.Client, caplog: pytest.LogC
     said = {"messages": [{"role": "user", "content": "hush-5"}]}
     http.post("/sessions/t/memory", json=said, headers=headers)
     http.post("/sessions/t/memory", json={**said, "context": "hush-6"}, headers=headers)
+    http.get("/sessions/t/memory", headers=headers)  # by the same connection: the lines of those before are written
     logged = [each for each in caplog.records if each.name == "langchain_motorhead.server.audit"]
     lines = [json.loads(JSONLines().format(each)) for each in logged]
     a, b, unknown = (to_digest(key).hex()[:8] for key in ("key-a", "key-b", "hush-4"))
