@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from langchain_core.messages import BaseMessage
-
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.exceptions import ClosedError
@@ -185,9 +183,7 @@ class RedisBackend(RedisLearning):
         flow = after_editing(keys, flow, None if learning is None else learning.note_edit)
         return self._watched(watched.EDIT, keys, flow, [message])
 
-    def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> Flow[list[str]]:
-        """Return the ids of messages that the session has with another content. See `Backend.altered`."""
-        return find_altered(keys, messages)
+    altered = staticmethod(find_altered)
 
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""

@@ -78,7 +78,6 @@ def serve(
         "timeout_graceful_shutdown": max(1, round(settings.shutdown_timeout)),
     }
     if several:
-        # Uvicorn's own servers: live views of the memory page end with the time limit of a graceful shutdown.
         uvicorn.run(
             _WORKER, factory=True, workers=settings.workers, timeout_worker_healthcheck=_HANGS_SECONDS, **options
         )

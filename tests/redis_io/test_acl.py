@@ -179,6 +179,7 @@ def serve(url: str) -> None:
             ("/sessions/s/memory?user_id=bob", "POST", body), ("/sessions/s/memory", "GET", None),
             ("/sessions?namespace=g", "GET", None), ("/sessions", "GET", None), ("/sessions/s", "GET", None),
             ("/sessions/s/compact", "POST", None), ("/ready", "GET", None), ("/metrics", "GET", None),
+            ("/ui/session?id=s", "GET", None),
             ("/sessions/s/memory", "DELETE", None), ("/users/bob", "DELETE", None),
         ):  # fmt: skip
             assert http.request(method, path, json=sent).status_code < 300, path
