@@ -170,7 +170,7 @@ def test_a_model_without_tools(make: MakeMotorhead) -> None:
     model = FakeListChatModel(responses=["hi"])
     for options in ({"max_run_tokens": LIMIT}, {"tools": ["list_sessions"]}):
         given: Any = options
-        agent = create_agent(model, middleware=[MotorheadMiddleware(make(), **given)])
+        agent: Any = create_agent(model, middleware=[MotorheadMiddleware(make(), **given)])
         with pytest.raises(InvalidInputError, match="FakeListChatModel cannot call tools") as refused:
             agent.invoke(say("hello"), thread("t"))
         assert ("list_sessions" if "tools" in options else "read_result") in str(refused.value)
