@@ -93,8 +93,8 @@ def learn(
 
     What was learned already is not learned again.
     """
-    if is_server(url):
-        raise UnsupportedError("facts are learned on Redis itself: give the Redis URL of the server as --url")
+    if is_server(url) and llm is not None:
+        raise UnsupportedError("a server has its own learner. Leave out --llm, or give the Redis URL of the server")
     from tqdm import tqdm
 
     from langchain_motorhead.facts.config import Facts

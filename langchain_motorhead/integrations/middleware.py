@@ -81,9 +81,9 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             keep everything. None to show all.
         max_prompt_tokens: Most tokens of the whole prompt: a number, or a fraction of what the model takes by its
             profile, such as `0.5`. The window and the run are shortened to fit. None for no limit.
-        edits: Whether a message of the window that the agent's state has with another content, at its place and under
+        edits: Whether a message that the agent's state has with another content, at its place and under
             its id, is edited in the session, as `Session.edit` does. If not, the session keeps what it has, and a
-            warning is logged once. A message that was summarized is not compared: edit it with `Session.edit`.
+            warning is logged once for a message of the window. Of those that left it, the newest 500 are compared.
         tools: Whether the agent gets tools with which it searches, reads and changes memory: those of
             `Motorhead.tools`, with the ids of the run. A list of names for some of them.
 

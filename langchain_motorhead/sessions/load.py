@@ -208,11 +208,14 @@ def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int,
     decoded = yield from decode_all(snapshot, keys, position)
     messages = [message for message in decoded if message is not None]
     if position:
-        kept = set(map(id, visible(messages)))
+        may_be_shown = visible(messages)
     else:
         # Nothing was cut off before these: leave out only what may not begin a prompt, a tool result.
         start = next((at for at, message in enumerate(messages) if message.type not in ("tool", "function")), 0)
-        kept = set(map(id, messages[start:]))
+        may_be_shown = messages[start:]
+    if len(may_be_shown) == len(decoded):
+        return list(enumerate(may_be_shown, position))
+    kept = set(map(id, may_be_shown))
     return [
         (at, message) for at, message in enumerate(decoded, position) if message is not None and id(message) in kept
     ]
