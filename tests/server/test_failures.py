@@ -13,7 +13,8 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import Motorhead, Window
-from langchain_motorhead.server import Settings, create_app, responses
+from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.json_logs import JSONLines
 from support.factory import MakeMotorhead
 from support.http_servers import process, served
@@ -105,7 +106,7 @@ def test_a_client_that_leaves_is_no_failure(http: httpx.Client, path: str, caplo
         head = f"POST /{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         connection.sendall(f"{head}Content-Length: 99\r\n\r\n{{".encode())
         time.sleep(0.2)  # the server has begun to read the body
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while 'status="499"' not in (metrics := http.get("/metrics").text):
         assert time.monotonic() < deadline, metrics
     assert 'status="500"' not in metrics
