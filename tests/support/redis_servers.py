@@ -108,11 +108,8 @@ def cluster(folder: Path, *options: str, nodes: int = 3) -> Iterator[list[int]]:
             first, last = at * 16384 // nodes, (at + 1) * 16384 // nodes - 1
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
             client.execute_command("CLUSTER", "MEET", HOST, ports[0])
-        wait_until(
-            lambda: all(
-                b"cluster_state:ok" in _info(client) and f"known_nodes:{nodes}".encode() in _info(client) for client in clients
-            )
-        )
+        expected = b"cluster_state:ok", f"known_nodes:{nodes}".encode()
+        wait_until(lambda: all(line in _info(client) for client in clients for line in expected))
         yield ports
 
 
