@@ -64,7 +64,8 @@ async def test_module_of_the_page(url: str) -> None:
     thread = f"platform {uuid.uuid4()}"
     async with app.router.lifespan_context(app), make_store() as store:
         assert isinstance(store, BaseStore)
-        await graph.ainvoke(say("hi"), of_server(thread, "ann"))
+        running: Any = graph
+        await running.ainvoke(say("hi"), of_server(thread, "ann"))
         assert len((await names["motorhead"].session(thread).aload()).messages) == 2
         await names["motorhead"].session(thread).adelete()
     with pytest.raises(ClosedError):
