@@ -21,7 +21,9 @@ from langchain_motorhead import (
     UnknownMessageError,
     Window,
 )
+from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.spans import CAPTURE
+from langchain_motorhead.runtime.telemetry import Telemetry
 from support.agents import Model, agent_of, say, thread
 from support.factory import MakeMotorhead
 from support.summarizers import Ledger, fail
@@ -107,6 +109,32 @@ def test_content_where_it_is_asked_for(make: MakeMotorhead, monkeypatch: pytest.
     assert loaded[0]["metadata"] == {"kind": "summary"}
     assert len(json.loads(attributes(spans.of("catch_up")[-1])["gen_ai.memory.records"])) == 3
     assert "edited" in attributes(spans.one("edit"))["gen_ai.memory.records"]
+
+
+def test_what_cannot_be_exported(
+    make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a character in an id or a text reaches the collector escaped. Content that is no message is left out."""
+    monkeypatch.setenv(CAPTURE, "true")
+    with collector() as got:
+        provider = use_provider(monkeypatch, OTLPSpanExporter(got.url))
+        session = make(embeddings=HashingEmbeddings(64)).session("half \udcff")
+        session.append(HumanMessage("half \ud83d"))
+        session.load()
+        session.search("half \ud83d")
+        flow = Telemetry().watch(watched.APPEND, "n", "s", _nothing(), given=[object()])
+        assert list(flow) == []
+        provider.shutdown()
+    first, last = got.named("append")
+    assert value_of(first.attributes, "gen_ai.conversation.id") == "half ?"
+    assert json.loads(value_of(first.attributes, "gen_ai.memory.records"))[0]["content"] == "half \ud83d"
+    assert value_of(got.named("search")[0].attributes, "gen_ai.memory.query.text") == "half ?"
+    assert value_of(last.attributes, "gen_ai.memory.records") is None
+    assert "the content of a span is left out" in caplog.text
+
+
+def _nothing() -> Any:
+    yield from ()
 
 
 async def test_async_operations(amake: MakeMotorhead, spans: Spans) -> None:
