@@ -165,7 +165,8 @@ class Telemetry:
             self.meter.settled(work, key, began)
 
     def _measure(self, what: Watched, started: float, result: object, error: BaseException | None) -> None:
-        if self.meter is not None and what.is_metered:
+        was_stopped = error is not None and not isinstance(error, Exception)
+        if self.meter is not None and what.is_metered and not was_stopped:
             self.meter.ended(what, time.perf_counter() - started, result, error)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableLambda
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -89,6 +90,27 @@ def test_the_trace_of_an_agent_run(make: MakeMotorhead, monkeypatch: pytest.Monk
     assert indexed
     assert all(link.span_id in appends for span in indexed for link in span.links)
     assert SECRET.encode() not in b"".join(got.bodies)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_tools_of_an_agent(make: MakeMotorhead, spans: Spans, is_async: bool) -> None:
+    """What an agent's tools do, in the threads or tasks in which LangGraph runs them, is below the run as well."""
+
+    def answer(messages: Sequence[BaseMessage]) -> AIMessage:
+        calls = [{"name": "search_memory", "args": {"query": SECRET}, "id": str(at)} for at in range(2)]
+        return AIMessage("", tool_calls=calls) if isinstance(messages[-1], HumanMessage) else AIMessage("done")
+
+    motorhead = make(embeddings=HashingEmbeddings(64))
+    middleware = MotorheadMiddleware(motorhead, recall=2, tools=["search_memory"])
+    agent, _ = agent_of(motorhead, Model(answer=answer, checks=False), middleware=[middleware])
+    config = thread("t", user_id="bob")
+    with spans.tracer.start_as_current_span("run"):
+        asyncio.run(agent.ainvoke(say("hi"), config)) if is_async else agent.invoke(say("hi"), config)
+    below = spans.children("run")
+    assert below.count("search") == len(spans.of("search")) >= 3  # recall, and each call of the tool
+    for kind in ("catch_up", "load", "append"):
+        assert below.count(kind) == len(spans.of(kind)), kind
+    assert below[0] == "catch_up"
 
 
 def test_content_where_it_is_asked_for(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
