@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from langchain_core.messages import BaseMessage
+
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.exceptions import ClosedError
@@ -25,6 +27,7 @@ from langchain_motorhead.sessions.append import AppendConfig, MessageLike, appen
 from langchain_motorhead.sessions.archive.transcript import Transcript, read_page
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.changes import forgetting
+from langchain_motorhead.sessions.changes.altered import find_altered
 from langchain_motorhead.sessions.changes.edits import changed_to
 from langchain_motorhead.sessions.changes.forgetting import Receipt
 from langchain_motorhead.sessions.compaction.report import CompactionReport
@@ -181,6 +184,10 @@ class RedisBackend(RedisLearning):
         flow = forgetting.edit(keys, which, changed_to(message), self.append_config)
         flow = after_editing(keys, flow, None if learning is None else learning.note_edit)
         return self._watched(watched.EDIT, keys, flow, [message])
+
+    def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> Flow[list[str]]:
+        """Return the ids of messages that the session has with another content. See `Backend.altered`."""
+        return find_altered(keys, messages)
 
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""

@@ -22,7 +22,7 @@ from langchain_motorhead.server.mcp.endpoint import McpEndpoint
 from langchain_motorhead.server.monitoring.metrics import Metrics
 from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
 from langchain_motorhead.server.page.visit import PageState
-from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
+from langchain_motorhead.server.routes import conversation, extensions, facts, health, session_facts, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.routes.exports import EXPORT_ROUTE
 from langchain_motorhead.server.settings import Settings
@@ -52,8 +52,8 @@ _API: tuple[Route, ...] = (
     *conversation.ROUTES,
     *summaries.ROUTES,
     *facts.ROUTES,
+    *session_facts.ROUTES,
     *health.ROUTES,
-    health.METRICS_ROUTE,
     EXPORT_ROUTE,
     *docs_page.ROUTES,
 )

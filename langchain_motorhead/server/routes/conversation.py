@@ -8,6 +8,7 @@ from starlette.responses import Response
 from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.openapi_errors import OF_USER
 from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import conversation as schemas
 from langchain_motorhead.server.schemas import requests
@@ -50,15 +51,17 @@ async def put_message(request: Request) -> Response:
 
 ROUTES = (
     ApiRoute(
-        "GET", "/sessions/{session_id}/messages", get_messages, tag="Extensions",
-        query=schemas.TranscriptQuery, answer=schemas.TranscriptPage,
+        "GET", "/sessions/{session_id}/messages", get_messages, tag="Extensions", summary="Read messages",
+        query=schemas.TranscriptQuery, answer=schemas.TranscriptPage, errors=(*OF_USER, "session_replaced"),
     ),
     ApiRoute(
-        "PUT", "/sessions/{session_id}/messages/{seq}", put_message, tag="Extensions",
-        query=schemas.EditQuery, body=requests.NewMessage, answer=schemas.Receipt, errors=(404, 413),
+        "PUT", "/sessions/{session_id}/messages/{seq}", put_message, tag="Extensions", summary="Edit a message",
+        query=schemas.EditQuery, body=requests.NewMessage, answer=schemas.Receipt,
+        errors=(*OF_USER, "invalid_message", "unknown_message"),
     ),
     ApiRoute(
-        "POST", "/sessions/{session_id}/forget", forget_messages, tag="Extensions",
-        query=requests.UserQuery, body=schemas.ForgetBody, answer=schemas.Receipt, errors=(404, 413),
+        "POST", "/sessions/{session_id}/forget", forget_messages, tag="Extensions", summary="Forget messages",
+        query=requests.UserQuery, body=schemas.ForgetBody, answer=schemas.Receipt,
+        errors=(*OF_USER, "unknown_message"),
     ),
 )  # fmt: skip

@@ -26,8 +26,8 @@ from langchain_motorhead.sessions.checks.summary import Reason
 from langchain_motorhead.sessions.compaction.window import Part, chunk, halves
 from langchain_motorhead.sessions.compaction.withheld import join_withheld, split_withheld
 from langchain_motorhead.sessions.compaction.writing import Account, Request, Writing, WritingTask, Written
-from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.leases import renew
 
 logger = logging.getLogger(__name__)
 
