@@ -148,9 +148,8 @@ class RedisBackend(RedisLearning):
             from langchain_motorhead.backends.redis_facts import with_profile
 
             flow = with_profile(flow, keys, profile, self.append_config.count)
-        return (
-            self._watched(watched.CATCH_UP, keys, flow) if read else self._watched(watched.APPEND, keys, flow, messages)
-        )
+        what = watched.CATCH_UP if read else watched.APPEND
+        return self._watched(what, keys, flow, () if read else messages)
 
     def load(self, keys: SessionKeys, profile: int = 0) -> Flow[Memory]:
         """Load a session. See `Backend.load`."""
@@ -243,7 +242,7 @@ class RedisBackend(RedisLearning):
 
     def create_index(self) -> Flow[None]:
         """Create the search index unless it exists."""
-        return _create_index(self.recall)
+        yield from index.set_up(self.recall)
 
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
@@ -314,7 +313,3 @@ class RedisBackend(RedisLearning):
         with self._closing:
             closed, self._closed = self._closed, True
         return not closed
-
-
-def _create_index(indexer: Indexer) -> Flow[None]:
-    yield from index.set_up(indexer)
