@@ -266,15 +266,6 @@ def rejections(keys: SessionKeys, reasons: Sequence[str]) -> Operation[dict[str,
     )
 
 
-def renew_documents(keys: SessionKeys) -> Operation[bool]:
-    """Let some more documents of a session live as long as it. Returns whether there are further ones.
-
-    An append begins this if the session expires, and has more documents than one script should touch.
-    """
-    command = Command(SCRIPTS["documents_renew"], (keys.state, keys.stale), (keys.documents,))
-    return Operation((command,), lambda replies: bool(replies[0]))
-
-
 def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
     """Extend a lease to `lease` milliseconds from now, if `token` still holds it."""
     return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)

@@ -29,6 +29,7 @@ from langchain_motorhead.sessions.archive.operations import read_range
 from langchain_motorhead.sessions.changes import operations as forgetting
 from langchain_motorhead.sessions.changes.operations import Identity, Replacement
 from langchain_motorhead.sessions.compaction import operations as compaction
+from langchain_motorhead.sessions.expiry import renew_documents
 from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
 from langchain_motorhead.sessions.summaries.operations import extend_summary, read_summaries, set_summary
@@ -208,7 +209,7 @@ def calls() -> dict[str, Operation[Any]]:
             vectorless="0:1",
             pause=1_000,
         ),
-        "documents_renew": operations.renew_documents(KEYS),
+        "documents_renew": renew_documents(KEYS),
         "documents_read": stored.texts([KEYS], 0, 4, "vector", 8, generation=2, dropped=["old"]),
         "documents_revise": stored.revise(KEYS, EPOCH, "0", "vector", [("0", "x", b"v")]),
         "documents_remake": stored.remake(
