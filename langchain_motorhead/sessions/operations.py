@@ -1,7 +1,4 @@
-"""Redis operations of a session: append, read, and the leases of its workers.
-
-Here they are only described; `redis_io/executor.py` sends them.
-"""
+"""Redis operations of a session: append and read. `redis_io/executor.py` sends them."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from langchain_motorhead.sessions.checks.keeping import Kept
 from langchain_motorhead.sessions.plain_read import plain_commands, to_script_reply
 from langchain_motorhead.sessions.summaries.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
-from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
+from langchain_motorhead.storage.operation import Command, Operation, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -136,6 +133,7 @@ class AppendResult(NamedTuple):
         newest_known: If `unclear`, whether the id of the newest message is known.
         renewing: Whether `renew_documents` is to be called.
         chars: Characters of the appended messages as they are stored, about.
+        cause: The span of the append, if it is traced. The work that it makes due links to it.
     """
 
     length: int
@@ -147,6 +145,7 @@ class AppendResult(NamedTuple):
     newest_known: bool = False
     renewing: bool = False
     chars: int = 0
+    cause: object = None
 
 
 def append(
@@ -266,14 +265,13 @@ def rejections(keys: SessionKeys, reasons: Sequence[str]) -> Operation[dict[str,
     )
 
 
-def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
-    """Extend a lease to `lease` milliseconds from now, if `token` still holds it."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)
+def renew_documents(keys: SessionKeys) -> Operation[bool]:
+    """Let some more documents of a session live as long as it. Returns whether there are further ones.
 
-
-def give_up(lease_key: str, token: str) -> Operation[None]:
-    """Release a lease, if `token` still holds it."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
+    An append begins this if the session expires, and has more documents than one script should touch.
+    """
+    command = Command(SCRIPTS["documents_renew"], (keys.state, keys.stale), (keys.documents,))
+    return Operation((command,), lambda replies: bool(replies[0]))
 
 
 def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:

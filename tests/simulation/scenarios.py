@@ -63,6 +63,14 @@ def setting() -> Scenario:
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
 
 
+def setting_by_hand() -> Scenario:
+    """A compaction in two batches, a person who replaces the summary, and a session that is deleted and made anew."""
+    cast = Cast("ns", WINDOW, budget=1)
+    workers = (cast.compacting("c", explicit=True), cast.setting_by_hand("s", "instead"), cast.deleting("d"))
+    before = (cast.appender("b", named("m1", "m2", "m3")),)
+    return Scenario(cast, (*workers, cast.appender("a", named("m4"))), before, faults=0)
+
+
 def answering() -> Scenario:
     """A compaction by a model whose answers are checked, an append, and a reader, where two things go wrong."""
     cast = Cast("ns", WINDOW, checked=True)
@@ -164,6 +172,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         missing_vectors,
         failing_alone,
         setting,
+        setting_by_hand,
         answering,
         tools,
         chatting,

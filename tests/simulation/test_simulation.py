@@ -132,7 +132,7 @@ class Crowd(RuleBasedStateMachine):
             case "tools":
                 return self.cast.appender(name, *(with_ids(with_tools(text)) for text in texts[:half]))
             case "set":
-                return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
+                return self.setting(name, texts, by_hand=other)
             case "compact":
                 return self.cast.compacting(name, explicit=other)
             case "forget" | "edit" | "rebuild":
@@ -146,6 +146,12 @@ class Crowd(RuleBasedStateMachine):
             case "delete" if other:
                 return self.cast.deleting(name)
         return self.cast.reading_plainly(name) if other else self.cast.reading(name)
+
+    def setting(self, name: str, texts: list[str], *, by_hand: bool) -> Worker:
+        """Make a worker that replaces the summary."""
+        if by_hand:
+            return self.cast.setting_by_hand(name, f"instead {texts[0]}")
+        return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1 : len(texts) // 2]))
 
     def changing(self, name: str, kind: str, other: bool) -> Worker:
         """Make a worker that forgets or edits a message that may have been accepted earlier, or summarizes again."""

@@ -27,6 +27,7 @@ from langchain_motorhead.sessions.load import load, read_window, to_memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.summaries.rebuilding import Rebuilder, rebuild
+from langchain_motorhead.sessions.summaries.setting import set_summary
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation, TornReadError
 from simulation.invariants import Invariants
@@ -99,6 +100,10 @@ class Cast:
         args = (len(batch), 1, context.encode(), "", "", "", *plain.args)
         command = plain._replace(name=posting._POST, keys=(*plain.keys, self.keys.summaries), args=args)
         return Worker(name, lambda: _in_turn([Operation((command,), append.read)]))
+
+    def setting_by_hand(self, name: str, text: str) -> Worker:
+        """Replace the summary by a text that was not checked, as a person does."""
+        return Worker(name, lambda: set_summary(self.keys, text, override=True))
 
     def poster(self, name: str, text: str) -> Worker:
         """Post a message without an id, and post it again with the same idempotency key, as a client does."""
