@@ -17,7 +17,6 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.reindexing import Report, reindex
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.maintenance import Maintenance
-from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 from langchain_motorhead.sessions import catch_up, forgetting, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
 from langchain_motorhead.sessions.catch_up import CatchUpResult
@@ -35,7 +34,7 @@ from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
-    pass
+    from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 
 T = TypeVar("T")
 
@@ -191,6 +190,8 @@ class RedisBackend(RedisLearning):
         self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
     ) -> Rebuild:
         """Return the task of making a session's summary again. See `Backend.rebuild`."""
+        from langchain_motorhead.runtime.rebuilds import Rebuild  # it imports what calls models
+
         self.check_open()
         return Rebuild(self.maintenance, keys, summarizer, prompt, on_progress)
 

@@ -42,9 +42,11 @@ def serve(
     set_up(settings)
     warn_of_unknown_variables()
     app = create_app(settings)  # with several workers, too: what cannot be used ends the command at once
+    app.state.owns_process = True
     _warn(settings)
     several = settings.workers > 1
     if several:
+        app.state.tenants.warm_up()  # so does a model that cannot be built
         # Workers read the environment.
         os.environ |= {"PORT": str(settings.port)} | ({"MOTORHEAD_HOST": settings.host} if settings.host else {})
     options: dict[str, Any] = {
@@ -68,6 +70,8 @@ def serve(
     server = StoppingServer(uvicorn.Config(app, **options))
     with suppress(KeyboardInterrupt):
         server.run()
+    if app.state.failure is not None:
+        raise app.state.failure
     if not server.started:
         raise SystemExit(_EXIT_NOT_STARTED)
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import (
     InvalidInputError,
@@ -16,13 +17,13 @@ from langchain_motorhead.exceptions import (
     StoreUnavailableError,
 )
 from langchain_motorhead.flows.protocol import Compute, Embed, Flow, Learn, Pause, Request, Summarize
-from langchain_motorhead.models.embedding_client import EmbeddingClient
-from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
+    from langchain_motorhead.models.embedding_client import EmbeddingClient
     from langchain_motorhead.models.learner_client import LearnerClient
+    from langchain_motorhead.models.summarizer_client import SummarizerClient
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ _CLEANUP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """Runs flows.
+    """Runs flows. The clients of models are made by the first request for them, since they import a lot.
 
     Attributes:
         executor: Executes operations.
@@ -47,9 +48,9 @@ class Driver:
     """
 
     executor: Executor
-    summarizer: SummarizerClient
-    embedder: EmbeddingClient | None = None
-    learner: LearnerClient | None = None
+    summarizer: Deferred[SummarizerClient]
+    embedder: Deferred[EmbeddingClient] | None = None
+    learner: Deferred[LearnerClient] | None = None
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow until it returns.
@@ -98,10 +99,10 @@ class Driver:
         if isinstance(request, Compute):
             return request.work()
         if isinstance(request, Embed):
-            return self._embedder().call(request, lambda: self._beat(request))
+            return self._embedder().get().call(request, lambda: self._beat(request))
         if isinstance(request, Learn):
-            return self._learner().call(request, lambda: self._beat(request))
-        return self.summarizer.call(request, lambda: self._beat(request))
+            return self._learner().get().call(request, lambda: self._beat(request))
+        return self.summarizer.get().call(request, lambda: self._beat(request))
 
     async def _aanswer(self, request: Request) -> Any:
         if isinstance(request, Operation):
@@ -111,10 +112,10 @@ class Driver:
         if isinstance(request, Compute):
             return await run_in_thread(request.work)
         if isinstance(request, Embed):
-            return await self._embedder().acall(request, lambda: self._abeat(request))
+            return await (await self._embedder().aget()).acall(request, lambda: self._abeat(request))
         if isinstance(request, Learn):
-            return await self._learner().acall(request, lambda: self._abeat(request))
-        return await self.summarizer.acall(request, lambda: self._abeat(request))
+            return await (await self._learner().aget()).acall(request, lambda: self._abeat(request))
+        return await (await self.summarizer.aget()).acall(request, lambda: self._abeat(request))
 
     async def _aclean_up(self, request: Request) -> Any:
         try:
@@ -122,12 +123,12 @@ class Driver:
         except TimeoutError as error:
             raise StoreUnavailableError("Redis did not answer while a cancelled task cleaned up") from error
 
-    def _embedder(self) -> EmbeddingClient:
+    def _embedder(self) -> Deferred[EmbeddingClient]:
         if self.embedder is None:
             raise RecallNotConfiguredError(NO_RECALL)
         return self.embedder
 
-    def _learner(self) -> LearnerClient:
+    def _learner(self) -> Deferred[LearnerClient]:
         if self.learner is None:
             raise InvalidInputError(NO_FACTS)
         return self.learner

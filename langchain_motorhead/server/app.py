@@ -14,6 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.concurrency.deferred import Deferred
+from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server import docs_page, errors
 from langchain_motorhead.server.exports import EXPORT_ROUTE
@@ -26,7 +28,7 @@ from langchain_motorhead.server.routes import conversation, extensions, facts, h
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.sites import Sites
-from langchain_motorhead.server.startup import await_redis
+from langchain_motorhead.server.startup import await_redis, warm_up
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 from langchain_motorhead.server.variables import unknown_variables
 
@@ -81,9 +83,13 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        check = asyncio.create_task(await_redis(tenants.any.backend.require_redis()))
+        tasks = [
+            asyncio.create_task(await_redis(tenants.any.backend.require_redis())),
+            asyncio.create_task(_warm_up(app)),
+        ]
         yield
-        check.cancel()
+        for task in tasks:
+            task.cancel()
         await endpoint.close()
         await tenants.close(settings.shutdown_timeout)
 
@@ -108,9 +114,23 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     app.state.tenants = tenants
     app.state.metrics = metrics
     app.state.stopping = False
+    app.state.owns_process = False
+    app.state.warm = Deferred(lambda: warm_up(tenants, owns_process=app.state.owns_process))
+    app.state.failure = None
     if settings.ui:
         app.state.page = PageState(tenants)
     return app
+
+
+async def _warm_up(app: Starlette) -> None:
+    """Import what later requests need. If a model cannot be built, `app.state.failure` says why."""
+    try:
+        await app.state.warm.aget()
+    except MotorheadError as error:
+        logger.error("%s", error)
+        app.state.failure = error
+    except Exception:
+        logger.exception("what later requests need could not be imported")
 
 
 def warn_of_unknown_variables() -> None:

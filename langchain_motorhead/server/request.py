@@ -65,6 +65,14 @@ class RequestContext:
         """The backend of the tenant that sent the request."""
         return self.motorhead.backend.require_redis()
 
+    async def warmed(self) -> None:
+        """Wait until all is imported that a request may need which is neither a read nor an append.
+
+        Raises:
+            InvalidInputError: A model cannot be built.
+        """
+        await self.request.app.state.warm.aget()
+
     def keys(self, backend: RedisBackend) -> SessionKeys:
         """Return the Redis keys of the session in the path, for the user in the query.
 

@@ -28,7 +28,9 @@ def create_worker() -> Starlette:
     settings = Settings()
     set_up(settings)
     threading.Thread(target=_stop_with_parent, name="motorhead-parent", daemon=True).start()
-    return create_app(settings)
+    app = create_app(settings)
+    app.state.owns_process = True
+    return app
 
 
 def set_up(settings: Settings) -> None:
