@@ -10,8 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from langchain_motorhead.concurrency.forks import ForkSafeLock, renew_in_child
 from langchain_motorhead.concurrency.threads import NoThreadError, start_thread
-from langchain_motorhead.forks import ForkSafeLock, renew_in_child
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.handle import Handle
+from langchain_motorhead.handles.handle import Handle
 from langchain_motorhead.integrations.reranking import arerank, check_reranker, rerank
 from langchain_motorhead.messages.quoting import block
 from langchain_motorhead.options import UrlOptions

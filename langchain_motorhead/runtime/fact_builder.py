@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.config import Facts
-from langchain_motorhead.facts.report import LearningConfig
+from langchain_motorhead.facts.learning.report import LearningConfig
 from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.protocol import Writer
 from langchain_motorhead.runtime.fact_learning import FactLearning
@@ -38,8 +38,8 @@ def _is_asked(given: Facts) -> bool:
 
 
 def _client(given: Facts) -> LearnerClient:
-    from langchain_motorhead.facts.answers import read_operations
-    from langchain_motorhead.facts.extractive import ExtractiveLearner
+    from langchain_motorhead.facts.learning.answers import read_operations
+    from langchain_motorhead.facts.learning.extractive import ExtractiveLearner
     from langchain_motorhead.models.learner_client import LearnerClient
 
     learner, extractive = _learner(given), ExtractiveLearner()
@@ -77,7 +77,7 @@ def fact_learning(given: Facts, maintenance: Maintenance) -> FactLearning:
 def _is_model(given: Facts) -> bool:
     if given.learner is None:
         return given.llm is not None
-    from langchain_motorhead.facts.extractive import ExtractiveLearner
+    from langchain_motorhead.facts.learning.extractive import ExtractiveLearner
 
     return not isinstance(given.learner, ExtractiveLearner)
 
@@ -86,7 +86,7 @@ def _learner(given: Facts) -> Runnable[Any, Any] | None:
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.runnables import Runnable
 
-    from langchain_motorhead.facts.llm import create_learner
+    from langchain_motorhead.facts.learning.llm import create_learner
     from langchain_motorhead.models.by_name import chat_model
     from langchain_motorhead.models.summarizer_client import model_below
 

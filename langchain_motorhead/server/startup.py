@@ -22,7 +22,7 @@ READY_TIMEOUT_SECONDS = 2.0
 # Imported after the first answers, because they or what they import take long.
 _LATER = (
     "langchain_motorhead.facts.erasure",
-    "langchain_motorhead.user",
+    "langchain_motorhead.handles.user",
     "langchain_motorhead.backends.redis_facts",
     "langchain_motorhead.runtime.rebuilds",
     "langchain_motorhead.integrations.retriever",

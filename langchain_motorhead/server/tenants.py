@@ -16,7 +16,7 @@ from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.server import model_factory as models
-from langchain_motorhead.server.errors import UnauthorizedError
+from langchain_motorhead.server.http.errors import UnauthorizedError
 from langchain_motorhead.server.settings import Settings
 
 logger = logging.getLogger(__name__)

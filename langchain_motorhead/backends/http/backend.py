@@ -14,15 +14,15 @@ from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, Htt
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import ClosedError, InvalidInputError, UnsupportedError
+from langchain_motorhead.recall.indexing.reindexing import Report
 from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.redis_io.address import check_server_url
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.compaction.report import CompactionReport
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
-from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")

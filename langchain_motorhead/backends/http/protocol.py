@@ -23,7 +23,7 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.rendering import found_fact
 from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.origin import kept_from_json, to_author
+from langchain_motorhead.sessions.summaries.origin import kept_from_json, to_author
 from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")
