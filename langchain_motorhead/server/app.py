@@ -44,6 +44,7 @@ _CORS_REQUEST_HEADERS = (
     "X-Metal-Client-Id",
 )
 _CORS_ANSWER_HEADERS = ("X-Request-Id", "Retry-After")
+_BEFORE_WARM_UP_SECONDS = 0.3
 _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
 _API: tuple[Route, ...] = (
@@ -124,6 +125,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
 
 async def _warm_up(app: Starlette) -> None:
     """Import what later requests need. If a model cannot be built, `app.state.failure` says why."""
+    await asyncio.sleep(_BEFORE_WARM_UP_SECONDS)  # whoever waits for the server to start comes first
     try:
         await app.state.warm.aget()
     except MotorheadError as error:
