@@ -321,9 +321,7 @@ async def wait_for(port: int, method: bytes = b"GET") -> None:
 
 
 @contextmanager
-def process(
-    command: list[str], started: Callable[[int], object] | None = None, **environment: str
-) -> Iterator[int]:
+def process(command: list[str], started: Callable[[int], object] | None = None, **environment: str) -> Iterator[int]:
     """Run a server on a port of this machine, its last argument. Yields the port. `started` gets its process id."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
