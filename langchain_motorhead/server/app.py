@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.concurrency.deferred import Deferred
@@ -94,7 +96,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         await endpoint.close()
         await tenants.close(settings.shutdown_timeout)
 
-    app = Starlette(
+    app = _Application(
         routes=routes,
         middleware=[
             *_cors(settings),
@@ -121,6 +123,17 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     if settings.ui:
         app.state.page = PageState(tenants)
     return app
+
+
+class _Application(Starlette):
+    """An application whose unexpected errors `RequestMiddleware` answers, and not one more layer around everything."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the middleware, around the router."""
+        app: ASGIApp = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        for middleware, args, kwargs in reversed(self.user_middleware):
+            app = middleware(app, *args, **kwargs)
+        return app
 
 
 async def _warm_up(app: Starlette) -> None:
