@@ -15,14 +15,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import uvloop
 from measuring import server, tell, write
+from processes import cpu_seconds, resident_bytes
 from rest import TURN, ask, process, read, written
 
 _KINDS: dict[str, dict[str, str]] = {
@@ -61,8 +62,6 @@ def main() -> None:
 
 def _start(url: str, settings: dict[str, str], seconds: float) -> dict[str, float]:
     """Start a server, and watch it."""
-    import sys
-
     command = [sys.executable, "-m", "langchain_motorhead.cli", "serve", "--port"]
     with ExitStack() as stack:
         begun = time.perf_counter()
@@ -102,17 +101,6 @@ async def _waits(port: int, request: Callable[[int], bytes], end: float) -> list
         waits.append(time.perf_counter() - started)
         await asyncio.sleep(_PAUSE_SECONDS)
     return waits
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU that a process of this machine has used."""
-    fields: Any = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the memory of a process of this machine."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def serve(
     _warn(settings)
     several = settings.workers > 1
     if several:
-        app.state.tenants.warm_up()  # so does a model that cannot be built
+        app.state.tenants.build_models()  # so does a model that cannot be built
         # Workers read the environment.
         os.environ |= {"PORT": str(settings.port)} | ({"MOTORHEAD_HOST": settings.host} if settings.host else {})
     options: dict[str, Any] = {

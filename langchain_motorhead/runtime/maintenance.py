@@ -202,8 +202,8 @@ class Maintenance:
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
-    def warm_up(self) -> None:
-        """Load, in this thread, all that the first compaction and the first search would load.
+    def build_models(self) -> None:
+        """Build the clients of the models, unless that was done already.
 
         Raises:
             InvalidInputError: A deferred model cannot be built.
@@ -211,6 +211,14 @@ class Maintenance:
         for client in (self.driver.summarizer, self.driver.embedder, self.driver.learner):
             if client is not None:
                 client.get()
+
+    def warm_up(self) -> None:
+        """Load, in this thread, all that the first compaction and the first search would load.
+
+        Raises:
+            InvalidInputError: A deferred model cannot be built.
+        """
+        self.build_models()
         if self.indexer is not None:
             schema.prepare(self.indexer.recall.language)
             self._prepared = True

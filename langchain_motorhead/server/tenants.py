@@ -146,6 +146,15 @@ class Tenants:
             if hasattr(summarizer, "close"):
                 await summarizer.close()
 
+    def build_models(self) -> None:
+        """Build the models. It imports their libraries, which takes a second or two.
+
+        Raises:
+            InvalidInputError: A model cannot be built.
+        """
+        for motorhead in self._all.values():
+            motorhead.backend.require_redis().maintenance.build_models()
+
     def warm_up(self) -> None:
         """Build the models, and import what later requests need. It takes seconds, so call it in a thread.
 
