@@ -1,7 +1,8 @@
 """All that can be compared, one after the other: tables here, figures as JSON and a plot in build/bench.
 
     python benchmarks/bench.py [--folder build/bench] [--quick]
-                               [--only session crowd summaries summary_quality rebuild prompts recall rest start motorheads]
+                               [--only session crowd summaries summary_quality rebuild prompts recall rest start
+                                       imports motorheads]
                                [--agent-memory-server VENV/bin/agent-memory] [--small-model VENV/bin/python]
                                [--motorhead http://127.0.0.1:8080 [--motorhead-pid PID]]
                                [--dialogues FILE.jsonl] [--model openai:NAME]
@@ -30,6 +31,7 @@ NAMES = (
     "recall",
     "rest",
     "start",
+    "imports",
     "motorheads",
 )
 PARTS: dict[str, list[str]] = {name: [] for name in NAMES}
@@ -43,6 +45,7 @@ QUICK: dict[str, list[str]] = {
     "rebuild": ["--messages", "1000"],
     "rest": ["--rounds", "2", "--seconds", "0.3"],
     "start": ["--rounds", "1", "--seconds", "0.5"],
+    "imports": ["--rounds", "1"],
     "motorheads": ["--rounds", "1", "--seconds", "0.2", "--clients", "4"],
 }
 

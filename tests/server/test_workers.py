@@ -70,11 +70,11 @@ def test_four_workers(url: str, namespace: str, stub: Stub) -> None:
         with httpx.Client(base_url=base, timeout=60, limits=no_reuse) as http, ThreadPoolExecutor(12) as pool:
             posted, answered = 0, set[str]()
             while len(answered) < WORKERS:
-                answered |= {*pool.map(partial(_post, http), range(posted, posted + 24))}
-                posted += 24
+                answered |= {*pool.map(partial(_post, http), range(posted, posted + 16))}
+                posted += 16
             before = _workers(running.pid)
             assert len(before) == WORKERS
-            rest = pool.map(partial(_post, http), range(posted, posted + 90))
+            rest = pool.map(partial(_post, http), range(posted, posted + 48))
             next(rest)  # the others are under way
             os.kill(min(before), signal.SIGKILL)
             posted += 1 + len([*rest])
