@@ -115,9 +115,7 @@ def _requests(run: str, turn: int, *, search: bool) -> dict[str, Callable[[int],
     compacted = [written("motorhead", f"full{run}{at}", TURN) for at in range(_COMPACTED_SESSIONS)]
     asked: dict[str, Callable[[int], bytes]] = {
         "GET": lambda at: reads[at % len(reads)],
-        "POST": lambda at: posts.replace(
-            f"post{run}{turn}-000000".encode(), f"post{run}{turn}-{at // 5:06}".encode(), 1
-        ),
+        "POST": lambda at: posts.replace(b"-000000", b"-%06d" % (at // 5), 1),
         "compacting POST": lambda at: compacted[at % len(compacted)],
     }
     if search:
