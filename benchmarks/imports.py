@@ -28,8 +28,9 @@ _MESSAGES = "from langchain_core.messages import AIMessage, HumanMessage\n"
 _TURN = "[HumanMessage('hi'), AIMessage('hello')]"
 _OURS = f"from langchain_motorhead import Motorhead\nMotorhead.from_url(sys.argv[1]).session('s').append({_TURN})"
 _THEIRS = (
-    "from langchain_redis import RedisChatMessageHistory\n"
-    f"RedisChatMessageHistory('s', redis_url=sys.argv[1]).add_messages({_TURN})"
+    "import redis\nfrom langchain_redis import RedisChatMessageHistory\n"
+    "client = redis.Redis.from_url(sys.argv[1], protocol=2)\n"  # it does not understand the other
+    f"RedisChatMessageHistory('s', redis_client=client).add_messages({_TURN})"
 )
 _WORKS = {
     "import: nothing": "",

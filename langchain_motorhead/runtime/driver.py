@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_motorhead.concurrency.deferred import Deferred
@@ -18,6 +18,7 @@ from langchain_motorhead.exceptions import (
 )
 from langchain_motorhead.flows.protocol import Compute, Embed, Flow, Learn, Pause, Request, Summarize
 from langchain_motorhead.redis_io.executor import Executor
+from langchain_motorhead.runtime.telemetry import Telemetry
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ class Driver:
         summarizer: Answers requests for summaries.
         embedder: Answers requests for embeddings. None without recall.
         learner: Answers requests to learn facts. None without facts.
+        telemetry: Watches what is done.
     """
 
     executor: Executor
     summarizer: Deferred[SummarizerClient]
     embedder: Deferred[EmbeddingClient] | None = None
     learner: Deferred[LearnerClient] | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow until it returns.
@@ -98,11 +101,9 @@ class Driver:
             return time.sleep(request.seconds)
         if isinstance(request, Compute):
             return request.work()
-        if isinstance(request, Embed):
-            return self._embedder().get().call(request, lambda: self._beat(request))
-        if isinstance(request, Learn):
-            return self._learner().get().call(request, lambda: self._beat(request))
-        return self.summarizer.get().call(request, lambda: self._beat(request))
+        client = self._client(request).get()
+        with self.telemetry.asking(request, client if isinstance(request, Embed) else None) as noted:
+            return noted(client.call(request, lambda: self._beat(request)))
 
     async def _aanswer(self, request: Request) -> Any:
         if isinstance(request, Operation):
@@ -111,11 +112,9 @@ class Driver:
             return await asyncio.sleep(request.seconds)
         if isinstance(request, Compute):
             return await run_in_thread(request.work)
-        if isinstance(request, Embed):
-            return await (await self._embedder().aget()).acall(request, lambda: self._abeat(request))
-        if isinstance(request, Learn):
-            return await (await self._learner().aget()).acall(request, lambda: self._abeat(request))
-        return await (await self.summarizer.aget()).acall(request, lambda: self._abeat(request))
+        client = await self._client(request).aget()
+        with self.telemetry.asking(request, client if isinstance(request, Embed) else None) as noted:
+            return noted(await client.acall(request, lambda: self._abeat(request)))
 
     async def _aclean_up(self, request: Request) -> Any:
         try:
@@ -123,15 +122,17 @@ class Driver:
         except TimeoutError as error:
             raise StoreUnavailableError("Redis did not answer while a cancelled task cleaned up") from error
 
-    def _embedder(self) -> Deferred[EmbeddingClient]:
+    def _client(self, request: Summarize | Learn | Embed) -> Deferred[Any]:
+        """Return what answers a request to a model."""
+        if isinstance(request, Summarize):
+            return self.summarizer
+        if isinstance(request, Learn):
+            if self.learner is None:
+                raise InvalidInputError(NO_FACTS)
+            return self.learner
         if self.embedder is None:
             raise RecallNotConfiguredError(NO_RECALL)
         return self.embedder
-
-    def _learner(self) -> Deferred[LearnerClient]:
-        if self.learner is None:
-            raise InvalidInputError(NO_FACTS)
-        return self.learner
 
     # A lost heartbeat ends nothing: the lease only saves duplicate work.
 

@@ -164,7 +164,7 @@ def test_a_child_gets_fresh_locks(make: MakeMotorhead) -> None:
     summarizer = maintenance.driver.summarizer
     connection = motorhead.backend.require_redis().connection
     with (
-        count_tokens._lock, maintenance.background._changed, maintenance.retry_queue._lock,
+        count_tokens._lock, maintenance.background._changed, maintenance.indexing.retry_queue._lock,
         embedder.get().batcher._lock, summarizer._making, summarizer._starting, connection._lock,
     ):  # fmt: skip
         child = os.fork()
