@@ -54,6 +54,7 @@ PYTHON312 ?= python3.12
 SMALL := build/small-model
 
 # DIALOGUES=FILE.jsonl and MODEL=openai:NAME measure summaries of other dialogues, and by another model as well.
+# MOTORHEAD=URL measures the server beside an original Motorhead that runs on this machine.
 bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables, and a plot in build/bench
 	@$(MAKE) --silent $(SMALL)/.installed || echo "Without SmolLM2, which cannot be installed here"
 	@test -x $(PEER)/bin/agent-memory || { "$(PYTHON312)" -m venv $(PEER) && \
@@ -62,7 +63,8 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 	  test -n "$$peer" || \
 	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
 	  small=$$(test -e $(SMALL)/.installed && echo "--small-model $(SMALL)/bin/python"); \
-	  $(RUN)python benchmarks/bench.py $$peer $$small $(if $(DIALOGUES),--dialogues "$(DIALOGUES)") $(if $(MODEL),--model "$(MODEL)")
+	  $(RUN)python benchmarks/bench.py $$peer $$small $(if $(DIALOGUES),--dialogues "$(DIALOGUES)") $(if $(MODEL),--model "$(MODEL)") \
+	  $(if $(MOTORHEAD),--motorhead "$(MOTORHEAD)") $(if $(MOTORHEAD_PID),--motorhead-pid "$(MOTORHEAD_PID)")
 
 bench-recall: $(STAMP) ## Measure recall at scale: memory, speed and recall of each kind of index (MESSAGES=100000)
 	@$(RUN)python benchmarks/recall_scale.py $(if $(MESSAGES),--messages $(MESSAGES))

@@ -1,8 +1,10 @@
 """All that can be compared, one after the other: tables here, figures as JSON and a plot in build/bench.
 
     python benchmarks/bench.py [--folder build/bench] [--quick]
-                               [--only session tracing crowd summaries summary_quality rebuild prompts recall rest]
+                               [--only session tracing crowd summaries summary_quality rebuild prompts recall rest start
+                                       imports motorheads]
                                [--agent-memory-server VENV/bin/agent-memory] [--small-model VENV/bin/python]
+                               [--motorhead http://127.0.0.1:8080 [--motorhead-pid PID]]
                                [--dialogues FILE.jsonl] [--model openai:NAME]
 
 Each part is a program of its own, and says of itself what it measures. Only ratios within a part mean something: the
@@ -19,7 +21,20 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-NAMES = ("session", "tracing", "crowd", "summaries", "summary_quality", "rebuild", "prompts", "recall", "rest")
+NAMES = (
+    "session",
+    "tracing",
+    "crowd",
+    "summaries",
+    "summary_quality",
+    "rebuild",
+    "prompts",
+    "recall",
+    "rest",
+    "start",
+    "imports",
+    "motorheads",
+)
 PARTS: dict[str, list[str]] = {name: [] for name in NAMES}
 QUICK: dict[str, list[str]] = {
     "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
@@ -31,6 +46,9 @@ QUICK: dict[str, list[str]] = {
     "recall": ["--messages", "1000", "--searches", "50"],
     "rebuild": ["--messages", "1000"],
     "rest": ["--rounds", "2", "--seconds", "0.3"],
+    "start": ["--rounds", "1", "--seconds", "0.5"],
+    "imports": ["--rounds", "1"],
+    "motorheads": ["--rounds", "1", "--seconds", "0.2", "--clients", "4"],
 }
 
 
@@ -41,6 +59,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--quick", action="store_true", help="a minute, to see that it works; the figures mean little")
     parser.add_argument("--agent-memory-server", metavar="COMMAND", help="its `agent-memory`")
+    parser.add_argument("--motorhead", metavar="URL", help="an original Motorhead of this machine")
+    parser.add_argument("--motorhead-pid", metavar="PID", help="its process, if its port does not tell")
     parser.add_argument("--small-model", metavar="PYTHON", help="Python that has the model of make real")
     parser.add_argument("--dialogues", metavar="FILE", help="what summary_quality and prompts replay")
     parser.add_argument(
@@ -49,12 +69,17 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.only:
+        if name == "motorheads" and not options.motorhead:
+            continue
         print(f"--- benchmarks/{name}.py ---", flush=True)
         arguments = [*(QUICK[name] if options.quick else PARTS[name]), "--json", str(options.folder / f"{name}.json")]
         if name == "prompts":
             arguments += [options.dialogues] if options.dialogues else []
         if name == "rest" and options.agent_memory_server:
             arguments += ["--agent-memory-server", options.agent_memory_server]
+        if name == "motorheads":
+            arguments += ["--motorhead", options.motorhead]
+            arguments += ["--motorhead-pid", options.motorhead_pid] if options.motorhead_pid else []
         if name == "summary_quality":
             arguments += [options.dialogues] if options.dialogues else []
             arguments += ["--model", options.model] if options.model else []

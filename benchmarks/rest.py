@@ -321,8 +321,8 @@ async def wait_for(port: int, method: bytes = b"GET") -> None:
 
 
 @contextmanager
-def process(command: list[str], **environment: str) -> Iterator[int]:
-    """Run a server on a port of this machine, its last argument. Yields the port."""
+def process(command: list[str], started: Callable[[int], object] | None = None, **environment: str) -> Iterator[int]:
+    """Run a server on a port of this machine, its last argument. Yields the port. `started` gets its process id."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MOTORHEAD", "AZURE"))}
@@ -330,6 +330,8 @@ def process(command: list[str], **environment: str) -> Iterator[int]:
         [*command, str(port)], env=env | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
+        if started is not None:
+            started(running.pid)
         yield port
     finally:
         running.send_signal(signal.SIGKILL)

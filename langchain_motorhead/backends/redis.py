@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.concurrency.forks import ForkSafeLock
@@ -18,7 +18,6 @@ from langchain_motorhead.recall.search.pinned import Pin, read_pinned
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.maintenance import Maintenance
-from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 from langchain_motorhead.runtime.watched import Watched
 from langchain_motorhead.sessions import catch_up, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append
@@ -37,6 +36,9 @@ from langchain_motorhead.sessions.summaries.setting import set_summary
 from langchain_motorhead.sessions.summaries.versions import SummaryVersion, read_versions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
+
+if TYPE_CHECKING:
+    from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
 
 T = TypeVar("T")
 
@@ -196,6 +198,8 @@ class RedisBackend(RedisLearning):
         self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
     ) -> Rebuild:
         """Return the task of making a session's summary again. See `Backend.rebuild`."""
+        from langchain_motorhead.runtime.rebuilds import Rebuild  # it imports what calls models
+
         self.check_open()
         return Rebuild(self.maintenance, keys, summarizer, prompt, on_progress)
 

@@ -33,12 +33,14 @@ def models(name: str | None) -> tuple[Any, Any, str] | None:
     if settings.model is None and settings.openai_api_base and not settings.azure_deployment_id:
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
         settings = settings.model_copy(update={"model": _offered(settings.openai_api_base, key)})
-    model = factory.chat_model(settings)
+    build = factory.chat_model(settings)
+    model = None if build is None else build()
     if isinstance(model, str):
         model = chat_model(model, "--model")
     if model is None:
         return None
-    summarizes = factory.summarizer(settings) if settings.summarizer_api_base else model
+    own = factory.summarizer(settings) if settings.summarizer_api_base else None
+    summarizes = model if own is None else own.get()
     return model, summarizes, settings.model or getattr(model, "model_name", "") or _USUAL
 
 

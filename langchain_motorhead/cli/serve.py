@@ -57,9 +57,11 @@ def serve(
     set_up(settings)
     warn_of_unknown_variables()
     app = create_app(settings)  # with several workers, too: what cannot be used ends the command at once
+    app.state.owns_process = True
     _warn(settings)
     several = settings.workers > 1
     if several:
+        app.state.tenants.build_models()  # so does a model that cannot be built
         # Workers read the environment.
         os.environ |= {"PORT": str(settings.port)} | ({"MOTORHEAD_HOST": settings.host} if settings.host else {})
     options: dict[str, Any] = {
@@ -92,6 +94,8 @@ def serve(
         if ended.code:
             raise cannot_listen from None
         raise
+    if app.state.failure is not None:
+        raise app.state.failure
     if not server.started:
         raise cannot_listen
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-
-from langchain_core.runnables import Runnable
+from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable
 
 _LONGEST_SECONDS = 7 * 86_400
 
@@ -50,10 +51,13 @@ class Facts:
     def __post_init__(self) -> None:
         if self.llm is not None and self.learner is not None:
             raise InvalidInputError("give Facts either llm=, a model, or learner=, a learner")
-        if self.learner is not None and not isinstance(self.learner, Runnable):
-            raise InvalidInputError(
-                f"learner must be a runnable, such as create_learner(model), not {type(self.learner).__name__}"
-            )
+        if self.learner is not None:
+            from langchain_core.runnables import Runnable
+
+            if not isinstance(self.learner, Runnable):
+                raise InvalidInputError(
+                    f"learner must be a runnable, such as create_learner(model), not {type(self.learner).__name__}"
+                )
         for name in ("every", "timeout"):
             value = getattr(self, name)
             seconds = value.total_seconds() if isinstance(value, timedelta) else value

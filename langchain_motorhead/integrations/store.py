@@ -22,6 +22,7 @@ from langgraph.store.base import (
     get_text_at_path,
 )
 
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.handles.handle import Handle
@@ -114,14 +115,14 @@ class MotorheadStore(BaseStore):
                 client, model = redis.driver.embedder, indexer.model
         elif index is not False:
             embeddings, model, dimensions, self._fields = _read_index(index)
-            client = EmbeddingClient(embeddings, EMBEDDING_TIMEOUT_SECONDS)
+            client = Deferred.of(EmbeddingClient(embeddings, EMBEDDING_TIMEOUT_SECONDS))
         self._driver = Driver(redis.driver.executor, redis.driver.summarizer, client)
         self._config = StoreConfig(store_key(redis.namespace), model, dimensions)
 
     @property
     def embeddings(self) -> Embeddings | None:
         """The embedding model, if there is one."""
-        return None if self._driver.embedder is None else self._driver.embedder.embeddings
+        return None if self._driver.embedder is None else self._driver.embedder.get().embeddings
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.motorhead!r})"

@@ -5,14 +5,16 @@ The codec can store more than that. What it stores and nothing can show would bl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, RemoveMessage
 
 from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.messages.text import without_surrogates
 
+# Control characters and surrogates.
+_NEVER_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What blocks have without which the packages of all providers that know them fail.
 _NEEDED: Mapping[str, tuple[tuple[str, type | tuple[type, ...]], ...]] = {
     "image_url": (("image_url", (str, Mapping)),),
@@ -48,11 +50,7 @@ def check_message(message: BaseMessage) -> None:
 
 def is_name(text: str) -> bool:
     """Return whether a text is Unicode text without control characters."""
-    return not any(_is_control(character) for character in text) and without_surrogates(text) == text
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f"
+    return (text.isascii() and text.isprintable()) or not _NEVER_IN_NAMES.search(text)
 
 
 def _check_block(block: Any) -> None:

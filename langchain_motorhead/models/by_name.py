@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
-
-from langchain_core.embeddings import Embeddings
-from langchain_core.language_models import BaseChatModel
+from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.models.redaction import redact
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
 
 PROVIDERS = frozenset(
     "anthropic anthropic_bedrock azure_ai azure_openai baseten bedrock bedrock_converse "

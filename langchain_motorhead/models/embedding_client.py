@@ -22,6 +22,7 @@ from langchain_motorhead.concurrency.bounded_call import (
     wait_for,
 )
 from langchain_motorhead.concurrency.micro_batch import Batcher
+from langchain_motorhead.concurrency.shared_calls import SharedCallError, SharedCalls
 from langchain_motorhead.concurrency.threads import StaysDueError
 from langchain_motorhead.exceptions import EmbeddingError, InvalidInputError
 from langchain_motorhead.flows.protocol import Embed, Vectors
@@ -55,11 +56,14 @@ class EmbeddingClient:
     embeddings: Embeddings
     timeout: float
     batcher: Batcher = field(init=False)
+    _shared: SharedCalls | None = field(init=False)
     _calls: BoundedCalls = field(default_factory=BoundedCalls)
     _queries: QueryCache = field(default_factory=QueryCache)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "batcher", Batcher(self.embeddings.embed_documents, self.timeout))
+        alike = _embeds_queries_as_documents(self.embeddings)
+        object.__setattr__(self, "_shared", SharedCalls(self.embeddings.aembed_documents) if alike else None)
 
     def call(self, request: Embed, heartbeat: Callable[[], object]) -> Vectors:
         """Return a vector for each text of a request, and call `heartbeat` every few seconds during the wait.
@@ -111,7 +115,7 @@ class EmbeddingClient:
             )
         try:
             async with asyncio.timeout(self.timeout) as limit:
-                vectors = await awork()
+                vectors = await self._afresh(texts, awork)
         except Exception as error:
             if limit.expired():
                 raise self._timeout_error(TooSlowError()) from error
@@ -121,6 +125,15 @@ class EmbeddingClient:
             return _checked(texts, vectors)
         done = await acall_elsewhere(self._calls, self._query(texts), awork, self.timeout, heartbeat)
         return _vectors(texts, done, self.embeddings)
+
+    async def _afresh(self, texts: list[str], awork: Callable[[], Awaitable[Any]]) -> Any:
+        """Embed queries, in one call with other searches where that gives the same vectors."""
+        if self._shared is None or len(texts) != 1:
+            return await awork()
+        try:
+            return [await self._shared.ask(texts[0])]
+        except SharedCallError:  # maybe for the text of another search
+            return await awork()
 
     def _kept(self, request: Embed, vectors: Vectors) -> Vectors:
         self._queries.put(request.texts, vectors)
@@ -185,6 +198,14 @@ def model_name(embeddings: Any) -> str:
         if isinstance(name, str) and name:
             return f"{kind}:{name}"
     return kind
+
+
+def _embeds_queries_as_documents(embeddings: Embeddings) -> bool:
+    """Return whether a model is known to embed a query as it embeds a document. Many models do not."""
+    kind = next((each for each in type(embeddings).__mro__ if "aembed_query" in vars(each)), Embeddings)
+    return kind.__module__.partition(".")[0] == "langchain_openai" and kind is next(
+        (each for each in type(embeddings).__mro__ if "aembed_documents" in vars(each)), None
+    )
 
 
 class _Adapted(Embeddings):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Final, Literal
-
-from langchain_core.runnables import Runnable
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from langchain_motorhead.concurrency.background import Background
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.config import Facts
 from langchain_motorhead.flows.protocol import SummaryInput, Writer
 from langchain_motorhead.messages.media import with_media
 from langchain_motorhead.messages.tokens import CheckedCounter, TokenCounter, count_tokens
-from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name, resolve_embeddings
-from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.options import Options, complete
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.indexing.index import Indexer
@@ -28,9 +26,14 @@ from langchain_motorhead.sessions.compaction.flow import Compactor
 from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.compaction.writing import Writing
 from langchain_motorhead.storage.keys import registry_key
-from langchain_motorhead.summarizers.answers import summary_of
-from langchain_motorhead.summarizers.llm import DEFAULT_BUDGET, budget_of, resolve_summarizer
+from langchain_motorhead.summarizers.prompting import DEFAULT_BUDGET
 from langchain_motorhead.summarizers.supplement import supplement
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable
+
+    from langchain_motorhead.models.embedding_client import EmbeddingClient
+    from langchain_motorhead.models.summarizer_client import SummarizerClient
 
 MAX_SECONDS = 100 * 366 * 86_400
 # Indexing shares these threads, so it keeps some even if few sessions may be summarized at once.
@@ -55,23 +58,20 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
     _check(given)
     count = CheckedCounter(count_tokens if given["token_counter"] is None else with_media(given["token_counter"]))
     tokens = given["summary_tokens"]
-    summarizers = {
-        writer: resolve_summarizer(given[option], option, count, tokens)
-        for writer, option in _WRITERS.items()
-        if given[option] is not None
-    }
-    budget = min((budget_of(each) for each in summarizers.values()), default=DEFAULT_BUDGET)
-    extract = _extractive(count, tokens)
-    client = SummarizerClient(
-        {Writer.MODEL: extract, **summarizers, Writer.EXTRACT: extract},
-        _seconds("summary_timeout", given["summary_timeout"]),
-        summary_of,
+    timeout = _seconds("summary_timeout", given["summary_timeout"])
+    named = {writer: option for writer, option in _WRITERS.items() if given[option] is not None}
+    resolved = Deferred(
+        lambda: {writer: _summarizer(given[option], option, count, tokens) for writer, option in named.items()}
     )
+    budget = DEFAULT_BUDGET
+    if named and not any(isinstance(given[option], Deferred) for option in named.values()):
+        budget = _budget(resolved.get().values())  # what cannot be used is an error at once
+    client = Deferred(lambda: _summarizer_client(resolved.get(), _extractive(count, tokens), timeout))
     vectors, indexer = None, None
     if given["embeddings"] is not None:
-        recall, model = given["recall"] or Recall(), resolve_embeddings(given["embeddings"])
-        vectors = EmbeddingClient(model, recall.timeout)
-        indexer = Indexer(given["namespace"], recall, recall.model or model_name(model), count)
+        recall = given["recall"] or Recall()
+        vectors, name = _embedding_client(given["embeddings"], recall)
+        indexer = Indexer(given["namespace"], recall, name, count)
     executor, learner = Executor(connection), None
     if given["facts"] is not None:
         from langchain_motorhead.runtime import fact_builder
@@ -86,8 +86,8 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
                 budget * 3 // 4,  # the rest is for the summary so far
                 count,
                 summary_tokens=tokens,
-                has_model=Writer.MODEL in summarizers,
-                has_fallback=Writer.FALLBACK in summarizers,
+                has_model=Writer.MODEL in named,
+                has_fallback=Writer.FALLBACK in named,
                 supplement=supplement,
             ),
             recall=indexer is not None,
@@ -146,6 +146,45 @@ def _archive(given: object) -> Archive | None:
             f"archive must be True, False or an Archive, such as Archive(max_bytes=1_000_000), not {given!r}"
         )
     return Archive() if given else None
+
+
+def _summarizer(given: object, option: Literal["llm", "fallback"], count: TokenCounter, tokens: int) -> Any:
+    from langchain_motorhead.summarizers.llm import resolve_summarizer
+
+    return resolve_summarizer(given.get() if isinstance(given, Deferred) else given, option, count, tokens)
+
+
+def _budget(summarizers: Iterable[Runnable[SummaryInput, Any]]) -> int:
+    from langchain_motorhead.summarizers.llm import budget_of
+
+    return min(map(budget_of, summarizers))
+
+
+def _summarizer_client(
+    summarizers: Mapping[Writer, Runnable[SummaryInput, Any]], extract: Runnable[SummaryInput, str], timeout: float
+) -> SummarizerClient:
+    from langchain_motorhead.models.summarizer_client import SummarizerClient
+    from langchain_motorhead.summarizers.answers import summary_of
+
+    return SummarizerClient({Writer.MODEL: extract, **summarizers, Writer.EXTRACT: extract}, timeout, summary_of)
+
+
+def _embedding_client(given: object, recall: Recall) -> tuple[Deferred[EmbeddingClient], str]:
+    """Return what calls the embedding model, and the model's name. A deferred model needs a name in `recall`."""
+
+    def client() -> EmbeddingClient:
+        from langchain_motorhead.models.embedding_client import EmbeddingClient, resolve_embeddings
+
+        return EmbeddingClient(
+            resolve_embeddings(given.get() if isinstance(given, Deferred) else given), recall.timeout
+        )
+
+    vectors = Deferred(client)
+    if isinstance(given, Deferred) and recall.model:
+        return vectors, recall.model
+    from langchain_motorhead.models.embedding_client import model_name
+
+    return vectors, recall.model or model_name(vectors.get().embeddings)
 
 
 def _extractive(count: TokenCounter, tokens: int) -> Runnable[SummaryInput, str]:

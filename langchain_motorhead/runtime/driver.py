@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import (
     InvalidInputError,
@@ -16,14 +17,14 @@ from langchain_motorhead.exceptions import (
     StoreUnavailableError,
 )
 from langchain_motorhead.flows.protocol import Compute, Embed, Flow, Learn, Pause, Request, Summarize
-from langchain_motorhead.models.embedding_client import EmbeddingClient
-from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.telemetry import Telemetry
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
+    from langchain_motorhead.models.embedding_client import EmbeddingClient
     from langchain_motorhead.models.learner_client import LearnerClient
+    from langchain_motorhead.models.summarizer_client import SummarizerClient
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ _CLEANUP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """Runs flows.
+    """Runs flows. The clients of models are made by the first request for them, since they import a lot.
 
     Attributes:
         executor: Executes operations.
@@ -49,9 +50,9 @@ class Driver:
     """
 
     executor: Executor
-    summarizer: SummarizerClient
-    embedder: EmbeddingClient | None = None
-    learner: LearnerClient | None = None
+    summarizer: Deferred[SummarizerClient]
+    embedder: Deferred[EmbeddingClient] | None = None
+    learner: Deferred[LearnerClient] | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
 
     def run(self, flow: Flow[T]) -> T:
@@ -100,8 +101,8 @@ class Driver:
             return time.sleep(request.seconds)
         if isinstance(request, Compute):
             return request.work()
-        client = self._client(request)
-        with self.telemetry.asking(request, self.embedder) as noted:
+        client = self._client(request).get()
+        with self.telemetry.asking(request, client if isinstance(request, Embed) else None) as noted:
             return noted(client.call(request, lambda: self._beat(request)))
 
     async def _aanswer(self, request: Request) -> Any:
@@ -111,8 +112,8 @@ class Driver:
             return await asyncio.sleep(request.seconds)
         if isinstance(request, Compute):
             return await run_in_thread(request.work)
-        client = self._client(request)
-        with self.telemetry.asking(request, self.embedder) as noted:
+        client = await self._client(request).aget()
+        with self.telemetry.asking(request, client if isinstance(request, Embed) else None) as noted:
             return noted(await client.acall(request, lambda: self._abeat(request)))
 
     async def _aclean_up(self, request: Request) -> Any:
@@ -121,7 +122,7 @@ class Driver:
         except TimeoutError as error:
             raise StoreUnavailableError("Redis did not answer while a cancelled task cleaned up") from error
 
-    def _client(self, request: Summarize | Learn | Embed) -> Any:
+    def _client(self, request: Summarize | Learn | Embed) -> Deferred[Any]:
         """Return what answers a request to a model."""
         if isinstance(request, Summarize):
             return self.summarizer

@@ -139,6 +139,30 @@ class Maintenance:
             except Exception:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
 
+    def build_models(self) -> None:
+        """Build the clients of the models, unless that was done already.
+
+        Raises:
+            InvalidInputError: A deferred model cannot be built.
+        """
+        for client in (self.driver.summarizer, self.driver.embedder, self.driver.learner):
+            if client is not None:
+                client.get()
+
+    def warm_up(self) -> None:
+        """Load, in this thread, all that the first compaction and the first search would load.
+
+        Raises:
+            InvalidInputError: A deferred model cannot be built.
+        """
+        self.build_models()
+        if self.indexer is not None:
+            schema.prepare(self.indexer.recall.language)
+            self._prepared = True
+        count: Any = self.compactor.count
+        if not getattr(count, "ready", True):
+            count.prepare()
+
     async def prepare(self) -> None:
         """Load what counts tokens, and what recall imports, outside of the event loop: both may take long."""
         if self.indexer is not None and not self._prepared:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.flows.protocol import Flow, Writer
@@ -55,7 +56,7 @@ class Rebuild:
             raise InvalidInputError(f"on_progress must be a function of two numbers, not {type(on_progress).__name__}")
         self._maintenance, self._keys = maintenance, keys
         writing, driver = maintenance.compactor.writing, maintenance.driver
-        client = driver.summarizer
+        client = driver.summarizer.get()
         asked = client.summarizers[Writer.MODEL]
         if summarizer is not None:
             asked = resolve_summarizer(summarizer, "summarizer", writing.count, writing.summary_tokens)
@@ -65,7 +66,7 @@ class Rebuild:
             client = replace(client, summarizers={**client.summarizers, Writer.MODEL: asked})
             writing = replace(writing, budget=budget_of(asked) * 3 // 4, has_model=True)
         kind = blake2b(f"{type(asked).__name__} {name_of(asked)} {prompt}".encode("utf-8", "replace"), digest_size=8)
-        self._driver = Driver(driver.executor, client, driver.embedder, telemetry=driver.telemetry)
+        self._driver = Driver(driver.executor, Deferred.of(client), driver.embedder, telemetry=driver.telemetry)
         self._rebuilder = Rebuilder(writing, kind.hexdigest(), on_progress)
 
     def run(self) -> RebuildReport:

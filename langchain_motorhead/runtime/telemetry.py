@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from langchain_motorhead.flows.protocol import Embed, Flow, Learn, Summarize
-from langchain_motorhead.models.embedding_client import EmbeddingClient, model_name
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.spans import Span, Tracing, failure_of, tracing
 from langchain_motorhead.runtime.watched import Watched
+
+if TYPE_CHECKING:
+    from langchain_motorhead.models.embedding_client import EmbeddingClient
 
 T = TypeVar("T")
 
@@ -134,7 +136,7 @@ class Telemetry:
         if not isinstance(request, Embed):
             attributes["motorhead.writer"] = request.writer.value
             attributes["gen_ai.conversation.id"] = watched.to_text(request.metadata.get("session_id", ""))
-        elif embedder is not None and (name := model_name(embedder.embeddings).partition(":")[2]):
+        elif embedder is not None and (name := _model_of(embedder)):
             attributes["gen_ai.request.model"] = name
         span = None if found is None else Span(found, what, attributes, None)
         started, answers = time.perf_counter(), list[Any]()
@@ -183,6 +185,12 @@ def _kind_of(request: Summarize | Learn | Embed) -> Watched:
     if isinstance(request, Embed):
         return watched.EMBED_QUERY if request.query else watched.EMBED
     return watched.SUMMARIZE if isinstance(request, Summarize) else watched.EXTRACT_FACTS
+
+
+def _model_of(embedder: EmbeddingClient) -> str:
+    from langchain_motorhead.models.embedding_client import model_name  # it imports what calls models
+
+    return model_name(embedder.embeddings).partition(":")[2]
 
 
 def _unchanged(answer: T) -> T:

@@ -11,9 +11,13 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.concurrency.deferred import Deferred
+from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server.http import docs_page, errors
 from langchain_motorhead.server.http.middleware import RequestMiddleware
@@ -26,7 +30,7 @@ from langchain_motorhead.server.routes import conversation, extensions, facts, h
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.routes.exports import EXPORT_ROUTE
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.server.startup import await_redis
+from langchain_motorhead.server.startup import await_redis, warm_up
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 from langchain_motorhead.server.variables import unknown_variables
 
@@ -44,6 +48,7 @@ _CORS_REQUEST_HEADERS = (
     "X-Metal-Client-Id",
 )
 _CORS_ANSWER_HEADERS = ("X-Request-Id", "Retry-After")
+_BEFORE_WARM_UP_SECONDS = 0.3
 _CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 
 _API: tuple[Route, ...] = (
@@ -84,13 +89,17 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        check = asyncio.create_task(await_redis(tenants.any.backend.require_redis()))
+        tasks = [
+            asyncio.create_task(await_redis(tenants.any.backend.require_redis())),
+            asyncio.create_task(_warm_up(app)),
+        ]
         yield
-        check.cancel()
+        for task in tasks:
+            task.cancel()
         await endpoint.close()
         await tenants.close(settings.shutdown_timeout)
 
-    app = Starlette(
+    app = _Application(
         routes=routes,
         middleware=[
             *_cors(settings),
@@ -111,9 +120,35 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     app.state.tenants = tenants
     app.state.metrics = metrics
     app.state.stopping = False
+    app.state.owns_process = False
+    app.state.warm = Deferred(lambda: warm_up(tenants, owns_process=app.state.owns_process))
+    app.state.failure = None
     if settings.ui:
         app.state.page = PageState(tenants)
     return app
+
+
+class _Application(Starlette):
+    """An application whose unexpected errors `RequestMiddleware` answers, and not one more layer around everything."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the middleware, around the router."""
+        app: ASGIApp = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        for middleware, args, kwargs in reversed(self.user_middleware):
+            app = middleware(app, *args, **kwargs)
+        return app
+
+
+async def _warm_up(app: Starlette) -> None:
+    """Import what later requests need. If a model cannot be built, `app.state.failure` says why."""
+    await asyncio.sleep(_BEFORE_WARM_UP_SECONDS)  # whoever waits for the server to start comes first
+    try:
+        await app.state.warm.aget()
+    except MotorheadError as error:
+        logger.error("%s", error)
+        app.state.failure = error
+    except Exception:
+        logger.exception("what later requests need could not be imported")
 
 
 def warn_of_unknown_variables() -> None:

@@ -23,6 +23,8 @@ _Base: Any = AutoHTTPProtocol
 class StoppingServer(uvicorn.Server):
     """A server that tells its application when it is to stop, in `app.state.stopping`.
 
+    It stops by itself if the application says in `app.state.failure` why it cannot work.
+
     Args:
         config: Configuration of uvicorn.
         on_start: Called in a thread as soon as requests are answered.
@@ -37,6 +39,11 @@ class StoppingServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self._on_start is not None:
             await asyncio.to_thread(self._on_start)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to stop. It is called ten times a second."""
+        app: Any = self.config.app
+        return await super().on_tick(counter) or app.state.failure is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""

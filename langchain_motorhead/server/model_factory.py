@@ -1,14 +1,14 @@
-"""Builds the summarizing model and the embedding model from the settings."""
+"""Chooses the summarizing model and the embedding model by the settings. Each is built when it is first needed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.models import by_name
-from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
 from langchain_motorhead.models.redaction import redact
 from langchain_motorhead.server.settings import Settings
 
@@ -17,40 +17,60 @@ logger = logging.getLogger(__name__)
 HASHING = "hashing"
 """Value of `MOTORHEAD_EMBEDDINGS` for embeddings that need no model."""
 
+# Of the index. Asking the class for it would import it.
+_HASHING_NAME = "HashingEmbeddings:words and 3 to 5 characters of them"
 _OPENAI = "openai:"
 _DEFAULT_MODEL, _DEFAULT_EMBEDDINGS = "gpt-4o-mini", "text-embedding-3-small"
 # Sent to OpenAI-compatible endpoints that need no key; the client refuses to work without one.
 _PLACEHOLDER_KEY = "none"
 
 
-def summarizer(settings: Settings) -> object:
-    """Build the summarizing model, or return None for the extractive summarizer, which needs no model.
+Build: TypeAlias = Callable[[], object]
+
+
+class EmbeddingChoice(NamedTuple):
+    """The embedding model that the settings choose.
+
+    Attributes:
+        model: The model, or its name as `PROVIDER:NAME`.
+        name: Name of the model that is stored with the search index, or None if only the model itself knows it.
+    """
+
+    model: Deferred[object]
+    name: str | None
+
+
+def summarizer(settings: Settings) -> Deferred[object] | None:
+    """Choose the summarizing model. None is the extractive summarizer, which needs no model.
 
     Raises:
         InvalidInputError: The settings name a model without the key or address it needs.
     """
-    if settings.summarizer_api_base:
-        name = settings.model or _DEFAULT_MODEL
-        return _limited(_openai(settings, name, settings.summarizer_api_base, "SUMMARIZER_API_BASE"), settings)
-    model = chat_model(settings)
-    if model is None:
+    build = _own_model(settings) or chat_model(settings)
+    if build is None:
         logger.warning(
             "no model is configured: summaries are extracts of the messages. Set MOTORHEAD_MODEL for better summaries"
         )
         return None
-    return _limited(model, settings)
+    return Deferred(lambda: _limited(build(), settings))
 
 
-def learner(settings: Settings) -> object:
-    """Build the model that learns facts, which is the one that summarizes. None for a learner without a model.
+def learner(settings: Settings) -> Deferred[object] | None:
+    """Choose the model that learns facts, which is the one that summarizes. None for a learner without a model.
 
     Raises:
         InvalidInputError: The settings name a model without the key or address it needs.
     """
-    if settings.summarizer_api_base:
-        name = settings.model or _DEFAULT_MODEL
-        return _openai(settings, name, settings.summarizer_api_base, "SUMMARIZER_API_BASE")
-    return chat_model(settings)
+    build = _own_model(settings) or chat_model(settings)
+    return None if build is None else Deferred(build)
+
+
+def _own_model(settings: Settings) -> Build | None:
+    """Return what builds the model of the endpoint that only summarizes, if there is one."""
+    if not settings.summarizer_api_base:
+        return None
+    name = settings.model or _DEFAULT_MODEL
+    return lambda: _openai(settings, name, settings.summarizer_api_base, "SUMMARIZER_API_BASE")
 
 
 def _limited(model: object, settings: Settings) -> object:
@@ -65,20 +85,20 @@ def _limited(model: object, settings: Settings) -> object:
     )
 
 
-def chat_model(settings: Settings) -> object:
-    """Build the configured chat model. Return its name if it is `PROVIDER:NAME`, and None if no model is configured.
+def chat_model(settings: Settings) -> Build | None:
+    """Return what builds the configured chat model, or returns its name if it is `PROVIDER:NAME`. None without a model.
 
     Raises:
         InvalidInputError: The settings name a model without the key or address it needs.
     """
     name = settings.model
     if name is not None and _names_provider(name, settings):
-        return name
+        return lambda: name
     if settings.azure_deployment_id and (settings.azure_api_key or not _has_openai(settings)):
         _check_azure(settings)
-        return _built("AZURE_DEPLOYMENT_ID", lambda: _azure(settings))
+        return lambda: _built("AZURE_DEPLOYMENT_ID", lambda: _azure(settings))
     if _has_openai(settings):
-        return _openai(settings, name or _DEFAULT_MODEL, settings.openai_api_base, "MOTORHEAD_MODEL")
+        return lambda: _openai(settings, name or _DEFAULT_MODEL, settings.openai_api_base, "MOTORHEAD_MODEL")
     if name is not None:
         raise InvalidInputError(
             f"MOTORHEAD_MODEL={name} needs OPENAI_API_KEY, OPENAI_API_BASE, SUMMARIZER_API_BASE or AZURE_API_KEY. For "
@@ -87,8 +107,8 @@ def chat_model(settings: Settings) -> object:
     return None
 
 
-def embeddings(settings: Settings) -> object:
-    """Build the embedding model. Return its name if it is `PROVIDER:NAME`, and None if long-term memory is off.
+def embeddings(settings: Settings) -> EmbeddingChoice | None:
+    """Choose the embedding model. None if long-term memory is off.
 
     Raises:
         InvalidInputError: Long-term memory is on, and no embedding model is configured.
@@ -97,26 +117,41 @@ def embeddings(settings: Settings) -> object:
         return None
     name = settings.embeddings
     if name == HASHING:
-        return HashingEmbeddings()
+        return EmbeddingChoice(Deferred(_hashing), _HASHING_NAME)
     if name is not None and _names_provider(name, settings):
-        return name
-    from langchain_openai import AzureOpenAIEmbeddings, OpenAIEmbeddings
-
+        return EmbeddingChoice(Deferred(lambda: name), None)
     # Its token count would download an encoding, and texts are short enough already.
     options: dict[str, Any] = {"check_embedding_ctx_length": False}
     if settings.azure_deployment_id_ada and (settings.azure_api_key or not _has_openai(settings)):
         _check_azure(settings)
         options |= {"azure_deployment": settings.azure_deployment_id_ada, "azure_endpoint": settings.azure_api_base}
         options |= {"api_key": settings.azure_api_key, "api_version": settings.azure_api_version}
-        return _built("AZURE_DEPLOYMENT_ID_ADA", lambda: AzureOpenAIEmbeddings(**options))
+        named = f"AzureOpenAIEmbeddings:{settings.azure_deployment_id_ada}"
+        return EmbeddingChoice(_embeddings("AZURE_DEPLOYMENT_ID_ADA", "AzureOpenAIEmbeddings", options), named)
     if _has_openai(settings):
         options |= {"base_url": settings.openai_api_base, "api_key": settings.openai_api_key or _placeholder_key()}
-        model = (name or _DEFAULT_EMBEDDINGS).removeprefix(_OPENAI)
-        return _built("MOTORHEAD_EMBEDDINGS", lambda: OpenAIEmbeddings(model=model, **options))
+        options["model"] = (name or _DEFAULT_EMBEDDINGS).removeprefix(_OPENAI)
+        named = f"OpenAIEmbeddings:{options['model']}"
+        return EmbeddingChoice(_embeddings("MOTORHEAD_EMBEDDINGS", "OpenAIEmbeddings", options), named)
     raise InvalidInputError(
         "MOTORHEAD_LONG_TERM_MEMORY needs an embedding model: set OPENAI_API_KEY, OPENAI_API_BASE, AZURE_API_KEY with "
         "AZURE_DEPLOYMENT_ID_ADA, or MOTORHEAD_EMBEDDINGS to PROVIDER:NAME, or to hashing, which needs no model"
     )
+
+
+def _hashing() -> object:
+    from langchain_motorhead.models.hashing_embeddings import HashingEmbeddings
+
+    return HashingEmbeddings()
+
+
+def _embeddings(setting: str, kind: str, options: Mapping[str, Any]) -> Deferred[object]:
+    def build() -> object:
+        import langchain_openai
+
+        return getattr(langchain_openai, kind)(**options)
+
+    return Deferred(lambda: _built(setting, build))
 
 
 def _names_provider(name: str, settings: Settings) -> bool:

@@ -1,14 +1,17 @@
-"""Asks Redis once when the server starts, and says clearly in the log whether it answers."""
+"""What happens when the server starts: Redis is asked whether it answers, and what later requests need is imported."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterator
+from importlib import import_module
 
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.server.json_logs import describe_error
+from langchain_motorhead.server.tenants import Tenants
 from langchain_motorhead.storage.operation import Command, Operation
 
 logger = logging.getLogger(__name__)
@@ -16,6 +19,14 @@ logger = logging.getLogger(__name__)
 READY_TIMEOUT_SECONDS = 2.0
 """How long Redis may take to answer before the server says that it is not ready."""
 
+# Imported after the first answers, because they or what they import take long.
+_LATER = (
+    "langchain_motorhead.facts.erasure",
+    "langchain_motorhead.handles.user",
+    "langchain_motorhead.backends.redis_facts",
+    "langchain_motorhead.runtime.rebuilds",
+    "langchain_motorhead.integrations.retriever",
+)
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.5, 30.0
 
 
@@ -55,6 +66,30 @@ async def await_redis(redis: RedisBackend) -> None:
             if failed:
                 logger.info("Redis answers now")
             return
+
+
+def warm_up(tenants: Tenants, *, owns_process: bool) -> None:
+    """Import what later requests need, and build the models. It takes seconds, so call it in a thread.
+
+    Args:
+        tenants: Tenants of the application.
+        owns_process: Whether nothing but the server runs in this process. Its garbage collector then stands still
+            meanwhile, and never again visits what was imported: a full collection stops the event loop for as long as
+            it takes to visit everything.
+
+    Raises:
+        InvalidInputError: A model cannot be built.
+    """
+    if owns_process:
+        gc.disable()
+    try:
+        for name in _LATER:
+            import_module(name)
+        tenants.warm_up()
+    finally:
+        if owns_process:
+            gc.freeze()
+            gc.enable()
 
 
 def _pauses() -> Iterator[float]:

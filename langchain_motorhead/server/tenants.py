@@ -7,18 +7,18 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 
-from langchain_motorhead import Facts, Motorhead, Window
+from langchain_motorhead import Facts, Motorhead, Recall, Window
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.runtime.telemetry import Meter
 from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.http.errors import UnauthorizedError
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.server.summarizer import ThreadedSummarizer, threaded_summarizer
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Tenants:
     def __init__(self, settings: Settings, given: Motorhead | MakeMotorhead | None = None) -> None:
         self._keys = {to_digest(key): namespace for key, namespace in (settings.api_keys or {}).items()}
         self._owned = not isinstance(given, Motorhead)
-        self._summarizer: object = None
+        self._summarizer: Deferred[object] | None = None
         if isinstance(given, Motorhead):
             if self._keys:
                 raise InvalidInputError(
@@ -52,8 +52,10 @@ class Tenants:
             self._default: Motorhead | None = given
             self._all: Mapping[str, Motorhead] = {given.namespace: given}
             return
-        self._summarizer = None if given else threaded_summarizer(models.summarizer(settings), settings.summary_tokens)
-        make = given or _maker(settings, self._summarizer)
+        if given is None:
+            self._summarizer = _summarizer(settings)
+            given = _maker(settings, self._summarizer)
+        make = given
         self._all = {name: make(name) for name in sorted(set(self._keys.values()) or {settings.namespace})}
         self._default = None if self._keys else self.any
 
@@ -145,11 +147,42 @@ class Tenants:
             for motorhead in self._all.values():
                 motorhead.backend.require_redis().maintenance.background.cancel()
             await asyncio.wait(late, timeout=_CANCEL_SECONDS)
-        if isinstance(self._summarizer, ThreadedSummarizer):
-            await self._summarizer.close()
+        if self._summarizer is not None and self._summarizer.is_made:
+            summarizer: Any = self._summarizer.get()
+            if hasattr(summarizer, "close"):
+                await summarizer.close()
+
+    def build_models(self) -> None:
+        """Build the models. It imports their libraries, which takes a second or two.
+
+        Raises:
+            InvalidInputError: A model cannot be built.
+        """
+        for motorhead in self._all.values():
+            motorhead.backend.require_redis().maintenance.build_models()
+
+    def warm_up(self) -> None:
+        """Build the models, and import what later requests need. It takes seconds, so call it in a thread.
+
+        Raises:
+            InvalidInputError: A model cannot be built.
+        """
+        for motorhead in self._all.values():
+            motorhead.backend.require_redis().maintenance.warm_up()
 
 
-def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
+def _summarizer(settings: Settings) -> Deferred[object]:
+    model = models.summarizer(settings)
+
+    def build() -> object:
+        from langchain_motorhead.server.summarizer import threaded_summarizer
+
+        return threaded_summarizer(None if model is None else model.get(), settings.summary_tokens)
+
+    return Deferred(build)
+
+
+def _maker(settings: Settings, summarizer: Deferred[object]) -> MakeMotorhead:
     window = Window(settings.max_window_size, settings.max_window_tokens, settings.hard_limit)
     embedder = models.embeddings(settings)
     facts = Facts(llm=models.learner(settings), timeout=settings.summary_timeout) if settings.facts else None
@@ -162,7 +195,8 @@ def _maker(settings: Settings, summarizer: object) -> MakeMotorhead:
             window=window,
             archive=settings.archive,
             llm=summarizer,
-            embeddings=embedder,
+            embeddings=None if embedder is None else embedder.model,
+            recall=None if embedder is None else Recall(model=embedder.name),
             facts=facts,
             ttl=settings.ttl,
             summary_timeout=settings.summary_timeout,

@@ -32,6 +32,7 @@ def create_worker() -> Starlette:
     app = create_app(settings)
     for each in (signal.SIGTERM, signal.SIGINT):
         _note_stop(app, each)
+    app.state.owns_process = True
     return app
 
 

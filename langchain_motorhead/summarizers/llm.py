@@ -20,13 +20,15 @@ from langchain_motorhead.sessions.compaction.window import chunk
 from langchain_motorhead.summarizers.answers import ended_in_thought, summary_of
 from langchain_motorhead.summarizers.extending import Task, extended, task_of
 from langchain_motorhead.summarizers.output_limit import limited, streams, thinks
-from langchain_motorhead.summarizers.prompting import PROMPT, build_prompt, with_words
+from langchain_motorhead.summarizers.prompting import (
+    DEFAULT_BUDGET,
+    DEFAULT_OUTPUT_TOKENS,
+    PROMPT,
+    build_prompt,
+    with_words,
+)
 from langchain_motorhead.summarizers.streaming import AnswerStream
 
-DEFAULT_BUDGET = 8_000
-"""Default for the largest number of input tokens of one call."""
-DEFAULT_OUTPUT_TOKENS = 512
-"""Default for the largest number of tokens of a summary."""
 _MIN_BUDGET_TOKENS = 64
 _MIN_OUTPUT_TOKENS = 16
 # A model that reasons before it answers is given so many times the tokens, and up to the last of these at once more.

@@ -10,6 +10,11 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_motorhead.messages.quoting import block
 from langchain_motorhead.messages.text import transcript
 
+DEFAULT_BUDGET = 8_000
+"""Default for the largest number of input tokens of one call."""
+DEFAULT_OUTPUT_TOKENS = 512
+"""Default for the largest number of tokens of a summary."""
+
 PROMPT = """\
 You keep the memory of a conversation. Extend the summary so that it covers the new messages as well.
 

@@ -13,6 +13,7 @@ import redis
 from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import InvalidInputError, Motorhead, SummaryInput, Window
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.tenants import Tenants
@@ -136,7 +137,9 @@ async def test_tenants_take_turns(url: str, namespace: str, monkeypatch: pytest.
         threads.add(threading.current_thread().name)
         busy.before(given)
 
-    monkeypatch.setattr("langchain_motorhead.server.model_factory.summarizer", lambda _: AsyncLedger(before))
+    monkeypatch.setattr(
+        "langchain_motorhead.server.model_factory.summarizer", lambda _: Deferred.of(AsyncLedger(before))
+    )
     app = create_app(Settings(api_keys=keys, redis_url=url, max_window_size=4, max_concurrency=1))
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:

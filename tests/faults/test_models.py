@@ -152,7 +152,7 @@ def test_a_key_that_the_server_repeats(make: MakeMotorhead, stub: Stub, caplog: 
 
 def abandoned(session: Session) -> int:
     """Count the calls of a session's model that exceeded their time limit and still run."""
-    calls = session._backend.require_redis().driver.summarizer._calls
+    calls = session._backend.require_redis().driver.summarizer.get()._calls
     return sum(each.abandoned for each in calls.values())
 
 

@@ -161,10 +161,11 @@ def test_a_child_gets_fresh_locks(make: MakeMotorhead) -> None:
     maintenance = motorhead.backend.require_redis().maintenance
     embedder = maintenance.driver.embedder
     assert embedder is not None
+    summarizer = maintenance.driver.summarizer
     connection = motorhead.backend.require_redis().connection
     with (
         count_tokens._lock, maintenance.background._changed, maintenance.indexing.retry_queue._lock,
-        embedder.batcher._lock, connection._lock,
+        embedder.get().batcher._lock, summarizer._making, summarizer._starting, connection._lock,
     ):  # fmt: skip
         child = os.fork()
         if child == 0:

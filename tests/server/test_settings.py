@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from langchain_motorhead import InvalidInputError
+from langchain_motorhead.models.embedding_client import model_name
 from langchain_motorhead.server import Settings
 from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.variables import variables
+from support.factory import built
 
 
 def test_settings_are_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,8 +33,10 @@ def test_settings_are_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="api_keys") as caught:
         Settings(api_keys="hush")
     assert "hush" not in str(caught.value)
-    assert getattr(models.summarizer(settings), "model_name", None) == "gpt-4"
-    assert getattr(models.embeddings(settings), "model", None) == "text-embedding-3-small"
+    assert built(models.summarizer(settings)).model_name == "gpt-4"
+    chosen = models.embeddings(settings.model_copy(update={"long_term_memory": True}))
+    assert chosen is not None
+    assert built(chosen.model).model == "text-embedding-3-small"
 
 
 def test_models_of_the_settings(caplog: pytest.LogCaptureFixture) -> None:
@@ -40,14 +44,17 @@ def test_models_of_the_settings(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert models.summarizer(Settings()) is None
     assert "no model is configured" in caplog.text
-    own: Any = models.summarizer(Settings(summarizer_api_base="http://local/v1", model="llama"))
+    own = built(models.summarizer(Settings(summarizer_api_base="http://local/v1", model="llama")))
     assert (own.openai_api_base, own.model_name) == ("http://local/v1", "llama")
     azure: Any = {"azure_api_key": "k", "azure_api_base": "https://x.openai.azure.com"}
-    chat: Any = models.summarizer(Settings(**azure, azure_deployment_id="d"))
+    chat = built(models.summarizer(Settings(**azure, azure_deployment_id="d")))
     assert (chat.deployment_name, type(chat).__name__) == ("d", "AzureChatOpenAI")
-    ada: Any = models.embeddings(Settings(**azure, azure_deployment_id_ada="e", long_term_memory=True))
+    chosen = models.embeddings(Settings(**azure, azure_deployment_id_ada="e", long_term_memory=True))
+    assert chosen is not None
+    ada = built(chosen.model)
+    assert chosen.name == model_name(ada)
     assert (ada.deployment, type(ada).__name__) == ("e", "AzureOpenAIEmbeddings")
-    assert models.summarizer(Settings(model="anthropic:claude")) == "anthropic:claude"
+    assert built(models.summarizer(Settings(model="anthropic:claude"))) == "anthropic:claude"
     for wrong in (Settings(model="gpt-4"), Settings(long_term_memory=True)):
         with pytest.raises(InvalidInputError, match="OPENAI_API_KEY"):
             models.summarizer(wrong) if wrong.model else models.embeddings(wrong)

@@ -11,9 +11,11 @@ import pytest
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError
 from langchain_motorhead.cli.serve import read_settings
+from langchain_motorhead.models.embedding_client import model_name
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.variables import unknown_variables
+from support.factory import built
 
 BASE = "http://127.0.0.1:11434/v1"
 
@@ -33,23 +35,31 @@ BASE = "http://127.0.0.1:11434/v1"
 def test_names_with_a_colon_at_a_base_url(name: str, means: str) -> None:
     """With a base URL, a name with a colon is that of a model there, for chat, summaries and embeddings."""
     for settings in (Settings(model=name, openai_api_base=BASE), Settings(model=name, summarizer_api_base=BASE)):
-        model: Any = models.summarizer(settings)
+        model = built(models.summarizer(settings))
         assert (model.model_name, model.openai_api_base) == (means, BASE)
-    embeddings: Any = models.embeddings(Settings(embeddings=name, openai_api_base=BASE, long_term_memory=True))
+    chosen = models.embeddings(Settings(embeddings=name, openai_api_base=BASE, long_term_memory=True))
+    assert chosen is not None
+    embeddings = built(chosen.model)
     assert (embeddings.model, embeddings.openai_api_base) == (means, BASE)
+    assert chosen.name == model_name(embeddings)
 
 
 def test_names_of_providers() -> None:
     """PROVIDER:NAME is that provider's model without a base URL, and with one too if there is such a provider."""
-    assert models.summarizer(Settings(model="anthropic:claude", openai_api_base=BASE)) == "anthropic:claude"
+    assert built(models.summarizer(Settings(model="anthropic:claude", openai_api_base=BASE))) == "anthropic:claude"
     for name in ("anthropic:claude", "openai:gpt-4o", "somebody:model"):
-        assert models.summarizer(Settings(model=name)) == name
-        assert models.embeddings(Settings(embeddings=name, long_term_memory=True)) == name
+        assert built(models.summarizer(Settings(model=name))) == name
+        chosen = models.embeddings(Settings(embeddings=name, long_term_memory=True))
+        assert chosen is not None
+        assert (built(chosen.model), chosen.name) == (name, None)
 
 
 def test_embeddings_without_a_model() -> None:
     """`hashing` names embeddings that need no model and no key."""
-    assert isinstance(models.embeddings(Settings(embeddings="hashing", long_term_memory=True)), HashingEmbeddings)
+    chosen = models.embeddings(Settings(embeddings="hashing", long_term_memory=True))
+    assert chosen is not None
+    assert isinstance(built(chosen.model), HashingEmbeddings)
+    assert chosen.name == model_name(built(chosen.model))
     app = create_app(Settings(embeddings="hashing", long_term_memory=True))
     assert app.state.tenants.any.backend.require_redis().maintenance.indexer is not None
 
@@ -111,7 +121,7 @@ def test_the_input_budget_reaches_the_summarizer() -> None:
     """The setting limits what one request for a summary contains, for each way to name a model."""
     given: Any
     for given in ({"openai_api_base": BASE}, {"summarizer_api_base": BASE}):
-        summarizer: Any = models.summarizer(Settings(**given, summarizer_input_tokens=3_000))
+        summarizer = built(models.summarizer(Settings(**given, summarizer_input_tokens=3_000)))
         assert summarizer.max_input_tokens == 3_000
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,8 @@ import pytest
 from support.http_servers import process
 from support.openai_stub import Stub
 from support.rest import settled
+
+WORKERS, SESSIONS = 4, 3
 
 
 def _workers(parent: int) -> set[int]:
@@ -28,22 +31,28 @@ def _alive(process_id: int) -> bool:
     return path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def _post(http: httpx.Client, at: int) -> int:
-    """Post a message until there is an answer, and give its status."""
-    body = {"messages": [{"id": f"m{at}", "role": "user", "content": f"m{at}"}]}
+def _session(at: int) -> str:
+    return f"s{at % SESSIONS}"
+
+
+def _post(http: httpx.Client, at: int) -> str:
+    """Post a message until there is an answer, and give the worker that has answered."""
+    body = {"messages": [{"id": f"m{at}", "role": "user", "content": f"Message {at} in {_session(at)}"}]}
     for _ in range(50):
         try:
-            return http.post("/sessions/s/memory", json=body).status_code
+            answer = http.post(f"/sessions/{_session(at)}/memory", json=body)
         except httpx.TransportError:  # to a worker that was killed
             continue
+        assert answer.status_code == 200
+        return answer.headers["x-request-id"][:8]
     raise AssertionError("no answer")
 
 
-def _accepted(http: httpx.Client) -> int:
-    """Give how many messages one of the workers has accepted."""
-    found = re.search(r"^motorhead_messages_total (\d+)", http.get("/metrics").text, re.MULTILINE)
-    assert found
-    return int(found[1])
+def _ids(http: httpx.Client, session: str) -> list[str]:
+    """Give the ids of all messages of a session, in their order."""
+    page = http.get(f"/sessions/{session}/messages", params={"limit": 1_000}).json()
+    assert (page["gaps"], page["next"]) == ([], None)
+    return [each["message"]["id"] for each in page["messages"]]
 
 
 def test_open_views_end_with_the_workers(url: str, namespace: str) -> None:
@@ -62,31 +71,37 @@ def test_open_views_end_with_the_workers(url: str, namespace: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
-def test_two_workers(url: str, namespace: str, stub: Stub) -> None:
-    """Two workers lose nothing, and summarize a session one at a time; one that is killed is replaced."""
+def test_four_workers(url: str, namespace: str, stub: Stub) -> None:
+    """Four workers share sessions: what they accept is stored once, and a session is summarized once at a time.
+
+    That holds while one of them is killed, which is replaced. When the first process is killed, all of them end.
+    """
     stub.delay = 0.02
+    stub.group = lambda request: re.findall(r"in (s\d)", str(request))[0]
     environment = {"REDIS_URL": url, "MOTORHEAD_NAMESPACE": namespace, "MOTORHEAD_MAX_WINDOW_SIZE": "4"}
-    environment |= {"SUMMARIZER_API_BASE": stub.url, "MOTORHEAD_MODEL": "llama", "WEB_CONCURRENCY": "2"}
-    environment["MOTORHEAD_LOG_LEVEL"] = "error"  # nobody reads the log meanwhile
-    no_reuse = httpx.Limits(max_keepalive_connections=0)  # either worker may take a connection
-    with process(**environment) as (running, base):
-        with httpx.Client(base_url=base, timeout=30, limits=no_reuse) as http, ThreadPoolExecutor(8) as pool:
-            posted, counts = 0, {0}
-            while len(counts) < 3 or sum(counts) < posted:  # until both workers have accepted different numbers
-                assert set(pool.map(lambda at: _post(http, at), range(posted, posted + 15))) == {200}
-                posted += 15
-                counts = {0} | {_accepted(http) for _ in range(12)}
-            assert settled(http, "s")["total"] == posted
+    environment |= {"SUMMARIZER_API_BASE": stub.url, "MOTORHEAD_MODEL": "llama", "MOTORHEAD_LOG_LEVEL": "error"}
+    no_reuse = httpx.Limits(max_keepalive_connections=0)  # any worker may take a connection
+    with process("--workers", str(WORKERS), **environment) as (running, base):
+        with httpx.Client(base_url=base, timeout=60, limits=no_reuse) as http, ThreadPoolExecutor(12) as pool:
+            posted, answered = 0, set[str]()
+            while len(answered) < WORKERS:
+                answered |= {*pool.map(partial(_post, http), range(posted, posted + 16))}
+                posted += 16
             before = _workers(running.pid)
-            assert len(before) == 2
+            assert len(before) == WORKERS
+            rest = pool.map(partial(_post, http), range(posted, posted + 48))
+            next(rest)  # the others are under way
             os.kill(min(before), signal.SIGKILL)
-            assert set(pool.map(lambda at: _post(http, at), range(posted, posted + 20))) == {200}
-            assert settled(http, "s")["total"] == posted + 20
+            posted += 1 + len([*rest])
+            for session in map(_session, range(SESSIONS)):
+                settled(http, session)
+                expected = {f"m{at}" for at in range(posted) if _session(at) == session}
+                assert sorted(_ids(http, session)) == sorted(expected)
             while len(_workers(running.pid) - before) < 1:
                 time.sleep(0.05)
         running.kill()  # what it started ends with it
         running.wait()
         while any(_alive(each) for each in before):
             time.sleep(0.05)
-    assert len(stub.requests) > 1
+    assert {stub.group(each) for each in stub.requests} == {*map(_session, range(SESSIONS))}
     assert stub.most == 1

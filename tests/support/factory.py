@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.concurrency.deferred import Deferred
 
 MakeMotorhead = Callable[..., Motorhead]
 
@@ -19,3 +20,9 @@ def maker(url: str, namespace: str, made: list[Motorhead]) -> MakeMotorhead:
         return motorhead
 
     return make
+
+
+def built(model: Deferred[object] | None) -> Any:
+    """Build a model that the settings of a server choose."""
+    assert model is not None
+    return model.get()

@@ -60,7 +60,7 @@ def process(*options: str, **environment: str) -> Iterator[tuple[subprocess.Pope
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + 240
         while True:
             try:
                 if httpx.get(f"{url}/health").status_code == 200:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,7 +20,8 @@ class Stub:
     Attributes:
         url: Its base URL, as `OPENAI_BASE_URL` takes it.
         requests: What was asked.
-        most: Most requests that were under way at a time.
+        most: Most requests of one group that were under way at a time.
+        group: Returns the group of a request. By default there is one.
         status: HTTP status to answer with.
         text: What to answer.
         delay: Seconds to wait before.
@@ -32,7 +34,8 @@ class Stub:
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
-        self.most, self._under_way, self._lock = 0, 0, threading.Lock()
+        self.most, self._under_way, self._lock = 0, Counter[str](), threading.Lock()
+        self.group: Callable[[Any], str] = lambda _: ""
         self.status, self.text, self.delay = 200, "Bob is going to Oslo.", 0.0
         self.headers: dict[str, str] = {}
         self.raw: bytes | None = None
@@ -44,8 +47,9 @@ class Stub:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                stub.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                with stub.counted():
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                stub.requests.append(asked)
+                with stub.counted(stub.group(asked)):
                     time.sleep(stub.delay)
                     stub.gate.wait(30)
                 if stub.raw == b"hang up":
@@ -74,14 +78,14 @@ class Stub:
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a request that is under way."""
+    def counted(self, group: str) -> Iterator[None]:
+        """Count a request of a group that is under way."""
         with self._lock:
-            self._under_way += 1
-            self.most = max(self.most, self._under_way)
+            self._under_way[group] += 1
+            self.most = max(self.most, self._under_way[group])
         yield
         with self._lock:
-            self._under_way -= 1
+            self._under_way[group] -= 1
 
     def events(self) -> bytes:
         """Make the body of a streamed answer: its words one by one, how it ended, and what it cost."""

@@ -17,8 +17,8 @@ from langchain_motorhead.facts.learning.proposals import OPERATIONS, LearnerInpu
 from langchain_motorhead.messages.quoting import block, one_line
 from langchain_motorhead.models.summarizer_client import model_below
 from langchain_motorhead.summarizers.answers import message_text
-from langchain_motorhead.summarizers.llm import DEFAULT_BUDGET
 from langchain_motorhead.summarizers.output_limit import limited
+from langchain_motorhead.summarizers.prompting import DEFAULT_BUDGET
 
 PROMPT = """\
 You keep a record of facts about the user of a conversation. Read the new messages, and list what they state about the \

@@ -6,16 +6,25 @@ import logging
 import secrets
 import time
 from collections.abc import Iterable
+from itertools import count
 from urllib.parse import quote
 
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_motorhead.rest_protocol import WIRE
 from langchain_motorhead.server import audit
-from langchain_motorhead.server.http.errors import FAILURE, PREFIX, ForbiddenError, code_of, to_response
+from langchain_motorhead.server.http.errors import (
+    FAILURE,
+    HANDLERS,
+    PREFIX,
+    ForbiddenError,
+    code_of,
+    handle_error,
+    to_response,
+)
+from langchain_motorhead.server.http.route_table import RouteTable
 from langchain_motorhead.server.http.sites import Sites
 from langchain_motorhead.server.json_logs import FIELDS, describe_error
 from langchain_motorhead.server.monitoring.metrics import Metrics
@@ -32,6 +41,7 @@ _FAILED = 500
 _IN_PATHS = "/:@!$&'()*+,;=~"
 # Paths that monitoring asks for every few seconds; they are logged at level DEBUG.
 _MONITORING_PATHS = frozenset({"/health", "/ready", "/metrics"})
+_ANSWERED_ERRORS = tuple(HANDLERS)
 _COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (WIRE.lower().encode(), b"2"))
 
 
@@ -61,22 +71,19 @@ class RequestMiddleware:
         self._tenants = tenants
         self._metrics = metrics
         self._root_path = root_path
+        routes = tuple(routes)
         self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
+        self._table = RouteTable(routes)
+        # Ids of requests: 8 random digits of this process, and 8 that count.
+        self._ids, self._process = count(secrets.randbits(31)), secrets.token_hex(4)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Routes match the path before percent-decoding, so that an encoded slash is part of an id.
-        raw = scope.get("raw_path")
-        path = quote(scope["path"], safe=_IN_PATHS) if raw is None else raw.decode("latin-1")
-        if outer := quote(scope.get("root_path", ""), safe=_IN_PATHS):  # of another application, or of uvicorn
-            path = path.removeprefix(outer)
-        if self._root_path and path.startswith(f"{self._root_path}/"):  # the proxy keeps the prefix
-            path = path.removeprefix(self._root_path)
-        scope["root_path"], scope["path"], scope[PREFIX] = "", path, outer or self._root_path
-        started, status, request_id = time.perf_counter(), 0, secrets.token_hex(8)
+        path = self._set_path(scope)
+        started, status, request_id = time.perf_counter(), 0, f"{self._process}{next(self._ids) & 0xFFFFFFFF:08x}"
         traced = RequestTrace(scope)
 
         async def send_with_headers(message: Message) -> None:
@@ -94,6 +101,9 @@ class RequestMiddleware:
         try:
             if (refusal := self._refusal(scope)) is not None:
                 await to_response(ForbiddenError(refusal))(scope, receive, send_with_headers)
+            elif (found := self._table.find(scope["method"], path)) is not None:
+                scope["endpoint"], scope["path_params"] = found.route.endpoint, found.parameters
+                await _answer(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:  # before the body was complete: nobody can be answered
@@ -109,12 +119,25 @@ class RequestMiddleware:
             seconds = time.perf_counter() - started
             self._record(scope, status or _STATUS_CLIENT_DISCONNECTED, seconds, request_id, traced)
 
+    def _set_path(self, scope: Scope) -> str:
+        """Put the path into the scope as routes match it: not percent-decoded, since a slash may be part of an id."""
+        raw = scope.get("raw_path")
+        path = quote(scope["path"], safe=_IN_PATHS) if raw is None else raw.decode("latin-1")
+        outer = scope.get("root_path", "")
+        if outer:  # of another application, or of uvicorn
+            outer = quote(outer, safe=_IN_PATHS)
+            path = path.removeprefix(outer)
+        if self._root_path and path.startswith(f"{self._root_path}/"):  # the proxy keeps the prefix
+            path = path.removeprefix(self._root_path)
+        scope["root_path"], scope["path"], scope[PREFIX] = "", path, outer or self._root_path
+        return str(path)
+
     def _refusal(self, scope: Scope) -> str | None:
         """Return why a request is refused that a page of another site sent, if no API key protects against it."""
         if not self._tenants.open_to_all:
             return None
         address = scope.get("server")
-        return self._sites.refusal(scope["method"], Headers(scope=scope), address[0] if address else None)
+        return self._sites.refusal(scope["method"], scope["headers"], address[0] if address else None)
 
     def _record(self, scope: Scope, status: int, seconds: float, request_id: str, traced: RequestTrace) -> None:
         """Count a request in the metrics, end its span, and log it."""
@@ -141,3 +164,13 @@ class RequestMiddleware:
             # Not `logger.log`, which walks the stack to find its caller.
             extra = {FIELDS: fields}
             logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "request", (), None, extra=extra))
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request whose endpoint is known, as Starlette's router and exception middleware would."""
+    request = Request(scope, receive)
+    try:
+        response = await scope["endpoint"](request)
+    except _ANSWERED_ERRORS as error:
+        response = await handle_error(request, error)
+    await response(scope, receive, send)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.backends.redis import RedisBackend
@@ -39,16 +39,20 @@ from langchain_motorhead.storage.keys import SessionKeys, session_keys
 _MAX_DIGITS = 19
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 _MAX_FIELDS = 50
+_IDEMPOTENCY_KEY = IDEMPOTENCY_KEY.lower().encode()
+_EMPTY: Mapping[str, str] = {}
 
 
 class RequestContext:
     """A request together with the settings and tenants of the application."""
 
-    __slots__ = ("request", "settings")
+    __slots__ = ("_headers", "_query", "request", "settings")
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.settings: Settings = request.app.state.settings
+        self.settings: Settings = request.scope["app"].state.settings
+        self._query: Mapping[str, str] = request.query_params if request.scope.get("query_string") else _EMPTY
+        self._headers: Mapping[bytes, bytes] | None = None
 
     @property
     def motorhead(self) -> Motorhead:
@@ -64,6 +68,14 @@ class RequestContext:
     def backend(self) -> RedisBackend:
         """The backend of the tenant that sent the request."""
         return self.motorhead.backend.require_redis()
+
+    async def warmed(self) -> None:
+        """Wait until all is imported that a request may need which is neither a read nor an append.
+
+        Raises:
+            InvalidInputError: A model cannot be built.
+        """
+        await self.request.app.state.warm.aget()
 
     def keys(self, backend: RedisBackend) -> SessionKeys:
         """Return the Redis keys of the session in the path, for the user in the query.
@@ -87,7 +99,7 @@ class RequestContext:
 
     def query_id(self, name: str) -> str | None:
         """Return an id from the query, or None if it is absent or empty."""
-        value = self.request.query_params.get(name)
+        value = self._query.get(name)
         return self._id(name, value) if value else None
 
     def number_up_to(self, name: str, default: int, maximum: int) -> int:
@@ -104,7 +116,7 @@ class RequestContext:
         Raises:
             RequestError: The value is not a whole number from `minimum` to `maximum`.
         """
-        text = self.request.query_params.get(name)
+        text = self._query.get(name)
         if text is None or text == "":
             return default
         if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and minimum <= int(text) <= maximum):
@@ -117,7 +129,7 @@ class RequestContext:
         Raises:
             RequestError: The value is neither `true` nor `false`.
         """
-        text = self.request.query_params.get(name) or "false"
+        text = self._query.get(name) or "false"
         if text not in ("true", "false"):
             raise RequestError(f"{name} must be true or false")
         return text == "true"
@@ -128,7 +140,7 @@ class RequestContext:
         Raises:
             RequestError: It is empty, too long, or has other than printable ASCII characters.
         """
-        key = self.request.headers.get(IDEMPOTENCY_KEY)
+        key = self._header(_IDEMPOTENCY_KEY)
         if key is not None and not (0 < len(key) <= MAX_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
             raise RequestError(
                 f"{IDEMPOTENCY_KEY} must have 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters, such as a UUID"
@@ -211,23 +223,37 @@ class RequestContext:
             raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
         return value
 
+    def _header(self, name: bytes) -> str | None:
+        """Return a header, the first one of that name."""
+        if self._headers is None:
+            self._headers = dict(self.request.scope["headers"][::-1])
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
     def _check_content_type(self, expected: str) -> None:
         # Also a body without a type is refused: a page of another site can send one without asking the server first.
-        headers = self.request.headers
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        sent = self._header(b"content-type") or ""
+        if sent == expected:
+            return
+        kind = sent.partition(";")[0].strip().lower()
+        has_body = self._header(b"transfer-encoding") is not None or self._header(b"content-length") not in (None, "0")
         if kind != expected and (kind or has_body):
             raise UnsupportedMediaTypeError(f"the Content-Type of a body must be {expected}, not {kind or 'missing'}")
 
     async def _read(self) -> bytes:
         max_bytes = self.settings.max_body_bytes
-        length = self.request.headers.get("content-length", "")
+        length = self._header(b"content-length") or ""
         if length.isdigit() and int(length) > max_bytes:
             raise TooLargeError(f"the body is larger than {max_bytes} bytes")
         parts, size, seconds = list[bytes](), 0, self.settings.client_timeout
         try:
             async with asyncio.timeout(seconds or None):
-                async for part in self.request.stream():
+                more = True
+                while more:
+                    message = await self.request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    part, more = message.get("body", b""), message.get("more_body", False)
                     size += len(part)
                     if size > max_bytes:
                         raise TooLargeError(f"the body is larger than {max_bytes} bytes")

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from langchain_motorhead.exceptions import InvalidMessageError
 from langchain_motorhead.messages.codec import encode, loads
@@ -24,9 +25,28 @@ OK = b'{"status":"Ok"}'
 _ROLES = {"human": "Human", "ai": "AI"}
 
 
+_JSON = (b"content-type", b"application/json")
+
+
+class JSONBytes(Response):
+    """A successful answer whose body is JSON already.
+
+    Starlette's class comes to the same, in four times the time.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self.status_code, self.body, self.background = 200, body, None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), _JSON]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
 def raw(body: bytes) -> Response:
     """Build an answer from bytes that are JSON already."""
-    return Response(body, media_type="application/json")
+    return JSONBytes(body)
 
 
 def plain(value: Any) -> Response:

@@ -8,7 +8,7 @@ machine (DNS rebinding) is known by its `Host`, which is none of this server's n
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -16,6 +16,9 @@ from starlette.datastructures import Headers
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ANY = "*"
 _SHOWN_CHARS = 100
+# What decides. Programs send only the first.
+_OF_BROWSERS = frozenset({b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"})
+_MAX_ACCEPTED = 100
 
 
 class Sites:
@@ -30,15 +33,21 @@ class Sites:
     def __init__(self, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
         self._origins = frozenset(origin.lower() for origin in origins)
+        # Hosts that requests named which were accepted, with the address that they were sent to.
+        self._accepted: set[tuple[bytes, str | None]] = set()
 
-    def refusal(self, method: str, headers: Headers, address: str | None) -> str | None:
+    def refusal(self, method: str, raw: Sequence[tuple[bytes, bytes]], address: str | None) -> str | None:
         """Return why a request is refused, or None if it is not from another site.
 
         Args:
             method: Method of the request.
-            headers: Headers of the request.
+            raw: Headers of the request, with names in lower case.
             address: The address of this server that the client connected to, if known.
         """
+        named = [value for name, value in raw if name in _OF_BROWSERS]
+        if len(named) == 1 and (named[0], address) in self._accepted:
+            return None
+        headers = Headers(raw=list(raw))
         hosts = headers.getlist("host")
         if hosts and not (len(hosts) == 1 and self._is_ours(hosts[0], address)):
             shown = _name_and_port(hosts[0])[0][:_SHOWN_CHARS]
@@ -53,6 +62,8 @@ class Sites:
             )
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _is_visit(method, headers):
             return "requests from pages of other sites are refused"
+        if len(named) == len(hosts) == 1 and len(self._accepted) < _MAX_ACCEPTED:
+            self._accepted.add((named[0], address))
         return None
 
     def _is_ours(self, host: str, address: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Renders the page's templates and serves its files. They are read once, when the application is built."""
+"""Renders the page's templates and serves its files. They are read once, by the first visit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
-
-from jinja2 import DictLoader, Environment, StrictUndefined
 
 from langchain_motorhead.messages.text import without_surrogates
 
@@ -34,6 +32,8 @@ class Pages:
     """The templates and files of the page. The constructor reads them."""
 
     def __init__(self) -> None:
+        from jinja2 import DictLoader, Environment, StrictUndefined
+
         folder = files(__package__) / _FOLDER
         sources = {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(".html")}
         self.files = {name: (folder.joinpath(name).read_bytes(), kind) for name, kind in _FILES.items()}
@@ -48,7 +48,7 @@ class Pages:
         self._environment.filters.update(time=_time, iso=_iso, number=_number, date=_date)
         version = hashlib.sha256(b"".join(content for content, _ in self.files.values())).hexdigest()[:12]
         self._environment.globals["version"] = version
-        for name in sources:  # compiled now, and not by the first request
+        for name in sources:  # compiled now, in the thread that makes this object
             self._environment.get_template(name)
 
     def render(self, name: str, values: Mapping[str, Any]) -> bytes:

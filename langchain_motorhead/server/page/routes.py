@@ -31,7 +31,7 @@ async def page_file(request: Request) -> Response:
         HTTPException: There is no such file.
     """
     state: PageState = request.app.state.page
-    found = state.pages.files.get(request.path_params["name"])
+    found = (await state.pages.aget()).files.get(request.path_params["name"])
     if found is None:
         raise HTTPException(404)
     content, media_type = found

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.server import audit
 from langchain_motorhead.server.http.errors import (
@@ -49,6 +50,7 @@ class PageState:
     """What the page of an application needs: templates, sign-ins and forms.
 
     Attributes:
+        pages: Templates and files, which are read by the first visit.
         streams: How many streams of events are open.
 
     Args:
@@ -56,7 +58,7 @@ class PageState:
     """
 
     def __init__(self, tenants: Tenants) -> None:
-        self.pages = Pages()
+        self.pages = Deferred(Pages)
         self.sign_ins = SignIns(tenants.digests)
         self.forms = Forms()
         self.streams = 0
@@ -174,7 +176,7 @@ class Visit:
         }
         if self.digest is not None and (found := self.tenants.of_digest(self.digest)) is not None:
             shared["namespace"] = found.namespace
-        body = self.state.pages.render(name, {**shared, **values})
+        body = self.state.pages.get().render(name, {**shared, **values})
         return Response(body, status, {**HEADERS, "Content-Type": _HTML})
 
     def sign_in_form(self, problem: str, status: int, then: str = "") -> Response:
@@ -234,6 +236,8 @@ def page(view: View, *, public: bool = False) -> Callable[[Request], Awaitable[R
     @wraps(view)
     async def endpoint(request: Request) -> Response:
         visit = Visit(request)
+        await visit.state.pages.aget()
+        await request.app.state.warm.aget()
         try:
             if not public:
                 visit.motorhead  # noqa: B018 - raises

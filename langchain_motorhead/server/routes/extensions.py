@@ -81,6 +81,7 @@ async def search(request: Request) -> Response:
     motorhead = asked.motorhead
     body = await asked.body()
     text = text_of(body, "text", needed=True) or ""
+    await asked.warmed()
     fields = {name: body[name] for name in _RETRIEVER_FIELDS if body.get(name) is not None}
     unseen = _unseen(body)
     retriever = motorhead.retriever(

@@ -47,6 +47,7 @@ async def rebuild(request: Request) -> Response:
     asked = RequestContext(request)
     body = await asked.body() if request.headers.get("content-length", "0") != "0" else {}
     prompt, wait = text_of(body, "prompt"), flag_of(body, "wait", default=False)
+    await asked.warmed()
     session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
     if wait:
         report = await session.arebuild_summary(prompt=prompt)

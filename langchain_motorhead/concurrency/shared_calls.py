@@ -1,0 +1,102 @@
+"""Shared calls: texts that tasks of one event loop submit at about the same time go into one call of a model.
+
+What is submitted in one turn of the event loop shares a call. While as many calls run as may, further texts wait for
+the next one, which then takes all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+_MAX_CALLS = 2
+_MAX_TEXTS = 256
+
+Call = Callable[[list[str]], Awaitable[Sequence[Any]]]
+
+
+class SharedCalls:
+    """Calls of one model, shared by all who wait on an event loop. Each event loop has its own.
+
+    A call that fails fails for all who share it. They may then call alone, to find out whose text it was.
+
+    Args:
+        call: Returns a result for each text, in their order.
+        max_calls: How many calls run at a time.
+    """
+
+    def __init__(self, call: Call, max_calls: int = _MAX_CALLS) -> None:
+        self._call = call
+        self._max_calls = max_calls
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionary()
+
+    async def ask(self, text: str) -> Any:
+        """Return the result for a text.
+
+        Raises:
+            SharedCallError: The call failed, and others have shared it. Its cause is the error.
+            Exception: What a call of this text alone raised.
+        """
+        loop = asyncio.get_running_loop()
+        queue = self._loops.get(loop)
+        if queue is None:
+            queue = self._loops[loop] = _Queue(self._call, self._max_calls)
+        return await queue.ask(text)
+
+
+class SharedCallError(Exception):
+    """A call failed that several have shared. Its cause says why."""
+
+
+class _Queue:
+    def __init__(self, call: Call, max_calls: int) -> None:
+        self._call = call
+        self._max_calls = max_calls
+        self._waiting: deque[tuple[str, asyncio.Future[Any]]] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._starting = False
+
+    async def ask(self, text: str) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((text, future))
+        # A call begins in the next turn of the event loop, with all that is submitted in this one.
+        if not self._starting and len(self._running) < self._max_calls:
+            self._starting = True
+            task = asyncio.create_task(self._serve())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return await future
+
+    async def _serve(self) -> None:
+        self._starting = False
+        while batch := self._next():
+            try:
+                results = await self._call([text for text, _ in batch])
+                if len(results) != len(batch):
+                    raise ValueError(f"{len(results)} results for {len(batch)} texts")
+            except BaseException as error:  # the tasks that wait raise it
+                failure = error
+                if len(batch) > 1 or not isinstance(error, Exception):
+                    failure = SharedCallError()
+                    failure.__cause__ = error
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(failure)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+    def _next(self) -> list[tuple[str, asyncio.Future[Any]]]:
+        """Take what waits, but for what nobody waits for any more."""
+        batch: list[tuple[str, asyncio.Future[Any]]] = []
+        while self._waiting and len(batch) < _MAX_TEXTS:
+            each = self._waiting.popleft()
+            if not each[1].done():
+                batch.append(each)
+        return batch
