@@ -7,13 +7,14 @@ to recall, and `benchmarks/recall_quality.py`, which measures them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
 from langchain_motorhead.recall.question import Question
+from langchain_motorhead.recall.question_times import Order, Period
 from langchain_motorhead.recall.scripts import words
 
 MessageRef: TypeAlias = tuple[str, int]
@@ -38,6 +39,13 @@ OPENING = 0.8
 """Bonus for the first message that a person says in a session, if the query asks about the course of conversations."""
 OPENING_REACH = 20
 """Of that bonus, a message this far into its session has 1/e."""
+IN_PERIOD = 0.25
+"""Bonus for messages of the time that the query names."""
+PERIOD_REACH = 3 * 86_400
+"""Of that bonus, a message so many seconds after that time has 1/e, since people tell later what happened."""
+ORDER, ORDERED = 0.2, 0.7
+"""Bonus for the first, or the latest, of the messages whose score is at least so much of the best, if the query asks for
+it. The last of them gets none."""
 FLOOR = 0.5
 """Share of a bonus that does not depend on how well the message matches: `bonus * (FLOOR + score)`."""
 ANSWER = 0.9
@@ -54,6 +62,7 @@ class Findings:
         marked: Messages with a standing wish, with the bonus of its kind.
         names: Names of their speakers, if known.
         assistant: Those messages that an assistant wrote.
+        times: When they were appended, in seconds since 1970. Empty if the query does not need it.
     """
 
     near: Mapping[MessageRef, float]
@@ -61,6 +70,7 @@ class Findings:
     marked: Mapping[MessageRef, float] = field(default_factory=lambda: MappingProxyType({}))
     names: Mapping[MessageRef, str] = field(default_factory=lambda: MappingProxyType({}))
     assistant: AbstractSet[MessageRef] = frozenset()
+    times: Mapping[MessageRef, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
@@ -77,9 +87,20 @@ def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
             scores[place] *= ASSISTANT
     if question.summary or question.addressed:
         _favour_answers(scores, found.assistant, ANSWER if question.summary else 1.0)
-    best = max(scores.values(), default=0.0) or 1.0
+    scores = _to_best(scores)
+    if question.periods:
+        _favour_periods(scores, found.times, question.periods)
+    if question.order is not None:
+        _favour_order(scores, found.times, question.order)
+    if question.timed:
+        scores = _to_best(scores)
     ranked = sorted(scores, key=lambda place: (-scores[place], -found.worded.get(place, 0.0), place))
-    return {place: scores[place] / best for place in ranked}
+    return {place: scores[place] for place in ranked}
+
+
+def _to_best(scores: Mapping[MessageRef, float]) -> dict[MessageRef, float]:
+    best = max(scores.values(), default=0.0) or 1.0
+    return {place: score / best for place, score in scores.items()}
 
 
 def _matching(found: Findings, question: Question) -> dict[MessageRef, float]:
@@ -130,6 +151,23 @@ def _favour_openings(scores: dict[MessageRef, float], assistant: AbstractSet[Mes
     for place, score in scores.items():
         if place not in assistant:
             scores[place] = score + OPENING * math.exp(-place[1] / OPENING_REACH) * (FLOOR + score)
+
+
+def _favour_periods(
+    scores: dict[MessageRef, float], times: Mapping[MessageRef, float], periods: Sequence[Period]
+) -> None:
+    for place, time in times.items():
+        since = min((max(0.0, time - each.stop) for each in periods if each.start <= time), default=math.inf)
+        scores[place] += IN_PERIOD * math.exp(-since / PERIOD_REACH) * (FLOOR + scores[place])
+
+
+def _favour_order(scores: dict[MessageRef, float], times: Mapping[MessageRef, float], order: Order) -> None:
+    best = max(scores.values(), default=0.0)
+    some = [place for place, score in scores.items() if score >= ORDERED * best and place in times]
+    # Sessions are told apart by time, and the messages of one by their number.
+    some.sort(key=lambda place: (times[place], place), reverse=order is Order.LATEST)
+    for at, place in enumerate(some):
+        scores[place] *= 1 + ORDER * (1 - at / max(1, len(some) - 1))
 
 
 def _favour_answers(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef], share: float) -> None:
