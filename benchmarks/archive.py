@@ -26,7 +26,7 @@ from rich.table import Table
 
 from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.sessions.archive_dictionary import WORDS_1
+from langchain_motorhead.sessions.archive.dictionary import WORDS_1
 
 SIZES = (6, 12, 32, 64, 128)
 START = 1_700_000_000_000_000

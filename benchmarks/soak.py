@@ -126,7 +126,7 @@ class Server:
 def disturb(server: Server, folder: Path, options: Any, chance: random.Random) -> Counter[str]:
     """Run the writers, and see to it that things fail. Returns what failed how often."""
     context, faults = multiprocessing.get_context("forkserver"), Counter[str]()
-    context.set_forkserver_preload(["langchain_motorhead.handle", "redis", "tiktoken"])
+    context.set_forkserver_preload(["langchain_motorhead.handles.handle", "redis", "tiktoken"])
     writers: list[Any] = []
 
     def start() -> int:

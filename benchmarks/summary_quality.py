@@ -26,8 +26,8 @@ from measuring import tell, write
 from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.demo.dialogues import load_dialogues
 from langchain_motorhead.messages.text import transcript
-from langchain_motorhead.sessions.details import Text, unsaid_numbers
-from langchain_motorhead.sessions.keeping import kept
+from langchain_motorhead.sessions.checks.details import Text, unsaid_numbers
+from langchain_motorhead.sessions.checks.keeping import kept
 
 NOTE = """\
 numbers, names: share of those that left the window which the summary keeps. said: share of its words that were said.

@@ -38,12 +38,14 @@ if TYPE_CHECKING:
         WrongKeyTypeError,
     )
     from langchain_motorhead.facts.config import Facts
-    from langchain_motorhead.facts.extractive import ExtractiveLearner
-    from langchain_motorhead.facts.llm import Learner, create_learner
+    from langchain_motorhead.facts.learning.extractive import ExtractiveLearner
+    from langchain_motorhead.facts.learning.llm import Learner, create_learner
+    from langchain_motorhead.facts.learning.proposals import LearnerInput, LearnerOperation
+    from langchain_motorhead.facts.learning.report import LearningReport
     from langchain_motorhead.facts.model import Fact, Source
-    from langchain_motorhead.facts.proposals import LearnerInput, LearnerOperation
-    from langchain_motorhead.facts.report import LearningReport
     from langchain_motorhead.flows.protocol import SummaryInput
+    from langchain_motorhead.handles.session import Session
+    from langchain_motorhead.handles.user import User
     from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
     from langchain_motorhead.integrations.forgetting import aforget_messages, forget_messages
     from langchain_motorhead.integrations.memory import MotorheadMemory
@@ -56,27 +58,25 @@ if TYPE_CHECKING:
     from langchain_motorhead.options import Options, RemoteOptions
     from langchain_motorhead.prompts.explanation import Explanation
     from langchain_motorhead.recall.config import Recall
-    from langchain_motorhead.session import Session
-    from langchain_motorhead.sessions.archive_config import Archive
-    from langchain_motorhead.sessions.checks import check_summary
-    from langchain_motorhead.sessions.compaction_report import CompactionReport
-    from langchain_motorhead.sessions.forgetting import Receipt
-    from langchain_motorhead.sessions.keeping import Kept
+    from langchain_motorhead.sessions.archive.config import Archive
+    from langchain_motorhead.sessions.archive.transcript import Gap, GapReason, Transcript, TranscriptMessage
+    from langchain_motorhead.sessions.changes.forgetting import Receipt
+    from langchain_motorhead.sessions.checks.keeping import Kept
+    from langchain_motorhead.sessions.checks.summary import check_summary
+    from langchain_motorhead.sessions.compaction.report import CompactionReport
+    from langchain_motorhead.sessions.compaction.window import Window
     from langchain_motorhead.sessions.load import Memory
-    from langchain_motorhead.sessions.rebuilding import RebuildReport
-    from langchain_motorhead.sessions.summaries import SummaryVersion
-    from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage
-    from langchain_motorhead.sessions.window import Window
+    from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
+    from langchain_motorhead.sessions.summaries.versions import SummaryVersion
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
     from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer
-    from langchain_motorhead.user import User
 
 _HOMES = {
     "client": ("Motorhead",),
-    "sessions.checks": ("check_summary",),
-    "sessions.compaction_report": ("CompactionReport",),
-    "sessions.forgetting": ("Receipt",),
-    "sessions.keeping": ("Kept",),
+    "sessions.checks.summary": ("check_summary",),
+    "sessions.compaction.report": ("CompactionReport",),
+    "sessions.changes.forgetting": ("Receipt",),
+    "sessions.checks.keeping": ("Kept",),
     "exceptions": (
         "ClosedError",
         "EmbeddedRedisError",
@@ -108,17 +108,17 @@ _HOMES = {
         "Fact",
         "Source",
     ),
-    "facts.llm": (
+    "facts.learning.llm": (
         "Learner",
         "create_learner",
     ),
-    "facts.extractive": ("ExtractiveLearner",),
-    "facts.proposals": (
+    "facts.learning.extractive": ("ExtractiveLearner",),
+    "facts.learning.proposals": (
         "LearnerInput",
         "LearnerOperation",
     ),
-    "facts.report": ("LearningReport",),
-    "user": ("User",),
+    "facts.learning.report": ("LearningReport",),
+    "handles.user": ("User",),
     "summarizers.extractive": ("ExtractiveSummarizer",),
     "models.hashing_embeddings": ("HashingEmbeddings",),
     "flows.protocol": ("SummaryInput",),
@@ -133,14 +133,14 @@ _HOMES = {
     "prompts.explanation": ("Explanation",),
     "recall.config": ("Recall",),
     "integrations.retriever": ("MotorheadRetriever",),
-    "session": ("Session",),
+    "handles.session": ("Session",),
     "summarizers.llm": ("Summarizer", "create_summarizer"),
     "messages.tokens": ("TiktokenCounter", "TokenCounter"),
-    "sessions.archive_config": ("Archive",),
-    "sessions.rebuilding": ("RebuildReport",),
-    "sessions.summaries": ("SummaryVersion",),
-    "sessions.transcript": ("Gap", "GapReason", "Transcript", "TranscriptMessage"),
-    "sessions.window": ("Window",),
+    "sessions.archive.config": ("Archive",),
+    "sessions.summaries.rebuilding": ("RebuildReport",),
+    "sessions.summaries.versions": ("SummaryVersion",),
+    "sessions.archive.transcript": ("Gap", "GapReason", "Transcript", "TranscriptMessage"),
+    "sessions.compaction.window": ("Window",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 # Extras that modules need. The error for a missing one names it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_motorhead.handle import Handle
+from langchain_motorhead.handles.handle import Handle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

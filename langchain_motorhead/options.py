@@ -14,8 +14,8 @@ from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.config import Facts
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.recall.config import Recall
-from langchain_motorhead.sessions.archive_config import Archive
-from langchain_motorhead.sessions.window import Window
+from langchain_motorhead.sessions.archive.config import Archive
+from langchain_motorhead.sessions.compaction.window import Window
 
 
 class Options(TypedDict, total=False):

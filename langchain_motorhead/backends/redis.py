@@ -6,31 +6,32 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_motorhead.backends.redis_learning import RedisLearning
+from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.forks import ForkSafeLock
-from langchain_motorhead.recall import index
-from langchain_motorhead.recall import search as searching
-from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.pinned import Pin, read_pinned
+from langchain_motorhead.recall.indexing import index
+from langchain_motorhead.recall.indexing.index import Indexer
+from langchain_motorhead.recall.indexing.reindexing import Report, reindex
 from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.reindexing import Report, reindex
+from langchain_motorhead.recall.search import flow as searching
+from langchain_motorhead.recall.search.pinned import Pin, read_pinned
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
-from langchain_motorhead.sessions import catch_up, forgetting, registry
+from langchain_motorhead.sessions import catch_up, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
+from langchain_motorhead.sessions.archive.transcript import Transcript, read_page
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.compaction_report import CompactionReport
-from langchain_motorhead.sessions.editing import changed_to
-from langchain_motorhead.sessions.forgetting import Receipt
+from langchain_motorhead.sessions.changes import forgetting
+from langchain_motorhead.sessions.changes.edits import changed_to
+from langchain_motorhead.sessions.changes.forgetting import Receipt
+from langchain_motorhead.sessions.compaction.report import CompactionReport
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.info import SessionInfo, describe
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
-from langchain_motorhead.sessions.setting import set_summary
-from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
-from langchain_motorhead.sessions.transcript import Transcript, read_page
-from langchain_motorhead.sessions.window import Window
+from langchain_motorhead.sessions.summaries.setting import set_summary
+from langchain_motorhead.sessions.summaries.versions import SummaryVersion, read_versions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
 

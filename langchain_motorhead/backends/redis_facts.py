@@ -16,10 +16,10 @@ from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.tokens import TokenCounter
-from langchain_motorhead.recall import search as searching
-from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import FactSource, FoundFact, Hit, Query
-from langchain_motorhead.recall.together import together
+from langchain_motorhead.recall.search import flow as searching
+from langchain_motorhead.recall.search.together import together
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.storage.keys import (

@@ -11,7 +11,7 @@ from langchain_motorhead.storage.keys import SessionKeys
 if TYPE_CHECKING:
     from langchain_motorhead.backends.facts import FactFlows, Owner
     from langchain_motorhead.backends.redis import RedisBackend
-    from langchain_motorhead.facts.report import LearningReport
+    from langchain_motorhead.facts.learning.report import LearningReport
     from langchain_motorhead.runtime.fact_learning import FactLearning
     from langchain_motorhead.runtime.maintenance import Maintenance
 

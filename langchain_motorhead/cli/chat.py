@@ -47,7 +47,7 @@ def chat(
 ) -> None:
     """Talk to a model that remembers. /help lists the commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
     from langchain_motorhead.cli.repl import Repl
-    from langchain_motorhead.sessions.window import Window
+    from langchain_motorhead.sessions.compaction.window import Window
 
     found = models(model)
     if found is None:

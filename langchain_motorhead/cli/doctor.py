@@ -36,9 +36,9 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check a Redis or a server for what endangers stored messages. Exits with 1 if something does."""
-    from langchain_motorhead.cli.remote import examine_server
-    from langchain_motorhead.diagnostics import Level, examine
-    from langchain_motorhead.sessions.window import Window
+    from langchain_motorhead.cli.sessions.remote import examine_server
+    from langchain_motorhead.diagnostics.doctor import Level, examine
+    from langchain_motorhead.sessions.compaction.window import Window
 
     with open_motorhead(url, namespace, embeddings, api_key, window=Window(max_messages=window)) as motorhead:
         found = list(examine_server(motorhead) if is_server(url) else examine(motorhead))

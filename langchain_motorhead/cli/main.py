@@ -42,9 +42,10 @@ def _make_app() -> "typer.Typer":
     import typer
     from typer.core import TyperGroup
 
-    from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, sessions, transfer
+    from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, transfer
     from langchain_motorhead.cli.demo import demo
     from langchain_motorhead.cli.serve import Serve, serve
+    from langchain_motorhead.cli.sessions import commands as sessions
     from langchain_motorhead.cli.ui import ui
 
     class Commands(TyperGroup):

@@ -40,7 +40,7 @@ def mcp(
         import anyio
         from mcp.server.stdio import stdio_server
 
-        from langchain_motorhead.server.mcp import McpAccess, create_server
+        from langchain_motorhead.server.mcp.tools import McpAccess, create_server
     except ImportError as error:
         raise MissingExtraError(_MISSING_EXTRA.format(missing=error.name or "mcp")) from None
     from langchain_motorhead.facts.config import Facts

@@ -17,7 +17,7 @@ from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.models.redaction import redact
 
 if TYPE_CHECKING:
-    from langchain_motorhead.session import Session
+    from langchain_motorhead.handles.session import Session
     from langchain_motorhead.sessions.load import Memory
 
 _HELP = """\

@@ -15,10 +15,10 @@ from concurrent.futures import wait
 from contextvars import Context
 
 from langchain_motorhead.concurrency.bounded_call import abandon_all
+from langchain_motorhead.concurrency.forks import renew_in_child
 from langchain_motorhead.concurrency.jobs import Job, Work
 from langchain_motorhead.concurrency.threads import NoThreadError, StaysDueError, start_thread
 from langchain_motorhead.exceptions import MotorheadError
-from langchain_motorhead.forks import renew_in_child
 
 logger = logging.getLogger(__name__)
 

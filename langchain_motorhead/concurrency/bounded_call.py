@@ -15,8 +15,8 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any, TypeAlias
 
+from langchain_motorhead.concurrency.forks import renew_in_child
 from langchain_motorhead.concurrency.threads import ProcessEndsError, ThreadCache
-from langchain_motorhead.forks import renew_in_child
 
 Done: TypeAlias = Future[Any] | asyncio.Future[Any]
 """A finished call: a future that holds its result or its exception."""

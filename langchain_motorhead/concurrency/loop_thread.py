@@ -13,8 +13,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from langchain_motorhead.concurrency.forks import renew_in_child
 from langchain_motorhead.concurrency.threads import start_thread
-from langchain_motorhead.forks import renew_in_child
 
 
 class LoopThread:

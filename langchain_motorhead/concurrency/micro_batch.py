@@ -15,8 +15,8 @@ from contextvars import Context
 from itertools import accumulate
 from typing import Any
 
+from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.concurrency.threads import NoThreadError, start_thread
-from langchain_motorhead.forks import ForkSafeLock
 
 _MAX_BATCH_TEXTS = 256
 # Largest number of threads whose calls hang.

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.concurrency.loop_end import at_loop_end
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import ClosedError
-from langchain_motorhead.forks import ForkSafeLock
 
 
 class SharedClients:

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from langchain_motorhead.concurrency.forks import renew_in_child
 from langchain_motorhead.exceptions import MotorheadError
-from langchain_motorhead.forks import renew_in_child
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, field
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.sessions.keeping import Kept
+from langchain_motorhead.sessions.checks.keeping import Kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from langchain_motorhead.demo.audit import Balance, Recorder, balance, committed
 from langchain_motorhead.demo.dialogues import Dialogue, turns
 from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.messages.tokens import count_tokens
-from langchain_motorhead.sessions.keeping import kept
+from langchain_motorhead.sessions.checks.keeping import kept
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.summarizers.llm import resolve_summarizer
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from rich.text import Text
 from langchain_motorhead.demo.audit import total
 from langchain_motorhead.demo.dialogues import SOURCE
 from langchain_motorhead.demo.replay import IN_MEMORY, ReplaySettings, Run, Sight
-from langchain_motorhead.sessions.keeping import Kept
+from langchain_motorhead.sessions.checks.keeping import Kept
 
 _MAX_WIDTH_COLUMNS = 100  # of a log, and the largest of a terminal
 _MIN_BAR_WIDTH_COLUMNS = 96  # smallest width with bars

@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from langchain_motorhead.exceptions import InvalidInputError, StoreFullError
-from langchain_motorhead.facts.batch import to_said
 from langchain_motorhead.facts.book import Book
+from langchain_motorhead.facts.learning.batch import to_said
+from langchain_motorhead.facts.learning.verification import occurs
 from langchain_motorhead.facts.model import Source
 from langchain_motorhead.facts.operations import FactsRead, Identity, drop, exist, identify, sweep
 from langchain_motorhead.facts.rewriting import rewrite
-from langchain_motorhead.facts.verification import occurs
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions import registry
-from langchain_motorhead.sessions.forgetting import Receipt
-from langchain_motorhead.sessions.transcript import read_page
+from langchain_motorhead.sessions.archive.transcript import read_page
+from langchain_motorhead.sessions.changes.forgetting import Receipt
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys, fact_keys, own_fact_keys, user_fact_keys
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from langchain_motorhead.facts.known import word_scores
+from langchain_motorhead.facts.learning.known import word_scores
+from langchain_motorhead.facts.learning.proposals import Proposal
 from langchain_motorhead.facts.model import USER, Fact, name_key, normal, one_line
-from langchain_motorhead.facts.proposals import Proposal
 
 Vector: TypeAlias = Any
 """A one-dimensional numpy array of length 1."""

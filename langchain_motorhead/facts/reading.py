@@ -9,7 +9,7 @@ from datetime import datetime
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.facts.known import by_score, word_scores
+from langchain_motorhead.facts.learning.known import by_score, word_scores
 from langchain_motorhead.facts.meaning import meaning_scores
 from langchain_motorhead.facts.model import USER, Fact, name_key
 from langchain_motorhead.facts.operations import FactsRead, read_facts

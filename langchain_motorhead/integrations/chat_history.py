@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from langchain_motorhead.handle import Handle
+from langchain_motorhead.handles.handle import Handle
 from langchain_motorhead.integrations.runnable_history import (
     HistoryForRun,
     Hook,
@@ -26,8 +26,8 @@ from langchain_motorhead.sessions.load import Memory
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from langchain_motorhead.handles.session import Session
     from langchain_motorhead.options import UrlOptions
-    from langchain_motorhead.session import Session
 
 MAX_REMEMBERED_RUNS_COUNT = 256
 

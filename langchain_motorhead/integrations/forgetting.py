@@ -11,8 +11,8 @@ from langchain_motorhead.messages.tombstones import hidden
 from langchain_motorhead.messages.tool_calls import call_ids
 
 if TYPE_CHECKING:
-    from langchain_motorhead.session import Session
-    from langchain_motorhead.sessions.forgetting import Receipt
+    from langchain_motorhead.handles.session import Session
+    from langchain_motorhead.sessions.changes.forgetting import Receipt
 
 
 def forget_messages(session: Session, messages: Sequence[BaseMessage], message_ids: Sequence[str]) -> list[BaseMessage]:

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, get_bu
 from pydantic import ConfigDict, Field, PrivateAttr, StrictStr, ValidationError
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.handle import Handle
+from langchain_motorhead.handles.handle import Handle
 from langchain_motorhead.integrations.chat_history import MotorheadChatMessageHistory
 from langchain_motorhead.messages.quoting import one_line
 from langchain_motorhead.options import DEFAULTS, REMOTE_DEFAULTS, UrlOptions

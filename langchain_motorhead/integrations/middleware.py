@@ -22,21 +22,21 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not accept the standard library's
 
-from langchain_motorhead.integrations.agent_run import aread_gap, counter_of, profile_tokens, read_gap
-from langchain_motorhead.integrations.langgraph_run import current_config, run_object
-from langchain_motorhead.integrations.read_result import read_result_tool
-from langchain_motorhead.integrations.run_cache import PinCache, RunCache, RunMemory
-from langchain_motorhead.integrations.run_hooks import HookedRun, note_failure, note_result, state_keys
-from langchain_motorhead.integrations.run_recall import Recalled, RecallPolicy, Scope
-from langchain_motorhead.integrations.run_storage import RunStorage
-from langchain_motorhead.integrations.shown_request import shown_request
+from langchain_motorhead.integrations.runs.agent_run import aread_gap, counter_of, profile_tokens, read_gap
+from langchain_motorhead.integrations.runs.cache import PinCache, RunCache, RunMemory
+from langchain_motorhead.integrations.runs.hooks import HookedRun, note_failure, note_result, state_keys
+from langchain_motorhead.integrations.runs.langgraph_run import current_config, run_object
+from langchain_motorhead.integrations.runs.read_result import read_result_tool
+from langchain_motorhead.integrations.runs.recall import Recalled, RecallPolicy, Scope
+from langchain_motorhead.integrations.runs.shown_request import shown_request
+from langchain_motorhead.integrations.runs.storage import RunStorage
 from langchain_motorhead.prompts.budget import Limits
 from langchain_motorhead.prompts.layout import PromptBuilder
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-    from langchain_motorhead.handle import Handle
+    from langchain_motorhead.handles.handle import Handle
     from langchain_motorhead.sessions.load import Memory
 
 logger = logging.getLogger(__name__)

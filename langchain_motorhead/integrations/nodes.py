@@ -14,7 +14,7 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.integrations.agent_run import (
+from langchain_motorhead.integrations.runs.agent_run import (
     aread_gap,
     counter_of,
     profile_tokens,
@@ -22,15 +22,15 @@ from langchain_motorhead.integrations.agent_run import (
     session_of,
     zone_of,
 )
-from langchain_motorhead.integrations.run_recall import Recalled, RecallPolicy, Scope
-from langchain_motorhead.integrations.run_storage import RunStorage
+from langchain_motorhead.integrations.runs.recall import Recalled, RecallPolicy, Scope
+from langchain_motorhead.integrations.runs.storage import RunStorage
 from langchain_motorhead.prompts.conversation import without_summaries, without_system
 from langchain_motorhead.prompts.layout import PromptBuilder, add_to_system
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
-    from langchain_motorhead.handle import Handle
-    from langchain_motorhead.session import Session
+    from langchain_motorhead.handles.handle import Handle
+    from langchain_motorhead.handles.session import Session
 
 STORED_KEY = "motorhead_stored"
 RECALLED_KEY = "motorhead_recalled"

@@ -24,7 +24,7 @@ from langgraph.store.base import (
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.handle import Handle
+from langchain_motorhead.handles.handle import Handle
 from langchain_motorhead.item_store import index as item_index
 from langchain_motorhead.item_store.batch import batch
 from langchain_motorhead.item_store.filters import Condition, check_filter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 
 from langchain_motorhead.exceptions import MissingExtraError, MotorheadError
-from langchain_motorhead.handle import Handle
+from langchain_motorhead.handles.handle import Handle
 from langchain_motorhead.prompts.results import READ_RESULT
 from langchain_motorhead.tools.catalog import MemoryTool, explain, select
 from langchain_motorhead.tools.scope import ToolScope
@@ -62,7 +62,7 @@ def _of_scope(scope: ToolScope, tool: MemoryTool) -> BaseTool:
 def _of_run(motorhead: Handle, tool: MemoryTool) -> BaseTool:
     """Return a tool that works with the ids of the run that calls it."""
     try:
-        from langchain_motorhead.integrations.run_tools import of_run
+        from langchain_motorhead.integrations.runs.tools import of_run
     except ImportError as error:
         raise MissingExtraError(f"{_NO_RUN}. Or give the tools a user_id") from error
     call, acall = of_run(motorhead, lambda scope, given: _run(tool, scope, given), lambda s, g: _arun(tool, s, g))
@@ -71,7 +71,7 @@ def _of_run(motorhead: Handle, tool: MemoryTool) -> BaseTool:
 
 def _read_result(motorhead: Handle) -> BaseTool:
     try:
-        from langchain_motorhead.integrations.read_result import read_result_tool
+        from langchain_motorhead.integrations.runs.read_result import read_result_tool
     except ImportError as error:
         raise MissingExtraError(f"{READ_RESULT} reads results of a run. {_NO_RUN}") from error
     return read_result_tool(motorhead)

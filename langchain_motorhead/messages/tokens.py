@@ -11,7 +11,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.forks import ForkSafeLock
+from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.messages.approximate_tokens import approximate_tokens
 from langchain_motorhead.messages.media import TokenCounter, media_tokens
 from langchain_motorhead.messages.text import message_text, text_runs, without_surrogates

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from langchain_motorhead.forks import ForkSafeLock
+from langchain_motorhead.concurrency.forks import ForkSafeLock
 
 MAX_QUERIES = 64
 MAX_AGE = 60.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.recall.terms import LANGUAGES
+from langchain_motorhead.recall.words.terms import LANGUAGES
 
 _ALGORITHMS = ("flat", "hnsw")
 _METRICS = ("cosine", "l2", "ip")

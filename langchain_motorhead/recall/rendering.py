@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 
 from langchain_motorhead.messages.quoting import turn
 from langchain_motorhead.recall.query import FactSource, FoundFact, Hit, Query
-from langchain_motorhead.recall.together import FACT_ROLE
+from langchain_motorhead.recall.search.together import FACT_ROLE
 
 
 def to_documents(hits: Sequence[Hit], query: Query, namespace: str) -> list[Document]:

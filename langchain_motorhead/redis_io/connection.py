@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
+from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.concurrency.shared_clients import SharedClients
 from langchain_motorhead.concurrency.threads import run_in_thread
-from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.redis_io import counterpart, urls
 from langchain_motorhead.redis_io.autopipeline import AutoPipeline
 

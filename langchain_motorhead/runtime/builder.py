@@ -18,15 +18,15 @@ from langchain_motorhead.models.embedding_client import EmbeddingClient, model_n
 from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.options import Options, complete
 from langchain_motorhead.recall.config import Recall
-from langchain_motorhead.recall.index import Indexer
+from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.maintenance import Maintenance
-from langchain_motorhead.sessions.archive_config import Archive
-from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.window import Window
-from langchain_motorhead.sessions.writing import Writing
+from langchain_motorhead.sessions.archive.config import Archive
+from langchain_motorhead.sessions.compaction.flow import Compactor
+from langchain_motorhead.sessions.compaction.window import Window
+from langchain_motorhead.sessions.compaction.writing import Writing
 from langchain_motorhead.storage.keys import registry_key
 from langchain_motorhead.summarizers.answers import summary_of
 from langchain_motorhead.summarizers.llm import DEFAULT_BUDGET, budget_of, resolve_summarizer

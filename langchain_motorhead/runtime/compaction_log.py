@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.compaction.report import CompactionReport
 from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)

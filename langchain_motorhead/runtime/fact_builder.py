@@ -8,11 +8,11 @@ from langchain_core.language_models import BaseLanguageModel
 from langchain_core.runnables import Runnable
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.facts.answers import read_operations
 from langchain_motorhead.facts.config import Facts
-from langchain_motorhead.facts.extractive import ExtractiveLearner
-from langchain_motorhead.facts.llm import create_learner
-from langchain_motorhead.facts.report import LearningConfig
+from langchain_motorhead.facts.learning.answers import read_operations
+from langchain_motorhead.facts.learning.extractive import ExtractiveLearner
+from langchain_motorhead.facts.learning.llm import create_learner
+from langchain_motorhead.facts.learning.report import LearningConfig
 from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.protocol import Writer
 from langchain_motorhead.models.by_name import chat_model

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work
-from langchain_motorhead.facts.learning import learn, relearn
-from langchain_motorhead.facts.report import LearningConfig, LearningReport, LearningState
+from langchain_motorhead.facts.learning.flow import learn, relearn
+from langchain_motorhead.facts.learning.report import LearningConfig, LearningReport, LearningState
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue

@@ -22,20 +22,22 @@ from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.recall import indexing, schema
-from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.indexing import IndexState
-from langchain_motorhead.recall.vectorless import vectors_missing
-from langchain_motorhead.recall.vectors import LEASE_MS
+from langchain_motorhead.recall.indexing import flow as indexing
+from langchain_motorhead.recall.indexing import schema
+from langchain_motorhead.recall.indexing.flow import IndexState
+from langchain_motorhead.recall.indexing.index import Indexer
+from langchain_motorhead.recall.indexing.vectorless import vectors_missing
+from langchain_motorhead.recall.indexing.vectors import LEASE_MS
 from langchain_motorhead.runtime.compaction_log import logged
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
-from langchain_motorhead.sessions import compaction, expiry, registry
-from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions import expiry, registry
+from langchain_motorhead.sessions.compaction import flow as compaction
+from langchain_motorhead.sessions.compaction.flow import Compactor
+from langchain_motorhead.sessions.compaction.report import CompactionReport
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.operations import AppendResult
-from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:

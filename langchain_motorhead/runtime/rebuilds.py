@@ -14,7 +14,7 @@ from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.flows.protocol import Flow, Writer
 from langchain_motorhead.models.summarizer_client import name_of
 from langchain_motorhead.runtime.driver import Driver
-from langchain_motorhead.sessions.rebuilding import Rebuilder, RebuildReport, rebuild
+from langchain_motorhead.sessions.summaries.rebuilding import Rebuilder, RebuildReport, rebuild
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.summarizers.llm import Summarizer, budget_of, create_summarizer, resolve_summarizer
 

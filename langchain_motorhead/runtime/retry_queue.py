@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from langchain_motorhead.forks import renew_in_child
+from langchain_motorhead.concurrency.forks import renew_in_child
 from langchain_motorhead.storage.keys import SessionKeys
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.compaction.flow import Compactor
+from langchain_motorhead.sessions.compaction.report import CompactionReport
 
 logger = logging.getLogger(__name__)
 

@@ -10,28 +10,20 @@ from langchain_motorhead.storage.keys import from_member
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
 
-if TYPE_CHECKING:
-    from redisvl.query.filter import FilterExpression
-
-# Fields that a search returns if it finds many documents to choose from.
-_RETURNED = ["name", "role", "pieces"]
-
-
+RETURNED = ("name", "role", "pieces")
+"""Fields that a search returns if it finds many documents to choose from."""
 DISTANCE = "vector_distance"
-
-
 # By default the module stops after half a second and returns an incomplete result without saying so.
 TO_THE_END = ("TIMEOUT", 0)
 
 
 def nearest(
-    vector: bytes, filter_: FilterExpression | None, count: int, fields: Sequence[str] | None = None
+    vector: bytes, filter_: FilterExpression | None, count: int, fields: Sequence[str] = RETURNED
 ) -> tuple[Any, ...]:
     """Return the arguments of FT.SEARCH after the index's name that find the nearest neighbours of a vector."""
     from redisvl.query import VectorQuery
 
-    returned = _RETURNED if fields is None else list(fields)
-    query = VectorQuery(vector, "vector", return_fields=returned, filter_expression=filter_, num_results=count)
+    query = VectorQuery(vector, "vector", return_fields=list(fields), filter_expression=filter_, num_results=count)
     return (*query.get_args(), "PARAMS", 2, "vector", vector, *TO_THE_END)
 
 

@@ -15,17 +15,17 @@ from starlette.routing import Route
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
-from langchain_motorhead.server import docs_page, errors
-from langchain_motorhead.server.exports import EXPORT_ROUTE
-from langchain_motorhead.server.mcp_endpoint import McpEndpoint
+from langchain_motorhead.server.http import docs_page, errors
+from langchain_motorhead.server.http.middleware import RequestMiddleware
+from langchain_motorhead.server.http.sites import Sites
+from langchain_motorhead.server.mcp.endpoint import McpEndpoint
 from langchain_motorhead.server.metrics import Metrics
-from langchain_motorhead.server.middleware import RequestMiddleware
 from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
 from langchain_motorhead.server.page.visit import PageState
 from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
+from langchain_motorhead.server.routes.exports import EXPORT_ROUTE
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.server.sites import Sites
 from langchain_motorhead.server.startup import await_redis
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 from langchain_motorhead.server.variables import unknown_variables

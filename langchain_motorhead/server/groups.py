@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, mark
-from langchain_motorhead.server.errors import ReusedKeyError
+from langchain_motorhead.server.http.errors import ReusedKeyError
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.append import AppendConfig, append_records
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record

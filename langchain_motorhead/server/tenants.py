@@ -15,7 +15,7 @@ from langchain_motorhead import Facts, Motorhead, Window
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.server import model_factory as models
-from langchain_motorhead.server.errors import UnauthorizedError
+from langchain_motorhead.server.http.errors import UnauthorizedError
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.summarizer import ThreadedSummarizer, threaded_summarizer
 

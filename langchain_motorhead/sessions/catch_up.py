@@ -15,10 +15,10 @@ from langchain_motorhead.messages.matching import as_message, renamed, trailing_
 from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record, to_records
-from langchain_motorhead.sessions.forget_operations import Knowledge, find_known
+from langchain_motorhead.sessions.changes.operations import Knowledge, find_known
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.load import Memory, decode_all, read_window, to_memory
 from langchain_motorhead.sessions.operations import AppendResult, NewestOf, SessionSnapshot
-from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
 

@@ -18,11 +18,11 @@ from langchain_motorhead.messages.text import message_text
 from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.messages.tool_calls import closed_start, visible
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.checks.keeping import Kept
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.gap import Gap
-from langchain_motorhead.sessions.keeping import Kept
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.slices import in_slices
-from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 from langchain_motorhead.storage.operation import Operation
 

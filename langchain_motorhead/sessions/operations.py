@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import IdConflictError, StoreError
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, marks, origins
 from langchain_motorhead.sessions import registry_operations
-from langchain_motorhead.sessions.keeping import Kept
-from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author, to_author, to_kept
+from langchain_motorhead.sessions.checks.keeping import Kept
+from langchain_motorhead.sessions.summaries.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS

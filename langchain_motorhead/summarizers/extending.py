@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from langchain_motorhead.sessions.details import Text
-from langchain_motorhead.sessions.keeping import missing_details
+from langchain_motorhead.sessions.checks.details import Text
+from langchain_motorhead.sessions.checks.keeping import missing_details
 from langchain_motorhead.summarizers.prompting import ADDITION, PROMPT, with_words
 
 # Of the largest summary: the room from which on it is extended, and the size of one that is written anew for more room.

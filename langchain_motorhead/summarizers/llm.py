@@ -16,7 +16,7 @@ from langchain_motorhead.flows.protocol import SummaryInput
 from langchain_motorhead.messages.tokens import TokenCounter, count_tokens
 from langchain_motorhead.models.by_name import chat_model
 from langchain_motorhead.models.summarizer_client import model_below
-from langchain_motorhead.sessions.window import chunk
+from langchain_motorhead.sessions.compaction.window import chunk
 from langchain_motorhead.summarizers.answers import ended_in_thought, summary_of
 from langchain_motorhead.summarizers.extending import Task, extended, task_of
 from langchain_motorhead.summarizers.output_limit import limited, streams, thinks

@@ -3,14 +3,14 @@
 The answer is not asked for as structured output: a JSON schema is not read as a stream, so that an answer which runs on
 could not be stopped; small models fill it badly; and a server that only speaks OpenAI's protocol may refuse it. What a
 model says in a schema of its own is understood all the same (`answers.py`). What is not recognised here is checked as a
-summary, and "nothing new" of messages full of names and numbers loses none of them (`sessions/writing.py`).
+summary, and "nothing new" of messages full of names and numbers loses none of them (`sessions/compaction/writing.py`).
 """
 
 from __future__ import annotations
 
 import re
 
-from langchain_motorhead.sessions.wording import WIDE, folded, size
+from langchain_motorhead.sessions.checks.wording import WIDE, folded, size
 
 _LONGEST_REST = 16  # characters of a language without spaces, after what says it
 _LONGEST = 220  # characters: a longer answer says something

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from langchain_motorhead.sessions.details import Details, Text
+from langchain_motorhead.sessions.checks.details import Details, Text
 from langchain_motorhead.summarizers.sentences import Sentence, read_summary, write
 
 _ENOUGH = 0.5  # of the numbers, dates and names of the extract

@@ -11,8 +11,8 @@ from langchain_motorhead.messages.quoting import block, one_line, turn
 from langchain_motorhead.messages.text import message_text, speaker
 from langchain_motorhead.recall.query import Hit
 from langchain_motorhead.recall.rendering import speaker_of
+from langchain_motorhead.sessions.archive.transcript import Transcript, TranscriptMessage
 from langchain_motorhead.sessions.info import SessionInfo
-from langchain_motorhead.sessions.transcript import Transcript, TranscriptMessage
 
 MAX_ANSWER_CHARS = 8_000
 """Characters of an answer, at most."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.sessions.archive import ArchivedMessage
+from langchain_motorhead.sessions.archive.chunks import ArchivedMessage
 from langchain_motorhead.transfer.json_records import dumps, is_count, loads, records_of, to_message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from langchain_motorhead.sessions.archive import CHUNK_MESSAGES, ArchivedMessage, extend
+from langchain_motorhead.sessions.archive.chunks import CHUNK_MESSAGES, ArchivedMessage, extend
 from langchain_motorhead.transfer.archive_lines import ArchiveRun
 from langchain_motorhead.transfer.snapshot import Fingerprint
 

@@ -16,9 +16,9 @@ from langchain_motorhead.exceptions import (
     StoreUnavailableError,
 )
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.archive.transcript import GapReason, read_records
 from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.registry import Walk
-from langchain_motorhead.sessions.transcript import GapReason, read_records
 from langchain_motorhead.storage.keys import SessionKeys, from_member, registry_key, session_keys
 from langchain_motorhead.storage.operation import to_bytes
 from langchain_motorhead.transfer import snapshot as snapshots

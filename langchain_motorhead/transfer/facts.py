@@ -15,7 +15,7 @@ from typing import Any
 from langchain_motorhead.backends.facts import Owner
 from langchain_motorhead.exceptions import InvalidInputError, StoreError
 from langchain_motorhead.facts.book import Book
-from langchain_motorhead.facts.learning import LEASE_MS
+from langchain_motorhead.facts.learning.flow import LEASE_MS
 from langchain_motorhead.facts.model import Fact, Source
 from langchain_motorhead.facts.operations import Begin, FactsRead, Progress, begin, identify, read_facts, write_facts
 from langchain_motorhead.facts.records import from_data, to_data

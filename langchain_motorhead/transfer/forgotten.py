@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from langchain_motorhead.messages.ids import FORGOTTEN_CONTENT, MARK_BYTES, derived_id, mark
-from langchain_motorhead.sessions.replacing import Search
-from langchain_motorhead.sessions.summary_records import DamagedRecordError, read_record, versions_of
+from langchain_motorhead.sessions.changes.replacing import Search
+from langchain_motorhead.sessions.summaries.records import DamagedRecordError, read_record, versions_of
 from langchain_motorhead.transfer.snapshot import ExportedSession
 
 _ID_BYTES = MARK_BYTES - len(FORGOTTEN_CONTENT)

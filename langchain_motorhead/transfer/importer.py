@@ -16,8 +16,8 @@ from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import MARK_BYTES, mark
 from langchain_motorhead.sessions import registry_operations as listing
+from langchain_motorhead.sessions.changes.operations import Identity, identify
 from langchain_motorhead.sessions.erasure import erase
-from langchain_motorhead.sessions.forget_operations import Identity, identify
 from langchain_motorhead.storage.keys import SessionKeys, own_fact_keys, session_keys
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.archive_restore import RestoredArchive

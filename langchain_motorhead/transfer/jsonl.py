@@ -7,7 +7,7 @@ Unknown fields are left out. Times are microseconds since 1970. If the list is l
 `count` messages, and lines of the form `{"session": …, "from": …, "messages": […]}` with the others follow. If
 `archive` is true, the messages of the archive stand between the first line and these; see `archive_lines.py`.
 
-`summaries` has the records of the summary's versions, as they are stored (`sessions/summary_records.py`).
+`summaries` has the records of the summary's versions, as they are stored (`sessions/summaries/records.py`).
 
 A message is the stored JSON object. If JSON would not reproduce it byte by byte, it is a string of the stored text, or
 `{"$base64": …}` if that is not valid UTF-8.
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.sessions.summary_records import MOST_RECORDS, DamagedRecordError, read_records
+from langchain_motorhead.sessions.summaries.records import MOST_RECORDS, DamagedRecordError, read_records
 from langchain_motorhead.transfer.archive_lines import ArchiveReader, is_archive_line
 from langchain_motorhead.transfer.json_records import (
     MAX_NUMBER,

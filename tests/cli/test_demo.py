@@ -22,7 +22,7 @@ from langchain_motorhead.demo.plot import draw
 from langchain_motorhead.demo.replay import ReplaySettings, Sight
 from langchain_motorhead.demo.run import play
 from langchain_motorhead.redis_io.embedded import acquire
-from langchain_motorhead.sessions import compaction_operations as operations
+from langchain_motorhead.sessions.compaction import operations
 
 PACKAGE = Path(langchain_motorhead.__file__).parent
 # Where SIGINT is ignored, as in a background job of a shell, a program starts with it ignored.

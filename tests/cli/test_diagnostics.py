@@ -9,7 +9,7 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead
-from langchain_motorhead.diagnostics import Finding, Level, examine
+from langchain_motorhead.diagnostics.doctor import Finding, Level, examine
 from support.factory import MakeMotorhead
 from support.messages import numbered
 from support.redis_servers import server

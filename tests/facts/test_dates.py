@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from langchain_motorhead.facts.dates import is_named, parse_time
+from langchain_motorhead.facts.learning.dates import is_named, parse_time
 
 MONDAY = datetime(2023, 5, 8, 14, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from langchain_motorhead import (
     UnusableOperationsError,
     create_learner,
 )
-from langchain_motorhead.facts.answers import read_operations
+from langchain_motorhead.facts.learning.answers import read_operations
 from support.scripted_models import Scripted
 
 OPERATION = {"op": "add", "text": "x", "subject": "user", "attribute": "y", "sources": [{"seq": 1, "quote": "q"}]}

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Facts, HashingEmbeddings, InvalidInputError, Motorhead
 from langchain_motorhead.recall.query import FactSource, FoundFact, Hit
-from langchain_motorhead.recall.together import together
+from langchain_motorhead.recall.search.together import together
 from langchain_motorhead.server.app import create_app
 from langchain_motorhead.server.settings import Settings
 from support.factory import MakeMotorhead

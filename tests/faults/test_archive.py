@@ -13,8 +13,8 @@ import redis
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead import Motorhead, Session, StoreError, Window
-from langchain_motorhead.sessions import compaction
-from langchain_motorhead.sessions.archive import read_chunk
+from langchain_motorhead.sessions.archive.chunks import read_chunk
+from langchain_motorhead.sessions.compaction import flow as compaction
 from langchain_motorhead.transfer.exporter import export_lines
 from langchain_motorhead.transfer.importer import import_lines
 from support.messages import with_tools

@@ -14,7 +14,8 @@ from random import Random
 import pytest
 
 from langchain_motorhead import Motorhead, StoreError, Window
-from langchain_motorhead.sessions import compaction, rebuilding
+from langchain_motorhead.sessions.compaction import flow as compaction
+from langchain_motorhead.sessions.summaries import rebuilding
 from support.changes import Changes
 from support.redis_servers import Lasting
 from support.summarizers import Ledger
@@ -72,7 +73,8 @@ WORKERS = """
 import os, random, signal, sys, time
 sys.path[:0] = [{tests!r}]
 from langchain_motorhead import Motorhead, Window
-from langchain_motorhead.sessions import compaction, rebuilding
+from langchain_motorhead.sessions.compaction import flow as compaction
+from langchain_motorhead.sessions.summaries import rebuilding
 from support.changes import Changes
 from support.summarizers import Ledger
 

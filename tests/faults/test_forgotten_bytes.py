@@ -10,7 +10,7 @@ import redis
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_motorhead import Motorhead, Window
-from langchain_motorhead.sessions.archive import read_chunk
+from langchain_motorhead.sessions.archive.chunks import read_chunk
 from langchain_motorhead.storage.operation import to_bytes
 from support.embeddings import Gate, Scripted
 from support.redis_servers import Lasting, wait_until

@@ -22,7 +22,7 @@ KILLER = """
 import os, random, signal, sys, time
 sys.path[:0] = [{tests!r}]
 from langchain_motorhead import Facts, LearningError, Motorhead
-from langchain_motorhead.facts import learning
+from langchain_motorhead.facts.learning import flow as learning
 from langchain_motorhead.facts.operations import read_learned
 from support.learners import ScriptedLearner, correct
 

@@ -22,8 +22,9 @@ import redis.asyncio.sentinel
 sys.path[:0] = [{tests!r}]
 from langchain_core.messages import HumanMessage
 from langchain_motorhead import HashingEmbeddings, Motorhead, Window
-from langchain_motorhead.recall import indexing, schema
-from langchain_motorhead.sessions import compaction
+from langchain_motorhead.recall.indexing import flow as indexing
+from langchain_motorhead.recall.indexing import schema
+from langchain_motorhead.sessions.compaction import flow as compaction
 from support.summarizers import AsyncLedger
 
 schema.prepare("english")

@@ -18,8 +18,8 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, Session, StoreUnavailableError, Window
-from langchain_motorhead.recall import indexing
-from langchain_motorhead.sessions import compaction
+from langchain_motorhead.recall.indexing import flow as indexing
+from langchain_motorhead.sessions.compaction import flow as compaction
 from langchain_motorhead.storage.keys import session_keys
 from support.messages import numbered
 from support.proxy import Proxy, proxied

@@ -181,7 +181,7 @@ def test_which_tools(make: MakeMotorhead, motorhead: Motorhead, monkeypatch: pyt
     shown = MotorheadMiddleware(motorhead, tools=["read_result", "remember"], max_run_tokens=2_000)
     assert sorted(named(shown.tools)) == ["read_result", "remember"]
     assert list(named(motorhead.tools(["read_result"]))) == ["read_result"]
-    monkeypatch.delitem(sys.modules, "langchain_motorhead.integrations.run_tools", raising=False)
+    monkeypatch.delitem(sys.modules, "langchain_motorhead.integrations.runs.tools", raising=False)
     monkeypatch.setitem(sys.modules, "langgraph.prebuilt.tool_node", None)
     with pytest.raises(MissingExtraError, match="give the tools a user_id"):
         motorhead.tools()

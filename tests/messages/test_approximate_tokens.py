@@ -17,7 +17,7 @@ from langchain_motorhead.messages.approximate_tokens import approximate_tokens
 from langchain_motorhead.messages.media import MEDIA_TOKENS, media_kind, with_media
 from langchain_motorhead.messages.text import message_text, readable, without_data
 from langchain_motorhead.messages.tokens import TiktokenCounter
-from langchain_motorhead.sessions.window import chunk
+from langchain_motorhead.sessions.compaction.window import chunk
 from support.languages import TEXTS
 
 BASE64 = "iVBORw0KGgo" * 40_000

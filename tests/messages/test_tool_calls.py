@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, HumanMessage, ToolMessage
 
 from langchain_motorhead.messages.tool_calls import safe_cuts, visible
-from langchain_motorhead.sessions.window import Window, plan
+from langchain_motorhead.sessions.compaction.window import Window, plan
 from support.windows import DIALOGUES, Messages, alternating, called, ids_of, parted, result, size
 
 

@@ -152,4 +152,4 @@ def test_contributing_names_what_is_there() -> None:
         of_root = name.startswith(("tests/", "benchmarks/", "langchain_motorhead/"))
         folder = ROOT if of_root else ROOT / "langchain_motorhead"
         assert (folder / name).exists(), name
-    assert "`plan` in `sessions/window.py`" in text
+    assert "`plan` in `sessions/compaction/window.py`" in text

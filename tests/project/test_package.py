@@ -51,6 +51,14 @@ def test_modules_are_small() -> None:
             assert len(path.read_text().splitlines()) <= 320, path.relative_to(folder)
 
 
+def test_folders_are_small() -> None:
+    """A newcomer sees at a glance what is in a folder: at most 16 modules; and in the package: at most 30 rooms."""
+    for folder in (ROOT, *(path for path in ROOT.rglob("*") if path.is_dir())):
+        assert len(list(folder.glob("*.py"))) <= 16, folder.relative_to(ROOT)
+    rooms = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert len(rooms - {"__init__"}) <= 30
+
+
 BEFORE_OTHERS = {each for names in _LIBRARIES.values() for each in names}
 
 

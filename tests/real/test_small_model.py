@@ -16,8 +16,8 @@ from langchain_motorhead.demo.dialogues import load_dialogues
 from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.server.app import create_app
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.sessions.details import Text, unsaid_numbers
-from langchain_motorhead.sessions.keeping import Kept, kept
+from langchain_motorhead.sessions.checks.details import Text, unsaid_numbers
+from langchain_motorhead.sessions.checks.keeping import Kept, kept
 from support.factory import MakeMotorhead
 from support.http_servers import served
 

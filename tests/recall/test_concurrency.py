@@ -16,7 +16,7 @@ import redis
 import redis.asyncio
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, Recall, StoreError, Window
-from langchain_motorhead.recall.index import Indexer, set_up
+from langchain_motorhead.recall.indexing.index import Indexer, set_up
 from langchain_motorhead.storage.keys import to_tag
 from langchain_motorhead.storage.operation import Operation
 from support.embeddings import Scripted

@@ -14,7 +14,7 @@ import redis.asyncio
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead
-from langchain_motorhead.recall import search_operations
+from langchain_motorhead.recall.search import operations as search_operations
 from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply
 from langchain_motorhead.storage.keys import session_keys
 from support.embeddings import Gate, Scripted

@@ -21,7 +21,7 @@ from langchain_core.messages import (
 
 from langchain_motorhead import InvalidInputError, Recall
 from langchain_motorhead.messages.text import message_text
-from langchain_motorhead.recall.documents import (
+from langchain_motorhead.recall.indexing.documents import (
     CONTEXT,
     DocumentDraft,
     Utterance,
@@ -30,7 +30,7 @@ from langchain_motorhead.recall.documents import (
     to_drafts,
     to_utterance,
 )
-from langchain_motorhead.recall.terms import terms
+from langchain_motorhead.recall.words.terms import terms
 
 RECALL = Recall()
 CALL = {"name": "f", "args": {}, "id": "c"}

@@ -10,10 +10,10 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import EmbeddingError, IndexMissingError, StoreError
 from langchain_motorhead.flows.protocol import Pause, Request
-from langchain_motorhead.recall.descriptions import Description
-from langchain_motorhead.recall.index import PROBE, make_index, set_up
-from langchain_motorhead.recall.indexing import index
-from langchain_motorhead.recall.terms import TERMS_VERSION
+from langchain_motorhead.recall.indexing.descriptions import Description
+from langchain_motorhead.recall.indexing.flow import index
+from langchain_motorhead.recall.indexing.index import PROBE, make_index, set_up
+from langchain_motorhead.recall.words.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import command, ignoring_error, inspect
 from langchain_motorhead.storage.keys import recall_key
 from langchain_motorhead.storage.operation import Operation

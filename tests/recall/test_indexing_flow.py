@@ -10,10 +10,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from langchain_motorhead import EmbeddingError, EmbeddingMismatchError
 from langchain_motorhead.flows.protocol import Embed, Request
-from langchain_motorhead.recall.descriptions import Description
-from langchain_motorhead.recall.embedding import embed_all
-from langchain_motorhead.recall.index import PROBE, set_up
-from langchain_motorhead.recall.indexing import IndexState, index
+from langchain_motorhead.recall.indexing.descriptions import Description
+from langchain_motorhead.recall.indexing.embedding import embed_all
+from langchain_motorhead.recall.indexing.flow import IndexState, index
+from langchain_motorhead.recall.indexing.index import PROBE, set_up
 from langchain_motorhead.storage.operation import Operation
 from support.indexing import (
     DONE,

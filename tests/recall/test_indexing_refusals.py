@@ -9,10 +9,10 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead import EmbeddingMismatchError, Recall, SearchUnavailableError
 from langchain_motorhead.flows.protocol import Pause
-from langchain_motorhead.recall.descriptions import Description
-from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.index_operations import Unindexed
-from langchain_motorhead.recall.indexing import IndexState, index
+from langchain_motorhead.recall.indexing.descriptions import Description
+from langchain_motorhead.recall.indexing.flow import IndexState, index
+from langchain_motorhead.recall.indexing.index import Indexer
+from langchain_motorhead.recall.indexing.operations import Unindexed
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from support.indexing import (

@@ -9,8 +9,8 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead import EmbeddingError
-from langchain_motorhead.recall.languages import script_language, text_language
-from langchain_motorhead.recall.terms import terms
+from langchain_motorhead.recall.words.languages import script_language, text_language
+from langchain_motorhead.recall.words.terms import terms
 from support.embeddings import Scripted
 from support.factory import MakeMotorhead
 

@@ -9,7 +9,7 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, Session
-from langchain_motorhead.diagnostics import examine
+from langchain_motorhead.diagnostics.doctor import examine
 from langchain_motorhead.sessions.erasure import SLICE_MESSAGES, delete_whole
 from langchain_motorhead.storage.keys import recall_key
 from langchain_motorhead.storage.operation import Operation, to_bytes

@@ -12,8 +12,8 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import EmbeddingError, HashingEmbeddings
-from langchain_motorhead.recall.embedding import is_about_content, is_rate_limit
-from langchain_motorhead.recall.vectorless import note_text, parse_note, pause_ms, to_retry, updated
+from langchain_motorhead.recall.indexing.embedding import is_about_content, is_rate_limit
+from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.runtime import maintenance
 from support.factory import MakeMotorhead
 from support.messages import numbered
@@ -51,7 +51,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses are short."""
     quick(monkeypatch)
     monkeypatch.setattr(maintenance, "RETRY_SECONDS", 0.1)
-    monkeypatch.setattr("langchain_motorhead.recall.vectorless._FIRST_PAUSE_MS", 20)
+    monkeypatch.setattr("langchain_motorhead.recall.indexing.vectorless._FIRST_PAUSE_MS", 20)
 
 
 @pytest.mark.parametrize("error", [HttpError(429), HttpError(400, "Rate limit reached"), ValueError("429 Too Many")])

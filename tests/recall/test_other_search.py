@@ -11,10 +11,10 @@ from langchain_core.messages import HumanMessage
 from redis.exceptions import NoPermissionError, ResponseError
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, StoreError, StoreFullError, Window
-from langchain_motorhead.diagnostics import examine
+from langchain_motorhead.diagnostics.doctor import examine
 from langchain_motorhead.exceptions import IndexMissingError
-from langchain_motorhead.recall import index
-from langchain_motorhead.recall.terms import TERMS_VERSION
+from langchain_motorhead.recall.indexing import index
+from langchain_motorhead.recall.words.terms import TERMS_VERSION
 from langchain_motorhead.redis_io.errors import translate_error
 from langchain_motorhead.storage.keys import recall_key
 from langchain_motorhead.storage.operation import Command

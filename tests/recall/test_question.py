@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_motorhead.recall.question import to_question
-from langchain_motorhead.recall.scripts import words
-from langchain_motorhead.recall.standing import INSTRUCTION, PREFERENCE, mark
+from langchain_motorhead.recall.words.question import to_question
+from langchain_motorhead.recall.words.scripts import words
+from langchain_motorhead.recall.words.standing import INSTRUCTION, PREFERENCE, mark
 
 
 @pytest.mark.parametrize(

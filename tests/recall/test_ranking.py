@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_motorhead.recall import ranking
-from langchain_motorhead.recall.question import Question, to_question
-from langchain_motorhead.recall.ranking import Findings, MessageRef, rank
+from langchain_motorhead.recall.search import ranking
+from langchain_motorhead.recall.search.ranking import Findings, MessageRef, rank
+from langchain_motorhead.recall.words.question import Question, to_question
 
 PLACES = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 6))
 SCORES = st.floats(0, 100, allow_subnormal=False)

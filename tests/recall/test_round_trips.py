@@ -43,7 +43,7 @@ def test_round_trips(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, way: 
     ]  # fmt: skip
     for fields in options:
         trips.clear()
-        session.search("m1", search_type=way, **fields)
+        session.search("m1 yesterday", search_type=way, **fields)
         assert 1 <= len(trips) <= 2, fields
     trips.clear()
     gate.open.clear()

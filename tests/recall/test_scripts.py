@@ -11,7 +11,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import Motorhead, Recall
-from langchain_motorhead.recall.scripts import fold, words
+from langchain_motorhead.recall.words.scripts import fold, words
 
 SAID: dict[str, tuple[list[str], list[tuple[str, int]]]] = {
     "chinese": (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_motorhead.recall.scripts import words
-from langchain_motorhead.recall.terms import LANGUAGES, terms
+from langchain_motorhead.recall.words.scripts import words
+from langchain_motorhead.recall.words.terms import LANGUAGES, terms
 
 
 def test_words_are_lower_case_and_in_order() -> None:

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from redisvl.query.filter import Num
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, SearchUnavailableError, Window
-from langchain_motorhead.recall import passages
+from langchain_motorhead.recall.search import passages
 from support.messages import numbered
 from support.recall import said
 from support.summarizers import Ledger

@@ -8,8 +8,8 @@ import pytest
 
 from langchain_motorhead import CompactionReport, Window
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
-from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.writing import Account, Writing
+from langchain_motorhead.sessions.compaction.flow import Compactor
+from langchain_motorhead.sessions.compaction.writing import Account, Writing
 
 
 def report(*, accepted: int = 0, rejected: int = 0, in_a_row: int = 0, budget: int | None = None) -> CompactionReport:

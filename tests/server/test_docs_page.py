@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from langchain_motorhead.server import Settings, create_app
-from langchain_motorhead.server.docs_page import _PAGE
+from langchain_motorhead.server.http.docs_page import _PAGE
 from support.factory import MakeMotorhead
 from support.http_servers import served
 

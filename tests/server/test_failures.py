@@ -13,7 +13,8 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import Motorhead, Window
-from langchain_motorhead.server import Settings, create_app, responses
+from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.json_logs import JSONLines
 from support.factory import MakeMotorhead
 from support.http_servers import process, served

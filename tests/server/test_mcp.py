@@ -166,7 +166,7 @@ async def test_stdio(url: str, namespace: str) -> None:
 
 def test_without_the_extra(base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without the extra, the path says what to install."""
-    monkeypatch.setattr("langchain_motorhead.server.mcp_endpoint.find_spec", lambda _: None)
+    monkeypatch.setattr("langchain_motorhead.server.mcp.endpoint.find_spec", lambda _: None)
     answer = httpx.post(f"{base}/mcp?user_id=bob", json=PING, headers={**HEADERS, **with_key("key-a")})
     assert answer.status_code == 501
     assert "[server,mcp]" in answer.json()["error"]

@@ -14,8 +14,8 @@ from starlette.routing import Route
 from langchain_motorhead import HashingEmbeddings
 from langchain_motorhead.rest_protocol import CODES
 from langchain_motorhead.server import Settings, create_app
-from langchain_motorhead.server.errors import error_messages
-from langchain_motorhead.server.openapi import ApiRoute, build_document
+from langchain_motorhead.server.http.errors import error_messages
+from langchain_motorhead.server.http.openapi import ApiRoute, build_document
 from support.factory import MakeMotorhead
 from support.http_servers import served
 

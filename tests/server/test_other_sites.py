@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.server import Settings, create_app
-from langchain_motorhead.server.sites import Sites
+from langchain_motorhead.server.http.sites import Sites
 from langchain_motorhead.server.variables import variables
 from support.http_servers import served
 from support.rest import JSON, known, said, with_key

@@ -12,7 +12,7 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.server import Settings, create_app
-from langchain_motorhead.server.errors import ForbiddenError
+from langchain_motorhead.server.http.errors import ForbiddenError
 from langchain_motorhead.server.json_logs import JSONLines
 from langchain_motorhead.server.page.forms import Forms, StaleFormError
 from langchain_motorhead.server.page.sign_in import LIFETIME_SECONDS, SignIns

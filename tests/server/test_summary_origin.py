@@ -10,7 +10,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import Window
-from langchain_motorhead.diagnostics import examine
+from langchain_motorhead.diagnostics.doctor import examine
 from langchain_motorhead.server.app import create_app
 from langchain_motorhead.server.settings import Settings
 from support.factory import MakeMotorhead

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.sessions.archive import (
+from langchain_motorhead.sessions.archive.chunks import (
     CHUNK_BYTES,
     CHUNK_MESSAGES,
     ArchivedMessage,
@@ -20,8 +20,8 @@ from langchain_motorhead.sessions.archive import (
     read_chunk,
     read_header,
 )
-from langchain_motorhead.sessions.archive_config import Archive
-from langchain_motorhead.sessions.archive_dictionary import WORDS_1
+from langchain_motorhead.sessions.archive.config import Archive
+from langchain_motorhead.sessions.archive.dictionary import WORDS_1
 
 _MESSAGES = st.lists(
     st.builds(

@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from langchain_motorhead import Archive, Gap, GapReason, InvalidInputError, Motorhead, Session, Window
-from langchain_motorhead.diagnostics import Level, examine
-from langchain_motorhead.sessions.archive import read_chunk
-from langchain_motorhead.sessions.archive_operations import read_archive_counts
+from langchain_motorhead.diagnostics.doctor import Level, examine
+from langchain_motorhead.sessions.archive.chunks import read_chunk
+from langchain_motorhead.sessions.archive.operations import read_archive_counts
 from support.factory import MakeMotorhead
 from support.messages import numbered
 

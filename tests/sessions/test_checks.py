@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from langchain_motorhead.sessions.checks import Reason, check_summary, reason_code
+from langchain_motorhead.sessions.checks.summary import Reason, check_summary, reason_code
 
 
 def said(*texts: str) -> list[BaseMessage]:

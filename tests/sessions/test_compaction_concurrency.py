@@ -12,7 +12,7 @@ import redis
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import SummaryInput
-from langchain_motorhead.sessions import compaction as compaction_module
+from langchain_motorhead.sessions.compaction import flow as compaction_module
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 from support.redis_servers import wait_until

@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import ExtractiveSummarizer, Motorhead, StoreUnavailableError, SummarizationError, SummaryInput
-from langchain_motorhead.sessions import compaction as compaction_module
+from langchain_motorhead.sessions.compaction import flow as compaction_module
 from langchain_motorhead.storage.scripts import SCRIPTS
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered

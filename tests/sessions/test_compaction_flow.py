@@ -9,11 +9,11 @@ import pytest
 from langchain_motorhead import SummarizationError, Window
 from langchain_motorhead.flows.protocol import Flow, Pause, Request, Summarize, Summary, Writer
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.sessions.compaction import Compactor, compact
-from langchain_motorhead.sessions.compaction_operations import LeaseRefused
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.compaction.flow import Compactor, compact
+from langchain_motorhead.sessions.compaction.operations import LeaseRefused
+from langchain_motorhead.sessions.compaction.report import CompactionReport
+from langchain_motorhead.sessions.compaction.writing import Writing
 from langchain_motorhead.sessions.operations import SessionSnapshot
-from langchain_motorhead.sessions.writing import Writing
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script

@@ -3,8 +3,8 @@
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from langchain_motorhead.sessions.details import Details, Text
-from langchain_motorhead.sessions.keeping import Kept, kept, missing_details
+from langchain_motorhead.sessions.checks.details import Details, Text
+from langchain_motorhead.sessions.checks.keeping import Kept, kept, missing_details
 
 MESSAGES = [
     HumanMessage("I want to fly with Karin from Oslo to Bergen on 14 May at 16:45."),

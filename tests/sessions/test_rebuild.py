@@ -21,7 +21,7 @@ from langchain_motorhead import (
 from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.registry import delete_session
-from langchain_motorhead.sessions.setting import set_summary
+from langchain_motorhead.sessions.summaries.setting import set_summary
 from support.factory import MakeMotorhead
 from support.fall_back import fall_back
 from support.messages import numbered

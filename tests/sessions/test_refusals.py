@@ -2,7 +2,7 @@
 
 import pytest
 
-from langchain_motorhead.sessions.refusals import is_refusal
+from langchain_motorhead.sessions.checks.refusals import is_refusal
 
 REFUSALS = [
     "I'm sorry, but I can't help with that.", "I’m sorry, but I can’t assist with that request.",

@@ -12,10 +12,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.text import transcript
-from langchain_motorhead.sessions.origin import Author
-from langchain_motorhead.sessions.summarize import COUNTED, REFUSED_INPUT, summarize
-from langchain_motorhead.sessions.withheld import MARK
-from langchain_motorhead.sessions.writing import Account, Writing, Written
+from langchain_motorhead.sessions.compaction.summarize import COUNTED, REFUSED_INPUT, summarize
+from langchain_motorhead.sessions.compaction.withheld import MARK
+from langchain_motorhead.sessions.compaction.writing import Account, Writing, Written
+from langchain_motorhead.sessions.summaries.origin import Author
 from langchain_motorhead.storage.operation import Operation
 from support.scripted_models import words
 

@@ -11,14 +11,14 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import Session, Window
 from langchain_motorhead.sessions.gap import Gap
-from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
-from langchain_motorhead.sessions.summary_records import (
+from langchain_motorhead.sessions.summaries.records import (
     MOST_RECORDS,
     DamagedRecordError,
     SummaryRecord,
     read_record,
     read_records,
 )
+from langchain_motorhead.sessions.summaries.versions import SummaryVersion, read_versions
 from support.factory import MakeMotorhead
 from support.fall_back import fall_back
 from support.messages import numbered

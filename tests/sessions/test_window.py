@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.messages.text import message_text
 from langchain_motorhead.messages.tool_calls import safe_cuts
-from langchain_motorhead.sessions.window import Batch, Window, chunk, plan
+from langchain_motorhead.sessions.compaction.window import Batch, Window, chunk, plan
 from support.windows import DIALOGUES, TEXTS, Messages, alternating, called, parted, result, size
 
 WINDOWS = st.builds(

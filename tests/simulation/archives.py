@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langchain_motorhead.sessions.archive import ArchivedMessage, read_chunk, read_header
+from langchain_motorhead.sessions.archive.chunks import ArchivedMessage, read_chunk, read_header
 from langchain_motorhead.storage.keys import SessionKeys
 
 # The same few chunks are looked at again and again.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from langchain_motorhead.facts import asking, batch, book, erasure, learning, report, verification
+from langchain_motorhead.facts import book, erasure
+from langchain_motorhead.facts.learning import asking, batch, report, verification
+from langchain_motorhead.facts.learning import flow as learning
 from simulation.breaking import Broken
 
 _VERSION = "if (known[1] or '0') ~= version then"

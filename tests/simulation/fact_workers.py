@@ -10,8 +10,8 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead import StoreUnavailableError
 from langchain_motorhead.facts import editing, erasure
-from langchain_motorhead.facts.learning import learn
-from langchain_motorhead.facts.report import LearningConfig
+from langchain_motorhead.facts.learning.flow import learn
+from langchain_motorhead.facts.learning.report import LearningConfig
 from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions import operations

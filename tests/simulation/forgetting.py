@@ -10,7 +10,7 @@ from typing import Any
 
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.tombstones import FORGOTTEN_TEXT, TOMBSTONE
-from langchain_motorhead.sessions.archive import read_chunk, read_header
+from langchain_motorhead.sessions.archive.chunks import read_chunk, read_header
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 from simulation.archives import must

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from langchain_motorhead.recall import indexing
-from langchain_motorhead.sessions import forgetting, replacing
+from langchain_motorhead.recall.indexing import flow as indexing
+from langchain_motorhead.sessions.changes import forgetting, replacing
 from simulation.breaking import NEVER, Broken, in_script
 
 _EPOCH = "if known[1] ~= epoch or (known[2] or '0') ~= revision then"

@@ -17,12 +17,12 @@ from langchain_motorhead import Memory
 from langchain_motorhead.flows.protocol import Summarize
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.tombstones import TOMBSTONE
-from langchain_motorhead.recall.remaking import parse_ranges
-from langchain_motorhead.sessions.forget_operations import Removed
+from langchain_motorhead.recall.indexing.remaking import parse_ranges
+from langchain_motorhead.sessions.archive.transcript import GapReason, Transcript, to_datetime
+from langchain_motorhead.sessions.changes.operations import Removed
+from langchain_motorhead.sessions.compaction.withheld import split_withheld
 from langchain_motorhead.sessions.operations import AppendResult
-from langchain_motorhead.sessions.origin import REJECTED_PREFIX, Author
-from langchain_motorhead.sessions.transcript import GapReason, Transcript, to_datetime
-from langchain_motorhead.sessions.withheld import split_withheld
+from langchain_motorhead.sessions.summaries.origin import REJECTED_PREFIX, Author
 from langchain_motorhead.storage.keys import SessionKeys, recall_key
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script

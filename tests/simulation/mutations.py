@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
-from langchain_motorhead.sessions import archive, compaction, summarize, transcript, writing
+from langchain_motorhead.sessions.archive import chunks as archive
+from langchain_motorhead.sessions.archive import transcript
+from langchain_motorhead.sessions.compaction import flow as compaction
+from langchain_motorhead.sessions.compaction import summarize, writing
 from simulation.breaking import NEVER, Broken, in_script
 from simulation.summary_mutations import BROKEN_SUMMARIES
 

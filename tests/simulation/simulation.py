@@ -23,8 +23,8 @@ from langchain_motorhead.flows.protocol import (
     Request,
     Summarize,
 )
-from langchain_motorhead.sessions.forgetting import Receipt
-from langchain_motorhead.sessions.transcript import Transcript
+from langchain_motorhead.sessions.archive.transcript import Transcript
+from langchain_motorhead.sessions.changes.forgetting import Receipt
 from langchain_motorhead.storage.operation import Operation
 from simulation.answers import answer_to, bad_answers
 from simulation.archives import Violation

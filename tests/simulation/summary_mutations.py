@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langchain_motorhead.sessions import compaction
+from langchain_motorhead.sessions.compaction import flow as compaction
 from simulation.breaking import NEVER, Broken, in_script
 
 BROKEN_SUMMARIES = {

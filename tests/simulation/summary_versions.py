@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from langchain_motorhead.sessions.summary_records import SummaryRecord, read_record, versions_of
+from langchain_motorhead.sessions.summaries.records import SummaryRecord, read_record, versions_of
 from langchain_motorhead.storage.keys import SessionKeys
 from simulation.archives import must
 

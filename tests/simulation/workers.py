@@ -11,21 +11,22 @@ from langchain_motorhead import Archive, Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.messages.ids import mark
-from langchain_motorhead.recall import descriptions as recall_operations
-from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.indexing import index, index_words
+from langchain_motorhead.recall.indexing import descriptions as recall_operations
+from langchain_motorhead.recall.indexing.flow import index, index_words
+from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import compaction, operations
+from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.append import AppendConfig
-from langchain_motorhead.sessions.compaction import Compactor
-from langchain_motorhead.sessions.editing import changed_to
-from langchain_motorhead.sessions.forgetting import edit, forget
+from langchain_motorhead.sessions.archive.transcript import Transcript, join_pages, read_page
+from langchain_motorhead.sessions.changes.edits import changed_to
+from langchain_motorhead.sessions.changes.forgetting import edit, forget
+from langchain_motorhead.sessions.compaction import flow as compaction
+from langchain_motorhead.sessions.compaction.flow import Compactor
+from langchain_motorhead.sessions.compaction.writing import Writing
 from langchain_motorhead.sessions.load import load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
-from langchain_motorhead.sessions.rebuilding import Rebuilder, rebuild
 from langchain_motorhead.sessions.registry import delete_session
-from langchain_motorhead.sessions.transcript import Transcript, join_pages, read_page
-from langchain_motorhead.sessions.writing import Writing
+from langchain_motorhead.sessions.summaries.rebuilding import Rebuilder, rebuild
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from simulation.invariants import Invariants

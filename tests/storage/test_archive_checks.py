@@ -9,11 +9,11 @@ from langchain_motorhead import StoreError
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.redis_io.connection import adopt
 from langchain_motorhead.redis_io.executor import Executor
-from langchain_motorhead.sessions import compaction_operations as compaction
 from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, make_chunk, read_chunk
+from langchain_motorhead.sessions.archive.chunks import ArchivedMessage, ArchiveWrite, make_chunk, read_chunk
+from langchain_motorhead.sessions.compaction import operations as compaction
 from langchain_motorhead.sessions.operations import Record
-from langchain_motorhead.sessions.origin import Author, Origin
+from langchain_motorhead.sessions.summaries.origin import Author, Origin
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import to_bytes
 from support.messages import numbered

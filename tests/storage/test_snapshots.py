@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import redis
 
-from langchain_motorhead.sessions import compaction_operations, operations
-from langchain_motorhead.sessions.compaction_operations import LeaseRefused
+from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.compaction import operations as compaction_operations
+from langchain_motorhead.sessions.compaction.operations import LeaseRefused
 from support.factory import MakeMotorhead
 from support.messages import numbered
 

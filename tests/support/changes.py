@@ -10,7 +10,7 @@ from typing import NamedTuple
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_motorhead import Session
-from langchain_motorhead.sessions.transcript import GapReason
+from langchain_motorhead.sessions.archive.transcript import GapReason
 from support.messages import with_tools
 from support.summarizers import remembered
 

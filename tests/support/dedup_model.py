@@ -11,11 +11,11 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead import IdConflictError, Memory, Motorhead, Window
+from langchain_motorhead.handles.session import Session
 from langchain_motorhead.messages.codec import decode, encode
 from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import mark
 from langchain_motorhead.messages.matching import trailing_count
-from langchain_motorhead.session import Session
 from langchain_motorhead.sessions.marks import read_marks
 from support.summarizers import Ledger, remembered
 

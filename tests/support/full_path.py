@@ -12,11 +12,11 @@ from langchain_motorhead.messages.approximate_tokens import approximate_tokens
 from langchain_motorhead.messages.codec import decode_all, encode, loads
 from langchain_motorhead.messages.provider_rules import acceptable
 from langchain_motorhead.messages.text import message_text
-from langchain_motorhead.recall.documents import to_drafts
+from langchain_motorhead.recall.indexing.documents import to_drafts
 from langchain_motorhead.sessions.append import AppendConfig, to_record
+from langchain_motorhead.sessions.compaction.window import plan
 from langchain_motorhead.sessions.gap import extract
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.window import plan
 from langchain_motorhead.summarizers.prompting import build_prompt
 from langchain_motorhead.transfer.json_records import records_of
 from langchain_motorhead.transfer.jsonl import next_line

@@ -11,9 +11,9 @@ from langchain_core.messages import BaseMessage
 from langchain_motorhead import EmbeddingError, Recall
 from langchain_motorhead.flows.protocol import Embed, Flow, Request
 from langchain_motorhead.messages.codec import encode
-from langchain_motorhead.recall.descriptions import Description
-from langchain_motorhead.recall.index import Indexer
-from langchain_motorhead.recall.index_operations import IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.indexing.descriptions import Description
+from langchain_motorhead.recall.indexing.index import Indexer
+from langchain_motorhead.recall.indexing.operations import IndexLease, IndexOutcome, Unindexed
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script

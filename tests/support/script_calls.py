@@ -16,24 +16,24 @@ from langchain_motorhead.item_store import operations as items
 from langchain_motorhead.item_store.paths import to_name, to_path
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.messages.ids import FORGOTTEN_CONTENT, mark
-from langchain_motorhead.recall import document_operations as stored
-from langchain_motorhead.recall import index_operations as index
-from langchain_motorhead.recall.descriptions import Description, establish
-from langchain_motorhead.recall.index_operations import Unindexed
+from langchain_motorhead.recall.indexing import document_operations as stored
+from langchain_motorhead.recall.indexing import operations as index
+from langchain_motorhead.recall.indexing.descriptions import Description, establish
+from langchain_motorhead.recall.indexing.operations import Unindexed
 from langchain_motorhead.server import groups
-from langchain_motorhead.sessions import compaction_operations as compaction
-from langchain_motorhead.sessions import forget_operations as forgetting
 from langchain_motorhead.sessions import operations, registry_operations
 from langchain_motorhead.sessions.append import AppendConfig
-from langchain_motorhead.sessions.archive import ArchivedMessage, ArchiveWrite, make_chunk
-from langchain_motorhead.sessions.archive_config import Archive
-from langchain_motorhead.sessions.archive_operations import read_range
-from langchain_motorhead.sessions.forget_operations import Identity, Replacement
+from langchain_motorhead.sessions.archive.chunks import ArchivedMessage, ArchiveWrite, make_chunk
+from langchain_motorhead.sessions.archive.config import Archive
+from langchain_motorhead.sessions.archive.operations import read_range
+from langchain_motorhead.sessions.changes import operations as forgetting
+from langchain_motorhead.sessions.changes.operations import Identity, Replacement
+from langchain_motorhead.sessions.compaction import operations as compaction
 from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
-from langchain_motorhead.sessions.origin import Author, Origin
-from langchain_motorhead.sessions.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
-from langchain_motorhead.sessions.summary_operations import extend_summary, read_summaries, set_summary
+from langchain_motorhead.sessions.summaries.operations import extend_summary, read_summaries, set_summary
+from langchain_motorhead.sessions.summaries.origin import Author, Origin
+from langchain_motorhead.sessions.summaries.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
 from langchain_motorhead.storage.keys import session_keys, user_fact_keys
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS

@@ -8,8 +8,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead.recall.query import Hit
+from langchain_motorhead.sessions.archive.transcript import Gap, GapReason, Transcript, TranscriptMessage
 from langchain_motorhead.sessions.info import SessionInfo
-from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage
 from langchain_motorhead.tools import rendering
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)

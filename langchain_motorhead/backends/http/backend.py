@@ -14,15 +14,15 @@ from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, Htt
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import ClosedError, InvalidInputError, UnsupportedError
+from langchain_motorhead.recall.indexing.reindexing import Report
 from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.reindexing import Report
 from langchain_motorhead.redis_io.address import check_server_url
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.compaction_report import CompactionReport
+from langchain_motorhead.sessions.compaction.report import CompactionReport
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
-from langchain_motorhead.sessions.window import Window
 from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")
@@ -173,7 +173,7 @@ class RemoteBackend(RemoteConversations, RemoteForgetting, RemoteFactTasks):
         if (yield from self._is_ours()):
             answer = yield HttpCall("POST", "/search", {}, protocol.query(query))
             return protocol.to_hits(answer, query)
-        plain = Query(query.text, query.k, query.session_id, search_type=query.search_type)
+        plain = Query(query.text, query.k, query.session_id, search_type=query.search_type, now=query.now)
         if query.session_id is None or plain != query:
             _original("searching beyond one session, or with conditions")
         path = f"/sessions/{protocol.quoted(query.session_id)}/retrieval"

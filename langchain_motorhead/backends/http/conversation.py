@@ -15,14 +15,14 @@ from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, Htt
 from langchain_motorhead.exceptions import InvalidInputError, StoreError
 from langchain_motorhead.messages.codec import decode_record
 from langchain_motorhead.messages.text import without_surrogates
-from langchain_motorhead.recall.pinned import Pin
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.search.pinned import Pin
+from langchain_motorhead.sessions.archive.transcript import Gap, GapReason, Transcript, TranscriptMessage, check_range
 from langchain_motorhead.sessions.info import SessionInfo
-from langchain_motorhead.sessions.origin import kept_from_json, to_author
-from langchain_motorhead.sessions.rebuilding import RebuildReport
-from langchain_motorhead.sessions.setting import check_text
-from langchain_motorhead.sessions.summaries import SummaryVersion
-from langchain_motorhead.sessions.transcript import Gap, GapReason, Transcript, TranscriptMessage, check_range
+from langchain_motorhead.sessions.summaries.origin import kept_from_json, to_author
+from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
+from langchain_motorhead.sessions.summaries.setting import check_text
+from langchain_motorhead.sessions.summaries.versions import SummaryVersion
 from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.facts import FactFlows
-    from langchain_motorhead.facts.report import LearningReport
+    from langchain_motorhead.facts.learning.report import LearningReport
 
 _LEARNS_ITSELF = "the server learns in the background. motorhead learn with the Redis URL of the server does it now"
 

@@ -8,7 +8,7 @@ from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.sessions.append import MessageLike
-from langchain_motorhead.sessions.forgetting import Receipt, check_ids
+from langchain_motorhead.sessions.changes.forgetting import Receipt, check_ids
 from langchain_motorhead.storage.keys import SessionKeys
 
 

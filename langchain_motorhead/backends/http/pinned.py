@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from langchain_core.messages import ChatMessage
 
 from langchain_motorhead.backends.http.protocol import HttpFlow
-from langchain_motorhead.recall.pinned import Pin
 from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.sessions.transcript import Transcript, TranscriptMessage
+from langchain_motorhead.recall.search.pinned import Pin
+from langchain_motorhead.sessions.archive.transcript import Transcript, TranscriptMessage
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
 # Messages that are read at once at most to find some among them.

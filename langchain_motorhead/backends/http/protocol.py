@@ -23,7 +23,7 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.rendering import found_fact
 from langchain_motorhead.sessions.gap import Gap
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.origin import kept_from_json, to_author
+from langchain_motorhead.sessions.summaries.origin import kept_from_json, to_author
 from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")
@@ -178,6 +178,7 @@ def query(search: Query) -> bytes:
         "roles": search.roles,
         "after": search.after,
         "before": search.before,
+        "now": search.now and search.now.isoformat(),
         "neighbors": search.neighbors or None,
         "exclude_window": search.exclude_window or None,
         "fetch_k": search.fetch_k,

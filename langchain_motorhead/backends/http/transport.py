@@ -12,8 +12,8 @@ from tenacity.wait import wait_random_exponential
 
 from langchain_motorhead import exceptions as ours
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, unwrapped
+from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.concurrency.shared_clients import SharedClients
-from langchain_motorhead.forks import ForkSafeLock
 from langchain_motorhead.messages.codec import loads
 from langchain_motorhead.rest_protocol import CODES, IDEMPOTENCY_KEY, WIRE
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.server.errors import NotFoundError
+from langchain_motorhead.server.http.errors import NotFoundError
 from langchain_motorhead.server.page import views
 from langchain_motorhead.server.page.events import list_state, session_state
 from langchain_motorhead.server.page.reading import USERS_SESSIONS, Overview, list_page, list_users, read_overview
 from langchain_motorhead.server.page.visit import Answer, Visit
-from langchain_motorhead.sessions.transcript import read_page
+from langchain_motorhead.sessions.archive.transcript import read_page
 
 PAGE_MESSAGES = 50
 """Messages on a page of a transcript."""

@@ -11,7 +11,7 @@ import hmac
 import secrets
 from collections import OrderedDict
 
-from langchain_motorhead.server.errors import ForbiddenError, RequestError
+from langchain_motorhead.server.http.errors import ForbiddenError, RequestError
 
 LIFETIME_SECONDS = 3600
 """How long a form can be sent."""

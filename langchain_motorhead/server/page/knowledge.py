@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from langchain_motorhead.facts.editing import DEFAULT_ATTRIBUTE
 from langchain_motorhead.facts.model import USER, Fact
 from langchain_motorhead.facts.records import to_data
-from langchain_motorhead.server.errors import NotFoundError
-from langchain_motorhead.server.page.actions import Action, Field, Fields, Subject
+from langchain_motorhead.handles.user import User
+from langchain_motorhead.server.http.errors import NotFoundError
+from langchain_motorhead.server.page.actions.action import Action, Field, Fields, Subject
 from langchain_motorhead.server.page.browsing import done
 from langchain_motorhead.server.page.forms import state_of
 from langchain_motorhead.server.page.visit import Answer, Visit
 from langchain_motorhead.sessions import registry_operations as listing
-from langchain_motorhead.user import User
 
 PAGE_FACTS = 100
 """Facts that hold on a page, and as many that hold no longer."""

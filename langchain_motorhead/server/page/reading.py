@@ -9,9 +9,9 @@ from typing import Any
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry_operations as listing
-from langchain_motorhead.sessions.archive_operations import ArchiveCounts, read_archive_counts
+from langchain_motorhead.sessions.archive.operations import ArchiveCounts, read_archive_counts
 from langchain_motorhead.sessions.operations import SessionSnapshot
-from langchain_motorhead.sessions.summaries import SummaryVersion, read_versions
+from langchain_motorhead.sessions.summaries.versions import SummaryVersion, read_versions
 from langchain_motorhead.storage.keys import (
     SessionKeys,
     check_user,

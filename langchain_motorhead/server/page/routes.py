@@ -9,19 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from langchain_motorhead.server.errors import NotFoundError
-from langchain_motorhead.server.page import (
-    actions,
-    browsing,
-    events,
-    finding,
-    knowledge,
-    message_actions,
-    session_actions,
-    signing_in,
-    user_actions,
-)
-from langchain_motorhead.server.page.actions import Action
+from langchain_motorhead.server.http.errors import NotFoundError
+from langchain_motorhead.server.page import browsing, events, finding, knowledge, signing_in
+from langchain_motorhead.server.page.actions import action as actions
+from langchain_motorhead.server.page.actions import message as message_actions
+from langchain_motorhead.server.page.actions import session as session_actions
+from langchain_motorhead.server.page.actions import user as user_actions
+from langchain_motorhead.server.page.actions.action import Action
 from langchain_motorhead.server.page.visit import Answer, PageState, Visit, page
 
 _ACTIONS: Mapping[str, Action] = {

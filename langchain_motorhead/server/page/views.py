@@ -19,11 +19,11 @@ from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.text import message_text, speaker
 from langchain_motorhead.recall.query import Hit
-from langchain_motorhead.recall.terms import terms
+from langchain_motorhead.recall.words.terms import terms
 from langchain_motorhead.server.page.reading import ListedSession, Overview
+from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.operations import SessionSnapshot
-from langchain_motorhead.sessions.summaries import SummaryVersion
-from langchain_motorhead.sessions.window import Window
+from langchain_motorhead.sessions.summaries.versions import SummaryVersion
 
 SHOWN_CHARS = 4_000
 """Characters of a message, a tool call or a result that a page of several shows."""

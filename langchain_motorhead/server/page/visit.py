@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from langchain_motorhead import Motorhead
 from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.server import audit
-from langchain_motorhead.server.errors import (
+from langchain_motorhead.server.http.errors import (
     FAILURE,
     PREFIX,
     ForbiddenError,
@@ -24,10 +24,10 @@ from langchain_motorhead.server.errors import (
     UnauthorizedError,
     to_answer,
 )
+from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.page.forms import Forms
 from langchain_motorhead.server.page.rendering import HEADERS, Pages, encoded
 from langchain_motorhead.server.page.sign_in import LIFETIME_SECONDS, SignIns
-from langchain_motorhead.server.request import RequestContext
 from langchain_motorhead.server.tenants import Tenants
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from langchain_motorhead.server import responses
-from langchain_motorhead.server.errors import RequestError
-from langchain_motorhead.server.openapi import ApiRoute
-from langchain_motorhead.server.request import RequestContext
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.errors import RequestError
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import conversation as schemas
 from langchain_motorhead.server.schemas import requests
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_MESSAGES, MAX_SEQ
-from langchain_motorhead.sessions.transcript import read_page
+from langchain_motorhead.sessions.archive.transcript import read_page
 
 
 async def get_messages(request: Request) -> Response:

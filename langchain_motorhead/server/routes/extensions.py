@@ -9,23 +9,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead.facts.operations import read_learned
-from langchain_motorhead.server import responses
-from langchain_motorhead.server.errors import RequestError
-from langchain_motorhead.server.openapi import ApiRoute
-from langchain_motorhead.server.request import RequestContext, flag_of, number_of, text_of
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.errors import RequestError
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.request import RequestContext, flag_of, number_of, text_of
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_SEARCH_HITS
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.compaction.summarize import COUNTED
 from langchain_motorhead.sessions.info import read_updated
-from langchain_motorhead.sessions.origin import kept_to_json
-from langchain_motorhead.sessions.summarize import COUNTED
-from langchain_motorhead.sessions.summary_operations import count_versions
+from langchain_motorhead.sessions.summaries.operations import count_versions
+from langchain_motorhead.sessions.summaries.origin import kept_to_json
 from langchain_motorhead.storage.keys import check_user
 from langchain_motorhead.storage.operation import together
 
 # Fields of a search body that the retriever takes under the same name.
 _RETRIEVER_FIELDS = frozenset(
-    "search_type score_threshold roles after before neighbors exclude_window fetch_k lambda_mult facts".split()
+    "search_type score_threshold roles after before now neighbors exclude_window fetch_k lambda_mult facts".split()
 )
 
 

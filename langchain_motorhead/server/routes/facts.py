@@ -12,12 +12,12 @@ from langchain_motorhead.facts.editing import DEFAULT_ATTRIBUTE
 from langchain_motorhead.facts.model import USER
 from langchain_motorhead.facts.reading import PROFILE_TOKENS
 from langchain_motorhead.facts.records import to_data
-from langchain_motorhead.server import responses
-from langchain_motorhead.server.errors import RequestError
-from langchain_motorhead.server.openapi import ApiRoute
-from langchain_motorhead.server.request import RequestContext, text_of
+from langchain_motorhead.handles.user import User
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.errors import RequestError
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.request import RequestContext, text_of
 from langchain_motorhead.server.schemas import facts as schemas
-from langchain_motorhead.user import User
 
 
 async def get_facts(request: Request) -> Response:

@@ -7,9 +7,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langchain_motorhead import MotorheadError
-from langchain_motorhead.server import responses
-from langchain_motorhead.server.errors import FAILURE, RETRY_AFTER, error_response
-from langchain_motorhead.server.openapi import ApiRoute
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.errors import FAILURE, RETRY_AFTER, error_response
+from langchain_motorhead.server.http.openapi import ApiRoute
 from langchain_motorhead.server.schemas.answers import Done
 from langchain_motorhead.server.startup import ping
 

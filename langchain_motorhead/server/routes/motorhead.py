@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead.recall.query import Query
-from langchain_motorhead.server import groups, responses
-from langchain_motorhead.server.errors import RequestError
-from langchain_motorhead.server.openapi import ApiRoute
-from langchain_motorhead.server.request import RequestContext, flag_of, text_of, to_records
+from langchain_motorhead.server import groups
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.errors import RequestError
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.request import RequestContext, flag_of, text_of, to_records
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_NUMBER, MAX_PAGE_SESSIONS, RETRIEVAL_HITS
 from langchain_motorhead.sessions import load as loading

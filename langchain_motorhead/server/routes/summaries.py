@@ -5,13 +5,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from langchain_motorhead.server import responses
-from langchain_motorhead.server.openapi import ApiRoute
-from langchain_motorhead.server.request import RequestContext, flag_of, text_of
+from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.request import RequestContext, flag_of, text_of
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas import summaries as schemas
 from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.rebuilding import RebuildReport
+from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
 from langchain_motorhead.storage.keys import check_user
 
 

@@ -10,7 +10,7 @@ from langchain_motorhead.server.schemas.answers import Done, StoredMessage
 from langchain_motorhead.server.schemas.base import EXAMPLE_TEXT, Omitted, Schema, example
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_MESSAGES, MAX_SEQ
 from langchain_motorhead.server.schemas.requests import UserQuery
-from langchain_motorhead.sessions.forgetting import MAX_MESSAGES
+from langchain_motorhead.sessions.changes.forgetting import MAX_MESSAGES
 
 DEFAULT_PAGE_MESSAGES = 100
 """Messages on a page, if the request does not say how many."""

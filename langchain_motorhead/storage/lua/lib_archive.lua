@@ -1,4 +1,4 @@
--- Functions for the scripts that read or write a session's archive: a list of chunks, oldest first. `sessions/archive.py`
+-- Functions for the scripts that read or write a session's archive: a list of chunks, oldest first. `sessions/archive/chunks.py`
 -- says what is in a chunk. They are put before these scripts, after lib_numbers.lua.
 
 -- Fields of a hash that are read or deleted by one command.

@@ -1,7 +1,7 @@
 -- Functions for the scripts that read or write the versions of a session's summary: a list of records, oldest first.
 -- They are put before these scripts, after lib_numbers.lua.
 --
--- A record is a line `START STOP TIME ABOUT`, and a text (`sessions/summary_records.py`). It covers the messages from
+-- A record is a line `START STOP TIME ABOUT`, and a text (`sessions/summaries/records.py`). It covers the messages from
 -- sequence number START to before STOP. One with START 0 is a whole summary. Another continues the record before it, which
 -- stops where it starts. So a version of the summary is the texts of the records from the last one with START 0 on, one
 -- directly after the other.

@@ -154,7 +154,7 @@ def test_a_node_that_fails_after_storing(make: MakeMotorhead, kind: Kind, monkey
     motorhead, model = keeping(make), Model(kind)
     app = straight(motorhead, model, InMemorySaver())
     ask(app, 0, kind)
-    from langchain_motorhead.integrations.run_recall import RecallPolicy
+    from langchain_motorhead.integrations.runs.recall import RecallPolicy
 
     def fail(*arguments: Any) -> str:
         raise ConnectionError("gone")

@@ -1,0 +1,1 @@
+"""What `motorhead doctor` finds out."""

@@ -1,0 +1,1 @@
+"""Learning: from the messages of a session to verified operations on facts."""

@@ -1,0 +1,103 @@
+"""The report of learning from a session, and the counts that are stored. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from langchain_motorhead.exceptions import LearningError
+from langchain_motorhead.facts.learning.batch import Batch
+from langchain_motorhead.facts.learning.verification import Verdict
+from langchain_motorhead.facts.vectors import Embedding
+from langchain_motorhead.messages.tokens import TokenCounter
+
+if TYPE_CHECKING:
+    from langchain_motorhead.facts.learning.asking import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class LearningConfig:
+    """How facts are learned.
+
+    Attributes:
+        count: Counts the tokens of messages.
+        budget: Tokens of the messages of one call of the learner.
+        has_model: Whether the learner is another one than `ExtractiveLearner`, which then takes its place where it
+            gives no usable answer.
+        ttl: Milliseconds until the facts of a user expire, counted from the last time something was learned, or None to
+            keep them.
+        session_ttl: Milliseconds until the facts of a session without a user expire, or None.
+        embedding: How facts are embedded, or None without an embedding model.
+    """
+
+    count: TokenCounter
+    budget: int
+    has_model: bool
+    ttl: int | None = None
+    session_ttl: int | None = None
+    embedding: Embedding | None = None
+
+
+class LearningState(Enum):
+    """How an attempt to learn from a session ended."""
+
+    DONE = "done"
+    """Every message is learned."""
+    BUSY = "busy"
+    """Another worker learns for the same user."""
+    PAUSED = "paused"
+    """The learner failed a short time ago, or now."""
+    ENDED = "ended"
+    """The session does not exist, or was deleted meanwhile."""
+
+
+@dataclass(slots=True)
+class LearningReport:
+    """The result of learning from a session.
+
+    Attributes:
+        state: How it ended.
+        messages: Number of messages that were learned.
+        batches: Number of commits.
+        facts: Number of facts that were added.
+        accepted: How many operations of the learner were carried out.
+        rejected: How many were rejected, by reason.
+        unusable: How many answers were no list of operations, by reason, and how many inputs were `refused`.
+        extracts: How many batches `ExtractiveLearner` learned in place of the learner.
+        missing: Number of messages that were not kept, so that nothing could be learned from them.
+        tokens: Tokens that the learner used.
+        embedded: Tokens of what was embedded, to find facts that say the same.
+        error: Error of the learner that ended the work, or None.
+    """
+
+    state: LearningState = LearningState.DONE
+    messages: int = 0
+    batches: int = 0
+    facts: int = 0
+    accepted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    unusable: Counter[str] = field(default_factory=Counter)
+    extracts: int = 0
+    missing: int = 0
+    tokens: int = 0
+    embedded: int = 0
+    error: LearningError | None = None
+
+
+def counts_of(batch: Batch, answer: Answer, verdicts: Sequence[Verdict]) -> Counter[str]:
+    """Return what is counted of a batch in the state of the facts."""
+    counts = Counter(
+        {
+            "messages": len(batch.messages),
+            "tokens:facts": answer.tokens,
+            "operations": sum(map(len, answer.operations)),
+            "accepted": sum(verdict.accepted for verdict in verdicts),
+            "extracts": int(answer.is_extract),
+        }
+    )
+    counts.update(f"rejected:{reason}" for verdict in verdicts for _, reason in verdict.rejected)
+    counts.update({f"unusable:{reason}": count for reason, count in answer.unusable.items()})
+    return counts

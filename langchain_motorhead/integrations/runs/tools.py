@@ -1,0 +1,48 @@
+"""Tools that work with the ids of the run that calls them. Needs LangGraph, which tells a tool its run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.tools import ToolException
+from langgraph.prebuilt.tool_node import ToolRuntime
+
+from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.integrations.runs.agent_run import session_of
+from langchain_motorhead.tools.scope import ToolScope
+
+if TYPE_CHECKING:
+    from langchain_motorhead.handles.handle import Handle
+
+
+def of_run(
+    motorhead: Handle,
+    run: Callable[[ToolScope, dict[str, Any]], str],
+    arun: Callable[[ToolScope, dict[str, Any]], Awaitable[str]],
+) -> tuple[Callable[..., str], Callable[..., Awaitable[str]]]:
+    """Return the functions of a tool, sync and async. LangGraph gives them the run; the model gives the rest.
+
+    Args:
+        motorhead: Where the memory is.
+        run: Does what the tool does, for a scope and arguments.
+        arun: The same.
+    """
+
+    def call(runtime: ToolRuntime, **given: Any) -> str:
+        return run(_scope(motorhead, runtime), given)
+
+    async def acall(runtime: ToolRuntime, **given: Any) -> str:
+        return await arun(_scope(motorhead, runtime), given)
+
+    return call, acall
+
+
+def _scope(motorhead: Handle, runtime: ToolRuntime) -> ToolScope:
+    if not isinstance(runtime, ToolRuntime):  # a model or a caller made it up
+        raise ToolException("this tool takes its ids from the run of an agent")
+    try:
+        session = session_of(motorhead, runtime.context, runtime.config)
+    except InvalidInputError as error:
+        raise ToolException(str(error)) from error
+    return ToolScope(motorhead.backend, session.user_id, session.session_id, in_prompt=True)

@@ -1,0 +1,1 @@
+"""Indexing: from messages to the documents, vectors and index of a namespace."""

@@ -1,0 +1,134 @@
+"""The flow that makes documents of earlier messages again, from their texts in the list or the archive.
+
+That is due after an import, since the archive of the session is not indexed then, and after an edit. The session's
+state notes of which messages: sequence numbers, and ranges such as `0-499`, with spaces between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from langchain_motorhead.exceptions import EmbeddingError, SessionReplacedError
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.tombstones import TOMBSTONE
+from langchain_motorhead.recall.indexing import document_operations, operations
+from langchain_motorhead.recall.indexing.descriptions import Description
+from langchain_motorhead.recall.indexing.documents import CONTEXT, CONTEXT_REACH, DocumentDraft
+from langchain_motorhead.recall.indexing.drafting import next_drafts, to_rows
+from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, embed_all
+from langchain_motorhead.recall.indexing.index import Indexer, prepared
+from langchain_motorhead.recall.indexing.operations import IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
+from langchain_motorhead.recall.indexing.vectors import LEASE_MS, log_failures
+from langchain_motorhead.search_index.lifecycle import vector_field
+from langchain_motorhead.search_index.vectors import stored_vectors
+from langchain_motorhead.sessions.archive.chunks import ArchivedMessage
+from langchain_motorhead.sessions.archive.transcript import read_records
+from langchain_motorhead.sessions.operations import renew
+from langchain_motorhead.storage.keys import SessionKeys
+
+
+def parse_ranges(note: str) -> list[tuple[int, int]]:
+    """Parse a note: the first and the last sequence number of each range."""
+    ranges = list[tuple[int, int]]()
+    for each in note.split():
+        first, _, last = each.partition("-")
+        if first.isdigit() and (not last or last.isdigit()):
+            ranges.append((int(first), int(last or first)))
+    return ranges
+
+
+def range_text(ranges: list[tuple[int, int]]) -> str:
+    """Return a note as it is stored."""
+    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def remake(
+    keys: SessionKeys, token: str, indexer: Indexer, seen: Unindexed, there: Description | None
+) -> Flow[tuple[IndexOutcome, bool]]:
+    """Make the next of the documents again that the session's note names, with their vectors.
+
+    Args:
+        keys: Keys of the session.
+        token: Token that took the indexing lease.
+        indexer: How messages are indexed.
+        seen: What was read of the session.
+        there: Description of the index, if there is one.
+
+    Returns:
+        Whether the documents were stored, and whether vectors are to be tried again later.
+
+    Raises:
+        EmbeddingError: The model failed. Nothing was stored.
+        EmbeddingMismatchError: The index was made with another model or other settings.
+    """
+    upto, left, batch, times = yield from _next(keys, seen, indexer)
+    heartbeat = renew(keys.indexing, token, LEASE_MS)
+    found = yield from embed_all([each.embedded for each in batch], [each.line for each in batch], heartbeat)
+    dimensions = check_lengths(found)
+    if dimensions is not None and (there is None or not indexer.ready):
+        there = yield from prepared(indexer, dimensions)
+    elif dimensions is not None and there is not None:
+        indexer.check(there, dimensions)
+    rows, failed = to_rows(batch, keys), dict[int, EmbeddingError | None]()
+    for draft, row, data in zip(batch, rows, stored_vectors(found, indexer.recall.datatype), strict=True):
+        if isinstance(data, bytes) and there is not None:
+            row[-1][vector_field(there.generation)] = data
+        else:
+            failed[draft.seq] = data if isinstance(data, EmbeddingError) else None
+    before = parse_note(seen.vectorless)
+    note = updated(before, (), {seq: error for seq, error in failed.items() if seq < seen.embedded})
+    log_failures(keys, before, note, {seq: error for seq, error in failed.items() if seq in note})
+    outcome: IndexOutcome = (
+        yield document_operations.remake(
+            keys, token, seen, left, upto, [(*row[:2], times.get(row[1]), row[2]) for row in rows], lease=LEASE_MS,
+            generation=0 if there is None else there.generation, vectorless=note_text(note), pause=pause_ms(note),
+        )
+    )  # fmt: skip
+    return outcome, bool(to_retry(note))
+
+
+def remake_words(keys: SessionKeys, token: str, indexer: Indexer) -> Flow[None]:
+    """Make all documents again that the session's note names, without vectors. These are tried again later."""
+    while True:
+        seen, _ = yield operations.unindexed(
+            keys, token, lease=LEASE_MS, limit=0, reach=CONTEXT_REACH, context=CONTEXT, again=False
+        )
+        if isinstance(seen, IndexLease) or not seen.remake:
+            return
+        upto, left, batch, times = yield from _next(keys, seen, indexer)
+        before = parse_note(seen.vectorless)
+        note = before | {each.seq: 1 for each in batch if each.seq < seen.embedded and each.seq not in before}
+        rows = [(*row[:2], times.get(row[1]), row[2]) for row in to_rows(batch, keys)]
+        yield document_operations.remake(
+            keys, token, seen, left, upto, rows, lease=LEASE_MS, generation=0, vectorless=note_text(note),
+            pause=pause_ms(note),
+        )  # fmt: skip
+
+
+def _next(
+    keys: SessionKeys, seen: Unindexed, indexer: Indexer
+) -> Flow[tuple[int, str, list[DocumentDraft], Mapping[int, int | None]]]:
+    """Read the next messages of the note, and draft their documents.
+
+    Returns:
+        The sequence number after the last of them, what is left of the note, the documents, and the times of messages.
+    """
+    ranges = parse_ranges(seen.remake)
+    if not ranges:
+        return 0, "", [], {}
+    (first, last), *others = ranges
+    stop = min(last + 1, first + BATCH)
+    start = max(0, first - CONTEXT_REACH)
+    try:
+        page = yield from read_records(keys, start, stop, stop - start, seen.epoch)
+    except SessionReplacedError:
+        return 0, "", [], {}
+    there: dict[int, ArchivedMessage] = dict(page.records)
+    stop = stop if page.next is None else min(stop, max(first + 1, page.next))
+    records: list[bytes | str] = [there[seq].data if seq in there else TOMBSTONE for seq in range(start, stop)]
+    upto, batch = next_drafts(
+        seen._replace(indexed=first, total=stop, start=start, records=records, earlier=[]), keys, indexer
+    )
+    left = [(upto, last), *others] if upto <= last else others
+    return upto, range_text(left), batch, {seq: message.time for seq, message in there.items()}

@@ -1,0 +1,222 @@
+"""The search flow: embeds the query, searches by vector and by words in one round trip, ranks, and reads the best."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, SearchUnavailableError, StoreError
+from langchain_motorhead.flows.protocol import Embed, Flow
+from langchain_motorhead.messages.text import without_surrogates
+from langchain_motorhead.recall.indexing.descriptions import Description, describe
+from langchain_motorhead.recall.indexing.index import Indexer, note_unsearchable, set_up
+from langchain_motorhead.recall.indexing.schema import in_periods, marked, narrowed, scope, worded
+from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.search import operations
+from langchain_motorhead.recall.search.findings import (
+    BONUSES,
+    MARKED_COUNT,
+    PERIOD_COUNT,
+    VECTOR_COUNTS,
+    WORDS_COUNTS,
+    ranked,
+)
+from langchain_motorhead.recall.search.results import GROWTH, SPARE_HITS, read_hits
+from langchain_motorhead.recall.search.word_search import search_words
+from langchain_motorhead.recall.words.question import Question, to_question
+from langchain_motorhead.recall.words.terms import terms
+from langchain_motorhead.search_index.lifecycle import command, vector_field
+from langchain_motorhead.search_index.queries import DISTANCE, RETURNED, Match, SearchReply, nearest
+from langchain_motorhead.search_index.vectors import from_bytes, to_bytes
+from langchain_motorhead.storage.keys import recall_key, session_keys
+
+if TYPE_CHECKING:
+    from redisvl.query.filter import FilterExpression
+
+logger = logging.getLogger(__name__)
+
+# How many more to find if those in the window are left out.
+_WINDOW_COUNT = 64
+# Largest number of documents to find by either, if most of them cannot be returned.
+_MAX_FOUND = 20_000
+# The rest of a longer query is ignored.
+_MAX_QUERY_CHARS = 4_000
+
+
+def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
+    """Return the messages that match a query, in two round trips unless too many of those found cannot be returned.
+
+    Raises:
+        EmbeddingError: The model failed. A `"hybrid"` search does not raise this, but searches by words only.
+        EmbeddingMismatchError: The index was made with another model or other settings.
+        SearchUnavailableError: Redis has no search module, and the search is not `"hybrid"` or has a filter. Other
+            searches read the newest messages then: see `word_search.py`.
+    """
+    text = without_surrogates(query.text).strip()[:_MAX_QUERY_CHARS]
+    if not text:
+        return []
+    hybrid = query.search_type == "hybrid"
+    by_words = terms(text, indexer.recall.language) if hybrid else []
+    question = to_question(text, query.now) if hybrid else Question()
+    try:
+        if indexer.unsearchable:  # the query need not be embedded to see whether that has changed
+            yield from _look_for_module(indexer)
+        hits = yield from _search_index(text, by_words, question, query, indexer)
+    except SearchUnavailableError as error:
+        if query.search_type != "hybrid":
+            raise
+        note_unsearchable(indexer, error)
+        return (yield from search_words(query, by_words, question, indexer, error))
+    indexer.unsearchable = False
+    return hits
+
+
+def _look_for_module(indexer: Indexer) -> Flow[None]:
+    try:
+        yield command("FT.INFO", recall_key(indexer.namespace))
+    except IndexMissingError:  # only a server with the module says so
+        return
+
+
+def _search_index(
+    text: str, by_words: Sequence[str], question: Question, query: Query, indexer: Indexer
+) -> Flow[list[Hit]]:
+    vector = yield from _vector(text, query)
+    enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
+    again, growth = True, 1
+    while True:
+        queries = list(_queries(vector, by_words, question, enough, growth, query, indexer))
+        if not queries:
+            return []
+        answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector, query.session_id)
+        found = {
+            (kind, which): _first(answer.matches, count, nearest=kind == "near")
+            for (kind, which, count, _), answer in zip(queries, answers, strict=True)
+        }
+        best, all_fit = ranked(found, question, query, indexer)
+        name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
+        hits = yield from read_hits(best, found, enough, query, name, check=there is not None and there.erasing)
+        if name is not None and again and not all(data for _, data in hits):
+            again = False  # the index was replaced after the search
+            continue
+        full = [
+            count for (kind, which, count, _), answer in zip(queries, answers, strict=True)
+            if kind != "marked" and which == "all" and answer.total >= count
+        ]  # fmt: skip
+        if len(hits) >= enough or not all_fit or not full or min(full) >= _MAX_FOUND:
+            break
+        growth *= GROWTH
+    if query.search_type == "mmr":
+        return _diverse(hits, vector, query, indexer)
+    return [hit for hit, _ in hits]
+
+
+def _first(matches: list[Match], count: int, *, nearest: bool) -> list[Match]:
+    """Return the best matches of one query. In a cluster, each primary returns so many of its own."""
+    if len(matches) <= count:
+        return matches
+    best = {match.key: match for match in matches}.values()
+    return sorted(best, key=lambda match: match.score if nearest else -match.score)[:count]
+
+
+def _queries(
+    vector: Any,
+    by_words: Sequence[str],
+    question: Question,
+    enough: int,
+    growth: int,
+    query: Query,
+    indexer: Indexer,
+) -> Iterator[tuple[str, str, int, tuple[Any, ...]]]:
+    """Return an iterator over the queries: for each its kind and which, how many to find, and its arguments."""
+    where = [
+        *scope(query.session_id, query.user_id),
+        *narrowed(query.roles, query.after, query.before, query.unseen, query.filter),
+    ]
+    more = _WINDOW_COUNT if query.exclude_window else 0
+    data = None if vector is None else _data(vector, indexer)
+    if query.search_type != "hybrid" or not by_words:
+        if data is not None:
+            fields: tuple[str, ...] = operations.DOCUMENT_FIELDS if query.search_type == "similarity" else RETURNED
+            count = min(growth * (enough + SPARE_HITS + more), _MAX_FOUND)
+            yield "near", "all", count, nearest(data, _all_of(where), count, fields)
+        return
+    filter_ = _all_of(where)
+    counts = [
+        min(growth * (max(least, each * enough) + more), _MAX_FOUND) for least, each in (VECTOR_COUNTS, WORDS_COUNTS)
+    ]
+    fields = (*RETURNED, "created") if question.timed else RETURNED
+    if data is not None:
+        yield "near", "all", counts[0], nearest(data, filter_, counts[0], fields)
+    yield "worded", "all", counts[1], worded(by_words, filter_, counts[1], fields)
+    if question.periods:
+        then = _all_of([*where, in_periods(question.periods)])
+        if data is not None:
+            yield "near", "then", PERIOD_COUNT, nearest(data, then, PERIOD_COUNT, fields)
+        yield "worded", "then", PERIOD_COUNT, worded(by_words, then, PERIOD_COUNT, fields)
+    for name, (mark, _) in BONUSES.items():
+        yield "marked", name, MARKED_COUNT, marked(mark, data, filter_, MARKED_COUNT, fields)
+
+
+def _data(vector: Any, indexer: Indexer) -> bytes:
+    (data,) = to_bytes([vector], indexer.recall.datatype)
+    if data is None:
+        raise EmbeddingError(f"the vector of the query has a number that {indexer.recall.datatype} cannot hold")
+    return data
+
+
+def _all_of(filters: Sequence[FilterExpression]) -> FilterExpression | None:
+    found: FilterExpression | None = None
+    for each in filters:
+        found = each if found is None else found & each
+    return found
+
+
+def _vector(text: str, query: Query) -> Flow[Any]:
+    try:
+        (vector,) = yield Embed((text,), query=True)
+    except EmbeddingError as error:
+        if query.search_type != "hybrid":
+            raise
+        logger.warning("searching by words only, because %s", error)
+        return None
+    return vector
+
+
+def _run_queries(
+    queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: Any, session_id: str | None
+) -> Flow[tuple[list[SearchReply], Description | None]]:
+    """Run the queries. If the index was dropped, create it and run them once more."""
+    dimensions = None if vector is None else len(vector)
+    near = None if session_id is None else session_keys(indexer.namespace, session_id).state
+    for last in (False, True):
+        try:
+            answers, there = yield operations.search(indexer.namespace, queries, DISTANCE, near)
+        except SearchUnavailableError:
+            raise
+        except StoreError as error:
+            there = yield describe(indexer.namespace)
+            if there is None:
+                return [SearchReply([], 0) for _ in queries], None  # nothing was ever indexed
+            indexer.check(there, dimensions)
+            if last or not isinstance(error, IndexMissingError):
+                raise
+            yield from set_up(indexer, there.dimensions)
+            continue
+        if there is not None:
+            indexer.check(there, dimensions)
+        if answers is not None:
+            return answers, there
+    raise StoreError("the index was rebuilt twice during the search. Search again")
+
+
+def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer: Indexer) -> list[Hit]:
+    """Return those of the nearest messages that repeat each other least."""
+    from langchain_core.vectorstores.utils import maximal_marginal_relevance
+
+    with_vectors = [(hit, from_bytes(data, indexer.recall.datatype)) for hit, data in hits if data]
+    chosen = maximal_marginal_relevance(
+        vector, [each for _, each in with_vectors], lambda_mult=query.lambda_mult, k=query.k
+    )
+    return [with_vectors[at][0] for at in chosen]

@@ -1,0 +1,1 @@
+"""Words, as the search by words sees them: in all scripts and languages. Pure."""

@@ -1,0 +1,1 @@
+"""HTTP requests and answers, their errors, and their description as OpenAPI."""

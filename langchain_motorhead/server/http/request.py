@@ -1,0 +1,294 @@
+"""Parses a request: tenant, ids, numbers, flags and the JSON body, checked against the limits. No I/O with Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+import orjson
+from starlette.requests import Request
+
+from langchain_motorhead import Motorhead
+from langchain_motorhead.backends.redis import RedisBackend
+from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.acceptance import is_name
+from langchain_motorhead.messages.text import without_surrogates
+from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
+from langchain_motorhead.server.http.errors import (
+    InvalidIdError,
+    InvalidJSONError,
+    RequestError,
+    SlowRequestError,
+    TooLargeError,
+    TooManyMessagesError,
+    UnsupportedMediaTypeError,
+)
+from langchain_motorhead.server.schemas.limits import MAX_IDEMPOTENCY_KEY, MAX_INTEGER
+from langchain_motorhead.server.settings import Settings
+from langchain_motorhead.server.tenants import Tenants
+from langchain_motorhead.sessions import append
+from langchain_motorhead.sessions.append import AppendConfig
+from langchain_motorhead.sessions.operations import Record
+from langchain_motorhead.storage.keys import SessionKeys, session_keys
+
+# Digits of a query parameter; more are not worth parsing.
+_MAX_DIGITS = 19
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
+_MAX_FIELDS = 50
+
+
+class RequestContext:
+    """A request together with the settings and tenants of the application."""
+
+    __slots__ = ("request", "settings")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.settings: Settings = request.app.state.settings
+
+    @property
+    def motorhead(self) -> Motorhead:
+        """The `Motorhead` of the tenant that sent the request.
+
+        Raises:
+            UnauthorizedError: The API key is missing or unknown.
+        """
+        tenants: Tenants = self.request.app.state.tenants
+        return tenants.of(self.request)
+
+    @property
+    def backend(self) -> RedisBackend:
+        """The backend of the tenant that sent the request."""
+        return self.motorhead.backend.require_redis()
+
+    def keys(self, backend: RedisBackend) -> SessionKeys:
+        """Return the Redis keys of the session in the path, for the user in the query.
+
+        Raises:
+            InvalidIdError: An id is empty, too long, or not Unicode text without control characters.
+        """
+        return session_keys(backend.namespace, self.path_id("session_id"), self.query_id("user_id"))
+
+    def path_id(self, name: str) -> str:
+        """Return an id from the path, percent-decoded.
+
+        Raises:
+            InvalidIdError: The id is too long, or not UTF-8.
+        """
+        try:
+            value = unquote_to_bytes(self.request.path_params[name]).decode()
+        except UnicodeDecodeError:
+            raise InvalidIdError(f"{name} is not UTF-8") from None
+        return self._id(name, value)
+
+    def query_id(self, name: str) -> str | None:
+        """Return an id from the query, or None if it is absent or empty."""
+        value = self.request.query_params.get(name)
+        return self._id(name, value) if value else None
+
+    def number_up_to(self, name: str, default: int, maximum: int) -> int:
+        """Return a whole number from the query, or `maximum` if it is larger, as the original did.
+
+        Raises:
+            RequestError: The value is not a whole number of at least 1.
+        """
+        return min(self.number(name, default, sys.maxsize), maximum)
+
+    def number(self, name: str, default: int, maximum: int = MAX_INTEGER, *, minimum: int = 1) -> int:
+        """Return a whole number from the query.
+
+        Raises:
+            RequestError: The value is not a whole number from `minimum` to `maximum`.
+        """
+        text = self.request.query_params.get(name)
+        if text is None or text == "":
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and minimum <= int(text) <= maximum):
+            raise RequestError(f"{name} must be a whole number from {minimum} to {maximum}")
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        """Return a flag from the query; false if it is absent.
+
+        Raises:
+            RequestError: The value is neither `true` nor `false`.
+        """
+        text = self.request.query_params.get(name) or "false"
+        if text not in ("true", "false"):
+            raise RequestError(f"{name} must be true or false")
+        return text == "true"
+
+    def idempotency_key(self) -> str | None:
+        """Return the text by which the client marks a request that it may send again, or None.
+
+        Raises:
+            RequestError: It is empty, too long, or has other than printable ASCII characters.
+        """
+        key = self.request.headers.get(IDEMPOTENCY_KEY)
+        if key is not None and not (0 < len(key) <= MAX_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
+            raise RequestError(
+                f"{IDEMPOTENCY_KEY} must have 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters, such as a UUID"
+            )
+        return key
+
+    async def body(self) -> dict[str, Any]:
+        """Read and parse the body, a JSON object.
+
+        Raises:
+            UnsupportedMediaTypeError: The body is not sent as application/json.
+            TooLargeError: The body exceeds the setting `max_body_bytes`.
+            SlowRequestError: The body did not arrive within the setting `client_timeout`.
+            InvalidJSONError: The body is not a JSON object.
+        """
+        data = await self.json_bytes()
+        try:
+            body = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise InvalidJSONError(f"the body is not JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise InvalidJSONError("the body must be a JSON object")
+        return body
+
+    async def form(self) -> dict[str, str]:
+        """Read and parse the body, a form of a page of this server. Line breaks are those of Python.
+
+        Raises:
+            UnsupportedMediaTypeError: The body is not sent as a form.
+            TooLargeError: The body exceeds the setting `max_body_bytes`.
+            SlowRequestError: The body did not arrive within the setting `client_timeout`.
+            RequestError: The body is not a form.
+        """
+        self._check_content_type(_FORM)
+        data = await self._read()
+        try:
+            fields = parse_qsl(data.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+        except ValueError:
+            raise RequestError("the body is not a form") from None
+        return {name: value.replace("\r\n", "\n") for name, value in fields}
+
+    async def json_bytes(self) -> bytes:
+        """Read a body of JSON without parsing it.
+
+        Raises:
+            UnsupportedMediaTypeError: The body is not sent as application/json.
+            TooLargeError: The body exceeds the setting `max_body_bytes`.
+            SlowRequestError: The body did not arrive within the setting `client_timeout`.
+        """
+        self._check_content_type(_JSON)
+        return await self._read()
+
+    def id_of(self, body: Mapping[str, Any], name: str) -> str | None:
+        """Return an id from a body, or None if it is absent."""
+        value = body.get(name)
+        if value is not None and not isinstance(value, str):
+            raise RequestError(f"{name} must be a string")
+        return None if value is None else self._id(name, value)
+
+    def messages_of(self, body: Mapping[str, Any]) -> list[Any]:
+        """Return the messages of a body.
+
+        Raises:
+            RequestError: `messages` is not a list.
+            TooManyMessagesError: They exceed the setting `max_messages`.
+        """
+        messages = body.get("messages")
+        if not isinstance(messages, list):
+            raise RequestError("messages must be a list of objects with role and content")
+        if len(messages) > self.settings.max_messages:
+            raise TooManyMessagesError(f"{len(messages)} messages exceed the limit of {self.settings.max_messages}")
+        return messages
+
+    def _id(self, name: str, value: str) -> str:
+        if not value:
+            raise InvalidIdError(f"{name} is empty")
+        if not is_name(value):
+            raise InvalidIdError(f"{name} is not Unicode text without control characters")
+        if len(value) > self.settings.max_id_length:
+            raise InvalidIdError(f"{name} is longer than {self.settings.max_id_length} characters")
+        return value
+
+    def _check_content_type(self, expected: str) -> None:
+        # Also a body without a type is refused: a page of another site can send one without asking the server first.
+        headers = self.request.headers
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        if kind != expected and (kind or has_body):
+            raise UnsupportedMediaTypeError(f"the Content-Type of a body must be {expected}, not {kind or 'missing'}")
+
+    async def _read(self) -> bytes:
+        max_bytes = self.settings.max_body_bytes
+        length = self.request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > max_bytes:
+            raise TooLargeError(f"the body is larger than {max_bytes} bytes")
+        parts, size, seconds = list[bytes](), 0, self.settings.client_timeout
+        try:
+            async with asyncio.timeout(seconds or None):
+                async for part in self.request.stream():
+                    size += len(part)
+                    if size > max_bytes:
+                        raise TooLargeError(f"the body is larger than {max_bytes} bytes")
+                    parts.append(part)
+        except TimeoutError:
+            raise SlowRequestError(f"the body did not arrive within {seconds:g} s") from None
+        return b"".join(parts)
+
+
+def to_records(messages: Sequence[Any], config: AppendConfig) -> Flow[list[Record]]:
+    """Build the records that are stored for messages of a request. Keys other than role and content are kept.
+
+    Raises:
+        InvalidMessageError: One of them is not a message.
+    """
+    return append.to_records([_checked(message) for message in messages], config)
+
+
+def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
+    """Return a string from a body, or None if it is absent.
+
+    Raises:
+        RequestError: The value is not a string, or it is absent and `needed`.
+    """
+    value = body.get(name)
+    if value is None and not needed:
+        return None
+    if not isinstance(value, str):
+        raise RequestError(f"{name} must be a string")
+    return without_surrogates(value)
+
+
+def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    """Return a flag from a body.
+
+    Raises:
+        RequestError: The value is not true or false.
+    """
+    value = body.get(name, default)
+    if not isinstance(value, bool):
+        raise RequestError(f"{name} must be true or false")
+    return value
+
+
+def number_of(body: Mapping[str, Any], name: str, default: int, maximum: int) -> int:
+    """Return a whole number from a body.
+
+    Raises:
+        RequestError: The value is not a whole number from 1 to `maximum`.
+    """
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:
+        raise RequestError(f"{name} must be a whole number from 1 to {maximum}")
+    return value
+
+
+def _checked(message: Any) -> dict[str, Any]:
+    if not isinstance(message, dict):
+        raise InvalidMessageError("a message is an object with role and content")
+    if message.get("content") is None and not message.get("tool_calls"):
+        raise InvalidMessageError("the content of a message must be a string")
+    if isinstance(id_ := message.get("id"), str) and not is_name(id_):
+        raise InvalidMessageError("the id of a message is not Unicode text without control characters")
+    return message

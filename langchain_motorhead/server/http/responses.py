@@ -1,0 +1,183 @@
+"""Builds JSON answers. Stored messages are joined as bytes, without parsing them into LangChain messages. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from langchain_motorhead.exceptions import InvalidMessageError
+from langchain_motorhead.messages.codec import encode, loads
+from langchain_motorhead.recall.query import FoundFact, Hit
+from langchain_motorhead.sessions.archive.transcript import Transcript
+from langchain_motorhead.sessions.changes.forgetting import Receipt
+from langchain_motorhead.sessions.compaction.window import Window
+from langchain_motorhead.sessions.load import Memory
+from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.summaries.origin import kept_to_json
+from langchain_motorhead.sessions.summaries.versions import SummaryVersion
+
+OK = b'{"status":"Ok"}'
+_ROLES = {"human": "Human", "ai": "AI"}
+
+
+def raw(body: bytes) -> Response:
+    """Build an answer from bytes that are JSON already."""
+    return Response(body, media_type="application/json")
+
+
+def plain(value: Any) -> Response:
+    """Build an answer from a value, as JSON."""
+    return raw(orjson.dumps(value))
+
+
+def memory(reading: SessionSnapshot, window: Window) -> Response:
+    """Build the answer for a session: its messages, newest first, its summary and its counters."""
+    records = [each.encode() if isinstance(each, str) else each for each in reversed(reading.records)]
+    rest = orjson.dumps({"context": reading.summary, **counts(reading, window)})
+    readable = _readable(records)
+    is_cut = reading.first + reading.length > len(reading.records)
+    return raw(
+        b'{"messages":[' + b",".join(_without_orphan_results(readable) if is_cut else readable) + b"]," + rest[1:]
+    )
+
+
+def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
+    """Return the counters of a session, as `schemas.answers.Counts` describes them."""
+    return {
+        "tokens": reading.tokens,
+        "total": reading.first + reading.length,
+        "summarized": reading.covered,
+        "backlog": max(0, reading.length - window.max_messages),
+        "failures": reading.failures,
+        "epoch": reading.epoch,
+    }
+
+
+def whole(memory: Memory) -> Response:
+    """Build the answer for a prompt: each message with its id, and no tool result without its tool call."""
+    rest = orjson.dumps(
+        {
+            "context": memory.summary,
+            "tokens": memory.tokens,
+            "total": memory.total,
+            "summarized": memory.summarized,
+            "backlog": memory.backlog,
+            "failures": memory.failures,
+            "start": memory.start,
+            "gap": memory.gap and {"start": memory.gap.start, "stop": memory.gap.stop, "count": memory.gap.count},
+            "epoch": memory.epoch,
+            "written_by": memory.written_by,
+            "kept": kept_to_json(memory.kept),
+            "forgotten": sorted(memory.forgotten),
+        }
+    )
+    return raw(b'{"messages":[' + b",".join(map(encode, reversed(memory.messages))) + b"]," + rest[1:])
+
+
+def transcript(page: Transcript) -> Response:
+    """Build the answer for a page of a transcript: each message with its id, its sequence number and its time."""
+    messages = (
+        b'{"seq":%d,"time":%s,"message":%s}'
+        % (each.seq, orjson.dumps(each.time and each.time.isoformat()), encode(each.message))
+        for each in page.messages
+    )
+    rest = orjson.dumps(
+        {
+            "gaps": [{"first": gap.first, "last": gap.last, "reason": gap.reason.value} for gap in page.gaps],
+            "total": page.total,
+            "next": page.next,
+            "epoch": page.epoch,
+        }
+    )
+    return raw(b'{"messages":[' + b",".join(messages) + b"]," + rest[1:])
+
+
+def receipt(made: Receipt) -> Response:
+    """Build the answer that says what was removed, and where."""
+    return plain({"status": "Ok", **asdict(made)})
+
+
+def version(each: SummaryVersion) -> dict[str, Any]:
+    """Return a version of a summary."""
+    return {
+        "text": each.text,
+        "added": each.added,
+        "start": each.start,
+        "stop": each.stop,
+        "tokens": each.tokens,
+        "model": each.model,
+        "author": each.author,
+        "time": each.time and each.time.isoformat(),
+        "failed": dict(each.failed),
+        "kept": kept_to_json(each.kept),
+    }
+
+
+def hit(found: Hit) -> dict[str, Any]:
+    """Return a search hit in the original's form."""
+    role = found.sent or _ROLES.get(found.role, found.role)
+    return {"role": role, "content": found.text, "dist": 1 - found.score}
+
+
+def _fact(found: FoundFact) -> dict[str, Any]:
+    return {**asdict(found), "said_at": found.said_at.isoformat()}
+
+
+def full_hit(found: Hit) -> dict[str, Any]:
+    """Return a search hit with its session, its sequence number and its neighbors."""
+    return {
+        **hit(found),
+        "score": found.score,
+        "type": found.role,
+        "name": found.name,
+        "id": found.message_id,
+        "session_id": found.session_id,
+        "seq": found.seq,
+        "user_id": found.user_id,
+        "created": found.created and found.created.isoformat(),
+        "piece": found.piece,
+        "pieces": found.pieces,
+        "before": [full_hit(each) for each in found.before],
+        "after": [full_hit(each) for each in found.after],
+        **({"facts": [_fact(each) for each in found.facts]} if found.facts else {}),
+    }
+
+
+def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the records that are messages. Another program may have put something else into the list."""
+    try:
+        parsed = orjson.loads(b"[" + b",".join(records) + b"]")
+    except orjson.JSONDecodeError:
+        parsed = []
+    if len(parsed) == len(records) and all(map(_is_message, parsed)):
+        return records
+    readable = []
+    for record in records:
+        try:
+            if _is_message(loads(record)):
+                readable.append(record)
+        except InvalidMessageError:
+            continue
+    return readable
+
+
+def _without_orphan_results(records: Sequence[bytes]) -> Sequence[bytes]:
+    """Remove tool results whose call is not among the records, unless nothing else would be left. Newest first."""
+    if not any(b'"tool_call_id"' in record for record in records):
+        return records
+    called, kept = set[Any](), list[bytes]()
+    for record in reversed(records):
+        message = loads(record)
+        called.update(call.get("id") for call in message.get("tool_calls") or () if isinstance(call, dict))
+        result_of = message.get("tool_call_id")
+        if not result_of or result_of in called:
+            kept.append(record)
+    return kept[::-1] or records
+
+
+def _is_message(record: Any) -> bool:
+    return type(record) is dict and type(record.get("role")) is str and "content" in record

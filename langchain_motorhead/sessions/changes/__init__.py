@@ -1,0 +1,1 @@
+"""Changes of single messages: forgetting and editing, complete down to the summary."""
