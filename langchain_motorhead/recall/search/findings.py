@@ -71,25 +71,30 @@ def _findings(
     scores: dict[str, dict[MessageRef, float]] = {"marked": {}, "near": {}, "worded": {}}
     # The word search comes last, as it finds the best piece of a long message most reliably.
     for (kind, which), matches in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
-        known, to_score = scores[kind], _SIMILARITY[indexer.recall.metric] if kind == "near" else float
+        known, to_score = scores[kind], _SIMILARITY[indexer.recall.metric] if kind == "near" else None
+        bonus = BONUSES[which][1] if kind == "marked" else None
         # Of what only the time makes a result, the least similar is as good as that of the others: it sets no scale.
         least = min(known.values(), default=-_INFINITY) if which == "then" else -_INFINITY
-        for match in matches:
-            session, _, rest = match.key.rpartition(":")
+        for key, score, fields in matches:
+            session, _, rest = key.rpartition(":")
             seq, _, piece = rest.partition("/")
             if not seq.isdecimal():  # not a document of this package
                 continue
             place = (session, int(seq))
-            score = BONUSES[which][1] if kind == "marked" else max(least, to_score(match.score))
-            if score > known.get(place, -_INFINITY):
+            if bonus is not None:
+                score = bonus  # noqa: PLW2901
+            elif to_score is not None:
+                score = max(least, to_score(score))  # noqa: PLW2901
+            before = known.get(place)
+            if before is None or score > before:
                 known[place] = score
-                best[place] = (int(piece or 0), int(match.fields.get("pieces", 1)))
-            if "name" in match.fields:
-                names[place] = match.fields["name"]
-            if match.fields.get("role") in ASSISTANT_ROLES:
+                best[place] = (int(piece) if piece else 0, int(fields.get("pieces", 1)))
+            if fields.get("role") in ASSISTANT_ROLES:
                 assistant.add(place)
-            if "created" in match.fields:
-                times[place] = float(match.fields["created"])
+            if "name" in fields:
+                names[place] = fields["name"]
+            if "created" in fields:
+                times[place] = float(fields["created"])
     return Findings(scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
 
 

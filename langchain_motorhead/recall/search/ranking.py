@@ -87,29 +87,28 @@ def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
             scores[place] *= ASSISTANT
     if question.summary or question.addressed:
         _favour_answers(scores, found.assistant, ANSWER if question.summary else 1.0)
-    scores = _to_best(scores)
-    if question.periods:
-        _favour_periods(scores, found.times, question.periods)
-    if question.order is not None:
-        _favour_order(scores, found.times, question.order)
-    if question.timed:
-        scores = _to_best(scores)
-    ranked = sorted(scores, key=lambda place: (-scores[place], -found.worded.get(place, 0.0), place))
-    return {place: scores[place] for place in ranked}
-
-
-def _to_best(scores: Mapping[MessageRef, float]) -> dict[MessageRef, float]:
     best = max(scores.values(), default=0.0) or 1.0
-    return {place: score / best for place, score in scores.items()}
+    if question.timed:
+        scores = {place: score / best for place, score in scores.items()}
+        if question.periods:
+            _favour_periods(scores, found.times, question.periods)
+        if question.order is not None:
+            _favour_order(scores, found.times, question.order)
+        best = max(scores.values(), default=0.0) or 1.0
+    worded = found.worded.get
+    ranked = sorted([(-score, -worded(place, 0.0), place) for place, score in scores.items()])
+    return {place: -score / best for score, _, place in ranked}
 
 
 def _matching(found: Findings, question: Question) -> dict[MessageRef, float]:
     """Return how well each message matches by its vector, its words and its speaker."""
     places = found.near.keys() | found.worded.keys() | found.marked.keys()
     near = _relative(found.near)
-    by_meaning = _with_neighbours(places, near, 0.0, AFTER_MEANING)
-    by_words = _with_neighbours(places, found.worded, BEFORE, AFTER)
-    scores = {place: MEANING * by_meaning[place] + (1 - MEANING) * by_words[place] for place in places}
+    around = [(place, (place[0], place[1] - 1), (place[0], place[1] + 1)) for place in places]
+    by_meaning = _with_neighbours(around, near, 0.0, AFTER_MEANING)
+    by_words = _with_neighbours(around, found.worded, BEFORE, AFTER)
+    both = zip(around, by_meaning, by_words, strict=True)
+    scores = {place: MEANING * meaning + (1 - MEANING) * worded for (place, _, _), meaning, worded in both}
     only = _only_one_named(found.names, question.words)
     if only is not None:
         for place, name in found.names.items():
@@ -125,26 +124,35 @@ def _relative(near: Mapping[MessageRef, float]) -> dict[MessageRef, float]:
 
 
 def _with_neighbours(
-    places: AbstractSet[MessageRef], scores: Mapping[MessageRef, float], before: float, after: float
-) -> dict[MessageRef, float]:
-    """Return the scores with shares of those of their neighbours, relative to the best."""
+    around: Sequence[tuple[MessageRef, MessageRef, MessageRef]],
+    scores: Mapping[MessageRef, float],
+    before: float,
+    after: float,
+) -> list[float]:
+    """Return the scores with shares of those of their neighbours, relative to the best.
+
+    Args:
+        around: Each message, the one before it, and the one after it.
+        scores: The scores; a message without one has 0.
+        before: Share of the score of the message before.
+        after: Share of the score of the message after.
+    """
     get = scores.get
-    shared = {
-        (session, seq): get((session, seq), 0.0)
-        + before * get((session, seq - 1), 0.0)
-        + after * get((session, seq + 1), 0.0)
-        for session, seq in places
-    }
-    best = max(shared.values(), default=0.0) or 1.0
-    return {place: score / best for place, score in shared.items()}
+    if before:
+        shared = [get(this, 0.0) + before * get(last, 0.0) + after * get(next_, 0.0) for this, last, next_ in around]
+    else:
+        shared = [get(this, 0.0) + after * get(next_, 0.0) for this, _, next_ in around]
+    best = max(shared, default=0.0) or 1.0
+    return [score / best for score in shared]
 
 
 def _share_in_sessions(scores: dict[MessageRef, float]) -> None:
     best: dict[str, float] = {}
     for (session, _), score in scores.items():
-        best[session] = max(best.get(session, 0.0), score)
+        if score > best.get(session, 0.0):
+            best[session] = score
     for place in scores:
-        scores[place] += SESSION * best[place[0]]
+        scores[place] += SESSION * best.get(place[0], 0.0)
 
 
 def _favour_openings(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef]) -> None:
