@@ -19,7 +19,8 @@ from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.search.findings import BONUSES, MARKED_COUNT, WORDS_COUNTS, ranked
 from langchain_motorhead.recall.search.passages import Passage, read_passages
-from langchain_motorhead.recall.search.results import Candidate, earlier, later
+from langchain_motorhead.recall.search.repeats import without_repeats
+from langchain_motorhead.recall.search.results import SPARE_HITS, Candidate, earlier, later
 from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.search_index.queries import Match
 
@@ -86,7 +87,8 @@ def _best(
         found["marked", name] = [_match(each, 0.0) for each in some if mark in each.counts][:MARKED_COUNT]
     order, _ = ranked(found, question, query, indexer)
     by_key = {passage.document: passage for passage in passages}
-    return [_surrounded(each, by_key, query.neighbors) for each in islice(order, query.k)]
+    hits = [_surrounded(each, by_key, query.neighbors) for each in islice(order, query.k + SPARE_HITS)]
+    return [hits[at] for at in without_repeats([hit.text for hit in hits], query.k)]
 
 
 def _is_wanted(passage: Passage, query: Query) -> bool:
