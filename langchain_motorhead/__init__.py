@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.facts.learning.extractive import ExtractiveLearner
     from langchain_motorhead.facts.learning.llm import Learner, create_learner
     from langchain_motorhead.facts.learning.proposals import LearnerInput, LearnerOperation
-    from langchain_motorhead.facts.learning.report import LearningReport
+    from langchain_motorhead.facts.learning.report import LearningReport, LearningState
     from langchain_motorhead.facts.model import Fact, Source
     from langchain_motorhead.flows.protocol import SummaryInput
     from langchain_motorhead.handles.session import Session
@@ -65,7 +65,9 @@ if TYPE_CHECKING:
     from langchain_motorhead.sessions.checks.summary import check_summary
     from langchain_motorhead.sessions.compaction.report import CompactionReport
     from langchain_motorhead.sessions.compaction.window import Window
+    from langchain_motorhead.sessions.gap import MemoryGap
     from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.summaries.origin import Author
     from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
     from langchain_motorhead.sessions.summaries.versions import SummaryVersion
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
@@ -117,7 +119,7 @@ _HOMES = {
         "LearnerInput",
         "LearnerOperation",
     ),
-    "facts.learning.report": ("LearningReport",),
+    "facts.learning.report": ("LearningReport", "LearningState"),
     "handles.user": ("User",),
     "summarizers.extractive": ("ExtractiveSummarizer",),
     "models.hashing_embeddings": ("HashingEmbeddings",),
@@ -138,6 +140,8 @@ _HOMES = {
     "messages.tokens": ("TiktokenCounter", "TokenCounter"),
     "sessions.archive.config": ("Archive",),
     "sessions.summaries.rebuilding": ("RebuildReport",),
+    "sessions.gap": ("MemoryGap",),
+    "sessions.summaries.origin": ("Author",),
     "sessions.summaries.versions": ("SummaryVersion",),
     "sessions.archive.transcript": ("Gap", "GapReason", "Transcript", "TranscriptMessage"),
     "sessions.compaction.window": ("Window",),
@@ -153,6 +157,7 @@ _EXTRAS = {
 
 __all__ = [
     "Archive",
+    "Author",
     "ClosedError",
     "CompactionReport",
     "EmbeddedRedisError",
@@ -176,7 +181,9 @@ __all__ = [
     "LearnerOperation",
     "LearningError",
     "LearningReport",
+    "LearningState",
     "Memory",
+    "MemoryGap",
     "MemoryState",
     "MissingExtraError",
     "Motorhead",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from langchain_core.messages import BaseMessage
+
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.recall.indexing.reindexing import Report
 from langchain_motorhead.recall.query import Hit, Query
@@ -113,6 +115,12 @@ class Backend(Protocol):
 
     def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> BackendFlow[Receipt]:
         """Replace a message by another one. See `sessions.forgetting.edit`."""
+
+    def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> BackendFlow[list[str]]:
+        """Return the ids of messages that the session has with another content, as far as the backend can tell.
+
+        See `sessions.changes.altered.find_altered`.
+        """
 
     def summaries(self, keys: SessionKeys) -> BackendFlow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.concurrency.forks import ForkSafeLock
@@ -16,13 +18,16 @@ from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.search import flow as searching
 from langchain_motorhead.recall.search.pinned import Pin, read_pinned
 from langchain_motorhead.redis_io.connection import Connection
+from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.maintenance import Maintenance
 from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
+from langchain_motorhead.runtime.watched import Watched
 from langchain_motorhead.sessions import catch_up, registry
-from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_records
+from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append
 from langchain_motorhead.sessions.archive.transcript import Transcript, read_page
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.changes import forgetting
+from langchain_motorhead.sessions.changes.altered import find_altered
 from langchain_motorhead.sessions.changes.edits import changed_to
 from langchain_motorhead.sessions.changes.forgetting import Receipt
 from langchain_motorhead.sessions.compaction.report import CompactionReport
@@ -34,9 +39,6 @@ from langchain_motorhead.sessions.summaries.setting import set_summary
 from langchain_motorhead.sessions.summaries.versions import SummaryVersion, read_versions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
@@ -137,40 +139,42 @@ class RedisBackend(RedisLearning):
 
     def append(self, keys: SessionKeys, messages: Sequence[MessageLike], dedup: Dedup) -> Flow[AppendResult | None]:
         """Store messages. See `Backend.append`."""
-        records = yield from to_records(messages, self.append_config)
-        appended: AppendResult | None = yield append_records(keys, records, self.append_config, dedup)
-        return appended
+        return self._watched(watched.APPEND, keys, append(keys, messages, self.append_config, dedup), messages)
 
     def catch_up(
         self, keys: SessionKeys, messages: Sequence[MessageLike], after: str | None, *, read: bool, profile: int = 0
     ) -> Flow[CatchUpResult]:
         """Store the new messages of a conversation. See `Backend.catch_up`."""
         flow = catch_up.catch_up(keys, messages, after, self.append_config, self.window if read else None)
-        if not profile:
-            return flow
-        from langchain_motorhead.backends.redis_facts import with_profile
+        if profile:
+            from langchain_motorhead.backends.redis_facts import with_profile
 
-        return with_profile(flow, keys, profile, self.append_config.count)
+            flow = with_profile(flow, keys, profile, self.append_config.count)
+        return (
+            self._watched(watched.CATCH_UP, keys, flow) if read else self._watched(watched.APPEND, keys, flow, messages)
+        )
 
     def load(self, keys: SessionKeys, profile: int = 0) -> Flow[Memory]:
         """Load a session. See `Backend.load`."""
-        if not profile:
-            return load(keys, self.window)
-        from langchain_motorhead.backends.redis_facts import loaded_with_profile
+        flow = load(keys, self.window)
+        if profile:
+            from langchain_motorhead.backends.redis_facts import loaded_with_profile
 
-        return loaded_with_profile(load(keys, self.window), keys, profile, self.append_config.count)
+            flow = loaded_with_profile(flow, keys, profile, self.append_config.count)
+        return self._watched(watched.LOAD, keys, flow)
 
     def transcript(
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
     ) -> Flow[Transcript]:
         """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
-        return read_page(keys, start, stop, limit, epoch)
+        return self._watched(watched.TRANSCRIPT, keys, read_page(keys, start, stop, limit, epoch))
 
     def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> Flow[Receipt]:
         """Forget messages. See `Backend.forget`."""
         from langchain_motorhead.facts.erasure import after_forgetting
 
-        return after_forgetting(keys, forgetting.forget(keys, which, self.append_config))
+        flow = after_forgetting(keys, forgetting.forget(keys, which, self.append_config))
+        return self._watched(watched.FORGET, keys, flow)
 
     def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
         """Replace a message by another one. See `Backend.edit`."""
@@ -178,7 +182,12 @@ class RedisBackend(RedisLearning):
 
         learning = self.maintenance.learning
         flow = forgetting.edit(keys, which, changed_to(message), self.append_config)
-        return after_editing(keys, flow, None if learning is None else learning.note_edit)
+        flow = after_editing(keys, flow, None if learning is None else learning.note_edit)
+        return self._watched(watched.EDIT, keys, flow, [message])
+
+    def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> Flow[list[str]]:
+        """Return the ids of messages that the session has with another content. See `Backend.altered`."""
+        return find_altered(keys, messages)
 
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
@@ -186,7 +195,7 @@ class RedisBackend(RedisLearning):
 
     def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
         """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
-        return set_summary(keys, text, override=override)
+        return self._watched(watched.SET_SUMMARY, keys, set_summary(keys, text, override=override))
 
     def rebuild(
         self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
@@ -199,7 +208,7 @@ class RedisBackend(RedisLearning):
         """Delete a session. Returns whether it existed."""
         from langchain_motorhead.facts.erasure import delete_session
 
-        return delete_session(keys, one_slot=self.one_slot)
+        return self._watched(watched.DELETE, keys, delete_session(keys, one_slot=self.one_slot))
 
     def sessions(self, user_id: str | None, *, page: int, size: int | None, newest_first: bool) -> Flow[list[str]]:
         """Return session ids, ordered by last activity. See `sessions.registry.list_sessions`."""
@@ -216,7 +225,7 @@ class RedisBackend(RedisLearning):
         """Delete all sessions of a user. Returns how many there were."""
         from langchain_motorhead.facts.erasure import delete_user
 
-        return delete_user(self.namespace, user_id, one_slot=self.one_slot)
+        return self._watched(watched.DELETE_USER, None, delete_user(self.namespace, user_id, one_slot=self.one_slot))
 
     def check_search(self) -> None:
         """Raise `RecallNotConfiguredError` if there is no embedding model."""
@@ -224,11 +233,13 @@ class RedisBackend(RedisLearning):
 
     def search(self, query: Query) -> Flow[list[Hit]]:
         """Search the messages of sessions. Returns the best hits, best first."""
-        if not query.facts:
-            return searching.search(query, self.recall)
-        from langchain_motorhead.backends.redis_facts import search_with_facts
+        if query.facts:
+            from langchain_motorhead.backends.redis_facts import search_with_facts
 
-        return search_with_facts(query, self.recall)
+            flow = search_with_facts(query, self.recall)
+        else:
+            flow = searching.search(query, self.recall)
+        return self.driver.telemetry.watch(watched.SEARCH, self.namespace, query.session_id, flow, query=query.text)
 
     def pinned(self, pins: Sequence[Pin], query: Query) -> Flow[list[Hit]]:
         """Read messages that a search found before. See `Backend.pinned`."""
@@ -297,6 +308,10 @@ class RedisBackend(RedisLearning):
         if self._end():
             await self.maintenance.aclose()
             await self.connection.aclose()
+
+    def _watched(self, what: Watched, keys: SessionKeys | None, flow: Flow[T], given: Sequence[Any] = ()) -> Flow[T]:
+        session_id = None if keys is None else keys.session_id
+        return self.driver.telemetry.watch(what, self.namespace, session_id, flow, given=given)
 
     def _end(self) -> bool:
         """Accept no more calls. Returns whether this is the first end, however many threads close at once."""

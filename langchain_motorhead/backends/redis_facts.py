@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from langchain_motorhead.backends.facts import Owner
@@ -20,6 +21,7 @@ from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import FactSource, FoundFact, Hit, Query
 from langchain_motorhead.recall.search import flow as searching
 from langchain_motorhead.recall.search.together import together
+from langchain_motorhead.runtime import watched
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.storage.keys import (
@@ -51,16 +53,18 @@ class RedisFacts:
         self._keys = keys_of(backend.namespace, owner)
         indexer = backend.maintenance.indexer
         self._embedding = None if indexer is None else Embedding(indexer.model, self._count)
+        self._watch = partial(backend.driver.telemetry.watch, namespace=backend.namespace, session_id=owner.session_id)
 
     def find(self, wanted: FactQuery) -> Flow[list[Fact]]:
         """Return facts. See `FactFlows.find`."""
-        return reading.find_facts(self._keys, wanted, self._embedding)
+        flow = reading.find_facts(self._keys, wanted, self._embedding)
+        return self._watch(watched.FIND_FACTS, flow=flow, query=wanted.query)
 
     def remember(
         self, text: str, *, subject: str, attribute: str, valid_from: datetime | None, valid_until: datetime | None
     ) -> Flow[Fact]:
         """Store a fact that a person states. See `FactFlows.remember`."""
-        return editing.remember(
+        flow = editing.remember(
             self._keys,
             secrets.token_hex(8),
             text,
@@ -69,14 +73,16 @@ class RedisFacts:
             valid_from=valid_from,
             valid_until=valid_until,
         )
+        return self._watch(watched.REMEMBER_FACT, flow=flow)
 
     def correct(self, fact_id: str, text: str) -> Flow[Fact]:
         """Put a fact in the place of another one. See `FactFlows.correct`."""
-        return editing.correct(self._keys, fact_id, secrets.token_hex(8), text)
+        flow = editing.correct(self._keys, fact_id, secrets.token_hex(8), text)
+        return self._watch(watched.CORRECT_FACT, flow=flow)
 
     def forget(self, fact_id: str) -> Flow[bool]:
         """Remove a fact. See `FactFlows.forget`."""
-        return editing.forget(self._keys, fact_id)
+        return self._watch(watched.FORGET_FACT, flow=editing.forget(self._keys, fact_id))
 
     def profile(self, max_tokens: int) -> Flow[str]:
         """Return the most important facts as text. See `FactFlows.profile`."""

@@ -6,18 +6,24 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 import json
 import os
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.table import Table
 
+from langchain_motorhead.cli.help import CONNECTION
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
+    from langchain_motorhead.handles.session import Session
 
 HASHING = "hashing"
 
@@ -28,24 +34,31 @@ Url = Annotated[
     typer.Option(
         "--url",
         "--redis-url",
-        help="URL of a Redis, or http:// of a server.",
+        help="Redis or http:// server. Default: embedded.",
         envvar="REDIS_URL",
         show_envvar=True,
         metavar="URL",
-        show_default="an embedded Redis in ~/.local/share/motorhead",
+        rich_help_panel=CONNECTION,
     ),
 ]
 ApiKey = Annotated[
     str | None,
-    typer.Option(help="API key of a server.", envvar="MOTORHEAD_API_KEY", show_envvar=True, metavar="KEY"),
+    typer.Option(
+        help="API key of a server.",
+        envvar="MOTORHEAD_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        rich_help_panel=CONNECTION,
+    ),
 ]
-Namespace = Annotated[str, typer.Option(help="Namespace of the sessions.", metavar="NAME")]
+Namespace = Annotated[str, typer.Option(help="Namespace of the sessions.", metavar="NAME", rich_help_panel=CONNECTION)]
 User = Annotated[str | None, typer.Option(help="Only sessions of this user.", metavar="ID")]
 Embeddings = Annotated[
     str | None,
     typer.Option(
-        help=f"Embedding model, as PROVIDER:NAME for init_embeddings, or '{HASHING}', which needs no model.",
+        help=f"Embedding model: PROVIDER:NAME or {HASHING}.",
         metavar="NAME",
+        rich_help_panel=CONNECTION,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -92,12 +105,48 @@ def is_server(url: str | None) -> bool:
     return url is not None and url.lower().startswith(("http://", "https://"))
 
 
+def no_session(session: str, namespace: str) -> InvalidInputError:
+    """Return the error for a session that does not exist.
+
+    Args:
+        session: Id that was given.
+        namespace: Namespace that was searched.
+    """
+    where = f"there is no session {session!r:.80} in namespace {namespace!r}"
+    return InvalidInputError(f"{where}. motorhead sessions list shows those that there are")
+
+
+def open_session(motorhead: "Motorhead", session: str, namespace: str) -> "Session":
+    """Return a session that exists.
+
+    Raises:
+        InvalidInputError: It does not exist.
+    """
+    found = motorhead.session(session)
+    if not found.load().total:
+        raise no_session(session, namespace)
+    return found
+
+
 def own_url() -> str:
     """Return the URL of the embedded Redis in the user's data folder, which all commands share."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     folder = Path(data) / "motorhead"
     folder.mkdir(parents=True, exist_ok=True)
     return f"embedded://{quote(str(folder))}"
+
+
+def table(*columns: str, numbers: Collection[str] = ()) -> Table:
+    """Return a table without rows, for terminals of 80 columns: cells that do not fit go on below.
+
+    Args:
+        columns: Names of the columns.
+        numbers: Those of them that are aligned to the right.
+    """
+    made = Table(box=SIMPLE, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold", justify="right" if column in numbers else "left")
+    return made
 
 
 def stdout() -> Console:
@@ -116,17 +165,6 @@ def stderr() -> Console:
 def print_json(value: Any) -> None:
     """Print a value as JSON in ASCII, so that every terminal can show it."""
     typer.echo(json.dumps(value, indent=2))
-
-
-def counted(count: int, one: str, more: str | None = None) -> str:
-    """Return a number with its noun, such as `"1 message"` and `"2,000 messages"`.
-
-    Args:
-        count: The number.
-        one: The noun in the singular.
-        more: Its plural, if that is not the singular with an "s".
-    """
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def age(time: str, now: datetime) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from langchain_motorhead.cli.common import is_server
+from langchain_motorhead.cli.help import CONNECTION
 from langchain_motorhead.cli.models import models
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 
@@ -22,21 +23,17 @@ _DELAY_SECONDS, _MODEL_DELAY_SECONDS = 0.08, 0.3
 
 
 def demo(
-    url: Annotated[
-        str, typer.Option(help="URL of the Redis to use. All keys of the demo are deleted at the end.")
-    ] = "embedded://",
+    *,
     dialogues: Annotated[
-        int | None, typer.Option(min=1, help="Number of dialogues to replay.", show_default="all", metavar="N")
+        int | None, typer.Option(min=1, help="Number of dialogues. Default: all.", metavar="N")
     ] = None,
-    window: Annotated[int, typer.Option(min=2, help="Messages that a session keeps verbatim.", metavar="N")] = 12,
+    window: Annotated[int, typer.Option(min=2, help="Messages that sessions keep verbatim.", metavar="N")] = 12,
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model that summarizes: a name of OpenAI's or at OPENAI_BASE_URL, PROVIDER:NAME, or "
-            f"'{_EXTRACTIVE}' for none.",
+            help=f"Model that summarizes, as in motorhead chat, or {_EXTRACTIVE} for none.",
             envvar="MOTORHEAD_MODEL",
             show_envvar=True,
-            show_default=f"a model if OPENAI_API_KEY or OPENAI_BASE_URL is set, else {_EXTRACTIVE}",
             metavar="NAME",
         ),
     ] = None,
@@ -44,17 +41,28 @@ def demo(
         float | None,
         typer.Option(
             min=0,
-            help="Seconds before each answer, to simulate a model.",
-            show_default=f"{_DELAY_SECONDS}; with a model {_MODEL_DELAY_SECONDS}",
+            help=f"Until each simulated answer. Default: {_DELAY_SECONDS}, or {_MODEL_DELAY_SECONDS} with a model.",
             metavar="SECONDS",
         ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Also plot the prompt tokens of each model call into FILE.png or FILE.svg.", metavar="FILE"),
+        typer.Option(help="Plot the prompt tokens of each model call: FILE.png or FILE.svg.", metavar="FILE"),
     ] = None,
+    url: Annotated[
+        str,
+        typer.Option(
+            help="Redis to use. Default: an embedded one.",
+            metavar="URL",
+            show_default=False,
+            rich_help_panel=CONNECTION,
+        ),
+    ] = "embedded://",
 ) -> None:
-    """Replay real dialogues as concurrent sessions, and account for every message."""
+    """Replay real dialogues, and account for every message.
+
+    They are concurrent sessions. On a Redis of yours, all keys of the demo are deleted at the end.
+    """
     if picture is not None:
         _check(picture)
     if is_server(url):

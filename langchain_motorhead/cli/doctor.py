@@ -6,8 +6,6 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 from rich.text import Text
 
 from langchain_motorhead.cli.common import (
@@ -21,6 +19,7 @@ from langchain_motorhead.cli.common import (
     print_json,
     shown,
     stdout,
+    table,
 )
 
 _STYLES = {"fine": "green", "note": "yellow", "broken": "red"}
@@ -32,10 +31,13 @@ def doctor(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
-    window: Annotated[int, typer.Option(min=2, help="Messages that a session keeps verbatim.", metavar="N")] = 12,
+    window: Annotated[int, typer.Option(min=2, help="Messages that sessions keep verbatim.", metavar="N")] = 12,
     as_json: Json = False,
 ) -> None:
-    """Check a Redis or a server for what endangers stored messages. Exits with 1 if something does."""
+    """Check a Redis or a server for what endangers messages.
+
+    Exits with 1 if something does.
+    """
     from langchain_motorhead.cli.sessions.remote import examine_server
     from langchain_motorhead.diagnostics.doctor import Level, examine
     from langchain_motorhead.sessions.compaction.window import Window
@@ -45,10 +47,10 @@ def doctor(
     if as_json:
         print_json([{"level": f.level, "name": f.name, "value": f.value, "advice": f.advice} for f in found])
     else:
-        table = Table("", "check", "found", "advice", box=SIMPLE, header_style="bold", pad_edge=False)
+        listed = table("", "check", "found", "advice")
         for each in found:
             level = Text(each.level, style=_STYLES[each.level])
-            table.add_row(level, each.name, shown(each.value), shown(each.advice))
-        stdout().print(table)
+            listed.add_row(level, each.name, shown(each.value), shown(each.advice))
+        stdout().print(listed)
     if any(each.level is Level.BROKEN for each in found):
         raise typer.Exit(1)

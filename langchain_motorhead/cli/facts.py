@@ -16,8 +16,8 @@ from langchain_motorhead.cli.common import (
     Namespace,
     Url,
     User,
-    counted,
     is_server,
+    no_session,
     open_motorhead,
     print_json,
     shown,
@@ -25,6 +25,7 @@ from langchain_motorhead.cli.common import (
     stdout,
 )
 from langchain_motorhead.exceptions import InvalidInputError, LearningError, UnsupportedError
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead.facts.model import Fact
@@ -43,18 +44,18 @@ def facts(
     ] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="Facts to show at most.", metavar="N")] = None,
     as_of: Annotated[
-        datetime | None, typer.Option(help="Show the facts that held at this time, of this machine's time zone.")
+        datetime | None, typer.Option(help="Show the facts that held at this local time.", metavar="TIME")
     ] = None,
-    superseded: Annotated[bool, typer.Option(help="Show also facts that were superseded or retracted.")] = False,
+    superseded: Annotated[bool, typer.Option("--superseded", help="Show also facts that hold no longer.")] = False,
     remember: Annotated[str | None, typer.Option(help="Add a fact about the user.", metavar="TEXT")] = None,
     forget: Annotated[str | None, typer.Option(help="Remove the fact with this id.", metavar="FACT")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the facts about a user, with their sources. Or add or remove one."""
+    """Show what is known about a user. Or add or remove a fact."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         known = motorhead.user(user)
         if forget is not None and not known.forget(forget):
-            raise InvalidInputError(f"there is no fact {forget!r:.80} about this user")
+            raise InvalidInputError(f"there is no fact {forget!r:.80} about the user. Without --forget, all are listed")
         found = [known.remember(remember)] if remember is not None else []
         if remember is None and forget is None:
             then = None if as_of is None else as_of.astimezone()
@@ -65,7 +66,9 @@ def facts(
         print_json([to_data(fact) for fact in found])
         return
     if not found and forget is None:
-        stderr().print(f"no facts about user {shown(repr(user))} were found")
+        stderr().print(
+            f"no facts about user {shown(repr(user))} were found. motorhead learn finds some in conversations"
+        )
     console = stdout()
     for fact in found:
         console.print(_line(fact))
@@ -79,20 +82,23 @@ def learn(
     llm: Annotated[
         str | None,
         typer.Option(
-            help="Model that finds facts, as PROVIDER:NAME for init_chat_model. Without one, sentences in the first "
-            "person become facts.",
+            help="Model that finds facts: PROVIDER:NAME. Without one, sentences in the first person become facts.",
             metavar="NAME",
         ),
     ] = None,
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
 ) -> None:
-    """Learn facts from conversations that were stored before. What was learned already is not learned again."""
-    if is_server(url):
-        raise UnsupportedError("facts are learned on Redis itself: give the Redis URL of the server as --url")
+    """Learn facts from conversations that were stored before.
+
+    What was learned already is not learned again.
+    """
+    if is_server(url) and llm is not None:
+        raise UnsupportedError("a server has its own learner. Leave out --llm, or give the Redis URL of the server")
     from tqdm import tqdm
 
     from langchain_motorhead.facts.config import Facts
+    from langchain_motorhead.facts.learning.report import LearningState
 
     with open_motorhead(url, namespace, api_key=api_key, facts=Facts(llm=llm)) as motorhead:
         ids = [session] if session is not None else motorhead.sessions(user, newest_first=False)
@@ -101,6 +107,8 @@ def learn(
         for session_id in bar:
             try:
                 report = motorhead.session(session_id, user).learn()
+                if session is not None and report.state is LearningState.ENDED:
+                    raise no_session(session, namespace)
             except LearningError as error:
                 failures += 1
                 stderr().print(f"session {shown(session_id)}: {shown(str(error))}")

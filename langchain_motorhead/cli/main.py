@@ -4,6 +4,7 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,7 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):  # print characters that the terminal lacks as ?
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")
-        _make_app()()
+        _make_app()(prog_name="motorhead")
     except KeyboardInterrupt:
         raise SystemExit(_EXIT_INTERRUPTED) from None
 
@@ -40,15 +41,16 @@ def _check_extras() -> None:
 
 def _make_app() -> "typer.Typer":
     import typer
-    from typer.core import TyperGroup
 
-    from langchain_motorhead.cli import chat, doctor, facts, mcp, reindex, transfer
+    from langchain_motorhead.cli import doctor, facts, mcp, reindex, transfer
+    from langchain_motorhead.cli.chat.command import chat
     from langchain_motorhead.cli.demo import demo
-    from langchain_motorhead.cli.serve import Serve, serve
+    from langchain_motorhead.cli.help import LOOK, OPERATE, SERVE, TRY, Command, Group
+    from langchain_motorhead.cli.serve import serve
     from langchain_motorhead.cli.sessions import commands as sessions
     from langchain_motorhead.cli.ui import ui
 
-    class Commands(TyperGroup):
+    class Commands(Group):
         """Prints one line, and no traceback, if a command fails."""
 
         def invoke(self, ctx: Any) -> Any:
@@ -66,23 +68,29 @@ def _make_app() -> "typer.Typer":
     def motorhead(
         *, version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False
     ) -> None:
-        """Chat memory for LangChain and LangGraph on Redis."""
+        """Chat memory for LangChain and LangGraph on Redis.
+
+        Each command says more with --help.
+        """
         if version:
             typer.echo(_version())
             raise typer.Exit
 
-    app.command()(demo)
-    app.command(cls=Serve)(serve)
-    app.command()(ui)
-    app.command()(chat.chat)
-    app.command()(facts.facts)
-    app.command()(facts.learn)
-    app.command()(mcp.mcp)
-    app.command()(transfer.export)
-    app.command("import")(transfer.import_)
-    app.command()(doctor.doctor)
-    app.command()(reindex.reindex)
-    app.add_typer(sessions.app, name="sessions")
+    panels: dict[str, dict[str, Callable[..., None]]] = {
+        TRY: {"chat": chat, "demo": demo},
+        LOOK: {"facts": facts.facts, "learn": facts.learn, "ui": ui},
+        SERVE: {"serve": serve, "mcp": mcp.mcp},
+        OPERATE: {
+            "doctor": doctor.doctor,
+            "export": transfer.export,
+            "import": transfer.import_,
+            "reindex": reindex.reindex,
+        },
+    }
+    for panel, commands in panels.items():
+        for name, command in commands.items():
+            app.command(name, cls=Command, rich_help_panel=panel)(command)
+    app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
     return app
 
 

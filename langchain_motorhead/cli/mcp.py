@@ -19,7 +19,7 @@ def mcp(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     user: Annotated[
-        str | None, typer.Option(help="The user whose conversations and facts can be reached.", metavar="ID")
+        str | None, typer.Option(help="User whose conversations and facts can be reached.", metavar="ID")
     ] = None,
     session: Annotated[
         str | None, typer.Option(help="The current conversation. Without --user, the only one.", metavar="ID")
@@ -33,7 +33,10 @@ def mcp(
         ),
     ] = False,
 ) -> None:  # fmt: skip
-    """Serve memory to a program that speaks MCP, such as Claude Desktop, by standard input and output."""
+    """Serve memory to a program that starts this and speaks MCP.
+
+    Claude Desktop is such a program. They talk by standard input and output.
+    """
     if user is None and session is None:
         raise InvalidInputError("whose memory is it? Give --user with the id of a user, or --session")
     try:

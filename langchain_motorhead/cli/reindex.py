@@ -7,18 +7,23 @@ import sys
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, counted, is_server, open_motorhead
+from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
 from langchain_motorhead.exceptions import RecallNotConfiguredError, UnsupportedError
+from langchain_motorhead.messages.wording import counted
 
 
 def reindex(
     *, url: Url = None, api_key: ApiKey = None, namespace: Namespace = "default", embeddings: Embeddings = None
 ) -> None:
-    """Build the search index anew, after a change of the embedding model. Searches go on meanwhile."""
+    """Build the search index anew, as for another embedding model.
+
+    Messages that are not indexed yet are indexed too. Searches go on meanwhile.
+    """
     if is_server(url):
         raise UnsupportedError("an index is built anew on Redis itself: give the Redis URL of the server as --url")
     if embeddings is None:
         raise RecallNotConfiguredError("an index needs an embedding model: --embeddings NAME")
     with open_motorhead(url, namespace, embeddings, api_key) as motorhead:
         count = motorhead.reindex(progress=sys.stderr.isatty())
-    typer.echo(f"the index is complete; {counted(count, 'document')} embedded anew")
+    anew = f"; {counted(count, 'document')} embedded anew" if count else ""
+    typer.echo(f"the index is complete{anew}")

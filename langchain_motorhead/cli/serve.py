@@ -5,10 +5,11 @@ Typer reads the annotations at run time, so they are not postponed.
 
 import os
 from contextlib import suppress
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 
@@ -18,17 +19,34 @@ _HANGS_SECONDS = 60
 # As of `uvicorn.run`.
 _EXIT_NOT_STARTED = 3
 
+# Longer lines are hard to read.
+_TEXT_COLUMNS = 100
 _MISSING_EXTRA = 'the server needs {missing}. Try: pip install "langchain-motorhead[server]"'
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. Overrides MOTORHEAD_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on. Overrides PORT.", min=0, max=65535)] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that serve the port. Overrides WEB_CONCURRENCY.", min=1)
+    *,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Overrides MOTORHEAD_HOST.", metavar="ADDRESS")
     ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on. Overrides PORT.", min=0, max=65535, metavar="N")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve. Overrides WEB_CONCURRENCY.", min=1, metavar="N")
+    ] = None,
+    settings_only: Annotated[
+        bool, typer.Option("--settings", help="Explain all environment variables, and exit.")
+    ] = False,
 ) -> None:
-    """Run the REST server, which speaks the original Motorhead's API. Environment variables configure it."""
+    """Run the REST server, which speaks the original Motorhead's API.
+
+    Environment variables configure it, such as REDIS_URL, MOTORHEAD_API_KEYS, MOTORHEAD_MODEL and OPENAI_API_KEY.
+    With --settings, all of them are explained.
+    """
+    if settings_only:
+        _explain_settings()
+        return
     try:
         import uvicorn
 
@@ -72,22 +90,16 @@ def serve(
         raise SystemExit(_EXIT_NOT_STARTED)
 
 
-class Serve(TyperCommand):
-    """The command, with all environment variables in its help."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help text."""
-        self.help = _help()
-        super().format_help(ctx, formatter)
-
-
-def _help() -> str:
+def _explain_settings() -> None:
+    """Print each environment variable with its default and its meaning."""
     try:
         from langchain_motorhead.server.variables import variables
-    except ImportError:
-        return serve.__doc__ or ""
-    rows = (f"{name} ({default}): {about}." if default else f"{name}: {about}." for name, default, about in variables())
-    return "\n\n".join((serve.__doc__ or "", *rows))
+    except ImportError as error:
+        raise MotorheadError(_MISSING_EXTRA.format(missing=error.name or "pydantic-settings")) from None
+    width = min(get_terminal_size().columns, _TEXT_COLUMNS)
+    for name, default, about in variables():
+        typer.echo(f"{name} ({default})" if default else name)
+        typer.echo(fill(f"{about}.", width, initial_indent="    ", subsequent_indent="    "))
 
 
 def read_settings(given: dict[str, Any]) -> Any:

@@ -19,12 +19,12 @@ from langchain_motorhead.cli.common import (
     Namespace,
     Url,
     User,
-    counted,
     open_motorhead,
     shown,
     stderr,
 )
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.transfer.policies import Existing, Source
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ _MAX_NAME_CHARS = 50  # of the name of a file that is being written, so that it 
 def export(
     *,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="File to write, or - for the standard output.", metavar="FILE")
+        str,
+        typer.Option(
+            "--output", "-o", help="File to write. Default: the standard output.", metavar="FILE", show_default=False
+        ),
     ] = _STREAM,
     url: Url = None,
     api_key: ApiKey = None,
@@ -48,7 +51,10 @@ def export(
         list[str] | None, typer.Option(help="Only this session. Can be given several times.", metavar="ID")
     ] = None,
 ) -> None:
-    """Write sessions with their summaries as JSON Lines, each as it was at one moment."""
+    """Write sessions to a file of JSON Lines.
+
+    With their summaries, each as it was at one moment.
+    """
     from langchain_motorhead.transfer.exporter import export_lines
     from langchain_motorhead.transfer.importer import ImportReport
     from langchain_motorhead.transfer.jsonl import first_line, last_line
@@ -77,22 +83,28 @@ def export(
 
 def import_(
     *,
-    what: Annotated[str, typer.Argument(help="File to read, or - for the standard input. With --from, a Redis URL.")],
+    what: Annotated[
+        str,
+        typer.Argument(help="File to read, or - for the standard input. With --from, a Redis URL.", metavar="FILE"),
+    ],
     source: Annotated[
-        Source | None, typer.Option("--from", help="Import from a Redis with the keys of this package.")
+        Source | None,
+        typer.Option("--from", help=f"Package that wrote the keys: {', '.join(Source)}.", metavar="PACKAGE"),
     ] = None,
     prefix: Annotated[
-        str | None, typer.Option(help="With --from: the prefix of its keys.", show_default="that of the package")
+        str | None,
+        typer.Option(help="With --from: the prefix of its keys.", metavar="TEXT"),
     ] = None,
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     existing: Annotated[
-        Existing, typer.Option(help="What to do if another session of the same id exists.")
+        Existing,
+        typer.Option(help=f"If another session has the id: {', '.join(Existing)}.", metavar="WHAT"),
     ] = Existing.REFUSE,
     embeddings: Embeddings = None,
 ) -> None:
-    """Read sessions from JSON Lines, or from the Redis keys of another package.
+    """Read sessions from a file, or from another package's keys.
 
     Each session is imported completely or not at all. If an import is interrupted, run it again to continue.
     """
@@ -116,6 +128,8 @@ def import_(
         if tally.imported:
             stderr().print(f"{_imported(tally)}, then the import failed. Run it again to continue")
         raise
+    if tally.problems and not tally.imported:
+        stderr().print("Is it the file of motorhead export? The keys of another package are read with --from")
     _end(tally, _imported(tally))
 
 

@@ -25,11 +25,15 @@ def ui(
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
     port: Annotated[
-        int, typer.Option(help="Port of the page on this machine.", min=0, max=65535, show_default="a free one")
+        int,
+        typer.Option(help="Port of the page. Default: a free one.", min=0, max=65535, metavar="N", show_default=False),
     ] = 0,
-    browser: Annotated[bool, typer.Option(help="Whether to open the page in a browser.")] = True,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Whether to open a browser.")] = True,
 ) -> None:
-    """Show what an agent remembers, in a browser. For a Redis, a server for this machine alone runs until Ctrl-C."""
+    """Show what an agent remembers, in a browser.
+
+    For a Redis, a server for this machine alone runs until Ctrl-C.
+    """
     if url is not None and is_server(url):
         _open(f"{url.rstrip('/')}/ui", browser=browser)
         return

@@ -1,7 +1,7 @@
 """Bounded calls: calls of a user's model with a time limit and a heartbeat, isolated from the user's own run.
 
-A call runs in an empty context, so that no callback, stream or tracing parent of the user's run reaches it. A call that
-is not async runs in a thread of its own, because nothing else can end the wait for a call that hangs. This module
+A call runs in a context of its own, so that no callback or stream of the user's run reaches it (`isolation.py`). A call
+that is not async runs in a thread of its own, because nothing else can end the wait for a call that hangs. This module
 knows nothing of models.
 """
 
@@ -12,10 +12,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import suppress
-from contextvars import Context
 from typing import Any, TypeAlias
 
 from langchain_motorhead.concurrency.forks import renew_in_child
+from langchain_motorhead.concurrency.isolation import isolated
 from langchain_motorhead.concurrency.threads import ProcessEndsError, ThreadCache
 
 Done: TypeAlias = Future[Any] | asyncio.Future[Any]
@@ -95,7 +95,7 @@ class BoundedCalls:
             TooManyAbandonedError: The function was not called, since too many earlier calls still run.
         """
         if awork is not None:
-            task = asyncio.get_running_loop().create_task(awork(), context=Context())
+            task = asyncio.get_running_loop().create_task(awork(), context=isolated())
             return await await_for(task, timeout, heartbeat)
         thread = self._in_thread(work)
         try:
@@ -183,17 +183,18 @@ def _finish(future: Future[Any], error: BaseException | None, result: Any = None
 
 
 def _in_thread(work: Callable[[], Any]) -> Future[Any]:
-    """Return the future of a function that runs in a daemon thread of its own, in an empty context.
+    """Return the future of a function that runs in a daemon thread of its own, in a context of its own.
 
     Raises:
         NoThreadError: No thread can be started.
     """
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
+    context = isolated()
 
     def run() -> Callable[[], None]:
         try:
-            result = Context().run(work)
+            result = context.run(work)
         except BaseException as error:  # noqa: BLE001 - the waiting thread raises it
             # asyncio's futures refuse a StopIteration.
             raised = RuntimeError("StopIteration") if isinstance(error, StopIteration) else error

@@ -1,17 +1,20 @@
 """Diagnostics for `motorhead doctor`: whether a Redis is set up to lose no message, and what waits.
 
-They only read, except that a deletion that was interrupted is carried out.
+They only read, except that an erasure that was interrupted is carried out.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from langchain_motorhead.diagnostics.redis_server import Finding, Level, examine_server
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.recall.indexing import descriptions as recall
 from langchain_motorhead.recall.indexing.index import PROBE, index_advice
 from langchain_motorhead.recall.indexing.vectorless import vectors_missing
@@ -67,6 +70,7 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     yield _versions(redis, ids)
     yield from _erasures(redis)
     yield _marks(redis, ids)
+    yield from _facts(redis, ids)
 
 
 def _index(redis: RedisBackend) -> Iterator[Finding]:
@@ -102,7 +106,7 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
                 "Motorhead.reindex() makes them anew, and embeds nothing for that",
             )  # fmt: skip
         elif advice := index_advice(described, documents):
-            yield Finding(Level.NOTE, "index", f"{value}; {documents:,} documents", advice)
+            yield Finding(Level.NOTE, "index", f"{value}; {counted(documents, 'document')}", advice)
         else:
             yield Finding(Level.FINE, "index", value)
     except EmbeddingMismatchError as error:
@@ -123,15 +127,15 @@ def _archives(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
             messages, size = messages + found.messages, size + found.size
             if found.chunks != found.chunks_there:
                 incomplete.append(session_id)
-    value = f"{messages} messages in {size} bytes"
+    value = f"{counted(messages, 'message')} in {counted(size, 'byte')}"
     if not incomplete:
         yield Finding(Level.FINE, "archives", value)
         return
-    named = ", ".join(repr(session_id) for session_id in incomplete[:MAX_NAMED_COUNT])
+    named = _named(map(repr, incomplete))
     yield Finding(
         Level.BROKEN,
         "archives",
-        f"{value}; {len(incomplete)} of {len(ids)} sessions lost part of theirs",
+        f"{value}; {len(incomplete)} of {counted(len(ids), 'session')} lost part of theirs",
         f"Redis evicted messages, or another program deleted them, among others of {named}. Restore a backup, and set "
         "maxmemory-policy noeviction. Session.transcript says which messages are missing",
     )
@@ -142,12 +146,12 @@ def _versions(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     for start in range(0, len(ids), SESSIONS_PER_READ_COUNT):
         some = ids[start : start + SESSIONS_PER_READ_COUNT]
         counts = redis.execute(together(*(count_records(session_keys(redis.namespace, each)) for each in some)))
-        incomplete += [each for each, (counted, there) in zip(some, counts, strict=True) if counted != there]
+        incomplete += [each for each, (noted, there) in zip(some, counts, strict=True) if noted != there]
     if not incomplete:
-        return Finding(Level.FINE, "summary versions", f"of {len(ids)} sessions")
-    named = ", ".join(map(repr, incomplete[:MAX_NAMED_COUNT]))
+        return Finding(Level.FINE, "summary versions", f"of {counted(len(ids), 'session')}")
+    named = _named(map(repr, incomplete))
     return Finding(
-        Level.NOTE, "summary versions", f"{len(incomplete)} of {len(ids)} sessions lost some of theirs",
+        Level.NOTE, "summary versions", f"{len(incomplete)} of {counted(len(ids), 'session')} lost some of theirs",
         f"Redis evicted them, or another program deleted them, among others of {named}. The summaries themselves are "
         "there. After a forget, such a session is summarized again from the beginning",
     )  # fmt: skip
@@ -157,7 +161,7 @@ def _erasures(redis: RedisBackend) -> Iterator[Finding]:
     """Carry out deletions that were interrupted."""
     if found := redis.run(resume_erasures(redis.namespace)):
         yield Finding(
-            Level.NOTE, "deletions", f"{found} were interrupted, and are complete now",
+            Level.NOTE, "deletions", f"{counted(found, 'interrupted deletion')} completed now",
             "no search has shown what was left of these sessions",
         )  # fmt: skip
 
@@ -165,13 +169,58 @@ def _erasures(redis: RedisBackend) -> Iterator[Finding]:
 def _marks(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     lost = [each for each in ids if not redis.run(check_marks(session_keys(redis.namespace, each)))]
     if not lost:
-        return Finding(Level.FINE, "known messages", f"of {len(ids)} sessions")
-    named = ", ".join(map(repr, lost[:MAX_NAMED_COUNT]))
+        return Finding(Level.FINE, "known messages", f"of {counted(len(ids), 'session')}")
+    named = _named(map(repr, lost))
     return Finding(
-        Level.BROKEN, "known messages", f"{len(lost)} of {len(ids)} sessions do not recognise some of theirs",
+        Level.BROKEN, "known messages", f"{len(lost)} of {counted(len(ids), 'session')} lost some of the marks",
         f"Redis evicted marks, or another program deleted them, among others of {named}. A message that is sent again "
         "is stored again. Restore a backup, and set maxmemory-policy noeviction",
     )  # fmt: skip
+
+
+def _facts(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
+    from langchain_motorhead.facts.examination import examine_facts
+
+    found = redis.run(examine_facts(redis.namespace, ids, time.time()))
+    if not found.owners:
+        return
+    value = f"{found.facts} about {found.owners} users or sessions"
+    if found.skipped:
+        value = f"{value}; {found.skipped} of these, or of their sources, were too many to look at"
+    if found.evicted:
+        yield Finding(
+            Level.BROKEN, "facts", f"{value}; {len(found.evicted)} lost some of theirs",
+            f"Redis evicted facts, or another program deleted them, among others of {_named(found.evicted)}. Restore a "
+            "backup, and set maxmemory-policy noeviction",
+        )  # fmt: skip
+    elif found.erased:
+        yield Finding(
+            Level.NOTE, "facts", f"{value}; {found.erased} of forgotten or edited messages are erased now",
+            "the process that forgot or edited the messages ended before it had erased these facts",
+        )  # fmt: skip
+    elif found.outlived:
+        outlived = f"{found.outlived} quote sessions that expired"
+        advice = "they are kept with their quotes. Facts(expire_with_sessions=True) lets them expire too"
+        yield Finding(Level.FINE, "facts", f"{value}; {outlived}", advice)
+    else:
+        yield Finding(Level.FINE, "facts", value)
+    if found.failing:
+        yield Finding(
+            Level.NOTE, "learning", f"fails for {len(found.failing)} users or sessions",
+            f"among others for {_named(found.failing)}. It is tried again after a pause of up to 5 minutes. The "
+            "log says why it fails",
+        )  # fmt: skip
+    if found.waiting:
+        yield Finding(
+            Level.NOTE, "learning backlog", f"{found.waiting} messages of {len(found.idle)} idle sessions",
+            f"they were not learned when their process ended, among others in {_named(found.idle)}. `motorhead learn` "
+            "learns them, and so does the next append",
+        )  # fmt: skip
+    if found.vectorless:
+        yield Finding(
+            Level.NOTE, "vectors of facts", f"missing of {found.vectorless}",
+            "these facts are found by their words. The next search or learning for their user embeds them",
+        )  # fmt: skip
 
 
 def _backlog(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
@@ -193,18 +242,35 @@ def _backlog(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
         for missing in redis.execute(together(*(vectors_missing(each) for each in keys))):
             lacking, refused = lacking + missing.waiting, refused + missing.refused
     advice = "the summarizer fails. No message is lost, but prompts grow" if failing else ""
-    value = f"{len(ids)} sessions; {waiting} messages of {due} sessions wait to be summarized; {failing} sessions fail"
+    value = backlog(len(ids), waiting, failing, f" of {counted(due, 'session')}")
     yield Finding(Level.NOTE if failing else Level.FINE, "backlog", value, advice)
     if authors:
         yield _summaries(authors, rejected)
     if unindexed:
-        yield Finding(Level.NOTE, "index backlog", f"{unindexed} messages wait to be indexed")
-    if lacking or refused:
         yield Finding(
-            Level.NOTE, "vectors", f"missing of {lacking + refused} messages; {refused} of them are not tried again",
+            Level.NOTE, "index backlog", f"{counted(unindexed, 'message waits', 'messages wait')} to be indexed"
+        )
+    if lacking or refused:
+        missing_of = counted(lacking + refused, "message")
+        yield Finding(
+            Level.NOTE, "vectors", f"missing of {missing_of}; {refused} of them are not tried again",
             "these messages are only found by their words. Those that are not tried again have a text that the "
             "embedding model refused: Motorhead.reindex() tries them once more",
         )  # fmt: skip
+
+
+def backlog(sessions: int, waiting: int, failing: int, of: str = "") -> str:
+    """Return how many messages wait to be summarized, in words.
+
+    Args:
+        sessions: How many sessions there are.
+        waiting: How many messages wait.
+        failing: In how many sessions the last summary failed.
+        of: What the messages belong to.
+    """
+    waits = f"{counted(waiting, 'message')}{of} {'waits' if waiting == 1 else 'wait'} to be summarized"
+    fails = counted(failing, "session fails", "sessions fail")
+    return f"{counted(sessions, 'session')}; {waits}; {fails}"
 
 
 def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
@@ -215,5 +281,9 @@ def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
     reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common())
     often = authors[Author.EXTRACT] > authors[Author.MODEL]
     advice = "the model is not suited to summarizing. Extracts of the messages are used" if often else ""
-    value = f"{value}; {rejected.total()} answers rejected ({reasons})"
+    value = f"{value}; {counted(rejected.total(), 'answer')} rejected ({reasons})"
     return Finding(Level.NOTE if often else Level.FINE, "summaries", value, advice)
+
+
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(islice(names, MAX_NAMED_COUNT))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from langchain_motorhead.messages.wording import counted
+
 MIN_REDIS_VERSION = (6, 2)
 
 
@@ -108,7 +110,7 @@ def _replication(info: Mapping[str, Any], config: Mapping[str, Any] | None, wher
     if info.get("role") in ("slave", "replica"):
         return Finding(Level.BROKEN, name, "a replica", "a replica accepts no writes. Connect to its primary")
     least = "unknown" if config is None else str(config.get("min-replicas-to-write", "0"))
-    value = f"{replicas} replicas, min-replicas-to-write {least}"
+    value = f"{counted(replicas, 'replica')}, min-replicas-to-write {least}"
     if replicas and least == "0":
         return Finding(Level.NOTE, name, value, "a failover may lose messages. min-replicas-to-write 1 limits how many")
     return Finding(Level.FINE, name, value)

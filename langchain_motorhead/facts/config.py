@@ -39,6 +39,14 @@ class Facts:
     expire_with_sessions: bool = False
     timeout: float = 60.0
 
+    def __repr__(self) -> str:  # of a model the class alone, since a wrapped one may show a key
+        if self.learner is not None:
+            learns = f"learner={type(self.learner).__name__}"
+        else:
+            named = self.llm is None or isinstance(self.llm, str)
+            learns = f"llm={repr(self.llm) if named else type(self.llm).__name__}"
+        return f"{type(self).__name__}({learns}, every={self.every}, enough_tokens={self.enough_tokens})"
+
     def __post_init__(self) -> None:
         if self.llm is not None and self.learner is not None:
             raise InvalidInputError("give Facts either llm=, a model, or learner=, a learner")

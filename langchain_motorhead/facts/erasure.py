@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from langchain_motorhead.exceptions import InvalidInputError, StoreFullError
+from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.learning.batch import to_said
 from langchain_motorhead.facts.learning.verification import occurs
@@ -48,12 +48,7 @@ def delete_session(keys: SessionKeys, *, one_slot: bool) -> Flow[bool]:
     known: Identity = yield identify(keys)
     facts = _of_user(keys, known)
     if facts is not None:
-        try:
-            yield from _end(facts, known.epoch or "")
-        except StoreFullError:
-            if (yield exist(facts)):
-                raise
-            facts = None  # nothing is known about the user, nor being learned: the deletion makes room
+        yield from _end(facts, known.epoch or "")
     deleted = yield from registry.delete_session(keys, one_slot=one_slot)
     if facts is not None:
         yield sweep(facts)

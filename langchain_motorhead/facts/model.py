@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from langchain_motorhead.messages.quoting import visible
+from langchain_motorhead.messages.wording import counted, shortened
 
 MAX_TEXT_CHARS = 1_000
 """Characters of a fact, and of a quote."""
@@ -40,6 +41,9 @@ class Source:
     message_id: str
     quote: str
     epoch: str
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.session_id!r}, {self.seq}, {shortened(self.quote)!r})"
 
     @property
     def place(self) -> tuple[str, int]:
@@ -81,6 +85,12 @@ class Fact:
     retracted_by: tuple[Source, ...] = ()
     pinned: bool = False
     sources: tuple[Source, ...] = ()
+
+    def __repr__(self) -> str:
+        told = f"{self.id!r}, {shortened(self.text)!r}, subject={self.subject!r}, attribute={self.attribute!r}"
+        state = "" if self.is_open else ", superseded" if self.superseded_by else ", retracted"
+        origin = f"{', pinned' * self.pinned}, {counted(len(self.sources), 'source')}"
+        return f"{type(self).__name__}({told}{state}{origin})"
 
     @property
     def is_open(self) -> bool:

@@ -33,6 +33,7 @@ from langchain_core.messages import BaseMessage
 from typing_extensions import TypedDict
 
 from langchain_motorhead.exceptions import LearningError, SummarizationError
+from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
 T = TypeVar("T")
@@ -119,6 +120,18 @@ class Summarize:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+def trace_metadata(keys: SessionKeys) -> dict[str, Any]:
+    """Return the metadata of a model's call for a session, by which traces refer to the session.
+
+    LangSmith shows the runs with one `session_id` or `thread_id` together.
+    """
+    return {
+        "session_id": keys.session_id,
+        "thread_id": keys.session_id,
+        "motorhead_namespace": keys.namespace,
+    }
+
+
 class RefusedLearningError(LearningError):
     """The provider of a model refused a request to learn because of what it contains, and would refuse it again."""
 
@@ -195,3 +208,9 @@ class Compute:
 
 Request: TypeAlias = Operation[Any] | Summarize | Learn | Embed | Pause | Compute
 Flow: TypeAlias = Generator[Request, Any, T]
+
+
+def alone(operation: Operation[T]) -> Flow[T]:
+    """Return a flow that consists of one operation."""
+    result: T = yield operation
+    return result

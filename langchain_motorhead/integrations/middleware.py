@@ -30,6 +30,8 @@ from langchain_motorhead.integrations.runs.read_result import read_result_tool
 from langchain_motorhead.integrations.runs.recall import Recalled, RecallPolicy, Scope
 from langchain_motorhead.integrations.runs.shown_request import shown_request
 from langchain_motorhead.integrations.runs.storage import RunStorage
+from langchain_motorhead.integrations.runs.tools import check_model
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.prompts.budget import Limits
 from langchain_motorhead.prompts.layout import PromptBuilder
 
@@ -79,9 +81,9 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             keep everything. None to show all.
         max_prompt_tokens: Most tokens of the whole prompt: a number, or a fraction of what the model takes by its
             profile, such as `0.5`. The window and the run are shortened to fit. None for no limit.
-        edits: Whether a message of the window that the agent's state has with another content, at its place and under
+        edits: Whether a message that the agent's state has with another content, at its place and under
             its id, is edited in the session, as `Session.edit` does. If not, the session keeps what it has, and a
-            warning is logged once. A message that was summarized is not compared: edit it with `Session.edit`.
+            warning is logged once for a message of the window. Of those that left it, the newest 500 are compared.
         tools: Whether the agent gets tools with which it searches, reads and changes memory: those of
             `Motorhead.tools`, with the ids of the run. A list of names for some of them.
 
@@ -102,7 +104,8 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k})"
+        tools = f", {counted(len(self.tools), 'tool')}" if self.tools else ""
+        return f"{type(self).__name__}({self._motorhead!r}, recall={self._recall.k}{tools})"
 
     def __init__(
         self,
@@ -247,6 +250,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         recalled: Recalled,
         gap: Sequence[BaseMessage],
     ) -> RunMemory:
+        check_model(request.model, self.tools)
         profile = getattr(request.model, "profile", None) or {}
         limit = self._limits.tokens(profile.get("max_input_tokens"))
         count = counter_of(self._motorhead)

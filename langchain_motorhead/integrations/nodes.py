@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
@@ -24,6 +25,7 @@ from langchain_motorhead.integrations.runs.agent_run import (
 )
 from langchain_motorhead.integrations.runs.recall import Recalled, RecallPolicy, Scope
 from langchain_motorhead.integrations.runs.storage import RunStorage
+from langchain_motorhead.prompts.budget import Limits
 from langchain_motorhead.prompts.conversation import without_summaries, without_system
 from langchain_motorhead.prompts.layout import PromptBuilder, add_to_system
 from langchain_motorhead.sessions.load import Memory
@@ -54,6 +56,17 @@ class MemoryState(MessagesState):
     motorhead_recalled: NotRequired[dict[str, Any]]
 
 
+class _Node(RunnableLambda[Any, Any]):
+    """A node that says what it does, and for which memory."""
+
+    def __init__(self, call: Any, acall: Any, name: str, motorhead: Handle) -> None:
+        super().__init__(call, acall, name=name)
+        self._shown = f"{name}({motorhead!r})"
+
+    def __repr__(self) -> str:
+        return self._shown
+
+
 def load_memory(
     motorhead: Handle,
     *,
@@ -63,6 +76,8 @@ def load_memory(
     recall_scope: Scope | None = None,
     facts: bool | int = False,
     edits: bool = False,
+    max_prompt_tokens: int | None = None,
+    max_run_tokens: int | None = None,
 ) -> Runnable[Any, Command[Any]]:
     """Return a node that stores the new messages of a graph's state, and writes the prompt for the model.
 
@@ -81,6 +96,10 @@ def load_memory(
         facts: Whether the prompt has a profile of the user. A number is the tokens that it may have.
         edits: Whether to edit a message of the session that the state has with another content. See
             `MotorheadMiddleware`.
+        max_prompt_tokens: Most tokens of the whole prompt. The window, what was recalled, facts and the run are
+            shortened to fit. None for no limit.
+        max_run_tokens: Most tokens of the messages of a run. Beyond that, results of tools are shown in part, and the
+            oldest as stubs. `Motorhead.tools(["read_result"])` reads them. None to show all.
 
     Raises:
         InvalidInputError: An argument cannot be used. In a run: it has no session, or that belongs to another user.
@@ -96,7 +115,8 @@ def load_memory(
     """
     policy, storage = RecallPolicy(recall, recall_scope), RunStorage(motorhead, profile_tokens(facts), edits=edits)
     policy.check(motorhead)
-    count = counter_of(motorhead)
+    count, limits = counter_of(motorhead), Limits(max_prompt_tokens, max_run_tokens)
+    limit = limits.tokens(None)  # a node does not know the model, of which a fraction could be taken
 
     def load(state: Any, config: RunnableConfig) -> Command[Any]:
         (session, zone), given = _session(motorhead, config), _messages(state, messages_key)
@@ -110,19 +130,22 @@ def load_memory(
         messages = without_system(given)
         memory = await storage.acatch_up(session, messages, _get(state, STORED_KEY))
         found = await policy.afind(motorhead, session, memory, messages, _get(state, RECALLED_KEY), zone)
-        return update(state, memory, given, found, await aread_gap(session, memory, messages))
+        gap = await aread_gap(session, memory, messages)
+        if limits.any:  # counting the tokens of long results takes a while
+            return await asyncio.to_thread(update, state, memory, given, found, gap)
+        return update(state, memory, given, found, gap)
 
     def update(
         state: Any, memory: Memory, messages: Sequence[BaseMessage], found: Recalled, gap: Sequence[BaseMessage]
     ) -> Command[Any]:
-        prompt = PromptBuilder(memory, found.lines, gap, count=count).build(messages)
+        prompt = PromptBuilder(memory, found.lines, gap, limit, limits.run, count).build(messages)
         system = add_to_system(None, prompt.instructions, memory.epoch)
         prompted = prompt.messages if system is None else [system, *prompt.messages]
         pins = [(RECALLED_KEY, found.pins)] if found.pins and found.pins != _get(state, RECALLED_KEY) else []
         # A list of pairs: in a dict, LangGraph would look for messages and stream them to the user.
         return Command(update=[(prompt_key, prompted), *_newest(without_system(messages)).items(), *pins])
 
-    return RunnableLambda(load, aload, name="load_memory")
+    return _Node(load, aload, "load_memory", motorhead)
 
 
 def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnable[Any, dict[str, Any]]:
@@ -149,11 +172,16 @@ def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnabl
         await storage.aappend_new(_session(motorhead, config)[0], messages, _get(state, STORED_KEY))
         return _newest(messages)
 
-    return RunnableLambda(save, asave, name="save_memory")
+    return _Node(save, asave, "save_memory", motorhead)
 
 
 def pre_model_hook(
-    motorhead: Handle, *, recall: int = 0, recall_scope: Scope | None = None
+    motorhead: Handle,
+    *,
+    recall: int = 0,
+    recall_scope: Scope | None = None,
+    max_prompt_tokens: int | None = None,
+    max_run_tokens: int | None = None,
 ) -> Runnable[Any, Command[Any]]:
     """Return the `pre_model_hook` for `create_react_agent`: `load_memory` with the keys of that agent's state.
 
@@ -164,12 +192,20 @@ def pre_model_hook(
         motorhead: Where the memory is.
         recall: How many older messages to search for. See `load_memory`.
         recall_scope: Where to search. See `MotorheadMiddleware`.
+        max_prompt_tokens: Most tokens of the whole prompt. See `load_memory`.
+        max_run_tokens: Most tokens of the messages of a run. See `load_memory`.
 
     Raises:
         InvalidInputError: See `load_memory`.
         RecallNotConfiguredError: See `load_memory`.
     """
-    return load_memory(motorhead, recall=recall, recall_scope=recall_scope)
+    return load_memory(
+        motorhead,
+        recall=recall,
+        recall_scope=recall_scope,
+        max_prompt_tokens=max_prompt_tokens,
+        max_run_tokens=max_run_tokens,
+    )
 
 
 def _session(motorhead: Handle, config: RunnableConfig) -> tuple[Session, tzinfo]:

@@ -214,7 +214,7 @@ def recall_tool(retriever: MotorheadRetriever, name: str, description: str) -> B
     Returns:
         The tool. Its answer has a line for each message, as quoted text, and its artifact is the list of documents.
     """
-    from langchain_core.tools import StructuredTool
+    from langchain_motorhead.integrations.named_tool import NamedTool
 
     def answer(documents: list[Document]) -> tuple[str, list[Document]]:
         found = _FOUND + block("recalled", as_lines(documents)) if documents else "Nothing was found."
@@ -226,6 +226,6 @@ def recall_tool(retriever: MotorheadRetriever, name: str, description: str) -> B
     async def asearch(query: str) -> tuple[str, list[Document]]:
         return answer(await retriever.ainvoke(query))
 
-    return StructuredTool.from_function(
+    return NamedTool.from_function(
         search, asearch, name=name, description=description, response_format="content_and_artifact"
     )

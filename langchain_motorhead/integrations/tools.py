@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langchain_core.tools import BaseTool, ToolException
 
 from langchain_motorhead.exceptions import MissingExtraError, MotorheadError
 from langchain_motorhead.handles.handle import Handle
+from langchain_motorhead.integrations.named_tool import NamedTool
 from langchain_motorhead.prompts.results import READ_RESULT
 from langchain_motorhead.tools.catalog import MemoryTool, explain, select
 from langchain_motorhead.tools.scope import ToolScope
@@ -94,7 +95,7 @@ async def _arun(tool: MemoryTool, scope: ToolScope, given: dict[str, Any]) -> st
 
 
 def _structured(tool: MemoryTool, call: Any, acall: Any) -> BaseTool:
-    return StructuredTool.from_function(
+    return NamedTool.from_function(
         call,
         acall,
         name=tool.name,

@@ -210,6 +210,12 @@ def changed(given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> list
     ]
 
 
+def before_stored(given: Sequence[BaseMessage], stored: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
+    """Return the messages before the first one that is among the stored ones; none if no message is."""
+    found = matches(given, stored)
+    return given[: next((at for at, position in enumerate(found) if position is not None), 0)]
+
+
 def _has_variant(id_: str | None, ids: Iterable[str]) -> bool:
     """Return whether an id was used again before: a front end that does so may be taken to do so each time."""
     return any(re.fullmatch(rf"{re.escape(str(id_))}-[0-9a-f]{{16}}", each) for each in ids)

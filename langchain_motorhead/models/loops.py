@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from functools import cache
 from typing import Any, TypeAlias
 
 from langchain_motorhead.concurrency.bounded_call import BoundedCalls, Done, await_for, wait_for
+from langchain_motorhead.concurrency.isolation import isolated
 from langchain_motorhead.concurrency.loop_thread import LoopThread
 
 Awork: TypeAlias = Callable[[], Coroutine[Any, Any, Any]] | None
@@ -117,7 +118,7 @@ def _is_async_only(done: Done) -> bool:
 
 
 def _on_own_loop(awork: Callable[[], Coroutine[Any, Any, Any]]) -> Future[Any]:
-    return Context().run(lambda: _own_loop().submit(awork()))
+    return isolated().run(lambda: _own_loop().submit(awork()))
 
 
 @cache

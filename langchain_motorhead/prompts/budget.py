@@ -1,15 +1,17 @@
 """The budget of a prompt: how its tokens are shared, and what is shortened first if there are too few. Pure.
 
 The system message, the summary and the question are always shown whole. Of what they leave, the window and what was
-recalled for its messages get half at most, and lines recalled for the question an eighth. The run gets the rest. Each
-share is settled when the run begins, so that a growing run does not change the beginning of the prompt.
+recalled for its messages get half at most, lines recalled for the question an eighth, and facts about the user an
+eighth. The run gets the rest. Each share is settled when the run begins, so that a growing run does not change the
+beginning of the prompt.
 
 Shortened first is what fills a gap, then lines recalled for earlier questions, then results of tools in earlier runs,
-then the oldest messages of the window, then lines recalled for the question, and last the results of the run.
+then the oldest messages of the window, then facts and lines recalled for the question, and last the results of the run.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,10 +20,11 @@ from langchain_core.messages import BaseMessage, ToolMessage
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.prompts.conversation import is_person
 from langchain_motorhead.prompts.counting import PromptCounter
-from langchain_motorhead.prompts.records import recalled_message
+from langchain_motorhead.prompts.records import recalled_message, record_message
 from langchain_motorhead.prompts.results import ResultRef, result_refs, stub
+from langchain_motorhead.sessions.load import quoted_profile
 
-WINDOW_SHARE, RECALLED_SHARE = 0.5, 0.125
+WINDOW_SHARE, RECALLED_SHARE, FACTS_SHARE = 0.5, 0.125, 0.125
 # When the oldest messages of the window have to go, so many go that this share of its room is used.
 _KEPT_SHARE = 0.5
 _LEAST_TOKENS = 100
@@ -154,6 +157,21 @@ def fit_lines(lines: Sequence[str], room: int | None, count: PromptCounter) -> l
     while room is not None and kept and lines_tokens(kept, count) > room:
         kept.pop()
     return kept
+
+
+def fit_profile(profile: str, room: int | None, count: PromptCounter) -> str:
+    """Return the first lines of a profile that fit: facts that a person stated, then the newest."""
+    if room is None or not profile or profile_tokens(profile, count) <= room:
+        return profile
+    lines = profile.split("\n")
+    kept = bisect_right(range(1, len(lines)), room, key=lambda length: profile_tokens("\n".join(lines[:length]), count))
+    return "\n".join(lines[:kept])
+
+
+def profile_tokens(profile: str, count: PromptCounter) -> int:
+    """Return how many tokens a profile has as it is quoted."""
+    record = record_message(None, [quoted_profile(profile)] if profile else [], None)
+    return 0 if record is None else count.one(record)
 
 
 def lines_tokens(lines: Sequence[str], count: PromptCounter) -> int:

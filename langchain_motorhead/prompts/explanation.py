@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.prompts.counting import PromptCounter
 from langchain_motorhead.prompts.layout import PromptBuilder
 from langchain_motorhead.sessions.load import Memory
@@ -25,6 +26,11 @@ class Explanation:
     messages: list[BaseMessage]
     instructions: str = ""
     tokens: dict[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name}={count}" for name, count in self.tokens.items())
+        messages = counted(len(self.messages), "message")
+        return f"{type(self).__name__}({messages}, {counted(self.total, 'token')}: {parts})"
 
     @property
     def total(self) -> int:

@@ -20,12 +20,15 @@ from langchain_motorhead.messages.provider_rules import acceptable, without_resp
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.prompts import gap
 from langchain_motorhead.prompts.budget import (
+    FACTS_SHARE,
     RECALLED_SHARE,
     WINDOW_SHARE,
     FittedWindow,
     fit_lines,
+    fit_profile,
     fit_window,
     lines_tokens,
+    profile_tokens,
 )
 from langchain_motorhead.prompts.conversation import (
     as_stored,
@@ -55,8 +58,8 @@ class Prompt:
         instructions: Text to add to the system message: system messages that hold for this turn.
         record: The message with the summary and with a note of what is left out, or None.
         messages: All messages, the record first.
-        tokens: Tokens of the parts `"summary"`, `"gap"`, `"window"`, `"recalled"` and `"run"`. Empty if there is no
-            limit, so that nothing was counted.
+        tokens: Tokens of the parts `"summary"`, `"facts"`, `"gap"`, `"window"`, `"recalled"` and `"run"`. Empty if
+            there is no limit, so that nothing was counted.
     """
 
     instructions: str
@@ -131,16 +134,17 @@ class PromptBuilder:
         fitted = fit_window(window, earlier, share, self.count)
         held = [current.get(message.id, message) for message in without_summaries(state)]
         fill = self._fill(held, own_ids, fitted, share)
-        left_out = [*_profile(memory), *_left_out(fill.note, fitted.dropped)]
+        profile = fit_profile(memory.profile, None if room is None else int(room * FACTS_SHARE), self.count)
+        notes = _left_out(fill.note, fitted.dropped)
         if self.measured or self.limit is not None or self.run_limit is not None:
-            parts = self._parts(fill, fitted, left_out, asked)
+            parts = self._parts(fill, fitted, notes, asked) | {"facts": profile_tokens(profile, self.count)}
             own = self._shortened(own, None if room is None else room - sum(parts.values()))
             parts |= {"summary": self._tokens(memory.summary, []), "run": self.count(own)}
         else:
             parts = {}
         known = {message.id for message in (*state, *memory.messages)}
         shown = acceptable(with_unknown([*fill.messages, *fitted.messages, *own], given, known))
-        record = record_message(memory.summary, left_out, memory.epoch)
+        record = record_message(memory.summary, [*_profile(profile), *notes], memory.epoch)
         lines = {**fitted.recalled, **({} if question is None else {question.id: asked})}
         return Prompt("\n\n".join(texts), record, self._with_recalled(shown, lines, record), parts)
 
@@ -232,7 +236,7 @@ def conversation(memory: Memory, role: SummaryRole = "human") -> list[BaseMessag
         memory: The session.
         role: Whose message the summary is.
     """
-    left_out = [*_profile(memory), *([] if memory.gap is None else [f"{memory.gap}."])]
+    left_out = [*_profile(memory.profile), *([] if memory.gap is None else [f"{memory.gap}."])]
     record = record_message(memory.summary, left_out, memory.epoch, role)
     messages = acceptable([*without_system(memory.messages), continued(memory.epoch)])[:-1]
     if messages and not is_person(messages[0]) and (record is None or role == "system"):
@@ -266,9 +270,9 @@ def _texts(messages: Sequence[BaseMessage], known: str) -> list[str]:
     return list(dict.fromkeys(text for each in messages if (text := str(each.text).strip()) and text != known))
 
 
-def _profile(memory: Memory) -> list[str]:
+def _profile(profile: str) -> list[str]:
     """Return the profile of the user as it is quoted after the summary, if there is one."""
-    return [quoted_profile(memory.profile)] if memory.profile else []
+    return [quoted_profile(profile)] if profile else []
 
 
 def _left_out(note: str, dropped: int) -> list[str]:

@@ -14,12 +14,14 @@ from weakref import WeakKeyDictionary
 
 from langchain_motorhead.redis_io.errors import NotSentError, cause_of, is_connect_error, is_pool_full
 from langchain_motorhead.storage.operation import Packed
+from langchain_motorhead.storage.scripts import SCRIPTED
 
 Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
 """Sends commands and returns a reply or an error for each. It raises if no reply was received."""
 
-# Largest number of commands sent together. The client reads the first replies while the server executes the rest.
-_MAX_COMMANDS = 16
+# Largest number of commands sent together, where a script counts as several: it takes about as long. The client reads
+# the first replies while the server executes the rest.
+_MAX_COMMANDS, _SCRIPT_COMMANDS = 64, 4
 # Largest number of round trips at the same time, each with a connection of its own. Further operations wait.
 _MAX_ROUND_TRIPS = 32
 # A larger operation is sent alone, so that others neither wait for it nor fail with it.
@@ -31,6 +33,7 @@ class _Waiting(NamedTuple):
 
     commands: Sequence[Packed]
     replies: asyncio.Future[list[Any]]
+    weight: int
     is_large: bool
 
 
@@ -83,7 +86,7 @@ class AutoPipeline:
                 state.under_way -= 1
                 self._schedule(loop, state, send)
         mine: asyncio.Future[list[Any]] = loop.create_future()
-        state.waiting.append(_Waiting(commands, mine, is_large))
+        state.waiting.append(_Waiting(commands, mine, _weight(commands), is_large))
         self._schedule(loop, state, send)
         return await mine
 
@@ -137,11 +140,11 @@ def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
     while waiting and (not batch or not (batch[0].is_large or waiting[0].is_large)):
         if waiting[0].replies.done():
             waiting.popleft()
-        elif batch and count + len(waiting[0].commands) > _MAX_COMMANDS:
+        elif batch and count + waiting[0].weight > _MAX_COMMANDS:
             break
         else:
             batch.append(waiting.popleft())
-            count += len(batch[-1].commands)
+            count += batch[-1].weight
     return batch
 
 
@@ -163,6 +166,10 @@ def _fail(operations: Iterable[_Waiting], error: BaseException) -> None:
             each.replies.set_exception(error)
         else:
             each.replies.cancel()
+
+
+def _weight(commands: Sequence[Packed]) -> int:
+    return sum([_SCRIPT_COMMANDS if command[0] in SCRIPTED else 1 for command in commands])
 
 
 def _is_large(commands: Sequence[Packed]) -> bool:

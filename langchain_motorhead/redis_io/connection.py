@@ -15,6 +15,11 @@ from langchain_motorhead.concurrency.shared_clients import SharedClients
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.redis_io import counterpart, urls
 from langchain_motorhead.redis_io.autopipeline import AutoPipeline
+from langchain_motorhead.storage.operation import to_bytes
+
+# What servers call themselves that execute the commands of a connection one after the other. Others call themselves
+# redis, too, but list no modules.
+_IN_ORDER = (b"redis", b"valkey")
 
 
 class Connection(SharedClients):
@@ -29,12 +34,15 @@ class Connection(SharedClients):
         clustered: Whether the clients are those of a cluster.
         one_slot: Whether one command may have keys of several cluster slots. Not so in a cluster, and not so with one
             endpoint in front of a cluster, as the executor notices.
+        in_order: Whether one server executes the commands of a connection one after the other. Not so with Dragonfly,
+            which may execute those of a pipeline at the same time, and not known of a proxy. None until it was asked.
     """
 
     def __init__(self, make: Callable[[Any], Any], *, clustered: bool, given: tuple[Any, ...] = ()) -> None:
         super().__init__()
         self.clustered = clustered
         self.one_slot = not clustered
+        self.in_order: bool | None = None
         self.pipelining = AutoPipeline()
         self._make = make
         self._sync = next((client for client in given if not counterpart.is_async(client)), None)
@@ -58,6 +66,17 @@ class Connection(SharedClients):
             self._pinned, self._pinned_client = pinned_for(client), client
         pinned = self._pinned
         return None if pinned is None or pinned.is_instrumented else pinned
+
+    def note_server(self, hello: Any) -> None:
+        """Note by the reply to HELLO whether this is a server that executes commands in order. An error means no."""
+        from redis.exceptions import ResponseError
+
+        if isinstance(hello, Exception):
+            self.in_order = False if isinstance(hello, ResponseError) else None  # None: it was not asked
+            return
+        parts = hello.items() if isinstance(hello, dict) else zip(hello[::2], hello[1::2], strict=False)
+        found = {to_bytes(name): value for name, value in parts}
+        self.in_order = to_bytes(found.get(b"server")) in _IN_ORDER and b"modules" in found
 
     @property
     def may_retry(self) -> bool:

@@ -21,7 +21,7 @@ from langchain_motorhead.redis_io.errors import (
     is_search,
     translate_error,
 )
-from langchain_motorhead.storage.operation import Command, Operation, Packed
+from langchain_motorhead.storage.operation import Command, Operation, Packed, TornReadError
 from langchain_motorhead.storage.scripts import SCRIPTED, Script
 
 T = TypeVar("T")
@@ -29,6 +29,8 @@ T = TypeVar("T")
 # Largest number of commands sent to a cluster at the same time, if their order does not matter.
 _MAX_CONCURRENT_COMMANDS = 32
 _CLUSTER_INFO = Command("CLUSTER", (), ("INFO",))
+# Sent with the first read: the reply tells whether reads need scripts.
+_HELLO = Command("HELLO", ())
 # Replies stay bytes, even if the user's client decodes its own.
 _RAW: Any = {"NEVER_DECODE": True}
 
@@ -50,14 +52,27 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
+        connection = self.connection
+        if operation.plain is None or not connection.one_slot or connection.in_order is False:
+            return self._run(operation)
+        if connection.in_order is None:
+            return self._run(operation, asks=True)
+        try:
+            return self._run(operation.plain())
+        except TornReadError:
+            return self._run(operation)
+
+    def _run(self, operation: Operation[T], *, asks: bool = False) -> T:
         operation = self._fitting(operation)
-        replies = self._send(operation.commands)
+        replies = self._send((*operation.commands, _HELLO) if asks else operation.commands)
+        if asks:
+            self.connection.note_server(replies.pop())
         if _has_error(replies):
             if self._may_be_split(operation, replies):
                 if self.connection.one_slot:
                     self.connection.one_slot = not isinstance(self._send([_CLUSTER_INFO])[0], Exception)
                 if not self.connection.one_slot:
-                    return self.run(operation)
+                    return self._run(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *self._send(unknown, with_source=True)]
             _raise_first_error(operation.commands, replies)
@@ -69,14 +84,27 @@ class Executor:
         Raises:
             StoreError: Redis refused it or could not be reached.
         """
+        connection = self.connection
+        if operation.plain is None or not connection.one_slot or connection.in_order is False:
+            return await self._arun(operation)
+        if connection.in_order is None:
+            return await self._arun(operation, asks=True)
+        try:
+            return await self._arun(operation.plain())
+        except TornReadError:
+            return await self._arun(operation)
+
+    async def _arun(self, operation: Operation[T], *, asks: bool = False) -> T:
         operation = self._fitting(operation)
-        replies = await self._asend(operation.commands)
+        replies = await self._asend((*operation.commands, _HELLO) if asks else operation.commands)
+        if asks:
+            self.connection.note_server(replies.pop())
         if _has_error(replies):
             if self._may_be_split(operation, replies):
                 if self.connection.one_slot:
                     self.connection.one_slot = not isinstance((await self._asend([_CLUSTER_INFO]))[0], Exception)
                 if not self.connection.one_slot:
-                    return await self.arun(operation)
+                    return await self._arun(operation)
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *await self._asend(unknown, with_source=True)]
             _raise_first_error(operation.commands, replies)

@@ -18,6 +18,7 @@ import os
 import select
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from types import FunctionType
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -38,6 +39,11 @@ Converters: TypeAlias = MutableMapping[Any, Any]
 
 # Largest number of pinned connections. Further threads and tasks take a connection from the pool and return it.
 _MAX_PINNED_CONNECTIONS = 16
+# Commands that are sent again with the same arguments: those that read a session. They are packed once.
+_REPEATED = frozenset({"HMGET", "LRANGE", "LLEN"})
+_MAX_KEPT_PARTS = 20
+# Commands whose replies redis-py does not convert. Asking its converters takes longer than this set.
+_UNCONVERTED = SCRIPTED | _REPEATED
 _LOST = (RedisConnectionError, RedisTimeoutError, OSError)
 # A smaller pool is not used for pinning, since the user's own calls may need all its connections.
 _MIN_POOL_CONNECTIONS = 4 * _MAX_PINNED_CONNECTIONS
@@ -211,15 +217,23 @@ class _Pinned:
 
 
 def _pack(commands: Sequence[Packed]) -> bytes:
-    """Return commands as bytes.
+    """Return commands as bytes."""
+    return b"".join([
+        _pack_again(command) if command[0] in _REPEATED and len(command) <= _MAX_KEPT_PARTS else _pack_one(command)
+        for command in commands
+    ])  # fmt: skip
+
+
+def _pack_one(command: Packed) -> bytes:
+    """Return a command as bytes.
 
     Numbers are converted first: hiredis 3 crashes if a signal handler raises while it converts them.
     """
-    texts: Iterator[Any] = (
-        tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
-        for command in commands
-    )
-    return b"".join(map(pack_command, texts))
+    parts: Any = tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
+    return bytes(pack_command(parts))
+
+
+_pack_again = lru_cache(maxsize=4096)(_pack_one)
 
 
 def _exchange(connection: Any, commands: Sequence[Packed], converters: Converters) -> list[Any]:
@@ -252,7 +266,7 @@ async def _aexchange(connection: Any, commands: Sequence[Packed], converters: Co
 
 def _converted(name: str, reply: Any, converters: Converters) -> Any:
     """Return a reply as redis-py's client would, which converts the replies to some commands."""
-    return reply if name in SCRIPTED or name not in converters else converters[name](reply)
+    return reply if name in _UNCONVERTED or name not in converters else converters[name](reply)
 
 
 _pinned_by_client: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()

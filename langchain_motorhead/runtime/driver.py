@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_motorhead.concurrency.threads import run_in_thread
@@ -19,6 +19,7 @@ from langchain_motorhead.flows.protocol import Compute, Embed, Flow, Learn, Paus
 from langchain_motorhead.models.embedding_client import EmbeddingClient
 from langchain_motorhead.models.summarizer_client import SummarizerClient
 from langchain_motorhead.redis_io.executor import Executor
+from langchain_motorhead.runtime.telemetry import Telemetry
 from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ class Driver:
         summarizer: Answers requests for summaries.
         embedder: Answers requests for embeddings. None without recall.
         learner: Answers requests to learn facts. None without facts.
+        telemetry: Watches what is done.
     """
 
     executor: Executor
     summarizer: SummarizerClient
     embedder: EmbeddingClient | None = None
     learner: LearnerClient | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow until it returns.
@@ -97,11 +100,9 @@ class Driver:
             return time.sleep(request.seconds)
         if isinstance(request, Compute):
             return request.work()
-        if isinstance(request, Embed):
-            return self._embedder().call(request, lambda: self._beat(request))
-        if isinstance(request, Learn):
-            return self._learner().call(request, lambda: self._beat(request))
-        return self.summarizer.call(request, lambda: self._beat(request))
+        client = self._client(request)
+        with self.telemetry.asking(request, self.embedder) as noted:
+            return noted(client.call(request, lambda: self._beat(request)))
 
     async def _aanswer(self, request: Request) -> Any:
         if isinstance(request, Operation):
@@ -110,11 +111,9 @@ class Driver:
             return await asyncio.sleep(request.seconds)
         if isinstance(request, Compute):
             return await run_in_thread(request.work)
-        if isinstance(request, Embed):
-            return await self._embedder().acall(request, lambda: self._abeat(request))
-        if isinstance(request, Learn):
-            return await self._learner().acall(request, lambda: self._abeat(request))
-        return await self.summarizer.acall(request, lambda: self._abeat(request))
+        client = self._client(request)
+        with self.telemetry.asking(request, self.embedder) as noted:
+            return noted(await client.acall(request, lambda: self._abeat(request)))
 
     async def _aclean_up(self, request: Request) -> Any:
         try:
@@ -122,15 +121,17 @@ class Driver:
         except TimeoutError as error:
             raise StoreUnavailableError("Redis did not answer while a cancelled task cleaned up") from error
 
-    def _embedder(self) -> EmbeddingClient:
+    def _client(self, request: Summarize | Learn | Embed) -> Any:
+        """Return what answers a request to a model."""
+        if isinstance(request, Summarize):
+            return self.summarizer
+        if isinstance(request, Learn):
+            if self.learner is None:
+                raise InvalidInputError(NO_FACTS)
+            return self.learner
         if self.embedder is None:
             raise RecallNotConfiguredError(NO_RECALL)
         return self.embedder
-
-    def _learner(self) -> LearnerClient:
-        if self.learner is None:
-            raise InvalidInputError(NO_FACTS)
-        return self.learner
 
     # A lost heartbeat ends nothing: the lease only saves duplicate work.
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import threading
+import time
 import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.facts.learning.flow import learn, relearn
 from langchain_motorhead.facts.learning.report import LearningConfig, LearningReport, LearningState
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.sessions.operations import AppendResult
@@ -67,6 +69,7 @@ class FactLearning:
         self._ready: dict[str, dict[str, SessionKeys]] = {}
         self._lock = threading.Lock()
         self._loops: dict[str, weakref.ref[asyncio.AbstractEventLoop]] = {}
+        self._causes: dict[str, object] = {}
         self._counts: Counter[str] = Counter()
 
     @property
@@ -91,6 +94,9 @@ class FactLearning:
             else:
                 self._loops.pop(keys.state, None)
             chars = self._chars[keys.state] = self._chars.get(keys.state, 0) + appended.chars
+            if appended.cause is not None:
+                self._causes[keys.state] = appended.cause
+        self._driver.telemetry.waits("learning", keys.state, appended.added)
         if chars >= self._enough:
             self._start(keys)
         else:
@@ -119,19 +125,27 @@ class FactLearning:
 
     def learn(self, keys: SessionKeys, *, explicit: bool) -> LearningReport:
         """Learn from a session in this thread. See `facts.learning.learn`."""
-        self._forget(keys)
+        flow = self._flow(keys, self._forget(keys), explicit=explicit)
         with self.semaphore.acquire(self._namespace):
-            return self._noted(keys, self._driver.run(self._flow(keys, explicit=explicit)))
+            return self._driver.run(flow)
 
     async def alearn(self, keys: SessionKeys, *, explicit: bool) -> LearningReport:
         """Learn from a session on this event loop. See `facts.learning.learn`."""
         await self._prepare()
-        self._forget(keys)
+        flow = self._flow(keys, self._forget(keys), explicit=explicit)
         async with self.semaphore.aacquire(self._namespace):
-            return self._noted(keys, await self._driver.arun(self._flow(keys, explicit=explicit)))
+            return await self._driver.arun(flow)
 
-    def _flow(self, keys: SessionKeys, *, explicit: bool) -> Flow[LearningReport]:
-        return learn(keys, secrets.token_hex(8), self.config, explicit=explicit)
+    def _flow(self, keys: SessionKeys, cause: object, *, explicit: bool) -> Flow[LearningReport]:
+        flow = self._counted(keys, learn(keys, secrets.token_hex(8), self.config, explicit=explicit))
+        return self._driver.telemetry.watch(watched.LEARN, self._namespace, keys.session_id, flow, cause=cause)
+
+    def _counted(self, keys: SessionKeys, flow: Flow[LearningReport]) -> Flow[LearningReport]:
+        began = time.monotonic()
+        report = self._noted(keys, (yield from flow))
+        if report.error is None and report.state in (LearningState.DONE, LearningState.ENDED):
+            self._driver.telemetry.settled("learning", keys.state, began)
+        return report
 
     def _start(self, keys: SessionKeys) -> None:
         """Learn from a session in the background: from one session of a user after the other."""
@@ -194,7 +208,9 @@ class FactLearning:
             )  # fmt: skip
         return report
 
-    def _forget(self, keys: SessionKeys) -> None:
+    def _forget(self, keys: SessionKeys) -> object:
+        """Forget that a session waits. Returns the span of its latest append, if that was traced."""
         with self._lock:
             self._chars.pop(keys.state, None)
             self._loops.pop(keys.state, None)
+            return self._causes.pop(keys.state, None)

@@ -1,7 +1,7 @@
-"""Background maintenance of sessions: compaction, indexing, retries after failures, and removal of expired sessions.
+"""Background maintenance of sessions: compaction, indexing, learning, and removal of expired sessions.
 
 To compact a session is to move its oldest messages into its summary. To index it is to embed its messages for recall.
-Both are flows; this module decides when and where they run: in the caller's thread or task, or in the background.
+Both are flows; this module decides when they run, and where: in the caller's thread or task, or in the background.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
-import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,17 +18,14 @@ from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.concurrency.threads import run_in_thread
-from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.recall.indexing import flow as indexing
 from langchain_motorhead.recall.indexing import schema
-from langchain_motorhead.recall.indexing.flow import IndexState
+from langchain_motorhead.recall.indexing.flow import index_words
 from langchain_motorhead.recall.indexing.index import Indexer
-from langchain_motorhead.recall.indexing.vectorless import vectors_missing
-from langchain_motorhead.recall.indexing.vectors import LEASE_MS
-from langchain_motorhead.runtime.compaction_log import logged
-from langchain_motorhead.runtime.driver import NO_RECALL, Driver
-from langchain_motorhead.runtime.retry_queue import RetryQueue
+from langchain_motorhead.runtime import watched
+from langchain_motorhead.runtime.compaction_log import noted
+from langchain_motorhead.runtime.driver import Driver
+from langchain_motorhead.runtime.index_maintenance import IndexMaintenance
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
 from langchain_motorhead.sessions import expiry, registry
 from langchain_motorhead.sessions.compaction import flow as compaction
@@ -44,9 +39,6 @@ if TYPE_CHECKING:
     from langchain_motorhead.runtime.fact_learning import FactLearning
 
 logger = logging.getLogger(__name__)
-
-RETRY_SECONDS = 2.0
-"""How often a session is looked at whose vectors are to be tried again later."""
 
 _FAILED = "session %r: maintenance failed; no message was lost, and the next append tries again"
 
@@ -65,7 +57,7 @@ class Maintenance:
         background: Runs the work that nobody waits for.
         indexer: How sessions are indexed, or None without recall.
         learning: How facts are learned, or None without facts.
-        retry_queue: Sessions that wait to be indexed because the embedding model failed.
+        indexing: Indexes the sessions, if there is recall.
         statistics: What the answers of the summarizer were worth.
     """
 
@@ -78,15 +70,12 @@ class Maintenance:
     background: Background
     indexer: Indexer | None = None
     learning: FactLearning | None = None
-    retry_queue: RetryQueue = field(init=False)
-    _missing: dict[str, int] = field(default_factory=dict)
+    indexing: IndexMaintenance = field(init=False)
     statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
     _prepared: bool = False
-    _flushing: bool = False
-    _loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def __post_init__(self) -> None:
-        self.retry_queue = RetryQueue(self._retry)
+        self.indexing = IndexMaintenance(self.driver, self.namespace, self.indexer, self.background, self.prepare)
 
     @property
     def recall(self) -> Indexer:
@@ -95,90 +84,38 @@ class Maintenance:
         Raises:
             RecallNotConfiguredError: There is no embedding model.
         """
-        if self.indexer is None:
-            raise RecallNotConfiguredError(NO_RECALL)
-        return self.indexer
+        return self.indexing.recall
 
     @property
     def vectors_missing(self) -> int:
         """How many messages lack a vector, of the sessions that this process has tried to embed."""
-        return sum(self._missing.values())
+        return self.indexing.vectors_missing
 
     @property
     def window(self) -> Window:
         """Bounds of the messages that every session keeps word for word."""
         return self.compactor.window
 
-    def compact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
+    def compact(self, keys: SessionKeys, *, explicit: bool, cause: object = None) -> CompactionReport:
         """Compact a session in this thread. With recall, index it by its words before, without the embedding model.
 
         Args:
             keys: Keys of the session.
             explicit: Whether a caller waits for the result. See `sessions.compaction.compact`.
+            cause: The span of the append that made it due. See `AppendResult.cause`.
         """
-        if self.indexer is not None and self.driver.run(indexing.index_words(keys, self.indexer)):
-            self.background.submit(keys.indexing, self._indexing_work(keys).run)
+        if self.indexer is not None and self.driver.run(index_words(keys, self.indexer)):
+            self.background.submit(keys.indexing, self.indexing.work(keys).run)
         with self.semaphore.acquire(self.namespace):
-            started = time.monotonic()
-            return self._noted(keys, started, self.driver.run(self._compaction(keys, explicit=explicit)))
+            return self.driver.run(self._compaction(keys, cause, explicit=explicit))
 
-    async def acompact(self, keys: SessionKeys, *, explicit: bool) -> CompactionReport:
+    async def acompact(self, keys: SessionKeys, *, explicit: bool, cause: object = None) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
         await self.prepare()
-        if self.indexer is not None and await self.driver.arun(indexing.index_words(keys, self.indexer)):
-            self.background.spawn(self._indexing_work(keys))
+        if self.indexer is not None and await self.driver.arun(index_words(keys, self.indexer)):
+            self.background.spawn(self.indexing.work(keys))
         async with self.semaphore.aacquire(self.namespace):
-            started = time.monotonic()
-            return self._noted(keys, started, await self.driver.arun(self._compaction(keys, explicit=explicit)))
-
-    def index(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
-        """Index a session in this thread: by words only, in a pause after a failure of the model.
-
-        Args:
-            keys: Keys of the session.
-            explicit: Whether a caller waits for the result. If so, a pause after a failure of the model is ignored.
-            wait: Whether to wait for another worker that indexes the session.
-            again: Whether vectors that failed are tried again now, and not only when their time has come.
-
-        Raises:
-            EmbeddingError: The call is explicit, and the model failed.
-            EmbeddingMismatchError: The call is explicit, and the index was made with another model or other settings.
-        """
-        if not explicit and self.retry_queue.defer_if_open(keys):
-            self.driver.run(indexing.index_words(keys, self.recall))
-            return IndexState.DEFERRED
-        try:
-            state = self.driver.run(self._indexing(keys, wait=wait, again=again))
-        except (EmbeddingError, EmbeddingMismatchError) as error:
-            self._handle_index_error(keys, error)
-            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
-            if explicit:
-                raise
-            return IndexState.DEFERRED
-        self._on_indexed(keys, state)
-        if state is IndexState.LATER:
-            self._missing[keys.state] = sum(self.driver.executor.run(vectors_missing(keys)))
-        return state
-
-    async def aindex(self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False) -> IndexState:
-        """Index the messages of a session that are not indexed, on this event loop. See `index`."""
-        await self.prepare()
-        if not explicit and self.retry_queue.defer_if_open(keys):
-            await self.driver.arun(indexing.index_words(keys, self.recall))
-            return IndexState.DEFERRED
-        try:
-            state = await self.driver.arun(self._indexing(keys, wait=wait, again=again))
-        except (EmbeddingError, EmbeddingMismatchError) as error:
-            self._loop = weakref.ref(asyncio.get_running_loop())
-            self._handle_index_error(keys, error)
-            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
-            if explicit:
-                raise
-            return IndexState.DEFERRED
-        self._on_indexed(keys, state)
-        if state is IndexState.LATER:
-            self._missing[keys.state] = sum(await self.driver.executor.arun(vectors_missing(keys)))
-        return state
+            return await self.driver.arun(self._compaction(keys, cause, explicit=explicit))
 
     def after_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Do what an append made due: in the background, or here if the mode is `"inline"`."""
@@ -238,51 +175,21 @@ class Maintenance:
         await self.background.aclose()
 
     def _stop_waiting(self, *, blocking: bool) -> None:
-        self.retry_queue.close()
+        self.indexing.retry_queue.close()
         if self.learning is not None:
             self.learning.close(blocking=blocking)
 
-    def _compaction(self, keys: SessionKeys, *, explicit: bool) -> Flow[CompactionReport]:
+    def _compaction(self, keys: SessionKeys, cause: object, *, explicit: bool) -> Flow[CompactionReport]:
         compactor = self.statistics.apply(self.compactor)
-        return compaction.compact(keys, secrets.token_hex(8), compactor, explicit=explicit)
-
-    def _noted(self, keys: SessionKeys, started: float, report: CompactionReport) -> CompactionReport:
-        """Log and count what a compaction did."""
-        self.statistics.record(report)
-        return logged(keys, started, report)
-
-    def _indexing(self, keys: SessionKeys, *, wait: bool, again: bool) -> Flow[IndexState]:
-        return indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)
-
-    def _handle_index_error(self, keys: SessionKeys, error: EmbeddingError | EmbeddingMismatchError) -> None:
-        """Log why a session could not be indexed, and queue it if another try may succeed."""
-        if isinstance(error, EmbeddingError):
-            self.retry_queue.record_failure(keys, error)
-        else:
-            logger.error("session %r: indexed by its words only: %s", keys.session_id, error)
-
-    def _on_indexed(self, keys: SessionKeys, state: IndexState) -> None:
-        """Note that the model answered, and queue the session if there may be more to do later."""
-        self.retry_queue.record_success(keys)
-        if state is IndexState.DONE:
-            self._missing.pop(keys.state, None)
-        if state is IndexState.BUSY:  # should the other worker have crashed, its lease expires
-            self.retry_queue.retry_later(keys, 1.1 * LEASE_MS / 1000)
-        elif state is IndexState.LATER:
-            self.retry_queue.retry_later(keys, RETRY_SECONDS)
+        flow = compaction.compact(keys, secrets.token_hex(8), compactor, explicit=explicit)
+        telemetry = self.driver.telemetry
+        flow = noted(keys, flow, self.statistics, telemetry)
+        return telemetry.watch(watched.COMPACT, self.namespace, keys.session_id, flow, cause=cause)
 
     def _retry_all(self) -> None:
-        self._flushing = True
-        self.retry_queue.retry_now()
-        self._flushing = False
+        self.indexing.retry_all()
         if self.learning is not None:
             self.learning.learn_now()
-
-    def _retry(self, keys: SessionKeys) -> None:
-        """Index a session of the retry queue: on the event loop where it failed if that still runs."""
-        how: dict[str, bool] = {"explicit": False, "wait": True, "again": self._flushing}
-        work = Work(keys.indexing, lambda: self.index(keys, **how), lambda: self.aindex(keys, **how))
-        self.background.resume(self._loop() if self._loop is not None else None, work)
 
     def _due(
         self, keys: SessionKeys, appended: AppendResult | None, loop: asyncio.AbstractEventLoop | None
@@ -291,7 +198,8 @@ class Maintenance:
         if appended is None:
             return
         if self.indexer is not None:
-            yield self._indexing_work(keys)
+            self.driver.telemetry.waits("indexing", keys.state, appended.added)
+            yield self.indexing.work(keys, appended.cause)
         if appended.renewing:
             yield self._work_of(keys.stale, lambda: expiry.renew_all(keys))
         if self.mode == "manual":
@@ -299,18 +207,20 @@ class Maintenance:
         if self.learning is not None:
             self.learning.note(keys, appended, loop)
         if self._is_due(appended):
-            yield self._compaction_work(keys)
+            self.driver.telemetry.waits("summaries", keys.state, max(1, appended.length - self.window.max_messages))
+            yield self._compaction_work(keys, appended.cause)
         if self.ttl and appended.length == appended.added:  # a new session; others may have expired
             yield self._work_of(keys.registries[-1], lambda: registry.prune_registries(keys))
 
     def _work_of(self, key: str, flow: Callable[[], Flow[object]]) -> Work:
         return Work(key, lambda: self.driver.run(flow()), lambda: self.driver.arun(flow()))
 
-    def _compaction_work(self, keys: SessionKeys) -> Work:
-        return Work(keys.state, lambda: self.compact(keys, explicit=False), lambda: self.acompact(keys, explicit=False))
-
-    def _indexing_work(self, keys: SessionKeys) -> Work:
-        return Work(keys.indexing, lambda: self.index(keys, explicit=False), lambda: self.aindex(keys, explicit=False))
+    def _compaction_work(self, keys: SessionKeys, cause: object) -> Work:
+        return Work(
+            keys.state,
+            partial(self.compact, keys, explicit=False, cause=cause),
+            partial(self.acompact, keys, explicit=False, cause=cause),
+        )
 
     def _is_due(self, appended: AppendResult) -> bool:
         # If tokens are counted from this append on, earlier messages are not in the count: the plan counts them all.

@@ -13,6 +13,7 @@ from langchain_motorhead.concurrency.jobs import Work
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.flows.protocol import Flow, Writer
 from langchain_motorhead.models.summarizer_client import name_of
+from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.sessions.summaries.rebuilding import Rebuilder, RebuildReport, rebuild
 from langchain_motorhead.storage.keys import SessionKeys
@@ -64,7 +65,7 @@ class Rebuild:
             client = replace(client, summarizers={**client.summarizers, Writer.MODEL: asked})
             writing = replace(writing, budget=budget_of(asked) * 3 // 4, has_model=True)
         kind = blake2b(f"{type(asked).__name__} {name_of(asked)} {prompt}".encode("utf-8", "replace"), digest_size=8)
-        self._driver = Driver(driver.executor, client, driver.embedder)
+        self._driver = Driver(driver.executor, client, driver.embedder, telemetry=driver.telemetry)
         self._rebuilder = Rebuilder(writing, kind.hexdigest(), on_progress)
 
     def run(self) -> RebuildReport:
@@ -107,7 +108,9 @@ class Rebuild:
         )
 
     def _flow(self) -> Flow[RebuildReport]:
-        return rebuild(self._keys, secrets.token_hex(8), self._rebuilder)
+        flow = rebuild(self._keys, secrets.token_hex(8), self._rebuilder)
+        keys = self._keys
+        return self._driver.telemetry.watch(watched.REBUILD, keys.namespace, keys.session_id, flow)
 
 
 def _with_prompt(summarizer: object, prompt: str, tokens: int) -> Summarizer:

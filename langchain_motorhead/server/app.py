@@ -19,10 +19,10 @@ from langchain_motorhead.server.http import docs_page, errors
 from langchain_motorhead.server.http.middleware import RequestMiddleware
 from langchain_motorhead.server.http.sites import Sites
 from langchain_motorhead.server.mcp.endpoint import McpEndpoint
-from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.monitoring.metrics import Metrics
 from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
 from langchain_motorhead.server.page.visit import PageState
-from langchain_motorhead.server.routes import conversation, extensions, facts, health, summaries
+from langchain_motorhead.server.routes import conversation, extensions, facts, health, session_facts, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.routes.exports import EXPORT_ROUTE
 from langchain_motorhead.server.settings import Settings
@@ -50,8 +50,8 @@ _API: tuple[Route, ...] = (
     *conversation.ROUTES,
     *summaries.ROUTES,
     *facts.ROUTES,
+    *session_facts.ROUTES,
     *health.ROUTES,
-    health.METRICS_ROUTE,
     EXPORT_ROUTE,
     *docs_page.ROUTES,
 )
@@ -74,6 +74,7 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     tenants = Tenants(settings, motorhead)
     metrics = Metrics(lambda: tenants.pending, lambda: tenants.vectors_missing, lambda: tenants.summary_answers)
     metrics.count_learning(lambda: tenants.learned, lambda: tenants.summary_tokens)
+    tenants.measure(metrics.work)
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     endpoint = McpEndpoint()

@@ -32,6 +32,10 @@ ACTIONS: Mapping[tuple[str, str], str] = {
     ("POST", "/users/{user_id}/facts"): "remember fact",
     ("PUT", "/users/{user_id}/facts/{fact_id}"): "correct fact",
     ("DELETE", "/users/{user_id}/facts/{fact_id}"): "forget fact",
+    ("POST", "/sessions/{session_id}/facts"): "remember fact",
+    ("PUT", "/sessions/{session_id}/facts/{fact_id}"): "correct fact",
+    ("DELETE", "/sessions/{session_id}/facts/{fact_id}"): "forget fact",
+    ("POST", "/sessions/{session_id}/learn"): "learn",
     ("GET", "/users/{user_id}/export"): "export user",
     ("DELETE", "/users/{user_id}"): "delete user",
 }

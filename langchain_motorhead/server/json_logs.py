@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import orjson
 
 from langchain_motorhead.exceptions import MotorheadError, StoreUnavailableError
+from langchain_motorhead.server.monitoring.tracing import current_trace_id
 
 _PACKAGE = "langchain_motorhead"
 # An error, its cause, the cause of that, and so on.
@@ -39,6 +40,8 @@ class JSONLines(logging.Formatter):
             "message": _safe_message(record),
             **getattr(record, FIELDS, {}),
         }
+        if "trace_id" not in line and (trace_id := current_trace_id()) is not None:
+            line["trace_id"] = trace_id
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
             line["at"] = [

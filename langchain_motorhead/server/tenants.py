@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from langchain_motorhead import Facts, Motorhead, Window
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.runtime.telemetry import Meter
 from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.http.errors import UnauthorizedError
 from langchain_motorhead.server.settings import Settings
@@ -98,6 +99,11 @@ class Tenants:
         """Tokens that summaries have used since the start."""
         every = (motorhead.backend.require_redis().maintenance for motorhead in self._all.values())
         return sum(each.statistics.tokens for each in every)
+
+    def measure(self, meter: Meter) -> None:
+        """Let what all tenants do be measured from now on."""
+        for each in self._all.values():
+            each.backend.require_redis().driver.telemetry.meter = meter
 
     def of(self, request: HTTPConnection) -> Motorhead:
         """Return the `Motorhead` of the tenant that sent a request.

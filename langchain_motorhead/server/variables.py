@@ -41,7 +41,7 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
         upper = name.upper()
         if upper.startswith(_PREFIX) and upper not in known and not _SERVICE_LINK.fullmatch(name):
             similar = get_close_matches(upper.removeprefix(_PREFIX), own, n=1)
-            hint = f". Did you mean {own[similar[0]]}?" if similar else ". motorhead serve --help lists the settings"
+            hint = f". Did you mean {own[similar[0]]}?" if similar else ". motorhead serve --settings lists them"
             sentences.append(f"{name} is no setting and has no effect{hint}")
     return sentences
 

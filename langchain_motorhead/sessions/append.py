@@ -97,6 +97,19 @@ def _is_plain_object(message: MessageLike) -> bool:
     return type(role) is str and role in ROLES and type(message.get("content")) is str
 
 
+def append(
+    keys: SessionKeys, messages: Sequence[MessageLike], config: AppendConfig, dedup: Dedup
+) -> Flow[AppendResult | None]:
+    """Store messages. See `operations.append`.
+
+    Raises:
+        InvalidMessageError: One of them is not a message, or cannot be stored. None was stored.
+    """
+    records = yield from to_records(messages, config)
+    appended: AppendResult | None = yield append_records(keys, records, config, dedup)
+    return appended
+
+
 def append_records(
     keys: SessionKeys, records: Sequence[Record], config: AppendConfig, dedup: Dedup | NewestOf = Dedup.SKIP_KNOWN
 ) -> Operation[AppendResult | None]:

@@ -16,7 +16,7 @@ _CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class MemoryGap:
     """Messages that wait to be summarized and were not read, because they are beyond the hard limits of the window.
 
     They are stored, and the next summaries cover them.

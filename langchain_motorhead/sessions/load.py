@@ -20,9 +20,10 @@ from langchain_motorhead.messages.tool_calls import closed_start, visible
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.checks.keeping import Kept
 from langchain_motorhead.sessions.compaction.window import Window
-from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.gap import MemoryGap
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.slices import in_slices
+from langchain_motorhead.sessions.summaries.origin import Author
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 from langchain_motorhead.storage.operation import Operation
 
@@ -75,11 +76,17 @@ class Memory:
     failures: int = 0
     start: int = 0
     epoch: str | None = None
-    written_by: str | None = None
+    written_by: Author | None = None
     kept: Kept | None = None
-    gap: Gap | None = None
+    gap: MemoryGap | None = None
     forgotten: frozenset[str] = frozenset()
     profile: str = ""
+
+    def __repr__(self) -> str:
+        others = {"backlog": self.backlog, "failures": self.failures, "gap": self.gap.count if self.gap else 0}
+        rest = [f"{name}={count}" for name, count in others.items() if count]
+        counts = f"total={self.total}, summarized={self.summarized}, messages={len(self.messages)}"
+        return f"{type(self).__name__}({', '.join([counts, *rest])})"
 
     def as_messages(self, summary_role: Literal["human", "system"] = "human") -> list[BaseMessage]:
         """Return a message with the summary and the profile, quoted, that also names a gap, and the messages after it.
@@ -184,12 +191,12 @@ def decode_all(snapshot: SessionSnapshot, keys: SessionKeys, position: int) -> F
     return (yield from in_slices(snapshot.records, len, decode))
 
 
-def _gap(snapshot: SessionSnapshot, begin: int) -> Gap | None:
+def _gap(snapshot: SessionSnapshot, begin: int) -> MemoryGap | None:
     """Return what is missing before the first message shown. Messages that were forgotten are not missing."""
     position = snapshot.first + snapshot.length - len(snapshot.records)
     while begin > position and is_tombstone(snapshot.records[begin - 1 - position]):
         begin -= 1
-    return Gap(snapshot.covered, begin) if begin > snapshot.covered else None
+    return MemoryGap(snapshot.covered, begin) if begin > snapshot.covered else None
 
 
 def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int, BaseMessage]]]:
@@ -201,11 +208,14 @@ def _shown(snapshot: SessionSnapshot, keys: SessionKeys) -> Flow[list[tuple[int,
     decoded = yield from decode_all(snapshot, keys, position)
     messages = [message for message in decoded if message is not None]
     if position:
-        kept = set(map(id, visible(messages)))
+        may_be_shown = visible(messages)
     else:
         # Nothing was cut off before these: leave out only what may not begin a prompt, a tool result.
         start = next((at for at, message in enumerate(messages) if message.type not in ("tool", "function")), 0)
-        kept = set(map(id, messages[start:]))
+        may_be_shown = messages[start:]
+    if len(may_be_shown) == len(decoded):
+        return list(enumerate(may_be_shown, position))
+    kept = set(map(id, may_be_shown))
     return [
         (at, message) for at, message in enumerate(decoded, position) if message is not None and id(message) in kept
     ]

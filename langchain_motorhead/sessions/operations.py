@@ -1,21 +1,20 @@
-"""Redis operations of a session: append, read, and the leases of its workers.
-
-Here they are only described; `redis_io/executor.py` sends them.
-"""
+"""Redis operations of a session: append and read. `redis_io/executor.py` sends them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import IdConflictError, StoreError
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, marks, origins
 from langchain_motorhead.sessions import registry_operations
 from langchain_motorhead.sessions.checks.keeping import Kept
+from langchain_motorhead.sessions.plain_read import plain_commands, to_script_reply
 from langchain_motorhead.sessions.summaries.origin import REJECTED_PREFIX, Author, to_author, to_kept
 from langchain_motorhead.storage.keys import SessionKeys, check_user, from_member, optional_member
-from langchain_motorhead.storage.operation import Command, Operation, ignore_replies, to_bytes
+from langchain_motorhead.storage.operation import Command, Operation, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 
@@ -134,6 +133,7 @@ class AppendResult(NamedTuple):
         newest_known: If `unclear`, whether the id of the newest message is known.
         renewing: Whether `renew_documents` is to be called.
         chars: Characters of the appended messages as they are stored, about.
+        cause: The span of the append, if it is traced. The work that it makes due links to it.
     """
 
     length: int
@@ -145,6 +145,7 @@ class AppendResult(NamedTuple):
     newest_known: bool = False
     renewing: bool = False
     chars: int = 0
+    cause: object = None
 
 
 def append(
@@ -241,8 +242,16 @@ def _conflict(positions: Sequence[int], ids: Sequence[str | None]) -> IdConflict
 
 def read(keys: SessionKeys, start: int, stop: int = -1) -> Operation[SessionSnapshot]:
     """Read the state of a session, and its messages from position `start` to `stop`, as LRANGE takes them. Atomic."""
-    command = Command(SCRIPTS["session_read"], (keys.messages, keys.state), (start, stop))
-    return Operation((command,), lambda replies: to_snapshot(replies[0]))
+    return _read(keys.messages, keys.state, start, stop)
+
+
+@lru_cache(maxsize=1024)  # most sessions are read again and again
+def _read(messages: str, state: str, start: int, stop: int) -> Operation[SessionSnapshot]:
+    plain = Operation(
+        plain_commands(messages, state, start, stop), lambda replies: to_snapshot(to_script_reply(replies))
+    )
+    script = Command(SCRIPTS["session_read"], (messages, state), (start, stop))
+    return Operation((script,), lambda replies: to_snapshot(replies[0]), plain=lambda: plain)
 
 
 def rejections(keys: SessionKeys, reasons: Sequence[str]) -> Operation[dict[str, int]]:
@@ -263,16 +272,6 @@ def renew_documents(keys: SessionKeys) -> Operation[bool]:
     """
     command = Command(SCRIPTS["documents_renew"], (keys.state, keys.stale), (keys.documents,))
     return Operation((command,), lambda replies: bool(replies[0]))
-
-
-def renew(lease_key: str, token: str, lease: int) -> Operation[None]:
-    """Extend a lease to `lease` milliseconds from now, if `token` still holds it."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, lease)),), ignore_replies)
-
-
-def give_up(lease_key: str, token: str) -> Operation[None]:
-    """Release a lease, if `token` still holds it."""
-    return Operation((Command(SCRIPTS["lease_renew"], (lease_key,), (token, 0)),), ignore_replies)
 
 
 def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:

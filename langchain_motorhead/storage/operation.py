@@ -31,6 +31,10 @@ class Command(NamedTuple):
     near: str | None = None
 
 
+class TornReadError(Exception):
+    """What the commands of an operation read is not of one instant: another client wrote in between."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T_co]):
     """The commands of one round trip, and how to parse their replies.
@@ -40,11 +44,15 @@ class Operation(Generic[T_co]):
         read: Parses the raw replies, one for each command, into the result.
         split: Builds an operation with the same result whose commands have only keys of one cluster slot each. It is
             executed instead where a server refuses keys of several slots. None if this operation is already so.
+        plain: Builds an operation with the same result whose commands, without a script, take less of Redis' time. It
+            is tried first where a server executes the commands of a connection in order. Its `read` raises a
+            `TornReadError` if this operation is to be executed after all. None if there is no such operation.
     """
 
     commands: tuple[Command, ...]
     read: Callable[[list[Any]], T_co]
     split: Callable[[], Operation[T_co]] | None = None
+    plain: Callable[[], Operation[T_co]] | None = None
 
 
 Packed: TypeAlias = tuple[Any, ...]
@@ -66,10 +74,17 @@ def together(*operations: Operation[Any]) -> Operation[list[Any]]:
             start = end
         return results
 
-    if all(operation.split is None for operation in operations):
-        return Operation(commands, read)
+    def split() -> Operation[list[Any]]:
+        return together(*(each if each.split is None else each.split() for each in operations))
+
+    def plain() -> Operation[list[Any]]:
+        return together(*(each if each.plain is None else each.plain() for each in operations))
+
     return Operation(
-        commands, read, lambda: together(*(each if each.split is None else each.split() for each in operations))
+        commands,
+        read,
+        split=split if any(each.split for each in operations) else None,
+        plain=plain if any(each.plain for each in operations) else None,
     )
 
 

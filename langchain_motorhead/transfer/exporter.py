@@ -87,7 +87,7 @@ def export_lines(
                 numbers = learned.setdefault(Owner(user) if user is not None else Owner(session_id=session_id), {})
                 numbers |= {session_id: count} if count else {}
         elif session_ids is not None and complain is not None:
-            complain(f"session {session_id!r:.80}: there is no such session")
+            complain(f"session {session_id!r:.80}: there is none. motorhead sessions list shows those that there are")
     for owner, numbers in learned.items() if session_ids is None else ():
         line = redis.run(export_facts(namespace, owner, numbers))
         if line is not None:

@@ -22,8 +22,8 @@ from langchain_motorhead.facts.records import from_data, to_data
 from langchain_motorhead.facts.rewriting import rewrite
 from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.ids import derived_id
-from langchain_motorhead.sessions.operations import give_up
 from langchain_motorhead.storage.keys import FactKeys, own_fact_keys, session_keys, user_fact_keys
+from langchain_motorhead.storage.leases import give_up
 from langchain_motorhead.transfer.json_records import dumps, is_count
 
 FACTS = "facts"

@@ -136,7 +136,7 @@ def import_snapshots(
         else:
             tally.complain(f"{named}: another session of this id exists. It was left unchanged")
         if redis.maintenance.indexer is not None and outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE):
-            redis.maintenance.index(keys, explicit=True, wait=True)
+            redis.maintenance.indexing.index(keys, explicit=True, wait=True)
         report(tally)
     return tally
 

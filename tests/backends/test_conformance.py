@@ -13,18 +13,22 @@ import pytest
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_motorhead import (
+    Facts,
     HashingEmbeddings,
     InvalidInputError,
     InvalidMessageError,
+    LearningError,
     Motorhead,
     MotorheadChatMessageHistory,
     MotorheadMemory,
     RecallNotConfiguredError,
     SummarizationError,
+    UnknownFactError,
     Window,
 )
 from langchain_motorhead.server import Settings, create_app
 from support.http_servers import served
+from support.learners import ScriptedLearner, correct, failing
 from support.messages import contents, numbered, orphans, with_tools
 from support.summarizers import SEPARATOR, Ledger, remembered
 
@@ -235,6 +239,44 @@ def test_searching(place: Callable[..., Place]) -> None:
     assert "Rex" in made.motorhead.recall_tool(user_id="bob").invoke({"query": "dog"})
     with pytest.raises(InvalidInputError):
         made.motorhead.retriever("b", search_type="guess")
+
+
+async def test_facts_and_learning(place: Callable[..., Place]) -> None:
+    """A session without a user has facts of its own, which are learned on demand, stated, corrected and forgotten."""
+    learner = ScriptedLearner(correct)
+    made = await asyncio.to_thread(place, facts=Facts(learner=learner, every=3_600))
+    for session, owner in (
+        (made.motorhead.session("s/1"), made.motorhead.user(session_id="s/1")),
+        (made.motorhead.session("b", "bob"), made.motorhead.user("bob")),
+    ):
+        session.append([HumanMessage("drink: tea"), AIMessage("I see."), HumanMessage("home: Oslo")])
+        report = session.learn()
+        assert (report.state.value, report.messages, report.facts, report.accepted) == ("done", 3, 2, 2)
+        assert (await session.alearn()).messages == 0
+        assert {fact.text for fact in owner.facts()} == {"drink: tea", "home: Oslo"}
+        tea = next(fact for fact in await owner.afacts("tea", k=1))
+        assert [(source.session_id, source.quote) for source in tea.sources] == [(session.session_id, "drink: tea")]
+        milk = owner.correct(tea.id, "drink: milk")
+        assert (await owner.aremember("Is vegan", attribute="diet")).pinned
+        assert session.load(profile_tokens=100).profile.count("\n") == owner.profile(100).count("\n") == 2
+        assert owner.forget(milk.id)
+        assert not owner.forget(milk.id)
+        with pytest.raises(UnknownFactError):
+            owner.correct(milk.id, "drink: water")
+        assert {fact.text for fact in owner.facts(superseded=True)} == {"drink: tea", "home: Oslo", "Is vegan"}
+        learner.answers = (failing,)
+        session.append(HumanMessage("home: Rome"))
+        with pytest.raises(LearningError):
+            session.learn()
+        learner.answers = (correct,)
+        assert session.delete()
+        assert [fact.text for fact in owner.facts()] == (["Is vegan"] if owner.user_id else [])
+
+
+def test_learning_without_the_option(place: Callable[..., Place]) -> None:
+    """It says that facts are not configured."""
+    with pytest.raises(InvalidInputError, match="facts"):
+        place().motorhead.session("s").learn()
 
 
 def test_searching_without_embeddings(place: Callable[..., Place]) -> None:

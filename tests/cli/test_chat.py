@@ -2,132 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pty
-import select
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 
-import langchain_motorhead
 from langchain_motorhead import Motorhead, Window
+from langchain_motorhead.cli.chat.repl import Repl
 from langchain_motorhead.cli.main import main
-from langchain_motorhead.cli.repl import Repl
+from support.chat_stub import ChatStub
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 
 COMMAND = [sys.executable, "-m", "langchain_motorhead.cli.main", "chat"]
-# The same, with what it reads from as its controlling terminal. A job of a shell ignores Ctrl-C from the start.
-CONTROLLED = """
-import os, signal
-os.close(os.open(os.ttyname(0), os.O_RDWR))
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from langchain_motorhead.cli.main import main
-main()
-"""
-
-
-class Stub:
-    """A server that streams what the test gives it, the same id each time.
-
-    Attributes:
-        requests: Messages that were asked with.
-        answers: What to answer each time: words, None to break off after them, or a status alone.
-        go_on: Set to let an answer end that waits for it at a None.
-    """
-
-    def __init__(self, *answers: list[str | None] | int) -> None:
-        self.requests: list[list[dict[str, Any]]] = []
-        self.answers, self.go_on = list(answers), threading.Event()
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if not asked.get("stream") or "You keep the memory" in str(asked["messages"][0]):
-                    self.send_json(stub.summary())
-                    return
-                stub.requests.append(asked["messages"])
-                answer = stub.answers.pop(0)
-                if isinstance(answer, int):
-                    self.send_response(answer)
-                    self.end_headers()
-                    return
-                self.send_response(200)
-                self.send_header("Content-Type", "text/event-stream")
-                self.end_headers()
-                try:
-                    for word in answer:
-                        if word is None:
-                            stub.go_on.wait(60)
-                            return
-                        self.wfile.write(b"data: " + json.dumps(stub.chunk(word)).encode() + b"\n\n")
-                        self.wfile.flush()
-                    self.wfile.write(b"data: [DONE]\n\n")
-                except OSError:  # the client went away
-                    pass
-
-            def send_json(self, value: Any) -> None:
-                body = json.dumps(value).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def chunk(self, word: str) -> dict[str, Any]:
-        """Make a piece of an answer."""
-        choice = {"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}
-        return {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-
-    def summary(self) -> dict[str, Any]:
-        """Make the answer to what does not ask for a stream: summaries."""
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "They met."}}
-        return {"id": "c2", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Give an environment that points to it."""
-        root = str(Path(langchain_motorhead.__file__).parent.parent)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MOTORHEAD"))}
-        return {**kept, "OPENAI_API_BASE": self.url, "PYTHONPATH": root, "TERM": "dumb"}
-
-    def close(self) -> None:
-        """Stop it."""
-        self.go_on.set()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
-def stubs() -> Iterator[list[Stub]]:
-    """Stubs that are stopped at the end."""
-    made: list[Stub] = []
+def stubs() -> Iterator[list[ChatStub]]:
+    """ChatStubs that are stopped at the end."""
+    made: list[ChatStub] = []
     yield made
     for stub in made:
         stub.close()
 
 
-def test_piped(stubs: list[Stub], url: str, namespace: str, make: MakeMotorhead) -> None:
+def test_piped(stubs: list[ChatStub], url: str, namespace: str, make: MakeMotorhead) -> None:
     """Each turn is stored and remembered, a failure of the model costs no message, and commands do what they say."""
-    stub = Stub(["Hello", " \x1b[31mBob!"], 400, ["Bob", "."])
+    stub = ChatStub(["Hello", " \x1b[31mBob!"], 400, ["Bob", "."])
     stubs.append(stub)
     typed = [
         "I'm Bob from Oslo", "", "/nonsense", "Are you there?", "What's my name?", "/compact", "/window", "/summary",
@@ -156,53 +61,6 @@ def test_piped(stubs: list[Stub], url: str, namespace: str, make: MakeMotorhead)
     assert [line for line in errors if "there is no command /nonsense" in line]
     assert [line for line in errors if line.startswith("Error: the model failed (") and "400" in line]
     assert [line for line in errors if not line.startswith("Error: ")] == []
-
-
-def test_terminal(stubs: list[Stub], tmp_path: Path) -> None:
-    """Ctrl-C stops the answer alone, and what came of it is stored; Ctrl-D ends; the Redis is one of one's own."""
-    stub = Stub(["one", " two", None], ["three"])
-    stubs.append(stub)
-    near, far = pty.openpty()
-    environment = {**stub.environment, "XDG_DATA_HOME": str(tmp_path)}
-    environment.pop("REDIS_URL", None)
-    process = subprocess.Popen(
-        [sys.executable, "-c", CONTROLLED, "chat"],
-        stdin=far, stdout=far, stderr=far, env=environment, start_new_session=True,
-    )  # fmt: skip
-    os.close(far)
-    seen = b""
-
-    def until(text: bytes, again: bytes = b"") -> None:
-        nonlocal seen
-        while text not in seen:
-            if again and not select.select([near], [], [], 10)[0]:
-                os.write(near, again)  # the prompt was shown before it listened
-                continue
-            seen += os.read(near, 1024)
-        seen = seen.split(text, 1)[1]
-
-    try:
-        until(b"session chat. /help lists the commands")
-        until(b"nothing was said yet")
-        until(b"> ")
-        os.write(near, b"count\n")
-        until(b"one two")
-        os.write(near, b"\x03")
-        until(b"> ")
-        os.write(near, b"go on\n")
-        until(b"three")
-        until(b"> ")
-        os.write(near, b"\x03")
-        until(b"> ", again=b"\x03")
-        os.write(near, b"\x04")
-        assert process.wait(60) == 0
-    finally:
-        process.kill()
-        process.wait()
-        os.close(near)
-    with Motorhead.from_url(f"embedded://{tmp_path / 'motorhead'}") as motorhead:
-        assert contents(motorhead.session("chat").load().messages) == ["count", "one two", "go on", "three"]
-    assert [message["content"] for message in stub.requests[1]] == ["count", "one two", "go on"]
 
 
 @pytest.mark.parametrize("options", [[], ["--model", "gpt-nameless"], ["--model", "nobody:knows"]])
@@ -240,24 +98,59 @@ def test_commands_without_recall(make: MakeMotorhead, capsys: pytest.CaptureFixt
 
 
 class Parrot:
-    """A model that gives all of its answers the same id, and breaks off in each after what was said."""
+    """A model that gives all of its answers the same id, and breaks off in each after what was said.
+
+    Attributes:
+        prompts: What it was asked.
+    """
+
+    def __init__(self) -> None:
+        self.prompts: list[list[BaseMessage]] = []
 
     def stream(self, prompt: list[BaseMessage]) -> Iterator[AIMessageChunk]:
         """Answer with the last words."""
+        self.prompts.append(prompt)
         yield AIMessageChunk(content=str(prompt[-1].content), id="same")
         raise ConnectionError("gone")
 
 
 def test_greeting(make: MakeMotorhead, capsys: pytest.CaptureFixture[str]) -> None:
-    """The chat says which model, session and user it is, and what the session remembers, without control characters."""
-    session = make(compaction="manual", window=Window(max_messages=2)).session("trip\x1b[2J", "bob")
+    """The chat says which model, session and user it is, and what it remembers, without control characters."""
+    motorhead = make(compaction="manual", window=Window(max_messages=2))
+    session, bob = motorhead.session("trip\x1b[2J", "bob"), motorhead.user("bob")
     session.append(numbered(5))
     session.compact()
-    Repl(session, FakeListChatModel(responses=[]), searches=False).greet()
+    Repl(session, FakeListChatModel(responses=[]), bob, searches=False).greet()
     out = capsys.readouterr().out
     assert "FakeListChatModel, session trip\\x1b[2J of bob. /help lists the commands" in out
-    assert "(5 messages so far, 4 of them in the summary)" in out
+    assert "(5 messages so far, 4 of them in the summary)\n(summary: " in out
     assert "m0" in out
+    assert "fact" not in out
+    for fact in ("Lives in Oslo", "Has a dog", "Likes tea", "Plays chess"):
+        bob.remember(fact)
+    model = Parrot()
+    talk = Repl(session, model, bob, searches=False)
+    talk.greet()
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert (told[:20], told.count("; ")) == ("(4 facts about bob: ", 2)
+    assert told.endswith(". /facts lists them)")
+    assert all(talk.take(line) for line in ("/facts", "hi"))
+    out = capsys.readouterr().out
+    assert "Lives in Oslo\n" in out
+    assert "(4 facts known. motorhead facts shows where each was said)" in out
+    assert "Lives in Oslo" in str(model.prompts[0][0].content)  # the model knows it too
+
+
+def test_help_and_hints(make: MakeMotorhead, capsys: pytest.CaptureFixture[str]) -> None:
+    """The help fits 80 columns; a command that there is not gets a hint; a pasted text is no command."""
+    talk = Repl(make(compaction="manual").session("s"), Parrot(), searches=False)
+    assert all(talk.take(line) for line in ("/help", "/facts", "/sum", "/serach x", "/nonsense", "/usr/bin\n/etc"))
+    out, err = capsys.readouterr()
+    assert max(map(len, out.splitlines())) <= 80
+    assert "(whose facts? Begin the chat with --user ID)" in out
+    hints = [line.partition(". ")[2] for line in err.splitlines()[:3]]
+    assert hints == ["Did you mean /summary?", "Did you mean /search?", "/help lists the commands"]
+    assert out.endswith("/usr/bin\n/etc\n\n")
 
 
 def test_answers_of_the_same_id(make: MakeMotorhead, capsys: pytest.CaptureFixture[str]) -> None:

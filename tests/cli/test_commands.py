@@ -46,18 +46,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url
     return run
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["", "chat", "export", "import", "doctor", "sessions", "sessions list", "sessions show", "sessions search",
-     "sessions delete"],
-)  # fmt: skip
-def test_help(run: Run, command: str) -> None:
-    """Each command says what it does."""
-    code, out, err = run(*command.split(), "--help")
-    assert (code, err) == (0, "")
-    assert "Usage" in out
-
-
 def test_export_and_import(run: Run, make: MakeMotorhead, namespace: str, tmp_path: Path) -> None:
     """What is exported to a file, or to the standard output, is imported from it into another namespace."""
     session = make(compaction="manual", window=Window(max_messages=2)).session("a\x1b[2J", "bob")

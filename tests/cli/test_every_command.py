@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,16 +10,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from langchain_motorhead import HashingEmbeddings, Motorhead, Window
-from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead import HashingEmbeddings, Motorhead
 from support.commands import Commands, Ended
 from support.factory import MakeMotorhead
-from support.http_servers import served
 from support.messages import numbered
 from support.openai_stub import Stub
-
-COMMANDS = ["chat", "demo", "doctor", "export", "facts", "import", "learn", "mcp", "reindex", "serve", "sessions list",
-            "sessions show", "sessions search", "sessions delete", "ui"]  # fmt: skip
 
 
 class Motorheads(Protocol):
@@ -47,65 +41,17 @@ def stub() -> Iterator[Stub]:
     made.server.server_close()
 
 
-@pytest.fixture
-def server(make: MakeMotorhead) -> Iterator[str]:
-    """URL of a server with one tenant, whose key is `k`, and two sessions of bob, one of them indexed."""
-    given = make(embeddings=HashingEmbeddings(16), window=Window(max_messages=4), compaction="manual")
-    given.session("trip", "bob").append(numbered(3))
-    app = create_app(Settings(api_keys={"k": "tenant"}), motorhead=lambda _: given)
-    with served(app) as base:
-        yield base
-
-
-def test_every_command_finds_what_chat_stored(motorhead: Motorheads, tmp_path: Path, stub: Stub) -> None:
-    """Without a URL, all commands work on the Redis in which `chat` keeps its memory."""
+def test_commands_find_what_chat_stored(motorhead: Motorheads, tmp_path: Path, stub: Stub) -> None:
+    """Without a URL, processes work on the Redis in which `chat` keeps its memory, and can be joined by pipes."""
     home = {"XDG_DATA_HOME": str(tmp_path)}
     stub.status = 403
     chat = motorhead("chat", "--user", "bob", stdin="I live in Oslo\n", OPENAI_BASE_URL=stub.url, **home)
     assert chat.returncode == 1  # the model refused
     assert "The messages are stored" in chat.stderr
-    rows = json.loads(motorhead("sessions", "list", "--json", **home).stdout)
-    assert [(row["session"], row["user"], row["window"]) for row in rows] == [("chat", "bob", 1)]
-    assert "I live in Oslo" in motorhead("sessions", "show", "chat", **home).stdout
     exported = motorhead("export", **home)
     assert "I live in Oslo" in exported.stdout
-    assert "1 sessions" in motorhead("doctor", "--json", **home).stdout
     imported = motorhead("import", "-", "--namespace", "other", stdin=exported.stdout, **home)
     assert (imported.returncode, imported.stderr) == (0, "1 session with 1 message imported\n")
-    assert motorhead("sessions", "delete", "chat", "--yes", **home).stdout == "1 deleted\n"
-
-
-def test_commands_work_on_a_server(motorhead: Motorheads, server: str, stub: Stub) -> None:
-    """The commands for sessions, the chat and the doctor work on the URL of a server, with its API key."""
-    at = ("--url", server, "--api-key", "k")
-    (row,) = json.loads(motorhead("sessions", "list", *at, "--json").stdout)
-    assert (row["session"], row["user"], row["window"], row["summarized"]) == ("trip", "bob", 3, 0)
-    assert row["messages"] == 3
-    assert row["active"] > "2026"
-    assert json.loads(motorhead("sessions", "list", *at, "--user", "eve", "--json").stdout) == []
-    shown = json.loads(motorhead("sessions", "show", "trip", *at, "--last", "2", "--json").stdout)
-    assert [each["content"] for each in shown["messages"]] == ["m1", "m2"]
-    chat = ("chat", *at, "--session", "trip", "--user", "bob")
-    stub.status = 403
-    talked = motorhead(*chat, stdin="hi\n/window\n", OPENAI_API_BASE=stub.url)
-    assert "The messages are stored" in talked.stderr
-    assert "human: hi" in talked.stdout
-    doctor = motorhead("doctor", "--url", server, MOTORHEAD_API_KEY="k")
-    assert (doctor.returncode, "1 sessions" in doctor.stdout) == (0, True), doctor.stderr
-    assert "trip" in motorhead("sessions", "search", "m1", *at).stdout
-    assert motorhead("sessions", "delete", "trip", *at, "--yes").stdout == "1 deleted\n"
-    assert motorhead("sessions", "show", "trip", *at).returncode == 1
-    refused = motorhead("sessions", "list", "--url", server, "--api-key", "wrong")
-    assert (refused.returncode, "API key" in refused.stderr) == (1, True)
-
-
-@pytest.mark.parametrize("command", ["export", "import -", "reindex --embeddings hashing", "demo"])
-def test_commands_that_need_redis_say_so(motorhead: Motorheads, server: str, command: str) -> None:
-    """A command that works on Redis only says that, given the URL of a server, and ends with 1."""
-    ended = motorhead(*command.split(), "--url", server, MOTORHEAD_API_KEY="k")
-    assert ended.returncode == 1
-    assert "Redis" in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_reindex(motorhead: Motorheads, url: str, make: MakeMotorhead, namespace: str) -> None:
@@ -161,14 +107,6 @@ def test_serve_names_one_extra_that_is_enough(module: str) -> None:
     ended: Any = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr.count("Traceback")) == (1, 0)
     assert 'pip install "langchain-motorhead[server]"' in ended.stderr
-
-
-@pytest.mark.parametrize("command", ["", "sessions", *COMMANDS])
-def test_help_fits_80_columns(motorhead: Motorheads, command: str) -> None:
-    """Help has no line of more than 80 columns, through a pipe too."""
-    shown = motorhead(*command.split(), "--help")
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert max(map(len, shown.stdout.splitlines())) <= 80
 
 
 def test_shells_can_complete(motorhead: Motorheads, monkeypatch: pytest.MonkeyPatch) -> None:

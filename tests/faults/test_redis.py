@@ -181,7 +181,7 @@ async def test_killed_during_an_append(lasting: Lasting, proxy: Proxy, namespace
         messages = [HumanMessage(f"m{at}", id=f"m{at}") for at in range(2, 5)]
         with pytest.raises(StoreUnavailableError, match="may have been stored"):
             session.append(messages) if side == "sync" else await session.aappend(messages)
-        assert dead.wait(20)
+        assert dead.wait(60)
         with pytest.raises(StoreUnavailableError, match="cannot be reached"):
             session.load() if side == "sync" else await session.aload()
         lasting.start()
@@ -204,7 +204,7 @@ def test_killed_during_a_compaction(lasting: Lasting, proxy: Proxy, namespace: s
         dead = kill_at(proxy, lasting, step, moment)
         with pytest.raises(StoreUnavailableError, match="cannot be reached"):
             session.compact()
-        assert dead.wait(20)
+        assert dead.wait(60)
         lasting.start()
         memory = session.load()
         assert remembered(memory) == names(7)
@@ -225,7 +225,7 @@ def test_killed_while_it_indexes(lasting: Lasting, proxy: Proxy, namespace: str,
         dead = kill_at(proxy, lasting, step, moment)
         session.append(numbered(3))
         motorhead.flush()
-        assert dead.wait(20)
+        assert dead.wait(60)
         lasting.start()
         assert remembered(session.load()) == names(3)
         assert documents(lasting, namespace) in ([], [0, 1, 2])

@@ -15,7 +15,7 @@ from langchain_motorhead import Memory, Window
 from langchain_motorhead.messages.provider_rules import acceptable
 from langchain_motorhead.prompts.layout import PromptBuilder, add_to_system
 from langchain_motorhead.prompts.records import CONTINUED, RECALLED_PREFIX
-from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.gap import MemoryGap
 from langchain_motorhead.sessions.load import SUMMARY_PREFIX
 from support.agents import faults
 from support.factory import MakeMotorhead
@@ -90,7 +90,7 @@ def test_instructions_are_the_only_addition_to_the_system_message() -> None:
 def test_a_gap_is_filled_from_the_state() -> None:
     """What waits for the summarizer is shown as the agent has it; the rest is counted, and quoted in short lines."""
     said: list[BaseMessage] = [human(f"q{at // 2}") if at % 2 == 0 else ai(f"a{at // 2}") for at in range(20)]
-    behind = Memory(messages=said[12:], total=20, start=12, epoch="0" * 16, gap=Gap(0, 12))
+    behind = Memory(messages=said[12:], total=20, start=12, epoch="0" * 16, gap=MemoryGap(0, 12))
     assert PromptBuilder(behind).build(said).messages == said
     shown = PromptBuilder(behind, read=said[:8]).build(said[8:]).messages
     assert contents(shown)[1:] == contents(said)[8:]

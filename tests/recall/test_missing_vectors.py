@@ -14,7 +14,7 @@ from langchain_core.messages import HumanMessage
 from langchain_motorhead import EmbeddingError, HashingEmbeddings
 from langchain_motorhead.recall.indexing.embedding import is_about_content, is_rate_limit
 from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
-from langchain_motorhead.runtime import maintenance
+from langchain_motorhead.runtime import index_maintenance
 from support.factory import MakeMotorhead
 from support.messages import numbered
 from support.recall import documents, indexed, lacking, names, quick, said, state
@@ -50,7 +50,7 @@ class Moody(HashingEmbeddings):
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses are short."""
     quick(monkeypatch)
-    monkeypatch.setattr(maintenance, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(index_maintenance, "RETRY_SECONDS", 0.1)
     monkeypatch.setattr("langchain_motorhead.recall.indexing.vectorless._FIRST_PAUSE_MS", 20)
 
 

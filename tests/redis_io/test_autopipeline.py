@@ -66,16 +66,23 @@ async def test_what_is_asked_for_in_one_turn_goes_together() -> None:
 
 
 async def test_bounds() -> None:
-    """No more than so many commands go together, and what is large goes by itself, at once."""
+    """So many commands go together, or fewer scripts; and what is large goes by itself, at once."""
     pipelining, server = AutoPipeline(), Server()
-    tasks = await start(pipelining, server, *range(21))
-    assert [len(batch) for batch in server.sent] == [2, 16, 16, 8]
+    tasks = await start(pipelining, server, *range(70))
+    assert [len(batch) for batch in server.sent] == [2, 64, 64, 10]
     large = asyncio.ensure_future(pipelining.send(command(9, 1 << 19), server))
     await asyncio.sleep(0)
     assert len(server.sent[-1]) == 2
     server.answers.set()
-    assert await asyncio.gather(*tasks) == [command(at) for at in range(21)]
+    assert await asyncio.gather(*tasks) == [command(at) for at in range(70)]
     assert await large == command(9, 1 << 19)
+    pipelining, server = AutoPipeline(), Server()
+    scripts = [asyncio.ensure_future(pipelining.send([("EVALSHA", at)], server)) for at in range(40)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    server.answers.set()
+    await asyncio.gather(*scripts)
+    assert [len(batch) for batch in server.sent] == [1, 16, 16, 7]
 
 
 async def test_who_is_cancelled_leaves_the_others() -> None:

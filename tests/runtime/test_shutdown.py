@@ -163,8 +163,8 @@ def test_a_child_gets_fresh_locks(make: MakeMotorhead) -> None:
     assert embedder is not None
     connection = motorhead.backend.require_redis().connection
     with (
-        count_tokens._lock, maintenance.background._changed, maintenance.retry_queue._lock, embedder.batcher._lock,
-        connection._lock,
+        count_tokens._lock, maintenance.background._changed, maintenance.indexing.retry_queue._lock,
+        embedder.batcher._lock, connection._lock,
     ):  # fmt: skip
         child = os.fork()
         if child == 0:

@@ -17,6 +17,7 @@ from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
 from support.http_servers import served
+from support.node import NODE
 from support.rest import known, said, settled
 from support.summarizers import Ledger
 
@@ -142,6 +143,6 @@ fetch(url, {method: "POST", headers: {"Content-Type": "application/json"}, body}
   .then(answer => answer.json()).then(answer => console.log(answer.status));
 """
     url = f"{str(http.base_url).rstrip('/')}/sessions/n/memory"
-    run = subprocess.run(["node", "-e", script, url], capture_output=True, text=True, check=True)
+    run = subprocess.run([NODE, "-e", script, url], capture_output=True, text=True, check=True)
     assert run.stdout == "Ok\n"
     assert known(http, "n") == ["from node"]

@@ -54,7 +54,7 @@ def test_models_of_the_settings(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_every_variable_is_told() -> None:
-    """`motorhead serve --help` says what each variable is."""
+    """`motorhead serve --settings` says what each variable is."""
     names = [name for name, *_ in variables()]
     assert {"PORT", "REDIS_URL", "MOTORHEAD_API_KEYS", "SUMMARIZER_API_BASE", "AZURE_DEPLOYMENT_ID_ADA"} <= {*names}
     assert all(about for *_, about in variables())

@@ -125,7 +125,7 @@ def test_unknown_variables_name_the_closest() -> None:
     ]  # fmt: skip
     assert "MOTORHEAD_API_KEYS" in said[0]
     assert "MOTORHEAD_MAX_WINDOW_SIZE" in said[1]
-    assert "serve --help" in said[2]
+    assert "serve --settings" in said[2]
 
 
 def test_a_server_with_a_wrong_url_does_not_start() -> None:

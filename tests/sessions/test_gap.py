@@ -9,7 +9,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 
 from langchain_motorhead import Window
 from langchain_motorhead.messages.tool_calls import closed_start, safe_cuts
-from langchain_motorhead.sessions.gap import Gap, extract
+from langchain_motorhead.sessions.gap import MemoryGap, extract
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
 from support.summarizers import Ledger
@@ -35,7 +35,7 @@ def test_a_read_names_its_gap(make: MakeMotorhead) -> None:
     assert session.load().gap is None
     session.append(numbered(12, 8))
     memory = session.load()
-    assert memory.gap == Gap(0, 12)
+    assert memory.gap == MemoryGap(0, 12)
     assert (memory.gap.count, memory.start, contents(memory.messages)[0]) == (12, 12, "m12")
     assert "12 messages are not shown" in str(memory.as_messages()[0].content)
     assert session.catch_up([]).gap == memory.gap
@@ -53,7 +53,7 @@ def test_hidden_results_are_in_the_gap(make: MakeMotorhead) -> None:
     session.append([*numbered(5), *parallel(9), HumanMessage("end")])
     memory = session.load()
     assert contents(memory.messages) == ["end"]
-    assert memory.gap == Gap(0, 15)
+    assert memory.gap == MemoryGap(0, 15)
 
 
 @pytest.mark.parametrize("results", [30, 400])
@@ -65,7 +65,7 @@ def test_many_results_at_the_end(make: MakeMotorhead, client: redis.Redis, resul
     before = bytes_read(client)
     memory = session.load()
     assert len(memory.messages) == results + 1
-    assert memory.gap == Gap(0, 3_000)
+    assert memory.gap == MemoryGap(0, 3_000)
     assert bytes_read(client) - before < 400_000
 
 
@@ -93,13 +93,13 @@ def test_a_read_is_limited_in_tokens(make: MakeMotorhead) -> None:
     session.append([HumanMessage("word " * 400) for _ in range(100)])
     memory = session.load()
     assert 4_000 <= count_tokens_approximately(memory.messages) <= 8_000
-    assert memory.gap == Gap(0, memory.start)
+    assert memory.gap == MemoryGap(0, memory.start)
     session.append(HumanMessage("word " * 40_000))
     assert len(session.load().messages) == 1
     default = make(compaction="manual").session("d")
     default.append([HumanMessage("word " * 20_000) for _ in range(10)])
     memory = default.load()
-    assert (len(memory.messages), memory.gap) == (3, Gap(0, 7))
+    assert (len(memory.messages), memory.gap) == (3, MemoryGap(0, 7))
     limited = make(compaction="manual", window=Window(hard_limit_tokens=50)).session("s")
     assert len(limited.load().messages) == 1
 

@@ -18,7 +18,7 @@ from langchain_motorhead import (
     SummaryInput,
     Window,
 )
-from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.gap import MemoryGap
 from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.summaries.setting import set_summary
@@ -185,7 +185,7 @@ def test_a_summary_by_hand(make: MakeMotorhead) -> None:
     memory, last = session.load(), session.summaries()[-1]
     assert (memory.written_by, last.author, last.start, last.stop) == ("client", "client", 0, memory.summarized)
     session._backend.require_redis().execute(fall_back(session._keys, 0))
-    assert session.load().gap == Gap(0, memory.summarized)
+    assert session.load().gap == MemoryGap(0, memory.summarized)
     session.set_summary("Rooms.", override=True)
     assert (session.load().summary, session.load().gap) == ("Rooms.", None)
     session.append([HumanMessage("Let us meet Carla in Porto on 7 May.") for _ in range(3)])

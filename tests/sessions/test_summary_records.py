@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import Session, Window
-from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.gap import MemoryGap
 from langchain_motorhead.sessions.summaries.records import (
     MOST_RECORDS,
     DamagedRecordError,
@@ -102,14 +102,14 @@ def test_falling_back_reopens_a_gap_that_a_compaction_closes(make: MakeMotorhead
     run(fall_back(session._keys, 5))
     memory = session.load()
     assert (memory.summary, memory.summarized) == (SEPARATOR.join(f"m{at}" for at in range(5)), 5)
-    assert memory.gap == Gap(5, 9)
+    assert memory.gap == MemoryGap(5, 9)
     assert b"m5" not in b"".join(client.lrange(session._keys.summaries, 0, -1))  # type: ignore[arg-type]
     report = session.compact()
     assert (report.covered, report.summarized, session.load().gap, session.load().summary) == (4, 0, None, before)
     assert [str(each.content) for each in ledger.calls[-1]["messages"]] == ["m5", "m6", "m7", "m8"]
     assert [(each.start, each.stop) for each in records(client, session)] == [(0, 3), (3, 5), (5, 9)]
     run(fall_back(session._keys, 0))
-    assert (session.load().summary, session.load().gap) == (None, Gap(0, 9))
+    assert (session.load().summary, session.load().gap) == (None, MemoryGap(0, 9))
     session.append(HumanMessage("next"))
     assert session.compact().covered == 9
     assert session.load().summary == before

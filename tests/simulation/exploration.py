@@ -93,7 +93,12 @@ class _State:
     path: tuple[Any, ...]
 
     def key(self) -> tuple[Any, ...]:
-        return self.at, self.ledger, tuple(each.request and each for each in self.progress), self.faults
+        return (
+            self.at,
+            self.ledger,
+            tuple(each if each.request else each.reported for each in self.progress),
+            self.faults,
+        )
 
 
 def explore(scenario: Scenario, *, most: int = 1_000_000) -> Explored:

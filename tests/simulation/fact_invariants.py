@@ -109,6 +109,8 @@ class FactInvariants:
         self._every_fact_has_its_source(ledger, there, everything)
         for fact in everything.values():
             must(fact.superseded_by in (None, *everything), "{} was superseded by what is gone", fact.text)
+        vectors = {id_.decode() for id_ in there.get(self.facts.vectors.encode(), {})}
+        must(vectors <= everything.keys(), "there are vectors of facts that are gone: {}", vectors - everything.keys())
         homes = [fact.text for fact in current.values() if fact.text.startswith(HOME)]
         must(len(homes) <= 1, "several homes hold at once: {}", homes)
         must(bool(homes) or not any(text.startswith(HOME) for text in texts), "no home holds, of {}", texts)

@@ -38,6 +38,22 @@ FACTS_BROKEN = {
         "ending", (("facts_write", "redis.call('ZADD', ended, string.format('%d', now), epoch)", ""),)
     ),
     "an end that leaves facts": Broken("ending", ((erasure._end, "source.epoch == epoch", "False"),)),
+    "a removed fact whose vector stays": Broken(
+        "ending_with_vectors", (("facts_write", "redis.call('HDEL', vectors, id)", ""),)
+    ),
+    "a vector of a fact that was removed meanwhile": Broken(
+        "ending_with_vectors",
+        (
+            (
+                "facts_vectors",
+                "if redis.call('HEXISTS', current, ARGV[at]) == 1 or redis.call('HEXISTS', past, ARGV[at]) == 1 then",
+                "if true then",
+            ),
+        ),
+    ),
+    "vectors of a user who was deleted meanwhile": Broken(
+        "ending_the_user_with_vectors", (("facts_vectors", "if redis.call('EXISTS', state) == 0 then", _NEVER),)
+    ),
     "what a removed fact had superseded, and does not hold again": Broken(
         "ending",
         (
@@ -87,6 +103,9 @@ FACTS_BROKEN = {
     ),
     "a lease taken from whoever holds it": Broken(
         "learning", (("facts_begin", "if holder and holder ~= 'pause' and holder ~= ARGV[1] then", _NEVER),)
+    ),
+    "a lost lease taken for the end of the work": Broken(
+        "learning_badly", ((learning._Learning.run, "lost += 1", "break"),)
     ),
     "a learner that replaces the lease of another by a pause": Broken(
         "failing_to_learn", (("facts_fail", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then", _NEVER),)

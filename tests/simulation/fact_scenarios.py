@@ -37,6 +37,22 @@ def ending() -> Scenario:
     return _scenario(cast, workers, before)
 
 
+def ending_with_vectors() -> Scenario:
+    """A learner that embeds facts, of a session that is deleted, where one thing goes wrong."""
+    cast = FactCast(embedded=True)
+    workers = (cast.learning("l1", 0), cast.deleting("d", 0))
+    before = (cast.appender("e", 1, "n1"), cast.appender("c", 0, "m1"), cast.learning("l0", 1))
+    return _scenario(cast, workers, before)
+
+
+def ending_the_user_with_vectors() -> Scenario:
+    """A learner that embeds facts, of a user who is deleted."""
+    cast = FactCast(embedded=True)
+    workers = (cast.learning("l1", 0), cast.deleting_user("d"))
+    before = (cast.appender("c", 0, "m1"), cast.appender("e", 1, "n1"), cast.learning("l0", 1))
+    return _scenario(cast, workers, before, faults=0)
+
+
 def ending_while_two_learn() -> Scenario:
     """Two learners of a session that is deleted, and made anew."""
     cast = FactCast(budget=1)
@@ -79,6 +95,8 @@ FACT_SCENARIOS: dict[str, Callable[[], Scenario]] = {
         learning,
         learning_badly,
         ending,
+        ending_with_vectors,
+        ending_the_user_with_vectors,
         ending_while_two_learn,
         ending_the_user,
         forgetting,

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
+import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from langchain_motorhead import StoreUnavailableError
 from langchain_motorhead.facts import editing, erasure
 from langchain_motorhead.facts.learning.flow import learn
-from langchain_motorhead.facts.learning.report import LearningConfig
+from langchain_motorhead.facts.learning.report import LearningConfig, LearningReport, LearningState
+from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions import operations
@@ -30,31 +33,45 @@ def count(messages: Sequence[BaseMessage]) -> int:
     return len(messages)
 
 
+def distinct(texts: Sequence[str]) -> Any:
+    """Give each text a vector that is close to that of no other."""
+    vectors = np.zeros((len(texts), 1_000))
+    for row, text in zip(vectors, texts, strict=True):
+        row[crc32(text.encode()) % 1_000] = 1
+    return vectors
+
+
 class FactCast:
     """Makes workers on two sessions of one user.
 
     Args:
         budget: Messages that are learned at once.
+        embedded: Whether facts have vectors.
     """
 
-    def __init__(self, budget: int = 100) -> None:
+    def __init__(self, budget: int = 100, *, embedded: bool = False) -> None:
         self.sessions = (session_keys("ns", "a", "u"), session_keys("ns", "b", "u"))
         self.facts = user_fact_keys("ns", "u")
-        self.config = LearningConfig(count, budget, has_model=True)
+        embedding = Embedding("m", count) if embedded else None
+        self.config = LearningConfig(count, budget, has_model=True, embedding=embedding)
         self.forgets = self.ends_user = ""
+        self.learners: dict[str, int] = {}
+        self.appenders: dict[str, int] = {}
         self._appended = 0
 
     def simulation(self, store: Store) -> Simulation:
         """Begin a simulation."""
-        return Simulation(store, FactInvariants(self.facts, self.sessions), ledger=FactLedger())
+        return Simulation(store, FactInvariants(self.facts, self.sessions), ledger=FactLedger(), vectors=distinct)
 
     def appender(self, name: str, which: int, *texts: str) -> Worker:
         """Append messages to a session, one at a time."""
+        self.appenders[name] = which
         appends = [self._append(self.sessions[which], text) for text in texts]
         return Worker(name, lambda: _in_turn(appends))
 
     def learning(self, name: str, which: int, *, explicit: bool = False) -> Worker:
         """Learn from a session."""
+        self.learners[name] = which
         keys = self.sessions[which]
         flow: Any = lambda: learn(keys, name, self.config, explicit=explicit)
         return Worker(name, flow, frozenset([name.encode()]))
@@ -107,10 +124,12 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
     if cast.forgets in results and isinstance(results[cast.forgets], int):
         simulation.ledger = replace(simulation.ledger, hidden=(simulation.ledger.hidden[0], True))
     there = simulation.store.dump().values
-    if isinstance(results.get(cast.ends_user), int) and any(key.encode() in there for key in cast.facts.stored):
+    left = [key for key in (*cast.facts.stored, cast.facts.vectors) if key.encode() in there]
+    if isinstance(results.get(cast.ends_user), int) and left:
         raise simulation.traced("the end", Violation("something is left of a user who was deleted"))
     simulation.check("the end")
-    for which, keys in enumerate(cast.sessions):
+    _check_reports(cast, simulation)
+    for which in range(len(cast.sessions)):
         name = f"next{which}"
         simulation.add(cast.learning(name, which, explicit=True))
         for _ in range(_LONGEST):
@@ -122,14 +141,31 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
             simulation.do(name)
         else:
             raise simulation.traced("the end", Violation("whoever comes next is kept from learning"))
-        there = simulation.store.dump().values
-        epoch = there.get(keys.state.encode(), {}).get(b"epoch")
-        total = len(there.get(keys.messages.encode(), ()))
-        if epoch is None or epoch.decode() in simulation.ledger.ended:
-            continue
-        learned = int(there.get(cast.facts.state.encode(), {}).get(b"learned:" + epoch, 0))
+        learned, total = _progress(cast, simulation, which)
         if learned != total:
             raise simulation.traced("the end", Violation(f"{learned} of {total} messages of {which} are learned"))
+
+
+def _check_reports(cast: FactCast, simulation: Simulation) -> None:
+    """Check that a learner that reports to be done left nothing, if nobody appended beside it."""
+    for name, which in cast.learners.items():
+        result = simulation.at_work[name].result if name in simulation.at_work else None
+        appended = any(cast.appenders.get(each) == which for each in simulation.at_work)
+        if not isinstance(result, LearningReport) or result.state is not LearningState.DONE or appended:
+            continue
+        learned, total = _progress(cast, simulation, which)
+        if learned != total:
+            raise simulation.traced("the end", Violation(f"{name} is done, with {learned} of {total} messages learned"))
+
+
+def _progress(cast: FactCast, simulation: Simulation, which: int) -> tuple[int, int]:
+    """Return how many messages of a session are learned, and how many there are; both 0 if it is gone."""
+    there, keys = simulation.store.dump().values, cast.sessions[which]
+    epoch = there.get(keys.state.encode(), {}).get(b"epoch")
+    if epoch is None or epoch.decode() in simulation.ledger.ended:
+        return 0, 0
+    learned = there.get(cast.facts.state.encode(), {}).get(b"learned:" + epoch, 0)
+    return int(learned), len(there.get(keys.messages.encode(), ()))
 
 
 def _in_turn(appends: Sequence[Operation[Any]]) -> Flow[None]:

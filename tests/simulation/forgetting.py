@@ -19,7 +19,7 @@ from simulation.archives import must
 _decoded = lru_cache(maxsize=10_000)(decode)
 _read_chunk = lru_cache(maxsize=10_000)(read_chunk)
 # Arguments of `session_forget` before the sequence numbers.
-_HEAD = 13
+_HEAD = 14
 # Of a message that was edited, the id stays. It is its first text here.
 _ID = re.compile(rb'"id":"[^"]*"')
 

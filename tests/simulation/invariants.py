@@ -94,6 +94,11 @@ class Ledger:
             return replace(self.replaced_by("", 0), outdated=self.outdated or outdated)
         if name == "fall_back":
             return replace(self, fell_back=True)
+        if name == "summary_set" and result:
+            meant, _, first, _, text, *_ = operation.commands[0].args
+            assert isinstance(text, bytes)  # who put it there knew of the messages that had left the list
+            strayed = str(meant).encode() != self.epoch
+            return replace(self.replaced_by(text.decode(), int(first)), strayed=strayed)
         if name == "session_forget" and isinstance(result, Removed):
             strayed = str(operation.commands[0].args[0]).encode() != self.epoch
             fell_back = self.fell_back or b"covered" in state
@@ -164,7 +169,7 @@ class Invariants:
         must(b"epoch" in state, "the session is gone, or has no epoch: {}", state)
         must(not ledger.outdated, "a summary of the session as it was took the place of the summary")
         must(ledger.epoch == state[b"epoch"], "the session has another epoch: {}", state[b"epoch"])
-        must(not ledger.strayed, "messages of a session that was deleted are replaced in another one")
+        must(not ledger.strayed, "what was meant for a session that was deleted is in another one")
         must(state[b"epoch"] not in ledger.past, "a new session has the epoch of one that was deleted")
         first = int(state.get(b"first", 0))
         records = there.get(self.keys.messages.encode(), ())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from langchain_motorhead import Window
 from simulation.exploration import Scenario
 from simulation.forgetting_scenarios import FORGETTING_SCENARIOS
+from simulation.reading import READING_SCENARIOS
 from simulation.workers import Cast, named
 from support.messages import with_tools
 
@@ -60,6 +61,14 @@ def setting() -> Scenario:
     cast = Cast("ns", WINDOW, budget=1)
     workers = (cast.compacting("c", explicit=True), cast.setter("s", "instead", *named("m4")))
     return Scenario(cast, workers, (cast.appender("b", named("m1", "m2", "m3")),), faults=2)
+
+
+def setting_by_hand() -> Scenario:
+    """A compaction in two batches, a person who replaces the summary, and a session that is deleted and made anew."""
+    cast = Cast("ns", WINDOW, budget=1)
+    workers = (cast.compacting("c", explicit=True), cast.setting_by_hand("s", "instead"), cast.deleting("d"))
+    before = (cast.appender("b", named("m1", "m2", "m3")),)
+    return Scenario(cast, (*workers, cast.appender("a", named("m4"))), before, faults=0)
 
 
 def answering() -> Scenario:
@@ -163,6 +172,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         missing_vectors,
         failing_alone,
         setting,
+        setting_by_hand,
         answering,
         tools,
         chatting,
@@ -172,6 +182,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         rebuilding_and_setting,
         rebuilding_twice,
         *FORGETTING_SCENARIOS,
+        *READING_SCENARIOS,
         resending,
         posting_again,
         resending_later,

@@ -7,7 +7,7 @@ the next lease or pause ends. So a schedule is words: `a c1 c1 c2 tick c2.fails`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from lupa.lua51 import LuaError
 
 from langchain_motorhead import EmbeddingError, Memory, MotorheadError, StoreError, StoreUnavailableError
+from langchain_motorhead.facts.learning.report import LearningReport
 from langchain_motorhead.flows.protocol import (
     Embed,
     Flow,
@@ -100,6 +101,11 @@ class Progress:
         self._next: dict[str, Progress] = {}
         self.request = None if dead else self._replay()
 
+    @property
+    def reported(self) -> object:
+        """What it says of its work at its end, if that is judged when all came to theirs."""
+        return self.result.state if isinstance(self.result, LearningReport) else None
+
     def told(self, answer: Any) -> Progress:
         """Give how far it is with one more answer; an exception is thrown in."""
         known = f"{type(answer).__name__} {answer!r}"
@@ -148,6 +154,7 @@ class Simulation:
         ledger: What should be there.
         trace: What was done, if it is to be told.
         checked: Whether the model's answers are checked, and it may answer badly.
+        vectors: Embeds texts.
     """
 
     store: Store
@@ -156,6 +163,7 @@ class Simulation:
     ledger: Any = field(default_factory=Ledger)
     trace: list[str] | None = None
     checked: bool = False
+    vectors: Callable[[Sequence[str]], Any] = lambda texts: np.ones((len(texts), 2))
 
     def add(self, worker: Worker) -> None:
         """Let somebody begin."""
@@ -266,7 +274,7 @@ class Simulation:
                 answer = self._execute(request)
             return StoreUnavailableError("the answer was lost") if fault == "lost" else answer
         if isinstance(request, Embed):
-            return EmbeddingError("no") if fault == "fails" else np.ones((len(request.texts), 2))
+            return EmbeddingError("no") if fault == "fails" else self.vectors(request.texts)
         if isinstance(request, Learn):
             return learned_of(request, fault)
         if isinstance(request, Summarize):

@@ -27,6 +27,28 @@ BROKEN_SUMMARIES = {
         "add_version(versions, state, records, first, summary, first, 'client', '', '{\"by\":\"client\"}', true)",
         "set_summary(state, summary, 'client', '')",
     ),
+    "a summary put in place by hand that knows nothing of what a compaction covered": Broken(
+        "setting_by_hand",
+        (
+            ("summary_set", "(known[2] or '0') ~= revision or not is_read", "false"),
+            ("summary_set", "redis.call('HINCRBY', state, 'revision', 1)", ""),
+        ),
+    ),
+    "a summary put in place by hand of another session": in_script(
+        "setting_by_hand",
+        "summary_set",
+        "if known[1] ~= epoch or (known[2] or '0') ~= revision or not is_read then",
+        NEVER,
+    ),
+    "a summary put in place by hand that a compaction in flight replaces": in_script(
+        "setting_by_hand", "summary_set", "redis.call('HINCRBY', state, 'revision', 1)", ""
+    ),
+    "a summary put in place by hand without a version": in_script(
+        "setting_by_hand",
+        "summary_set",
+        "add_version(versions, state, was, first, summary, first, author, kept, about, true)",
+        "set_summary(state, summary, author, kept)",
+    ),
     "a commit that passes over a gap": Broken(
         "falling_back",
         (

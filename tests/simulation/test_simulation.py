@@ -19,6 +19,7 @@ from simulation.archives import Violation
 from simulation.exploration import Scenario, conclude, explore
 from simulation.forgetting_mutations import FORGETTING_BROKEN
 from simulation.mutations import BROKEN
+from simulation.reading import READING_BROKEN
 from simulation.scenarios import SCENARIOS
 from simulation.served_redis import ServedRedis
 from simulation.simulated_redis import SimulatedRedis, Snapshot
@@ -28,7 +29,7 @@ from support.messages import with_tools
 
 pytestmark = pytest.mark.timeout(600)  # the exploration of one scenario takes half a minute of CPU
 
-ALL_BROKEN = BROKEN | FORGETTING_BROKEN
+ALL_BROKEN = BROKEN | FORGETTING_BROKEN | READING_BROKEN
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -131,7 +132,7 @@ class Crowd(RuleBasedStateMachine):
             case "tools":
                 return self.cast.appender(name, *(with_ids(with_tools(text)) for text in texts[:half]))
             case "set":
-                return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1:half]))
+                return self.setting(name, texts, by_hand=other)
             case "compact":
                 return self.cast.compacting(name, explicit=other)
             case "forget" | "edit" | "rebuild":
@@ -144,7 +145,13 @@ class Crowd(RuleBasedStateMachine):
                 return self.cast.indexing(name, wait=other)
             case "delete" if other:
                 return self.cast.deleting(name)
-        return self.cast.reading(name)
+        return self.cast.reading_plainly(name) if other else self.cast.reading(name)
+
+    def setting(self, name: str, texts: list[str], *, by_hand: bool) -> Worker:
+        """Make a worker that replaces the summary."""
+        if by_hand:
+            return self.cast.setting_by_hand(name, f"instead {texts[0]}")
+        return self.cast.setter(name, f"instead {texts[0]}", *named(*texts[1 : len(texts) // 2]))
 
     def changing(self, name: str, kind: str, other: bool) -> Worker:
         """Make a worker that forgets or edits a message that may have been accepted earlier, or summarizes again."""

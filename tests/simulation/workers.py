@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from langchain_motorhead import Archive, Recall, StoreUnavailableError, Window
+from langchain_motorhead import Archive, Memory, Recall, StoreUnavailableError, Window
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.messages.ids import mark
@@ -23,12 +23,13 @@ from langchain_motorhead.sessions.changes.forgetting import edit, forget
 from langchain_motorhead.sessions.compaction import flow as compaction
 from langchain_motorhead.sessions.compaction.flow import Compactor
 from langchain_motorhead.sessions.compaction.writing import Writing
-from langchain_motorhead.sessions.load import load
+from langchain_motorhead.sessions.load import load, read_window, to_memory
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, Record
 from langchain_motorhead.sessions.registry import delete_session
 from langchain_motorhead.sessions.summaries.rebuilding import Rebuilder, rebuild
-from langchain_motorhead.storage.keys import session_keys
-from langchain_motorhead.storage.operation import Operation
+from langchain_motorhead.sessions.summaries.setting import set_summary
+from langchain_motorhead.storage.keys import SessionKeys, session_keys
+from langchain_motorhead.storage.operation import Operation, TornReadError
 from simulation.invariants import Invariants
 from simulation.simulation import Simulation, Store, Worker
 from support.fall_back import fall_back
@@ -100,6 +101,10 @@ class Cast:
         command = plain._replace(name=posting._POST, keys=(*plain.keys, self.keys.summaries), args=args)
         return Worker(name, lambda: _in_turn([Operation((command,), append.read)]))
 
+    def setting_by_hand(self, name: str, text: str) -> Worker:
+        """Replace the summary by a text that was not checked, as a person does."""
+        return Worker(name, lambda: set_summary(self.keys, text, override=True))
+
     def poster(self, name: str, text: str) -> Worker:
         """Post a message without an id, and post it again with the same idempotency key, as a client does."""
         request = mark(f"key of {name}", b"abc")
@@ -147,6 +152,10 @@ class Cast:
         """Read the session."""
         return Worker(name, lambda: load(self.keys, self.window))
 
+    def reading_plainly(self, name: str) -> Worker:
+        """Read the session with plain commands, each of them in a step of its own."""
+        return Worker(name, lambda: _load_plainly(self.keys, self.window))
+
     def transcribing(self, name: str) -> Worker:
         """Read all messages of the session, two at a time."""
 
@@ -193,3 +202,16 @@ def _in_turn(appends: Sequence[Operation[Any]]) -> Flow[None]:
             except StoreUnavailableError:
                 if not again:
                     raise
+
+
+def _load_plainly(keys: SessionKeys, window: Window) -> Flow[Memory]:
+    operation, replies = read_window(keys, window), list[Any]()
+    assert operation.plain is not None
+    plain = operation.plain()
+    for command in plain.commands:
+        replies.append((yield Operation((command,), lambda found: found[0])))
+    try:
+        snapshot = plain.read(replies)
+    except TornReadError:
+        snapshot = yield operation
+    return (yield from to_memory(keys, window, snapshot))

@@ -15,10 +15,17 @@ from typing import Any
 import httpx
 import uvicorn
 
+from support.described import Described, described
+
 
 @contextmanager
 def served(app: Any) -> Iterator[str]:
-    """Serve an application in a thread. Yields its base URL; stops it gracefully at the end."""
+    """Serve an application in a thread. Yields its base URL; stops it gracefully at the end.
+
+    Raises:
+        AssertionError: The server has answered what its OpenAPI document does not have.
+    """
+    app = described(app)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
@@ -27,7 +34,7 @@ def served(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not server.started:
             assert thread.is_alive()
             assert time.monotonic() < deadline
@@ -38,6 +45,7 @@ def served(app: Any) -> Iterator[str]:
         thread.join(30)
         listener.close()
         assert not thread.is_alive()
+    assert not isinstance(app, Described) or not app.lacking, app.lacking
 
 
 @contextmanager
@@ -52,7 +60,7 @@ def process(*options: str, **environment: str) -> Iterator[tuple[subprocess.Pope
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 100
         while True:
             try:
                 if httpx.get(f"{url}/health").status_code == 200:

@@ -20,6 +20,8 @@ class ScriptedLearner(Runnable[LearnerInput, Any]):
         answers: Functions of the first calls; the last one answers all later calls too.
     """
 
+    max_input_tokens: int
+
     def __init__(self, *answers: Answer) -> None:
         self.answers = answers or (correct,)
         self.calls: list[LearnerInput] = []

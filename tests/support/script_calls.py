@@ -34,6 +34,7 @@ from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, Ses
 from langchain_motorhead.sessions.summaries.operations import extend_summary, read_summaries, set_summary
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
 from langchain_motorhead.sessions.summaries.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
+from langchain_motorhead.storage import leases
 from langchain_motorhead.storage.keys import session_keys, user_fact_keys
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -192,7 +193,7 @@ def calls() -> dict[str, Operation[Any]]:
         ),
         "compaction_release": compaction.release(KEYS, "c", EPOCH, 3),
         "compaction_fail": compaction.fail(KEYS, "c", EPOCH, first_pause=1_000, longest_pause=9_000),
-        "lease_renew": operations.renew(KEYS.lease, "c", LEASE),
+        "lease_renew": leases.renew(KEYS.lease, "c", LEASE),
         "index_begin": index.unindexed(KEYS, "i", lease=LEASE, limit=8, reach=4, context=2),
         "index_commit": _index(4, 8),
         "index_describe": establish("other", DESCRIPTION),

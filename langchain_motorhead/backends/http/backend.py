@@ -292,7 +292,7 @@ def connect_to(
     if others:
         names = ", ".join(sorted(others))
         raise InvalidInputError(
-            f"{names}: must be configured on the server, see motorhead serve --help. The API key decides which "
+            f"{names}: must be configured on the server, see motorhead serve --settings. The API key decides which "
             "namespace is used"
         )
     for name, value in (("api_key", api_key), ("client_id", client_id)):

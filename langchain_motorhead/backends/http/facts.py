@@ -11,16 +11,18 @@ import orjson
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError, UnknownFactError, UnsupportedError
+from langchain_motorhead.facts.learning.report import LearningReport, report_from_data
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.facts.reading import FactQuery
 from langchain_motorhead.facts.records import from_data
+from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.facts import Owner
 
 
 class RemoteFacts:
-    """The `FactFlows` of a user on a server. The original server has none of them.
+    """The `FactFlows` of a user, or of a session without one, on a server. The original server has none of them.
 
     Args:
         owner: Whose facts they are.
@@ -28,9 +30,8 @@ class RemoteFacts:
     """
 
     def __init__(self, owner: Owner, needs_ours: Callable[[str], HttpFlow[None]]) -> None:
-        if owner.user_id is None:
-            raise UnsupportedError("the facts of a session without a user can only be read on Redis itself")
-        self._path = f"/users/{protocol.quoted(owner.user_id)}"
+        place, id_ = ("users", owner.user_id) if owner.user_id is not None else ("sessions", owner.session_id or "")
+        self._path = f"/{place}/{protocol.quoted(id_)}"
         self._needs_ours = needs_ours
 
     def find(self, wanted: FactQuery) -> HttpFlow[list[Fact]]:
@@ -79,6 +80,21 @@ class RemoteFacts:
     def counts(self) -> HttpFlow[dict[str, int]]:
         """Raise: the server shows what it counts in its metrics."""
         raise UnsupportedError("the server shows what learning has cost in its metrics, at /metrics")
+
+
+def learn(keys: SessionKeys, needs_ours: Callable[[str], HttpFlow[None]]) -> HttpFlow[LearningReport]:
+    """Learn facts from the messages of a session, on the server. See `Backend.learn`.
+
+    Raises:
+        LearningError: The learner of the server failed.
+        StoreError: The response is not one of a Motorhead server.
+    """
+    yield from needs_ours("learning facts")
+    answer = yield HttpCall("POST", protocol.path(keys, "learn"), protocol.user(keys), slow=True)
+    try:
+        return report_from_data(protocol.to_mapping(answer))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(NOT_OURS) from error
 
 
 _MOST = 1_000

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from langchain_core.messages import BaseMessage
+
 from langchain_motorhead.backends.http import protocol
 from langchain_motorhead.backends.http.protocol import NOT_OURS, HttpAnswer, HttpCall, HttpFlow
 from langchain_motorhead.exceptions import StoreError
@@ -35,6 +37,11 @@ class RemoteForgetting:
         path = protocol.path(keys, "messages", protocol.quoted(str(which)))
         answer = yield HttpCall("PUT", path, query, protocol.message_body(message))
         return to_receipt(answer)
+
+    def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> HttpFlow[list[str]]:
+        """Return nothing: a server compares no contents. See `Backend.altered`."""
+        yield from ()
+        return []
 
 
 def to_receipt(answer: HttpAnswer) -> Receipt:

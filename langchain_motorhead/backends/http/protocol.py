@@ -21,7 +21,7 @@ from langchain_motorhead.messages.codec import decode_record, encode
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.rendering import found_fact
-from langchain_motorhead.sessions.gap import Gap
+from langchain_motorhead.sessions.gap import MemoryGap
 from langchain_motorhead.sessions.load import Memory
 from langchain_motorhead.sessions.summaries.origin import kept_from_json, to_author
 from langchain_motorhead.storage.keys import SessionKeys
@@ -219,10 +219,10 @@ def to_memory(answer: HttpAnswer) -> Memory:
     )
 
 
-def _gap(value: Any) -> Gap | None:
+def _gap(value: Any) -> MemoryGap | None:
     if not isinstance(value, dict):
         return None
-    gap = Gap(_number(value, "start"), _number(value, "stop"))
+    gap = MemoryGap(_number(value, "start"), _number(value, "stop"))
     return gap if gap.count > 0 else None
 
 

@@ -16,6 +16,7 @@ from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.concurrency.shared_clients import SharedClients
 from langchain_motorhead.messages.codec import loads
 from langchain_motorhead.rest_protocol import CODES, IDEMPOTENCY_KEY, WIRE
+from langchain_motorhead.runtime.spans import outgoing_headers
 
 if TYPE_CHECKING:
     import httpx
@@ -105,6 +106,8 @@ class Transport(SharedClients):
             request.setdefault("headers", {})[IDEMPOTENCY_KEY] = call.key
         if call.slow:
             request["timeout"] = _COMPACTION_SECONDS
+        if traced := outgoing_headers():
+            request["headers"] = {**request.get("headers", {}), **traced}
         return request
 
     def _policy(self, call: HttpCall) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 from rich.text import Text
 
 from langchain_motorhead.cli.common import (
@@ -21,32 +19,34 @@ from langchain_motorhead.cli.common import (
     Url,
     User,
     age,
-    counted,
     is_server,
+    no_session,
     open_motorhead,
     print_json,
     shown,
+    stderr,
     stdout,
+    table,
 )
+from langchain_motorhead.cli.help import Command, Group
 from langchain_motorhead.cli.sessions import summaries
 from langchain_motorhead.cli.sessions.conversation import message_line, show_transcript
 from langchain_motorhead.cli.sessions.messages import edit, forget
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.storage.operation import together
 
 if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
-app = typer.Typer(help="List, show, search and delete sessions, and forget and edit messages.", no_args_is_help=True)
+_LOOK, _CORRECT = "Look", "Correct"
 
-app.command()(summaries.summaries)
-app.command("set-summary")(summaries.set_summary)
-app.command()(summaries.rebuild)
+app = typer.Typer(cls=Group, help="List, show, search and correct sessions.", no_args_is_help=True)
 
 SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
 
 
-@app.command("list")
+@app.command("list", cls=Command, rich_help_panel=_LOOK)
 def list_(
     *,
     url: Url = None,
@@ -54,7 +54,7 @@ def list_(
     namespace: Namespace = "default",
     user: User = None,
     page: Annotated[int, typer.Option(min=1, help="Page to show.", metavar="N")] = 1,
-    size: Annotated[int, typer.Option(min=1, max=1_000, help="Number of sessions on a page.", metavar="N")] = 50,
+    size: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions on a page.", metavar="N")] = 50,
     as_json: Json = False,
 ) -> None:
     """List sessions, the most recently active first."""
@@ -63,33 +63,37 @@ def list_(
     if as_json:
         print_json(rows)
         return
-    table, now = _table("session", "user", "messages", "in window", "summarized", "last active"), datetime.now(UTC)
+    if not rows:
+        stderr().print(_nothing(namespace, url, user, page))
+        return
+    columns = ("session", "user", "messages", "in window", "summarized", "last active")
+    listed, now = table(*columns, numbers=columns[2:5]), datetime.now(UTC)
     for row in rows:
-        table.add_row(
+        listed.add_row(
             Text(shown(row["session"])), Text(shown(row["user"] or "")), str(row["messages"]), str(row["window"]),
             str(row["summarized"]), age(row["active"], now),
         )  # fmt: skip
-    stdout().print(table)
+    stdout().print(listed)
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=_LOOK)
 def show(
     session: SessionId,
     *,
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
-    last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
+    last: Annotated[int, typer.Option(min=1, help="Newest messages to show.", metavar="N")] = 100,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show all messages with their numbers, also those that were summarized.")
+        bool, typer.Option("--all", help="Show all messages with their numbers, also summarized ones.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the summary of a session and its newest messages, or the whole conversation."""
+    """Show the summary and the newest messages of a session, or all."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         found = (_read_from_server if is_server(url) else _read)(motorhead, session, last)
         if found is None:
-            raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+            raise no_session(session, namespace)
         if everything:
             show_transcript(motorhead.session(session), as_json=as_json)
             return
@@ -101,14 +105,15 @@ def show(
     about = (
         f"{counts}, {counted(found['tokens'], 'token')} spent on {counted(found['versions'], 'version')} of the summary"
     )
-    console.print(Text.assemble((shown(session), "bold"), f"   {shown(found['user'] or '')}   {about}"))
+    of = f" of {shown(found['user'])}" if found["user"] else ""
+    console.print(Text.assemble((shown(session), "bold"), f"{of}: {about}"))
     if found["summary"] is not None:
         console.print(Text(shown(found["summary"], lines=True), style="magenta"))
     for message in found["messages"]:
         console.print(message_line(message))
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=_LOOK)
 def search(
     text: Annotated[str, typer.Argument(help="Text to search for.", metavar="TEXT")],
     *,
@@ -117,13 +122,14 @@ def search(
     namespace: Namespace = "default",
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
-    count: Annotated[
-        int, typer.Option("--count", "-k", min=1, help="Largest number of messages to find.", metavar="N")
-    ] = 10,
+    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Most messages to find.", metavar="N")] = 10,
     embeddings: Embeddings = None,
     as_json: Json = False,
 ) -> None:
-    """Search the messages of all sessions, of a user's, or of one. Needs the embedding model of the index."""
+    """Search the messages of all sessions, a user or a session.
+
+    On a Redis, it needs the embedding model of the index.
+    """
     if embeddings is None and not is_server(url):
         raise RecallNotConfiguredError("a search needs the embedding model of the index: --embeddings NAME")
     with open_motorhead(url, namespace, embeddings, api_key) as motorhead:
@@ -131,17 +137,19 @@ def search(
     if as_json:
         print_json([{"text": document.page_content, **document.metadata} for document in documents])
         return
-    table = _table("session", "role", "score", "text")
+    if not documents:
+        stderr().print("nothing was found. sessions list shows what is there; reindex indexes what is not indexed yet")
+        return
+    listed = table("session", "role", "score", "text", numbers=("score",))
     for document in documents:
         found = document.metadata
-        table.add_row(
+        listed.add_row(
             Text(shown(str(found["session_id"]))), Text(shown(str(found["role"]))), f"{found['score']:.2f}",
             Text(shown(document.page_content)),
         )  # fmt: skip
-    stdout().print(table)
+    stdout().print(listed)
 
 
-@app.command()
 def delete(
     sessions: Annotated[list[str] | None, typer.Argument(help="Ids of sessions.", metavar="ID...")] = None,
     *,
@@ -151,26 +159,41 @@ def delete(
     user: Annotated[str | None, typer.Option(help="Delete all sessions of this user.", metavar="ID")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete sessions and all their data, or all sessions of a user."""
+    """Delete sessions and all their data, or all of a user."""
     if bool(sessions) == (user is not None):
         raise InvalidInputError("give either ids of sessions, or --user to delete all sessions of a user")
-    what = f"{len(sessions)} sessions" if sessions else f"all sessions of user {user!r}"
+    what = counted(len(sessions), "session") if sessions else f"all sessions of user {user!r}"
     if not yes:
         if not sys.stdin.isatty():
             raise InvalidInputError(f"{what} would be deleted from namespace {namespace!r}. Confirm with --yes")
         typer.confirm(f"Delete {shown(what)} of namespace {namespace!r}?", abort=True)
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        if sessions:
-            deleted = sum(motorhead.session(session_id).delete() for session_id in dict.fromkeys(sessions))
-        else:
-            deleted = motorhead.delete_user(user or "")
-    typer.echo(f"{deleted} deleted")
-    if sessions and deleted < len(set(sessions)):
-        raise typer.Exit(1)
+        if user is not None:
+            typer.echo(f"{motorhead.delete_user(user)} deleted")
+            return
+        ids = list(dict.fromkeys(sessions or ()))
+        missing = [each for each in ids if not motorhead.session(each).delete()]
+    typer.echo(f"{len(ids) - len(missing)} deleted")
+    if missing:
+        raise no_session(missing[0], namespace)
 
 
-app.command()(forget)
-app.command()(edit)
+app.command(cls=Command, rich_help_panel=_LOOK)(summaries.summaries)
+app.command(cls=Command, rich_help_panel=_CORRECT)(edit)
+app.command(cls=Command, rich_help_panel=_CORRECT)(forget)
+app.command("set-summary", cls=Command, rich_help_panel=_CORRECT)(summaries.set_summary)
+app.command(cls=Command, rich_help_panel=_CORRECT)(summaries.rebuild)
+app.command(cls=Command, rich_help_panel=_CORRECT)(delete)
+
+
+def _nothing(namespace: str, url: str | None, user: str | None, page: int) -> str:
+    """Say that there are no sessions, and where else they may be."""
+    if page > 1:
+        return f"there are no sessions on page {page}. See --page 1"
+    of = "" if user is None else f" of user {user!r}"
+    if is_server(url):
+        return shown(f"there are no sessions{of}. Another API key may have another namespace")
+    return shown(f"there are no sessions{of} in namespace {namespace!r}. See --namespace and --url")
 
 
 def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:
@@ -265,16 +288,6 @@ def _message(record: bytes | str) -> dict[str, Any]:
     except (InvalidMessageError, ValueError):
         return {"role": "unreadable", "content": repr(record)}
     return {**message, "content": message["content"] or ""}
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in _NUMBERS else "left")
-    return table
-
-
-_NUMBERS = ("messages", "in window", "summarized", "score")
 
 
 def _time(micro: float) -> str:

@@ -4,19 +4,22 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, counted, open_motorhead, print_json, shown
+from langchain_motorhead.cli.common import ApiKey, Json, Namespace, Url, open_motorhead, open_session, print_json, shown
 from langchain_motorhead.exceptions import InvalidInputError, UnknownMessageError
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead import Receipt, Session, TranscriptMessage
 
 _SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
-_ByNumber = Annotated[bool, typer.Option("--seq", help="MESSAGE_ID is a sequence number, as `show --all` prints it.")]
+_ByNumber = Annotated[bool, typer.Option("--seq", help="MESSAGE_ID is a number, as `show --all` prints it.")]
 
 
 def forget(
@@ -30,15 +33,18 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Forget without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove messages for good, also from the summary and the search index."""
+    """Remove messages for good.
+
+    Also from the summary, the search index and the facts.
+    """
     which = [_number(each) if by_number else each for each in messages]
     if not yes:
         what = f"{counted(len(messages), 'message')} of session {session!r}"
         if not sys.stdin.isatty():
             raise InvalidInputError(f"{what} would be forgotten for good. Confirm with --yes")
         typer.confirm(f"Forget {shown(what)} for good?", abort=True)
-    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        receipt = motorhead.session(session).forget(which)
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead, _hint(session):
+        receipt = open_session(motorhead, session, namespace).forget(which)
     _print(receipt, "forgotten", as_json=as_json)
 
 
@@ -46,7 +52,7 @@ def edit(
     session: _SessionId,
     message: Annotated[str, typer.Argument(help="Id of the message.", metavar="MESSAGE_ID")],
     text: Annotated[
-        str | None, typer.Argument(help="New text of the message.", show_default="from the standard input")
+        str | None, typer.Argument(help="The new text. Default: the standard input.", metavar="TEXT")
     ] = None,
     *,
     url: Url = None,
@@ -55,13 +61,16 @@ def edit(
     by_number: _ByNumber = False,
     as_json: Json = False,
 ) -> None:
-    """Replace the text of a message. What it said before is forgotten."""
+    """Replace the text of a message.
+
+    What it said before is forgotten.
+    """
     which = _number(message) if by_number else message
     content = sys.stdin.read().rstrip("\n") if text is None else text
     if not content.strip():
         raise InvalidInputError("the new text is empty. Give one, or remove the message with motorhead sessions forget")
-    with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        given = motorhead.session(session)
+    with open_motorhead(url, namespace, api_key=api_key) as motorhead, _hint(session):
+        given = open_session(motorhead, session, namespace)
         found = _find(given, which)
         receipt = given.edit(found.seq, found.message.model_copy(update={"content": content}))
     _print(receipt, "edited", as_json=as_json)
@@ -77,10 +86,17 @@ def _find(session: "Session", which: str | int) -> "TranscriptMessage":
     for each in session.iter_transcript(start, stop):
         if which in (each.seq, each.message.id):
             return each
-    hint = (
-        ". With --seq, a message is given by its sequence number" if isinstance(which, str) and which.isdigit() else ""
-    )
-    raise UnknownMessageError(f"session {session.session_id!r} has no message {which!r:.80} that can be read{hint}")
+    raise UnknownMessageError(f"session {session.session_id!r} has no message {which!r:.80} that can be read")
+
+
+@contextmanager
+def _hint(session: str) -> Iterator[None]:
+    """Say where messages have numbers, if one is not found."""
+    try:
+        yield
+    except UnknownMessageError as error:
+        advice = f"With --seq, give a number that motorhead sessions show {shown(session)} --all prints"
+        raise UnknownMessageError(f"{error}. {advice}") from None
 
 
 def _number(text: str) -> int:

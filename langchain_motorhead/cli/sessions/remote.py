@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from langchain_motorhead.diagnostics.doctor import Finding, Level
+from langchain_motorhead.diagnostics.doctor import Finding, Level, backlog
 from langchain_motorhead.exceptions import StoreUnavailableError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def examine_server(motorhead: Motorhead) -> Iterator[Finding]:
     infos = session_infos(motorhead, motorhead.sessions())
     waiting = sum(each["backlog"] for each in infos)
     failing = sum(each["failures"] > 0 for each in infos)
-    value = f"{len(infos)} sessions; {waiting} messages wait to be summarized; {failing} sessions fail"
+    value = backlog(len(infos), waiting, failing)
     advice = "the summarizer fails. No message is lost, but prompts grow" if failing else ""
     yield Finding(Level.NOTE if failing else Level.FINE, "backlog", value, advice)
     advice = "for persistence, eviction and the index, run doctor on its Redis URL"

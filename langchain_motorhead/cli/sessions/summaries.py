@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 from rich.text import Text
 
 from langchain_motorhead.cli.common import (
@@ -17,14 +15,15 @@ from langchain_motorhead.cli.common import (
     Json,
     Namespace,
     Url,
-    counted,
     is_server,
     open_motorhead,
+    open_session,
     print_json,
     shown,
     stdout,
+    table,
 )
-from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.messages.wording import counted
 
 if TYPE_CHECKING:
     from langchain_motorhead import SummaryVersion
@@ -40,39 +39,35 @@ def summaries(
     namespace: Namespace = "default",
     as_json: Json = False,
 ) -> None:
-    """Show the latest versions of a session's summary, oldest first."""
+    """Show the versions of a session's summary, oldest first."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        versions = motorhead.session(session).summaries()
-        if not versions and not motorhead.session(session).load().total:
-            raise InvalidInputError(f"there is no session {session!r} in namespace {namespace!r}")
+        versions = open_session(motorhead, session, namespace).summaries()
     if as_json:
         print_json([_as_json(each) for each in versions])
         return
-    table = Table(box=SIMPLE, header_style="bold", pad_edge=False)
-    for column in ("messages", "by", "stored", "adds"):
-        table.add_column(column, overflow="fold")
+    listed = table("messages", "by", "stored", "adds")
     for each in versions:
-        stored = "" if each.time is None else each.time.astimezone().isoformat(" ", "seconds")
-        table.add_row(
+        stored = "" if each.time is None else each.time.astimezone().isoformat(" ", "minutes")
+        listed.add_row(
             f"{each.start} to {each.stop - 1}", Text(shown(each.model or each.author or "")), stored,
             Text(shown(each.added, lines=True)),
         )  # fmt: skip
-    stdout().print(table)
+    stdout().print(listed)
 
 
 def set_summary(
     session: SessionId,
-    text: Annotated[str, typer.Argument(help="The new summary. - reads it from standard input.", metavar="TEXT")],
+    text: Annotated[str, typer.Argument(help="The new summary. - reads it from the standard input.", metavar="TEXT")],
     *,
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     override: Annotated[bool, typer.Option("--override", help="Store it even if it does not fit.")] = False,
 ) -> None:
-    """Replace the summary of a session by a text, if that fits the messages."""
+    """Replace the summary by a text that fits the messages."""
     text = sys.stdin.read() if text == "-" else text
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
-        motorhead.session(session).set_summary(text, override=override)
+        open_session(motorhead, session, namespace).set_summary(text, override=override)
     typer.echo("replaced")
 
 
@@ -84,17 +79,16 @@ def rebuild(
     namespace: Namespace = "default",
     llm: Annotated[
         str | None,
-        typer.Option(help="Model that writes it, as PROVIDER:NAME. Not for a server.", metavar="NAME"),
+        typer.Option(help="Model that writes it: PROVIDER:NAME. Not for a server.", metavar="NAME"),
     ] = None,
     prompt: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="File with an instruction for the model.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Make the summary of a session again from its messages.
+    """Make the summary again from the messages.
 
-    Without --llm, it consists of their most informative sentences. The old summary stays in use until the new one is
-    complete.
+    Without --llm, it consists of their most informative sentences. The old one is used until the new one is complete.
     """
     from tqdm import tqdm
 
@@ -108,7 +102,7 @@ def rebuild(
             bar.total = total
             bar.update(done - bar.n)
 
-        report = motorhead.session(session).rebuild_summary(
+        report = open_session(motorhead, session, namespace).rebuild_summary(
             llm, prompt=instruction, on_progress=None if is_server(url) else show
         )
     done = f"{counted(report.messages, 'message')} summarized again, in {counted(report.batches, 'batch', 'batches')}"

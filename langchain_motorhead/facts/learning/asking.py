@@ -14,11 +14,11 @@ from langchain_motorhead.facts.learning.batch import Batch, Said
 from langchain_motorhead.facts.learning.proposals import LearnerInput
 from langchain_motorhead.facts.learning.verification import EXPLANATIONS, Rejection
 from langchain_motorhead.facts.model import Fact
-from langchain_motorhead.flows.protocol import Flow, Learn, Learned, RefusedLearningError, Writer
+from langchain_motorhead.flows.protocol import Flow, Learn, Learned, RefusedLearningError, Writer, trace_metadata
 from langchain_motorhead.messages.text import split_message
 from langchain_motorhead.sessions.checks.summary import Reason
-from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys
+from langchain_motorhead.storage.leases import renew
 
 if TYPE_CHECKING:
     from langchain_motorhead.facts.learning.report import LearningConfig
@@ -136,7 +136,7 @@ class Asking:
     ) -> Flow[Learned]:
         """Call a learner once; or several times for a message that is larger than one input, a part each time."""
         heartbeat = renew(self.facts.lease, self.token, _LEASE_MS)
-        metadata = {"motorhead_session_id": self.keys.session_id, "motorhead_namespace": self.keys.namespace}
+        metadata = trace_metadata(self.keys)
         found = list[Learned]()
         for messages in self._parts(batch.messages):
             given = _input(batch, messages, self.user_id, known, rejected)

@@ -31,8 +31,8 @@ from langchain_motorhead.facts.vectors import Known
 from langchain_motorhead.flows.leases import with_lease
 from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.sessions.archive.transcript import read_page
-from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys, check_user, fact_keys, own_fact_keys
+from langchain_motorhead.storage.leases import give_up, renew
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,12 @@ _POLL_PAUSE = Pause(0.1)
 _BATCH_MESSAGES, _BEFORE_MESSAGES = 100, 2
 # Times that a batch is verified again because the facts changed meanwhile.
 _MAX_CONFLICTS = 10
+# Calls in a row during which the lease may expire, as with a process that stands still. Each was paid for in vain.
+_MAX_LOST = 3
+
+
+class _LeaseLostError(Exception):
+    """The lease expired before a commit: another worker may hold it, or the user was deleted."""
 
 
 def learn(keys: SessionKeys, token: str, config: LearningConfig, *, explicit: bool) -> Flow[LearningReport]:
@@ -116,20 +122,28 @@ class _Learning:
         self._report = LearningReport()
 
     def run(self, *, explicit: bool) -> Flow[LearningReport]:
-        """Take the lease, and learn batch by batch."""
-        report = self._report
-        while True:
-            begun = yield stored.begin(self.facts, self._token, self._epoch, lease=LEASE_MS, force=explicit)
-            if begun is Begin.BUSY and explicit:
-                yield _POLL_PAUSE
-                continue
-            break
-        if begun is not Begin.TAKEN:
-            report.state = LearningState(begun.name.lower())
-            return report
+        """Take the lease, and learn batch by batch. If the lease expires during a call, take it again, and go on."""
+        report, lost = self._report, 0
         try:
-            while (yield from self._learn_batch()):
-                pass
+            while True:
+                begun = yield stored.begin(self.facts, self._token, self._epoch, lease=LEASE_MS, force=explicit)
+                if begun is Begin.BUSY and explicit:
+                    yield _POLL_PAUSE
+                    continue
+                if begun is not Begin.TAKEN:
+                    report.state = LearningState(begun.name.lower())
+                    return report
+                try:
+                    while (yield from self._learn_batch()):
+                        lost = 0
+                    break
+                except _LeaseLostError:
+                    lost += 1
+                if lost == _MAX_LOST:
+                    raise LearningError(f"the lease expired during {lost} calls in a row: another worker may go on")
+                logger.info("session %r: the lease expired while it was learned", self._keys.session_id)
+                if (yield stored.identify(self._keys)).epoch != self._epoch:
+                    raise SessionReplacedError
         except LearningError as error:
             failures, pause = yield stored.fail(self.facts, self._token, **_PAUSES_MS)
             logger.warning(
@@ -159,8 +173,8 @@ class _Learning:
         asking = Asking(self._keys, self._user, self._token, self.facts, self._config)
         given = select(read.current, batch)
         answer = yield from asking.ask(batch, given)
-        stop = answer.stop or stop
-        return (yield from self._commit(read, batch, given, answer, asking, stop))
+        yield from self._commit(read, batch, given, answer, asking, answer.stop or stop)
+        return True
 
     def _learn_again(self, read: FactsRead) -> Flow[bool]:
         """Learn the next of the edited messages. Returns whether there may be more."""
@@ -177,13 +191,14 @@ class _Learning:
             given = select(read.current, batch)
             answer = yield from asking.ask(batch, given)
             if not (yield from self._commit(read, batch, given, answer, asking, read.learned)):
-                return False
+                return True
         again.pop(0)
         return True
 
     def _commit(
         self, read: FactsRead, batch: Batch, given: Sequence[Fact], answer: Answer, asking: Asking, stop: int
     ) -> Flow[bool]:
+        """Store what was learned. Returns False if nothing was, as the session changed: it is read again then."""
         start, asked_again, known = read.learned, False, Known()
         begin, end = (start, stop) if self._again is None else (self._again[0], self._again[0] + 1)
         for _ in range(_MAX_CONFLICTS):
@@ -213,6 +228,8 @@ class _Learning:
                 if self._config.embedding is not None:
                     yield from vectors.keep(self.facts, new, self._config.embedding, known, 0)
                 return True
+            if written is Written.NO_LEASE:
+                raise _LeaseLostError
             if written is not Written.OTHER_FACTS:
                 logger.info("session %r: changed while it was learned; nothing was stored", self._keys.session_id)
                 return False

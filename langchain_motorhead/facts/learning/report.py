@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import LearningError
 from langchain_motorhead.facts.learning.batch import Batch
@@ -39,6 +39,10 @@ class LearningConfig:
     ttl: int | None = None
     session_ttl: int | None = None
     embedding: Embedding | None = None
+
+
+_NUMBERS = ("messages", "batches", "facts", "accepted", "extracts", "missing", "tokens", "embedded")
+_COUNTERS = ("rejected", "unusable")
 
 
 class LearningState(Enum):
@@ -85,6 +89,25 @@ class LearningReport:
     tokens: int = 0
     embedded: int = 0
     error: LearningError | None = None
+
+
+def report_to_data(report: LearningReport) -> dict[str, Any]:
+    """Return a report as an object of JSON, without its error."""
+    data: dict[str, Any] = {name: getattr(report, name) for name in _NUMBERS}
+    return {"state": report.state.value, **data, **{name: dict(getattr(report, name)) for name in _COUNTERS}}
+
+
+def report_from_data(data: Mapping[str, Any]) -> LearningReport:
+    """Return the report that `report_to_data` gave.
+
+    Raises:
+        ValueError: It is none.
+        KeyError: It is none.
+        TypeError: It is none.
+    """
+    given: dict[str, Any] = {name: int(data[name]) for name in _NUMBERS}
+    given |= {name: Counter(dict(data[name])) for name in _COUNTERS}
+    return LearningReport(LearningState(data["state"]), **given)
 
 
 def counts_of(batch: Batch, answer: Answer, verdicts: Sequence[Verdict]) -> Counter[str]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ANY_USER = "motorhead:any-user"
+"""Permission with which a caller that LangGraph's server authenticated may name any user."""
+
 # Tokens of a profile by default, as in `facts.reading`, which is only loaded if there are facts.
 PROFILE_TOKENS = 300
 
@@ -49,10 +52,12 @@ def session_of(motorhead: Handle, context: Any, config: Mapping[str, Any]) -> Se
     Args:
         motorhead: Where the session is.
         context: The context of the run: an object or a mapping with `session_id` and `user_id`, or None.
-        config: The config of the run. Its `configurable` has a `thread_id`, and may have a `user_id`.
+        config: The config of the run. Its `configurable` has a `thread_id`, and may have a `user_id`, which LangGraph's
+            server leaves empty for a caller that it does not know.
 
     Raises:
-        InvalidInputError: There is neither a `session_id` nor a `thread_id`.
+        InvalidInputError: There is neither a `session_id` nor a `thread_id`. Or LangGraph's server authenticated the
+            caller as one user, and the run names another, without the permission `ANY_USER`.
     """
     configurable = config.get("configurable") or {}
     session_id = _field(context, "session_id")
@@ -60,11 +65,18 @@ def session_of(motorhead: Handle, context: Any, config: Mapping[str, Any]) -> Se
         session_id = configurable.get("thread_id")
     user_id = _field(context, "user_id")
     if user_id is None:
-        user_id = configurable.get("user_id")
+        user_id = configurable.get("user_id") or configurable.get("langgraph_auth_user_id") or None
     if session_id is None:
         raise InvalidInputError(
             "which session is it? Give the run a thread, as in "
             '.invoke(..., config={"configurable": {"thread_id": "1"}}), or a context with a session_id'
+        )
+    # Only the server can set these two: it overwrites what a client sends.
+    caller = configurable.get("langgraph_auth_user_id")
+    if caller and user_id not in (None, caller) and ANY_USER not in configurable.get("langgraph_auth_permissions", ()):
+        raise InvalidInputError(
+            "the run names another user than the one that LangGraph's server authenticated. Leave user_id out, or give "
+            f"callers that act for others the permission {ANY_USER!r}"
         )
     return motorhead.session(str(session_id), None if user_id is None else str(user_id))
 

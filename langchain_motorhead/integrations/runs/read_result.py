@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from langchain.tools import ToolRuntime
 from langchain_core.messages import BaseMessage, ToolMessage, convert_to_messages
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool
 
 from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.integrations.named_tool import NamedTool
 from langchain_motorhead.integrations.runs.agent_run import session_of
 from langchain_motorhead.prompts.results import READ_RESULT, part_of, result_key
 
@@ -51,7 +52,7 @@ def read_result_tool(motorhead: Handle) -> BaseTool:
                 return f"The result could not be read: {error}"
         return _answer(found, id, start, stop)
 
-    return StructuredTool.from_function(read, aread, name=READ_RESULT, description=_DESCRIPTION)
+    return NamedTool.from_function(read, aread, name=READ_RESULT, description=_DESCRIPTION)
 
 
 def _first(total: int) -> int:

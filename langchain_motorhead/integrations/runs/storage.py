@@ -17,7 +17,7 @@ from langgraph.types import Command
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError, UnknownMessageError, UnsupportedError
 from langchain_motorhead.integrations.runs.cache import RunMemory
 from langchain_motorhead.integrations.runs.storable import StorableMessages
-from langchain_motorhead.messages.matching import changed
+from langchain_motorhead.messages.matching import before_stored, changed, fingerprint
 from langchain_motorhead.messages.tool_calls import call_ids
 from langchain_motorhead.sessions.load import Memory
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MOST_REFUSED = 1_000  # edits that are remembered as impossible
 _NOT_STORED = "session %r: the run failed, and its last part was not stored; what came before was"
 _NOT_EDITED = "session %r: message %r was changed and cannot be edited, so the session keeps what it has: %s"
 _CHANGED = (
@@ -42,7 +43,8 @@ class RunStorage:
     Args:
         motorhead: Where the memory is.
         profile_tokens: Tokens of the user's profile that is loaded with the session.
-        edits: Whether a message of the window that was changed is edited in the session. If not, a warning is logged.
+        edits: Whether a message that was changed is edited in the session. If not, a warning is logged for one of the
+            window.
     """
 
     def __init__(self, motorhead: Handle, profile_tokens: int = 0, *, edits: bool = False) -> None:
@@ -51,6 +53,7 @@ class RunStorage:
         self._edits = edits
         self._storable = StorableMessages()
         self._warned = False
+        self._refused: set[tuple[str, str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def catch_up(self, session: Session, messages: Sequence[BaseMessage], after: str | None) -> Memory:
@@ -58,7 +61,9 @@ class RunStorage:
         memory = self._storable.store(
             messages, lambda given: session.catch_up(given, after=after, profile_tokens=self._profile)
         )
-        if not (altered := self._changes(session, messages, memory)):
+        older = before_stored(messages, memory.messages) if self._edits else ()
+        ids = session._backend.run(session._backend.altered(session._keys, older)) if older else []
+        if not (altered := self._changes(session, messages, memory, ids)):
             return memory
         for message in altered:
             try:
@@ -72,7 +77,9 @@ class RunStorage:
         memory: Memory = await self._storable.astore(
             messages, lambda given: session.acatch_up(given, after=after, profile_tokens=self._profile)
         )
-        if not (altered := self._changes(session, messages, memory)):
+        older = before_stored(messages, memory.messages) if self._edits else ()
+        ids = await session._backend.arun(session._backend.altered(session._keys, older)) if older else []
+        if not (altered := self._changes(session, messages, memory, ids)):
             return memory
         for message in altered:
             try:
@@ -164,22 +171,40 @@ class RunStorage:
             threading.Thread(target=store, name="motorhead-run", daemon=True).start()
         return work
 
-    def _changes(self, session: Session, messages: Sequence[BaseMessage], memory: Memory) -> list[BaseMessage]:
-        """Return the messages that are to be edited in the session. Without `edits`, warn of them once instead."""
+    def _changes(
+        self, session: Session, messages: Sequence[BaseMessage], memory: Memory, older: Sequence[str]
+    ) -> list[BaseMessage]:
+        """Return the messages that are to be edited in the session. Without `edits`, warn of them once instead.
+
+        Args:
+            session: The session.
+            messages: The messages of the run.
+            memory: The session as it was loaded.
+            older: Ids of changed messages that left the window.
+        """
         if self._warned and not self._edits:
             return []
         ids = changed(messages, memory.messages)
         if self._edits:
-            return [message for message in messages if message.id in ids]
+            found = [message for message in messages if message.id in {*ids, *older}]
+            return [message for message in found if _version(session, message) not in self._refused]
         if ids:
             self._warned = True
             logger.warning(_CHANGED, session.session_id, ", ".join(ids))
         return []
 
     def _warn_of_edit(self, session: Session, message: BaseMessage, error: MotorheadError) -> None:
+        """Warn once that a message cannot be edited, and do not try it with this content again."""
+        if len(self._refused) >= _MOST_REFUSED:
+            self._refused.clear()
+        self._refused.add(_version(session, message))
         if not self._warned:
             self._warned = True
             logger.warning(_NOT_EDITED, session.session_id, message.id, error)
+
+
+def _version(session: Session, message: BaseMessage) -> tuple[str, str, str]:
+    return session.session_id, str(message.id), fingerprint(message)
 
 
 def result_messages(result: Any) -> list[BaseMessage]:

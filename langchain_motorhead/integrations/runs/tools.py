@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.tools import ToolException
+from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import BaseTool, ToolException
 from langgraph.prebuilt.tool_node import ToolRuntime
 
 from langchain_motorhead.exceptions import InvalidInputError
@@ -14,6 +15,20 @@ from langchain_motorhead.tools.scope import ToolScope
 
 if TYPE_CHECKING:
     from langchain_motorhead.handles.handle import Handle
+
+
+def check_model(model: object, tools: Sequence[BaseTool]) -> None:
+    """Check that a model can call the tools of a middleware.
+
+    Raises:
+        InvalidInputError: It has no `bind_tools`.
+    """
+    if tools and isinstance(model, BaseChatModel) and type(model).bind_tools is BaseChatModel.bind_tools:
+        named = ", ".join(tool.name for tool in tools)
+        raise InvalidInputError(
+            f"the model {type(model).__name__} cannot call tools, since it has no bind_tools, and MotorheadMiddleware "
+            f"adds these: {named}. Use a model that can, or leave out max_run_tokens, max_prompt_tokens and tools"
+        )
 
 
 def of_run(

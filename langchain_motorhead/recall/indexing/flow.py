@@ -33,8 +33,8 @@ from langchain_motorhead.recall.indexing.vectors import LEASE_MS, fill, log_fail
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import stored_vectors
 from langchain_motorhead.sessions.erasure import resume_erasures
-from langchain_motorhead.sessions.operations import give_up, renew
 from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.leases import give_up, renew
 
 logger = logging.getLogger(__name__)
 

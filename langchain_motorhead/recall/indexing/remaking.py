@@ -24,8 +24,8 @@ from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import stored_vectors
 from langchain_motorhead.sessions.archive.chunks import ArchivedMessage
 from langchain_motorhead.sessions.archive.transcript import read_records
-from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.leases import renew
 
 
 def parse_ranges(note: str) -> list[tuple[int, int]]:

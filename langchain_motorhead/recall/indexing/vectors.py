@@ -18,8 +18,8 @@ from langchain_motorhead.recall.indexing.operations import IndexOutcome, Unindex
 from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import item_size, stored_vectors
-from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.leases import renew
 from langchain_motorhead.storage.operation import together
 
 logger = logging.getLogger(__name__)

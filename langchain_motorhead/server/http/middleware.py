@@ -1,4 +1,4 @@
-"""ASGI middleware around every request: request id, metrics, log line, and an answer to unexpected errors."""
+"""ASGI middleware around every request: ids, metrics, trace, log line, and an answer to unexpected errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from langchain_motorhead.server import audit
 from langchain_motorhead.server.http.errors import FAILURE, PREFIX, ForbiddenError, code_of, to_response
 from langchain_motorhead.server.http.sites import Sites
 from langchain_motorhead.server.json_logs import FIELDS, describe_error
-from langchain_motorhead.server.metrics import Metrics
+from langchain_motorhead.server.monitoring.metrics import Metrics
+from langchain_motorhead.server.monitoring.tracing import RequestTrace
 from langchain_motorhead.server.tenants import Tenants
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class RequestMiddleware:
             path = path.removeprefix(self._root_path)
         scope["root_path"], scope["path"], scope[PREFIX] = "", path, outer or self._root_path
         started, status, request_id = time.perf_counter(), 0, secrets.token_hex(8)
+        traced = RequestTrace(scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -98,13 +100,14 @@ class RequestMiddleware:
             pass
         except Exception as error:
             scope[FAILURE] = error
-            logger.exception("a request failed", extra={FIELDS: {"request_id": request_id}})
+            logger.exception("a request failed", extra={FIELDS: {"request_id": request_id, **traced.fields}})
             if status:
                 raise
             await to_response(error)(scope, receive, send_with_headers)
         finally:
             self._metrics.under_way.dec()
-            self._record(scope, status or _STATUS_CLIENT_DISCONNECTED, time.perf_counter() - started, request_id)
+            seconds = time.perf_counter() - started
+            self._record(scope, status or _STATUS_CLIENT_DISCONNECTED, seconds, request_id, traced)
 
     def _refusal(self, scope: Scope) -> str | None:
         """Return why a request is refused that a page of another site sent, if no API key protects against it."""
@@ -113,12 +116,13 @@ class RequestMiddleware:
         address = scope.get("server")
         return self._sites.refusal(scope["method"], Headers(scope=scope), address[0] if address else None)
 
-    def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        """Count a request in the metrics and log it."""
+    def _record(self, scope: Scope, status: int, seconds: float, request_id: str, traced: RequestTrace) -> None:
+        """Count a request in the metrics, end its span, and log it."""
         route = self._paths.get(scope.get("endpoint"), _UNKNOWN_LABEL)
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else _UNKNOWN_LABEL
         self._metrics.answered(method, route, status, seconds)
         audit.log(scope, method, route, status, request_id)
+        traced.end(method, route, status, scope.get(FAILURE))
         level = logging.DEBUG if route in _MONITORING_PATHS else logging.INFO
         failure = scope.get(FAILURE)
         if status >= _FAILED:
@@ -130,6 +134,7 @@ class RequestMiddleware:
                 "status": status,
                 "ms": round(seconds * 1000, 3),
                 "request_id": request_id,
+                **traced.fields,
             }
             if failure is not None:
                 fields |= {"code": code_of(failure), "cause": describe_error(failure)}

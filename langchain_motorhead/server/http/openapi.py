@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -13,9 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from langchain_motorhead.server.http.errors import error_messages
+from langchain_motorhead.server.http import openapi_errors as errors_of
 from langchain_motorhead.server.schemas.answers import ErrorAnswer
 from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID, EXAMPLE_USER_ID, Id
+
+JSON = "application/json"
+"""Media type of bodies, and of nearly all answers."""
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -24,15 +27,15 @@ Tag = Literal["Motorhead API", "Extensions", "Operations"]
 _TAGS: Mapping[Tag, str] = {
     "Motorhead API": "The requests of the original Motorhead server, with the same answers.",
     "Extensions": "Requests that the original did not have.",
-    "Operations": "For whoever runs the server. These requests need no API key. `GET /metrics` returns metrics in "
-    "Prometheus' text format.",
+    "Operations": "For whoever runs the server. These requests need no API key.",
 }
 _DESCRIPTION = (
     "A *session* is one conversation. The server stores its newest messages verbatim (the *window*) and a running "
     "*summary* of all older ones. When a session outgrows its window, a background *compaction* summarizes the oldest "
     "messages and then removes them. With long-term memory, every message can also be found by a search.\n\n{key}\n\n"
-    "Every error is a JSON object with a text (`error`) and a stable `code`. Every answer has an `X-Request-Id` header "
-    "that the log repeats. Where GET is supported, so is HEAD."
+    "Every error is a JSON object with a text (`error`) and a stable `code`. Each request lists the codes that it can "
+    "give. Beyond them, an unknown path is a 404 (`not_found`), and an unknown method is a 405 (`method_not_allowed`). "
+    "Every answer has an `X-Request-Id` header that the log repeats. Where GET is supported, so is HEAD."
 )
 _KEY_NEEDED = (
     "Requests need an API key: `Authorization: Bearer KEY` or `x-metal-api-key: KEY`. The key decides whose sessions a "
@@ -48,27 +51,11 @@ _SECURITY_SCHEMES = {
         "description": "The same key, in the header that the original's clients send.",
     },
 }
-_ERRORS = {
-    400: "The request is wrong. It changed nothing.",
-    401: "The API key is missing or unknown.",
-    403: "A browser sent the request for a page of another site, or the host name is not allowed.",
-    404: "There is no such fact, or it holds no longer; or the session never had one of the messages. Nothing was "
-    "changed.",
-    409: "A Redis key has another type, the search index was made with another embedding model, or the session was "
-    "deleted while it was read page by page.",
-    413: "The body or the number of messages exceeds a limit of the server.",
-    415: "The body is not sent as application/json.",
-    500: "An unexpected error. The log has the details.",
-    501: "This Redis has no search module, or cannot do what was asked for.",
-    502: "A model failed. No message was removed.",
-    503: "Redis cannot be reached or refused a command, or the server is stopping. Try again later.",
-}
-_EVERYWHERE = (400, 401, 403, 409, 500, 503)
 _PATH_IDS = {
     "session_id": ("the session", EXAMPLE_SESSION_ID),
     "user_id": ("the user", EXAMPLE_USER_ID),
     "fact_id": ("the fact", "5f0c1a9e7b3d2468"),
-    "seq": ("the message: its sequence number", "3"),
+    "seq": ("the message: its sequence number", "0"),
 }
 _SCHEMA_PATH = "#/components/schemas/{model}"
 
@@ -81,12 +68,16 @@ class ApiRoute(Route):
         path: Path with parameters in braces.
         endpoint: Answers the request. Its name is the operation's id, its docstring the description.
         tag: Section of the documentation.
-        answer: Type of the JSON in a successful answer.
+        summary: What the request does, in a few words.
+        answer: Type of a successful answer's content.
+        answer_text: What a successful answer is. The default is the docstring of its type.
         query: Model of the query parameters, if there are any.
         headers: Model of the headers that the request may have, if there are any.
         body: Model of the JSON body, if there is one.
-        errors: HTTP statuses of errors beyond those that every request can have.
-        needs_key: Whether the request needs an API key where the server has any.
+        errors: Codes of errors beyond those that follow from the other arguments.
+        needs_key: Whether the request needs an API key where the server has any, and asks Redis.
+        media_type: Media type of a successful answer.
+        example: Example of a successful answer. The default is the one of its type.
     """
 
     def __init__(
@@ -96,20 +87,48 @@ class ApiRoute(Route):
         endpoint: Endpoint,
         *,
         tag: Tag,
+        summary: str,
         answer: Any,
+        answer_text: str = "",
         query: type[BaseModel] | None = None,
         headers: type[BaseModel] | None = None,
         body: type[BaseModel] | None = None,
-        errors: Sequence[int] = (),
+        errors: Sequence[str] = (),
         needs_key: bool = True,
+        media_type: str = JSON,
+        example: Any = None,
     ) -> None:
         super().__init__(path, endpoint, methods=[method])
         # Instead of Starlette's wrapper, which handles exceptions once more before its middleware does.
         self.app = _asgi(endpoint)
         self.method = method.lower()
-        self.tag, self.answer, self.query, self.headers, self.body = tag, answer, query, headers, body
-        self.errors = sorted((*_EVERYWHERE, *errors, *(() if body is None else (415,))))
+        self.tag, self.summary, self.answer, self.answer_text = tag, summary, answer, answer_text
+        self.query, self.headers, self.body = query, headers, body
         self.needs_key = needs_key
+        self.media_type, self.example = media_type, example
+        self._errors = errors
+
+    def error_codes(self, *, with_keys: bool) -> frozenset[str]:
+        """Return the codes of all errors that the request can give.
+
+        Args:
+            with_keys: Whether the server needs an API key.
+        """
+        fields = [
+            field for each in (self.query, self.headers) if each is not None for field in each.model_fields.values()
+        ]
+        ids = [field for field in fields if Id in get_args(field.annotation)]
+        groups = (
+            (True, errors_of.EVERY_REQUEST),
+            (not with_keys, errors_of.NEEDS_NO_KEY),
+            (self.needs_key, errors_of.USES_REDIS),
+            (self.needs_key and with_keys, errors_of.NEEDS_KEY),
+            (bool(ids or self.param_convertors), errors_of.HAS_ID),
+            (len(fields) > len(ids), errors_of.HAS_PARAMETERS),
+            (self.body is not None, errors_of.HAS_BODY),
+            (True, self._errors),
+        )
+        return frozenset(code for applies, codes in groups if applies for code in codes)
 
 
 def _asgi(endpoint: Endpoint) -> ASGIApp:
@@ -138,12 +157,18 @@ def build_document(routes: Iterable[ApiRoute], *, version: str, with_keys: bool)
         schema_generator=_SchemaGenerator,
     )
     # In the order of the adapters above.
-    ordered = iter([_content(schemas[at, "validation"], definitions["$defs"]) for at in range(len(adapters))])
-    error = next(ordered)
+    ordered = iter([schemas[at, "validation"] for at in range(len(adapters))])
+    models, error = definitions["$defs"], next(ordered)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method] = _operation(route, ordered, error, with_keys=with_keys)
-    components: dict[str, Any] = {"schemas": definitions["$defs"]}
+        answer = _content(route, next(ordered), models)
+        body = None if route.body is None else {JSON: _media(next(ordered), models)}
+        responses = {
+            "200": {"description": _answer_text(route), "headers": errors_of.success_headers(), "content": answer},
+            **errors_of.error_responses(route.error_codes(with_keys=with_keys), error),
+        }
+        paths.setdefault(route.path, {})[route.method] = _operation(route, body, responses, with_keys=with_keys)
+    components: dict[str, Any] = {"schemas": models, "headers": errors_of.headers(with_keys=with_keys)}
     if with_keys:
         components["securitySchemes"] = _SECURITY_SCHEMES
     return {
@@ -153,7 +178,9 @@ def build_document(routes: Iterable[ApiRoute], *, version: str, with_keys: bool)
             "summary": "Chat memory: recent messages, a running summary of older ones, and search.",
             "description": _DESCRIPTION.format(key=_KEY_NEEDED if with_keys else _NO_KEY_NEEDED),
             "version": version,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": description} for name, description in _TAGS.items()],
         "paths": paths,
         "components": components,
@@ -176,17 +203,12 @@ class _SchemaGenerator(GenerateJsonSchema):
 
 
 def _operation(
-    route: ApiRoute, contents: Iterable[dict[str, Any]], error: dict[str, Any], *, with_keys: bool
+    route: ApiRoute, body: dict[str, Any] | None, responses: dict[str, Any], *, with_keys: bool
 ) -> dict[str, Any]:
-    contents = iter(contents)
-    description = (route.endpoint.__doc__ or "").strip()
-    responses: dict[str, Any] = {"200": {"description": "Success", "content": next(contents)}}
-    for status in route.errors:
-        responses[str(status)] = {"description": _ERRORS[status], "content": _error_content(error, status)}
     operation: dict[str, Any] = {
         "tags": [route.tag],
-        "summary": route.name.replace("_", " ").capitalize(),
-        "description": description,
+        "summary": route.summary,
+        "description": (route.endpoint.__doc__ or "").strip(),
         "operationId": route.name,
         "parameters": [
             *map(_path_parameter, route.param_convertors),
@@ -195,28 +217,42 @@ def _operation(
         ],
         "responses": responses,
     }
-    if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": next(contents)}
-    if with_keys:
-        operation["security"] = [{name: []} for name in _SECURITY_SCHEMES] if route.needs_key else []
+    if body is not None and route.body is not None:
+        description = (route.body.__doc__ or "").strip()
+        operation["requestBody"] = {"description": description, "required": True, "content": body}
+    operation["security"] = [{name: []} for name in _SECURITY_SCHEMES] if with_keys and route.needs_key else []
     return operation
 
 
-def _content(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of a body or an answer, with the example of its model."""
-    media: dict[str, Any] = {"schema": schema}
+def _answer_text(route: ApiRoute) -> str:
+    """Return what a successful answer is.
+
+    Raises:
+        ValueError: The route does not say it, and the type of its answer has no docstring of its own.
+    """
+    text = route.answer_text
+    if not text and isinstance(route.answer, type) and issubclass(route.answer, BaseModel):
+        text = (route.answer.__doc__ or "").strip()
+    if not text:
+        raise ValueError(f"the route of {route.name} has no answer_text")
+    return text
+
+
+def _content(route: ApiRoute, schema: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a successful answer."""
+    media = _media(schema, models)
+    return {route.media_type: media if route.example is None else {**media, "example": route.example}}
+
+
+def _media(schema: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema with the example of its model. The example of a list has one item."""
     of_list = schema.get("type") == "array"
     inner = schema["items"] if of_list else next(iter(schema.get("anyOf", (schema,))))
     name = inner.get("$ref", "").rpartition("/")[2]
-    examples = (definitions[name] if name else schema).get("examples")
-    if examples:
-        media["example"] = [examples[0]] if of_list and name else examples[0]
-    return {"application/json": media}
-
-
-def _error_content(error: Mapping[str, Any], status: int) -> dict[str, Any]:
-    examples = {code: {"value": {"error": message, "code": code}} for code, message in error_messages()[status].items()}
-    return {"application/json": {**error["application/json"], "examples": examples}}
+    examples = (models[name] if name else schema).get("examples")
+    if not examples:
+        return {"schema": schema}
+    return {"schema": schema, "example": [examples[0]] if of_list and name else examples[0]}
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

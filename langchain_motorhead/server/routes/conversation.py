@@ -8,11 +8,11 @@ from starlette.responses import Response
 from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.openapi_errors import OF_USER
 from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import conversation as schemas
 from langchain_motorhead.server.schemas import requests
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_MESSAGES, MAX_SEQ
-from langchain_motorhead.sessions.archive.transcript import read_page
 
 
 async def get_messages(request: Request) -> Response:
@@ -23,7 +23,7 @@ async def get_messages(request: Request) -> Response:
     stop = asked.number("stop", MAX_SEQ, MAX_SEQ, minimum=0)
     limit = asked.number("limit", schemas.DEFAULT_PAGE_MESSAGES, MAX_PAGE_MESSAGES)
     epoch = request.query_params.get("epoch") or None
-    page = await backend.arun(read_page(asked.keys(backend), start, stop, limit, epoch))
+    page = await backend.arun(backend.transcript(asked.keys(backend), start, stop, limit, epoch))
     return responses.transcript(page)
 
 
@@ -51,15 +51,17 @@ async def put_message(request: Request) -> Response:
 
 ROUTES = (
     ApiRoute(
-        "GET", "/sessions/{session_id}/messages", get_messages, tag="Extensions",
-        query=schemas.TranscriptQuery, answer=schemas.TranscriptPage,
+        "GET", "/sessions/{session_id}/messages", get_messages, tag="Extensions", summary="Read messages",
+        query=schemas.TranscriptQuery, answer=schemas.TranscriptPage, errors=(*OF_USER, "session_replaced"),
     ),
     ApiRoute(
-        "PUT", "/sessions/{session_id}/messages/{seq}", put_message, tag="Extensions",
-        query=schemas.EditQuery, body=requests.NewMessage, answer=schemas.Receipt, errors=(404, 413),
+        "PUT", "/sessions/{session_id}/messages/{seq}", put_message, tag="Extensions", summary="Edit a message",
+        query=schemas.EditQuery, body=requests.NewMessage, answer=schemas.Receipt,
+        errors=(*OF_USER, "invalid_message", "unknown_message"),
     ),
     ApiRoute(
-        "POST", "/sessions/{session_id}/forget", forget_messages, tag="Extensions",
-        query=requests.UserQuery, body=schemas.ForgetBody, answer=schemas.Receipt, errors=(404, 413),
+        "POST", "/sessions/{session_id}/forget", forget_messages, tag="Extensions", summary="Forget messages",
+        query=requests.UserQuery, body=schemas.ForgetBody, answer=schemas.Receipt,
+        errors=(*OF_USER, "unknown_message"),
     ),
 )  # fmt: skip

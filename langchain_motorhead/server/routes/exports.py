@@ -9,17 +9,24 @@ from typing import IO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.server.http.errors import NotFoundError
+from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.openapi_errors import OF_USER
 from langchain_motorhead.server.http.request import RequestContext
+from langchain_motorhead.server.schemas.requests import UserQuery
 from langchain_motorhead.transfer.exporter import export_lines
 from langchain_motorhead.transfer.jsonl import first_line, last_line
 
 _MAX_IN_MEMORY = 1 << 20
 _READ_BYTES = 1 << 16
 _MEDIA_TYPE = "application/x-ndjson"
+_EXAMPLE = (
+    '{"export":1}\n'
+    '{"session":"alice-2025-06-01","namespace":"default","messages":[{"role":"Human","content":"I live in Oslo."}]}\n'
+    '{"end":1}\n'
+)
 
 
 async def get_export(request: Request) -> Response:
@@ -72,5 +79,8 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
             yield part
 
 
-EXPORT_ROUTE = Route("/sessions/{session_id}/export", get_export)
-"""Not in the OpenAPI document: its answer is not JSON."""
+EXPORT_ROUTE = ApiRoute(
+    "GET", "/sessions/{session_id}/export", get_export, tag="Extensions", summary="Export a session",
+    query=UserQuery, answer=str, answer_text="The session, a JSON object a line.", media_type=_MEDIA_TYPE,
+    example=_EXAMPLE, errors=(*OF_USER, "not_found"),
+)  # fmt: skip

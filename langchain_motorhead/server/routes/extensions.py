@@ -12,6 +12,7 @@ from langchain_motorhead.facts.operations import read_learned
 from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.openapi_errors import HAS_ID, OF_USER, SEARCHES, STORES
 from langchain_motorhead.server.http.request import RequestContext, flag_of, number_of, text_of
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_SEARCH_HITS
@@ -126,19 +127,27 @@ async def delete_user(request: Request) -> Response:
 _SESSION = "/sessions/{session_id}"
 
 ROUTES = (
-    ApiRoute("GET", _SESSION, get_session, tag="Extensions", query=requests.UserQuery, answer=answers.SessionInfo),
     ApiRoute(
-        "POST", f"{_SESSION}/compact", compact, tag="Extensions",
-        query=requests.UserQuery, answer=answers.Compacted, errors=(502,),
+        "GET", _SESSION, get_session, tag="Extensions", summary="Count a session's messages",
+        query=requests.UserQuery, answer=answers.SessionInfo, errors=OF_USER,
     ),
     ApiRoute(
-        "POST", "/search", search, tag="Extensions",
-        body=requests.SearchBody, answer=list[answers.SearchHit], errors=(413, 501, 502),
+        "POST", f"{_SESSION}/compact", compact, tag="Extensions", summary="Compact a session",
+        query=requests.UserQuery, answer=answers.Compacted,
+        errors=(*OF_USER, "embedding_failed", "embedding_mismatch", "summarization_failed"),
     ),
     ApiRoute(
-        "POST", f"{_SESSION}/catch-up", catch_up, tag="Extensions",
+        "POST", "/search", search, tag="Extensions", summary="Search sessions",
+        body=requests.SearchBody, answer=list[answers.SearchHit],
+        answer_text="The messages found, the best match first.", errors=(*HAS_ID, *SEARCHES),
+    ),
+    ApiRoute(
+        "POST", f"{_SESSION}/catch-up", catch_up, tag="Extensions", summary="Store a conversation, and read it",
         query=requests.UserQuery, body=requests.Conversation, answer=answers.SessionMemory | answers.Done,
-        errors=(413,),
+        answer_text="The session; with `read=false`, only that it was stored.", errors=(*OF_USER, *STORES),
     ),
-    ApiRoute("DELETE", "/users/{user_id}", delete_user, tag="Extensions", answer=answers.UserDeleted),
+    ApiRoute(
+        "DELETE", "/users/{user_id}", delete_user, tag="Extensions", summary="Delete a user",
+        answer=answers.UserDeleted,
+    ),
 )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from langchain_motorhead import MotorheadError
 from langchain_motorhead.server.http import responses
@@ -36,8 +35,14 @@ async def metrics(request: Request) -> Response:
 
 
 ROUTES = (
-    ApiRoute("GET", "/health", health, tag="Operations", answer=Done, needs_key=False),
-    ApiRoute("GET", "/ready", ready, tag="Operations", answer=Done, needs_key=False),
-)
-METRICS_ROUTE = Route("/metrics", metrics)
-"""Not in the OpenAPI document: its answer is not JSON."""
+    ApiRoute("GET", "/health", health, tag="Operations", summary="Is it alive?", answer=Done, needs_key=False),
+    ApiRoute(
+        "GET", "/ready", ready, tag="Operations", summary="Does Redis answer?", answer=Done,
+        errors=("redis_unavailable",), needs_key=False,
+    ),
+    ApiRoute(
+        "GET", "/metrics", metrics, tag="Operations", summary="Read the metrics", answer=str,
+        answer_text="Prometheus' text format.", media_type="text/plain", needs_key=False,
+        example="# TYPE motorhead_messages_total counter\nmotorhead_messages_total 42.0\n",
+    ),
+)  # fmt: skip

@@ -8,14 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead.recall.query import Query
+from langchain_motorhead.runtime import watched
 from langchain_motorhead.server import groups
 from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.openapi_errors import OF_USER, SEARCHES, STORES
 from langchain_motorhead.server.http.request import RequestContext, flag_of, text_of, to_records
+from langchain_motorhead.server.monitoring.tracing import execute
 from langchain_motorhead.server.schemas import answers, requests
+from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_NUMBER, MAX_PAGE_SESSIONS, RETRIEVAL_HITS
-from langchain_motorhead.sessions import load as loading
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.keys import check_user
@@ -47,9 +50,9 @@ async def get_memory(request: Request) -> Response:
     backend = asked.backend
     keys, window = asked.keys(backend), backend.window
     if asked.flag("full"):
-        return responses.whole(await backend.arun(loading.load(keys, window)))
+        return responses.whole(await backend.arun(backend.load(keys)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
-    reading = await backend.aexecute(operations.read(keys, -limit))
+    reading = await execute(backend, watched.READ, keys, operations.read(keys, -limit))
     check_user(keys, reading.user)
     return responses.memory(reading, window)
 
@@ -63,7 +66,8 @@ async def post_memory(request: Request) -> Response:
     context = text_of(body, "context")
     if backend.append_config.counted:
         await backend.prepare(counting=True)
-    records = await backend.arun(to_records(asked.messages_of(body), backend.append_config))
+    messages = asked.messages_of(body)
+    records = await backend.arun(to_records(messages, backend.append_config))
     dedup = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
         mark = groups.request_mark(asked.idempotency_key(), records, (context, group, dedup))
@@ -71,7 +75,7 @@ async def post_memory(request: Request) -> Response:
             groups.grouped_keys(keys, group), records, backend.append_config,
             context=context, group=group, dedup=dedup, request=mark,
         )  # fmt: skip
-        left = await backend.aexecute(operation)
+        left = await execute(backend, watched.APPEND, keys, operation, messages)
         request.app.state.metrics.messages.inc(left.added if left else 0)
         await backend.aafter_append(keys, left)
     return responses.raw(responses.OK)
@@ -101,18 +105,26 @@ _RETRIEVAL = "/sessions/{session_id}/retrieval"
 # Starlette tries them in order, so the most frequent ones stand first.
 ROUTES = (
     ApiRoute(
-        "GET", _MEMORY, get_memory, tag="Motorhead API", query=requests.MemoryQuery, answer=answers.SessionMemory
+        "GET", _MEMORY, get_memory, tag="Motorhead API", summary="Read a session",
+        query=requests.MemoryQuery, answer=answers.SessionMemory, errors=OF_USER,
     ),
     ApiRoute(
-        "POST", _MEMORY, post_memory, tag="Motorhead API",
+        "POST", _MEMORY, post_memory, tag="Motorhead API", summary="Append messages",
         query=requests.GroupQuery, headers=requests.AppendHeaders, body=requests.NewMessages,
-        answer=answers.Done, errors=(413,),
+        answer=answers.Done, errors=(*OF_USER, *STORES, "id_conflict", "idempotency_key_reused"),
     ),
-    ApiRoute("DELETE", _MEMORY, delete_memory, tag="Motorhead API", query=requests.DeleteQuery, answer=answers.Deleted),
     ApiRoute(
-        "POST", _RETRIEVAL, retrieve, tag="Motorhead API",
-        query=requests.UserQuery, body=requests.RetrievalBody, answer=list[answers.Hit], errors=(413, 501, 502),
+        "DELETE", _MEMORY, delete_memory, tag="Motorhead API", summary="Delete a session",
+        query=requests.DeleteQuery, answer=answers.Deleted, errors=OF_USER,
     ),
-    ApiRoute("GET", "/sessions", list_sessions, tag="Motorhead API", query=requests.ListQuery, answer=list[str]),
-    ApiRoute("GET", "/", now, tag="Motorhead API", answer=answers.Now, needs_key=False),
+    ApiRoute(
+        "POST", _RETRIEVAL, retrieve, tag="Motorhead API", summary="Search a session",
+        query=requests.UserQuery, body=requests.RetrievalBody, answer=list[answers.Hit],
+        answer_text="The messages found, the best match first.", errors=SEARCHES,
+    ),
+    ApiRoute(
+        "GET", "/sessions", list_sessions, tag="Motorhead API", summary="List sessions",
+        query=requests.ListQuery, answer=list[str], answer_text="Ids of sessions.", example=[EXAMPLE_SESSION_ID],
+    ),
+    ApiRoute("GET", "/", now, tag="Motorhead API", summary="Tell the time", answer=answers.Now, needs_key=False),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.http.openapi import ApiRoute
+from langchain_motorhead.server.http.openapi_errors import OF_USER
 from langchain_motorhead.server.http.request import RequestContext, flag_of, text_of
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas import summaries as schemas
@@ -58,21 +59,24 @@ async def rebuild(request: Request) -> Response:
 
 
 _SESSION = "/sessions/{session_id}"
+_CHANGES = (*OF_USER, "session_replaced", "summarization_failed")
 
 ROUTES = (
     ApiRoute(
-        "GET", f"{_SESSION}/summary", get_summary, tag="Extensions", query=requests.UserQuery, answer=schemas.Summary
+        "GET", f"{_SESSION}/summary", get_summary, tag="Extensions", summary="Read the summary",
+        query=requests.UserQuery, answer=schemas.Summary, errors=OF_USER,
     ),
     ApiRoute(
-        "PUT", f"{_SESSION}/summary", put_summary, tag="Extensions",
-        query=requests.UserQuery, body=schemas.NewSummary, answer=answers.Done, errors=(413, 502),
+        "PUT", f"{_SESSION}/summary", put_summary, tag="Extensions", summary="Replace the summary",
+        query=requests.UserQuery, body=schemas.NewSummary, answer=answers.Done, errors=_CHANGES,
     ),
     ApiRoute(
-        "GET", f"{_SESSION}/summaries", get_summaries, tag="Extensions",
+        "GET", f"{_SESSION}/summaries", get_summaries, tag="Extensions", summary="Read the versions of the summary",
         query=requests.UserQuery, answer=list[schemas.SummaryVersion],
+        answer_text="Versions of the summary, oldest first.", errors=OF_USER,
     ),
     ApiRoute(
-        "POST", f"{_SESSION}/rebuild", rebuild, tag="Extensions",
-        query=requests.UserQuery, body=schemas.RebuildBody, answer=schemas.Rebuilt, errors=(413, 502),
+        "POST", f"{_SESSION}/rebuild", rebuild, tag="Extensions", summary="Make the summary again",
+        query=requests.UserQuery, body=schemas.RebuildBody, answer=schemas.Rebuilt, errors=_CHANGES,
     ),
 )  # fmt: skip

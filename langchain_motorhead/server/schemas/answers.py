@@ -22,11 +22,13 @@ class Done(Schema):
 
     model_config = example(status="Ok")
 
-    status: Literal["Ok"]
+    status: Literal["Ok"] = Field(description="Always `Ok`: what failed has another HTTP status.")
 
 
 class Deleted(Done):
     """The session is gone."""
+
+    model_config = example(status="Ok", deleted=True)
 
     deleted: bool | Omitted = Field(None, description="With `full=true`: whether the session existed.")
 
@@ -82,9 +84,9 @@ class Kept(Schema):
 
     model_config = example(numbers=[2, 3], dates=[1, 1], names=[4, 6])
 
-    numbers: list[int]
-    dates: list[int]
-    names: list[int]
+    numbers: list[int] = Field(description="Numbers: how many the summary has, and how many were said.")
+    dates: list[int] = Field(description="Dates, likewise.")
+    names: list[int] = Field(description="Names, likewise.")
 
 
 WrittenBy: TypeAlias = Literal["model", "extract", "client"]
@@ -92,6 +94,8 @@ WrittenBy: TypeAlias = Literal["model", "extract", "client"]
 
 class MemoryGap(Schema):
     """Messages that are neither in the summary nor in the answer. They are stored, and wait to be summarized."""
+
+    model_config = example(start=6, stop=9, count=3)
 
     start: int = Field(description="Sequence number of the first of them.")
     stop: int = Field(description="Sequence number after the last of them.")
@@ -134,8 +138,10 @@ class SessionMemory(Counts):
 class WindowSize(Schema):
     """How many messages, and how many tokens, a session keeps verbatim."""
 
-    max_messages: int
-    max_tokens: int | None
+    model_config = example(max_messages=12, max_tokens=None)
+
+    max_messages: int = Field(description="Messages that are kept verbatim.")
+    max_tokens: int | None = Field(description="Tokens that they may have; null for no limit.")
 
 
 class SessionInfo(Counts):
@@ -162,9 +168,9 @@ class SessionInfo(Counts):
         window={"max_messages": 12, "max_tokens": None},
     )
 
-    session_id: str
-    exists: bool
-    user_id: str | None
+    session_id: str = Field(description="Id of the session.")
+    exists: bool = Field(description="Whether the session has messages or a summary.")
+    user_id: str | None = Field(description="User whom the session belongs to; null if it belongs to nobody.")
     updated: str | None = Field(description="When a message was last stored, in ISO 8601; null if that is not known.")
     length: int = Field(description="Messages that are stored verbatim.")
     learned: int | None = Field(
@@ -181,7 +187,7 @@ class SessionInfo(Counts):
         description="Answers of the model that were rejected and asked for once more, by reason."
     )
     versions: int = Field(description="Versions of the summary that are kept.")
-    window: WindowSize
+    window: WindowSize = Field(description="What the server keeps verbatim.")
 
 
 class Hit(Schema):
@@ -189,8 +195,8 @@ class Hit(Schema):
 
     model_config = example(role="Human", content=EXAMPLE_TEXT, dist=0.18)
 
-    role: str
-    content: str
+    role: str = Field(description="Role of the message, as it was sent.")
+    content: str = Field(description="Text of the message, or a passage of a long one.")
     dist: float = Field(description="1 - score: the smaller, the better the match.")
 
 
@@ -199,9 +205,9 @@ class FactPlace(Schema):
 
     model_config = example(session_id=EXAMPLE_SESSION_ID, seq=6, message_id="msg-1")
 
-    session_id: str
-    seq: int
-    message_id: str
+    session_id: str = Field(description="Id of the session.")
+    seq: int = Field(description="Sequence number of the message.")
+    message_id: str = Field(description="Id of the message.")
 
 
 class FoundFact(Schema):
@@ -213,15 +219,15 @@ class FoundFact(Schema):
         score=1.0,
         said_at="2025-06-01T12:00:00+00:00",
         user_id=EXAMPLE_USER_ID,
-        sources=[],
+        sources=[{"session_id": EXAMPLE_SESSION_ID, "seq": 6, "message_id": "msg-1"}],
     )
 
-    id: str
-    text: str
-    score: float
-    said_at: str
-    user_id: str | None
-    sources: list[FactPlace]
+    id: str = Field(description="Id of the fact.")
+    text: str = Field(description="The statement.")
+    score: float = Field(description="How well it matches: the larger, the better.")
+    said_at: str = Field(description="When it was said first, in ISO 8601.")
+    user_id: str | None = Field(description="User whom it is about.")
+    sources: list[FactPlace] = Field(description="The messages that state it.")
 
 
 class SearchHit(Hit):
@@ -245,13 +251,13 @@ class SearchHit(Hit):
         after=[],
     )
 
-    score: float
+    score: float = Field(description="How well it matches: the larger, the better.")
     type: str = Field(description="LangChain's role, such as `human` or `ai`.")
-    name: str | None
+    name: str | None = Field(description="Name of the author, if it was sent; null if not.")
     id: str | None = Field(description="Id of the message.")
-    session_id: str
-    seq: int | None = Field(description="Sequence number of the message in its session. None for a fact without one.")
-    user_id: str | None
+    session_id: str = Field(description="Id of its session.")
+    seq: int | None = Field(description="Sequence number of the message in its session; null for a fact without one.")
+    user_id: str | None = Field(description="User whom the session belongs to; null if it belongs to nobody.")
     created: str | None = Field(description="When the message was appended, in ISO 8601.")
     piece: int = Field(description="Of a long message, the number of the passage in `content`, from 0.")
     pieces: int = Field(description="How many passages the message has.")
@@ -262,6 +268,8 @@ class SearchHit(Hit):
 
 class ErrorAnswer(Schema):
     """Why a request failed."""
+
+    model_config = example(error="full must be true or false", code="invalid_request")
 
     error: str = Field(description="For people. The text may change.")
     code: str = Field(description="For programs. Codes do not change.")

@@ -21,7 +21,9 @@ class TranscriptQuery(UserQuery):
 
     start: int = Field(0, ge=0, le=MAX_SEQ, description="Sequence number of the first message, counted from 0.")
     stop: Annotated[int, Field(ge=0, le=MAX_SEQ)] | Omitted = Field(
-        None, description="Sequence number to stop before. The default is the end of the session."
+        None,
+        description="Sequence number to stop before. The default is the end of the session.",
+        examples=[100],
     )
     limit: int = Field(
         DEFAULT_PAGE_MESSAGES,
@@ -39,6 +41,10 @@ class TranscriptQuery(UserQuery):
 class NumberedMessage(Schema):
     """A message with its place in the session."""
 
+    model_config = example(
+        seq=0, time="2025-06-01T12:00:00+00:00", message={"role": "Human", "content": EXAMPLE_TEXT, "id": "msg-1"}
+    )
+
     seq: int = Field(description="Sequence number of the message. It never changes.")
     time: str | None = Field(description="When the message was stored, in ISO 8601; null if that is not known.")
     message: StoredMessage = Field(description="The message, with its id.")
@@ -46,6 +52,8 @@ class NumberedMessage(Schema):
 
 class Gap(Schema):
     """Messages that cannot be returned."""
+
+    model_config = example(first=3, last=3, reason="forgotten")
 
     first: int = Field(description="Sequence number of the first of them.")
     last: int = Field(description="Sequence number of the last of them.")
@@ -72,7 +80,7 @@ class TranscriptPage(Schema):
         epoch="2f1c9a7e5b3d8046",
     )
 
-    messages: list[NumberedMessage]
+    messages: list[NumberedMessage] = Field(description="The messages of this page.")
     gaps: list[Gap] = Field(description="What is missing between the messages.")
     total: int = Field(description="Messages ever accepted.")
     next: int | None = Field(description="The `start` of the next page; null after the last page.")
@@ -99,7 +107,7 @@ class Receipt(Done):
     """What was removed, and where."""
 
     model_config = example(
-        status="Ok", messages=[3], ids=["msg-1"], in_list=1, in_archive=0, documents=1, vectors=2, summaries=0
+        status="Ok", messages=[0], ids=["msg-1"], in_list=1, in_archive=0, documents=1, vectors=2, summaries=0
     )
 
     messages: list[int] = Field(

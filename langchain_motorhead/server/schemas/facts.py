@@ -9,14 +9,21 @@ from pydantic import Field
 from langchain_motorhead.facts.model import MAX_NAME_CHARS, MAX_TEXT_CHARS
 from langchain_motorhead.facts.reading import PROFILE_TOKENS
 from langchain_motorhead.server.schemas.answers import Done
-from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID, EXAMPLE_USER_ID, Omitted, Schema, example
+from langchain_motorhead.server.schemas.base import (
+    EXAMPLE_SESSION_ID,
+    EXAMPLE_TEXT,
+    EXAMPLE_USER_ID,
+    Omitted,
+    Schema,
+    example,
+)
 
 MAX_FACTS = 1_000
 """Facts of one answer."""
 MAX_PROFILE_TOKENS = 100_000
 EXAMPLE_FACT: dict[str, Any] = {
     "id": "5f0c1a9e7b3d2468",
-    "text": "I moved from Oslo to Berlin.",
+    "text": EXAMPLE_TEXT,
     "subject": "user",
     "attribute": "home",
     "said_at": "2025-06-01T12:00:00+00:00",
@@ -26,7 +33,7 @@ EXAMPLE_FACT: dict[str, Any] = {
             "session_id": EXAMPLE_SESSION_ID,
             "seq": 0,
             "message_id": "msg-1",
-            "quote": "I moved from Oslo to Berlin.",
+            "quote": EXAMPLE_TEXT,
             "epoch": "2f1c9a7e5b3d8046",
         }
     ],
@@ -78,9 +85,11 @@ class NewFact(FactText):
 class FactSource(Schema):
     """A message that states a fact."""
 
-    session_id: str
+    model_config = example(**EXAMPLE_FACT["sources"][0])
+
+    session_id: str = Field(description="Id of the session.")
     seq: int = Field(description="Sequence number of the message.")
-    message_id: str
+    message_id: str = Field(description="Id of the message.")
     quote: str = Field(description="The words of the message that state the fact.")
     epoch: str = Field(description="Random id of the session, new when the session is created again.")
 
@@ -90,7 +99,7 @@ class StoredFact(Schema):
 
     model_config = example(**EXAMPLE_FACT)
 
-    id: str
+    id: str = Field(description="Id of the fact.")
     text: str = Field(description="The statement.")
     subject: str = Field(description="Whom or what it is about.")
     attribute: str = Field(description="What it says of the subject.")
@@ -110,7 +119,7 @@ class FactList(Schema):
 
     model_config = example(facts=[EXAMPLE_FACT])
 
-    facts: list[StoredFact]
+    facts: list[StoredFact] = Field(description="The facts.")
 
 
 class FactDeleted(Done):
@@ -129,12 +138,49 @@ class Profile(Schema):
     profile: str = Field(description="A line for each fact; empty if nothing is known.")
 
 
+class Learned(Done):
+    """What was learned from a session."""
+
+    model_config = example(
+        status="Ok", state="done", messages=4, batches=1, facts=2, accepted=2, rejected={"quote": 1}, unusable={},
+        extracts=0, missing=0, tokens=812, embedded=0,
+    )  # fmt: skip
+
+    state: str = Field(description="`done`: every message is learned. `ended`: there is no such session.")
+    messages: int = Field(description="Messages that were learned.")
+    batches: int = Field(description="Batches in which they were learned.")
+    facts: int = Field(description="Facts that were added.")
+    accepted: int = Field(description="Operations of the learner that were carried out.")
+    rejected: dict[str, int] = Field(description="Operations that were rejected, by reason.")
+    unusable: dict[str, int] = Field(description="Answers of the learner that were no list of operations, by reason.")
+    extracts: int = Field(description="Batches that were learned without the model.")
+    missing: int = Field(description="Messages that were not kept, so that nothing could be learned from them.")
+    tokens: int = Field(description="Tokens that the learner used.")
+    embedded: int = Field(description="Tokens of what was embedded.")
+
+
 class UserExport(Schema):
     """All that is stored about a user."""
 
-    model_config = example(user_id=EXAMPLE_USER_ID, facts=[EXAMPLE_FACT], sessions=[])
+    model_config = example(
+        user_id=EXAMPLE_USER_ID,
+        facts=[EXAMPLE_FACT],
+        sessions=[
+            {
+                "session_id": EXAMPLE_SESSION_ID,
+                "summary": None,
+                "messages": [
+                    {
+                        "seq": 0,
+                        "time": "2025-06-01T12:00:00+00:00",
+                        "message": {"role": "Human", "content": EXAMPLE_TEXT, "id": "msg-1"},
+                    }
+                ],
+            }
+        ],
+    )
 
-    user_id: str
+    user_id: str = Field(description="Id of the user.")
     facts: list[StoredFact] = Field(description="All facts, superseded ones too.")
     sessions: list[dict[str, Any]] = Field(
         description="Each session with its `session_id`, its `summary`, and its `messages` with `seq`, `time` and "

@@ -9,7 +9,16 @@ from pydantic import Field
 
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
 from langchain_motorhead.server.schemas import limits
-from langchain_motorhead.server.schemas.base import EXAMPLE_TEXT, EXAMPLE_USER_ID, Id, Omitted, Role, Schema, example
+from langchain_motorhead.server.schemas.base import (
+    EXAMPLE_SESSION_ID,
+    EXAMPLE_TEXT,
+    EXAMPLE_USER_ID,
+    Id,
+    Omitted,
+    Role,
+    Schema,
+    example,
+)
 
 # --- Query parameters ---
 
@@ -110,7 +119,7 @@ class NewMessages(Schema):
         ]
     )
 
-    messages: list[NewMessage]
+    messages: list[NewMessage] = Field(description="The messages, oldest first. None are needed with a `context`.")
     context: str | None = Field(
         None, description="Replaces the summary. An empty string removes the summary; null leaves it as it is."
     )
@@ -134,14 +143,16 @@ class RetrievalBody(Schema):
 
     model_config = example(text="Where does she live?")
 
-    text: str
+    text: str = Field(description="What to search for.")
 
 
 class Unseen(Schema):
     """Messages that a search leaves out: those of one session from a sequence number on."""
 
-    session_id: Id
-    seq: int = Field(ge=0, lt=2**53)
+    model_config = example(session_id=EXAMPLE_SESSION_ID, seq=6)
+
+    session_id: Id = Field(description="Id of the session.")
+    seq: int = Field(ge=0, lt=2**53, description="Sequence number of the first message to leave out.")
 
 
 class SearchBody(Schema):
@@ -149,7 +160,7 @@ class SearchBody(Schema):
 
     model_config = example(text="Where does she live?", k=3)
 
-    text: str
+    text: str = Field(description="What to search for.")
     k: int = Field(10, ge=1, le=limits.MAX_SEARCH_HITS, description="Number of hits to return.")
     user_id: Id | Omitted = Field(None, description="Search only the sessions of this user.")
     session_id: Id | Omitted = Field(None, description="Search only this session.")

@@ -76,10 +76,12 @@ class ArchiveWrite:
     Attributes:
         chunks: The new chunks, oldest first.
         replaces: First sequence number of the newest chunk so far, if the new chunks have its messages too. Else None.
+        growth: Bytes by which the archive grows.
     """
 
     chunks: tuple[bytes, ...]
     replaces: int | None = None
+    growth: int = 0
 
     @property
     def tail(self) -> bytes:
@@ -111,7 +113,8 @@ def extend(tail: bytes | None, first: int, messages: Sequence[ArchivedMessage]) 
     for part in _split([*kept, *messages]):
         chunks.append(make_chunk(at, part))
         at += len(part)
-    return ArchiveWrite(tuple(chunks), start if kept else None)
+    growth = sum(map(len, chunks)) - (len(tail) if tail is not None and kept else 0)
+    return ArchiveWrite(tuple(chunks), start if kept else None, growth)
 
 
 def make_chunk(first: int, messages: Sequence[ArchivedMessage]) -> bytes:

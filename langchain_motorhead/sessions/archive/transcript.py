@@ -19,6 +19,7 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.messages.tombstones import is_tombstone
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.sessions.archive.archiver import with_times
 from langchain_motorhead.sessions.archive.chunks import ArchivedMessage, DamagedChunkError, read_chunk, read_header
 from langchain_motorhead.sessions.archive.operations import StoredRange, read_range
@@ -71,6 +72,9 @@ class TranscriptMessage:
     time: datetime | None
     message: BaseMessage
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.seq}, {self.message.type}, id={self.message.id!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript(Sequence[TranscriptMessage]):
@@ -91,8 +95,8 @@ class Transcript(Sequence[TranscriptMessage]):
     epoch: str | None = None
 
     def __repr__(self) -> str:
-        gaps = f", {len(self.gaps)} gaps" if self.gaps else ""
-        return f"Transcript({len(self.messages)} of {self.total} messages{gaps}, next={self.next})"
+        gaps = f", {counted(len(self.gaps), 'gap')}" if self.gaps else ""
+        return f"Transcript({len(self.messages)} of {counted(self.total, 'message')}{gaps}, next={self.next})"
 
     @overload
     def __getitem__(self, at: int) -> TranscriptMessage: ...

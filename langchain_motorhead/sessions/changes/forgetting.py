@@ -263,6 +263,7 @@ def _replace(
         again=again,
         since=since,
         total=plan.scan.total if plan.elsewhere else None,
+        missing=tuple(plan.elsewhere),
     )
     removed: Removed | None = yield operations.replace_messages(keys, plan.seen, change)
     if removed is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.messages.ids import marks, origins
+from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, marks, origins
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.storage.keys import SessionKeys, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -25,6 +27,7 @@ class Knowledge(IntEnum):
     UNKNOWN = 0
     KNOWN = 1
     FORGOTTEN = 2
+    OTHER_CONTENT = 3
 
 
 class Identity(NamedTuple):
@@ -56,7 +59,8 @@ class Replacement:
         forgotten: How many of the messages are forgotten now, and were not before.
         again: Whether the documents of the messages are to be made again.
         since: Sequence number from which on no summary may cover messages, or None to keep all summaries.
-        total: How many messages the session must have had so far, or None for any number.
+        total: How many messages the session had when some were not found in it, or None if all were found.
+        missing: Ids of those. If one of them was appended since, nothing is replaced.
     """
 
     seqs: tuple[int, ...]
@@ -68,6 +72,7 @@ class Replacement:
     again: bool
     since: int | None
     total: int | None = None
+    missing: tuple[str, ...] = ()
 
 
 class Removed(NamedTuple):
@@ -101,8 +106,18 @@ def find_known(keys: SessionKeys, ids: Sequence[str]) -> Operation[list[Knowledg
         keys: Keys of the session.
         ids: Ids, none of them empty.
     """
-    given = marks([(id_, b"\0\0\0") for id_ in ids])
-    command = Command(SCRIPTS["marks_find"], (keys.state, keys.marks), (given, origins(ids)))
+    return find_contents(keys, [(id_, UNKNOWN_CONTENT) for id_ in ids])
+
+
+def find_contents(keys: SessionKeys, contents: Sequence[tuple[str, bytes]]) -> Operation[list[Knowledge]]:
+    """Read for each id whether the session has, or had, a message with it, and with a content.
+
+    Args:
+        keys: Keys of the session.
+        contents: Ids, none of them empty, each with the digest of a content.
+    """
+    args = (marks(contents), origins([id_ for id_, _ in contents]))
+    command = Command(SCRIPTS["marks_find"], (keys.state, keys.marks), args)
     return Operation(
         (command,), lambda replies: [Knowledge(int(each)) for each in optional_member(replies[0][1]) or ""]
     )
@@ -132,7 +147,8 @@ def replace_messages(keys: SessionKeys, seen: Identity, change: Replacement) -> 
         seen.epoch or "", seen.revision, "" if change.since is None else change.since,
         "" if change.size is None else change.size, change.forgotten, keys.documents, int(change.again),
         _REACH_MESSAGES, "" if change.total is None else change.total, change.marks,
-        len(change.seqs), len(change.records), len(change.chunks), *change.seqs,
+        len(change.seqs), len(change.records), len(change.chunks),
+        "".join(f"{text}\n" for id_ in change.missing for text in _as_stored(id_)), *change.seqs,
     ]  # fmt: skip
     for group in (*change.records, *change.chunks):
         args += group
@@ -145,3 +161,8 @@ def replace_messages(keys: SessionKeys, seen: Identity, change: Replacement) -> 
         return Removed(*counts) if status == _DONE else None
 
     return Operation((Command(SCRIPTS["session_forget"], touched, tuple(args)),), read)
+
+
+def _as_stored(id_: str) -> set[str]:
+    """Return the texts of which one is in the record of a message with this id: JSON as it is, and in ASCII."""
+    return {json.dumps(id_), without_surrogates(json.dumps(id_, ensure_ascii=False))}

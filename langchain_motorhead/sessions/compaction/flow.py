@@ -131,6 +131,7 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
             yield _POLL_PAUSE
             continue
         if isinstance(seen, LeaseRefused):
+            report.is_paused = seen is LeaseRefused.PAUSED
             return report
         if keys.user_id is not None and seen.user not in (None, keys.user_id):
             yield release(keys, token, seen.epoch or "")
@@ -266,6 +267,7 @@ def _fold(keys: SessionKeys, token: str, seen: SessionSnapshot, planned: _Plan, 
         seen = seen._replace(summary=written.text, first=seen.first + batch.count, author=origin.author)
         drift = None if drift is None else 0
         report.summarized += batch.count
+        report.archived += 0 if moved is None else moved.growth
         report.batches += 1
         report.tokens += spent
     return True

@@ -55,7 +55,7 @@ def _is_usable(message: BaseMessage, session_id: str, seq: int) -> bool:
 
 
 def measured(messages: Sequence[BaseMessage | None], count: TokenCounter) -> Flow[TokenCounter]:
-    """Count the tokens of each message once, with pauses, and return a counter that remembers them."""
+    """Count the tokens of each message once, with pauses, and return a counter that remembers and adds them."""
     there = [message for message in messages if message is not None]
     counts = yield from in_slices(
         there, lambda each: _COUNTING_COST * rough_size(each.content), lambda part: [count([each]) for each in part]
@@ -63,7 +63,6 @@ def measured(messages: Sequence[BaseMessage | None], count: TokenCounter) -> Flo
     known = {id(message): tokens for message, tokens in zip(there, counts, strict=True)}
 
     def remembered(asked: Sequence[BaseMessage]) -> int:
-        found = known.get(id(asked[0])) if len(asked) == 1 else None
-        return count(asked) if found is None else found
+        return sum(known[id(each)] if id(each) in known else count([each]) for each in asked)
 
     return remembered

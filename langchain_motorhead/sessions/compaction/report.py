@@ -20,6 +20,8 @@ class CompactionReport:
         error: Error of the summarizer that ended the compaction, or None.
         extracts: How many times an extract was used, because the model's answer was rejected or its input refused.
         rejected: How many answers of the model were rejected, by reason, and how many of its inputs were refused.
+        archived: Bytes by which the archive grew.
+        is_paused: Whether nothing was tried, because a summarization of the session failed a short time ago.
     """
 
     summarized: int = 0
@@ -29,4 +31,6 @@ class CompactionReport:
     extracts: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     covered: int = 0
+    archived: int = field(default=0, compare=False)
+    is_paused: bool = field(default=False, compare=False)
     account: Account = field(default_factory=Account, repr=False, compare=False)

@@ -13,13 +13,21 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
+from langchain_motorhead.flows.protocol import (
+    Flow,
+    RefusedInputError,
+    Summarize,
+    Summary,
+    SummaryInput,
+    Writer,
+    trace_metadata,
+)
 from langchain_motorhead.sessions.checks.summary import Reason
 from langchain_motorhead.sessions.compaction.window import Part, chunk, halves
 from langchain_motorhead.sessions.compaction.withheld import join_withheld, split_withheld
 from langchain_motorhead.sessions.compaction.writing import Account, Request, Writing, WritingTask, Written
-from langchain_motorhead.sessions.operations import renew
 from langchain_motorhead.storage.keys import SessionKeys
+from langchain_motorhead.storage.leases import renew
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +92,7 @@ def requests(keys: SessionKeys, lease_key: str, token: str, lease: int) -> Reque
         lease: Milliseconds until it expires.
     """
     heartbeat = renew(lease_key, token, lease)
-    metadata = {"motorhead_session_id": keys.session_id, "motorhead_namespace": keys.namespace}
+    metadata = trace_metadata(keys)
     return lambda given, writer: Summarize(given, writer, heartbeat, metadata)
 
 

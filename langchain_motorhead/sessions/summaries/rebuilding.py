@@ -18,13 +18,13 @@ from langchain_motorhead.flows.protocol import Flow, Pause
 from langchain_motorhead.sessions.archive.batches import ArchivedBatch, read_batches
 from langchain_motorhead.sessions.compaction.summarize import requests, summarize
 from langchain_motorhead.sessions.compaction.writing import Account, Writing, origin_of
-from langchain_motorhead.sessions.operations import give_up
 from langchain_motorhead.sessions.summaries import rebuild_operations as operations
 from langchain_motorhead.sessions.summaries.operations import StoredSummaries, read_summaries
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
 from langchain_motorhead.sessions.summaries.rebuild_operations import RebuildRefused, Rebuilt, Swap
 from langchain_motorhead.sessions.summaries.records import SummaryRecord, versions_of
 from langchain_motorhead.storage.keys import SessionKeys, check_user
+from langchain_motorhead.storage.leases import give_up
 
 logger = logging.getLogger(__name__)
 

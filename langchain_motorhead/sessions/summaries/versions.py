@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.sessions.archive.transcript import to_datetime
 from langchain_motorhead.sessions.checks.keeping import Kept
 from langchain_motorhead.sessions.summaries.operations import StoredSummaries, read_summaries
@@ -44,6 +45,11 @@ class SummaryVersion:
     time: datetime | None = None
     failed: Mapping[str, int] = field(default_factory=dict)
     kept: Kept | None = None
+
+    def __repr__(self) -> str:
+        author = self.author and self.author.value
+        characters = counted(len(self.text), "character")
+        return f"{type(self).__name__}(start={self.start}, stop={self.stop}, author={author!r}, {characters})"
 
 
 def read_versions(keys: SessionKeys) -> Flow[list[SummaryVersion]]:

@@ -16,6 +16,7 @@ if count == 0 then
   end
   return others
 end
+redis.call('HDEL', KEYS[1], '') -- of nothing: after a removal, a full Redis refuses no write, and the deletion makes room
 redis.call('HSET', KEYS[1], ARGV[1], math.max(count, was))
 if was == 0 then
   others = redis.call('HINCRBY', KEYS[1], 'erasing', 1)

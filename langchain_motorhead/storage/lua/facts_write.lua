@@ -1,6 +1,10 @@
 -- Write changes of the facts about a user, and how far a session was learned, or do nothing if the facts or the session
 -- changed since they were read.
 --
+-- A full Redis refuses the first write of a script if it takes memory, and no later one. So a learner's write begins with one
+-- that is refused. A write that removes facts, or ends a session, begins with a removal, if only of a field that
+-- is not there: it makes room, and is not refused.
+--
 -- KEYS  current facts, past facts, order of the current facts, state of the facts, lease, key that shows whether a session
 --       ended, vectors of the facts
 -- ARGV  version of the facts as read; token of the worker, or '' for a write that learns nothing; duration of the lease in
@@ -26,10 +30,12 @@ end
 if counts > #ARGV + 1 or (counts - HEAD - 1) % 3 ~= 0 or (#ARGV - counts + 1) % 2 ~= 0 then
   error('values are missing. Nothing was written')
 end
+local removes = ends == '1'
 for at = HEAD + 2, counts - 1, 3 do
   if ARGV[at] ~= 'past' and ARGV[at] ~= '' then
     whole(ARGV[at], 'a time')
   end
+  removes = removes or ARGV[at] == ''
 end
 for at = counts, #ARGV, 2 do
   whole(ARGV[at + 1], 'a count')
@@ -50,7 +56,9 @@ end
 if (known[1] or '0') ~= version then
   return 2
 end
--- First a write that Redis refuses if it has no room.
+if token == '' and removes then
+  redis.call('HDEL', state, 'learned:' .. epoch)
+end
 redis.call('HSET', state, 'version', string.format('%d', at_version + 1))
 if token ~= '' then
   redis.call('HSET', state, 'learned:' .. epoch, stop)
@@ -59,7 +67,6 @@ if token ~= '' then
 end
 if ends == '1' then
   local now = tonumber(redis.call('TIME')[1])
-  redis.call('HDEL', state, 'learned:' .. epoch)
   redis.call('ZREMRANGEBYSCORE', ended, '-inf', string.format('%d', now - KEPT))
   redis.call('ZADD', ended, string.format('%d', now), epoch)
   redis.call('PEXPIRE', ended, string.format('%d', KEPT * 1000))

@@ -10,13 +10,14 @@
 -- ARGV  epoch and revision as read, sequence number from which on no summary may cover messages or '', change of `size` or '',
 --       how many messages are forgotten now, prefix of the documents' keys, 1 if the documents of the messages are to be made
 --       again, largest distance of a message whose vector was made with the text of another, number of messages that the session
---       must have or '', marks to put, number of sequence numbers, number of records in the list, number of chunks, the sequence numbers, pairs of a sequence number and a record,
---       and for each chunk: its first sequence number, its header as read, the new chunk
+--       had when messages were not found in it or '', marks to put, number of sequence numbers, number of records in the list, number
+--       of chunks, ids of the messages that were not found (as in records, with a line feed after each), the sequence numbers, pairs
+--       of a sequence number and a record, and for each chunk: its first sequence number, its header as read, the new chunk
 -- Returns {0} if nothing was done; {1} if the session has a later layout; else {2, documents removed, vectors removed, summaries
 --         dropped}.
 local messages, state, marked, archive, versions, rebuild = unpack(KEYS, 1, 6)
 local epoch, revision, since, size, forgotten, prefix, again, reach, wanted, given = unpack(ARGV, 1, 10)
-local numbers, records, chunks, HEAD = whole(ARGV[11], 'numbers'), whole(ARGV[12], 'records'), whole(ARGV[13], 'chunks'), 13
+local numbers, records, chunks, HEAD = whole(ARGV[11], 'numbers'), whole(ARGV[12], 'records'), whole(ARGV[13], 'chunks'), 14
 local RECORDS = HEAD + numbers
 local CHUNKS = RECORDS + 2 * records
 if numbers < 0 or records < 0 or chunks < 0 or #ARGV ~= CHUNKS + 3 * chunks or #given % MARK ~= 0 then
@@ -51,8 +52,20 @@ if is_later(known[11]) then
   return {1}
 end
 local length = redis.call('LLEN', messages)
-if wanted ~= '' and first + length ~= tonumber(wanted) then
-  return {0} -- what was not found may be among the messages that were appended since
+if wanted ~= '' then
+  -- What was not found may be among the messages that were appended since. They are few, as the search is not long ago.
+  local from = tonumber(wanted) - first
+  if from < 0 or length - from > 1000 then
+    return {0}
+  end
+  local newer = length > from and redis.call('LRANGE', messages, from, -1) or {}
+  for id in ARGV[14]:gmatch('[^\n]+') do
+    for _, record in ipairs(newer) do
+      if record:find(id, 1, true) then
+        return {0} -- it may be this one: it is looked for again
+      end
+    end
+  end
 end
 for at = RECORDS + 1, CHUNKS, 2 do
   local place = tonumber(ARGV[at]) - first

@@ -9,6 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, MotorheadMiddleware, Window
+from langchain_motorhead.sessions.changes import forgetting
 from support.agents import agent_of, stored, texts, thread
 from support.factory import MakeMotorhead
 from support.summarizers import Ledger
@@ -42,6 +43,36 @@ async def test_a_changed_message(
     assert caplog.text.count("give edits=True") == (not edits)
     await motorhead.aflush()
     assert [each.page_content for each in await session.asearch("q0, changed", k=1)] == [first]
+
+
+@pytest.mark.parametrize("side", ["sync", "async"])
+async def test_a_changed_message_that_left_the_window(
+    amake: MakeMotorhead, caplog: pytest.LogCaptureFixture, side: str
+) -> None:
+    """It is edited in the archive, once. One that cannot be edited is not looked for again."""
+    motorhead = amake(compaction="manual", llm=Ledger(), window=Window(max_messages=4))
+    session = motorhead.session("t")
+    await session.aappend(conversation(5)["messages"][:10])
+    await session.acompact()
+    assert (await session.aload()).start == 8
+    agent, _ = agent_of(motorhead, middleware=[MotorheadMiddleware(motorhead, edits=True)])
+    call = {"name": "look", "args": {}, "id": "c"}
+    changed = [HumanMessage("q0, changed", id="q0"), AIMessage("re q0", id="a0", tool_calls=[call])]
+    edits, edit = list[object](), forgetting.edit
+
+    def counted(keys: Any, which: str, *rest: Any) -> Any:
+        edits.append(which)
+        return edit(keys, which, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forgetting, "edit", counted)
+        for number in (5, 6):
+            given = conversation(number, *changed)
+            _ = agent.invoke(given, thread()) if side == "sync" else await agent.ainvoke(given, thread())
+            assert edits == ["q0", "a0", "a0"]  # what a message cannot be stored with is left out in a second attempt
+    assert [each.message.text for each in (await session.atranscript())[:4]] == ["q0, changed", "re q0", "q1", "re q1"]
+    assert caplog.text.count("cannot be edited") == 1
+    assert (await session.aload()).total == 14
 
 
 def test_a_change_that_is_no_edit(make: MakeMotorhead, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRetryMiddleware, SummarizationMiddleware
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import tool
@@ -162,6 +163,17 @@ def test_bad_limits(make: MakeMotorhead) -> None:
     with pytest.raises(InvalidInputError, match="max_input_tokens"):
         agent.invoke(say("q"), thread())
     assert MotorheadMiddleware(motorhead).tools == []
+
+
+def test_a_model_without_tools(make: MakeMotorhead) -> None:
+    """A model that cannot call tools is refused, with the tools that were added and what to leave out."""
+    model = FakeListChatModel(responses=["hi"])
+    for options in ({"max_run_tokens": LIMIT}, {"tools": ["list_sessions"]}):
+        given: Any = options
+        agent: Any = create_agent(model, middleware=[MotorheadMiddleware(make(), **given)])
+        with pytest.raises(InvalidInputError, match="FakeListChatModel cannot call tools") as refused:
+            agent.invoke(say("hello"), thread("t"))
+        assert ("list_sessions" if "tools" in options else "read_result") in str(refused.value)
 
 
 def test_a_retry_shows_the_same(make: MakeMotorhead) -> None:

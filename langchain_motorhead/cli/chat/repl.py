@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import typer
 from langchain_core.messages import BaseMessage, HumanMessage, message_chunk_to_message
 
 from langchain_motorhead.backends.redis import RedisBackend
-from langchain_motorhead.cli.common import counted, shown, stderr
-from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.cli.common import shown, stderr
+from langchain_motorhead.exceptions import MotorheadError, UnsupportedError
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.models.redaction import redact
 
 if TYPE_CHECKING:
+    from langchain_motorhead.facts.model import Fact
     from langchain_motorhead.handles.session import Session
+    from langchain_motorhead.handles.user import User
     from langchain_motorhead.sessions.load import Memory
 
-_HELP = """\
-/window         show the messages that the model sees verbatim
-/summary        show the summary that it sees of all earlier messages
-/search WORDS   search the messages
-/compact        summarize the oldest messages now
-/delete         delete this session and all its data
-/help           show this help
-/quit           end the chat, as Ctrl-D does
-Ctrl-C stops an answer. A line that begins with a blank is never a command."""
+_COMMANDS = {
+    "/window": "show the messages that the model sees verbatim",
+    "/summary": "show the summary that it sees of all earlier messages",
+    "/facts": "show what is known about the user",
+    "/search WORDS": "search the messages",
+    "/compact": "summarize the oldest messages now",
+    "/delete": "delete this session and all its data",
+    "/help": "show this help",
+    "/quit": "end the chat, as Ctrl-D does",
+}
+_HELP = "\n".join(
+    [
+        *(f"{command:<16}{about}" for command, about in _COMMANDS.items()),
+        "Ctrl-C stops an answer. A line that begins with a blank is never a command,",
+        "and is not kept in the history. Alt-Enter begins a new line.",
+    ]
+)
+COMPLETIONS = {command.removesuffix("WORDS"): about for command, about in _COMMANDS.items()}
+"""The commands as they are completed, with what each does."""
+
 _MAX_FOUND = 5
 _MAX_ERROR_CHARS = 400
 _MAX_GREETING_CHARS = 300
+_MAX_GREETING_FACTS = 3
+# What the model is told about the user with each message.
+_PROFILE_TOKENS = 256
 
 
 class Repl:
@@ -40,15 +61,17 @@ class Repl:
     Args:
         session: The session.
         model: A chat model.
+        user: What is known about the user of the session; None for none.
         searches: Whether the session is indexed.
 
     Attributes:
         failures: How many lines failed so far.
     """
 
-    def __init__(self, session: Session, model: Any, *, searches: bool) -> None:
+    def __init__(self, session: Session, model: Any, user: User | None = None, *, searches: bool) -> None:
         self._session = session
         self._model = model
+        self._user = user
         self._searches = searches
         self._answering = False
         self._said: Any = None
@@ -61,19 +84,24 @@ class Repl:
             type(self._model).__name__,
         )
         user = "" if self._session.user_id is None else f" of {self._session.user_id}"
-        talk = shown(f"{name}, session {self._session.session_id}{user}")
+        talk = f"{name}, session {self._session.session_id}{user}"
         _print_note(f"{talk}. /help lists the commands, Ctrl-D ends the chat")
         try:
             memory = self._session.load()
+            facts = self._known()
         except MotorheadError as error:
             self._complain(str(error))
             return
-        if not memory.total:
+        if memory.total:
+            _print_note(f"{counted(memory.total, 'message')} so far, {memory.summarized} of them in the summary")
+        else:
             _print_note("nothing was said yet")
-            return
-        _print_note(f"{counted(memory.total, 'message')} so far, {memory.summarized} of them in the summary")
         if memory.summary is not None:
-            _print_note(shown(_beginning(memory.summary)))
+            _print_note(f"summary: {_beginning(memory.summary)}")
+        if facts:
+            told = "; ".join(fact.text for fact in facts[:_MAX_GREETING_FACTS])
+            more = ". /facts lists them" if len(facts) > _MAX_GREETING_FACTS else ""
+            _print_note(f"{counted(len(facts), 'fact')} about {self._session.user_id}: {_beginning(told)}{more}")
 
     def take(self, line: str) -> bool:
         """Execute a line, and return whether to continue."""
@@ -81,10 +109,11 @@ class Repl:
         if not text:
             return True
         name, _, rest = text.partition(" ")
-        if line.startswith("/") and name == "/quit":
+        is_command = line.startswith("/") and "\n" not in text  # what was pasted may begin with a path
+        if is_command and name == "/quit":
             return False
         try:
-            if line.startswith("/"):
+            if is_command:
                 self._command(name, rest.strip())
             else:
                 self._turn(text)
@@ -98,7 +127,7 @@ class Repl:
         """Store the user's message, ask the model, and store its answer, even an incomplete one."""
         with self._stoppable():
             self._session.append(HumanMessage(text))
-            prompt = self._session.load().as_messages()
+            prompt = self._load().as_messages()
             self._said = None
             try:
                 self._answer(prompt)
@@ -108,6 +137,24 @@ class Repl:
                 typer.echo()
                 # Some models give all their messages the same id.
                 self._session.append(message_chunk_to_message(self._said), unless_known=False)
+
+    def _load(self) -> Memory:
+        """Return what the model is told: the memory of the session, with what is known about its user."""
+        if self._user is not None:
+            try:
+                return self._session.load(profile_tokens=_PROFILE_TOKENS)
+            except UnsupportedError:  # the original server knows nothing about users
+                self._user = None
+        return self._session.load()
+
+    def _known(self) -> list[Fact]:
+        """Return the facts about the user, the most important ones first."""
+        if self._user is not None:
+            try:
+                return self._user.facts()
+            except UnsupportedError:
+                self._user = None
+        return []
 
     def _answer(self, prompt: list[BaseMessage]) -> None:
         """Print an answer as it arrives, and keep it."""
@@ -147,13 +194,17 @@ class Repl:
         commands: dict[str, Callable[[], object]] = {
             "/window": self._window,
             "/summary": self._summary,
+            "/facts": self._facts,
             "/search": lambda: self._search(rest),
             "/compact": self._compact,
             "/delete": self._delete,
             "/help": lambda: typer.echo(_HELP),
         }
         if name not in commands:
-            self._complain(f"there is no command {name}. /help lists the commands")
+            known = (*commands, "/quit")
+            similar = [each for each in known if each.startswith(name)] or get_close_matches(name, known, n=1)
+            hint = f"Did you mean {similar[0]}?" if similar else "/help lists the commands"
+            self._complain(f"there is no command {name}. {hint}")
             return
         commands[name]()
 
@@ -172,6 +223,17 @@ class Repl:
             _print_text(memory.summary)
         _print_failures(memory)
 
+    def _facts(self) -> None:
+        facts = self._known()
+        for fact in facts:
+            _print_text(fact.text)
+        if facts:
+            _print_note(f"{counted(len(facts), 'fact')} known. motorhead facts shows where each was said")
+        elif self._session.user_id is None:
+            _print_note("whose facts? Begin the chat with --user ID")
+        else:
+            _print_note("no facts are known. motorhead learn finds them in what was said")
+
     def _search(self, words: str) -> None:
         if not words:
             self._complain("enter the words to search for: /search WORDS")
@@ -183,7 +245,7 @@ class Repl:
             _print_note(f"{len(found)} found in the window. With --embeddings NAME, all messages are searched")
         else:
             if isinstance(self._session._backend, RedisBackend):
-                self._session._backend.maintenance.index(self._session._keys, explicit=True, wait=True)
+                self._session._backend.maintenance.indexing.index(self._session._keys, explicit=True, wait=True)
             documents = self._session.search(words, k=_MAX_FOUND)
             for document in documents:
                 _print_text(f"{document.metadata['role']}: {document.page_content}")
@@ -207,7 +269,12 @@ def _print_text(text: str) -> None:
 
 
 def _print_note(text: str) -> None:
-    typer.secho(f"({text})", dim=True)
+    typer.secho(fill(f"({shown(text)})", _columns(), break_long_words=False, break_on_hyphens=False), dim=True)
+
+
+def _columns() -> int:
+    """Return the width of the terminal. What is piped has no line breaks."""
+    return get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 def _beginning(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The command `chat`: selects the model and the Redis, and reads and prints lines. `repl.py` handles the conversation.
+"""The command `chat`: selects the model and the Redis, and reads lines. `repl.py` handles the conversation.
 
 Typer reads the annotations of commands at run time, so they are not postponed.
 """
@@ -6,12 +6,13 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
 
 from langchain_motorhead.cli.common import ApiKey, Embeddings, Namespace, Url, is_server, open_motorhead
+from langchain_motorhead.cli.help import MEMORY
 from langchain_motorhead.cli.models import models
 from langchain_motorhead.exceptions import InvalidInputError
 
@@ -26,7 +27,7 @@ def chat(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model to talk to: a name of OpenAI's or at OPENAI_BASE_URL, or PROVIDER:NAME.",
+            help="Model: a name at OpenAI or OPENAI_BASE_URL, or PROVIDER:NAME.",
             envvar="MOTORHEAD_MODEL",
             show_envvar=True,
             metavar="NAME",
@@ -34,19 +35,32 @@ def chat(
     ] = None,
     session: Annotated[str, typer.Option(help="Session to continue.", metavar="ID")] = "chat",
     user: Annotated[str | None, typer.Option(help="User of the session.", metavar="ID")] = None,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history/--no-history",
+            help="Whether to keep what you type, for the arrow keys.",
+            envvar="MOTORHEAD_CHAT_HISTORY",
+            show_envvar=True,
+            show_default=False,
+        ),
+    ] = True,
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     max_messages: Annotated[
-        int, typer.Option(min=2, help="Largest number of messages kept verbatim.", metavar="N")
+        int, typer.Option(min=2, help="Most messages kept verbatim.", metavar="N", rich_help_panel=MEMORY)
     ] = 12,
     max_tokens: Annotated[
-        int | None, typer.Option(min=2, help="Largest number of tokens kept verbatim.", metavar="N")
+        int | None, typer.Option(min=2, help="Most tokens kept verbatim.", metavar="N", rich_help_panel=MEMORY)
     ] = None,
     embeddings: Embeddings = None,
 ) -> None:
-    """Talk to a model that remembers. /help lists the commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
-    from langchain_motorhead.cli.repl import Repl
+    """Talk to a model that remembers.
+
+    /help lists the commands of the chat, Ctrl-C stops an answer, Ctrl-D ends the chat.
+    """
+    from langchain_motorhead.cli.chat.repl import Repl
     from langchain_motorhead.sessions.compaction.window import Window
 
     found = models(model)
@@ -58,10 +72,11 @@ def chat(
     options = {"compaction": "background", "llm": summarizes, "window": window}
     with _quiet(), open_motorhead(url, namespace, embeddings, api_key, **options) as motorhead:
         searches = embeddings is not None or is_server(url)
-        talk = Repl(motorhead.session(session, user), talks_to, searches=searches)
+        known = None if user is None else motorhead.user(user)
+        talk = Repl(motorhead.session(session, user), talks_to, known, searches=searches)
         if is_interactive:
             talk.greet()
-        for line in _lines():
+        for line in _typed(keeps=history) if is_interactive else _piped():
             if not talk.take(line):
                 break
     if talk.failures and not is_interactive:
@@ -82,16 +97,25 @@ def _quiet() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _lines() -> Iterator[str]:
-    """Return an iterator over the lines that are typed or piped."""
-    if not sys.stdin.isatty():
-        if hasattr(sys.stdin, "reconfigure"):
-            sys.stdin.reconfigure(errors="replace")
-        yield from sys.stdin
-        return
-    import contextlib
+def _piped() -> Iterator[str]:
+    """Return an iterator over the lines of a pipe."""
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
+    yield from sys.stdin
 
-    with contextlib.suppress(ImportError):
+
+def _typed(*, keeps: bool) -> Iterator[str]:
+    """Return an iterator over the lines that are typed."""
+    from langchain_motorhead.cli.chat.repl import COMPLETIONS
+
+    if sys.stdout.isatty():
+        with suppress(ImportError):  # it is in the extra `cli`, and not in the extra `server`
+            from langchain_motorhead.cli.chat.history import chat_history
+            from langchain_motorhead.cli.chat.terminal import typed
+
+            yield from typed(COMPLETIONS, chat_history(keeps=keeps))
+            return
+    with suppress(ImportError):
         import readline  # noqa: F401 - enables line editing in input()
     while True:
         try:

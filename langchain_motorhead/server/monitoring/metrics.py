@@ -9,6 +9,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from langchain_motorhead.server.monitoring.work import WorkMetrics
+
 _BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -32,14 +34,18 @@ class _Answers(Collector):
 class _Learning(Collector):
     """Reads what was learned, and what models have cost, when the metrics are asked for."""
 
-    def __init__(self, learned: Callable[[], Mapping[str, int]], summaries: Callable[[], int]) -> None:
+    def __init__(
+        self, learned: Callable[[], Mapping[str, int]], summaries: Callable[[], int], rebuilds: Callable[[], int]
+    ) -> None:
         self._learned = learned
         self._summaries = summaries
+        self._rebuilds = rebuilds
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         learned = self._learned()
         tokens = CounterMetricFamily("motorhead_tokens", "Tokens that models used, by purpose", labels=["purpose"])
         tokens.add_metric(["summaries"], self._summaries())
+        tokens.add_metric(["rebuilds of summaries"], self._rebuilds())
         tokens.add_metric(["facts"], learned.get("tokens", 0))
         tokens.add_metric(["embeddings of facts"], learned.get("embedded", 0))
         yield tokens
@@ -96,6 +102,7 @@ class Metrics:
         )
         vectors.set_function(vectors_missing)
         self.registry.register(_Answers(answers))
+        self.work = WorkMetrics(self.registry)
         # Looking up a labelled metric takes longer than counting.
         self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -106,7 +113,7 @@ class Metrics:
             learned: Returns what was learned since the start, as `FactLearning.counts` names it.
             summaries: Returns the tokens that summaries used.
         """
-        self.registry.register(_Learning(learned, summaries))
+        self.registry.register(_Learning(learned, summaries, lambda: self.work.rebuild_tokens))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request.

@@ -1,0 +1,1 @@
+"""The command `chat`: its options, the conversation, and what is typed at a terminal."""
