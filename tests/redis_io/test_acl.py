@@ -118,6 +118,7 @@ def sessions(url: str) -> None:
     with Motorhead.from_url(url, window=Window(4, 5), compaction="inline", llm=RunnableLambda(slow)) as motorhead:
         motorhead.session("b").compact()
         assert len(motorhead.session("b").transcript()) == 18
+        motorhead.session("b").append(numbered(9))  # the newest chunk of the archive is replaced by a larger one
         writers = [threading.Thread(target=motorhead.session("c").append, args=(numbered(9),)) for _ in range(3)]
         for writer in writers:
             writer.start()
