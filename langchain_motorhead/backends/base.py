@@ -108,13 +108,13 @@ class Backend(Protocol):
     def transcript(
         self, keys: SessionKeys, start: int, stop: int | None, limit: int, epoch: str | None
     ) -> BackendFlow[Transcript]:
-        """Read a page of the messages of a session by sequence number. See `sessions.transcript.read_page`."""
+        """Read a page of the messages of a session by sequence number. See `sessions.archive.transcript.read_page`."""
 
     def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> BackendFlow[Receipt]:
-        """Forget messages, given by ids or sequence numbers. See `sessions.forgetting.forget`."""
+        """Forget messages, given by ids or sequence numbers. See `sessions.changes.forgetting.forget`."""
 
     def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> BackendFlow[Receipt]:
-        """Replace a message by another one. See `sessions.forgetting.edit`."""
+        """Replace a message by another one. See `sessions.changes.forgetting.edit`."""
 
     def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> BackendFlow[list[str]]:
         """Return the ids of messages that the session has with another content, as far as the backend can tell.
@@ -123,15 +123,15 @@ class Backend(Protocol):
         """
 
     def summaries(self, keys: SessionKeys) -> BackendFlow[list[SummaryVersion]]:
-        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+        """Return the versions of a session's summary. See `sessions.summaries.versions.read_versions`."""
 
     def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> BackendFlow[None]:
-        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        """Put a text in the place of a session's summary. See `sessions.summaries.setting.set_summary`."""
 
     def rebuild(
         self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
     ) -> RebuildTask:
-        """Return the task of making a session's summary again. See `sessions.rebuilding.rebuild`.
+        """Return the task of making a session's summary again. See `sessions.summaries.rebuilding.rebuild`.
 
         Raises:
             InvalidInputError: There is no such summarizer, or there is no model for the prompt.
@@ -173,7 +173,7 @@ class Backend(Protocol):
         """Search the messages of sessions. Returns the best hits, best first."""
 
     def pinned(self, pins: Sequence[Pin], query: Query) -> BackendFlow[list[Hit]]:
-        """Read messages that a search found before. See `recall.pinned.read_pinned`."""
+        """Read messages that a search found before. See `recall.search.pinned.read_pinned`."""
 
     def create_index(self) -> BackendFlow[None]:
         """Create the search index unless it exists."""

@@ -187,11 +187,11 @@ class RedisBackend(RedisLearning):
     altered = staticmethod(find_altered)
 
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
-        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+        """Return the versions of a session's summary. See `sessions.summaries.versions.read_versions`."""
         return read_versions(keys)
 
     def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
-        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        """Put a text in the place of a session's summary. See `sessions.summaries.setting.set_summary`."""
         return self._watched(watched.SET_SUMMARY, keys, set_summary(keys, text, override=override))
 
     def rebuild(

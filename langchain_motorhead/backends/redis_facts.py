@@ -96,7 +96,7 @@ class RedisFacts:
 
 
 def search_with_facts(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
-    """Search messages and facts, and rank them together. See `recall.together`."""
+    """Search messages and facts, and rank them together. See `recall.search.together`."""
     owner = Owner(query.user_id, None if query.user_id is not None else query.session_id)
     hits = yield from searching.search(replace(query, score_threshold=None), indexer)
     embedding = Embedding(indexer.model, indexer.count)

@@ -124,13 +124,13 @@ class FactLearning:
         self._waiting.close()
 
     def learn(self, keys: SessionKeys, *, explicit: bool) -> LearningReport:
-        """Learn from a session in this thread. See `facts.learning.learn`."""
+        """Learn from a session in this thread. See `facts.learning.flow.learn`."""
         flow = self._flow(keys, self._forget(keys), explicit=explicit)
         with self.semaphore.acquire(self._namespace):
             return self._driver.run(flow)
 
     async def alearn(self, keys: SessionKeys, *, explicit: bool) -> LearningReport:
-        """Learn from a session on this event loop. See `facts.learning.learn`."""
+        """Learn from a session on this event loop. See `facts.learning.flow.learn`."""
         await self._prepare()
         flow = self._flow(keys, self._forget(keys), explicit=explicit)
         async with self.semaphore.aacquire(self._namespace):

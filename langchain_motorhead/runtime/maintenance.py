@@ -101,7 +101,7 @@ class Maintenance:
 
         Args:
             keys: Keys of the session.
-            explicit: Whether a caller waits for the result. See `sessions.compaction.compact`.
+            explicit: Whether a caller waits for the result. See `sessions.compaction.flow.compact`.
             cause: The span of the append that made it due. See `AppendResult.cause`.
         """
         if self.indexer is not None and self.driver.run(index_words(keys, self.indexer)):

@@ -70,7 +70,7 @@ class Rebuild:
         self._rebuilder = Rebuilder(writing, kind.hexdigest(), on_progress)
 
     def run(self) -> RebuildReport:
-        """Make the summary again, in this thread. See `sessions.rebuilding.rebuild`."""
+        """Make the summary again, in this thread. See `sessions.summaries.rebuilding.rebuild`."""
         with self._maintenance.semaphore.acquire(self._maintenance.namespace):
             return self._driver.run(self._flow())
 

@@ -85,7 +85,7 @@ def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, 
     arguments: list[Any] = ["ON", "HASH", "PREFIX", 1, schema.index.prefix]
     if not scan:
         arguments.append("SKIPINITIALSCAN")
-    # `terms.py` has removed the stop words, and phrases are not searched.
+    # `recall/words/terms.py` has removed the stop words, and phrases are not searched.
     arguments += ["NOOFFSETS", "NOHL", "STOPWORDS", 0, "SCHEMA"]
     for field in schema.redis_fields:
         name, *rest = field.redis_args()

@@ -3,7 +3,7 @@
 Those are closed whose client does not send a request's headers in time, and streams of events end with the server.
 
 Uvicorn has no such limit, so clients that send a byte now and then could use up all connections. How long a body may
-take is limited in `request.py`, and how long a connection may be idle by uvicorn.
+take is limited in `http/request.py`, and how long a connection may be idle by uvicorn.
 """
 
 from __future__ import annotations

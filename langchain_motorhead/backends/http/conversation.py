@@ -73,20 +73,20 @@ class RemoteConversations:
         return read_pinned(self.transcript, pins, query)
 
     def summaries(self, keys: SessionKeys) -> HttpFlow[list[SummaryVersion]]:
-        """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
+        """Return the versions of a session's summary. See `sessions.summaries.versions.read_versions`."""
         yield from self._needs_ours("versions of a summary")
         answer = yield HttpCall("GET", protocol.path(keys, "summaries"), protocol.user(keys))
         return to_versions(answer)
 
     def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> HttpFlow[None]:
-        """Put a text in the place of a session's summary. See `sessions.setting.set_summary`."""
+        """Put a text in the place of a session's summary. See `sessions.summaries.setting.set_summary`."""
         check_text(text)
         yield from self._needs_ours("replacing a summary")
         sent = orjson.dumps({"text": without_surrogates(text), "override": override})
         yield HttpCall("PUT", protocol.path(keys, "summary"), protocol.user(keys), sent)
 
     def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
-        """Make a session's summary again. See `sessions.rebuilding.rebuild`."""
+        """Make a session's summary again. See `sessions.summaries.rebuilding.rebuild`."""
         if not isinstance(prompt, str | None):
             raise InvalidInputError(f"prompt must be a string, not {type(prompt).__name__}")
         yield from self._needs_ours("making a summary again")

@@ -2,7 +2,8 @@
 
 A message becomes one document, and a long message several. A document has the text, the terms for the search by words,
 and the text that is embedded. That text includes the two messages before, since a message of a dialogue often means
-little alone. This choice, and the ranking in `ranking.py`, were measured: see "Recall" in the README.
+little alone. This choice, and the ranking in `recall/search/ranking.py`, were measured: see
+docs/pages/guides/recall.md.
 
 This module knows messages and options. It knows nothing of Redis or of models.
 """

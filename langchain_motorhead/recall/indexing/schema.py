@@ -2,7 +2,7 @@
 
 A filter is never intersected with a union of words, because version 2.10 of the search module would then ignore most
 words in the score and find less. Instead the filter stands beside each word, negated twice, which keeps it out of the
-score. Words are stemmed by `terms.py`, since the module expands a word that it stems into such a union.
+score. Words are stemmed by `recall/words/terms.py`, since the module expands a word that it stems into such a union.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def worded(
 def marked(
     mark: str, vector: bytes | None, filter_: FilterExpression | None, count: int, fields: Sequence[str] = RETURNED
 ) -> tuple[Any, ...]:
-    """Return the arguments of FT.SEARCH after the index's name that find documents with a mark of `standing.py`.
+    """Return the arguments of FT.SEARCH after the index's name for documents with a mark of `words/standing.py`.
 
     Args:
         mark: The mark.

@@ -1,6 +1,7 @@
 """Terms for the search by words: the words of a text, stemmed, without stop words.
 
-This is not done by the search module, because its stemming makes scores wrong if a filter is set: see `schema.py`.
+The search module does not do this, because its stemming makes scores wrong if a filter is set: see
+`recall/indexing/schema.py`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ All of it was written for this package. It was not derived from a data set. zlib
 the nearer it is to the message, so the most likely text stands last.
 
 Stored chunks can only be read with the dictionary that they were written with. So a dictionary is never changed: a
-better one is added under a new codec name in `archive.py`.
+better one is added under a new codec name in `chunks.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Closing the gap between a summary and the list, as a flow: the messages of the archive in it are summarized.
 
 There is such a gap after a version of the summary was removed because it covered a message that was forgotten: the
-summary then is an older version. Until the gap is closed, a read reports it (`gap.py`).
+summary then is an older version. Until the gap is closed, a read reports it (`sessions/gap.py`).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Two things may happen instead of a good answer:
 
 - *The summarizer fails*: a timeout, a rate limit, a server without an answer. The fallback is asked if there is one.
   Without one, the error ends the flow: messages stay where they are, and a later compaction tries again.
-- *The answer is rejected*: it is no summary (`checks.py`). The model is asked once more and shown what is wrong, then
-  the fallback, if there is one. Then an extract of the messages takes the place of the answer.
+- *The answer is rejected*: it is no summary (`checks/summary.py`). The model is asked once more and shown what is
+  wrong, then the fallback, if there is one. Then an extract of the messages takes the place of the answer.
 
 `summarize.py` deals with a third: the input is refused.
 """
