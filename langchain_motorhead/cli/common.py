@@ -34,7 +34,7 @@ Url = Annotated[
     typer.Option(
         "--url",
         "--redis-url",
-        help="Redis or http:// server. Default: embedded.",
+        help="URL of a Redis or an http:// server. Default: embedded.",
         envvar="REDIS_URL",
         show_envvar=True,
         metavar="URL",
@@ -44,7 +44,7 @@ Url = Annotated[
 ApiKey = Annotated[
     str | None,
     typer.Option(
-        help="API key of a server.",
+        help="API key of the server.",
         envvar="MOTORHEAD_API_KEY",
         show_envvar=True,
         metavar="KEY",

@@ -27,11 +27,13 @@ def demo(
     dialogues: Annotated[
         int | None, typer.Option(min=1, help="Number of dialogues. Default: all.", metavar="N")
     ] = None,
-    window: Annotated[int, typer.Option(min=2, help="Messages that sessions keep verbatim.", metavar="N")] = 12,
+    window: Annotated[
+        int, typer.Option(min=2, help="Newest messages that each session keeps verbatim.", metavar="N")
+    ] = 12,
     model: Annotated[
         str | None,
         typer.Option(
-            help=f"Model that summarizes, as in motorhead chat, or {_EXTRACTIVE} for none.",
+            help=f"Model that writes summaries, as in motorhead chat, or {_EXTRACTIVE} for none.",
             envvar="MOTORHEAD_MODEL",
             show_envvar=True,
             metavar="NAME",
@@ -41,13 +43,15 @@ def demo(
         float | None,
         typer.Option(
             min=0,
-            help=f"Until each simulated answer. Default: {_DELAY_SECONDS}, or {_MODEL_DELAY_SECONDS} with a model.",
+            help=f"Time until a simulated answer. Default: {_DELAY_SECONDS}, or {_MODEL_DELAY_SECONDS} with a model.",
             metavar="SECONDS",
         ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Plot the prompt tokens of each model call: FILE.png or FILE.svg.", metavar="FILE"),
+        typer.Option(
+            help="Write a plot of the prompt tokens of each model call: FILE.png or FILE.svg.", metavar="FILE"
+        ),
     ] = None,
     url: Annotated[
         str,
@@ -59,7 +63,7 @@ def demo(
         ),
     ] = "embedded://",
 ) -> None:
-    """Replay real dialogues, and account for every message.
+    """Replay real dialogues, and check that no message is lost.
 
     They are concurrent sessions. On a Redis of yours, all keys of the demo are deleted at the end.
     """

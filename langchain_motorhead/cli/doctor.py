@@ -31,10 +31,12 @@ def doctor(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     embeddings: Embeddings = None,
-    window: Annotated[int, typer.Option(min=2, help="Messages that sessions keep verbatim.", metavar="N")] = 12,
+    window: Annotated[
+        int, typer.Option(min=2, help="Newest messages that each session keeps verbatim.", metavar="N")
+    ] = 12,
     as_json: Json = False,
 ) -> None:
-    """Check a Redis or a server for what endangers messages.
+    """Check whether a Redis or a server can lose messages.
 
     Exits with 1 if something does.
     """

@@ -42,16 +42,16 @@ def facts(
     query: Annotated[
         str | None, typer.Option(help="Show the facts that share words with TEXT.", metavar="TEXT")
     ] = None,
-    k: Annotated[int | None, typer.Option("-k", min=1, help="Facts to show at most.", metavar="N")] = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, help="How many facts to show at most.", metavar="N")] = None,
     as_of: Annotated[
         datetime | None, typer.Option(help="Show the facts that held at this local time.", metavar="TIME")
     ] = None,
-    superseded: Annotated[bool, typer.Option("--superseded", help="Show also facts that hold no longer.")] = False,
+    superseded: Annotated[bool, typer.Option("--superseded", help="Also show facts that newer ones replaced.")] = False,
     remember: Annotated[str | None, typer.Option(help="Add a fact about the user.", metavar="TEXT")] = None,
     forget: Annotated[str | None, typer.Option(help="Remove the fact with this id.", metavar="FACT")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is known about a user. Or add or remove a fact."""
+    """Show the facts about a user, or add or remove a fact."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         known = motorhead.user(user)
         if forget is not None and not known.forget(forget):

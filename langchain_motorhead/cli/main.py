@@ -70,7 +70,7 @@ def _make_app() -> "typer.Typer":
     ) -> None:
         """Chat memory for LangChain and LangGraph on Redis.
 
-        Each command says more with --help.
+        COMMAND --help explains a command.
         """
         if version:
             typer.echo(_version())

@@ -19,7 +19,7 @@ def mcp(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     user: Annotated[
-        str | None, typer.Option(help="User whose conversations and facts can be reached.", metavar="ID")
+        str | None, typer.Option(help="User whose conversations and facts the program can read.", metavar="ID")
     ] = None,
     session: Annotated[
         str | None, typer.Option(help="The current conversation. Without --user, the only one.", metavar="ID")
@@ -33,7 +33,7 @@ def mcp(
         ),
     ] = False,
 ) -> None:  # fmt: skip
-    """Serve memory to a program that starts this and speaks MCP.
+    """Serve memory over MCP, on standard input and output.
 
     Claude Desktop is such a program. They talk by standard input and output.
     """

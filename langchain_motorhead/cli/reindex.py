@@ -15,7 +15,7 @@ from langchain_motorhead.messages.wording import counted
 def reindex(
     *, url: Url = None, api_key: ApiKey = None, namespace: Namespace = "default", embeddings: Embeddings = None
 ) -> None:
-    """Build the search index anew, as for another embedding model.
+    """Rebuild the search index, for example for another embedding model.
 
     Messages that are not indexed yet are indexed too. Searches go on meanwhile.
     """

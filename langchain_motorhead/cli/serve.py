@@ -30,13 +30,13 @@ def serve(
         int | None, typer.Option(help="Port to listen on. Overrides PORT.", min=0, max=65535, metavar="N")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that serve. Overrides WEB_CONCURRENCY.", min=1, metavar="N")
+        int | None, typer.Option(help="Number of worker processes. Overrides WEB_CONCURRENCY.", min=1, metavar="N")
     ] = None,
     settings_only: Annotated[
         bool, typer.Option("--settings", help="Explain all environment variables, and exit.")
     ] = False,
 ) -> None:
-    """Run the REST server, which speaks the original Motorhead's API.
+    """Run the REST server, with the API of the original Motorhead.
 
     Environment variables configure it, such as REDIS_URL, MOTORHEAD_API_KEYS, MOTORHEAD_MODEL and OPENAI_API_KEY.
     With --settings, all of them are explained.

@@ -51,7 +51,7 @@ def export(
         list[str] | None, typer.Option(help="Only this session. Can be given several times.", metavar="ID")
     ] = None,
 ) -> None:
-    """Write sessions to a file of JSON Lines.
+    """Write sessions to a JSON Lines file.
 
     With their summaries, each as it was at one moment.
     """

@@ -153,9 +153,9 @@ def verdict(runs: Sequence[Run], remembered: Remembered, *, has_model: bool = Fa
     for name, marks in astray.items():
         if marks:
             grid.add_row("", Text(f"{name}: {_listed(marks)}", style="red"))
-    grid.add_row(Text("kept", style="bold"), "of the numbers and names in messages that left the window:")
-    grid.add_row("", f"{_said(sums.kept)} in summary or window")
-    grid.add_row("", f"{_said(sums.readable)} in window or archive, word for word")
+    grid.add_row(Text("kept", style="bold"), "of the messages that left the window, word for word:")
+    grid.add_row("", f"in summary or window: {_said(sums.kept)}")
+    grid.add_row("", f"in window or archive: {_said(sums.readable)}")
     if has_model:
         grid.add_row(
             "", f"{sums.extracts} of {len(runs)} summaries are extracts, in place of rejected answers of the model"
@@ -181,7 +181,7 @@ def footnotes(settings: ReplaySettings, took: float, picture: Path | None, notes
     """
     left = "The embedded server has stopped." if settings.url == IN_MEMORY else "They were deleted from Redis."
     plain = [
-        "Counted: the messages read back from Redis, and those that the stored summaries were made of.",
+        "All figures were counted in Redis after the replay: messages, and the messages that the summaries cover.",
         f"The sessions took {took:.1f} s. {left}",
         f"Dialogues: {SOURCE}",
     ]
@@ -230,7 +230,8 @@ def _place(said: Said) -> str:
 
 
 def _said(found: Kept) -> str:
-    return f"{found.numbers} of {found.numbers_said} and {found.names} of {found.names_said}"
+    numbers = f"{found.numbers} of {found.numbers_said} numbers"
+    return f"{numbers}, {found.names} of {found.names_said} names"
 
 
 def _listed(marks: Sequence[str]) -> str:

@@ -92,8 +92,8 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
     value = f"{described.model}, {described.dimensions} dimensions, {described.settings}"
     if missing:
         yield Finding(
-            Level.BROKEN if wanted else Level.NOTE, "index", f"described, but not there ({value})",
-            "it was dropped, or this server's search module cannot make it. The next search tries again, and says why",
+            Level.BROKEN if wanted else Level.NOTE, "index", f"missing ({value})",
+            "it was dropped, or this server's search module cannot create it. The next search tries again and says why",
         )  # fmt: skip
         return
     try:
@@ -103,7 +103,7 @@ def _index(redis: RedisBackend) -> Iterator[Finding]:
             yield Finding(
                 Level.NOTE, "index", f"{value}; words of an earlier version",
                 "words in Chinese, Japanese, Korean, Thai and Arabic are not found in older messages. "
-                "Motorhead.reindex() makes them anew, and embeds nothing for that",
+                "Motorhead.reindex() indexes these words again, and embeds nothing",
             )  # fmt: skip
         elif advice := index_advice(described, documents):
             yield Finding(Level.NOTE, "index", f"{value}; {counted(documents, 'document')}", advice)
@@ -137,7 +137,7 @@ def _archives(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
         "archives",
         f"{value}; {len(incomplete)} of {counted(len(ids), 'session')} lost part of theirs",
         f"Redis evicted messages, or another program deleted them, among others of {named}. Restore a backup, and set "
-        "maxmemory-policy noeviction. Session.transcript says which messages are missing",
+        "maxmemory-policy noeviction. Session.transcript lists the missing messages",
     )
 
 
@@ -148,7 +148,7 @@ def _versions(redis: RedisBackend, ids: Sequence[str]) -> Finding:
         counts = redis.execute(together(*(count_records(session_keys(redis.namespace, each)) for each in some)))
         incomplete += [each for each, (noted, there) in zip(some, counts, strict=True) if noted != there]
     if not incomplete:
-        return Finding(Level.FINE, "summary versions", f"of {counted(len(ids), 'session')}")
+        return Finding(Level.FINE, "summary versions", f"complete in {counted(len(ids), 'session')}")
     named = _named(map(repr, incomplete))
     return Finding(
         Level.NOTE, "summary versions", f"{len(incomplete)} of {counted(len(ids), 'session')} lost some of theirs",
@@ -162,14 +162,14 @@ def _erasures(redis: RedisBackend) -> Iterator[Finding]:
     if found := redis.run(resume_erasures(redis.namespace)):
         yield Finding(
             Level.NOTE, "deletions", f"{counted(found, 'interrupted deletion')} completed now",
-            "no search has shown what was left of these sessions",
+            "no search returned anything of these sessions meanwhile",
         )  # fmt: skip
 
 
 def _marks(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     lost = [each for each in ids if not redis.run(check_marks(session_keys(redis.namespace, each)))]
     if not lost:
-        return Finding(Level.FINE, "known messages", f"of {counted(len(ids), 'session')}")
+        return Finding(Level.FINE, "known messages", f"complete in {counted(len(ids), 'session')}")
     named = _named(map(repr, lost))
     return Finding(
         Level.BROKEN, "known messages", f"{len(lost)} of {counted(len(ids), 'session')} lost some of the marks",
@@ -186,7 +186,7 @@ def _facts(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
         return
     value = f"{found.facts} about {found.owners} users or sessions"
     if found.skipped:
-        value = f"{value}; {found.skipped} of these, or of their sources, were too many to look at"
+        value = f"{value}; {found.skipped} of these, or of their sources, were too many to check"
     if found.evicted:
         yield Finding(
             Level.BROKEN, "facts", f"{value}; {len(found.evicted)} lost some of theirs",
@@ -196,7 +196,7 @@ def _facts(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
     elif found.erased:
         yield Finding(
             Level.NOTE, "facts", f"{value}; {found.erased} of forgotten or edited messages are erased now",
-            "the process that forgot or edited the messages ended before it had erased these facts",
+            "the process that forgot or edited the messages ended before it erased these facts",
         )  # fmt: skip
     elif found.outlived:
         outlived = f"{found.outlived} quote sessions that expired"
@@ -280,7 +280,7 @@ def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
         return Finding(Level.FINE, "summaries", value)
     reasons = ", ".join(f"{reason} {count}" for reason, count in rejected.most_common())
     often = authors[Author.EXTRACT] > authors[Author.MODEL]
-    advice = "the model is not suited to summarizing. Extracts of the messages are used" if often else ""
+    advice = "the model is not suited to writing summaries. Extracts of the messages take their place" if often else ""
     value = f"{value}; {counted(rejected.total(), 'answer')} rejected ({reasons})"
     return Finding(Level.NOTE if often else Level.FINE, "summaries", value, advice)
 

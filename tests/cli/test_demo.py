@@ -41,7 +41,7 @@ class Ended(NamedTuple):
     err: str
 
 
-KEPT = re.compile(r"(\d+) of (\d+) and (\d+) of (\d+) in summary or window")
+KEPT = re.compile(r"in summary or window: (\d+) of (\d+) numbers, (\d+) of (\d+) names")
 
 Run = Callable[..., Ended]
 
@@ -88,7 +88,7 @@ def test_demo_accounts_for_every_message() -> None:
     numbers, numbers_said, names, names_said = map(int, found.groups())
     assert numbers_said >= numbers >= 0.5 * numbers_said > 0
     assert names_said >= names >= 0.5 * names_said > 0
-    assert f"{numbers_said} of {numbers_said} and {names_said} of {names_said} in window or archive" in out
+    assert f"in window or archive: {numbers_said} of {numbers_said} numbers, {names_said} of {names_said} names" in out
     assert "extractive" in out
     assert "CC BY-SA 4.0" in out
     assert not [sign for sign in out if ord(sign) < 32 and sign != "\n"]

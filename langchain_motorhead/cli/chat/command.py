@@ -39,7 +39,7 @@ def chat(
         bool,
         typer.Option(
             "--history/--no-history",
-            help="Whether to keep what you type, for the arrow keys.",
+            help="Keep what you type for the arrow keys, also in later chats.",
             envvar="MOTORHEAD_CHAT_HISTORY",
             show_envvar=True,
             show_default=False,
@@ -49,14 +49,14 @@ def chat(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     max_messages: Annotated[
-        int, typer.Option(min=2, help="Most messages kept verbatim.", metavar="N", rich_help_panel=MEMORY)
+        int, typer.Option(min=2, help="Newest messages to keep verbatim.", metavar="N", rich_help_panel=MEMORY)
     ] = 12,
     max_tokens: Annotated[
-        int | None, typer.Option(min=2, help="Most tokens kept verbatim.", metavar="N", rich_help_panel=MEMORY)
+        int | None, typer.Option(min=2, help="Newest tokens to keep verbatim.", metavar="N", rich_help_panel=MEMORY)
     ] = None,
     embeddings: Embeddings = None,
 ) -> None:
-    """Talk to a model that remembers.
+    """Chat with a model that remembers the conversation.
 
     /help lists the commands of the chat, Ctrl-C stops an answer, Ctrl-D ends the chat.
     """

@@ -57,7 +57,7 @@ def list_(
     size: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions on a page.", metavar="N")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List sessions, the most recently active first."""
+    """List sessions, most recently active first."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         rows = (_rows_of_server if is_server(url) else _rows)(motorhead, user, page, size)
     if as_json:
@@ -83,13 +83,13 @@ def show(
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
-    last: Annotated[int, typer.Option(min=1, help="Newest messages to show.", metavar="N")] = 100,
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
     everything: Annotated[
-        bool, typer.Option("--all", help="Show all messages with their numbers, also summarized ones.")
+        bool, typer.Option("--all", help="Show all messages with their numbers, including summarized ones.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the summary and the newest messages of a session, or all."""
+    """Show the summary and the newest messages of a session, or all messages."""
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         found = (_read_from_server if is_server(url) else _read)(motorhead, session, last)
         if found is None:
@@ -122,11 +122,13 @@ def search(
     namespace: Namespace = "default",
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
-    count: Annotated[int, typer.Option("--count", "-k", min=1, help="Most messages to find.", metavar="N")] = 10,
+    count: Annotated[
+        int, typer.Option("--count", "-k", min=1, help="How many messages to find at most.", metavar="N")
+    ] = 10,
     embeddings: Embeddings = None,
     as_json: Json = False,
 ) -> None:
-    """Search the messages of all sessions, a user or a session.
+    """Search the messages of all sessions, of a user, or of a session.
 
     On a Redis, it needs the embedding model of the index.
     """
@@ -159,7 +161,7 @@ def delete(
     user: Annotated[str | None, typer.Option(help="Delete all sessions of this user.", metavar="ID")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete sessions and all their data, or all of a user."""
+    """Delete sessions with all their data, or all sessions of a user."""
     if bool(sessions) == (user is not None):
         raise InvalidInputError("give either ids of sessions, or --user to delete all sessions of a user")
     what = counted(len(sessions), "session") if sessions else f"all sessions of user {user!r}"

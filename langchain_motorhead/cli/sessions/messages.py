@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langchain_motorhead import Receipt, Session, TranscriptMessage
 
 _SessionId = Annotated[str, typer.Argument(help="Id of the session.", metavar="ID")]
-_ByNumber = Annotated[bool, typer.Option("--seq", help="MESSAGE_ID is a number, as `show --all` prints it.")]
+_ByNumber = Annotated[bool, typer.Option("--seq", help="MESSAGE_ID is a number that `show --all` prints.")]
 
 
 def forget(

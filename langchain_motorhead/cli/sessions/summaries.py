@@ -57,14 +57,18 @@ def summaries(
 
 def set_summary(
     session: SessionId,
-    text: Annotated[str, typer.Argument(help="The new summary. - reads it from the standard input.", metavar="TEXT")],
+    text: Annotated[
+        str, typer.Argument(help="The new summary, or - to read it from the standard input.", metavar="TEXT")
+    ],
     *,
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
-    override: Annotated[bool, typer.Option("--override", help="Store it even if it does not fit.")] = False,
+    override: Annotated[
+        bool, typer.Option("--override", help="Store the text even if it does not agree with the messages.")
+    ] = False,
 ) -> None:
-    """Replace the summary by a text that fits the messages."""
+    """Replace the summary by your text, if it agrees with the messages."""
     text = sys.stdin.read() if text == "-" else text
     with open_motorhead(url, namespace, api_key=api_key) as motorhead:
         open_session(motorhead, session, namespace).set_summary(text, override=override)
@@ -79,7 +83,7 @@ def rebuild(
     namespace: Namespace = "default",
     llm: Annotated[
         str | None,
-        typer.Option(help="Model that writes it: PROVIDER:NAME. Not for a server.", metavar="NAME"),
+        typer.Option(help="Model that writes the summary: PROVIDER:NAME. Not for a server.", metavar="NAME"),
     ] = None,
     prompt: Annotated[
         Path | None,
