@@ -16,7 +16,7 @@ OPERATE = "Operate it"
 
 
 class Command(TyperCommand):
-    """A command. Its help has no type beside flags, which take no value, and paragraphs without line breaks."""
+    """A command. Its help shows no type for flags, which take no value, and joins the lines of a paragraph."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
@@ -29,7 +29,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands. Its help has no type beside flags, which take no value."""
+    """A group of commands. Its help shows no type for flags, which take no value."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, with `--help`."""

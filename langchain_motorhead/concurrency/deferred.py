@@ -1,4 +1,4 @@
-"""Deferred values: made when they are first needed, in a thread if that is on an event loop.
+"""Deferred values: made when they are first needed, and outside of the event loop.
 
 Models are deferred, because their libraries take seconds to import.
 """
@@ -32,7 +32,7 @@ class Deferred(Generic[T]):
 
     @classmethod
     def of(cls, value: T) -> Deferred[T]:
-        """Return a value that is there already."""
+        """Wrap a value that exists already."""
         made = cls(lambda: value)
         made._made = (value,)
         return made
@@ -55,7 +55,7 @@ class Deferred(Generic[T]):
         return self._made[0]
 
     async def aget(self) -> T:
-        """Return the value. It is made in a thread, for which all callers wait. See `get`."""
+        """Return the value. The first call makes it in a thread, and others wait meanwhile. See `get`."""
         if self._made is not None:
             return self._made[0]
         try:

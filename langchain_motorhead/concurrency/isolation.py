@@ -1,4 +1,4 @@
-"""Isolation from the caller's context: what a call of a model, or a job, may know of the run that caused it."""
+"""Isolation from the caller's context: model calls and jobs only see the span of the run that caused them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextvars import Context
 
 
 def isolated() -> Context:
-    """Return an empty context, in which nothing of the present one is set but its span of OpenTelemetry, if any.
+    """Return an empty context. It only has the present OpenTelemetry span, if there is one.
 
-    So no callback and no stream of the user's run reaches what runs in it, and yet its spans have the right parent.
+    So callbacks and streams of the user's run do not see the code that runs in it, but its spans have the right parent.
     """
     context = Context()
     tracing = sys.modules.get("opentelemetry.context")

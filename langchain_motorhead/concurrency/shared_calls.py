@@ -1,7 +1,7 @@
-"""Shared calls: texts that tasks of one event loop submit at about the same time go into one call of a model.
+"""Shared calls: one call of a model for the texts that tasks of an event loop submit at about the same time.
 
-What is submitted in one turn of the event loop shares a call. While as many calls run as may, further texts wait for
-the next one, which then takes all of them.
+Texts that are submitted in one iteration of the event loop share a call. While the maximum number of calls runs,
+further texts wait. The next call then takes all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Call = Callable[[list[str]], Awaitable[Sequence[Any]]]
 class SharedCalls:
     """Calls of one model, shared by all who wait on an event loop. Each event loop has its own.
 
-    A call that fails fails for all who share it. They may then call alone, to find out whose text it was.
+    If a call fails, it fails for all callers that share it. Each may then call alone, to find out whose text caused it.
 
     Args:
         call: Returns a result for each text, in their order.
@@ -48,7 +48,7 @@ class SharedCalls:
 
 
 class SharedCallError(Exception):
-    """A call failed that several have shared. Its cause says why."""
+    """A call that several callers shared failed. Its `__cause__` is the error."""
 
 
 class _Queue:
@@ -93,7 +93,7 @@ class _Queue:
                     future.set_result(result)
 
     def _next(self) -> list[tuple[str, asyncio.Future[Any]]]:
-        """Take what waits, but for what nobody waits for any more."""
+        """Take the waiting texts, except those whose callers were cancelled."""
         batch: list[tuple[str, asyncio.Future[Any]]] = []
         while self._waiting and len(batch) < _MAX_TEXTS:
             each = self._waiting.popleft()

@@ -25,7 +25,7 @@ _FIRST_GENERATION = 1
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message, or words of it.
+    """A message, or a quote from one.
 
     Attributes:
         session: The session of the message.
@@ -45,7 +45,7 @@ class Remembered:
     Attributes:
         found: The message that answers `QUESTION`; None if recall found nothing.
         fact: A fact about the user; None if nothing was learned.
-        quote: Where that was said.
+        quote: The quote that the fact was learned from.
     """
 
     found: Said | None = None
@@ -83,7 +83,7 @@ async def look_back(url: str, options: Options, session: str, user: str) -> Reme
 
 
 async def drop_index(motorhead: Motorhead) -> None:
-    """Delete the index of a namespace. Deleting sessions leaves it, for the next ones.
+    """Delete the index of a namespace, which stays when its sessions are deleted.
 
     Args:
         motorhead: Whose namespace it is.

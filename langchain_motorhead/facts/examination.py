@@ -1,7 +1,7 @@
-"""An examination of stored facts, as a flow: whether their sources still say so, what fails, waits, and is missing.
+"""A flow that checks stored facts: their sources, failures of the learner, messages that wait, and missing data.
 
-It reads, with one exception: where a process died between the forgetting or editing of a message and the erasure of
-what was learned from it, the erasure is carried out.
+It only reads, with one exception. If a process died after it forgot or edited a message, but before it erased the
+facts learned from the message, they are erased now.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from langchain_motorhead.storage.keys import FactKeys, SessionKeys, fact_keys, o
 from langchain_motorhead.storage.operation import Command, Operation, together
 
 MOST_OWNERS, MOST_FACTS, MOST_MESSAGES = 2_000, 50_000, 1_000
-"""What one examination looks at: users, facts, and messages that facts quote."""
+"""Limits of one examination: users, facts, and messages that facts quote."""
 IDLE_SECONDS = 3_600
-"""Messages that are older than this, and were not learned, wait in vain: no process has them in its queue."""
+"""If messages older than this were not learned, no process has them in its queue any more."""
 _AT_ONCE = 200
 
 
@@ -41,8 +41,8 @@ class Examined:
         failing: Owners for whom the learner failed the last time.
         waiting: How many messages of idle sessions were not learned.
         idle: These sessions.
-        vectorless: How many facts that hold have no vector, of owners who have vectors of others.
-        skipped: How many owners were not looked at, or not at all of their facts and sources.
+        vectorless: How many current facts have no vector, although others of the same owner have one.
+        skipped: How many owners were not checked completely.
     """
 
     owners: int = 0

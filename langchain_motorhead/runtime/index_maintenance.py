@@ -1,4 +1,4 @@
-"""Indexing of sessions for recall: where it runs, and what is tried again after the embedding model failed."""
+"""Indexing of sessions for recall: where it runs, and retries after a failure of the embedding model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from langchain_motorhead.storage.keys import SessionKeys
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
-"""How often a session is looked at whose vectors are to be tried again later."""
+"""Seconds between two checks of a session whose vectors are to be tried again."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class IndexMaintenance:
         namespace: Namespace of the sessions.
         indexer: How sessions are indexed, or None without recall.
         background: Runs the work that nobody waits for.
-        prepare: Loads what takes long outside of an event loop.
+        prepare: Does slow imports outside of an event loop.
         retry_queue: Sessions that wait to be indexed because the embedding model failed.
     """
 
@@ -70,7 +70,7 @@ class IndexMaintenance:
 
     @property
     def vectors_missing(self) -> int:
-        """How many messages lack a vector, of the sessions that this process has tried to embed."""
+        """How many messages have no vector, in the sessions that this process has tried to embed."""
         return sum(self._missing.values())
 
     def index(

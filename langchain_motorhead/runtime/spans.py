@@ -1,6 +1,6 @@
-"""Spans of OpenTelemetry: the tracing that the application has set up, and a span that is current while it lasts.
+"""OpenTelemetry spans: the tracing that the application has set up, and a span that is current until it ends.
 
-An error is named by its class alone: its text may repeat what was sent.
+Spans name an error by its class only, since its text may quote user data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.watched import Watched
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-"""Environment variable of the conventions that asks for content in spans."""
+"""Environment variable, from OpenTelemetry's conventions, that turns on content in spans."""
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Span:
 
     @property
     def cause(self) -> Any:
-        """What later spans link to: the context of this span. None if it is not sampled."""
+        """The context of this span, to which later spans link. None if the span is not sampled."""
         context = self._span.get_span_context()
         return context if context.trace_flags.sampled else None
 

@@ -1,7 +1,7 @@
-"""Telemetry: spans of OpenTelemetry around operations, and what a server measures of them.
+"""Telemetry: OpenTelemetry spans of operations, and measurements of them for a server's metrics.
 
-A flow is watched by a flow around it, so that sync and async calls are watched by the same lines. As long as the
-application has not set up tracing, and no server measures, nothing is imported, made or measured.
+A flow is watched by a flow that wraps it, so sync and async calls share this code. Without tracing in the application
+and without a server's meter, this module imports and measures nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Work: TypeAlias = Literal["summaries", "indexing", "learning"]
-"""Work in the background that the messages of a session wait for."""
+"""Kinds of background work that messages of a session wait for."""
 
 
 class Meter(Protocol):
@@ -36,7 +36,7 @@ class Meter(Protocol):
         """Note that messages of a session wait for work in the background."""
 
     def settled(self, work: Work, key: str, began: float) -> None:
-        """Note that the work is done for what waited when it began, at a time of the monotonic clock."""
+        """Note that work is done. Messages that waited when it began, by the monotonic clock, do not wait now."""
 
 
 Noted: TypeAlias = Callable[[T], T]
@@ -64,7 +64,7 @@ class Telemetry:
         query: str | None = None,
         cause: Any = None,
     ) -> Flow[T]:
-        """Return a flow that does the same and is watched, or the flow itself if nobody watches.
+        """Return a flow with the same result that is traced and measured, or the flow itself if neither is on.
 
         It must not run interleaved with other watched flows in one context, as `gather` would do it.
 
@@ -120,7 +120,7 @@ class Telemetry:
 
     @contextmanager
     def asking(self, request: Summarize | Learn | Embed, embedder: EmbeddingClient | None) -> Iterator[Noted[Any]]:
-        """Watch a call of a model for the body of a `with` statement, which passes the answer on.
+        """Return a context manager that watches a call of a model. Its body passes the answer on.
 
         Args:
             request: What the model is asked.
@@ -162,7 +162,7 @@ class Telemetry:
             self.meter.waits(work, key, messages)
 
     def settled(self, work: Work, key: str, began: float) -> None:
-        """Note that the work is done for what waited when it began, at a time of the monotonic clock."""
+        """Note that work is done. Messages that waited when it began, by the monotonic clock, do not wait now."""
         if self.meter is not None:
             self.meter.settled(work, key, began)
 
@@ -173,7 +173,7 @@ class Telemetry:
 
 
 def _with_cause(result: Any, cause: Any) -> Any:
-    """Return a result whose append knows its span, so that the work that it makes due can link to it."""
+    """Return a result that holds the span of its append, so that background work can link to this span."""
     if hasattr(result, "cause"):
         return result._replace(cause=cause)
     if getattr(result, "appended", None) is not None:

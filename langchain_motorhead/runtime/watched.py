@@ -1,7 +1,7 @@
-"""What is watched: the operations that have spans and figures, and what is said of each. No I/O.
+"""The operations that have spans and metrics, and the attributes of each. No I/O.
 
-The names in `convention` are those of OpenTelemetry's conventions for generative AI. Where they have none for what an
-operation does, the name is one of ours, as they allow.
+The names in `convention` are those of OpenTelemetry's conventions for generative AI. For operations without such a
+name, they are our own, which the conventions allow.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Watched:
     Attributes:
         name: Name in the attribute `motorhead.operation`, and in a server's metrics.
         convention: Name of the span, and its `gen_ai.operation.name`.
-        found: Returns what a span says of a result.
+        found: Returns the attributes of a span for a result.
         records: Returns the content of a result, for spans that hold content.
-        is_remote: Whether it is little more than requests to Redis. Otherwise the work is done in this process.
+        is_remote: Whether most of its time is spent in requests to Redis. Otherwise the work is done in this process.
         is_metered: Whether a server counts and times it. What nearly every request does is counted with the requests.
     """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
 
 RETURNED = ("name", "role", "pieces")
-"""Fields that a search returns if it finds many documents to choose from."""
+"""Fields that a search returns for candidates, of which only some become results."""
 DISTANCE = "vector_distance"
 # By default the module stops after half a second and returns an incomplete result without saying so.
 TO_THE_END = ("TIMEOUT", 0)

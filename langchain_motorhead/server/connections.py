@@ -1,8 +1,9 @@
-"""The HTTP connections of `motorhead serve`: when they end.
+"""The HTTP connections of `motorhead serve`: when they are closed.
 
-Those are closed whose client does not send a request's headers in time, and streams of events end with the server.
+A connection is closed if its client does not send the headers of a request in time. Streams of events end when the
+server stops.
 
-Uvicorn has no such limit, so clients that send a byte now and then could use up all connections. How long a body may
+Uvicorn has no time limit for headers, so slow clients could use up all connections. How long a body may
 take is limited in `http/request.py`, and how long a connection may be idle by uvicorn.
 """
 
@@ -55,7 +56,7 @@ class StoppingServer(uvicorn.Server):
 def protocol_with_timeout(seconds: float) -> Any:
     """Return uvicorn's HTTP protocol with a limit for the time until the headers of a request have arrived.
 
-    It can be pickled, as what is passed to other processes.
+    It can be pickled, so it can be passed to other processes.
 
     Args:
         seconds: The limit: from the start of a connection, or from the first byte of a later request on. 0 for none.

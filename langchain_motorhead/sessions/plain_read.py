@@ -1,8 +1,8 @@
-"""Reading a session with plain commands, which take less of Redis' time than a script, and are checked to fit together.
+"""Reading a session with plain commands. They take less of Redis' time than a script. A check makes them consistent.
 
 Other clients' commands may be executed between two of ours. So the first and the last command both read a fence: fields
-of the state that change whenever the list of messages does. If they did not, the list was the same all the time, and
-the replies are what a script would have read in the place of the last command. Otherwise a script reads again.
+of the state that change whenever the list of messages does. If the fence did not change, nor did the list. Then the
+replies are the same as those of a script at the time of the last command. Otherwise a script reads again.
 
 An append changes `last`, the tokens of the latest appends. A compaction that takes messages from the list changes
 `first`. Forgetting and editing change `revision`. A session that was deleted, imported or made anew has another epoch.
@@ -44,7 +44,7 @@ def to_script_reply(replies: Sequence[Any]) -> list[Any]:
     """Return the replies to `plain_commands` as the script `session_read` returns them.
 
     Raises:
-        TornReadError: The replies may not be of one instant.
+        TornReadError: The replies may be inconsistent.
     """
     fence, records, length, fields = replies
     if fence != [fields[place] for place in _FENCE_PLACES]:

@@ -32,7 +32,7 @@ class Command(NamedTuple):
 
 
 class TornReadError(Exception):
-    """What the commands of an operation read is not of one instant: another client wrote in between.
+    """The replies to an operation's commands are inconsistent: another client wrote between them.
 
     Args:
         again: What is to be executed instead, with the same result. None for the operation without plain commands.
@@ -111,7 +111,8 @@ def _read_plainly(
     """Parse the replies to the plain forms of operations.
 
     Raises:
-        TornReadError: Some are to be executed after all. Only these are: the others, which may have written, are done.
+        TornReadError: Some operations must be executed in their usual form. Only these: the others are done, and may
+            have written.
     """
     results, again = list[Any](), dict[int, Operation[Any]]()
     for at, (plain, some) in enumerate(_with_replies(plain_ones, replies)):
@@ -134,7 +135,7 @@ def _read_plainly(
 def read_primary(name: str, key: str, *args: Value) -> Command:
     """Build a command that reads a key on the primary, also through a client that reads from replicas.
 
-    Whatever decides about a removal is read so.
+    Use it for everything that decides about a removal.
 
     Args:
         name: Name of the command, such as `"ZRANGE"`.

@@ -26,7 +26,7 @@ VECTOR_COUNTS, WORDS_COUNTS = (100, 10), (200, 20)
 """How many documents to find by vector and by words, at least and for each result that is requested. Long messages have
 several. Measured, as `ranking.py` says."""
 PERIOD_COUNT = 64
-"""How many documents to find by either in the time that a question names."""
+"""How many documents each search, by meaning and by words, finds in the period that a question names."""
 
 
 def ranked(

@@ -42,7 +42,7 @@ OPENING_REACH = 20
 IN_PERIOD = 0.25
 """Bonus for messages of the time that the query names."""
 PERIOD_REACH = 3 * 86_400
-"""Of that bonus, a message so many seconds after that time has 1/e, since people tell later what happened."""
+"""Seconds after that time in which the bonus falls to 1/e. People often report later what happened."""
 ORDER, ORDERED = 0.2, 0.7
 """Bonus for the first, or the latest, of the messages with at least this share of the best score, if the query asks for
 it. The last of them gets none."""

@@ -1,7 +1,7 @@
-"""Repeats: results that say the same as a better one give way to others. Pure.
+"""Duplicate results: a result with the same words as a better one is replaced by the next result. Pure.
 
-Only texts with the same words count as the same. A single other word or number may be what has changed ("my budget is
-$600 now"), and whoever asks needs both.
+Texts are duplicates only if all of their words are the same. A single different word or number may be what changed
+("my budget is $600 now"), and then both results are needed.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ _MARKS = MappingProxyType(dict.fromkeys(map(ord, string.punctuation + "…“”
 
 
 def without_repeats(texts: Sequence[str], count: int) -> list[int]:
-    """Return which texts to keep, in their order. A text that repeats an earlier one is left out if others are there.
+    """Return the positions of the texts to keep, in order. Duplicates are left out if there are enough other texts.
 
     Args:
         texts: The texts, best first.
-        count: How many to keep at most. So many are kept if there are as many.
+        count: How many to keep; all, if there are fewer.
     """
     seen = set[frozenset[str]]()
     first, again = list[int](), list[int]()
     lengths = [len(text.split()) for text in texts]
     for at, text in enumerate(texts):
-        # Taking words apart takes long, and most texts are as long as no other.
+        # Splitting into words is slow, and most texts have a length that no other text has.
         words = _words(text) if lengths.count(lengths[at]) > 1 else frozenset((text,))
         (again if words in seen else first).append(at)
         seen.add(words)
@@ -34,5 +34,5 @@ def without_repeats(texts: Sequence[str], count: int) -> list[int]:
 
 
 def _words(text: str) -> frozenset[str]:
-    """Return the words of a text, without case and marks; of one that has only marks, the text."""
+    """Return the words of a text in lower case, without punctuation. If it has only punctuation, return the text."""
     return frozenset(text.casefold().translate(_MARKS).split()) or frozenset((text,))

@@ -1,4 +1,4 @@
-"""Words that name times in questions, in the languages that chats are mostly in. Pure data.
+"""Words that name times in questions, in the most common languages of chats. Pure data.
 
 All are regular expressions over text without case and accents, as `folded` returns it. In them `COUNT`, `UNIT`,
 `WEEKDAY` and `MONTH` stand for the words of `sessions/checks/dates.py`.
@@ -21,13 +21,13 @@ HINTS = frozenset(
     "today tonight morning afternoon evening night yesterday weekend heute gestern vorgestern wochenende hui hoy hoje "
     "oggi vandaag ayer ontem ieri gisteren anteayer anteontem eergisteren il".split()
 )
-"""A text in ASCII without any of these, without a digit, and without a unit, a month or a weekday, names no time."""
+"""An ASCII text without any of these words, and without a digit, a unit, a month or a weekday, names no time."""
 ORDER_HINTS = (
     "first", "earliest", "initially", "originally", "beginning", "zuerst", "erstes", "ersten", "anfang", "premier",
     "debut", "primera", "principio", "primero", "inicio", "prima", "inizio", "eerst", "last", "latest", "newest",
     "recent", "zuletzt", "letzte", "neueste", "aktuelle", "dernier", "ultim", "laatst",
 )  # fmt: skip
-"""A text in ASCII without any of these asks for no order."""
+"""An ASCII text without any of these words asks for no order."""
 PERIODS = {
     ("day", 0): _either(
         "today|tonight|this (?:morning|afternoon|evening)|heute|aujourd'hui|hoy|hoje|oggi|vandaag|сегодня|اليوم|आज"
@@ -74,13 +74,13 @@ PERIODS = {
         "|去年|昨年|작년|지난해|ปีที่แล้ว"
     ),
 }
-"""A period by its unit, and how many of them after the present one."""
+"""Periods: the unit, and the distance from the present one."""
 AGO = (
     r"\b(COUNT) (?:of )?(UNIT) (?:ago|fa|atras|geleden|назад)\b",
     r"\b(?:vor|hace|il y a|ha) (COUNT) (UNIT)\b",
     r"(?<!\d)(\d{1,3}) ?(天|日|周|週|个星期|个月|か月|ヶ月|年|일|주|개월|달|년)(?:间|間)? ?(?:之?前|전)",
 )
-"""So many units before now. The first group is the count, the second the unit."""
+"""A number of units before now. The first group is the number, the second the unit."""
 ROLLING = (
     r"\b(?:last|past|previous) (COUNT) (?:of )?(UNIT)\b",
     r"\bpast ()(UNIT)\b",
@@ -89,7 +89,7 @@ ROLLING = (
     r"\b(?:ultimos|ultimas|ultimi|ultime|afgelopen|последние) (COUNT) (UNIT)\b",
     r"(?:最近|过去|過去)(\d{1,3}) ?(天|日|周|週|个星期|个月|か月|ヶ月|年)",
 )
-"""The time from so many units ago until now."""
+"""The time from a number of units ago until now."""
 CJK_UNITS = {
     "天": "day", "日": "day", "일": "day", "周": "week", "週": "week", "个星期": "week", "주": "week", "个月": "month",
     "か月": "month", "ヶ月": "month", "개월": "month", "달": "month", "年": "year", "년": "year",
@@ -113,7 +113,7 @@ DATES = (
 )
 """Days, months and years by their names."""
 BESIDE_MONTH = r"\b(?:in|last|since|during|until|im|letzten|seit|en|em|depuis|desde) $"
-"""What stands before the name of a month that could be another word."""
+"""Words before the name of a month that could also be another word."""
 _THE = r"\s*(?:the |den |dem |der |le |la |el |il |lo |l'|de |het )?$"
 SINCE = rf"(?:\b(?:since|starting|seit|ab|depuis|desde|a partir de|dal|sinds|vanaf)|(?<!\w)(?:с|начиная с)){_THE}"
 AFTER = rf"\b(?:after|later than|nach|apres|despues del?|depois de|dopo|na|после){_THE}"
@@ -121,7 +121,7 @@ BEFORE = (
     rf"\b(?:before|until|till|prior to|earlier than|by|vor|bis(?: zum)?|avant|jusqu'au|antes del?|hasta|ate"
     rf"|prima d[ie]l?|fino al?|voor|tot|до){_THE}"
 )
-"""What stands before a time from which, after which, or before which something was said."""
+"""Words before a time, such as "since", "after" and "before"."""
 THEN_BEFORE, THEN_SINCE = r"\s?(?:之前|以前|より前|まで|이전|전에|까지)", r"\s?(?:之?后|以后|以来|以降|から|이후|부터)"
 """The same, behind a time."""
 BETWEEN = r"\b(?:between|from|zwischen|von|vom|entre|du|tra|fra|tussen|van|между)" + _THE

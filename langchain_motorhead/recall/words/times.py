@@ -1,6 +1,6 @@
-"""Times in a question: when what it asks for was said, and whether the first or the latest of it is meant. Pure.
+"""Times in a question: the period it asks about, and whether it asks for the first or the latest message. Pure.
 
-What was said lies in the past. So "in March" is the latest March that has begun, and a time after now is none.
+All messages are in the past. So "in March" means the latest March that has begun, and times after now are ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from langchain_motorhead.sessions.checks.dates import COUNTS, MONTHS, UNITS, WEE
 from langchain_motorhead.sessions.checks.wording import folded
 
 MAX_PERIODS = 4
-"""How many times of a question count."""
+"""How many times in a question are used."""
 _MAX_CHARS = 1_000
 _DAY = timedelta(days=1)
 _UNIT_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
@@ -34,7 +34,7 @@ class Period(NamedTuple):
 
 
 class Order(Enum):
-    """Which of several messages about the same a question asks for."""
+    """Which of several messages about the same subject a question asks for."""
 
     FIRST = "first"
     LATEST = "latest"
@@ -63,11 +63,11 @@ def order_of(text: str) -> Order | None:
 
 
 def periods_of(text: str, now: datetime) -> tuple[Period, ...]:
-    """Return the stretches of time in which something was said, as a question names them.
+    """Return the periods that a question names.
 
     Args:
         text: The question.
-        now: When it is asked, in the time zone of who asks.
+        now: The time of the question, in the user's time zone.
     """
     text = text[:_MAX_CHARS]
     plain = folded(text)
@@ -100,7 +100,7 @@ def _ends(pattern: str, text: str) -> bool:
 
 
 def _longest(named: Sequence[_Named]) -> list[_Named]:
-    """Return what is named, in order, without what is part of a longer name, as "May" is of "5 May"."""
+    """Return the named periods in order, without those that are part of a longer name, such as "May" in "5 May"."""
     longest = list[_Named]()
     for each in sorted(named, key=lambda each: (each.at, -each.end)):
         if not longest or each.at >= longest[-1].end:
@@ -161,7 +161,7 @@ def _calendar(given: dict[str, str | None], now: datetime) -> tuple[datetime, da
 
 
 def _whole(now: datetime, unit: str, away: int) -> tuple[datetime, datetime]:
-    """Return the day, week, weekend, month or year that is so many after the present one."""
+    """Return a day, week, weekend, month or year by its distance from the present one."""
     today = datetime(now.year, now.month, now.day, tzinfo=now.tzinfo)
     if unit == "day":
         start = today + away * _DAY

@@ -70,7 +70,7 @@ class RequestContext:
         return self.motorhead.backend.require_redis()
 
     async def warmed(self) -> None:
-        """Wait until all is imported that a request may need which is neither a read nor an append.
+        """Wait until everything is imported that requests other than reads and appends may need.
 
         Raises:
             InvalidInputError: A model cannot be built.
@@ -224,7 +224,7 @@ class RequestContext:
         return value
 
     def _header(self, name: bytes) -> str | None:
-        """Return a header, the first one of that name."""
+        """Return the first header with a name."""
         if self._headers is None:
             self._headers = dict(self.request.scope["headers"][::-1])
         value = self._headers.get(name)

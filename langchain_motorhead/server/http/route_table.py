@@ -1,4 +1,4 @@
-"""Finds the route of most requests by a dictionary: those whose path has one id, after the first segment. Pure."""
+"""Finds the route of most requests in a dictionary: requests whose path has one id, after the first segment. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RouteTable:
                 self._routes[route.method.upper(), first, last] = (route, name)
 
     def find(self, method: str, path: str) -> Found | None:
-        """Return the route of a request, or None if the router has to look for it.
+        """Return the route of a request, or None if Starlette's router has to find it.
 
         Args:
             method: HTTP method.

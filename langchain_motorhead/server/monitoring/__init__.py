@@ -1,1 +1,1 @@
-"""What whoever runs the server sees of it: metrics, and traces of requests."""
+"""Monitoring of the server: metrics, and traces of requests."""

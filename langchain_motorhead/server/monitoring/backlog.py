@@ -1,4 +1,4 @@
-"""What waits for work in the background, and for how long: of the sessions that this process appended to. No I/O."""
+"""How many messages wait for background work, and for how long, in sessions that this process appended to. No I/O."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Backlog:
     """The sessions that wait for one kind of work.
 
     Args:
-        replaces: Whether a number of messages stands for all that wait in a session, and not only for further ones.
+        replaces: Whether a number of messages is the total of a session. Otherwise it is added to the total.
     """
 
     def __init__(self, *, replaces: bool) -> None:
@@ -60,9 +60,9 @@ class Backlog:
                 self._waiting[key] = _Waiting(messages, now, now)
 
     def settle(self, key: str, began: float) -> None:
-        """Note that the work is done for what waited when it began, at a time of the monotonic clock.
+        """Note that work is done. Messages that waited when it began, by the monotonic clock, do not wait now.
 
-        What was added since then goes on waiting. It may be done already: then the next work settles it.
+        Messages that were added later go on waiting. If they are done already, the next call notes it.
         """
         with self._lock:
             known = self._waiting.get(key)

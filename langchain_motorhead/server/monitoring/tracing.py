@@ -1,6 +1,6 @@
-"""Traces of requests: the server's span of a request, below the client's, and the trace id of a log line.
+"""Traces of requests: the server's span of a request, as a child of the client's, and the trace id of log lines.
 
-The client's trace is named in the headers of W3C's recommendation. Where tracing is not set up, its id is still logged.
+The headers of W3C Trace Context name the client's trace. Its id is logged even if tracing is not set up.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class RequestTrace:
             method: Method of the request, as the metrics name it.
             route: Path of the route, without ids.
             status: HTTP status of the answer.
-            failure: The error that the answer tells of, or None.
+            failure: The error that the answer reports, or None.
         """
         if self._span is None or self._tracing is None:
             return
@@ -99,7 +99,7 @@ class RequestTrace:
 async def execute(
     backend: RedisBackend, what: Watched, keys: SessionKeys, operation: Operation[T], given: Sequence[Any] = ()
 ) -> T:
-    """Execute an operation that is all that a request does to a session, in a span of its own.
+    """Execute the only operation of a request on a session, in a span of its own.
 
     Args:
         backend: Executes it.
@@ -115,7 +115,7 @@ async def execute(
 
 
 def current_trace_id() -> str | None:
-    """Return the id of the trace that is under way here, or None."""
+    """Return the id of the current trace, or None."""
     found = tracing()
     if found is None:
         return None

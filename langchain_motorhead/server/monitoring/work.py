@@ -1,4 +1,4 @@
-"""Metrics of the work behind the requests: operations, calls of models, and what waits for them."""
+"""Metrics of the work behind the requests: operations, calls of models, and messages that wait."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class WorkMetrics(Collector):
 
     @property
     def rebuild_tokens(self) -> int:
-        """Tokens that summaries used which were made again."""
+        """Tokens that rebuilds of summaries used."""
         return self._rebuild_tokens
 
     def ended(self, what: Watched, seconds: float, result: Any, error: BaseException | None) -> None:

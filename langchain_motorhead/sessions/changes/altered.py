@@ -1,4 +1,4 @@
-"""Which messages of a conversation say something else than the session has under their ids, as a flow.
+"""A flow that finds messages whose content differs from that of the stored messages with the same ids.
 
 The session's marks have a digest of the content of every message that it ever had, so neither the archive nor the list
 is read, and one round trip is enough.
@@ -19,14 +19,15 @@ from langchain_motorhead.sessions.changes.operations import Knowledge, find_cont
 from langchain_motorhead.storage.keys import SessionKeys
 
 MOST_MESSAGES = 500
-"""Messages that are compared at once: the newest ones."""
+"""How many of the newest messages are compared."""
 
 
 def find_altered(keys: SessionKeys, messages: Sequence[BaseMessage]) -> Flow[list[str]]:
-    """Return the ids of the messages that the session has with another content.
+    """Return the ids of the messages whose stored content is different.
 
-    A message whose id several others have, or that is stored under an id made of its content, is another message and no
-    altered one. What was edited before is not known word for word by its mark, and is left out.
+    Messages are left out if several have the same id, or if their id was made from their content: then a different
+    content means a different message. Messages that were edited before are left out, as their marks do not hold the
+    exact content.
 
     Args:
         keys: Keys of the session.
