@@ -169,7 +169,7 @@ _threads = ThreadCache("motorhead-model")
 
 
 def abandon_all() -> None:
-    """End the wait for all calls in threads with `ProcessEndsError`, so that whoever waits can release a lease."""
+    """End the wait for all calls in threads with `ProcessEndsError`, so that callers can release their leases."""
     for future in tuple(_under_way):
         _finish(future, ProcessEndsError())
 

@@ -26,7 +26,7 @@ def renew_in_child(thing: T, renew: Callable[[T], object]) -> None:
 
 
 class ForkSafeLock:
-    """A lock for `with` blocks. In a forked child it is free, whoever held it in the parent process."""
+    """A lock for `with` blocks. In a forked child it is free, even if a thread of the parent held it."""
 
     def __init__(self) -> None:
         self._renew()

@@ -229,7 +229,7 @@ def _newest_group(shown: list[tuple[int, BaseMessage]], limit: int) -> list[tupl
 def _within_tokens(
     shown: list[tuple[int, BaseMessage]], snapshot: SessionSnapshot, limit: int
 ) -> list[tuple[int, BaseMessage]]:
-    """Return the newest messages that have at most so many tokens, about; the newest stays in any case."""
+    """Return the newest messages that fit into about a number of tokens, but at least the newest one."""
     room = limit * _BYTES_PER_TOKEN
     if sum(map(len, snapshot.records)) <= room:
         return shown

@@ -1,4 +1,4 @@
-"""An end to answers: a copy of a model that may write so many tokens, whatever its provider calls the limit. Pure."""
+"""A limit for answers: a copy of a model with a maximum of output tokens, however its provider names it. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WRAPPED = ("bound", "runnable", "default")
 
 
 def limited(runnable: Runnable[Any, Any], tokens: int) -> Runnable[Any, Any]:
-    """Return a runnable whose model writes at most so many tokens. The given one is not changed.
+    """Return a copy of a runnable whose model has a limit of output tokens.
 
     A lower limit that the model has already stays, and so does any limit that is bound to it. A model without a field
     for the limit is returned unchanged.

@@ -45,7 +45,7 @@ _HEADINGS = {"{summary}": "Summary so far:", "{messages}": "New messages:"}
 
 
 def with_words(prompt: str, tokens: int) -> str:
-    """Return one of our instructions with the number of words that so many tokens are, if that is less than its own."""
+    """Return one of our instructions, with a lower limit of words if the limit of tokens requires it."""
     words = min(_PROMPT_WORDS, int(tokens * _WORDS_PER_TOKEN))
     return prompt.replace(f"at most some {_PROMPT_WORDS} words", f"at most some {words} words")
 

@@ -191,7 +191,7 @@ def pick_new(candidates: list[Candidate], room: float, prices: Prices) -> tuple[
     """Select new candidates that add something to all old ones, which stay as they are.
 
     Returns:
-        The most informative ones that fit into so many tokens, and whether none was left out that is worth its room.
+        The most informative ones that fit into the tokens, and whether all that are worth their tokens did fit.
     """
     selection = Selection(math.inf, prices)
     for candidate in candidates:

@@ -147,7 +147,7 @@ def _day(said_at: datetime, days: int) -> Span:
 
 
 def _at(said_at: datetime, count: int, unit: str) -> Span:
-    """Return the day, week, month or year that is so many away. A week or a month may mean any of its days."""
+    """Return a day, week, month or year by its distance from now. A week or a month may mean any of its days."""
     if unit == "day":
         return _day(said_at, count)
     if unit == "week":

@@ -88,7 +88,7 @@ class LearnerOperation(TypedDict, total=False):
             the operations before this one state: the first, the second, and so on.
         valid_from: Time from which it holds, in ISO 8601, if a message says so.
         valid_until: Time until which it holds, in ISO 8601, if a message says so.
-        reason: Why, for whoever reads the trace. It is not stored.
+        reason: Why, for readers of the trace. It is not stored.
     """
 
     op: Literal["add", "same", "supersede", "retract"]

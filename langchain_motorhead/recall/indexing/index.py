@@ -128,7 +128,7 @@ def note_unsearchable(indexer: Indexer, error: SearchUnavailableError) -> None:
 
 
 def index_advice(there: Description, documents: int) -> str:
-    """Return what to do about an index that is slow with so many documents, or an empty string."""
+    """Return advice if the index is slow with this number of documents, or an empty string."""
     if documents < MANY_FLAT_DOCUMENTS or not there.settings.startswith("flat "):
         return ""
     return (

@@ -113,7 +113,7 @@ def _search_index(
 
 
 def _first(matches: list[Match], count: int, *, nearest: bool) -> list[Match]:
-    """Return the best matches of one query. In a cluster, each primary returns so many of its own."""
+    """Return the best matches of one query. In a cluster, each primary returns this number of its own."""
     if len(matches) <= count:
         return matches
     best = {match.key: match for match in matches}.values()

@@ -32,7 +32,7 @@ from langchain_motorhead.storage.operation import together
 MAX_MESSAGES = 5_000
 """How many messages are read at most, the newest ones first."""
 MAX_BYTES = 4_000_000
-"""After so many bytes of stored messages, no more are read."""
+"""How many bytes of stored messages are read at most, about."""
 
 _PAGE_SESSIONS = 100
 # Messages that are read as one block, and blocks that share a round trip.
@@ -145,7 +145,7 @@ class _Sessions:
 def _blocks(
     query: Query, sessions: Sequence[tuple[SessionKeys, StoredRange | None]], messages: int
 ) -> Iterator[_Block]:
-    """Return an iterator over the blocks to read, at most so many messages."""
+    """Return an iterator over the blocks to read, up to a number of messages."""
     for keys, known in sessions:
         if known is None or (query.user_id is not None and known.user != query.user_id):
             continue

@@ -128,12 +128,12 @@ _EXTRA_NEIGHBORS = 8
 
 
 def earlier(found: Candidate, count: int) -> range:
-    """Return the sequence numbers to look for so many neighbors before a message, nearest first."""
+    """Return the sequence numbers at which to look for neighbors before a message, nearest first."""
     return range(found.seq - 1, max(-1, found.seq - 1 - _EXTRA_NEIGHBORS - 3 * count), -1)
 
 
 def later(found: Candidate, count: int) -> range:
-    """Return the sequence numbers to look for so many neighbors after a message, nearest first."""
+    """Return the sequence numbers at which to look for neighbors after a message, nearest first."""
     return range(found.seq + 1, found.seq + 1 + _EXTRA_NEIGHBORS + 3 * count)
 
 

@@ -126,7 +126,7 @@ THEN_BEFORE, THEN_SINCE = r"\s?(?:之前|以前|より前|まで|이전|전에|�
 """The same, behind a time."""
 BETWEEN = r"\b(?:between|from|zwischen|von|vom|entre|du|tra|fra|tussen|van|между)" + _THE
 AND = r"\s*(?:and|to|until|till|und|bis(?: zum)?|et|au|y|e|a|al|en|tot|и|[-–—~])\s*(?:the |den |dem |le |el |il |de )?"
-"""What stands before, and within, a stretch between two times."""
+"""Words before and between the two times of a period, such as "between" and "and"."""
 
 _SAID = (
     r"(?:mention|sa(?:y|id)|tell|told|talk|ask|br(?:ing|ought)|discuss|c[oa]me up|wr[io]te|propose|suggest|recommend"

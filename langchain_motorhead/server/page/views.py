@@ -149,7 +149,7 @@ def cut(text: str, chars: int = SHOWN_CHARS) -> Cut:
 
 
 def to_time(micros: float | None) -> datetime | None:
-    """Return the time that is so many microseconds after 1970, or None if there is none."""
+    """Return a time that is given in microseconds since 1970; None if it is missing or out of range."""
     try:
         return None if micros is None else _EPOCH + timedelta(microseconds=micros)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Routes for whoever runs the server: liveness, readiness and metrics. They need no API key."""
+"""Routes for operators of the server: liveness, readiness and metrics. They need no API key."""
 
 from __future__ import annotations
 

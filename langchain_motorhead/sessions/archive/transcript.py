@@ -227,7 +227,7 @@ def join_pages(
 
 
 def to_datetime(time: int | None) -> datetime | None:
-    """Return the time that is so many microseconds after 1970, or None if there is none."""
+    """Return a time that is given in microseconds since 1970; None if it is missing or out of range."""
     try:
         return None if time is None else _EPOCH + timedelta(microseconds=time)
     except OverflowError:

@@ -197,7 +197,7 @@ def _uncut(messages: Sequence[BaseMessage]) -> Iterator[list[BaseMessage]]:
 
 
 def _first_kept(sizes: Sequence[int], tokens: int) -> int:
-    """Return the position of the first message that stays, so that those that stay have at most so many tokens."""
+    """Return the position of the first message that stays, so that the rest fits into a number of tokens."""
     kept = 0
     for at in range(len(sizes) - 1, -1, -1):
         kept += sizes[at]
@@ -207,7 +207,7 @@ def _first_kept(sizes: Sequence[int], tokens: int) -> int:
 
 
 def _first_left(sizes: Sequence[int], tokens: int) -> int:
-    """Return how many of the first messages have so many tokens together."""
+    """Return how many of the first messages together have a number of tokens."""
     for at, each in enumerate(sizes):
         tokens -= each
         if tokens <= 0:
