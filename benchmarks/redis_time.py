@@ -3,15 +3,16 @@
     python benchmarks/redis_time.py [--url redis://localhost:6379] [--rounds 5] [--calls 500] [--json FILE]
 
 Redis has one thread for commands, so this is what limits how many sessions one server serves. The figures are
-microseconds a call by `INFO commandstats`: the least of some rounds that take turns. Sessions are as
-long as the column says when the rounds begin; the newest 12 messages are in the list.
+microseconds a call: the least of some rounds that take turns. "In commands" is by `INFO commandstats`. "In all" is the
+CPU of Redis' main thread, which also parses commands, and reads from and writes to sockets. Sessions are as long as the
+column says when the rounds begin; the newest 12 messages are in the list.
 """
 
 from __future__ import annotations
 
 import argparse
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,11 @@ def main() -> None:
         rows: dict[str, dict[str, float]] = {}
         for length in (12, 1_000):
             sessions = _Sessions(client, length)
-            for name, call in sessions.calls().items():
-                rows.setdefault(name, {})[f"{length:,} messages"] = _least(
-                    client, call, options.rounds, options.calls, sessions.trim
-                )
-    tell("Time of Redis, in microseconds a call", list(next(iter(rows.values()))), rows)
+            found = _least(client, sessions.calls(), options.rounds, options.calls, sessions.trim)
+            for name, (in_commands, in_all) in found.items():
+                row = rows.setdefault(name, {})
+                row[f"{length:,}, in commands"], row[f"{length:,}, in all"] = in_commands, in_all
+    tell("Time of Redis, in microseconds a call, by the messages of a session", list(next(iter(rows.values()))), rows)
     write(options.json, {"microseconds": rows})
 
 
@@ -69,7 +70,11 @@ class _Sessions:
 
     def calls(self) -> dict[str, Call]:
         """Return what is measured, by name."""
-        found: dict[str, Call] = {"read: LRANGE, HGETALL": self._plain_read, "read": self._read}
+        found: dict[str, Call] = {
+            "read: LRANGE, HGETALL": self._plain_read,
+            "read": self._read,
+            "read by a script": self._read_by_script,
+        }
         for count in (2, 20):
             found[f"append {count}: RPUSH, HINCRBY, ZADD, HSETNX"] = lambda at, n=count: self._plain_append(at, n)  # type: ignore[misc]
             found[f"append {count}"] = lambda at, n=count: self._append(at, n, with_ids=False)  # type: ignore[misc]
@@ -86,10 +91,22 @@ class _Sessions:
 
     def _plain_read(self, at: int) -> None:
         keys = self._keys[at % _SESSIONS]
-        self._client.lrange(keys.messages, 0, -1)
-        self._client.hgetall(keys.state)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.lrange(keys.messages, 0, -1)
+            pipe.hgetall(keys.state)
+            pipe.execute()
 
     def _read(self, at: int) -> None:
+        operation = operations.read(self._keys[at % _SESSIONS], 0)
+        if operation.plain is None:
+            raise TypeError(operation)
+        plain = operation.plain()
+        with self._client.pipeline(transaction=False) as pipe:
+            for name, keys, args, _ in plain.commands:
+                pipe.execute_command(name, *keys, *args)
+            plain.read(pipe.execute())
+
+    def _read_by_script(self, at: int) -> None:
         self._send(operations.read(self._keys[at % _SESSIONS], 0))
 
     def _plain_append(self, at: int, count: int) -> None:
@@ -130,17 +147,27 @@ class _Sessions:
                 self._client.execute_command(*command)
 
 
-def _least(client: redis.Redis, call: Call, rounds: int, calls: int, between: Callable[[], None]) -> float:
-    """Return the least mean time of a call of some rounds, in microseconds of Redis."""
-    found = []
+def _least(
+    client: redis.Redis, works: Mapping[str, Call], rounds: int, calls: int, between: Callable[[], None]
+) -> dict[str, tuple[float, float]]:
+    """Return the least mean times of a call of some rounds, in microseconds of Redis: in commands, and in all."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
     for _ in range(rounds):
-        between()
-        call(0)
-        client.config_resetstat()
-        for at in range(calls):
-            call(at)
-        found.append(_spent(client) / calls)
-    return min(found)
+        for name, call in works.items():
+            between()
+            call(0)
+            client.config_resetstat()
+            before = _cpu(client)
+            for at in range(calls):
+                call(at)
+            found[name].append((_spent(client) / calls, (_cpu(client) - before) * 1e6 / calls))
+    return {name: (min(each for each, _ in taken), min(each for _, each in taken)) for name, taken in found.items()}
+
+
+def _cpu(client: redis.Redis) -> float:
+    """Return the seconds of CPU that the main thread of a server has used."""
+    found: Any = client.info("cpu")
+    return float(found["used_cpu_user_main_thread"] + found["used_cpu_sys_main_thread"])
 
 
 def _spent(client: redis.Redis) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_core.messages import BaseMessage
-
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.exceptions import ClosedError
@@ -152,9 +150,8 @@ class RedisBackend(RedisLearning):
             from langchain_motorhead.backends.redis_facts import with_profile
 
             flow = with_profile(flow, keys, profile, self.append_config.count)
-        return (
-            self._watched(watched.CATCH_UP, keys, flow) if read else self._watched(watched.APPEND, keys, flow, messages)
-        )
+        what = watched.CATCH_UP if read else watched.APPEND
+        return self._watched(what, keys, flow, () if read else messages)
 
     def load(self, keys: SessionKeys, profile: int = 0) -> Flow[Memory]:
         """Load a session. See `Backend.load`."""
@@ -187,9 +184,7 @@ class RedisBackend(RedisLearning):
         flow = after_editing(keys, flow, None if learning is None else learning.note_edit)
         return self._watched(watched.EDIT, keys, flow, [message])
 
-    def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> Flow[list[str]]:
-        """Return the ids of messages that the session has with another content. See `Backend.altered`."""
-        return find_altered(keys, messages)
+    altered = staticmethod(find_altered)
 
     def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
         """Return the versions of a session's summary. See `sessions.summaries.read_versions`."""
@@ -251,7 +246,7 @@ class RedisBackend(RedisLearning):
 
     def create_index(self) -> Flow[None]:
         """Create the search index unless it exists."""
-        return _create_index(self.recall)
+        yield from index.set_up(self.recall)
 
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
@@ -322,7 +317,3 @@ class RedisBackend(RedisLearning):
         with self._closing:
             closed, self._closed = self._closed, True
         return not closed
-
-
-def _create_index(indexer: Indexer) -> Flow[None]:
-    yield from index.set_up(indexer)

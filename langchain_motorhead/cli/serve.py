@@ -4,7 +4,6 @@ Typer reads the annotations at run time, so they are not postponed.
 """
 
 import os
-from contextlib import suppress
 from shutil import get_terminal_size
 from textwrap import fill
 from typing import Annotated, Any
@@ -16,8 +15,6 @@ from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 _WORKER = "langchain_motorhead.server.workers:create_worker"
 # A process that is busy, or still imports, must not be taken for one that hangs.
 _HANGS_SECONDS = 60
-# As of `uvicorn.run`.
-_EXIT_NOT_STARTED = 3
 
 # Longer lines are hard to read.
 _TEXT_COLUMNS = 100
@@ -79,19 +76,28 @@ def serve(
         "timeout_keep_alive": settings.keep_alive,
         "timeout_graceful_shutdown": max(1, round(settings.shutdown_timeout)),
     }
-    if several:
-        # Uvicorn's own servers: live views of the memory page end with the time limit of a graceful shutdown.
-        uvicorn.run(
-            _WORKER, factory=True, workers=settings.workers, timeout_worker_healthcheck=_HANGS_SECONDS, **options
-        )
-        return
-    server = StoppingServer(uvicorn.Config(app, **options))
-    with suppress(KeyboardInterrupt):
+    cannot_listen = MotorheadError(
+        f"the server cannot listen on {settings.listen_on}, port {settings.port}. The log says why. Try another "
+        "--host or --port"
+    )
+    try:
+        if several:
+            uvicorn.run(
+                _WORKER, factory=True, workers=settings.workers, timeout_worker_healthcheck=_HANGS_SECONDS, **options
+            )
+            return
+        server = StoppingServer(uvicorn.Config(app, **options))
         server.run()
+    except KeyboardInterrupt:
+        return
+    except SystemExit as ended:  # a status of uvicorn's own
+        if ended.code:
+            raise cannot_listen from None
+        raise
     if app.state.failure is not None:
         raise app.state.failure
     if not server.started:
-        raise SystemExit(_EXIT_NOT_STARTED)
+        raise cannot_listen
 
 
 def _explain_settings() -> None:

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage
 from langchain_motorhead.client import Motorhead
 from langchain_motorhead.demo.audit import Balance, Recorder, balance, committed
 from langchain_motorhead.demo.dialogues import Dialogue, turns
+from langchain_motorhead.demo.remembered import Remembered, drop_index, look_back
 from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.sessions.checks.keeping import kept
@@ -100,7 +101,7 @@ class Run:
         return self.sights[-1] if self.sights else Sight()
 
 
-async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> None:
+async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> Remembered:
     """Replay each run's dialogue as a session of its own, all concurrently; then read them back and audit them.
 
     The sessions are in a namespace of their own. On a server that outlives the process, they are deleted afterwards.
@@ -108,6 +109,9 @@ async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> None:
     Args:
         settings: ReplaySettings of the replay.
         runs: The runs, which are updated during the replay.
+
+    Returns:
+        What recall finds in the sessions, and a fact that is learned from the first one.
 
     Raises:
         MotorheadError: Redis cannot be reached or refuses, or there is no such model.
@@ -143,9 +147,11 @@ async def replay(settings: ReplaySettings, runs: Sequence[Run]) -> None:
             for run in runs:
                 await _look(motorhead, run)
                 await _read_back(reader, recorder, run)
+            return await look_back(settings.url, options, runs[0].dialogue.name, _USER)
         finally:
             if settings.url != IN_MEMORY:
                 await motorhead.adelete_user(_USER)
+                await drop_index(motorhead)
 
 
 async def _all_at_once(jobs: Iterable[Coroutine[None, None, None]]) -> None:

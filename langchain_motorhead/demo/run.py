@@ -39,12 +39,12 @@ def play(settings: ReplaySettings, count: int | None, picture: Path | None) -> b
     console.print(view.heading(settings, runs))
     started = time.monotonic()
     with _Notes() as notes, view.live(runs, console):
-        asyncio.run(replay(settings, runs))
+        remembered = asyncio.run(replay(settings, runs))
     took = time.monotonic() - started
     console.print(
         view.board(runs, console),
         view.prompt(runs[0]),
-        view.verdict(runs, has_model=settings.llm is not None),
+        view.verdict(runs, remembered, has_model=settings.llm is not None),
         sep="\n",
     )
     if picture is not None:

@@ -17,10 +17,12 @@ from rich.text import Text
 
 from langchain_motorhead.demo.audit import total
 from langchain_motorhead.demo.dialogues import SOURCE
+from langchain_motorhead.demo.remembered import QUESTION, Remembered, Said
 from langchain_motorhead.demo.replay import IN_MEMORY, ReplaySettings, Run, Sight
+from langchain_motorhead.messages.wording import counted
 from langchain_motorhead.sessions.checks.keeping import Kept
 
-_MAX_WIDTH_COLUMNS = 100  # of a log, and the largest of a terminal
+_LOG_COLUMNS, _MAX_COLUMNS = 80, 100  # width of a log, and the largest of a terminal
 _MIN_BAR_WIDTH_COLUMNS = 96  # smallest width with bars
 _BAR_COLUMNS = 14
 _CHROME_LINES = 10  # lines of the live table other than sessions
@@ -30,7 +32,7 @@ _DIM = "bright_black"
 _SUMMARIZED, _WINDOW, _TO_COME = ("▒", "magenta"), ("█", "cyan"), ("·", _DIM)
 _NUMBER_STYLES = {
     "accepted": "",
-    "in window": _WINDOW[1],
+    "window": _WINDOW[1],
     "summarized": _SUMMARIZED[1],
     "prompt": "bold",
     "transcript": "",
@@ -42,22 +44,21 @@ _ROLES = {"system": "magenta", "summary": "magenta", "human": "green", "ai": "cy
 def make_console() -> Console:
     """Return a console for the standard output. Lines of a log have a fixed width, and a terminal's no more."""
     console = Console(highlight=False)
-    console.width = min(console.width, _MAX_WIDTH_COLUMNS) if console.is_terminal else _MAX_WIDTH_COLUMNS
+    console.width = min(console.width, _MAX_COLUMNS) if console.is_terminal else _LOG_COLUMNS
     return console
 
 
 def heading(settings: ReplaySettings, runs: Sequence[Run]) -> RenderableType:
     """Return the heading: what is replayed, and on which Redis."""
-    real = [run for run in runs if not run.in_step]
-    messages = sum(len(run.dialogue.messages) for run in real)
+    real, drawn = ([run for run in runs if run.in_step is in_step] for in_step in (False, True))
+    counts = f"{counted(len(real), 'real dialogue')}, {counted(_messages(real), 'message')}, as concurrent sessions"
+    more = f"   picture: {_messages(drawn):,} more messages" if drawn else ""
     where = "embedded Redis" if settings.url.startswith("embedded:") else "your Redis"
-    who = settings.llm or "the extractive summarizer (for a model: --model or OPENAI_API_KEY)"
+    who = settings.llm or "the extractive summarizer (for a model: --model, OPENAI_API_KEY)"
     return Group(
-        Text.assemble(
-            ("motorhead demo   ", "bold"),
-            f"{len(real)} real dialogue{'s' * (len(real) > 1)}, {messages} messages, as concurrent sessions on {where}",
-        ),
-        Text(f"window: the last {settings.window} messages   summarized by: {who}", style=_DIM),
+        Text.assemble(("motorhead demo   ", "bold"), counts),
+        Text(f"on: {where}   window: the last {settings.window} messages{more}", style=_DIM),
+        Text(f"summarized by: {who}", style=_DIM),
     )
 
 
@@ -86,7 +87,7 @@ def board(runs: Sequence[Run], console: Console, most: int | None = None) -> Ren
     table = Table(box=SIMPLE, show_edge=False, padding=0, show_footer=True, footer_style="bold")
     hidden = 0 if most is None else max(0, len(runs) - most)
     table.add_column("session", f"+{hidden} more" if hidden else "sum", no_wrap=True, min_width=8)
-    table.add_column("about", style=_DIM, no_wrap=True, width=20 if roomy else 16)
+    table.add_column("about", style=_DIM, no_wrap=True, width=20 if roomy else 19)
     if roomy:
         table.add_column("", no_wrap=True, min_width=_BAR_COLUMNS)
     for (head, style), footer in zip(_NUMBER_STYLES.items(), _numbers(*(run.latest for run in runs)), strict=True):
@@ -128,8 +129,14 @@ def prompt(run: Run) -> RenderableType:
     )
 
 
-def verdict(runs: Sequence[Run], *, has_model: bool = False) -> RenderableType:
-    """Return the audit of all sessions: the sums, the messages that are not accounted for, and what summaries keep."""
+def verdict(runs: Sequence[Run], remembered: Remembered, *, has_model: bool = False) -> RenderableType:
+    """Return the audit of all sessions: the sums, the messages that are not accounted for, and what is remembered.
+
+    Args:
+        runs: The runs.
+        remembered: What recall finds, and a fact.
+        has_model: Whether a model summarized.
+    """
     sums = total(run.balance for run in runs if run.balance is not None)
     holds = all(run.balance is not None and run.balance.holds for run in runs)
     colour = "green" if holds else "red"
@@ -153,6 +160,13 @@ def verdict(runs: Sequence[Run], *, has_model: bool = False) -> RenderableType:
         grid.add_row(
             "", f"{sums.extracts} of {len(runs)} summaries are extracts, in place of rejected answers of the model"
         )
+    if remembered.found is not None:
+        grid.add_row(Text("recall", style="bold"), QUESTION)
+        grid.add_row("", f"{_place(remembered.found)}: {remembered.found.text}")
+    if remembered.fact is not None:
+        grid.add_row(Text("fact", style="bold"), remembered.fact)
+        if (quote := remembered.quote) is not None:
+            grid.add_row("", f"{_place(quote)}: {quote.text}")
     return Panel(grid, border_style=colour, padding=(0, 2))
 
 
@@ -205,6 +219,14 @@ def render_message(message: BaseMessage) -> Text:
         given = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in call["args"].items())
         said.append("\n" if said else "").append("calls ").append(call["name"], "bold cyan").append(f"({given})")
     return said
+
+
+def _messages(runs: Sequence[Run]) -> int:
+    return sum(len(run.dialogue.messages) for run in runs)
+
+
+def _place(said: Said) -> str:
+    return f"message {said.seq} of {said.session}"
 
 
 def _said(found: Kept) -> str:

@@ -65,6 +65,8 @@ class MotorheadRetriever(BaseRetriever):
         after: Find messages appended at this time or later. A date means its first moment; a time without a zone is in
             UTC.
         before: Find messages appended before this time.
+        now: When the question is asked, in the time zone of who asks, such as `datetime.now(ZoneInfo("Europe/Oslo"))`.
+            "Yesterday" in a question is the day before. None for the present time, in UTC.
         filter: A filter expression of redisvl, on `role`, `name`, `created` (seconds since 1970), `seq`, `terms`
             (stemmed words), and `session`, `user` and `namespace` (percent-encoded).
         neighbors: Return each message together with this many messages before and after it, as one document. Its
@@ -110,6 +112,7 @@ class MotorheadRetriever(BaseRetriever):
     roles: Sequence[str] | None = None
     after: datetime | date | None = None
     before: datetime | date | None = None
+    now: datetime | None = None
     filter: Any = None
     neighbors: NeighborCount = 0
     exclude_window: bool = False

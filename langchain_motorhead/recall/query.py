@@ -16,6 +16,7 @@ class Query:
 
     Attributes:
         after: Search only messages stored at or after this time, in seconds since 1970; `before` likewise.
+        now: When the question is asked, in the time zone of who asks, or None for the present time in UTC.
         unseen: A session and a sequence number: later messages of that session are in the prompt, so they are left out.
     """
 
@@ -35,6 +36,7 @@ class Query:
     fetch_k: int = 20
     lambda_mult: float = 0.5
     facts: bool = False
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class SearchOptions(TypedDict, total=False):
     roles: Sequence[str] | None
     after: datetime | date | None
     before: datetime | date | None
+    now: datetime | None
     filter: Any
     neighbors: NeighborCount
     exclude_window: bool
@@ -99,6 +100,8 @@ def to_query(
     given["roles"] = None if roles is None else tuple(roles)
     given["after"] = None if after is None else _seconds(after)
     given["before"] = None if before is None else _seconds(before)
+    if given.get("now") is not None and given["now"].tzinfo is None:
+        given["now"] = given["now"].replace(tzinfo=UTC)
     return Query(text, session_id=session_id, user_id=user_id, unseen=unseen, **given)
 
 

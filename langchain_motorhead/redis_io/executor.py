@@ -59,8 +59,9 @@ class Executor:
             return self._run(operation, asks=True)
         try:
             return self._run(operation.plain())
-        except TornReadError:
-            return self._run(operation)
+        except TornReadError as torn:
+            again: Operation[T] = torn.again or operation
+            return self._run(again)
 
     def _run(self, operation: Operation[T], *, asks: bool = False) -> T:
         operation = self._fitting(operation)
@@ -91,8 +92,9 @@ class Executor:
             return await self._arun(operation, asks=True)
         try:
             return await self._arun(operation.plain())
-        except TornReadError:
-            return await self._arun(operation)
+        except TornReadError as torn:
+            again: Operation[T] = torn.again or operation
+            return await self._arun(again)
 
     async def _arun(self, operation: Operation[T], *, asks: bool = False) -> T:
         operation = self._fitting(operation)

@@ -5,6 +5,7 @@ An error is named by its class alone: its text may repeat what was sent.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from langchain_motorhead.runtime.watched import Watched
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """Environment variable of the conventions that asks for content in spans."""
+
+logger = logging.getLogger(__name__)
 
 _API = "opentelemetry.trace"
 _WITH_CONTENT = frozenset({"true", "1", "span_only", "span_and_event"})
@@ -118,10 +121,16 @@ class Span:
             if (error := failure_of(result)) is not None:
                 self._failed(error)
             if self._tracing.with_content:
-                records = [*watched.records_of(given), *self._what.records(result)]
-                if records:
-                    self._span.set_attribute(watched.RECORDS, watched.to_json(records))
+                self._add_content(result, given)
         self._span.end()
+
+    def _add_content(self, result: Any, given: Sequence[Any]) -> None:
+        try:
+            records = [*watched.records_of(given), *self._what.records(result)]
+            if records:
+                self._span.set_attribute(watched.RECORDS, watched.to_json(records))
+        except Exception as error:  # noqa: BLE001 - an operation must not fail because of its span
+            logger.warning("the content of a span is left out: %s", type(error).__name__)
 
     def failed(self, error: BaseException) -> None:
         """End the span of an operation that raised an error."""

@@ -84,14 +84,14 @@ class Telemetry:
             return flow
         attributes = {
             "gen_ai.operation.name": what.convention,
-            "gen_ai.memory.store.id": namespace,
+            "gen_ai.memory.store.id": watched.to_text(namespace),
             "db.system.name": "redis",
             "motorhead.operation": what.name,
         }
         if session_id is not None:
-            attributes["gen_ai.conversation.id"] = session_id
+            attributes["gen_ai.conversation.id"] = watched.to_text(session_id)
         if query is not None and found is not None and found.with_content:
-            attributes[watched.QUERY] = query
+            attributes[watched.QUERY] = watched.to_text(query)
         return self._watched(found, what, attributes, flow, given, cause)
 
     def _watched(
@@ -135,7 +135,7 @@ class Telemetry:
         attributes: dict[str, Any] = {"gen_ai.operation.name": what.convention, "motorhead.operation": what.name}
         if not isinstance(request, Embed):
             attributes["motorhead.writer"] = request.writer.value
-            attributes["gen_ai.conversation.id"] = str(request.metadata.get("session_id", ""))
+            attributes["gen_ai.conversation.id"] = watched.to_text(request.metadata.get("session_id", ""))
         elif embedder is not None and (name := _model_of(embedder)):
             attributes["gen_ai.request.model"] = name
         span = None if found is None else Span(found, what, attributes, None)
@@ -167,7 +167,8 @@ class Telemetry:
             self.meter.settled(work, key, began)
 
     def _measure(self, what: Watched, started: float, result: object, error: BaseException | None) -> None:
-        if self.meter is not None and what.is_metered:
+        was_stopped = error is not None and not isinstance(error, Exception)
+        if self.meter is not None and what.is_metered and not was_stopped:
             self.meter.ended(what, time.perf_counter() - started, result, error)
 
 

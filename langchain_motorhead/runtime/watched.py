@@ -6,12 +6,15 @@ operation does, the name is one of ours, as they allow.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from langchain_core.messages import BaseMessage
+
+from langchain_motorhead.messages.codec import loads
 
 if TYPE_CHECKING:
     from langchain_motorhead.recall.query import Hit
@@ -66,7 +69,7 @@ def _memory_records(memory: Memory) -> list[dict[str, Any]]:
 
 def _snapshot_records(seen: SessionSnapshot) -> list[dict[str, Any]]:
     summary = [] if seen.summary is None else [{"content": seen.summary, "metadata": {"kind": "summary"}}]
-    return [*summary, *records_of([orjson.loads(each) for each in seen.records])]
+    return [*summary, *records_of([loads(each) for each in seen.records])]
 
 
 def _stored(result: Any) -> int:
@@ -105,7 +108,15 @@ def _record(message: BaseMessage | Mapping[str, Any]) -> dict[str, Any]:
 
 def to_json(records: Sequence[dict[str, Any]]) -> str:
     """Return records as the value of an attribute."""
-    return orjson.dumps(list(records), default=str).decode()
+    try:
+        return orjson.dumps(list(records), default=str).decode()
+    except TypeError:  # half a character, which the standard library escapes, or a key that is no text
+        return json.dumps(list(records), default=str, skipkeys=True)
+
+
+def to_text(text: str) -> str:
+    """Return a text that every exporter can encode: an id may hold half a character."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 APPEND = Watched("append", "create_memory", lambda result: {COUNT: _stored(result)}, is_metered=False)

@@ -42,6 +42,8 @@ _CORS_REQUEST_HEADERS = (
     "Content-Type",
     IDEMPOTENCY_KEY,
     "Mcp-Protocol-Version",
+    "Traceparent",
+    "Tracestate",
     "X-Metal-Api-Key",
     "X-Metal-Client-Id",
 )

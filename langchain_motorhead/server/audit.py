@@ -19,7 +19,7 @@ from langchain_motorhead.server.tenants import sent_digest
 logger = logging.getLogger(AUDIT)
 
 NOTE = "motorhead.audit"
-"""Key of a request's scope that holds the `Note` of a request of the page."""
+"""Key of a request's scope that holds what is logged of it, if its route does not say that."""
 
 ACTIONS: Mapping[tuple[str, str], str] = {
     ("DELETE", "/sessions/{session_id}/memory"): "delete session",
@@ -55,15 +55,26 @@ def log(scope: Scope, method: str, route: str, status: int, request_id: str) -> 
         status: HTTP status of the answer.
         request_id: Its id, which its answer and the other lines of the log have too.
     """
-    note: dict[str, str] | None = scope.get(NOTE)
-    if note is None:
+    noted: dict[str, str] | None = scope.get(NOTE)
+    if noted is None:
         action = ACTIONS.get((method, route))
         if action is None:
             return
         ids: Mapping[str, str] = scope.get("path_params", {})
-        note = to_note(action, sent_digest(HTTPConnection(scope)), **{name: unquote(ids[name]) for name in ids})
+        noted = to_note(action, sent_digest(HTTPConnection(scope)), **{name: unquote(ids[name]) for name in ids})
     outcome = "done" if status < _ERROR else "refused"
-    logger.info("audit", extra={FIELDS: {**note, "outcome": outcome, "status": status, "request_id": request_id}})
+    logger.info("audit", extra={FIELDS: {"outcome": outcome, **noted, "status": status, "request_id": request_id}})
+
+
+def note(scope: Scope, action: str, **details: str) -> None:
+    """Note what a request does, to be logged when it is answered.
+
+    Args:
+        scope: Scope of the request.
+        action: What is asked for.
+        **details: Ids of what it is asked for; and an `outcome`, if the status of the answer does not say it.
+    """
+    scope[NOTE] = to_note(action, sent_digest(HTTPConnection(scope)), **details)
 
 
 def to_note(action: str, digest: bytes | None, **ids: str) -> dict[str, str]:

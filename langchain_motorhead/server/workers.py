@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from types import FrameType
 
 from starlette.applications import Starlette
 
@@ -29,6 +30,8 @@ def create_worker() -> Starlette:
     set_up(settings)
     threading.Thread(target=_stop_with_parent, name="motorhead-parent", daemon=True).start()
     app = create_app(settings)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        _note_stop(app, each)
     app.state.owns_process = True
     return app
 
@@ -37,6 +40,19 @@ def set_up(settings: Settings) -> None:
     """Set up what belongs to a process: its logs, and how its threads take turns."""
     json_logs.set_up(settings.log_level)
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
+
+
+def _note_stop(app: Starlette, number: signal.Signals) -> None:
+    """Tell the application when a signal stops this worker, so that open live views end. Then uvicorn stops."""
+    stop = signal.getsignal(number)
+
+    def noting(given: int, frame: FrameType | None) -> None:
+        app.state.stopping = True
+        if callable(stop):
+            stop(given, frame)
+
+    if callable(stop):
+        signal.signal(number, noting)
 
 
 def _stop_with_parent() -> None:

@@ -252,6 +252,7 @@ def to_key_part(text: str) -> str:
     return tag if len(tag) <= _MAX_TAG_CHARS else DIGEST + blake2b(tag.encode(), digest_size=32).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def from_quoted(text: str) -> str:
     """Return the id that a percent-encoded part of a key, or a tag without a digest, stands for."""
     return unquote(text, errors="surrogatepass")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -32,7 +32,15 @@ class Command(NamedTuple):
 
 
 class TornReadError(Exception):
-    """What the commands of an operation read is not of one instant: another client wrote in between."""
+    """What the commands of an operation read is not of one instant: another client wrote in between.
+
+    Args:
+        again: What is to be executed instead, with the same result. None for the operation without plain commands.
+    """
+
+    def __init__(self, again: Operation[Any] | None = None) -> None:
+        super().__init__("another client wrote between the commands of a read")
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Operation(Generic[T_co]):
             executed instead where a server refuses keys of several slots. None if this operation is already so.
         plain: Builds an operation with the same result whose commands, without a script, take less of Redis' time. It
             is tried first where a server executes the commands of a connection in order. Its `read` raises a
-            `TornReadError` if this operation is to be executed after all. None if there is no such operation.
+            `TornReadError` if this operation, or a part of it, is to be executed after all. None if there is none.
     """
 
     commands: tuple[Command, ...]
@@ -64,28 +72,63 @@ def together(*operations: Operation[Any]) -> Operation[list[Any]]:
 
     Each operation stays as atomic as it is alone. All of them together are not atomic.
     """
-    commands = tuple(command for operation in operations for command in operation.commands)
 
     def read(replies: list[Any]) -> list[Any]:
-        results, start = list[Any](), 0
-        for operation in operations:
-            end = start + len(operation.commands)
-            results.append(operation.read(replies[start:end]))
-            start = end
-        return results
+        return [operation.read(some) for operation, some in _with_replies(operations, replies)]
 
     def split() -> Operation[list[Any]]:
         return together(*(each if each.split is None else each.split() for each in operations))
 
+    splits = split if any(each.split for each in operations) else None
+
     def plain() -> Operation[list[Any]]:
-        return together(*(each if each.plain is None else each.plain() for each in operations))
+        plain_ones = [each if each.plain is None else each.plain() for each in operations]
+        return Operation(_commands(plain_ones), lambda replies: _read_plainly(operations, plain_ones, replies), splits)
 
     return Operation(
-        commands,
-        read,
-        split=split if any(each.split for each in operations) else None,
-        plain=plain if any(each.plain for each in operations) else None,
+        _commands(operations), read, splits, plain=plain if any(each.plain for each in operations) else None
     )
+
+
+def _commands(operations: Sequence[Operation[Any]]) -> tuple[Command, ...]:
+    return tuple(command for operation in operations for command in operation.commands)
+
+
+def _with_replies(
+    operations: Sequence[Operation[Any]], replies: list[Any]
+) -> Iterator[tuple[Operation[Any], list[Any]]]:
+    """Return an iterator over operations with the replies to their own commands."""
+    start = 0
+    for operation in operations:
+        end = start + len(operation.commands)
+        yield operation, replies[start:end]
+        start = end
+
+
+def _read_plainly(
+    operations: Sequence[Operation[Any]], plain_ones: Sequence[Operation[Any]], replies: list[Any]
+) -> list[Any]:
+    """Parse the replies to the plain forms of operations.
+
+    Raises:
+        TornReadError: Some are to be executed after all. Only these are: the others, which may have written, are done.
+    """
+    results, again = list[Any](), dict[int, Operation[Any]]()
+    for at, (plain, some) in enumerate(_with_replies(plain_ones, replies)):
+        try:
+            results.append(plain.read(some))
+        except TornReadError as error:
+            results.append(None)
+            again[at] = error.again or operations[at]
+    if not again:
+        return results
+    rest = together(*again.values())
+
+    def completed(replies: list[Any]) -> list[Any]:
+        found = dict(zip(again, rest.read(replies), strict=True))
+        return [found.get(at, result) for at, result in enumerate(results)]
+
+    raise TornReadError(Operation(rest.commands, completed))
 
 
 def read_primary(name: str, key: str, *args: Value) -> Command:

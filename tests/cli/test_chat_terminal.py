@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.cli.chat import command
 from langchain_motorhead.cli.chat.history import PrivateHistory, chat_history, looks_secret
 from langchain_motorhead.cli.chat.repl import COMPLETIONS
 from langchain_motorhead.cli.chat.terminal import CommandCompleter, typed
@@ -139,3 +141,19 @@ def test_history_is_private_and_bounded(tmp_path: Path, monkeypatch: pytest.Monk
 def test_secrets_are_recognized(text: str, secret: bool) -> None:
     """What looks like a credential, or is the value of a variable that holds one, is a secret."""
     assert looks_secret(text, {"MY_API_KEY": "open-sesame", "HOME": "Oslo", "SOME_TOKEN": "at"}) is secret
+
+
+def test_without_prompt_toolkit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra `server` is installed, and `cli` is not, lines are read all the same, and Ctrl-C drops one."""
+    keys: list[str | BaseException] = ["one", KeyboardInterrupt(), "two", EOFError()]
+
+    def read(_: str) -> str:
+        line = keys.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", read)
+    monkeypatch.setitem(sys.modules, "langchain_motorhead.cli.chat.history", None)
+    assert list(command.typed_lines(keeps=True)) == ["one", "two"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,6 +98,15 @@ def test_failures_end_with_a_status_and_say_what_to_do(
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "hush" not in ended.stderr
+
+
+def test_serve_where_the_port_is_in_use(motorhead: Motorheads) -> None:
+    """A server that cannot listen ends with 1, and the last line says what to try."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = motorhead("serve", "--host", "127.0.0.1", "--port", port, REDIS_URL="redis://127.0.0.1:1")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"Error: the server cannot listen on 127.0.0.1, port {port}. ")
 
 
 @pytest.mark.parametrize("module", ["uvicorn", "starlette", "prometheus_client", "pydantic_settings", "typer", "rich"])

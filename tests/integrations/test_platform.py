@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
-from langgraph.pregel import Pregel
+from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 
 from langchain_motorhead import ClosedError, InvalidInputError, load_memory
@@ -17,7 +17,7 @@ from support.doc_blocks import PAGES, python_blocks
 from support.factory import MakeMotorhead
 
 
-def of_server(thread: str, caller: str, *permissions: str, **sent: Any) -> dict[str, Any]:
+def of_server(thread: str, caller: str, *permissions: str, **sent: Any) -> Any:
     """Give the config of a run as the server makes it, for what it knows of the caller and what the client sent."""
     user = sent.get("user_id") or caller
     known = {"langgraph_auth_user_id": caller, "langgraph_auth_permissions": list(permissions), "user_id": user}
@@ -55,8 +55,8 @@ async def test_module_of_the_page(url: str) -> None:
     names: dict[str, Any] = {"__name__": "memory_agent"}
     exec(code.replace("redis://localhost:6379", url), names)
 
-    (graph,) = (names[each.removeprefix("memory_agent:")] for each in config["graphs"].values())
-    assert isinstance(graph, Pregel)
+    graph: Any = names[config["graphs"]["agent"].removeprefix("memory_agent:")]
+    assert type(graph) is CompiledStateGraph
     assert graph.checkpointer is None  # the server refuses a graph that has its own
     assert graph.store is None
     app = names[config["http"]["app"].removeprefix("memory_agent:")]

@@ -28,6 +28,7 @@ def test_round_trips(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, way: 
     gate.open.set()
     session.append(numbered(80))
     session.compact()
+    motorhead.flush()
     session.search("m1", search_type=way, neighbors=1)
     trips: list[int] = []
     send = Executor._send
@@ -43,7 +44,7 @@ def test_round_trips(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, way: 
     ]  # fmt: skip
     for fields in options:
         trips.clear()
-        session.search("m1", search_type=way, **fields)
+        session.search("m1 yesterday", search_type=way, **fields)
         assert 1 <= len(trips) <= 2, fields
     trips.clear()
     gate.open.clear()

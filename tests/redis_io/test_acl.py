@@ -118,6 +118,7 @@ def sessions(url: str) -> None:
     with Motorhead.from_url(url, window=Window(4, 5), compaction="inline", llm=RunnableLambda(slow)) as motorhead:
         motorhead.session("b").compact()
         assert len(motorhead.session("b").transcript()) == 18
+        motorhead.session("b").append(numbered(9))  # the newest chunk of the archive is replaced by a larger one
         writers = [threading.Thread(target=motorhead.session("c").append, args=(numbered(9),)) for _ in range(3)]
         for writer in writers:
             writer.start()
@@ -179,6 +180,7 @@ def serve(url: str) -> None:
             ("/sessions/s/memory?user_id=bob", "POST", body), ("/sessions/s/memory", "GET", None),
             ("/sessions?namespace=g", "GET", None), ("/sessions", "GET", None), ("/sessions/s", "GET", None),
             ("/sessions/s/compact", "POST", None), ("/ready", "GET", None), ("/metrics", "GET", None),
+            ("/ui/session?id=s", "GET", None),
             ("/sessions/s/memory", "DELETE", None), ("/users/bob", "DELETE", None),
         ):  # fmt: skip
             assert http.request(method, path, json=sent).status_code < 300, path

@@ -14,6 +14,8 @@ from langchain_motorhead import Motorhead, Session, Window
 from langchain_motorhead.redis_io.connection import adopt
 from langchain_motorhead.redis_io.fast_path import AsyncPinnedConnections, PinnedConnections
 from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.append import append_records, to_record
+from langchain_motorhead.sessions.operations import Dedup
 from langchain_motorhead.storage.operation import Packed, together
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
@@ -146,7 +148,7 @@ def test_a_write_between_two_commands(
         assert scripts(client) == written.pop() + 1
         if name == "append":
             snapshots = backend.execute(both)
-            assert scripts(client) == written.pop() + 2
+            assert scripts(client) == written.pop() + 1
             assert [each.length for each in snapshots] == [10, 1]
     if name != "append":
         assert memory == session.load()
@@ -187,3 +189,30 @@ async def test_a_write_between_two_commands_of_a_loop(
     assert scripts(client) == written[0] + 1
     assert (await session.aload()).total == 9
     assert scripts(client) == written[0] + 1
+
+
+def test_an_append_before_a_torn_read_is_not_repeated(
+    motorhead: Motorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of operations in one round trip, only the read is done again, and the append has its own result."""
+    session, backend, send = motorhead.session("s"), motorhead.backend.require_redis(), PinnedConnections.send
+    session.append(numbered(8))
+    written = list[int]()
+
+    def interrupted(self: PinnedConnections, commands: Sequence[Packed]) -> list[Any]:
+        if written or len(commands) == 1:
+            return send(self, commands)
+        replies = send(self, commands[:-1])
+        written.append(1)
+        session.append(HumanMessage("late"))
+        written[0] = scripts(client)
+        return replies + send(self, commands[-1:])
+
+    records = [to_record(each, backend.append_config) for each in numbered(2, 8)]
+    append = append_records(session._keys, records, backend.append_config, Dedup.SKIP_KNOWN)
+    monkeypatch.setattr(PinnedConnections, "send", interrupted)
+    appended, snapshot = backend.execute(together(append, operations.read(session._keys, -6)))
+    assert (appended.added, appended.length) == (2, 10)
+    assert snapshot.length == 11
+    assert scripts(client) == written[0] + 1
+    assert contents(session.load().messages)[-3:] == ["m8", "m9", "late"]

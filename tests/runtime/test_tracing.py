@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableLambda
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -21,7 +22,9 @@ from langchain_motorhead import (
     UnknownMessageError,
     Window,
 )
+from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.spans import CAPTURE
+from langchain_motorhead.runtime.telemetry import Telemetry
 from support.agents import Model, agent_of, say, thread
 from support.factory import MakeMotorhead
 from support.summarizers import Ledger, fail
@@ -89,6 +92,27 @@ def test_the_trace_of_an_agent_run(make: MakeMotorhead, monkeypatch: pytest.Monk
     assert SECRET.encode() not in b"".join(got.bodies)
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_tools_of_an_agent(make: MakeMotorhead, spans: Spans, is_async: bool) -> None:
+    """What an agent's tools do, in the threads or tasks in which LangGraph runs them, is below the run as well."""
+
+    def answer(messages: Sequence[BaseMessage]) -> AIMessage:
+        calls = [{"name": "search_memory", "args": {"query": SECRET}, "id": str(at)} for at in range(2)]
+        return AIMessage("", tool_calls=calls) if isinstance(messages[-1], HumanMessage) else AIMessage("done")
+
+    motorhead = make(embeddings=HashingEmbeddings(64))
+    middleware = MotorheadMiddleware(motorhead, recall=2, tools=["search_memory"])
+    agent, _ = agent_of(motorhead, Model(answer=answer, checks=False), middleware=[middleware])
+    config = thread("t", user_id="bob")
+    with spans.tracer.start_as_current_span("run"):
+        asyncio.run(agent.ainvoke(say("hi"), config)) if is_async else agent.invoke(say("hi"), config)
+    below = spans.children("run")
+    assert below.count("search") == len(spans.of("search")) >= 3  # recall, and each call of the tool
+    for kind in ("catch_up", "load", "append"):
+        assert below.count(kind) == len(spans.of(kind)), kind
+    assert below[0] == "catch_up"
+
+
 def test_content_where_it_is_asked_for(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the variable of the conventions, spans hold messages, queries and summaries, in the conventions' form."""
     monkeypatch.setenv(CAPTURE, "SPAN_ONLY")
@@ -107,6 +131,32 @@ def test_content_where_it_is_asked_for(make: MakeMotorhead, monkeypatch: pytest.
     assert loaded[0]["metadata"] == {"kind": "summary"}
     assert len(json.loads(attributes(spans.of("catch_up")[-1])["gen_ai.memory.records"])) == 3
     assert "edited" in attributes(spans.one("edit"))["gen_ai.memory.records"]
+
+
+def test_what_cannot_be_exported(
+    make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a character in an id or a text reaches the collector escaped. Content that is no message is left out."""
+    monkeypatch.setenv(CAPTURE, "true")
+    with collector() as got:
+        provider = use_provider(monkeypatch, OTLPSpanExporter(got.url))
+        session = make(embeddings=HashingEmbeddings(64)).session("half \udcff")
+        session.append(HumanMessage("half \ud83d"))
+        session.load()
+        session.search("half \ud83d")
+        flow = Telemetry().watch(watched.APPEND, "n", "s", _nothing(), given=[object()])
+        assert list(flow) == []
+        provider.shutdown()
+    first, last = got.named("append")
+    assert value_of(first.attributes, "gen_ai.conversation.id") == "half ?"
+    assert json.loads(value_of(first.attributes, "gen_ai.memory.records"))[0]["content"] == "half \ud83d"
+    assert value_of(got.named("search")[0].attributes, "gen_ai.memory.query.text") == "half ?"
+    assert value_of(last.attributes, "gen_ai.memory.records") is None
+    assert "the content of a span is left out" in caplog.text
+
+
+def _nothing() -> Any:
+    yield from ()
 
 
 async def test_async_operations(amake: MakeMotorhead, spans: Spans) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,7 +15,9 @@ import pytest
 
 from langchain_motorhead import Facts, HashingEmbeddings, Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server.json_logs import JSONLines
 from support.http_servers import served
+from support.redis_servers import wait_until
 from support.rest import JSON, said, with_key
 
 mcp = pytest.importorskip("mcp")
@@ -170,3 +174,28 @@ def test_without_the_extra(base: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     answer = httpx.post(f"{base}/mcp?user_id=bob", json=PING, headers={**HEADERS, **with_key("key-a")})
     assert answer.status_code == 501
     assert "[server,mcp]" in answer.json()["error"]
+
+
+def test_changes_are_in_the_audit_log(base: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A tool that changes something has a line with whose memory it was, also if it failed; one that reads has none."""
+    caplog.set_level(logging.INFO)
+    headers = {"Authorization": "Bearer key-a", "Accept": "application/json, text/event-stream"}
+    for tool, arguments in (
+        ("remember", {"text": "likes hush-1"}),
+        ("user_profile", {}),
+        ("forget_fact", {"fact_id": "none"}),
+    ):
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+        answer = httpx.post(f"{base}/mcp?user_id=ann", json=call, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
+
+    def logged() -> list[logging.LogRecord]:
+        return [each for each in caplog.records if each.name == "langchain_motorhead.server.audit"]
+
+    wait_until(lambda: len(logged()) == 2)  # a line is written after the answer
+    lines = [json.loads(JSONLines().format(each)) for each in logged()]
+    assert [(each["action"], each["user_id"], each.get("fact_id"), each["outcome"]) for each in lines] == [
+        ("remember fact", "ann", None, "done"),
+        ("forget fact", "ann", "none", "refused"),
+    ]
+    assert "hush" not in "".join(map(json.dumps, lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.http.openapi import JSON, ApiRoute, build_document
 from langchain_motorhead.server.http.openapi_errors import described_errors
 from support.described import api_routes, validator
+from support.doc_blocks import PAGES
 from support.factory import MakeMotorhead
 from support.http_servers import served
 
@@ -95,6 +97,14 @@ def test_every_operation_is_complete(document: dict[str, Any]) -> None:
                 )
         assert "Retry-After" in operation["responses"].get("503", {"headers": ["Retry-After"]})["headers"]
     assert codes | NOT_ANSWERED | {"forbidden"} == described_errors().keys()
+
+
+def test_every_code_is_on_the_page() -> None:
+    """The page about the server has each error code, in the row of its status."""
+    page = (PAGES / "operate" / "server.md").read_text()
+    rows = dict(re.findall(r"(?m)^\| (\d{3}) \| (.*) \|$", page))
+    for code, error in described_errors().items():
+        assert f"`{code}`" in rows[str(error.status)]
 
 
 def test_every_schema_is_described(document: dict[str, Any]) -> None:

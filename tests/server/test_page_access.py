@@ -119,6 +119,10 @@ def test_the_audit_log_says_who_did_what(http: httpx.Client, caplog: pytest.LogC
     http.delete("/sessions/s/memory", headers=headers)
     http.delete("/sessions/s/memory", headers={"Authorization": "Bearer hush-4"})
     http.get("/sessions/s/memory", headers=headers)
+    said = {"messages": [{"role": "user", "content": "hush-5"}]}
+    http.post("/sessions/t/memory", json=said, headers=headers)
+    http.post("/sessions/t/memory", json={**said, "context": "hush-6"}, headers=headers)
+    http.get("/sessions/t/memory", headers=headers)  # by the same connection: the lines of those before are written
     logged = [each for each in caplog.records if each.name == "langchain_motorhead.server.audit"]
     lines = [json.loads(JSONLines().format(each)) for each in logged]
     a, b, unknown = (to_digest(key).hex()[:8] for key in ("key-a", "key-b", "hush-4"))
@@ -131,7 +135,9 @@ def test_the_audit_log_says_who_did_what(http: httpx.Client, caplog: pytest.LogC
         ("edit summary", b, "done"),
         ("delete session", b, "done"),
         ("delete session", unknown, "refused"),
+        ("edit summary", b, "done"),
     ]
+    assert ids[-1] == {"session_id": "t"}
     assert ids[1:5] == [{"user_id": "bob"}] * 2 + [{"session_id": "s", "seq": "0"}, {"session_id": "s"}]
     assert "hush" not in json.dumps(lines)
     assert all(each["time"] and each["request_id"] for each in lines)

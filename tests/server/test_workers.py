@@ -63,6 +63,21 @@ def _ids(http: httpx.Client, session: str) -> list[str]:
     return [each["message"]["id"] for each in page["messages"]]
 
 
+def test_open_views_end_with_the_workers(url: str, namespace: str) -> None:
+    """A stream of events of a worker ends when the server is stopped, long before the time limit of the shutdown."""
+    environment = {"REDIS_URL": url, "MOTORHEAD_NAMESPACE": namespace, "WEB_CONCURRENCY": "2"}
+    with (
+        process(**environment, MOTORHEAD_SHUTDOWN_TIMEOUT="600") as (running, base),
+        httpx.Client(base_url=base, timeout=60) as http,
+        http.stream("GET", "/ui/events") as events,
+    ):
+        lines = events.iter_lines()
+        assert next(lines).startswith("retry:")
+        running.terminate()
+        assert not any(line.startswith("event: changed") for line in lines)
+        running.wait(60)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 def test_four_workers(url: str, namespace: str, stub: Stub) -> None:
     """Four workers share sessions: what they accept is stored once, and a session is summarized once at a time.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from langchain_core.messages import BaseMessage
 
 from langchain_motorhead import SummarizationError, Window
-from langchain_motorhead.flows.protocol import Flow, Pause, Request, Summarize, Summary, Writer
+from langchain_motorhead.flows.protocol import Compute, Flow, Pause, Request, Summarize, Summary, Writer
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.sessions.compaction.flow import Compactor, compact
 from langchain_motorhead.sessions.compaction.operations import LeaseRefused
@@ -183,3 +185,26 @@ def test_a_long_list_is_looked_at_in_parts() -> None:
     ]
     assert isinstance(requests[2], Operation)
     assert requests[2].commands[0].args[4] == 5
+
+
+def test_a_long_list_is_planned_beside_the_event_loop() -> None:
+    """A thousand short messages are planned in a request of its own, and the tokens of each are counted once."""
+    counted = list[object]()
+
+    def count(messages: Sequence[BaseMessage]) -> int:
+        counted.extend(message.content for message in messages)
+        return len(messages)
+
+    flow = compact(KEYS, "t", Compactor(Window(max_messages=4), Writing(100_000, count)), explicit=False)
+    requests, answer = list[Request](), None
+    while not requests or not isinstance(requests[-1], Summarize):
+        requests.append(flow.send(answer))
+        if isinstance(requests[-1], Compute):
+            answer = requests[-1].work()
+        else:
+            answer = seen(1_000) if isinstance(requests[-1], Operation) else None
+    flow.close()
+    names = [name(request) for request in requests]
+    assert [each for each in names if each != "Pause"] == ["compaction_begin", "Compute", "Summarize"]
+    assert "Pause" in names
+    assert counted == [f"m{at}" for at in range(1_000)]

@@ -60,3 +60,8 @@ def check_times(
         found.append(stored.get(seq, found[-1] if seq > first else None))
     due = [None if time is None else when[seq] for seq, time in enumerate(found[:first])] + list(when[first:])
     must(found == due, "the times of messages are {}, and should be {}", found, due)
+
+
+def length_of(keys: SessionKeys, there: Mapping[bytes, Any]) -> int:
+    """Give the length of the list."""
+    return len(there.get(keys.messages.encode(), ()))

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 
 from langchain_motorhead.flows.protocol import Pause
-from simulation.archives import Violation
-from simulation.invariants import length_of
+from simulation.archives import Violation, length_of
 from simulation.remembering_redis import RememberingRedis
 from simulation.simulation import Progress, Simulation, Store, Worker
 from simulation.workers import Cast

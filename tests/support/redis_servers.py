@@ -98,20 +98,18 @@ class Lasting:
 
 
 @contextmanager
-def cluster(folder: Path, *options: str) -> Iterator[list[int]]:
-    """Run a cluster of three nodes. Yields their ports."""
+def cluster(folder: Path, *options: str, nodes: int = 3) -> Iterator[list[int]]:
+    """Run a cluster of primaries. Yields their ports."""
     with ExitStack() as stack:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", *options)
-        ports = [stack.enter_context(server(folder / str(at), *options)) for at in range(3)]
+        ports = [stack.enter_context(server(folder / str(at), *options)) for at in range(nodes)]
         clients = [stack.enter_context(redis.Redis(port=port)) for port in ports]
         for at, client in enumerate(clients):
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", at * 5461, 16383 if at == 2 else (at + 1) * 5461 - 1)
+            first, last = at * 16384 // nodes, (at + 1) * 16384 // nodes - 1
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
             client.execute_command("CLUSTER", "MEET", HOST, ports[0])
-        wait_until(
-            lambda: all(
-                b"cluster_state:ok" in _info(client) and b"known_nodes:3" in _info(client) for client in clients
-            )
-        )
+        expected = b"cluster_state:ok", f"known_nodes:{nodes}".encode()
+        wait_until(lambda: all(line in _info(client) for client in clients for line in expected))
         yield ports
 
 

@@ -173,7 +173,7 @@ class RemoteBackend(RemoteConversations, RemoteForgetting, RemoteFactTasks):
         if (yield from self._is_ours()):
             answer = yield HttpCall("POST", "/search", {}, protocol.query(query))
             return protocol.to_hits(answer, query)
-        plain = Query(query.text, query.k, query.session_id, search_type=query.search_type)
+        plain = Query(query.text, query.k, query.session_id, search_type=query.search_type, now=query.now)
         if query.session_id is None or plain != query:
             _original("searching beyond one session, or with conditions")
         path = f"/sessions/{protocol.quoted(query.session_id)}/retrieval"

@@ -178,6 +178,7 @@ def query(search: Query) -> bytes:
         "roles": search.roles,
         "after": search.after,
         "before": search.before,
+        "now": search.now and search.now.isoformat(),
         "neighbors": search.neighbors or None,
         "exclude_window": search.exclude_window or None,
         "fetch_k": search.fetch_k,

@@ -76,7 +76,7 @@ def chat(
         talk = Repl(motorhead.session(session, user), talks_to, known, searches=searches)
         if is_interactive:
             talk.greet()
-        for line in _typed(keeps=history) if is_interactive else _piped():
+        for line in typed_lines(keeps=history) if is_interactive else _piped():
             if not talk.take(line):
                 break
     if talk.failures and not is_interactive:
@@ -104,15 +104,21 @@ def _piped() -> Iterator[str]:
     yield from sys.stdin
 
 
-def _typed(*, keeps: bool) -> Iterator[str]:
-    """Return an iterator over the lines that are typed."""
+def typed_lines(*, keeps: bool) -> Iterator[str]:
+    """Return an iterator over the lines that are typed.
+
+    Args:
+        keeps: Whether they are kept for later chats.
+    """
     from langchain_motorhead.cli.chat.repl import COMPLETIONS
 
     if sys.stdout.isatty():
-        with suppress(ImportError):  # it is in the extra `cli`, and not in the extra `server`
+        try:
             from langchain_motorhead.cli.chat.history import chat_history
             from langchain_motorhead.cli.chat.terminal import typed
-
+        except ImportError:  # they need packages of the extra `cli`, which the extra `server` lacks
+            pass
+        else:
             yield from typed(COMPLETIONS, chat_history(keeps=keeps))
             return
     with suppress(ImportError):

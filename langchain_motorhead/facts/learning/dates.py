@@ -12,29 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from langchain_motorhead.facts.model import normal
-from langchain_motorhead.sessions.checks.dates import MONTHS, WEEKDAYS
+from langchain_motorhead.sessions.checks.dates import COUNTS, MONTHS, UNITS, WEEKDAYS
 from langchain_motorhead.sessions.checks.wording import folded
 
 # All words in lower case and without accents, as `folded` returns them.
-_COUNTS = {
-    word: at
-    for at, words in enumerate(
-        "|one a an ein eine einem einer un una une|couple two zwei dos deux|few three drei tres trois|four vier cuatro "
-        "quatre|five funf cinco cinq|six sechs seis|seven sieben siete sept|eight acht ocho huit|nine neun nueve neuf|"
-        "ten zehn diez dix".split("|")
-    )
-    for word in words.split()
-}
-_UNITS = {
-    word: unit
-    for unit, words in {
-        "day": "day days tag tage tagen jour jours dia dias",
-        "week": "week weeks woche wochen semaine semaines semana semanas",
-        "month": "month months monat monate monaten mois mes meses",
-        "year": "year years jahr jahre jahren ans annee ano anos",
-    }.items()
-    for word in words.split()
-}
 _NEAR = {
     "day before yesterday": -2, "vorgestern": -2, "anteayer": -2, "avant-hier": -2,
     "yesterday": -1, "last night": -1, "gestern": -1, "ayer": -1, "hier": -1,
@@ -49,13 +30,13 @@ def _any(words: object) -> str:
 
 
 _NEAR_DAY = re.compile(rf"\b({_any(_NEAR)})\b")
-_COUNTED = rf"(\d{{1,3}}|{_any(_COUNTS)})(?: of)? ({_any(_UNITS)})"
+_COUNTED = rf"(\d{{1,3}}|{_any(COUNTS)})(?: of)? ({_any(UNITS)})"
 _AGO = re.compile(rf"\b{_COUNTED} (?:ago|earlier|before)\b|\b(?:vor|hace|il y a) {_COUNTED}\b|\bfor {_COUNTED}\b")
 _IN = re.compile(rf"\b(?:in|dans|en) {_COUNTED}\b|\b{_COUNTED} from now\b")
 _PAST, _NEXT = "last past previous letzten letzte letztes letzter vergangene", "next coming nachste nachsten nachstes"
 _THIS = "this diese diesen dieses dieser"
 _WHICH = _any([*_PAST.split(), *_NEXT.split(), *_THIS.split()])
-_BESIDE = re.compile(rf"\b({_WHICH}) ({_any([*_UNITS, *WEEKDAYS, *MONTHS, 'weekend'])})\b")
+_BESIDE = re.compile(rf"\b({_WHICH}) ({_any([*UNITS, *WEEKDAYS, *MONTHS, 'weekend'])})\b")
 _ISO = re.compile(r"\b(\d{4})-(\d{2})(?:-(\d{2}))?\b")
 _MONTH = _any(MONTHS)
 _DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th|\.)? (?:of |de )?({_MONTH})\b\.?,?(?: (?:de )?(\d{{4}}))?")
@@ -119,7 +100,7 @@ def _relative(plain: str, said_at: datetime) -> Iterator[Span]:
     for pattern, sign in ((_AGO, -1), (_IN, 1)):
         for match in pattern.finditer(plain):
             count, unit = [each for each in match.groups() if each is not None]
-            yield _at(said_at, sign * _count(count), _UNITS[unit])
+            yield _at(said_at, sign * _count(count), UNITS[unit])
     for match in _BESIDE.finditer(plain):
         sign = -1 if match[1] in _PAST.split() else 0 if match[1] in _THIS.split() else 1
         yield from _beside(match[2], sign, said_at)
@@ -148,8 +129,8 @@ def _absolute(plain: str, said_at: datetime) -> Iterator[Span]:
 
 
 def _beside(what: str, sign: int, said_at: datetime) -> Iterator[Span]:
-    if what in _UNITS:
-        yield _at(said_at, sign, _UNITS[what])
+    if what in UNITS:
+        yield _at(said_at, sign, UNITS[what])
     elif what == "weekend":
         yield _at(said_at, sign, "week")
     elif what in WEEKDAYS:
@@ -196,4 +177,4 @@ def _years(year: str | None, said_at: datetime) -> tuple[int, ...]:
 
 
 def _count(word: str) -> int:
-    return int(word) if word.isdigit() else _COUNTS[word]
+    return int(word) if word.isdigit() else COUNTS[word]

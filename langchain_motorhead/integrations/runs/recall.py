@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -107,14 +107,14 @@ class RecallPolicy:
             memory: The session as it was loaded. What it has is in the prompt anyway, so it is not searched.
             state: The messages of the run's state.
             kept: The `pins` of the run before. Questions that they have are not searched for again.
-            zone: Time zone of the times in the lines. None for UTC, unnamed.
+            zone: Time zone of the user, for the times in the lines and in the question. None for UTC, unnamed.
 
         Raises:
             InvalidInputError: The scope is `"user"`, and the run has no user.
             SearchUnavailableError: This Redis has no search module.
             EmbeddingMismatchError: The index was made with another model.
         """
-        search = self._search(motorhead, session, memory, state, kept)
+        search = self._search(motorhead, session, memory, state, kept, zone)
         if search is None:
             return Recalled()
         try:
@@ -139,7 +139,7 @@ class RecallPolicy:
         zone: tzinfo | None = None,
     ) -> Recalled:
         """Search for messages that are older than the window. See `find`."""
-        search = self._search(motorhead, session, memory, state, kept)
+        search = self._search(motorhead, session, memory, state, kept, zone)
         if search is None:
             return Recalled()
         await motorhead._backend.prepare()  # imports what a search needs, off the event loop
@@ -156,7 +156,13 @@ class RecallPolicy:
         return search.recalled(zone)
 
     def _search(
-        self, motorhead: Handle, session: Session, memory: Memory, state: Sequence[BaseMessage], kept: Any
+        self,
+        motorhead: Handle,
+        session: Session,
+        memory: Memory,
+        state: Sequence[BaseMessage],
+        kept: Any,
+        zone: tzinfo | None,
     ) -> _Search | None:
         if not self.k:
             return None
@@ -168,11 +174,11 @@ class RecallPolicy:
         if not text and not any(pins.values()):
             return None
         own = _outside_window(state, memory)
-        retriever = self._retriever(motorhead, session, memory, own)
+        retriever = self._retriever(motorhead, session, memory, own, datetime.now(zone or UTC))
         return _Search(retriever, retriever.query(text), text, None if newest is None else newest.id, own, pins)
 
     def _retriever(
-        self, motorhead: Handle, session: Session, memory: Memory, own: set[str | None]
+        self, motorhead: Handle, session: Session, memory: Memory, own: set[str | None], now: datetime
     ) -> MotorheadRetriever:
         scope = self.scope or ("session" if session.user_id is None else "user")
         if scope == "user" and session.user_id is None:
@@ -184,6 +190,7 @@ class RecallPolicy:
             session_id=session.session_id if scope == "session" else None,
             user_id=None if scope == "namespace" else session.user_id,
             k=self.k + min(len(own), MAX_EXTRA_RESULTS_COUNT),  # the run's own messages are found too, and left out
+            now=now,
         )
         return retriever.without((session.session_id, memory.start))
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.words.terms import terms
-from langchain_motorhead.search_index.queries import _RETURNED, TO_THE_END, nearest
+from langchain_motorhead.recall.words.times import Period
+from langchain_motorhead.search_index.queries import RETURNED, TO_THE_END, nearest
 from langchain_motorhead.storage.keys import recall_key, to_tag
 
 if TYPE_CHECKING:
@@ -113,7 +114,17 @@ def narrowed(
     return filters
 
 
-def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
+def in_periods(periods: Sequence[Period]) -> FilterExpression:
+    """Return the filter for messages that were appended in one of some periods; there is at least one."""
+    from redisvl.query.filter import FilterExpression
+
+    ranges = (f"@created:[{each.start} ({each.stop}]" for each in periods)
+    return FilterExpression(f"({'|'.join(ranges)})")
+
+
+def worded(
+    words: Sequence[str], filter_: FilterExpression | None, count: int, fields: Sequence[str] = RETURNED
+) -> tuple[Any, ...]:
     """Return the arguments of FT.SEARCH after the index's name that find documents by terms, scored by BM25."""
     from redisvl.query import FilterQuery
     from redisvl.query.filter import FilterExpression
@@ -121,12 +132,14 @@ def worded(words: Sequence[str], filter_: FilterExpression | None, count: int) -
     # After the word: before it, the module finds only the first document if both sets have all documents.
     beside = "" if filter_ is None else f" -(-({filter_}))"
     union = "|".join(f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS])
-    query = FilterQuery(FilterExpression(f"({union})"), return_fields=_RETURNED, num_results=count)
+    query = FilterQuery(FilterExpression(f"({union})"), return_fields=list(fields), num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()
     return (*query.get_args(), *TO_THE_END)
 
 
-def marked(mark: str, vector: bytes | None, filter_: FilterExpression | None, count: int) -> tuple[Any, ...]:
+def marked(
+    mark: str, vector: bytes | None, filter_: FilterExpression | None, count: int, fields: Sequence[str] = RETURNED
+) -> tuple[Any, ...]:
     """Return the arguments of FT.SEARCH after the index's name that find documents with a mark of `standing.py`.
 
     Args:
@@ -134,6 +147,7 @@ def marked(mark: str, vector: bytes | None, filter_: FilterExpression | None, co
         vector: Find those nearest to this vector. If it is None, any of them are found.
         filter_: The scope.
         count: How many to find.
+        fields: Fields to return.
     """
     from redisvl.query import FilterQuery
     from redisvl.query.filter import FilterExpression
@@ -141,7 +155,7 @@ def marked(mark: str, vector: bytes | None, filter_: FilterExpression | None, co
     beside = "" if filter_ is None else f" {filter_}"
     wanted = FilterExpression(f"(@terms:{mark}{beside})")
     if vector is not None:
-        return nearest(vector, wanted, count)
-    query = FilterQuery(wanted, return_fields=_RETURNED, num_results=count)
+        return nearest(vector, wanted, count, fields)
+    query = FilterQuery(wanted, return_fields=list(fields), num_results=count)
     query.verbatim().with_scores()
     return (*query.get_args(), *TO_THE_END)

@@ -11,15 +11,23 @@ from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.indexing.descriptions import Description, describe
 from langchain_motorhead.recall.indexing.index import Indexer, note_unsearchable, set_up
-from langchain_motorhead.recall.indexing.schema import marked, narrowed, scope, worded
+from langchain_motorhead.recall.indexing.schema import in_periods, marked, narrowed, scope, worded
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.search import operations
-from langchain_motorhead.recall.search.findings import BONUSES, MARKED_COUNT, VECTOR_COUNTS, WORDS_COUNTS, ranked
+from langchain_motorhead.recall.search.findings import (
+    BONUSES,
+    MARKED_COUNT,
+    PERIOD_COUNT,
+    VECTOR_COUNTS,
+    WORDS_COUNTS,
+    ranked,
+)
 from langchain_motorhead.recall.search.results import GROWTH, SPARE_HITS, read_hits
 from langchain_motorhead.recall.search.word_search import search_words
+from langchain_motorhead.recall.words.question import Question, to_question
 from langchain_motorhead.recall.words.terms import terms
 from langchain_motorhead.search_index.lifecycle import command, vector_field
-from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply, nearest
+from langchain_motorhead.search_index.queries import DISTANCE, RETURNED, Match, SearchReply, nearest
 from langchain_motorhead.search_index.vectors import from_bytes, to_bytes
 from langchain_motorhead.storage.keys import recall_key, session_keys
 
@@ -48,16 +56,18 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     text = without_surrogates(query.text).strip()[:_MAX_QUERY_CHARS]
     if not text:
         return []
-    by_words = terms(text, indexer.recall.language) if query.search_type == "hybrid" else []
+    hybrid = query.search_type == "hybrid"
+    by_words = terms(text, indexer.recall.language) if hybrid else []
+    question = to_question(text, query.now) if hybrid else Question()
     try:
         if indexer.unsearchable:  # the query need not be embedded to see whether that has changed
             yield from _look_for_module(indexer)
-        hits = yield from _search_index(text, by_words, query, indexer)
+        hits = yield from _search_index(text, by_words, question, query, indexer)
     except SearchUnavailableError as error:
         if query.search_type != "hybrid":
             raise
         note_unsearchable(indexer, error)
-        return (yield from search_words(query, by_words, indexer, error))
+        return (yield from search_words(query, by_words, question, indexer, error))
     indexer.unsearchable = False
     return hits
 
@@ -69,12 +79,14 @@ def _look_for_module(indexer: Indexer) -> Flow[None]:
         return
 
 
-def _search_index(text: str, by_words: Sequence[str], query: Query, indexer: Indexer) -> Flow[list[Hit]]:
+def _search_index(
+    text: str, by_words: Sequence[str], question: Question, query: Query, indexer: Indexer
+) -> Flow[list[Hit]]:
     vector = yield from _vector(text, query)
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
     again, growth = True, 1
     while True:
-        queries = list(_queries(vector, by_words, enough, growth, query, indexer))
+        queries = list(_queries(vector, by_words, question, enough, growth, query, indexer))
         if not queries:
             return []
         answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector, query.session_id)
@@ -82,15 +94,15 @@ def _search_index(text: str, by_words: Sequence[str], query: Query, indexer: Ind
             (kind, which): _first(answer.matches, count, nearest=kind == "near")
             for (kind, which, count, _), answer in zip(queries, answers, strict=True)
         }
-        best, all_fit = ranked(found, query, indexer)
+        best, all_fit = ranked(found, question, query, indexer)
         name = None if there is None or query.search_type != "mmr" else vector_field(there.generation)
         hits = yield from read_hits(best, found, enough, query, name, check=there is not None and there.erasing)
         if name is not None and again and not all(data for _, data in hits):
             again = False  # the index was replaced after the search
             continue
         full = [
-            count for (kind, _, count, _), answer in zip(queries, answers, strict=True)
-            if kind != "marked" and answer.total >= count
+            count for (kind, which, count, _), answer in zip(queries, answers, strict=True)
+            if kind != "marked" and which == "all" and answer.total >= count
         ]  # fmt: skip
         if len(hits) >= enough or not all_fit or not full or min(full) >= _MAX_FOUND:
             break
@@ -109,7 +121,13 @@ def _first(matches: list[Match], count: int, *, nearest: bool) -> list[Match]:
 
 
 def _queries(
-    vector: Any, by_words: Sequence[str], enough: int, growth: int, query: Query, indexer: Indexer
+    vector: Any,
+    by_words: Sequence[str],
+    question: Question,
+    enough: int,
+    growth: int,
+    query: Query,
+    indexer: Indexer,
 ) -> Iterator[tuple[str, str, int, tuple[Any, ...]]]:
     """Return an iterator over the queries: for each its kind and which, how many to find, and its arguments."""
     where = [
@@ -120,7 +138,7 @@ def _queries(
     data = None if vector is None else _data(vector, indexer)
     if query.search_type != "hybrid" or not by_words:
         if data is not None:
-            fields = operations.DOCUMENT_FIELDS if query.search_type == "similarity" else None
+            fields: tuple[str, ...] = operations.DOCUMENT_FIELDS if query.search_type == "similarity" else RETURNED
             count = min(growth * (enough + SPARE_HITS + more), _MAX_FOUND)
             yield "near", "all", count, nearest(data, _all_of(where), count, fields)
         return
@@ -128,11 +146,17 @@ def _queries(
     counts = [
         min(growth * (max(least, each * enough) + more), _MAX_FOUND) for least, each in (VECTOR_COUNTS, WORDS_COUNTS)
     ]
+    fields = (*RETURNED, "created") if question.timed else RETURNED
     if data is not None:
-        yield "near", "all", counts[0], nearest(data, filter_, counts[0])
-    yield "worded", "all", counts[1], worded(by_words, filter_, counts[1])
+        yield "near", "all", counts[0], nearest(data, filter_, counts[0], fields)
+    yield "worded", "all", counts[1], worded(by_words, filter_, counts[1], fields)
+    if question.periods:
+        then = _all_of([*where, in_periods(question.periods)])
+        if data is not None:
+            yield "near", "then", PERIOD_COUNT, nearest(data, then, PERIOD_COUNT, fields)
+        yield "worded", "then", PERIOD_COUNT, worded(by_words, then, PERIOD_COUNT, fields)
     for name, (mark, _) in BONUSES.items():
-        yield "marked", name, MARKED_COUNT, marked(mark, data, filter_, MARKED_COUNT)
+        yield "marked", name, MARKED_COUNT, marked(mark, data, filter_, MARKED_COUNT, fields)
 
 
 def _data(vector: Any, indexer: Indexer) -> bytes:

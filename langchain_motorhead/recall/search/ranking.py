@@ -7,7 +7,7 @@ to recall, and `benchmarks/recall_quality.py`, which measures them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.recall.words.scripts import words
+from langchain_motorhead.recall.words.times import Order, Period
 
 MessageRef: TypeAlias = tuple[str, int]
 """A message: its session and its sequence number."""
@@ -38,6 +39,13 @@ OPENING = 0.8
 """Bonus for the first message that a person says in a session, if the query asks about the course of conversations."""
 OPENING_REACH = 20
 """Of that bonus, a message this far into its session has 1/e."""
+IN_PERIOD = 0.25
+"""Bonus for messages of the time that the query names."""
+PERIOD_REACH = 3 * 86_400
+"""Of that bonus, a message so many seconds after that time has 1/e, since people tell later what happened."""
+ORDER, ORDERED = 0.2, 0.7
+"""Bonus for the first, or the latest, of the messages with at least this share of the best score, if the query asks for
+it. The last of them gets none."""
 FLOOR = 0.5
 """Share of a bonus that does not depend on how well the message matches: `bonus * (FLOOR + score)`."""
 ANSWER = 0.9
@@ -54,6 +62,7 @@ class Findings:
         marked: Messages with a standing wish, with the bonus of its kind.
         names: Names of their speakers, if known.
         assistant: Those messages that an assistant wrote.
+        times: When they were appended, in seconds since 1970. Empty if the query does not need it.
     """
 
     near: Mapping[MessageRef, float]
@@ -61,6 +70,7 @@ class Findings:
     marked: Mapping[MessageRef, float] = field(default_factory=lambda: MappingProxyType({}))
     names: Mapping[MessageRef, str] = field(default_factory=lambda: MappingProxyType({}))
     assistant: AbstractSet[MessageRef] = frozenset()
+    times: Mapping[MessageRef, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
@@ -78,17 +88,27 @@ def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
     if question.summary or question.addressed:
         _favour_answers(scores, found.assistant, ANSWER if question.summary else 1.0)
     best = max(scores.values(), default=0.0) or 1.0
-    ranked = sorted(scores, key=lambda place: (-scores[place], -found.worded.get(place, 0.0), place))
-    return {place: scores[place] / best for place in ranked}
+    if question.timed:
+        scores = {place: score / best for place, score in scores.items()}
+        if question.periods:
+            _favour_periods(scores, found.times, question.periods)
+        if question.order is not None:
+            _favour_order(scores, found.times, question.order)
+        best = max(scores.values(), default=0.0) or 1.0
+    worded = found.worded.get
+    ranked = sorted([(-score, -worded(place, 0.0), place) for place, score in scores.items()])
+    return {place: -score / best for score, _, place in ranked}
 
 
 def _matching(found: Findings, question: Question) -> dict[MessageRef, float]:
     """Return how well each message matches by its vector, its words and its speaker."""
     places = found.near.keys() | found.worded.keys() | found.marked.keys()
     near = _relative(found.near)
-    by_meaning = _with_neighbours(places, near, 0.0, AFTER_MEANING)
-    by_words = _with_neighbours(places, found.worded, BEFORE, AFTER)
-    scores = {place: MEANING * by_meaning[place] + (1 - MEANING) * by_words[place] for place in places}
+    around = [(place, (place[0], place[1] - 1), (place[0], place[1] + 1)) for place in places]
+    by_meaning = _with_neighbours(around, near, 0.0, AFTER_MEANING)
+    by_words = _with_neighbours(around, found.worded, BEFORE, AFTER)
+    both = zip(around, by_meaning, by_words, strict=True)
+    scores = {place: MEANING * meaning + (1 - MEANING) * worded for (place, _, _), meaning, worded in both}
     only = _only_one_named(found.names, question.words)
     if only is not None:
         for place, name in found.names.items():
@@ -104,32 +124,58 @@ def _relative(near: Mapping[MessageRef, float]) -> dict[MessageRef, float]:
 
 
 def _with_neighbours(
-    places: AbstractSet[MessageRef], scores: Mapping[MessageRef, float], before: float, after: float
-) -> dict[MessageRef, float]:
-    """Return the scores with shares of those of their neighbours, relative to the best."""
+    around: Sequence[tuple[MessageRef, MessageRef, MessageRef]],
+    scores: Mapping[MessageRef, float],
+    before: float,
+    after: float,
+) -> list[float]:
+    """Return the scores with shares of those of their neighbours, relative to the best.
+
+    Args:
+        around: Each message, the one before it, and the one after it.
+        scores: The scores; a message without one has 0.
+        before: Share of the score of the message before.
+        after: Share of the score of the message after.
+    """
     get = scores.get
-    shared = {
-        (session, seq): get((session, seq), 0.0)
-        + before * get((session, seq - 1), 0.0)
-        + after * get((session, seq + 1), 0.0)
-        for session, seq in places
-    }
-    best = max(shared.values(), default=0.0) or 1.0
-    return {place: score / best for place, score in shared.items()}
+    if before:
+        shared = [get(this, 0.0) + before * get(last, 0.0) + after * get(next_, 0.0) for this, last, next_ in around]
+    else:
+        shared = [get(this, 0.0) + after * get(next_, 0.0) for this, _, next_ in around]
+    best = max(shared, default=0.0) or 1.0
+    return [score / best for score in shared]
 
 
 def _share_in_sessions(scores: dict[MessageRef, float]) -> None:
     best: dict[str, float] = {}
     for (session, _), score in scores.items():
-        best[session] = max(best.get(session, 0.0), score)
+        if score > best.get(session, 0.0):
+            best[session] = score
     for place in scores:
-        scores[place] += SESSION * best[place[0]]
+        scores[place] += SESSION * best.get(place[0], 0.0)
 
 
 def _favour_openings(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef]) -> None:
     for place, score in scores.items():
         if place not in assistant:
             scores[place] = score + OPENING * math.exp(-place[1] / OPENING_REACH) * (FLOOR + score)
+
+
+def _favour_periods(
+    scores: dict[MessageRef, float], times: Mapping[MessageRef, float], periods: Sequence[Period]
+) -> None:
+    for place, time in times.items():
+        since = min((max(0.0, time - each.stop) for each in periods if each.start <= time), default=math.inf)
+        scores[place] += IN_PERIOD * math.exp(-since / PERIOD_REACH) * (FLOOR + scores[place])
+
+
+def _favour_order(scores: dict[MessageRef, float], times: Mapping[MessageRef, float], order: Order) -> None:
+    best = max(scores.values(), default=0.0)
+    some = [place for place, score in scores.items() if score >= ORDERED * best and place in times]
+    # Sessions are told apart by time, and the messages of one by their number.
+    some.sort(key=lambda place: (times[place], place), reverse=order is Order.LATEST)
+    for at, place in enumerate(some):
+        scores[place] *= 1 + ORDER * (1 - at / max(1, len(some) - 1))
 
 
 def _favour_answers(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef], share: float) -> None:

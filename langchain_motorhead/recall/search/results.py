@@ -12,6 +12,7 @@ from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.search import operations
+from langchain_motorhead.recall.search.repeats import without_repeats
 from langchain_motorhead.search_index.queries import Match
 from langchain_motorhead.storage.keys import DIGEST, SessionKeys, from_quoted
 
@@ -67,7 +68,9 @@ def read_hits(
     while len(hits) < enough and (some := list(islice(left, size))):
         hits += yield from _read(some, query, vector)
         size *= GROWTH
-    return hits[:enough]
+    if query.search_type != "hybrid" or len(hits) <= enough:
+        return hits[:enough]
+    return [hits[at] for at in without_repeats([hit.text for hit, _ in hits], enough)]
 
 
 def _read(found: Sequence[Candidate], query: Query, vector: str | None) -> Flow[list[tuple[Hit, Any]]]:

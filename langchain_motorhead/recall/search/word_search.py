@@ -19,7 +19,9 @@ from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.search.findings import BONUSES, MARKED_COUNT, WORDS_COUNTS, ranked
 from langchain_motorhead.recall.search.passages import Passage, read_passages
-from langchain_motorhead.recall.search.results import Candidate, earlier, later
+from langchain_motorhead.recall.search.repeats import without_repeats
+from langchain_motorhead.recall.search.results import SPARE_HITS, Candidate, earlier, later
+from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.search_index.queries import Match
 
 # The parameters of the module's scorer BM25STD.
@@ -28,13 +30,14 @@ _MICROSECONDS = 1_000_000
 
 
 def search_words(
-    query: Query, by_words: Sequence[str], indexer: Indexer, why: SearchUnavailableError
+    query: Query, by_words: Sequence[str], question: Question, indexer: Indexer, why: SearchUnavailableError
 ) -> Flow[list[Hit]]:
     """Return the newest messages that match a query by their words, and standing wishes.
 
     Args:
         query: The search request.
         by_words: Its terms.
+        question: What it asks for.
         indexer: How messages are indexed.
         why: Why there is no other search.
 
@@ -48,7 +51,7 @@ def search_words(
         return []
     marks = frozenset(mark for mark, _ in BONUSES.values())
     passages: list[Passage] = yield from read_passages(query, searched | marks, indexer)
-    hits: list[Hit] = yield Compute(partial(_best, passages, searched, query, indexer))
+    hits: list[Hit] = yield Compute(partial(_best, passages, searched, question, query, indexer))
     return hits
 
 
@@ -72,7 +75,9 @@ def scores(passages: Sequence[Passage], searched: frozenset[str]) -> dict[int, f
     return found
 
 
-def _best(passages: Sequence[Passage], searched: frozenset[str], query: Query, indexer: Indexer) -> list[Hit]:
+def _best(
+    passages: Sequence[Passage], searched: frozenset[str], question: Question, query: Query, indexer: Indexer
+) -> list[Hit]:
     some = [passage for passage in passages if _is_wanted(passage, query)]
     by_score = scores(some, searched)
     count = max(WORDS_COUNTS[0], WORDS_COUNTS[1] * query.k)
@@ -80,9 +85,10 @@ def _best(passages: Sequence[Passage], searched: frozenset[str], query: Query, i
     found = {("worded", "all"): [_match(some[at], by_score[at]) for at in best]}
     for name, (mark, _) in BONUSES.items():
         found["marked", name] = [_match(each, 0.0) for each in some if mark in each.counts][:MARKED_COUNT]
-    order, _ = ranked(found, query, indexer)
+    order, _ = ranked(found, question, query, indexer)
     by_key = {passage.document: passage for passage in passages}
-    return [_surrounded(each, by_key, query.neighbors) for each in islice(order, query.k)]
+    hits = [_surrounded(each, by_key, query.neighbors) for each in islice(order, query.k + SPARE_HITS)]
+    return [hits[at] for at in without_repeats([hit.text for hit in hits], query.k)]
 
 
 def _is_wanted(passage: Passage, query: Query) -> bool:
@@ -101,6 +107,8 @@ def _match(passage: Passage, score: float) -> Match:
     fields = {"role": passage.role, "pieces": str(passage.pieces)}
     if passage.name:
         fields["name"] = passage.name
+    if passage.time is not None:
+        fields["created"] = str(passage.time / _MICROSECONDS)
     return Match(passage.document, score, fields)
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from langchain_motorhead.recall.words.scripts import words
+from langchain_motorhead.recall.words.times import Order, Period, order_of, periods_of
 
 _SUMMARY = re.compile(
     # Not "resume" and "résumé" alone, which are what people send to employers.
@@ -48,20 +50,36 @@ class Question:
         summary: Whether it asks for a summary, which is made of questions and their answers.
         overview: Whether it asks about the course of conversations, which their openings tell best.
         addressed: Whether it asks what the assistant said.
+        periods: When what it asks for was said; empty if it does not say so.
+        order: Whether it asks for what was said first or latest.
     """
 
-    words: frozenset[str]
+    words: frozenset[str] = frozenset()
     summary: bool = False
     overview: bool = False
     addressed: bool = False
+    periods: tuple[Period, ...] = ()
+    order: Order | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether the times of messages matter."""
+        return bool(self.periods) or self.order is not None
 
 
-def to_question(text: str) -> Question:
-    """Return what a search text asks for."""
+def to_question(text: str, now: datetime | None = None) -> Question:
+    """Return what a search text asks for.
+
+    Args:
+        text: The search text.
+        now: When it is asked, in the time zone of who asks. None for the present time, in UTC.
+    """
     summary = _SUMMARY.search(text) is not None
     return Question(
         words=frozenset(words(text)),
         summary=summary,
         overview=summary or _OVERVIEW.search(text) is not None,
         addressed=_ADDRESSED.search(text) is not None,
+        periods=periods_of(text, datetime.now(UTC) if now is None else now),
+        order=order_of(text),
     )

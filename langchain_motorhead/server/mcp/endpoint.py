@@ -7,6 +7,8 @@ is refused, as the protocol allows.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from langchain_motorhead.exceptions import InvalidInputError, UnsupportedError
+from langchain_motorhead.server import audit
 from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.tools.scope import ToolScope
 
@@ -30,6 +33,7 @@ _NO_USER = (
     "/mcp?session_id=1"
 )
 _ACCESS = "motorhead.mcp_access"
+_ACTIONS = {"remember": "remember fact", "correct_fact": "correct fact", "forget_fact": "forget fact"}
 
 
 class McpEndpoint:
@@ -60,7 +64,7 @@ class McpEndpoint:
         from langchain_motorhead.server.mcp.tools import McpAccess
 
         whose = ToolScope(motorhead.backend, user_id, session_id)
-        scope[_ACCESS] = McpAccess(whose, read_only=asked.settings.mcp_read_only)
+        scope[_ACCESS] = McpAccess(whose, asked.settings.mcp_read_only, partial(_note, scope, user_id, session_id))
         await manager.handle_request(scope, body, send)
 
     async def close(self) -> None:
@@ -101,6 +105,15 @@ def _load() -> StreamableHTTPSessionManager:
 def _access(request: Any) -> McpAccess:
     access: McpAccess = request.scope[_ACCESS]
     return access
+
+
+def _note(
+    scope: Scope, user_id: str | None, session_id: str | None, tool: str, arguments: Mapping[str, Any], outcome: str
+) -> None:
+    """Note a change for the audit log, with the ids of what was changed."""
+    ids = {"user_id": user_id, "session_id": session_id, "fact_id": arguments.get("fact_id")}
+    named = {name: each for name, each in ids.items() if isinstance(each, str)}
+    audit.note(scope, _ACTIONS.get(tool, tool), outcome=outcome, **named)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -6,7 +6,7 @@ Works with both major versions of the SDK, `mcp`. The command `mcp` serves it by
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -52,10 +52,13 @@ class McpAccess:
     Attributes:
         scope: Whose memory it reaches.
         read_only: Whether it can only read.
+        note: Called with the name and the arguments of each tool that changes something, and with `"done"` or
+            `"refused"`. None to note nothing.
     """
 
     scope: ToolScope
     read_only: bool = False
+    note: Callable[[str, Mapping[str, Any], str], object] | None = None
 
     @property
     def tools(self) -> list[MemoryTool]:
@@ -111,6 +114,8 @@ class _Handlers:
         except Exception:
             logger.exception("the tool %s failed", params.name)
             text, failed = _INTERNAL, True
+        if tool is not None and tool.writes and access.note is not None:
+            access.note(tool.name, params.arguments or {}, "refused" if failed else "done")
         return _made("CallToolResult", content=[{"type": "text", "text": text}], isError=failed)
 
     async def on_list_resources(self, context: Any, _: Any) -> Any:

@@ -153,7 +153,6 @@ def head(visit: Visit, overview: Overview) -> dict[str, object]:
         "total": snapshot.first + snapshot.length,
         "failures": snapshot.failures,
         "tokens": snapshot.tokens,
-        "forgotten": overview.forgotten,
         "bar": views.bar(overview, visit.motorhead.backend.window),
         "chunks_missing": max(0, overview.archive.chunks - overview.archive.chunks_there),
         "live": visit.url("/session/events", id=visit.session_id(), seen=session_state(snapshot)),

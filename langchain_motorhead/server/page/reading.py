@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.tombstones import TOMBSTONE
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.archive.operations import ArchiveCounts, read_archive_counts
@@ -30,6 +31,9 @@ SCANNED_SESSIONS = 10_000
 
 USERS_SESSIONS = 250
 """Sessions that were active last, whose users are shown on a page."""
+
+# Of the list of a session, how many messages are compared to find those that were forgotten.
+_COMPARED_RECORDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Overview:
         snapshot: The state with the newest messages.
         archive: What the archive should have, and has.
         forgotten: How many messages were forgotten.
+        forgotten_listed: Positions in the list of messages that were forgotten.
         created: Time of the first message in microseconds since 1970, or None.
         updated: Time of the last write likewise.
         versions: Versions of the summary that are kept, oldest first.
@@ -95,6 +100,7 @@ class Overview:
     snapshot: SessionSnapshot
     archive: ArchiveCounts
     forgotten: int
+    forgotten_listed: list[int]
     created: int | None
     updated: int | None
     versions: list[SummaryVersion]
@@ -162,14 +168,14 @@ def read_overview(keys: SessionKeys, newest: int) -> Flow[Overview | None]:
     Raises:
         InvalidInputError: The session belongs to another user.
     """
-    snapshot, archive, (forgotten, created, updated) = yield together(
-        operations.read(keys, -newest), read_archive_counts(keys), _details(keys)
+    snapshot, archive, (forgotten, created, updated), listed = yield together(
+        operations.read(keys, -newest), read_archive_counts(keys), _details(keys), _tombstones(keys)
     )
     if snapshot.epoch is None:
         return None
     check_user(keys, snapshot.user)
     versions = yield from read_versions(keys)
-    return Overview(snapshot, archive, int(forgotten or 0), _time(created), _time(updated), versions)
+    return Overview(snapshot, archive, int(forgotten or 0), listed, _time(created), _time(updated), versions)
 
 
 def newest_activity(namespace: str) -> Operation[list[tuple[str, float]]]:
@@ -193,6 +199,11 @@ def _scored(reply: Sequence[Any]) -> Iterator[tuple[str, float]]:
 def _details(keys: SessionKeys) -> Operation[list[Any]]:
     command = Command("HMGET", (keys.state,), ("forgotten", "created", "updated"))
     return Operation((command,), lambda replies: [optional_member(each) for each in replies[0]])
+
+
+def _tombstones(keys: SessionKeys) -> Operation[list[int]]:
+    command = Command("LPOS", (keys.messages,), (TOMBSTONE, "COUNT", 0, "MAXLEN", _COMPARED_RECORDS))
+    return Operation((command,), lambda replies: list(map(int, replies[0] or ())))
 
 
 def _time(text: str | None) -> int | None:

@@ -196,26 +196,42 @@ def message_view(seq: int, message: BaseMessage, time: datetime | None, chars: i
 
 
 def bar(overview: Overview, window: Window) -> list[Segment]:
-    """Build the bar: where the messages of a session are. Kinds without a message are left out."""
+    """Build the bar: where the messages of a session are. Kinds without a message are left out.
+
+    Messages that were forgotten are a kind of their own, and are not counted where they were. Results of tools that
+    were forgotten in the list are taken for archived ones.
+    """
     snapshot = overview.snapshot
     archived = min(snapshot.first, overview.archive.messages)
     uncovered = snapshot.first - snapshot.covered
     waiting = max(0, snapshot.length - window.max_messages)
+    gap = min(uncovered, archived)
+    listed = len(overview.forgotten_listed)
+    due = sum(position < waiting for position in overview.forgotten_listed)
+    elsewhere = max(0, overview.forgotten - listed)
+    # Those that left the list: in the archive as long as there may be so many.
+    gone = [0, 0, 0]
+    for at, room in enumerate((archived - gap, gap, snapshot.first - archived)):
+        gone[at] = min(room, elsewhere - sum(gone))
     kinds = (
+        ("forgotten", "Forgotten", listed + sum(gone), "were removed for good: only their numbers are left"),
         (
-            "lost", "Not kept", snapshot.first - archived,
+            "lost", "Not kept", snapshot.first - archived - gone[2],
             "left the window and are not in the archive: only the summary tells of them",
         ),
         (
-            "archived", "Archived", archived - min(uncovered, archived),
+            "archived", "Archived", archived - gap - gone[0],
             "are in the summary, and are kept word for word in the archive",
         ),
         (
-            "gap", "Waiting in the archive", min(uncovered, archived),
+            "gap", "Waiting in the archive", gap - gone[1],
             "are in the archive, and will be summarized again",
         ),
-        ("waiting", "Waiting", waiting, "are older than the window, and will be summarized with the next compaction"),
-        ("window", "Window", snapshot.length - waiting, "go into the next prompt word for word"),
+        (
+            "waiting", "Waiting", waiting - due,
+            "are older than the window, and will be summarized with the next compaction",
+        ),
+        ("window", "Window", snapshot.length - waiting - (listed - due), "go into the next prompt word for word"),
     )  # fmt: skip
     there = [each for each in kinds if each[2] > 0]
     total = max(1, sum(count for _, _, count, _ in there))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.runtime import watched
-from langchain_motorhead.server import groups
+from langchain_motorhead.server import audit, groups
 from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
@@ -64,6 +64,8 @@ async def post_memory(request: Request) -> Response:
     keys, group = asked.keys(backend), asked.query_id("namespace")
     body = await asked.body()
     context = text_of(body, "context")
+    if context is not None:
+        audit.note(request.scope, "edit summary", session_id=keys.session_id)
     if backend.append_config.counted:
         await backend.prepare(counting=True)
     messages = asked.messages_of(body)

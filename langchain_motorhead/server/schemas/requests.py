@@ -175,6 +175,10 @@ class SearchBody(Schema):
     )
     after: datetime | Omitted = Field(None, description="Only messages appended at this time or later.")
     before: datetime | Omitted = Field(None, description="Only messages appended before this time.")
+    now: datetime | Omitted = Field(
+        None,
+        description="Time of the question in the user's time zone, for words such as yesterday. Default: now, UTC.",
+    )
     neighbors: int = Field(
         0, ge=0, le=limits.MAX_NEIGHBORS, description="Messages to return before and after each hit."
     )

@@ -41,6 +41,30 @@ MONTHS = {**_SHORT_MONTH, **_MONTH}
 """Number of a month, 1 to 12, by its names and short names, in lower case without accents."""
 WEEKDAYS = _WEEKDAY
 """Number of a weekday, 1 (Monday) to 7, by its names, in lower case without accents."""
+COUNTS = {
+    word: at
+    for at, words in enumerate(
+        "|one a an ein eine einem einer un una une uno um uma een|couple two zwei dos deux due dois duas twee два две|"
+        "few three drei tres trois tre drie три|four vier cuatro quatre quattro quatro четыре|"
+        "five funf cinco cinq cinque vijf пять|six sechs seis sei zes шесть|"
+        "seven sieben siete sept sette sete zeven семь|eight acht ocho huit otto oito восемь|"
+        "nine neun nueve neuf nove negen девять|ten zehn diez dix dieci dez tien десять".split("|")
+    )
+    for word in words.split()
+}
+"""What a word counts, in lower case without accents."""
+UNITS = {
+    word: unit
+    for unit, words in {
+        "day": "day days tag tage tagen jour jours dia dias giorno giorni dag dagen день дня днеи",
+        "week": "week weeks woche wochen semaine semaines semana semanas settimana settimane weken неделя неделю "
+        "недели недель",
+        "month": "month months monat monate monaten mois mes meses mese mesi maand maanden месяц месяца месяцев",
+        "year": "year years jahr jahre jahren an ans annee annees ano anos anno anni jaar jaren год года лет",
+    }.items()
+    for word in words.split()
+}
+"""The unit of time that a word names, `day`, `week`, `month` or `year`, in lower case without accents."""
 DATE_WORDS = frozenset(_MONTH) | frozenset(_WEEKDAY)
 """Names of months and weekdays, in lower case without accents."""
 # Before the first word of a sentence, a line, a quotation or a value.
@@ -61,9 +85,9 @@ def dates_of(text: str, plain: str) -> frozenset[str]:
     for match in _DATE_WORD.finditer(plain):
         word = match[0]
         if number := _MONTH.get(word):
-            if word not in _ALSO_WORDS or _is_month(match, text, plain):
+            if word not in _ALSO_WORDS or _is_meant(match.start(), match.end(), text, plain):
                 found.add(f"month {number}")
-        elif (number := _SHORT_MONTH.get(word)) and _near_digit(match, plain):
+        elif (number := _SHORT_MONTH.get(word)) and _near_digit(match.start(), match.end(), plain):
             found.add(f"month {number}")
         elif number := _WEEKDAY.get(word):
             found.add(f"weekday {number}")
@@ -75,12 +99,26 @@ def begins_sentence(text: str, at: int) -> bool:
     return _BEGINNING.search(text, max(0, at - _LOOK_BACK), at) is not None
 
 
-def _is_month(match: re.Match[str], text: str, plain: str) -> bool:
-    capital = len(plain) == len(text) and text[match.start()].isupper()
-    return (capital and not begins_sentence(plain, match.start())) or _near_digit(match, plain)
+def is_month(word: str, at: int, text: str, plain: str) -> bool:
+    """Whether the name of a month at a position means the month, and not another word, as "may" or "march".
+
+    Args:
+        word: The name, as `folded` returns it.
+        at: Where it begins.
+        text: The text.
+        plain: The same as `folded` returns it.
+    """
+    if word in _ALSO_WORDS or word in _SHORT_MONTH:
+        return _is_meant(at, at + len(word), text, plain)
+    return True
 
 
-def _near_digit(match: re.Match[str], plain: str) -> bool:
-    after = plain[match.end() : match.end() + 4].lstrip(". ")
-    before = plain[max(0, match.start() - _LOOK_BACK) : match.start()]
+def _is_meant(start: int, end: int, text: str, plain: str) -> bool:
+    capital = len(plain) == len(text) and text[start].isupper()
+    return (capital and not begins_sentence(plain, start)) or _near_digit(start, end, plain)
+
+
+def _near_digit(start: int, end: int, plain: str) -> bool:
+    after = plain[end : end + 4].lstrip(". ")
+    before = plain[max(0, start - _LOOK_BACK) : start]
     return after[:1].isdigit() or _BESIDE_DIGIT.search(before) is not None

@@ -46,6 +46,8 @@ _POLL_PAUSE = Pause(0.1)
 # Messages read beyond the window at a time: bounds the memory needed to compact a session of any length.
 _LOOK_AHEAD_MESSAGES = 1_000
 _LOOK_AHEAD_BYTES = 4_000_000
+# How much longer it takes to plan a message of any size than a byte of JSON: a thousand short ones take 10 ms.
+_PLANNING_COST = 250
 # Summaries in a row that could not be committed because the session changed. Each costs a call of the model.
 _MAX_VAIN_SUMMARIES = 5
 
@@ -179,7 +181,7 @@ def _plan(
     compactor = replace(compactor, writing=replace(compactor.writing, count=count))
     budget = report.account.budget or compactor.writing.budget
     planning = partial(plan, messages, seen.length, compactor.window, budget, compactor.count, seen.size)
-    batches = yield from computed(planning, sum(map(len, seen.records)))
+    batches = yield from computed(planning, sum(map(len, seen.records)) + _PLANNING_COST * len(messages))
     if not batches and len(messages) < seen.length and compactor.window.is_due(seen.length, seen.size):
         return None
     if compactor.recall:

@@ -17,6 +17,7 @@ test('each error has its status and its code', async () => {
     epoch: motorhead.getMessages({ path, query: { epoch: 'another' } }),
     fact: motorhead.correctFact({ path: { user_id: 'bob', fact_id: 'none' }, body: { text: 'Lives in Oslo' } }),
     id: motorhead.getMemory({ path: { session_id: 'x'.repeat(2000) } }),
+    learn: motorhead.learn({ path }), // the server of these tests learns no facts
     limit: motorhead.getMemory({ path, query: { limit: 0 } }),
     many: motorhead.postMemory({ path, body: { messages: Array(11).fill({ role: 'AI', content: 'hi' }) } }),
     never: motorhead.forgetMessages({ path, body: { message_ids: ['m9'] } }),
@@ -32,6 +33,7 @@ test('each error has its status and its code', async () => {
     epoch: '409 session_replaced',
     fact: '404 unknown_fact',
     id: '400 invalid_id',
+    learn: '400 invalid_input',
     limit: '400 invalid_request',
     many: '413 too_many_messages',
     never: '404 unknown_message',

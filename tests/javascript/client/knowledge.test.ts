@@ -37,6 +37,20 @@ test('facts are stated, corrected, read as a profile, and deleted', async () => 
   assert.equal(deleted.deleted, true);
 });
 
+test('a session without a user has facts of its own', async () => {
+  const session = { session_id: 'nobody’s' };
+  const fact = await answerOf(motorhead.addSessionFact({ path: session, body: { text: 'Likes tea' } }));
+  const fact_id = fact.id;
+  const corrected = await answerOf(
+    motorhead.correctSessionFact({ path: { ...session, fact_id }, body: { text: 'Likes green tea' } }),
+  );
+  const { facts } = await answerOf(motorhead.getSessionFacts({ path: session }));
+  assert.deepEqual(facts.map((each) => each.text), ['Likes green tea']);
+  assert.match((await answerOf(motorhead.getSessionProfile({ path: session }))).profile, /green tea/);
+  const deletion = motorhead.deleteSessionFact({ path: { ...session, fact_id: corrected.id } });
+  assert.equal((await answerOf(deletion)).deleted, true);
+});
+
 test('a user is deleted', async () => {
   const someone = { user_id: 'someone' };
   const body = { messages: [{ role: 'Human', content: 'hi' }] };
