@@ -50,9 +50,9 @@ _GROUP_SESSIONS = 64
 _RANGE_MESSAGES = 500
 # The same where old vectors are deleted too. After each, the module indexes the document anew, which takes milliseconds
 # in an approximate index, and all others wait for a script.
-_DELETING = {"flat": (_GROUP_SESSIONS, 100), "hnsw": (1, 20)}
+_DELETING = {"flat": (_GROUP_SESSIONS, 100), "hnsw": (1, 10)}
 # Documents that one script stores, for the same reason.
-_STORED_DOCUMENTS = 20
+_STORED_DOCUMENTS = 10
 
 
 @contextmanager
