@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
@@ -110,15 +110,22 @@ def _reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     sessions = yield from _sessions(indexer)
     total, earlier = 3 * len(sessions), range(1, wanted.generation)
     old = tuple(map(vector_field, earlier))
+    is_planned = (yield descriptions.planned(indexer.namespace)) is not None
+    if is_planned:  # before the vectors are deleted, so that the module does not take each out of its index
+        yield from _drop_all(indexer, earlier)
     count += yield from _revise_all(indexer, wanted, sessions, old, lambda done: report(len(sessions) + done, total))
-    if (yield descriptions.planned(indexer.namespace)) is not None:
-        for generation in earlier:
-            yield from drop(index_name(indexer.namespace, generation))
+    if is_planned:
+        yield from _drop_all(indexer, earlier)  # a process that began before the switch may have made one again
         yield descriptions.unplan(indexer.namespace)
     for done, keys in enumerate(sessions, 1):
         yield from index(keys, secrets.token_hex(8), indexer, wait=True)
         report(2 * len(sessions) + done, total)
     return count
+
+
+def _drop_all(indexer: Indexer, generations: Iterable[int]) -> Flow[None]:
+    for generation in generations:
+        yield from drop(index_name(indexer.namespace, generation))
 
 
 def _planned(indexer: Indexer, there: Description, dimensions: int) -> Flow[Description]:
