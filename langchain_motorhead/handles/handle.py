@@ -198,6 +198,8 @@ class Handle:
             RecallNotConfiguredError: There is no embedding model.
             SearchUnavailableError: This Redis has no search module.
             EmbeddingError: The embedding model failed. The old index is still used.
+            StoreUnavailableError: Redis could not be reached, or did not answer although the operation was repeated
+                for 15 seconds.
         """
         with progress_bar(show=progress) as report:
             return self._backend.run(self._backend.reindex(report))

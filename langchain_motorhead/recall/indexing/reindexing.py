@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
+from langchain_motorhead.flows.repeats import repeat_unanswered
 from langchain_motorhead.recall.indexing import descriptions, document_operations
 from langchain_motorhead.recall.indexing.descriptions import Description
 from langchain_motorhead.recall.indexing.document_operations import StoredTexts, Text
@@ -49,7 +50,9 @@ _GROUP_SESSIONS = 64
 _RANGE_MESSAGES = 500
 # The same where old vectors are deleted too. After each, the module indexes the document anew, which takes milliseconds
 # in an approximate index, and all others wait for a script.
-_DELETING = {"flat": (_GROUP_SESSIONS, 100), "hnsw": (1, 20)}
+_DELETING = {"flat": (_GROUP_SESSIONS, 100), "hnsw": (1, 10)}
+# Documents that one script stores, for the same reason.
+_STORED_DOCUMENTS = 10
 
 
 @contextmanager
@@ -72,6 +75,8 @@ def progress_bar(*, show: bool) -> Iterator[Report]:
 def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     """Rebuild the index from the stored texts, and index messages that are not indexed yet.
 
+    A busy Redis may not answer one of the many operations in time. Each may be executed twice, so it is repeated.
+
     Args:
         indexer: Settings of the index.
         report: Called with the progress.
@@ -80,6 +85,10 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     Returns:
         How many documents were embedded.
     """
+    return repeat_unanswered(_reindex(indexer, report, one_slot=one_slot))
+
+
+def _reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     vectors: Vectors = yield Embed((PROBE,))
     dimensions = len(vectors[0])
     sessions = yield from _sessions(indexer)
@@ -101,15 +110,22 @@ def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
     sessions = yield from _sessions(indexer)
     total, earlier = 3 * len(sessions), range(1, wanted.generation)
     old = tuple(map(vector_field, earlier))
+    is_planned = (yield descriptions.planned(indexer.namespace)) is not None
+    if is_planned:  # before the vectors are deleted, so that the module does not take each out of its index
+        yield from _drop_all(indexer, earlier)
     count += yield from _revise_all(indexer, wanted, sessions, old, lambda done: report(len(sessions) + done, total))
-    if (yield descriptions.planned(indexer.namespace)) is not None:
-        for generation in earlier:
-            yield from drop(index_name(indexer.namespace, generation))
+    if is_planned:
+        yield from _drop_all(indexer, earlier)  # a process that began before the switch may have made one again
         yield descriptions.unplan(indexer.namespace)
     for done, keys in enumerate(sessions, 1):
         yield from index(keys, secrets.token_hex(8), indexer, wait=True)
         report(2 * len(sessions) + done, total)
     return count
+
+
+def _drop_all(indexer: Indexer, generations: Iterable[int]) -> Flow[None]:
+    for generation in generations:
+        yield from drop(index_name(indexer.namespace, generation))
 
 
 def _planned(indexer: Indexer, there: Description, dimensions: int) -> Flow[Description]:
@@ -164,10 +180,8 @@ def _renew_terms(indexer: Indexer, sessions: Sequence[SessionKeys]) -> Flow[None
                 (each.suffix, document_terms(each.name, each.text, each.role, indexer.recall), b"")
                 for each in found.documents
             ]
-            done = 0
-            if found.epoch is not None and rows:
-                done = yield document_operations.revise(keys, found.epoch, found.revision, "vector", rows)
-            if done < 0:
+            _, is_changed = yield from _store(keys, found, "vector", rows)
+            if is_changed:
                 continue  # a message was forgotten or edited since
             start += _RANGE_MESSAGES
             more = found.epoch is not None and found.indexed > start
@@ -234,10 +248,22 @@ def _revise(indexer: Indexer, field: str, dimensions: int, todo: Sequence[_Todo]
         rows.append((each.document.suffix, words, data))
     count, stale = 0, set[str]()
     for state, (each, rows) in changed.items():
-        done: int = yield document_operations.revise(
-            each.keys, each.texts.epoch or "", each.texts.revision, field, rows
-        )
-        if done < 0:
+        done, is_changed = yield from _store(each.keys, each.texts, field, rows)
+        count += done
+        if is_changed:
             stale.add(state)
-        count += max(0, done)
     return count, stale
+
+
+def _store(
+    keys: SessionKeys, texts: StoredTexts, field: str, rows: Sequence[tuple[str, str, bytes]]
+) -> Flow[tuple[int, bool]]:
+    """Store vectors and terms in slices, each of which is atomic. Returns how many, and whether the session changed."""
+    count = 0
+    for at in range(0, len(rows), _STORED_DOCUMENTS):
+        part = rows[at : at + _STORED_DOCUMENTS]
+        done: int = yield document_operations.revise(keys, texts.epoch or "", texts.revision, field, part)
+        if done < 0:
+            return count, True
+        count += done
+    return count, False
