@@ -60,7 +60,8 @@ def tracing() -> Tracing | None:
     """Return the tracing that the application has set up, or None."""
     global _current, _asked  # noqa: PLW0603 - one for the process, as the provider is
     api = sys.modules.get(_API)
-    if api is None:
+    # Another thread may be importing it. Its last names are there when that is done.
+    if api is None or getattr(api.__spec__, "_initializing", False):
         return None
     # OpenTelemetry's own function looks into the environment each time, which takes 2 % of an append. Once is enough.
     provider = getattr(api, "_TRACER_PROVIDER", api) if _asked else api
