@@ -10,8 +10,8 @@ questions that have evidence, without those of LoCoMo's category 5, which have n
 
 Messages get the times of their turns, and questions are asked an hour after the last of them.
 
-`--compare` measures other ways to search beside the default one. `--facts` learns facts without a model first, and
-measures what searching them together with messages adds.
+`--compare` measures other ways to search beside the default one, and `--expand` the expanded query. `--facts` learns
+facts without a model first, and measures what searching them together with messages adds.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--k", type=int, nargs="+", default=[5, 10, 20, 40])
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--facts", action="store_true")
+    parser.add_argument("--expand", action="store_true")
     options = parser.parse_args()
     conversations = [json.loads(line) for line in options.file.read_text("utf-8").splitlines()]
     embeddings = resolve(options.embeddings)
@@ -67,6 +68,8 @@ def main() -> None:
             ways["mmr"] = {"search_type": "mmr"}
         if options.facts:
             ways["with facts"] = {"facts": True}
+        if options.expand:
+            ways["expanded"] = {"expand": True}
         for name, fields in ways.items():
             report(name, measure(motorhead, conversations, options.k, fields), options.k)
         for conversation in conversations:

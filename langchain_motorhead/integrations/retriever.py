@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 class MotorheadRetriever(BaseRetriever):
     """A search over messages: of one session, of all sessions of a user, or of the whole namespace.
 
-    It finds messages in the window and those that were summarized. A search takes two round trips.
+    It finds messages in the window and those that were summarized. A search takes two round trips, with
+    `expand` three.
 
     The `page_content` of a document is the text of a message; of a long one, its best passage. Its `id`, and
     `metadata["message_id"]`, is the id of the message. The metadata also has `session_id`, `user_id`, `namespace`,
@@ -81,6 +82,9 @@ class MotorheadRetriever(BaseRetriever):
             `role` `"fact"`; its `id` is that of the fact, and the rest of its place that of its first message. Only for
             `"hybrid"`, with a `user_id`, or the `session_id` of a session without a user. `roles` and `filter` are
             conditions of messages.
+        expand: Whether to expand the query by pseudo-relevance feedback: the most telling words that the first results
+            share are searched for as well, with less weight. It needs no model, but a search module and a third round
+            trip. Only for `"hybrid"`.
         reranker: A document compressor or a cross-encoder of LangChain. It gets `fetch_k` documents, and the first `k`
             of those that it returns are the result. A cross-encoder's score is in `metadata["relevance_score"]`.
 
@@ -119,6 +123,7 @@ class MotorheadRetriever(BaseRetriever):
     fetch_k: ResultCount = 20
     lambda_mult: Fraction = 0.5
     facts: bool = False
+    expand: bool = False
     reranker: Any = Field(default=None, repr=False)
 
     _motorhead: Handle = PrivateAttr()

@@ -37,6 +37,7 @@ class Query:
     lambda_mult: float = 0.5
     facts: bool = False
     now: datetime | None = None
+    expand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class SearchOptions(TypedDict, total=False):
     fetch_k: ResultCount
     lambda_mult: Fraction
     facts: bool
+    expand: bool
 
 
 @with_config(ConfigDict(extra="forbid", arbitrary_types_allowed=True))
@@ -97,6 +98,8 @@ def to_query(
         _check_filter(given["filter"])
     if given.get("facts"):
         _check_facts(given.get("search_type", "hybrid"), session_id, user_id)
+    if given.get("expand") and given.get("search_type", "hybrid") != "hybrid":
+        raise InvalidInputError(f'expand=True adds words to a search_type="hybrid" only, not {given["search_type"]!r}')
     given["roles"] = None if roles is None else tuple(roles)
     given["after"] = None if after is None else _seconds(after)
     given["before"] = None if before is None else _seconds(before)

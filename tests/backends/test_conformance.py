@@ -239,6 +239,15 @@ def test_searching(place: Callable[..., Place]) -> None:
     assert "Rex" in made.motorhead.recall_tool(user_id="bob").invoke({"query": "dog"})
     with pytest.raises(InvalidInputError):
         made.motorhead.retriever("b", search_type="guess")
+    bob.append(
+        [HumanMessage("the dog in a kennel"), HumanMessage("a kennel for the dog"), HumanMessage("kennel paint")]
+    )
+    made.settle()
+    plain, expanded = (
+        {each.page_content: each.metadata["score"] for each in bob.search("dog", k=9, expand=expand)}
+        for expand in (False, True)
+    )
+    assert expanded["kennel paint"] > plain.get("kennel paint", 0.0)  # what the first results share counts
 
 
 async def test_facts_and_learning(place: Callable[..., Place]) -> None:

@@ -122,6 +122,12 @@ def test_times_change_the_order_of_what_matches_alike() -> None:
     assert scores["s", 30] > scores["s", 40] > scores["s", 10]  # soon after it was told of, too
     assert list(rank(found, Question(order=Order.FIRST))) == [*places, ("s", 60)]
     assert list(rank(found, Question(order=Order.LATEST))) == [*reversed(places), ("s", 60)]
+    apart = Findings({}, {("s", 0): 2.0, ("s", 10): 1.999, ("s", 20): 1.9}, times=times)
+    assert list(rank(apart, Question(order=Order.LATEST))) == [
+        ("s", 10),
+        ("s", 0),
+        ("s", 20),
+    ]  # the last is worse
     assert max(scores.values()) == 1
 
 

@@ -184,6 +184,7 @@ def query(search: Query) -> bytes:
         "fetch_k": search.fetch_k,
         "lambda_mult": search.lambda_mult,
         "facts": search.facts or None,
+        "expand": search.expand or None,
         "unseen": search.unseen and {"session_id": search.unseen[0], "seq": search.unseen[1]},
     }
     return orjson.dumps({name: value for name, value in asked.items() if value is not None})

@@ -123,16 +123,32 @@ def in_periods(periods: Sequence[Period]) -> FilterExpression:
 
 
 def worded(
-    words: Sequence[str], filter_: FilterExpression | None, count: int, fields: Sequence[str] = RETURNED
+    words: Sequence[str],
+    filter_: FilterExpression | None,
+    count: int,
+    fields: Sequence[str] = RETURNED,
+    added: Sequence[str] = (),
+    weight: float = 1.0,
 ) -> tuple[Any, ...]:
-    """Return the arguments of FT.SEARCH after the index's name that find documents by terms, scored by BM25."""
+    """Return the arguments of FT.SEARCH after the index's name that find documents by terms, scored by BM25.
+
+    Args:
+        words: The terms.
+        filter_: The scope.
+        count: How many to find.
+        fields: Fields to return.
+        added: More terms.
+        weight: What the score of each of these is multiplied by.
+    """
     from redisvl.query import FilterQuery
     from redisvl.query.filter import FilterExpression
 
     # After the word: before it, the module finds only the first document if both sets have all documents.
     beside = "" if filter_ is None else f" -(-({filter_}))"
-    union = "|".join(f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS])
-    query = FilterQuery(FilterExpression(f"({union})"), return_fields=list(fields), num_results=count)
+    union = [f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS]]
+    # The module ignores the weight of a single word, and heeds that of a word beside a condition.
+    union += [f"((@terms:{word}{beside or f' -(-(@terms:{word}))'})=>{{$weight:{weight}}})" for word in added]
+    query = FilterQuery(FilterExpression(f"({'|'.join(union)})"), return_fields=list(fields), num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()
     return (*query.get_args(), *TO_THE_END)
 

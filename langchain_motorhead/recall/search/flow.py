@@ -14,6 +14,7 @@ from langchain_motorhead.recall.indexing.index import Indexer, note_unsearchable
 from langchain_motorhead.recall.indexing.schema import in_periods, marked, narrowed, scope, worded
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.search import operations
+from langchain_motorhead.recall.search.expansion import SAMPLE_COUNT, WEIGHT, expansion
 from langchain_motorhead.recall.search.findings import (
     BONUSES,
     MARKED_COUNT,
@@ -47,11 +48,13 @@ _MAX_QUERY_CHARS = 4_000
 def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     """Return the messages that match a query, in two round trips unless too many of those found cannot be returned.
 
+    To expand the query costs one more.
+
     Raises:
         EmbeddingError: The model failed. A `"hybrid"` search does not raise this, but searches by words only.
         EmbeddingMismatchError: The index was made with another model or other settings.
-        SearchUnavailableError: Redis has no search module, and the search is not `"hybrid"` or has a filter. Other
-            searches read the newest messages then: see `word_search.py`.
+        SearchUnavailableError: Redis has no search module, and the search is not `"hybrid"` or has a filter or is
+            expanded. Other searches read the newest messages then: see `word_search.py`.
     """
     text = without_surrogates(query.text).strip()[:_MAX_QUERY_CHARS]
     if not text:
@@ -84,9 +87,12 @@ def _search_index(
 ) -> Flow[list[Hit]]:
     vector = yield from _vector(text, query)
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
+    added: list[str] = []
+    if query.expand and by_words:
+        added = yield from _expansion(by_words, vector, query, indexer)
     again, growth = True, 1
     while True:
-        queries = list(_queries(vector, by_words, question, enough, growth, query, indexer))
+        queries = list(_queries(vector, by_words, added, question, enough, growth, query, indexer))
         if not queries:
             return []
         answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector, query.session_id)
@@ -123,6 +129,7 @@ def _first(matches: list[Match], count: int, *, nearest: bool) -> list[Match]:
 def _queries(
     vector: Any,
     by_words: Sequence[str],
+    added: Sequence[str],
     question: Question,
     enough: int,
     growth: int,
@@ -130,10 +137,7 @@ def _queries(
     indexer: Indexer,
 ) -> Iterator[tuple[str, str, int, tuple[Any, ...]]]:
     """Return an iterator over the queries: for each its kind and which, how many to find, and its arguments."""
-    where = [
-        *scope(query.session_id, query.user_id),
-        *narrowed(query.roles, query.after, query.before, query.unseen, query.filter),
-    ]
+    where = _where(query)
     more = _WINDOW_COUNT if query.exclude_window else 0
     data = None if vector is None else _data(vector, indexer)
     if query.search_type != "hybrid" or not by_words:
@@ -149,14 +153,33 @@ def _queries(
     fields = (*RETURNED, "created") if question.timed else RETURNED
     if data is not None:
         yield "near", "all", counts[0], nearest(data, filter_, counts[0], fields)
-    yield "worded", "all", counts[1], worded(by_words, filter_, counts[1], fields)
+    yield "worded", "all", counts[1], worded(by_words, filter_, counts[1], fields, added, WEIGHT)
     if question.periods:
         then = _all_of([*where, in_periods(question.periods)])
         if data is not None:
             yield "near", "then", PERIOD_COUNT, nearest(data, then, PERIOD_COUNT, fields)
-        yield "worded", "then", PERIOD_COUNT, worded(by_words, then, PERIOD_COUNT, fields)
+        yield "worded", "then", PERIOD_COUNT, worded(by_words, then, PERIOD_COUNT, fields, added, WEIGHT)
     for name, (mark, _) in BONUSES.items():
         yield "marked", name, MARKED_COUNT, marked(mark, data, filter_, MARKED_COUNT, fields)
+
+
+def _expansion(by_words: Sequence[str], vector: Any, query: Query, indexer: Indexer) -> Flow[list[str]]:
+    """Return the terms to add to a query, after the messages that match it best by its words."""
+    sample = worded(by_words, _all_of(_where(query)), SAMPLE_COUNT, ("terms",))
+    (answer,), _ = yield from _run_queries([sample], indexer, vector, query.session_id)
+    some = _first(answer.matches, SAMPLE_COUNT, nearest=False)
+    return expansion([*by_words, *(mark for mark, _ in BONUSES.values())], [_terms(match) for match in some])
+
+
+def _terms(match: Match) -> list[str]:
+    return match.fields.get("terms", "").split()
+
+
+def _where(query: Query) -> list[FilterExpression]:
+    return [
+        *scope(query.session_id, query.user_id),
+        *narrowed(query.roles, query.after, query.before, query.unseen, query.filter),
+    ]
 
 
 def _data(vector: Any, indexer: Indexer) -> bytes:

@@ -43,9 +43,12 @@ IN_PERIOD = 0.25
 """Bonus for messages of the time that the query names."""
 PERIOD_REACH = 3 * 86_400
 """Seconds after that time in which the bonus falls to 1/e. People often report later what happened."""
-ORDER, ORDERED = 0.2, 0.7
-"""Bonus for the first, or the latest, of the messages with at least this share of the best score, if the query asks for
-it. The last of them gets none."""
+FIRST, FIRST_REACH = 0.2, 0.7
+"""Bonus for the earliest of the messages with at least this share of the best score, if the query asks for what was
+said first. The last of them gets none."""
+ALIKE = 0.99
+"""Messages with at least this share of the best score match equally well. If the query asks for the latest, the newer of
+these come first. A bonus as large as that for the earliest would put newer messages before better ones."""
 FLOOR = 0.5
 """Share of a bonus that does not depend on how well the message matches: `bonus * (FLOOR + score)`."""
 ANSWER = 0.9
@@ -171,11 +174,15 @@ def _favour_periods(
 
 def _favour_order(scores: dict[MessageRef, float], times: Mapping[MessageRef, float], order: Order) -> None:
     best = max(scores.values(), default=0.0)
-    some = [place for place, score in scores.items() if score >= ORDERED * best and place in times]
+    least = best * (FIRST_REACH if order is Order.FIRST else ALIKE)
     # Sessions are told apart by time, and the messages of one by their number.
-    some.sort(key=lambda place: (times[place], place), reverse=order is Order.LATEST)
-    for at, place in enumerate(some):
-        scores[place] *= 1 + ORDER * (1 - at / max(1, len(some) - 1))
+    some = sorted((times[place], place) for place, score in scores.items() if score >= least and place in times)
+    if order is Order.FIRST:
+        for at, (_, place) in enumerate(some):
+            scores[place] *= 1 + FIRST * (1 - at / max(1, len(some) - 1))
+    else:
+        for at, (_, place) in enumerate(reversed(some)):
+            scores[place] = best * (1 - (1 - ALIKE) * at / len(some))  # all others have less
 
 
 def _favour_answers(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef], share: float) -> None:

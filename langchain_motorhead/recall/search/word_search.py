@@ -42,8 +42,10 @@ def search_words(
         why: Why there is no other search.
 
     Raises:
-        SearchUnavailableError: The query has a filter, which only a search module can evaluate.
+        SearchUnavailableError: The query has a filter, which only a search module can evaluate, or is to be expanded.
     """
+    if query.expand:
+        raise SearchUnavailableError(f"a search with expand=True needs a search module, and {why}")
     if query.filter is not None and str(query.filter) != "*":
         raise SearchUnavailableError(f"a search with filter needs a search module, and {why}")
     searched = frozenset(by_words)

@@ -26,7 +26,9 @@ from langchain_motorhead.storage.operation import together
 
 # Fields of a search body that the retriever takes under the same name.
 _RETRIEVER_FIELDS = frozenset(
-    "search_type score_threshold roles after before now neighbors exclude_window fetch_k lambda_mult facts".split()
+    (
+        "search_type score_threshold roles after before now neighbors exclude_window fetch_k lambda_mult facts expand"
+    ).split()
 )
 
 

@@ -186,4 +186,5 @@ class SearchBody(Schema):
     fetch_k: int = Field(20, ge=1, description="For `mmr`: number of candidates to choose from.")
     lambda_mult: float = Field(0.5, ge=0, le=1, description="For `mmr`: from 0 (most diverse) to 1 (most similar).")
     facts: bool = Field(False, description="For `hybrid` of a user: search the facts about the user as well.")
+    expand: bool = Field(False, description="For `hybrid`: search also for the words that the first results share.")
     unseen: Unseen | Omitted = Field(None, description="Leave out these messages.")
