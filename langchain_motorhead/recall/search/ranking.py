@@ -47,8 +47,8 @@ FIRST, FIRST_REACH = 0.2, 0.7
 """Bonus for the earliest of the messages with at least this share of the best score, if the query asks for what was
 said first. The last of them gets none."""
 ALIKE = 0.99
-"""Messages with at least this share of the best score match equally well. If the query asks for the latest, the newer of
-these come first. A bonus as large as that for the earliest would put newer messages before better ones."""
+"""Messages with at least this share of the best score match equally well. If the query asks for the latest, the newer
+of these come first. A bonus as large as that for the earliest would put newer messages before better ones."""
 FLOOR = 0.5
 """Share of a bonus that does not depend on how well the message matches: `bonus * (FLOOR + score)`."""
 ANSWER = 0.9
