@@ -29,7 +29,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "pages" / "operate" / "operations.m
 LINES = {match[1]: match[0] for match in re.finditer(r"(?m)^ACL SETUSER (\w+) .*$", PAGE.replace(" \\\n ", ""))}
 ONE_NAMESPACE = " ".join(re.findall(r"~motorhead:[^`\s]*shop[^`\s]*", PAGE))
 ADDED = {match[1]: match[2].split() for match in re.finditer(r"(?m)^\| (.+?) \| `(\+[^`]+)` \|$", PAGE)}
-OF_SENTINEL = re.search(r"Sentinel has users of its own\. The one with the same name needs `([^`]+)`", PAGE)
+OF_SENTINEL = re.search(r"Sentinel has its own users\. The user with the same name needs `([^`]+)`", PAGE)
 SMALL = Window(max_messages=4)
 IDENTIFIED = [HumanMessage(f"Oslo m{at}" + " word" * 300, id=f"i{at}") for at in range(8)]
 
