@@ -178,6 +178,7 @@ def test_each_view_takes_three_round_trips_at_most(namespace: str, tmp_path_fact
             session.compact()
             session.append(HumanMessage("x" * 1_000_000))
             motorhead.user("bob").remember("Likes tea")
+            motorhead.flush()  # nothing is indexed in the background while round trips are counted
             with (
                 served(create_app(Settings(), motorhead=motorhead)) as base,
                 httpx.Client(base_url=base, timeout=30) as http,
