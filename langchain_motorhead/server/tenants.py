@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 
@@ -19,6 +19,9 @@ from langchain_motorhead.runtime.telemetry import Meter
 from langchain_motorhead.server import model_factory as models
 from langchain_motorhead.server.http.errors import UnauthorizedError
 from langchain_motorhead.server.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_motorhead.runtime.maintenance import Maintenance
 
 logger = logging.getLogger(__name__)
 
@@ -77,35 +80,33 @@ class Tenants:
     @property
     def pending(self) -> int:
         """Number of background jobs that run or wait: summaries and indexing."""
-        return sum(motorhead.backend.require_redis().maintenance.background.pending for motorhead in self._all.values())
+        return sum(each.background.pending for each in self._maintenances)
 
     @property
     def vectors_missing(self) -> int:
         """Number of messages that lack a vector, of the sessions that this process has tried to embed."""
-        return sum(each.backend.require_redis().maintenance.vectors_missing for each in self._all.values())
+        return sum(each.vectors_missing for each in self._maintenances)
 
     @property
     def summary_answers(self) -> Mapping[str, int]:
         """How many answers of the summarizing model there were, by what became of them."""
-        every = (motorhead.backend.require_redis().maintenance for motorhead in self._all.values())
-        return sum((Counter(each.statistics.counts) for each in every), Counter[str]())
+        return sum((Counter(each.statistics.counts) for each in self._maintenances), Counter[str]())
 
     @property
     def learned(self) -> Mapping[str, int]:
         """What was learned since the start, and what it has cost."""
-        every = (motorhead.backend.require_redis().maintenance.learning for motorhead in self._all.values())
-        return sum((Counter(each.counts) for each in every if each is not None), Counter[str]())
+        learning = (each.learning for each in self._maintenances)
+        return sum((Counter(each.counts) for each in learning if each is not None), Counter[str]())
 
     @property
     def summary_tokens(self) -> int:
         """Tokens that summaries have used since the start."""
-        every = (motorhead.backend.require_redis().maintenance for motorhead in self._all.values())
-        return sum(each.statistics.tokens for each in every)
+        return sum(each.statistics.tokens for each in self._maintenances)
 
     def measure(self, meter: Meter) -> None:
         """Let what all tenants do be measured from now on."""
-        for each in self._all.values():
-            each.backend.require_redis().driver.telemetry.meter = meter
+        for each in self._maintenances:
+            each.driver.telemetry.meter = meter
 
     def of(self, request: HTTPConnection) -> Motorhead:
         """Return the `Motorhead` of the tenant that sent a request.
@@ -144,8 +145,8 @@ class Tenants:
                 "the server stops before all summaries are done; those are cut off. No message is lost, and the next "
                 "write to a session summarizes it"
             )
-            for motorhead in self._all.values():
-                motorhead.backend.require_redis().maintenance.background.cancel()
+            for each in self._maintenances:
+                each.background.cancel()
             await asyncio.wait(late, timeout=_CANCEL_SECONDS)
         if self._summarizer is not None and self._summarizer.is_made:
             summarizer: Any = self._summarizer.get()
@@ -158,8 +159,8 @@ class Tenants:
         Raises:
             InvalidInputError: A model cannot be built.
         """
-        for motorhead in self._all.values():
-            motorhead.backend.require_redis().maintenance.build_models()
+        for each in self._maintenances:
+            each.build_models()
 
     def warm_up(self) -> None:
         """Build the models, and import what later requests need. It takes seconds, so call it in a thread.
@@ -167,8 +168,12 @@ class Tenants:
         Raises:
             InvalidInputError: A model cannot be built.
         """
-        for motorhead in self._all.values():
-            motorhead.backend.require_redis().maintenance.warm_up()
+        for each in self._maintenances:
+            each.warm_up()
+
+    @property
+    def _maintenances(self) -> Iterator[Maintenance]:
+        return (each.backend.require_redis().maintenance for each in self._all.values())
 
 
 def _summarizer(settings: Settings) -> Deferred[object]:

@@ -39,7 +39,7 @@ def made_anew(session: Session) -> None:
 
 @pytest.fixture
 def motorhead(make: MakeMotorhead) -> Motorhead:
-    """A handle that compacts when it is told to, and knows the server by its first read."""
+    """A handle without background compaction, which has read once and so knows the kind of server."""
     motorhead = make(compaction="manual", window=SMALL)
     motorhead.session("first").load()
     return motorhead

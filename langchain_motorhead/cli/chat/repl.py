@@ -51,7 +51,7 @@ _MAX_FOUND = 5
 _MAX_ERROR_CHARS = 400
 _MAX_GREETING_CHARS = 300
 _MAX_GREETING_FACTS = 3
-# What the model is told about the user with each message.
+# Size of the user's profile in each prompt.
 _PROFILE_TOKENS = 256
 
 
@@ -139,7 +139,7 @@ class Repl:
                 self._session.append(message_chunk_to_message(self._said), unless_known=False)
 
     def _load(self) -> Memory:
-        """Return what the model is told: the memory of the session, with what is known about its user."""
+        """Return the memory of the session for the next prompt, with the profile of its user."""
         if self._user is not None:
             try:
                 return self._session.load(profile_tokens=_PROFILE_TOKENS)

@@ -146,7 +146,7 @@ def worded(
     # After the word: before it, the module finds only the first document if both sets have all documents.
     beside = "" if filter_ is None else f" -(-({filter_}))"
     union = [f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS]]
-    # The module ignores the weight of a single word, and heeds that of a word beside a condition.
+    # The module ignores a weight on a single word. It applies the weight if the word is combined with a condition.
     union += [f"((@terms:{word}{beside or f' -(-(@terms:{word}))'})=>{{$weight:{weight}}})" for word in added]
     query = FilterQuery(FilterExpression(f"({'|'.join(union)})"), return_fields=list(fields), num_results=count)
     query.verbatim().scorer("BM25STD").with_scores()

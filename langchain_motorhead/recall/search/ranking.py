@@ -175,7 +175,7 @@ def _favour_periods(
 def _favour_order(scores: dict[MessageRef, float], times: Mapping[MessageRef, float], order: Order) -> None:
     best = max(scores.values(), default=0.0)
     least = best * (FIRST_REACH if order is Order.FIRST else ALIKE)
-    # Sessions are told apart by time, and the messages of one by their number.
+    # By time. Messages of the same time are ordered by their session and number.
     some = sorted((times[place], place) for place, score in scores.items() if score >= least and place in times)
     if order is Order.FIRST:
         for at, (_, place) in enumerate(some):

@@ -7,6 +7,7 @@ Texts are duplicates only if all of their words are the same. A single different
 from __future__ import annotations
 
 import string
+from collections import Counter
 from collections.abc import Sequence
 from types import MappingProxyType
 
@@ -23,9 +24,10 @@ def without_repeats(texts: Sequence[str], count: int) -> list[int]:
     seen = set[frozenset[str]]()
     first, again = list[int](), list[int]()
     lengths = [len(text.split()) for text in texts]
+    shared = Counter(lengths)
     for at, text in enumerate(texts):
         # Splitting into words is slow, and most texts have a length that no other text has.
-        words = _words(text) if lengths.count(lengths[at]) > 1 else frozenset((text,))
+        words = _words(text) if shared[lengths[at]] > 1 else frozenset((text,))
         (again if words in seen else first).append(at)
         seen.add(words)
         if len(first) == count:

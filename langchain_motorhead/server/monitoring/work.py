@@ -24,7 +24,7 @@ _NAMED: Final[dict[type[BaseException], str]] = {
     TooManyAbandonedError: "not called",
 }
 _REFUSED = (RefusedInputError, RefusedLearningError)
-# Classes of errors that are told apart. Models of users may raise any.
+# Largest number of error classes with a label of their own, since a user's model may raise any class.
 _MAX_REASONS = 50
 _OTHER = "other"
 

@@ -34,9 +34,8 @@ _DONE = {
 
 async def sessions(visit: Visit) -> Answer:
     """Show sessions by last activity."""
-    motorhead, text, user = visit.motorhead, visit.query("q"), visit.query("user")
-    backend, at = motorhead.backend.require_redis(), visit.number("at")
-    found = await backend.arun(list_page(motorhead.namespace, user or None, text, at))
+    backend, text, user, at = visit.backend, visit.query("q"), visit.query("user"), visit.number("at")
+    found = await backend.arun(list_page(backend.namespace, user or None, text, at))
     rows = [views.session_row(each, backend.window) for each in found.sessions]
     newest = [] if at or text or user else [(each.session_id, each.active) for each in found.sessions[:1]]
     live = visit.url("/events", seen=list_state(newest) if newest else "")
@@ -46,8 +45,8 @@ async def sessions(visit: Visit) -> Answer:
 
 async def users(visit: Visit) -> Answer:
     """Show users by last activity."""
-    motorhead, at = visit.motorhead, visit.number("at")
-    found, more = await motorhead.backend.require_redis().arun(list_users(motorhead.namespace, at))
+    backend, at = visit.backend, visit.number("at")
+    found, more = await backend.arun(list_users(backend.namespace, at))
     rows = [(each, views.to_time(each.active)) for each in found]
     return "users", {
         "rows": rows,
@@ -87,7 +86,7 @@ async def summary(visit: Visit) -> Answer:
 async def transcript(visit: Visit) -> Answer:
     """Show a page of the messages of a session, from a sequence number on."""
     keys, start = visit.keys(), visit.number("start")
-    backend = visit.motorhead.backend.require_redis()
+    backend = visit.backend
     found = await backend.arun(read_page(keys, start, start + PAGE_MESSAGES, PAGE_MESSAGES, None))
     if found.epoch is None:
         raise missing(keys.session_id)
@@ -127,7 +126,7 @@ async def read_message(visit: Visit) -> tuple[BaseMessage, str | None]:
         NotFoundError: There is no such message, or it cannot be read.
     """
     keys, seq = visit.keys(), visit.number("seq")
-    found = await visit.motorhead.backend.require_redis().arun(read_page(keys, seq, seq + 1, 1, None))
+    found = await visit.backend.arun(read_page(keys, seq, seq + 1, 1, None))
     if found.epoch is None:
         raise missing(keys.session_id)
     if not found.messages:
@@ -165,7 +164,7 @@ def missing(session_id: str) -> NotFoundError:
 
 
 async def _overview(visit: Visit, newest: int) -> Overview:
-    overview = await visit.motorhead.backend.require_redis().arun(read_overview(visit.keys(), newest))
+    overview = await visit.backend.arun(read_overview(visit.keys(), newest))
     if overview is None:
         raise missing(visit.session_id())
     return overview

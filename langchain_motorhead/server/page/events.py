@@ -32,7 +32,7 @@ _NO_CONTENT = 204  # the browser does not ask again
 async def session_events(visit: Visit) -> Answer:
     """Tell when a session changes."""
     keys = visit.keys()
-    backend = visit.motorhead.backend.require_redis()
+    backend = visit.backend
 
     async def look() -> str:
         return session_state(await backend.aexecute(operations.read(keys, 1, 0)))
@@ -42,10 +42,10 @@ async def session_events(visit: Visit) -> Answer:
 
 async def list_events(visit: Visit) -> Answer:
     """Tell when the list of sessions changes."""
-    backend, namespace = visit.motorhead.backend.require_redis(), visit.motorhead.namespace
+    backend = visit.backend
 
     async def look() -> str:
-        return list_state(await backend.aexecute(newest_activity(namespace)))
+        return list_state(await backend.aexecute(newest_activity(backend.namespace)))
 
     return _stream(visit, look)
 

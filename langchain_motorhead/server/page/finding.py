@@ -16,12 +16,11 @@ _PARTS = {"summary": "Summary", "gap": "Read from the archive", "window": "Windo
 async def search(visit: Visit) -> Answer:
     """Search messages of a session, of a user, or of the namespace."""
     text, session_id, user = visit.query("q")[:_MAX_QUERY_CHARS], visit.query("id"), visit.query("user")
-    motorhead = visit.motorhead
-    backend, hits = motorhead.backend.require_redis(), list[views.HitView]()
+    backend, hits = visit.backend, list[views.HitView]()
     searchable = backend.maintenance.indexer is not None
     if text.strip() and searchable:
         await backend.prepare()
-        found = await motorhead._asearch(Query(text, _HITS, session_id=session_id or None, user_id=user or None))
+        found = await visit.motorhead._asearch(Query(text, _HITS, session_id=session_id or None, user_id=user or None))
         language = backend.recall.recall.language
         hits = [views.hit_view(each, text, language) for each in found]
     values = {"q": text, "id": session_id, "user": user, "hits": hits, "searchable": searchable}
@@ -31,7 +30,7 @@ async def search(visit: Visit) -> Answer:
 async def prompt(visit: Visit) -> Answer:
     """Show what memory adds to the next prompt, with tokens."""
     keys = visit.keys()
-    backend = visit.motorhead.backend.require_redis()
+    backend = visit.backend
     await backend.prepare(counting=True)
     explained = await visit.motorhead.session(keys.session_id).aexplain()
     messages = [views.message_view(-1, each, None) for each in explained.messages]

@@ -34,7 +34,7 @@ async def facts(visit: Visit) -> Answer:
     """Show the facts about a user, with their sources, validity and history."""
     user, session_id, text = visit.query("user"), visit.query("id"), visit.query("q")
     if session_id and not user:
-        owner = await visit.motorhead.backend.require_redis().aexecute(listing.owner(visit.keys()))
+        owner = await visit.backend.aexecute(listing.owner(visit.keys()))
         if owner is not None:  # the facts are those of the user
             return visit.go("/facts", user=owner)
     found = await _user(visit).afacts(text or None, superseded=True)

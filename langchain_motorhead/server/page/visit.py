@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.exceptions import MotorheadError
 from langchain_motorhead.server import audit
@@ -99,6 +100,11 @@ class Visit:
         if found is None:
             raise UnauthorizedError("sign in first")
         return found
+
+    @property
+    def backend(self) -> RedisBackend:
+        """The backend of the tenant that is signed in."""
+        return self.motorhead.backend.require_redis()
 
     def query(self, name: str) -> str:
         """Return a value of the query, or an empty text. Ids that are no Unicode come as they are stored."""

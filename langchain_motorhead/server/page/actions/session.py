@@ -98,7 +98,7 @@ def _subject(visit: Visit, seen: str, fields: tuple[Field, ...] = ()) -> Subject
 
 
 async def _snapshot(visit: Visit) -> SessionSnapshot:
-    snapshot = await visit.motorhead.backend.require_redis().aexecute(operations.read(visit.keys(), 1, 0))
+    snapshot = await visit.backend.aexecute(operations.read(visit.keys(), 1, 0))
     if snapshot.epoch is None:
         raise missing(visit.session_id())
     return snapshot
