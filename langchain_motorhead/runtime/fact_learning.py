@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
-from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.facts.learning.flow import learn, relearn
 from langchain_motorhead.facts.learning.report import LearningConfig, LearningReport, LearningState
 from langchain_motorhead.flows.protocol import Flow
@@ -67,6 +67,7 @@ class FactLearning:
         self._waiting = RetryQueue(self._start)
         self._chars: dict[str, int] = {}
         self._ready: dict[str, dict[str, SessionKeys]] = {}
+        self._begun: dict[str, SessionKeys] = {}
         self._lock = threading.Lock()
         self._loops: dict[str, weakref.ref[asyncio.AbstractEventLoop]] = {}
         self._causes: dict[str, object] = {}
@@ -137,7 +138,7 @@ class FactLearning:
             return await self._driver.arun(flow)
 
     def _flow(self, keys: SessionKeys, cause: object, *, explicit: bool) -> Flow[LearningReport]:
-        flow = self._counted(keys, learn(keys, secrets.token_hex(8), self.config, explicit=explicit))
+        flow = self._counted(keys, learn(keys, lease_token(), self.config, explicit=explicit))
         return self._driver.telemetry.watch(watched.LEARN, self._namespace, keys.session_id, flow, cause=cause)
 
     def _counted(self, keys: SessionKeys, flow: Flow[LearningReport]) -> Flow[LearningReport]:
@@ -157,6 +158,7 @@ class FactLearning:
         self._background.resume(loop, Work(owner, lambda: self._drain(owner), lambda: self._adrain(owner)))
 
     def _drain(self, owner: str) -> None:
+        self._take_back(owner)
         while (keys := self._next(owner)) is not None:
             try:
                 self.learn(keys, explicit=False)
@@ -165,6 +167,7 @@ class FactLearning:
                 self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
 
     async def _adrain(self, owner: str) -> None:
+        self._take_back(owner)
         while (keys := self._next(owner)) is not None:
             try:
                 await self.alearn(keys, explicit=False)
@@ -172,13 +175,21 @@ class FactLearning:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
                 self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
 
+    def _take_back(self, owner: str) -> None:
+        """Let the session wait again that an earlier attempt had begun, if that came to no end."""
+        with self._lock:
+            if (keys := self._begun.pop(owner, None)) is not None:
+                self._ready.setdefault(owner, {}).setdefault(keys.state, keys)
+
     def _next(self, owner: str) -> SessionKeys | None:
         with self._lock:
+            self._begun.pop(owner, None)
             waiting = self._ready.get(owner, {})
             if not waiting:
                 self._ready.pop(owner, None)
                 return None
-            return waiting.pop(next(iter(waiting)))
+            keys = self._begun[owner] = waiting.pop(next(iter(waiting)))
+            return keys
 
     def _noted(self, keys: SessionKeys, report: LearningReport) -> LearningReport:
         """Count and log what was learned, and queue the session if there is more to do later."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from langchain_motorhead.concurrency.deferred import Deferred
-from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.flows.protocol import Flow, Writer
 from langchain_motorhead.models.summarizer_client import name_of
@@ -109,7 +108,7 @@ class Rebuild:
         )
 
     def _flow(self) -> Flow[RebuildReport]:
-        flow = rebuild(self._keys, secrets.token_hex(8), self._rebuilder)
+        flow = rebuild(self._keys, lease_token(), self._rebuilder)
         keys = self._keys
         return self._driver.telemetry.watch(watched.REBUILD, keys.namespace, keys.session_id, flow)
 
