@@ -40,17 +40,11 @@ Progress: TypeAlias = Callable[[int, int], object]
 class RebuildTask(Protocol):
     """The task of making a session's summary again."""
 
-    def run(self) -> RebuildReport:
-        """Do it, and wait for it."""
+    def run(self, *, wait: bool) -> RebuildReport | None:
+        """Do it in this thread, or without `wait` in the background, in another one. Returns None then."""
 
-    async def arun(self) -> RebuildReport:
-        """Do it, and wait for it."""
-
-    def start(self) -> None:
-        """Begin to do it in a thread."""
-
-    async def astart(self) -> None:
-        """Begin to do it as a task of the running event loop."""
+    async def arun(self, *, wait: bool) -> RebuildReport | None:
+        """Do it in this task, or without `wait` in the background, in another one. Returns None then."""
 
 
 class Backend(Protocol):

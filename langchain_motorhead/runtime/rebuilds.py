@@ -68,24 +68,27 @@ class Rebuild:
         self._driver = Driver(driver.executor, Deferred.of(client), driver.embedder, telemetry=driver.telemetry)
         self._rebuilder = Rebuilder(writing, kind.hexdigest(), on_progress)
 
-    def run(self) -> RebuildReport:
-        """Make the summary again, in this thread. See `sessions.summaries.rebuilding.rebuild`."""
+    def run(self, *, wait: bool = True) -> RebuildReport | None:
+        """Make the summary again, in this thread. See `sessions.summaries.rebuilding.rebuild`.
+
+        Args:
+            wait: If not, it is made in the background, and None returned. An error is logged, and the old summary stays
+                in use.
+        """
+        if not wait:
+            self._maintenance.background.submit(self._keys.rebuild, self._work().run)
+            return None
         with self._maintenance.semaphore.acquire(self._maintenance.namespace):
             return self._driver.run(self._flow())
 
-    async def arun(self) -> RebuildReport:
-        """Make the summary again, on this event loop."""
+    async def arun(self, *, wait: bool = True) -> RebuildReport | None:
+        """Make the summary again, on this event loop. See `run`."""
+        if not wait:
+            self._maintenance.background.spawn(self._work())
+            return None
         await self._maintenance.prepare()
         async with self._maintenance.semaphore.aacquire(self._maintenance.namespace):
             return await self._driver.arun(self._flow())
-
-    def start(self) -> None:
-        """Make the summary again in a thread. An error is logged, and the old summary stays in use."""
-        self._maintenance.background.submit(self._keys.rebuild, self._work().run)
-
-    async def astart(self) -> None:
-        """Make the summary again as a task of this event loop. See `start`."""
-        self._maintenance.background.spawn(self._work())
 
     def _work(self) -> Work:
         async def arun() -> None:
