@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import threading
 import time
 import weakref
@@ -68,6 +67,7 @@ class FactLearning:
         self._chars: dict[str, int] = {}
         self._ready: dict[str, dict[str, SessionKeys]] = {}
         self._begun: dict[str, SessionKeys] = {}
+        self._edited: dict[str, set[int]] = {}
         self._lock = threading.Lock()
         self._loops: dict[str, weakref.ref[asyncio.AbstractEventLoop]] = {}
         self._causes: dict[str, object] = {}
@@ -104,9 +104,10 @@ class FactLearning:
             self._waiting.retry_later(keys, self._every)
 
     def note_edit(self, keys: SessionKeys, seqs: Sequence[int]) -> None:
-        """Learn once more from messages that were edited, in a thread in the background."""
-        flow = relearn(keys, secrets.token_hex(8), self.config, seqs)
-        self._background.submit(f"{keys.state} facts {seqs}", lambda: self._noted(keys, self._driver.run(flow)))
+        """Learn once more from messages that were edited, in a thread in the background. A failure is tried again."""
+        with self._lock:
+            self._edited.setdefault(keys.state, set()).update(seqs)
+        self._start_again(keys)
 
     def learn_now(self) -> None:
         """Learn from all sessions that wait for it, in the background."""
@@ -153,9 +154,31 @@ class FactLearning:
         owner = fact_keys(keys).lease
         with self._lock:
             self._ready.setdefault(owner, {})[keys.state] = keys
-            known = self._loops.get(keys.state)
+            known, edited = self._loops.get(keys.state), keys.state in self._edited
+        if edited:
+            self._start_again(keys)
         loop = None if known is None else known()
         self._background.resume(loop, Work(owner, lambda: self._drain(owner), lambda: self._adrain(owner)))
+
+    def _start_again(self, keys: SessionKeys) -> None:
+        self._background.submit(f"{keys.state} edited", lambda: self._learn_again(keys))
+
+    def _learn_again(self, keys: SessionKeys) -> None:
+        """Learn once more from the messages of a session that were edited. If that fails, they are kept."""
+        with self._lock:
+            seqs = self._edited.pop(keys.state, set())
+        if not seqs:
+            return
+        learned = False
+        try:
+            learned = self._noted(keys, self._driver.run(relearn(keys, lease_token(), self.config, seqs))).error is None
+        except Exception:
+            logger.warning(_FAILED, keys.session_id, exc_info=True)
+            self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
+        finally:
+            if not learned:
+                with self._lock:
+                    self._edited.setdefault(keys.state, set()).update(seqs)
 
     def _drain(self, owner: str) -> None:
         self._take_back(owner)
