@@ -107,8 +107,17 @@ class Backend(Protocol):
     def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> BackendFlow[Receipt]:
         """Forget messages, given by ids or sequence numbers. See `sessions.changes.forgetting.forget`."""
 
-    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> BackendFlow[Receipt]:
-        """Replace a message by another one. See `sessions.changes.forgetting.edit`."""
+    def edit(
+        self, keys: SessionKeys, which: str | int, message: MessageLike, state: BaseMessage | None = None
+    ) -> BackendFlow[Receipt]:
+        """Replace a message by another one. See `sessions.changes.forgetting.edit`.
+
+        Args:
+            keys: Keys of the session.
+            which: Id or sequence number of the message.
+            message: The new message.
+            state: The message as an agent's state has it, so that `altered` notices when it is changed there again.
+        """
 
     def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> BackendFlow[list[str]]:
         """Return the ids of messages that the session has with another content, as far as the backend can tell.
