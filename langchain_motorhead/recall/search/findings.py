@@ -66,6 +66,7 @@ def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) ->
     names: dict[MessageRef, str] = {}
     assistant: set[MessageRef] = set()
     times: dict[MessageRef, float] = {}
+    sessions: dict[str, str] = {}  # one string a session, as equal ones take longer to compare
     scores: dict[str, dict[MessageRef, float]] = {"marked": {}, "near": {}, "worded": {}}
     # The word search comes last, as it finds the best piece of a long message most reliably.
     for (kind, which), reply in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
@@ -76,7 +77,7 @@ def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) ->
             seq, _, piece = rest.partition("/")
             if not seq.isdecimal():  # not a document of this package
                 continue
-            place = (session, int(seq))
+            place = (sessions.setdefault(session, session), int(seq))
             if place not in known or score > known[place]:
                 known[place] = score
                 best[place] = int(piece or 0)
