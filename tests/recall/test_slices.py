@@ -49,6 +49,7 @@ def test_no_script_changes_many_documents(
     """
     size = AT_ONCE["hnsw"]
     motorhead = make(embeddings=HashingEmbeddings(32), compaction="manual", recall=Recall(algorithm="hnsw"))
+    without = make(compaction="manual")  # appends, and indexes nothing in the background
     session, keys = motorhead.session("s"), session_keys(namespace, "s")
     called, send = list[str](), Executor._send
 
@@ -57,12 +58,14 @@ def test_no_script_changes_many_documents(
         return send(self, commands, **options)
 
     def append(count: int, user: str | None = None) -> None:
-        motorhead.session("s", user).append(numbered(count, start=len(documents(client, namespace))))
+        without.session("s", user).append(numbered(count, start=len(documents(client, namespace))))
 
     def commits() -> int:
         """Index, and count the scripts that this takes."""
         called.clear()
-        motorhead.flush()
+        backend = motorhead.backend.require_redis()
+        assert backend.recall is not None
+        backend.driver.run(index(keys, "worker", backend.recall, wait=False))
         return called.count("index_commit")
 
     def fields(name: str) -> set[Any]:
@@ -96,7 +99,7 @@ def test_no_script_changes_many_documents(
         crash(motorhead, keys)
         assert expiring() == {True, False}
         client.delete(keys.indexing)
-    motorhead.flush()
+    assert commits() == 4
     assert (expiring(), fields("ttl")) == ({False}, {None})
     assert not {b"owning", b"persisting", b"until", b"renewing"} & client.hgetall(keys.state).keys()
     assert len(every(session)) == indexed(client, session)
