@@ -130,13 +130,28 @@ BROKEN = {
         ),
     ),
     "a request that is not known again": in_script(
-        "posting_again", "post", "local there = visit(request, 1, false)", "local there = nil"
+        "posting_again",
+        "post",
+        "local there = visit_mark(open_marks(marked, whole(was[5] or '0', 'marks')), request, 1, false)",
+        "local there = nil",
     ),
     "a request that is not remembered": in_script(
         "posting_again", "post", "remember()\nreturn result\n", "return result\n"
     ),
     "marks that are not written": in_script(
-        "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
+        "resending_later", "session_append", "  marks_now = save(marks)", "  marks_now = known[9] or '0'"
+    ),
+    "marks of new messages that are not written": in_script(
+        "resending_later", "session_append", "  redis.call('HSET', marked, unpack(buckets))", ""
+    ),
+    "a known id that is taken for a new one": in_script(
+        "resending_later",
+        "session_append",
+        "if string.find(bucket, string.sub(ids[at], 1, 6), 1, true) then",
+        NEVER,
+    ),
+    "new messages of which the first mark of a bucket is lost": in_script(
+        "resending_later", "session_append", "changed[place] or loaded[at] or ''", "loaded[at] or ''"
     ),
     "marks that are lost when a bucket is split": in_script(
         "resending_later", "session_append", "table.concat(goes), true", "'', true"
@@ -155,7 +170,7 @@ BROKEN = {
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
     "an append that does not list the session": in_script(
-        "resending", "session_append", "enlist(KEYS[at], now, id, ttl)", ""
+        "resending", "session_append", "enlist(KEYS[at], now, id, ttl, false, known[1])", ""
     ),
     "a summary that is replaced twice": in_script("setting", "post", "if was[3] == token then", NEVER),
     "a lease given back without its token": in_script(

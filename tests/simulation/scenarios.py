@@ -175,7 +175,8 @@ def resending_later() -> Scenario:
         cast.appender("b", named("m2", "n1"), others[60:]),
     )
     before = (cast.appender("c", named("m1", "m2")), cast.appender("d", others))
-    return Scenario(cast, (*again, cast.appender("e", named("n1", "n2"))), before, faults=2)
+    # The marks of n1 and n5 are in one bucket.
+    return Scenario(cast, (*again, cast.appender("e", named("n1", "n2", "n5"))), before, faults=2)
 
 
 def odd_numbers() -> Scenario:

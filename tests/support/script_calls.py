@@ -152,6 +152,14 @@ def calls() -> dict[str, Operation[Any]]:
     put = items.ItemWrite(("a",), "k", b'{"x": 1}', TTL, "t", [b"v"])
     return {
         "session_append": append(more, "b" * 16),
+        "session_append without anything else": operations.append(
+            KEYS,
+            [each._replace(tokens=None) for each in more],
+            now=NOW,
+            token="b" * 16,
+            ttl=0,
+            one_slot=True,
+        ),
         "session_append given back": append(
             [Record(more[0].data, f"motorhead-{EPOCH}-3", 5), *more], "b" * 16, NewestOf(3, whole=False)
         ),
