@@ -100,7 +100,7 @@ def log_request(logger: logging.Logger, level: int, fields: Mapping[str, Any]) -
     Args:
         logger: Whose line it is. It logs this level.
         level: Level of the line.
-        fields: Fields of the line.
+        fields: Fields of the line. One is the id of the trace, if there is one.
     """
     handler = _only_handler(logger)
     if handler is None:  # whoever set up logging otherwise gets a record
@@ -130,8 +130,6 @@ def _request_line(name: str, level: int, fields: Mapping[str, Any]) -> bytes:
         "message": "request",
         **fields,
     }
-    if "trace_id" not in line and (trace_id := current_trace_id()) is not None:
-        line["trace_id"] = trace_id
     return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -180,13 +180,13 @@ def append(
         StoreError: Raised by `read` if the session was written by a later version.
     """
     ids = [record.id for record in records]
-    known_by = marks([(record.id, record.content) for record in records])
+    known_by = marks([(record.id, record.content) for record in records]) if any(ids) else b""
     args = (
         keys.member,
-        now,
+        str(now),
         token,
         keys.user,
-        ttl,
+        str(ttl),
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
         keys.documents,
         known_by,
@@ -205,7 +205,7 @@ def append(
         listing = (registry_operations.add(registry, keys.member, now, ttl) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
-    stored = sum(len(record.data) for record in records)
+    stored = sum([len(record.data) for record in records])
 
     def read(replies: list[Any]) -> AppendResult | None:
         status, *left = replies[0]
