@@ -70,21 +70,26 @@ class LineHandler(logging.StreamHandler[Any]):
 
     def write(self, line: bytes) -> None:
         """Write a line at the end of the current iteration of the running event loop."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
+        self.acquire()
         self._waiting.append(line)
+        is_first = len(self._waiting) == 1
+        self.release()
+        if is_first:
+            asyncio.get_running_loop().call_soon(self.flush)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record."""
-        self._write_waiting()
+        self.flush()
         super().emit(record)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits. If the stream cannot be written to, requests go on without their lines."""
         self.acquire()
         try:
             self._write_waiting()
             super().flush()
+        except (OSError, ValueError):  # full, or closed
+            pass
         finally:
             self.release()
 
