@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import uvicorn
@@ -113,14 +113,22 @@ Connect = Callable[[], Connection]
 
 
 @pytest.fixture
-def connect(make: MakeMotorhead) -> Connect:
-    """Connect to an application, as uvicorn does."""
+def connect(make: MakeMotorhead) -> Iterator[Connect]:
+    """Connect to an application, as uvicorn does. In the end, all connections are lost."""
+    made = list[Connection]()
+
+    def connected() -> Connection:
+        made.append(Connection(config))
+        return made[-1]
+
     motorhead = make()
     motorhead.session("s").append([HumanMessage("hello"), AIMessage("hi there")])
     app = create_app(Settings(max_body_bytes=2_000), motorhead=lambda _: motorhead)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
     config.load()
-    return lambda: Connection(config)
+    yield connected
+    for each in made:
+        each.protocol.connection_lost(None)
 
 
 async def test_answers_are_those_of_uvicorn(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
