@@ -6,18 +6,20 @@ between servers on different machines.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 from types import FrameType
-
-from starlette.applications import Starlette
+from typing import TYPE_CHECKING
 
 from langchain_motorhead.server import json_logs
-from langchain_motorhead.server.app import create_app
 from langchain_motorhead.server.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 # How long the thread that makes summaries may hold the interpreter lock while the event loop waits. Python's default
 # is 5 ms.
@@ -26,6 +28,9 @@ _SWITCH_INTERVAL_SECONDS = 0.001
 
 def create_worker() -> Starlette:
     """Set up a worker, and build its application from the environment, which the first process has checked."""
+    gc.disable()  # it finds nothing in what is imported now; `warm_up` enables it
+    from langchain_motorhead.server.app import create_app
+
     settings = Settings()
     set_up(settings)
     threading.Thread(target=_stop_with_parent, name="motorhead-parent", daemon=True).start()

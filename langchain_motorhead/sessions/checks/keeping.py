@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.messages.text import plain_text
-from langchain_motorhead.sessions.checks.details import Details, Text
+
+if TYPE_CHECKING:
+    from langchain_motorhead.sessions.checks.details import Details
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "") -> K
         messages: What was said.
         previous: A summary of what was said before, if any.
     """
+    from langchain_motorhead.sessions.checks.details import Text
+
     said = Text(f"{previous}\n{plain_text(messages)}").details
     found = said.within(Text(text))
     return Kept(
@@ -63,5 +68,7 @@ def missing_details(text: str, extract: str) -> Details:
         text: A summary.
         extract: What the extractive summarizer made of the same messages.
     """
+    from langchain_motorhead.sessions.checks.details import Text
+
     details = Text(extract).details
     return details.without(details.within(Text(text)))

@@ -24,7 +24,7 @@ from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter, whole_count
 from langchain_motorhead.sessions.checks.keeping import kept, missing_details
-from langchain_motorhead.sessions.checks.summary import Reason, check_summary, reason_code
+from langchain_motorhead.sessions.checks.reasons import Reason, reason_code
 from langchain_motorhead.sessions.compaction.correction import correction
 from langchain_motorhead.sessions.compaction.window import Part
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
@@ -235,6 +235,8 @@ class WritingTask:
             return []
         if (size := self.writing.size(answer.text)) > self._max_tokens() + _ALWAYS_ALLOWED_TOKENS:
             return [f"{Reason.TOO_LONG}: it has {size:,} tokens, and may have {self._max_tokens():,}"]
+        from langchain_motorhead.sessions.checks.summary import check_summary  # with large patterns
+
         return check_summary(answer.text, self.messages, previous=self.previous or "")
 
     def _supplemented(self, text: str | None) -> Flow[str | None]:
