@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.concurrency.background import Background
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.concurrency.threads import run_in_thread
@@ -77,9 +78,10 @@ class Maintenance:
     learning: FactLearning | None = None
     indexing: IndexMaintenance | None = field(init=False, default=None)
     statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
-    _prepared: bool = False
+    _libraries: Deferred[None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._libraries = Deferred(self._import)
         if self.indexer is None:
             return
         from langchain_motorhead.runtime.index_maintenance import IndexMaintenance
@@ -167,15 +169,15 @@ class Maintenance:
             InvalidInputError: A deferred model cannot be built.
         """
         self.build_models()
-        self._import()
+        self._libraries.get()
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
             count.prepare()
 
     async def prepare(self) -> None:
         """Load what counts tokens, and import what compaction and recall need, outside of the event loop."""
-        if not self._prepared:
-            await run_in_thread(self._import)
+        if not self._libraries.is_made:
+            await self._libraries.aget()  # all who wait go on in their order
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
             await run_in_thread(count.prepare)
@@ -211,7 +213,6 @@ class Maintenance:
             import_module(name)
         if self.indexing is not None:
             self.indexing.import_libraries()
-        self._prepared = True
 
     def _stop_waiting(self, *, blocking: bool) -> None:
         if self.indexing is not None:
