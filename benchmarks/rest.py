@@ -325,13 +325,25 @@ async def wait_for(port: int, method: bytes = b"GET") -> None:
 
 
 @contextmanager
-def process(command: list[str], started: Callable[[int], object] | None = None, **environment: str) -> Iterator[int]:
-    """Run a server on a port of this machine, its last argument. Yields the port. `started` gets its process id."""
+def process(
+    command: list[str],
+    started: Callable[[int], object] | None = None,
+    log: Any = subprocess.DEVNULL,
+    **environment: str,
+) -> Iterator[int]:
+    """Run a server on a port of this machine, its last argument. Yields the port.
+
+    Args:
+        command: The command, without the port.
+        started: Gets its process id.
+        log: File for what it prints. The default throws it away.
+        **environment: Variables for it.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MOTORHEAD", "AZURE"))}
     running = subprocess.Popen(  # noqa: S603 - commands of ours, and one that was given
-        [*command, str(port)], env=env | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, str(port)], env=env | environment, stdout=log, stderr=log
     )
     try:
         if started is not None:

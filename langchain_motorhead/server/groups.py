@@ -21,7 +21,8 @@ from langchain_motorhead.storage.scripts import Script, source_of, to_script
 
 def _load_script() -> Script:
     post = (files(__package__) / "post.lua").read_text("utf-8")
-    libraries = "\n".join(map(source_of, ("lib_numbers", "lib_epochs", "lib_registries", "lib_marks", "lib_summaries")))
+    names = ("lib_numbers", "lib_epochs", "lib_registries", "lib_buckets", "lib_marks", "lib_summaries")
+    libraries = "\n".join(map(source_of, names))
     return to_script(f"{libraries}\nlocal function append(KEYS, ARGV)\n{source_of('session_append')}\nend\n{post}")
 
 
@@ -90,7 +91,7 @@ def post(
         return post(keys, records, apart, context=context, group=group, dedup=dedup, request=request)
 
     def read(replies: list[Any]) -> AppendResult | None:
-        if replies[0][0] == _REUSED:
+        if replies[0] == [_REUSED]:
             raise ReusedKeyError(
                 "the Idempotency-Key was sent with another request to this session. Nothing was stored"
             )

@@ -24,8 +24,7 @@ local first = whole(was[8] or '0', 'first')
 local covered, before = covered_of(state, first)
 local mine = user == '' or not was[7] or was[7] == user
 if request ~= '' and was[1] and mine then
-  local _, visit = open_marks(marked, whole(was[5] or '0', 'marks'))
-  local there = visit(request, 1, false)
+  local there = visit_mark(open_marks(marked, whole(was[5] or '0', 'marks')), request, 1, false)
   if there then
     return {1, redis.call('LLEN', KEYS[1]), was[6] and whole(was[6], 'size'), 0, false, covered < first and 1 or 0} -- sent again
   elseif there == false then
@@ -41,9 +40,9 @@ local function remember()
   if marks == 0 then
     redis.call('UNLINK', marked) -- of a session whose state was evicted
   end
-  local _, visit, save = open_marks(marked, marks)
-  visit(request, 1, true)
-  redis.call('HSET', state, 'marks', save())
+  local opened = open_marks(marked, marks)
+  visit_mark(opened, request, 1, true)
+  redis.call('HSET', state, 'marks', save_marks(opened))
   local left = redis.call('PTTL', state)
   if left > 0 then
     redis.call('PEXPIRE', marked, left)
@@ -51,7 +50,7 @@ local function remember()
 end
 local records = versions and records_of(versions, state)
 local result = append(KEYS, args)
-if result[1] ~= 1 or (count == '0' and replace == '0') then
+if type(result) == 'table' and result[1] ~= 1 or (count == '0' and replace == '0') then
   return result
 end
 if was[3] == token then
@@ -59,7 +58,7 @@ if was[3] == token then
 end
 
 if redis.call('HEXISTS', state, 'epoch') == 0 then -- a summary alone makes a session, too
-  for at = 7, #KEYS do
+  for at = ttl == '0' and 4 or 7, #KEYS do
     enlist(KEYS[at], now, id, ttl)
   end
   redis.call('HSET', state, 'epoch', new_epoch(token:sub(-8)), 'created', now, 'updated', now, 'format', 1)

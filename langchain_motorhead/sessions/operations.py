@@ -188,15 +188,15 @@ def append(
         keys.user,
         ttl,
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
-        keys.documents,
+        keys.documents if ttl else "",
         known_by,
         origins(ids) if known_by else "",
         dedup.value,
         *(record.data for record in records),
     )
     # While a cluster moves a slot, it refuses a script with a key that does not exist, so no key is named without need:
-    # `marks` is only used with ids, and all are with a time to live.
-    expiring = (keys.archive, keys.summaries, keys.stale) if ttl else (keys.state,) * 3
+    # `marks` is only used with ids, and the others with a time to live.
+    expiring = (keys.archive, keys.summaries, keys.stale) if ttl else ()
     session = (keys.messages, keys.state, keys.marks if known_by or ttl else keys.state, *expiring)
     if one_slot:
         commands: tuple[Command, ...] = (Command(SCRIPTS["session_append"], session + keys.registries, args),)
@@ -205,10 +205,13 @@ def append(
         listing = (registry_operations.add(registry, keys.member, now, ttl) for registry in keys.registries)
         commands = (Command(SCRIPTS["session_append"], session, args), *listing)
 
-    stored = sum(len(record.data) for record in records)
+    stored = sum([len(record.data) for record in records])
 
     def read(replies: list[Any]) -> AppendResult | None:
-        status, *left = replies[0]
+        reply = replies[0]
+        if type(reply) is int:  # all messages were appended, and there is nothing else to tell
+            return AppendResult(reply, None, len(records), None, chars=stored)
+        status, *left = reply
         if status == _UNCLEAR:
             return AppendResult(0, None, 0, None, unclear=True, newest_known=bool(left[0]))
         if status == _OTHER_USER:
@@ -283,22 +286,9 @@ def to_times(flat: Sequence[Any]) -> tuple[tuple[int, int], ...]:
 def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
     """Parse the snapshot that `lib_snapshot.lua` returns."""
     (
-        epoch,
-        first,
-        summary,
-        tokens,
-        failures,
-        user,
-        size,
-        indexed,
-        revision,
-        length,
-        records,
-        author,
-        kept,
-        covered,
+        epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept, covered,
         forgotten,
-    ) = reply
+    ) = reply  # fmt: skip
     return SessionSnapshot(
         epoch=optional_member(epoch),
         first=int(first or 0),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import langchain_motorhead
-from langchain_motorhead.storage.scripts import _LIBRARIES
+from langchain_motorhead.storage.scripts import _LIBRARIES, INCLUDE
 
 ROOT = Path(langchain_motorhead.__file__).parent
 LUA = ROOT / "storage" / "lua"
@@ -59,13 +59,15 @@ def test_folders_are_small() -> None:
     assert len(rooms - {"__init__"}) <= 30
 
 
-BEFORE_OTHERS = {each for names in _LIBRARIES.values() for each in names}
+PARTS = {each for names in _LIBRARIES.values() for each in names} | {
+    found for path in LUA.glob("*.lua") for found in INCLUDE.findall(path.read_text())
+}
 
 
 def test_scripts_are_all_used() -> None:
-    """Every Lua script is an operation's, and says what its keys and arguments are; but for what goes before others."""
+    """Every Lua script is an operation's, and says what its keys and arguments are; but for what goes into others."""
     code = "".join(path.read_text() for path in ROOT.rglob("*.py"))
-    assert {path.stem for path in LUA.glob("lib_*.lua")} == BEFORE_OTHERS
-    for path in {*LUA.glob("*.lua")} - {LUA / f"{name}.lua" for name in BEFORE_OTHERS}:
+    assert {path.stem for path in LUA.glob("lib_*.lua")} == PARTS
+    for path in {*LUA.glob("*.lua")} - {LUA / f"{name}.lua" for name in PARTS}:
         assert f'SCRIPTS["{path.stem}"]' in code
         assert path.read_text().count("-- KEYS") == path.read_text().count("-- ARGV") == 1

@@ -57,6 +57,20 @@ def test_a_registry_with_a_lasting_session_lasts(make: MakeMotorhead, client: re
         assert lives(client, registry_key(namespace, user)) == -1
 
 
+def test_a_session_that_returns_in_an_expiring_registry_lasts(
+    make: MakeMotorhead, client: redis.Redis, namespace: str
+) -> None:
+    """A registry may still list a session that has expired. If the session is made anew and lasts, so does the list."""
+    short, lasting = make(ttl=1_000).session("s"), make().session("s")
+    short.append(HI)
+    registry = registry_key(namespace)
+    lasting.append(HI)
+    assert 0 < lives(client, short._keys.state) <= 1_000_000 < lives(client, registry)  # the session expires anyway
+    client.unlink(short._keys.state, short._keys.messages)
+    lasting.append(HI)
+    assert (lives(client, short._keys.state), lives(client, registry)) == (-1, -1)
+
+
 def test_new_sessions_prune_the_expired_ones(make: MakeMotorhead, client: redis.Redis, namespace: str) -> None:
     """While others go on, entries of expired sessions leave the lists without a call that lists sessions."""
     short, motorhead = make(ttl=0.05), make(ttl=1_000)

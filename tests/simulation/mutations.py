@@ -7,7 +7,7 @@ from langchain_motorhead.sessions.archive import chunks as archive
 from langchain_motorhead.sessions.archive import transcript
 from langchain_motorhead.sessions.compaction import flow as compaction
 from langchain_motorhead.sessions.compaction import summarize, writing
-from simulation.breaking import NEVER, Broken, in_script
+from simulation.breaking import NEVER, Broken, in_script, left_behind
 from simulation.summary_mutations import BROKEN_SUMMARIES
 
 _FENCE = (
@@ -130,13 +130,28 @@ BROKEN = {
         ),
     ),
     "a request that is not known again": in_script(
-        "posting_again", "post", "local there = visit(request, 1, false)", "local there = nil"
+        "posting_again",
+        "post",
+        "local there = visit_mark(open_marks(marked, whole(was[5] or '0', 'marks')), request, 1, false)",
+        "local there = nil",
     ),
     "a request that is not remembered": in_script(
         "posting_again", "post", "remember()\nreturn result\n", "return result\n"
     ),
     "marks that are not written": in_script(
-        "resending_later", "session_append", "'marks', save_marks())", "'marks', whole(known[9] or '0', 'marks'))"
+        "resending_later", "session_append", "  marks_now = save(marks)", "  marks_now = known[9] or '0'"
+    ),
+    "marks of new messages that are not written": in_script(
+        "resending_later", "session_append", "  redis.call('HSET', marked, unpack(buckets))", ""
+    ),
+    "a known id that is taken for a new one": in_script(
+        "resending_later",
+        "session_append",
+        "if string.find(bucket, string.sub(ids[at], 1, 6), 1, true) then",
+        NEVER,
+    ),
+    "new messages of which the first mark of a bucket is lost": in_script(
+        "resending_later", "session_append", "changed[place] or loaded[at] or ''", "loaded[at] or ''"
     ),
     "marks that are lost when a bucket is split": in_script(
         "resending_later", "session_append", "table.concat(goes), true", "'', true"
@@ -155,7 +170,7 @@ BROKEN = {
         "resending", "session_append", "new_epoch(token:sub(-8))", "token"
     ),
     "an append that does not list the session": in_script(
-        "resending", "session_append", "enlist(KEYS[at], now, id, ttl)", ""
+        "resending", "session_append", "enlist(KEYS[at], now, id, ttl, false, known[1])", ""
     ),
     "a summary that is replaced twice": in_script("setting", "post", "if was[3] == token then", NEVER),
     "a lease given back without its token": in_script(
@@ -168,8 +183,15 @@ BROKEN = {
         "redis.call('SET', KEYS[1], ARGV[1])\nif true then",
     ),
     "a lease taken from whoever holds it": in_script(
-        "compacting", "compaction_begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
+        "compacting", "compaction_begin", "if holder ~= 'pause' and not", "if false and not"
     ),
+    "a lease left with a task that stopped": left_behind("taking_over", "compaction_begin"),
+    "an indexing left with a task that stopped": left_behind("taking_over_indexing", "index_begin"),
+    "a rebuild left with a task that stopped": left_behind("taking_over_a_rebuild", "rebuild_begin"),
+    "a lease that goes back to a task that was given up": in_script(
+        "taking_over", "compaction_begin", "tonumber(earlier) < tonumber(later)", "earlier ~= later"
+    ),
+    "a lease that goes to another job": in_script("taking_over", "compaction_begin", "job == own and", ""),
     "a failure that replaces the lease of another worker by a pause": in_script(
         "failing",
         "compaction_fail",

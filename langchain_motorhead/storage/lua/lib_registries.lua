@@ -3,16 +3,19 @@
 -- List a session in a registry. A registry expires a second after the last of its sessions, unless it lists, or ever listed,
 -- a session without time to live. The second allows for the clocks of other cluster nodes.
 --
--- `ttl` is the time to live of the session in ms, or 0. With `only_new`, a session that is listed keeps its score.
-local function enlist(registry, score, id, ttl, only_new)
-  local left, ends = redis.call('PTTL', registry), whole(ttl, 'ttl') + 1000
+-- `ttl` is the time to live of the session in ms, or 0. With `only_new`, a session that is listed keeps its score. With
+-- `exists`, the session existed before, so a registry that listed it lives as long as it.
+local function enlist(registry, score, id, ttl, only_new, exists)
+  local left = ttl ~= '0' and redis.call('PTTL', registry)
+  local ends = left and whole(ttl, 'ttl') + 1000
+  local is_new
   if only_new then
-    redis.call('ZADD', registry, 'NX', score, id)
+    is_new = redis.call('ZADD', registry, 'NX', score, id) == 1
   else
-    redis.call('ZADD', registry, score, id)
+    is_new = redis.call('ZADD', registry, score, id) == 1
   end
-  if ttl == '0' then
-    if left >= 0 then
+  if not left then
+    if is_new or not exists then
       redis.call('PERSIST', registry)
     end
   elseif left == -2 or (left >= 0 and left < ends) then

@@ -7,17 +7,17 @@
 --         with another content}.
 local given, origins = ARGV[1], ARGV[2]
 local known = redis.call('HMGET', KEYS[1], 'epoch', 'marks', 'ids')
-local load, visit = open_marks(KEYS[2], known[1] and whole(known[2] or '0', 'marks') or 0)
+local marks = open_marks(KEYS[2], known[1] and whole(known[2] or '0', 'marks') or 0)
 if known[3] then
-  add_earlier(known[3], visit) -- in memory only
+  add_earlier(marks, known[3]) -- in memory only
 end
-load(given, 1, #given)
+load_marks(marks, given)
 local found = {}
 for at = 1, #given / MARK do
   local place = MARK * (at - 1) + 1
   local there = nil
-  if given:sub(place, place + 5) ~= '\0\0\0\0\0\0' then
-    there = visit(given, place, false)
+  if given:sub(place, place + 5) ~= NO_ID then
+    there = visit_mark(marks, given, place, false)
   end
   local is_own = known[1] and origins:sub(32 * at - 31, 32 * at - 16) == known[1]
   found[at] = there == FORGOTTEN and 2 or there == false and 3 or (there or is_own) and 1 or 0

@@ -7,15 +7,15 @@ local count = whole(ARGV[1], 'marks')
 if count > 0 and redis.call('EXISTS', KEYS[2]) == 0 then
   error('the staged marks expired. Nothing was written')
 end
-local load, visit, save = open_marks(KEYS[2], count)
-load(ARGV[2], 1, #ARGV[2])
+local marks = open_marks(KEYS[2], count)
+load_marks(marks, ARGV[2])
 for at = 1, #ARGV[2], MARK do
-  visit(ARGV[2], at, true)
+  visit_mark(marks, ARGV[2], at, true)
 end
 if #ARGV > 2 then
   redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
 end
-count = save()
+count = save_marks(marks)
 redis.call('PEXPIRE', KEYS[1], 600000)
 redis.call('PEXPIRE', KEYS[2], 600000)
 return count

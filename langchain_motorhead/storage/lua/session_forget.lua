@@ -86,16 +86,22 @@ end
 local before = with_stored(records_of(versions, state), state, first)
 redis.call('HSET', state, 'epoch', known[1]) -- at maxmemory, this is refused
 -- First, so that a key of another type in its place is noticed before anything is stored.
-local load, visit, save, put = open_marks(marked, known[7] and tonumber(known[7]) or 0)
+local marks = open_marks(marked, known[7] and tonumber(known[7]) or 0)
 if known[13] then
-  add_earlier(known[13], visit)
+  add_earlier(marks, known[13])
 end
 if given ~= '' then
-  load(given, 1, #given)
+  load_marks(marks, given)
   for at = 1, #given, MARK do
-    put(given, at)
+    if visit_mark(marks, given, at, true) ~= nil then -- it is known, and its content is another now
+      local place = place_of(given, at, marks.buckets, marks.level)
+      local bucket = marks.loaded[place]
+      local there = found_in(bucket, given:sub(at, at + 5))
+      marks.loaded[place] = bucket:sub(1, there + 5) .. given:sub(at + 6, at + 8) .. bucket:sub(there + MARK)
+      marks.changed[place] = true
+    end
   end
-  redis.call('HSET', state, 'marks', save())
+  redis.call('HSET', state, 'marks', save_marks(marks))
   redis.call('HDEL', state, 'ids')
   local left = redis.call('PTTL', state)
   if left > 0 then

@@ -86,12 +86,12 @@ if staged_count > 0 then
   redis.call('PERSIST', marked)
 end
 if staged_count > 0 or given ~= '' then
-  local load, visit, save = open_marks(marked, staged_count)
-  load(given, 1, #given)
+  local marks = open_marks(marked, staged_count)
+  load_marks(marks, given)
   for at = 1, #given, MARK do
-    visit(given, at, true)
+    visit_mark(marks, given, at, true)
   end
-  redis.call('HSET', state, 'marks', save())
+  redis.call('HSET', state, 'marks', save_marks(marks))
 end
 if is_staged == '1' then
   redis.call('RENAME', staged, messages)
