@@ -11,14 +11,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 _MAX_CALLS = 2
 _MAX_TEXTS = 256
 _QUICK_SECONDS = 0.02
 
-Call = Callable[[list[str]], Awaitable[Sequence[Any]]]
+Call: TypeAlias = Callable[[list[str]], Awaitable[Sequence[Any]]]
+Batch: TypeAlias = list[tuple[str, asyncio.Future[Any]]]
 
 
 class SharedCalls:
@@ -80,32 +81,36 @@ class _Queue:
     async def _serve(self) -> None:
         self._starting = False
         while batch := self._next():
-            began = self._clock()
-            try:
-                results = await self._call([text for text, _ in batch])
-                if len(results) != len(batch):
-                    raise ValueError(f"{len(results)} results for {len(batch)} texts")
-            except BaseException as error:  # the tasks that wait raise it
-                failure = error
-                if len(batch) > 1 or not isinstance(error, Exception):
-                    failure = SharedCallError()
-                    failure.__cause__ = error
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(failure)
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            self._is_quick = self._clock() - began < _QUICK_SECONDS
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+            await self._answer(batch)
             if self._is_quick and len(self._running) > 1:
                 return  # another call runs, and the next one takes all that wait
 
-    def _next(self) -> list[tuple[str, asyncio.Future[Any]]]:
+    async def _answer(self, batch: Batch) -> None:
+        """Call for some texts, and give each caller its result, or the error."""
+        began = self._clock()
+        try:
+            results = await self._call([text for text, _ in batch])
+            if len(results) != len(batch):
+                raise ValueError(f"{len(results)} results for {len(batch)} texts")
+        except BaseException as error:  # the tasks that wait raise it
+            failure = error
+            if len(batch) > 1 or not isinstance(error, Exception):
+                failure = SharedCallError()
+                failure.__cause__ = error
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(failure)
+            if not isinstance(error, Exception):
+                raise
+            return
+        self._is_quick = self._clock() - began < _QUICK_SECONDS
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)
+
+    def _next(self) -> Batch:
         """Take the waiting texts, except those whose callers were cancelled."""
-        batch: list[tuple[str, asyncio.Future[Any]]] = []
+        batch: Batch = []
         while self._waiting and len(batch) < _MAX_TEXTS:
             each = self._waiting.popleft()
             if not each[1].done():
