@@ -29,6 +29,9 @@ class Script:
 SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 """Commands that call scripts. Their replies are returned unchanged; redis-py converts the replies of other commands."""
 
+READS = frozenset({"HMGET", "LRANGE", "LLEN"})
+"""Commands that read a session. They have short arguments, often the same ones, and redis-py converts no reply."""
+
 
 INCLUDE = re.compile(r"^ *-- include (lib_\w+)$", re.MULTILINE)
 """A line of a script in whose place a file is put.

@@ -8,8 +8,8 @@ from dataclasses import replace
 from langchain_motorhead import Window
 from simulation.exploration import Scenario
 from simulation.forgetting_scenarios import FORGETTING_SCENARIOS
+from simulation.progress import attempts
 from simulation.reading import READING_SCENARIOS
-from simulation.simulation import attempts
 from simulation.workers import Cast, named
 from support.messages import with_tools
 

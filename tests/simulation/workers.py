@@ -31,7 +31,8 @@ from langchain_motorhead.sessions.summaries.setting import set_summary
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation, TornReadError
 from simulation.invariants import Invariants
-from simulation.simulation import Simulation, Store, Worker
+from simulation.progress import Worker
+from simulation.simulation import Simulation, Store
 from support.fall_back import fall_back
 
 # Tokens of any message.
