@@ -38,6 +38,13 @@ def indexing() -> Scenario:
     return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),), faults=0)
 
 
+def slicing() -> Scenario:
+    """An indexing, a document at a time, and messages by a user who was not known, where one thing goes wrong."""
+    cast = Cast("ns", WINDOW, recall=True, at_once=1)
+    appender = cast.appender("a", named("m3"), named("m4"), user="u")
+    return Scenario(cast, (cast.indexing("i"), appender), (cast.appender("b", named("m0", "m1", "m2")),))
+
+
 def failing_to_index() -> Scenario:
     """A compaction that indexes before it, an indexing, and an append, where one thing goes wrong."""
     cast = Cast("ns", WINDOW, recall=True)
@@ -192,6 +199,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         compacting,
         failing,
         indexing,
+        slicing,
         failing_to_index,
         missing_vectors,
         failing_alone,
