@@ -78,9 +78,7 @@ def session_keys(namespace: str, session_id: str, user_id: str | None = None) ->
 @lru_cache(maxsize=1024)
 def _session_keys(namespace: str, session_id: str, user_id: str | None) -> SessionKeys:
     tag = f"{_quoted(namespace)}/{_quoted(session_id)}"
-    registries = [registry_key(namespace)]
-    if user_id is not None:
-        registries.append(registry_key(namespace, user_id))
+    own = () if user_id is None else (registry_key(namespace, user_id),)
     return SessionKeys(
         session_id=session_id,
         namespace=namespace,
@@ -96,7 +94,7 @@ def _session_keys(namespace: str, session_id: str, user_id: str | None) -> Sessi
         indexing=f"{PREFIX}:{{{tag}}}:indexing",
         stale=f"{PREFIX}:{{{tag}}}:documents",
         documents=f"{recall_key(namespace)}:{{{tag}}}:",
-        registries=tuple(registries),
+        registries=(registry_key(namespace), *own),
         member=to_member(session_id),
         user=b"" if user_id is None else to_member(user_id),
     )

@@ -15,7 +15,7 @@ from langchain_motorhead.messages.codec import decode
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys
 from langchain_motorhead.storage.operation import Operation
 from simulation.archives import must
-from simulation.invariants import name_of
+from simulation.ledger import name_of
 
 Keys = Mapping[bytes, Any]
 Place = tuple[str, int]

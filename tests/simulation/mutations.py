@@ -88,7 +88,7 @@ BROKEN = {
         (
             (
                 writing.WritingTask._faults,
-                'return check_summary(answer.text, self.messages, previous=self.previous or "")',
+                "return check_against(answer.text, self.messages, self.source, previous=previous)",
                 "return []",
             ),
         ),

@@ -28,7 +28,7 @@ from langchain_motorhead.storage.operation import Operation
 from simulation.answers import answer_to, bad_answers
 from simulation.archives import Violation
 from simulation.fact_answers import bad_operations, learned_of
-from simulation.invariants import Ledger, name_of
+from simulation.ledger import Ledger, name_of
 from simulation.progress import Cancelled, Progress, Worker
 from simulation.simulated_redis import Snapshot
 from support.summarizers import SEPARATOR

@@ -114,7 +114,7 @@ class Written:
     is_extract: bool = False
     is_trusted: bool = False
     model: str = ""
-    source: Text | None = None
+    source: Text | None = field(default=None, compare=False)
 
 
 Request = Callable[[SummaryInput, Writer], Summarize]
