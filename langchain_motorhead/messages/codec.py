@@ -24,7 +24,6 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
-    message_chunk_to_message,
 )
 from pydantic import BaseModel
 
@@ -230,6 +229,8 @@ def _is_bare(message: BaseMessage) -> bool:
 
 def _record(message: BaseMessage) -> dict[str, Any]:
     if isinstance(message, BaseMessageChunk):
+        from langchain_core.messages import message_chunk_to_message  # imports much, and few messages are chunks
+
         message = message_chunk_to_message(message)
     cls = next((cls for cls in _WRITTEN if isinstance(message, cls)), None)
     if cls is None:

@@ -25,13 +25,13 @@ from langchain_motorhead.server.http.middleware import RequestMiddleware
 from langchain_motorhead.server.http.sites import Sites
 from langchain_motorhead.server.mcp.endpoint import McpEndpoint
 from langchain_motorhead.server.monitoring.metrics import Metrics
-from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
+from langchain_motorhead.server.page import routes as page_routes
 from langchain_motorhead.server.page.visit import PageState
 from langchain_motorhead.server.routes import conversation, extensions, facts, health, session_facts, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.routes.exports import EXPORT_ROUTE
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.server.startup import await_redis, warm_up
+from langchain_motorhead.server.startup import await_redis, import_client, warm_up
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 from langchain_motorhead.server.variables import unknown_variables
 
@@ -86,10 +86,11 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     endpoint = McpEndpoint()
-    routes = (*_API, Route("/mcp", endpoint, methods=["POST"]), *(PAGE_ROUTES if settings.ui else ()))
+    routes = (*_API, Route("/mcp", endpoint, methods=["POST"]), *(page_routes.ROUTES if settings.ui else ()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(import_client)
         tasks = [
             asyncio.create_task(await_redis(tenants.any.backend.require_redis())),
             asyncio.create_task(_warm_up(app)),
@@ -138,7 +139,8 @@ class AppState:
 
     def __init__(self, settings: Settings, tenants: Tenants, metrics: Metrics, page: PageState | None) -> None:
         self.settings, self.tenants, self.metrics, self.page = settings, tenants, metrics, page
-        self.warm = Deferred(lambda: warm_up(tenants, owns_process=self.owns_process))
+        later = () if page is None else page_routes.MODULES
+        self.warm = Deferred(lambda: warm_up(tenants, later, owns_process=self.owns_process))
         self.stopping = False
         self.owns_process = False
         self.failure: MotorheadError | None = None

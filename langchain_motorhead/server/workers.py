@@ -13,12 +13,13 @@ import signal
 import sys
 import threading
 from types import FrameType
-
-from starlette.applications import Starlette
+from typing import TYPE_CHECKING
 
 from langchain_motorhead.server import json_logs
-from langchain_motorhead.server.app import create_app
 from langchain_motorhead.server.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 # How long the thread that makes summaries may hold the interpreter lock while the event loop waits. Python's default
 # is 5 ms.
@@ -30,6 +31,9 @@ _YOUNG_OBJECTS = 20_000
 
 def create_worker() -> Starlette:
     """Set up a worker, and build its application from the environment, which the first process has checked."""
+    gc.disable()  # it finds nothing in what is imported now; `warm_up` enables it
+    from langchain_motorhead.server.app import create_app
+
     settings = Settings()
     set_up(settings)
     threading.Thread(target=_stop_with_parent, name="motorhead-parent", daemon=True).start()

@@ -70,7 +70,7 @@ _LIBRARIES = {
     "rebuild_swap": ("lib_numbers", "lib_formats", "lib_summaries"),
     "transcript_read": ("lib_numbers", "lib_archive"),
     "index_begin": ("lib_numbers", "lib_leases", "lib_documents"),
-    "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
+    "index_commit": ("lib_numbers", "lib_leases", "lib_documents", "lib_vectors"),
     "vectors_commit": ("lib_numbers", "lib_vectors"),
     "documents_remake": ("lib_numbers", "lib_leases", "lib_documents", "lib_vectors"),
     "documents_renew": ("lib_numbers", "lib_documents"),
