@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -176,8 +177,5 @@ def _is_large(commands: Sequence[Packed]) -> bool:
     size = 0
     for command in commands:
         if command[0] not in READS:
-            try:
-                size += sum(map(len, command))
-            except TypeError:  # it has numbers
-                size += sum([len(each) for each in command if type(each) is bytes])
+            size += sum(map(getsizeof, command))
     return size > _LARGE_OPERATION_BYTES

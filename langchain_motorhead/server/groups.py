@@ -73,11 +73,11 @@ def post(
     plain = append_records(keys, records or [placeholder], config, dedup)
     first, *others = plain.commands
     args = (
-        str(len(records)),
-        "0" if context is None else "1",
+        len(records),
+        int(context is not None),
         to_member(context or ""),
         "" if group is None else group_key(keys.namespace, group),
-        "1" if config.one_slot else "0",
+        int(config.one_slot),
         request,
         *first.args,
     )
