@@ -106,10 +106,10 @@ class RedisBackend(RedisChanges, RedisLearning):
         self.check_open()
         return self.driver.executor.run(operation)
 
-    async def aexecute(self, operation: Operation[T]) -> T:
+    def aexecute(self, operation: Operation[T]) -> Coroutine[Any, Any, T]:
         """Execute one operation, on this event loop. See `execute`."""
         self.check_open()
-        return await self.driver.executor.arun(operation)
+        return self.driver.executor.arun(operation)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow in this thread, and return its result.

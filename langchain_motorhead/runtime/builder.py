@@ -149,13 +149,13 @@ def _archive(given: object) -> Archive | None:
 
 
 def _summarizer(given: object, option: Literal["llm", "fallback"], count: TokenCounter, tokens: int) -> Any:
-    from langchain_motorhead.summarizers.llm import resolve_summarizer
+    from langchain_motorhead.summarizers.creating import resolve_summarizer
 
     return resolve_summarizer(given.get() if isinstance(given, Deferred) else given, option, count, tokens)
 
 
 def _budget(summarizers: Iterable[Runnable[SummaryInput, Any]]) -> int:
-    from langchain_motorhead.summarizers.llm import budget_of
+    from langchain_motorhead.summarizers.creating import budget_of
 
     return min(map(budget_of, summarizers))
 

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -117,21 +118,39 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # an unknown path is a 404
-    app.state.settings = settings
-    app.state.tenants = tenants
-    app.state.metrics = metrics
-    app.state.stopping = False
-    app.state.owns_process = False
-    later = page_routes.MODULES if settings.ui else ()
-    app.state.warm = Deferred(lambda: warm_up(tenants, later, owns_process=app.state.owns_process))
-    app.state.failure = None
-    if settings.ui:
-        app.state.page = PageState(tenants)
+    app.state = AppState(settings, tenants, metrics, PageState(tenants) if settings.ui else None)
     return app
+
+
+class AppState:
+    """What the requests of an application share. Starlette's own class takes a call for each attribute that is read.
+
+    Attributes:
+        settings: Settings of the server.
+        tenants: Its tenants.
+        metrics: Its metrics.
+        page: What the memory page shares, or None without it.
+        warm: Imports what later requests need.
+        stopping: Whether the server is to stop.
+        owns_process: Whether nothing but the server runs in this process.
+        failure: Why the server cannot work, if that is known.
+        openapi_document: The OpenAPI document, once it was asked for.
+    """
+
+    def __init__(self, settings: Settings, tenants: Tenants, metrics: Metrics, page: PageState | None) -> None:
+        self.settings, self.tenants, self.metrics, self.page = settings, tenants, metrics, page
+        later = () if page is None else page_routes.MODULES
+        self.warm = Deferred(lambda: warm_up(tenants, later, owns_process=self.owns_process))
+        self.stopping = False
+        self.owns_process = False
+        self.failure: MotorheadError | None = None
+        self.openapi_document: dict[str, Any] | None = None
 
 
 class _Application(Starlette):
     """An application whose unexpected errors `RequestMiddleware` answers, and not one more layer around everything."""
+
+    state: Any
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the middleware, around the router."""
