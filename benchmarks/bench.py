@@ -48,7 +48,7 @@ QUICK: dict[str, list[str]] = {
     "rest": ["--rounds", "2", "--seconds", "0.3"],
     "start": ["--rounds", "1", "--seconds", "0.5"],
     "imports": ["--rounds", "1"],
-    "motorheads": ["--rounds", "1", "--seconds", "0.2", "--clients", "4", "--crowd", "8"],
+    "motorheads": ["--rounds", "1", "--seconds", "0.2", "--clients", "4", "--crowd", "8", "--patience", "0"],
 }
 
 
