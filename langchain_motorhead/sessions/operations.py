@@ -180,7 +180,7 @@ def append(
         StoreError: Raised by `read` if the session was written by a later version.
     """
     ids = [record.id for record in records]
-    known_by = marks([(record.id, record.content) for record in records])
+    known_by = marks([(record.id, record.content) for record in records]) if any(ids) else b""
     args = (
         keys.member,
         now,

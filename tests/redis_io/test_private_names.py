@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from hiredis import Reader
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 
 from langchain_motorhead.redis_io.fast_path import AsyncPinnedConnections, PinnedConnections, pinned_for
 
@@ -39,6 +41,20 @@ async def test_writer_has_the_socket(url: str) -> None:
         assert connection._writer.get_extra_info("socket").fileno() >= 0
         await connection.disconnect()
         assert connection._writer is None
+
+
+@pinning
+async def test_replies_that_arrived_are_in_the_reader(url: str) -> None:
+    """An async connection's parser keeps hiredis' reader in `_reader`, which says whether it has a whole reply."""
+    async with redis.asyncio.Redis.from_url(url) as client:
+        pool: Any = client.connection_pool
+        connection = await pool.get_connection()
+        assert type(connection._parser._reader) is Reader
+        assert connection._parser._reader.gets(False) is NOT_ENOUGH_DATA
+        connection._parser._reader.feed(b"+a\r\n:1\r\n")
+        assert await connection.read_response(disable_decoding=True) == b"a"
+        assert connection._parser._reader.gets(False) == 1
+        await connection.disconnect()
 
 
 @pinning
