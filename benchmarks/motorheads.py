@@ -1,57 +1,127 @@
 """The server beside an original Motorhead at some address: requests a second, latency, CPU and memory.
 
-    python benchmarks/motorheads.py --motorhead http://127.0.0.1:8080 [--motorhead-pid PID] [--url redis://…]
-                                    [--rounds 5] [--seconds 1] [--clients 16] [--no-search] [--json FILE]
+    python benchmarks/motorheads.py --motorhead http://127.0.0.1:8080 [--motorhead-pid PID]
+                                    [--motorhead-redis redis://127.0.0.1:6380] [--url redis://…]
+                                    [--rounds 5] [--seconds 1] [--clients 16] [--crowd 256] [--json FILE]
 
 The original runs as you started it: with a Redis of its own, and with a model and embeddings from where it was told.
-Ours is started here, with a Redis of its own. Both are asked in turns, so that what disturbs the machine disturbs both.
-Medians of the rounds: requests a second, the time of the median and of the slowest of a hundred requests, CPU of the
-server's process for a request, and its memory at the end. The last two need a process of this machine: its id is given
-by `--motorhead-pid`, or found by the port.
+Ours is started here, with a Redis of its own, and with long-term memory if the original has it. Both are asked in
+turns, so that what disturbs the machine disturbs both. Medians of the rounds: answers a second, the time of the median
+and of the slowest of a hundred, CPU of the server's processes for an answer, CPU of its Redis for one, and its memory
+at the end. What a server does after the last answer, such as summaries that are still due, counts: a round ends when
+both are idle. CPU and memory need a process of this machine: its id is given by `--motorhead-pid`, or found by the
+port. `over 2 s` is how many requests of all rounds took longer, or got no answer.
 
-`compacting POST` goes to a few sessions again and again, so that summaries are made all the time. Ours makes extracts,
-and hashes words into vectors, unless the variables of the environment name models, as for `motorhead serve`: set
-`OPENAI_API_BASE` and `OPENAI_API_KEY` to what the original was told, to compare like with like.
+`compacting POST` goes to a few sessions again and again, so that summaries are made all the time; the second one has
+`--crowd` clients. `retrieval` is measured alone, if there is long-term memory: then every POST needs embeddings too.
+Ours makes extracts, and hashes words into vectors, unless the variables of the environment name models, as for
+`motorhead serve`: set `OPENAI_API_BASE` and `OPENAI_API_KEY` to what the original was told, to compare like with like.
+`python benchmarks/rest_servers.py openai PORT` answers as such a model, without a pause.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
+import redis
 import uvloop
 from measuring import server, tell, write
 from processes import cpu_seconds, listener, resident_bytes
 from rest import TURN, Measured, ask, percentile, process, read, saturate, wait_for, written
 
 _READ_SESSIONS, _COMPACTED_SESSIONS = 16, 8
-_QUESTION = orjson.dumps({"text": "word1 word2 word3"})
+_SLOW = 2.0
+# A process that uses less than this share of a core is idle.
+_IDLE_SHARE, _IDLE_SECONDS, _MOST_IDLE_CHECKS = 0.05, 0.4, 100
 
 
+class Load(NamedTuple):
+    """What is asked for: the request for each number, and how many clients send requests at once."""
+
+    request: Callable[[int], bytes]
+    clients: int
+
+
+class Taken(NamedTuple):
+    """What one round took: the answers, and seconds of CPU of the server and of its Redis for an answer."""
+
+    measured: Measured
+    cpu: float | None
+    redis: float | None
+
+
+@dataclass
 class Peer:
     """A server that is measured.
 
-    Args:
+    Attributes:
         port: Its port on this machine.
         process_id: Id of its process, if known.
+        redis: Its Redis, if known.
+        taken: What each round took, by what was asked.
     """
 
-    def __init__(self, port: int, process_id: int | None) -> None:
-        self.port = port
-        self.process_id = process_id
-        self.taken: dict[str, list[tuple[Measured, float | None]]] = {}
+    port: int
+    process_id: int | None
+    redis: redis.Redis | None
+    taken: dict[str, list[Taken]] = field(default_factory=dict)
 
-    def cpu(self) -> float | None:
-        """Return the seconds of CPU that it has used."""
-        return None if self.process_id is None else cpu_seconds(self.process_id)
+    def cpu(self) -> tuple[float | None, float | None]:
+        """Return the seconds of CPU that it has used, and that its Redis has used."""
+        own = None if self.process_id is None else cpu_seconds(self.process_id)
+        if self.redis is None:
+            return own, None
+        used: Any = self.redis.info("cpu")
+        return own, used["used_cpu_user"] + used["used_cpu_sys"]
+
+    async def idle(self) -> None:
+        """Wait until it has nothing left to do."""
+        if self.process_id is None:
+            return
+        for _ in range(_MOST_IDLE_CHECKS):
+            before = cpu_seconds(self.process_id)
+            await asyncio.sleep(_IDLE_SECONDS)
+            if cpu_seconds(self.process_id) - before <= _IDLE_SHARE * _IDLE_SECONDS:
+                return
+        raise SystemExit(f"the server on port {self.port} does not get idle")
+
+    async def measure(self, name: str, load: Load, seconds: float) -> None:
+        """Measure one round, and keep what it took."""
+        before = self.cpu()
+        measured = await saturate(self.port, load.request, load.clients, seconds)
+        await self.idle()
+        spent = [
+            None if new is None or old is None else (new - old) / max(1, len(measured.latencies))
+            for new, old in zip(self.cpu(), before, strict=True)
+        ]
+        self.taken.setdefault(name, []).append(Taken(measured, *spent))
+
+    def row(self, name: str) -> dict[str, float | None]:
+        """Return the medians of the rounds of one thing that was asked."""
+        rounds = self.taken[name]
+        latencies = [[1e3 * each for each in taken.measured.latencies] for taken in rounds]
+        late = sum(each > 1e3 * _SLOW for taken in latencies for each in taken)
+        return {
+            "a second": statistics.median(each.measured.rate for each in rounds),
+            "p50 ms": statistics.median(percentile(each, 50) for each in latencies),
+            "p99 ms": statistics.median(percentile(each, 99) for each in latencies),
+            "over 2 s": late + sum(each.measured.unanswered for each in rounds),
+            "CPU µs": _median([each.cpu for each in rounds]),
+            "Redis µs": _median([each.redis for each in rounds]),
+            "memory MB": None if self.process_id is None else resident_bytes(self.process_id) / 1e6,
+        }
 
 
 def main() -> None:
@@ -59,85 +129,95 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--motorhead", required=True, metavar="URL", help="an original Motorhead on this machine")
     parser.add_argument("--motorhead-pid", type=int, metavar="PID", help="its process, if its port does not tell")
+    parser.add_argument("--motorhead-redis", metavar="URL", help="its Redis, to tell how much CPU that uses")
     parser.add_argument("--url", help="an empty Redis for ours, emptied at the end; by default one of its own")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--no-search", action="store_true", help="leave out retrieval: one has no long-term memory")
+    parser.add_argument("--crowd", type=int, default=256)
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
     theirs = urlsplit(options.motorhead)
     if theirs.hostname not in ("127.0.0.1", "localhost") or theirs.port is None:
         parser.error("--motorhead takes an address of this machine with a port, such as http://127.0.0.1:8080")
+    remembers = uvloop.run(_remembers(theirs.port))
     with ExitStack() as stack:
-        settings = {name: value for name, value in os.environ.items() if name.startswith(("OPENAI", "MOTORHEAD"))}
-        settings["REDIS_URL"] = stack.enter_context(server(options.url))
-        if not options.no_search:
-            settings["MOTORHEAD_LONG_TERM_MEMORY"] = "true"
-            if "OPENAI_API_BASE" not in settings:
-                settings["MOTORHEAD_EMBEDDINGS"] = "hashing"
+        url = stack.enter_context(server(options.url))
         pids: list[int] = []
         command = [sys.executable, "-m", "langchain_motorhead.cli", "serve", "--port"]
-        port = stack.enter_context(process(command, pids.append, **settings))
+        port = stack.enter_context(process(command, pids.append, **_settings(url, remembers=remembers)))
+        pid = options.motorhead_pid or listener(theirs.port)
+        known = options.motorhead_redis and stack.enter_context(redis.Redis.from_url(options.motorhead_redis))
         peers = {
-            "ours": Peer(port, pids[0]),
-            "original": Peer(theirs.port, options.motorhead_pid or listener(theirs.port)),
+            "ours": Peer(port, pids[0], stack.enter_context(redis.Redis.from_url(url))),
+            "original": Peer(theirs.port, pid, known or None),
         }
-        rows = uvloop.run(_measured(peers, options))
-    tell("Beside an original Motorhead", list(next(iter(rows.values()))), rows)
+        uvloop.run(_measure(peers, options, remembers=remembers))
+        rows = {f"{name}: {which}": peer.row(name) for which, peer in peers.items() for name in peer.taken}
+    tell("Beside an original Motorhead", list(next(iter(rows.values()))), dict(sorted(rows.items())))
     write(options.json, {"motorheads": rows})
 
 
-async def _measured(peers: dict[str, Peer], options: argparse.Namespace) -> dict[str, dict[str, float | None]]:
+def _settings(url: str, *, remembers: bool) -> dict[str, str]:
+    """Return the variables of the environment that ours is started with."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith(("OPENAI", "MOTORHEAD"))}
+    settings |= {"REDIS_URL": url, "MOTORHEAD_LONG_TERM_MEMORY": "true" if remembers else "false"}
+    if remembers and "OPENAI_API_BASE" not in settings:
+        settings["MOTORHEAD_EMBEDDINGS"] = "hashing"
+    return settings
+
+
+async def _remembers(port: int) -> bool:
+    """Return whether a server has long-term memory."""
+    await wait_for(port)
+    return b" 400 " not in (await ask(port, _search("none", 0))).partition(b"\r\n")[0]
+
+
+async def _measure(peers: dict[str, Peer], options: argparse.Namespace, *, remembers: bool) -> None:
     run = str(time.time_ns())  # the original may keep what an earlier run has stored
     for peer in peers.values():
         await wait_for(peer.port)
         for at in range(_READ_SESSIONS):
             await ask(peer.port, written("motorhead", f"read{run}{at}", TURN * 5))
+        await peer.idle()
     for turn in range(-1, options.rounds):  # the first one warms up
-        for name, request in _requests(run, turn, search=not options.no_search).items():
-            for peer in peers.values():
-                before = peer.cpu()
-                measured = await saturate(peer.port, request, options.clients, options.seconds)
-                after = peer.cpu()
-                cpu = None if before is None or after is None else (after - before) / len(measured.latencies)
-                if turn >= 0:
-                    peer.taken.setdefault(name, []).append((measured, cpu))
-    return {
-        f"{name}: {which}": _row(rounds, peer) for which, peer in peers.items() for name, rounds in peer.taken.items()
-    }
+        for name, load in _loads(run, turn, options, remembers=remembers).items():
+            for peer in list(peers.values())[:: 1 if turn % 2 else -1]:
+                await peer.measure(name, load, options.seconds)
+                if turn < 0:
+                    peer.taken.clear()
 
 
-def _requests(run: str, turn: int, *, search: bool) -> dict[str, Callable[[int], bytes]]:
+def _loads(run: str, turn: int, options: argparse.Namespace, *, remembers: bool) -> dict[str, Load]:
     """Return what is asked, by name. What is appended goes to ever new sessions, five turns to each."""
+    if remembers:
+        first = turn * 1_000_000  # no question is asked twice: its vector might still be known
+        return {"retrieval": Load(lambda at: _search(f"read{run}{at % _READ_SESSIONS}", first + at), options.clients)}
     reads = [read("motorhead", f"read{run}{at}") for at in range(_READ_SESSIONS)]
     posts = written("motorhead", f"post{run}{turn}-000000", TURN)
     compacted = [written("motorhead", f"full{run}{at}", TURN) for at in range(_COMPACTED_SESSIONS)]
-    asked: dict[str, Callable[[int], bytes]] = {
-        "GET": lambda at: reads[at % len(reads)],
-        "POST": lambda at: posts.replace(b"-000000", b"-%06d" % (at // 5), 1),
-        "compacting POST": lambda at: compacted[at % len(compacted)],
-    }
-    if search:
-        found = [_search(f"read{run}{at}") for at in range(_READ_SESSIONS)]
-        asked["retrieval"] = lambda at: found[at % len(found)]
-    return asked
 
+    def compacting(at: int) -> bytes:
+        return compacted[at % len(compacted)]
 
-def _search(session: str) -> bytes:
-    head = f"POST /sessions/{session}/retrieval HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-    return f"{head}content-length: {len(_QUESTION)}\r\n\r\n".encode() + _QUESTION
-
-
-def _row(rounds: list[tuple[Measured, float | None]], peer: Peer) -> dict[str, float | None]:
-    cpu = [each for _, each in rounds if each is not None]
     return {
-        "a second": statistics.median(each.rate for each, _ in rounds),
-        "p50 ms": statistics.median(percentile(each.latencies, 50) for each, _ in rounds) * 1e3,
-        "p99 ms": statistics.median(percentile(each.latencies, 99) for each, _ in rounds) * 1e3,
-        "CPU µs": statistics.median(cpu) * 1e6 if cpu else None,
-        "memory MB": None if peer.process_id is None else resident_bytes(peer.process_id) / 1e6,
+        "GET": Load(lambda at: reads[at % len(reads)], options.clients),
+        "POST": Load(lambda at: posts.replace(b"-000000", b"-%06d" % (at // 5), 1), options.clients),
+        "compacting POST": Load(compacting, options.clients),
+        f"compacting POST, {options.crowd} clients": Load(compacting, options.crowd),
     }
+
+
+def _search(session: str, number: int) -> bytes:
+    question = orjson.dumps({"text": f"word1 word2 question {number}"})
+    head = f"POST /sessions/{session}/retrieval HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(question)}\r\n\r\n".encode() + question
+
+
+def _median(values: list[float | None]) -> float | None:
+    """Return the median in millionths of what is known."""
+    known = [1e6 * each for each in values if each is not None]
+    return statistics.median(known) if known else None
 
 
 if __name__ == "__main__":

@@ -8,15 +8,25 @@ from pathlib import Path
 _LISTENS = "0A"
 
 
+def family(pid: int) -> list[int]:
+    """Return a process, and the processes that it has started, and these."""
+    found = [pid]
+    for each in found:
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            found += map(int, children.read_text().split())
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU that a process has used, by itself and in the system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU that a process and those it has started have used, by themselves and in the system."""
+    fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in family(pid)]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int) -> int:
-    """Return the memory of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    """Return the memory of a process and of those it has started."""
+    pages = (int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in family(pid))
+    return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def listener(port: int) -> int | None:

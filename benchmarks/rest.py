@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -194,10 +195,10 @@ async def summaries(options: argparse.Namespace, url: str, stack: ExitStack) -> 
 
 
 class Measured:
-    """What came of sending as much as fits."""
+    """What came of sending as much as fits: answers a second, how long each took, and the client's share of a core."""
 
-    def __init__(self, rate: float, latencies: list[float], cpu: float) -> None:
-        self.rate, self.latencies, self.cpu = rate, latencies, cpu
+    def __init__(self, rate: float, latencies: list[float], cpu: float, unanswered: int) -> None:
+        self.rate, self.latencies, self.cpu, self.unanswered = rate, latencies, cpu, unanswered
 
 
 class Connection(asyncio.Protocol):
@@ -231,8 +232,10 @@ class Connection(asyncio.Protocol):
             self.answered(self, answer)
 
 
-async def saturate(port: int, request: Callable[[int], bytes], clients: int, seconds: float) -> Measured:
-    """Have so many clients send one request after the other."""
+async def saturate(
+    port: int, request: Callable[[int], bytes], clients: int, seconds: float, patience: float = 30.0
+) -> Measured:
+    """Have so many clients send one request after the other. The last answers may take `patience` seconds more."""
     loop, sent, latencies = asyncio.get_running_loop(), 0, list[float]()
     done = loop.create_future()
     open_ = clients
@@ -257,11 +260,12 @@ async def saturate(port: int, request: Callable[[int], bytes], clients: int, sec
     for _, connection in made:
         sent += 1
         connection.send(request(sent))
-    await done
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(done, seconds + patience)
     taken, cpu = time.perf_counter() - started, time.process_time() - used
     for transport, _ in made:
         transport.close()
-    return Measured(len(latencies) / taken, latencies, cpu / taken)
+    return Measured(len(latencies) / taken, latencies, cpu / taken, open_)
 
 
 async def steadily(port: int, request: Callable[[int], bytes], rate: int, seconds: float) -> list[list[float]]:
@@ -321,13 +325,25 @@ async def wait_for(port: int, method: bytes = b"GET") -> None:
 
 
 @contextmanager
-def process(command: list[str], started: Callable[[int], object] | None = None, **environment: str) -> Iterator[int]:
-    """Run a server on a port of this machine, its last argument. Yields the port. `started` gets its process id."""
+def process(
+    command: list[str],
+    started: Callable[[int], object] | None = None,
+    log: Any = subprocess.DEVNULL,
+    **environment: str,
+) -> Iterator[int]:
+    """Run a server on a port of this machine, its last argument. Yields the port.
+
+    Args:
+        command: The command, without the port.
+        started: Gets its process id.
+        log: File for what it prints. The default throws it away.
+        **environment: Variables for it.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "MOTORHEAD", "AZURE"))}
     running = subprocess.Popen(  # noqa: S603 - commands of ours, and one that was given
-        [*command, str(port)], env=env | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, str(port)], env=env | environment, stdout=log, stderr=log
     )
     try:
         if started is not None:

@@ -1,7 +1,8 @@
-"""What `rest.py` measures the server against, each in a process: `python rest_servers.py plain|bare|model PORT`.
+"""What `rest.py` measures the server against, each in a process: `python rest_servers.py plain|bare|asgi|model PORT`.
 
 plain: a Starlette handler that runs one pipeline of redis.asyncio, answers the same body, and does nothing else.
 bare: answers the same bytes whatever is asked, without reading it: what the client can do at most.
+asgi: a function without a framework, on uvicorn, that answers a session of ten messages, or that messages were stored.
 model: speaks OpenAI's wire, and takes two seconds for an answer.
 """
 
@@ -80,6 +81,22 @@ async def bare(port: int) -> None:
     await server.serve_forever()
 
 
+def asgi(port: int) -> None:
+    """Serve bytes by a function on uvicorn, whatever is asked."""
+    session = b'{"messages":[' + b",".join([RECORD] * 10) + COUNTS
+    answers = {"GET": session, "POST": b'{"status":"Ok"}'}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        body = answers[scope["method"]]
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    uvicorn.run(app, port=port, log_level="warning", access_log=False, lifespan="off")
+
+
 def model(port: int) -> None:
     """Serve as a slow model."""
 
@@ -105,4 +122,4 @@ if __name__ == "__main__":
     if which == "bare":
         uvloop.run(bare(at))
     else:
-        {"plain": plain, "model": model}[which](at)
+        {"plain": plain, "asgi": asgi, "model": model}[which](at)

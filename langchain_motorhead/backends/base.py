@@ -40,17 +40,11 @@ Progress: TypeAlias = Callable[[int, int], object]
 class RebuildTask(Protocol):
     """The task of making a session's summary again."""
 
-    def run(self) -> RebuildReport:
-        """Do it, and wait for it."""
+    def run(self, *, wait: bool) -> RebuildReport | None:
+        """Do it in this thread, or without `wait` in the background, in another one. Returns None then."""
 
-    async def arun(self) -> RebuildReport:
-        """Do it, and wait for it."""
-
-    def start(self) -> None:
-        """Begin to do it in a thread."""
-
-    async def astart(self) -> None:
-        """Begin to do it as a task of the running event loop."""
+    async def arun(self, *, wait: bool) -> RebuildReport | None:
+        """Do it in this task, or without `wait` in the background, in another one. Returns None then."""
 
 
 class Backend(Protocol):
@@ -113,8 +107,17 @@ class Backend(Protocol):
     def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> BackendFlow[Receipt]:
         """Forget messages, given by ids or sequence numbers. See `sessions.changes.forgetting.forget`."""
 
-    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> BackendFlow[Receipt]:
-        """Replace a message by another one. See `sessions.changes.forgetting.edit`."""
+    def edit(
+        self, keys: SessionKeys, which: str | int, message: MessageLike, state: BaseMessage | None = None
+    ) -> BackendFlow[Receipt]:
+        """Replace a message by another one. See `sessions.changes.forgetting.edit`.
+
+        Args:
+            keys: Keys of the session.
+            which: Id or sequence number of the message.
+            message: The new message.
+            state: The message as an agent's state has it, so that `altered` notices when it is changed there again.
+        """
 
     def altered(self, keys: SessionKeys, messages: Sequence[BaseMessage]) -> BackendFlow[list[str]]:
         """Return the ids of messages that the session has with another content, as far as the backend can tell.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from langchain_motorhead.backends.redis_changes import RedisChanges
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.exceptions import ClosedError
@@ -23,30 +24,18 @@ from langchain_motorhead.sessions import catch_up, registry
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append
 from langchain_motorhead.sessions.archive.transcript import Transcript, read_page
 from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.changes import forgetting
-from langchain_motorhead.sessions.changes.altered import find_altered
-from langchain_motorhead.sessions.changes.edits import changed_to
-from langchain_motorhead.sessions.changes.forgetting import Receipt
 from langchain_motorhead.sessions.compaction.report import CompactionReport
 from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.info import SessionInfo, describe
 from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
-from langchain_motorhead.sessions.summaries.setting import set_summary
-from langchain_motorhead.sessions.summaries.versions import SummaryVersion, read_versions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
 
-if TYPE_CHECKING:
-    from langchain_motorhead.runtime.rebuilds import Progress, Rebuild
-
 T = TypeVar("T")
 
-_CHANGED = AppendResult(length=1, size=None, added=0, tokens=None, has_gap=True)
-"""Makes due what an append to a session does whose summary has a gap."""
 
-
-class RedisBackend(RedisLearning):
+class RedisBackend(RedisChanges, RedisLearning):
     """A `Backend` on Redis itself.
 
     Attributes:
@@ -168,41 +157,6 @@ class RedisBackend(RedisLearning):
         """Read a page of the messages of a session by sequence number. See `Backend.transcript`."""
         return self._watched(watched.TRANSCRIPT, keys, read_page(keys, start, stop, limit, epoch))
 
-    def forget(self, keys: SessionKeys, which: Sequence[str | int]) -> Flow[Receipt]:
-        """Forget messages. See `Backend.forget`."""
-        from langchain_motorhead.facts.erasure import after_forgetting
-
-        flow = after_forgetting(keys, forgetting.forget(keys, which, self.append_config))
-        return self._watched(watched.FORGET, keys, flow)
-
-    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> Flow[Receipt]:
-        """Replace a message by another one. See `Backend.edit`."""
-        from langchain_motorhead.facts.erasure import after_editing
-
-        learning = self.maintenance.learning
-        flow = forgetting.edit(keys, which, changed_to(message), self.append_config)
-        flow = after_editing(keys, flow, None if learning is None else learning.note_edit)
-        return self._watched(watched.EDIT, keys, flow, [message])
-
-    altered = staticmethod(find_altered)
-
-    def summaries(self, keys: SessionKeys) -> Flow[list[SummaryVersion]]:
-        """Return the versions of a session's summary. See `sessions.summaries.versions.read_versions`."""
-        return read_versions(keys)
-
-    def set_summary(self, keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
-        """Put a text in the place of a session's summary. See `sessions.summaries.setting.set_summary`."""
-        return self._watched(watched.SET_SUMMARY, keys, set_summary(keys, text, override=override))
-
-    def rebuild(
-        self, keys: SessionKeys, summarizer: object, prompt: str | None, on_progress: Progress | None
-    ) -> Rebuild:
-        """Return the task of making a session's summary again. See `Backend.rebuild`."""
-        from langchain_motorhead.runtime.rebuilds import Rebuild  # it imports what calls models
-
-        self.check_open()
-        return Rebuild(self.maintenance, keys, summarizer, prompt, on_progress)
-
     def delete(self, keys: SessionKeys) -> Flow[bool]:
         """Delete a session. Returns whether it existed."""
         from langchain_motorhead.facts.erasure import delete_session
@@ -269,14 +223,6 @@ class RedisBackend(RedisLearning):
     async def aafter_append(self, keys: SessionKeys, appended: AppendResult | None) -> None:
         """Compact and index what an append made due, now or in the background."""
         await self.maintenance.aafter_append(keys, appended)
-
-    def after_change(self, keys: SessionKeys) -> None:
-        """Summarize and index what a change of stored messages made due, now or in the background."""
-        self.maintenance.after_append(keys, _CHANGED)
-
-    async def aafter_change(self, keys: SessionKeys) -> None:
-        """Summarize and index what a change of stored messages made due, now or in the background."""
-        await self.maintenance.aafter_append(keys, _CHANGED)
 
     async def prepare(self, *, counting: bool = False) -> None:
         """Load what takes long outside of the event loop. See `Backend.prepare`."""

@@ -10,13 +10,14 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import wait
 from contextvars import Context
+from typing import Any
 
 from langchain_motorhead.concurrency.bounded_call import abandon_all
 from langchain_motorhead.concurrency.forks import renew_in_child
-from langchain_motorhead.concurrency.jobs import Job, Work
+from langchain_motorhead.concurrency.jobs import Job, UntilTakenOver, Work
 from langchain_motorhead.concurrency.threads import NoThreadError, StaysDueError, start_thread
 from langchain_motorhead.exceptions import MotorheadError
 
@@ -81,7 +82,9 @@ class Background:
         with self._changed:
             if (job := self._admit(work.key, work.run, loop)) is None:
                 return
-        task = loop.create_task(self._attend(job, loop, work.arun), context=Context())
+        context = Context()
+        context.run(job.begin)
+        task = loop.create_task(self._attend(job, loop, work.arun), context=context)
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -201,7 +204,7 @@ class Background:
 
     def _take_over(self, job: Job) -> None:
         """Let a thread do the job of an event loop that has ended or stands still."""
-        job.loop, job.again = None, False
+        job.take_over()
         self._enqueue(job)
 
     def _give_up_queue(self) -> None:
@@ -244,17 +247,19 @@ class Background:
                 job = self._queue.popleft()
             while True:
                 try:
-                    Context().run(job.run)
+                    Context().run(_run, job)
                 except Exception as error:  # noqa: BLE001 - logged
                     self._log(error)
                 if self._finished(job, None):
                     break
             del job
 
-    async def _attend(self, job: Job, loop: asyncio.AbstractEventLoop, work: Callable[[], Awaitable[object]]) -> None:
+    async def _attend(
+        self, job: Job, loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, object]]
+    ) -> None:
         while True:
             try:
-                await work()
+                await UntilTakenOver(work(), job, loop)
             except Exception as error:  # noqa: BLE001 - logged
                 self._log(error)
             if self._finished(job, loop):
@@ -265,6 +270,11 @@ class Background:
             logger.info(_NOT_STARTED_MESSAGE, error)
         elif not self._exiting:  # otherwise the servers and pools that the job used may be gone
             logger.warning(_FAILED_MESSAGE, exc_info=error)
+
+
+def _run(job: Job) -> None:
+    job.begin()
+    job.run()
 
 
 def _check_free(jobs: list[Job], call: str, instead: str) -> None:

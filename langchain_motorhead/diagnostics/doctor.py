@@ -5,13 +5,12 @@ They only read, except that an erasure that was interrupted is carried out.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from langchain_motorhead.diagnostics.redis_server import Finding, Level, examine_server
+from langchain_motorhead.diagnostics.facts import examine_stored_facts
+from langchain_motorhead.diagnostics.redis_server import Finding, Level, examine_server, some_of
 from langchain_motorhead.exceptions import EmbeddingMismatchError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow
 from langchain_motorhead.messages.wording import counted
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Level", "examine"]
 
 SESSIONS_PER_READ_COUNT = 200
-MAX_NAMED_COUNT = 5
 _BY = {Author.MODEL: "a model", Author.EXTRACT: "extraction", Author.CLIENT: "a client"}
 
 
@@ -70,7 +68,7 @@ def examine(motorhead: Handle) -> Iterator[Finding]:
     yield _versions(redis, ids)
     yield from _erasures(redis)
     yield _marks(redis, ids)
-    yield from _facts(redis, ids)
+    yield from examine_stored_facts(redis, ids)
 
 
 def _index(redis: RedisBackend) -> Iterator[Finding]:
@@ -131,7 +129,7 @@ def _archives(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
     if not incomplete:
         yield Finding(Level.FINE, "archives", value)
         return
-    named = _named(map(repr, incomplete))
+    named = some_of(map(repr, incomplete))
     yield Finding(
         Level.BROKEN,
         "archives",
@@ -149,7 +147,7 @@ def _versions(redis: RedisBackend, ids: Sequence[str]) -> Finding:
         incomplete += [each for each, (noted, there) in zip(some, counts, strict=True) if noted != there]
     if not incomplete:
         return Finding(Level.FINE, "summary versions", f"complete in {counted(len(ids), 'session')}")
-    named = _named(map(repr, incomplete))
+    named = some_of(map(repr, incomplete))
     return Finding(
         Level.NOTE, "summary versions", f"{len(incomplete)} of {counted(len(ids), 'session')} lost some of theirs",
         f"Redis evicted them, or another program deleted them, among others of {named}. The summaries themselves are "
@@ -170,57 +168,12 @@ def _marks(redis: RedisBackend, ids: Sequence[str]) -> Finding:
     lost = [each for each in ids if not redis.run(check_marks(session_keys(redis.namespace, each)))]
     if not lost:
         return Finding(Level.FINE, "known messages", f"complete in {counted(len(ids), 'session')}")
-    named = _named(map(repr, lost))
+    named = some_of(map(repr, lost))
     return Finding(
         Level.BROKEN, "known messages", f"{len(lost)} of {counted(len(ids), 'session')} lost some of the marks",
         f"Redis evicted marks, or another program deleted them, among others of {named}. A message that is sent again "
         "is stored again. Restore a backup, and set maxmemory-policy noeviction",
     )  # fmt: skip
-
-
-def _facts(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
-    from langchain_motorhead.facts.examination import examine_facts
-
-    found = redis.run(examine_facts(redis.namespace, ids, time.time()))
-    if not found.owners:
-        return
-    value = f"{found.facts} about {found.owners} users or sessions"
-    if found.skipped:
-        value = f"{value}; {found.skipped} of these, or of their sources, were too many to check"
-    if found.evicted:
-        yield Finding(
-            Level.BROKEN, "facts", f"{value}; {len(found.evicted)} lost some of theirs",
-            f"Redis evicted facts, or another program deleted them, among others of {_named(found.evicted)}. Restore a "
-            "backup, and set maxmemory-policy noeviction",
-        )  # fmt: skip
-    elif found.erased:
-        yield Finding(
-            Level.NOTE, "facts", f"{value}; {found.erased} of forgotten or edited messages are erased now",
-            "the process that forgot or edited the messages ended before it erased these facts",
-        )  # fmt: skip
-    elif found.outlived:
-        outlived = f"{found.outlived} quote sessions that expired"
-        advice = "they are kept with their quotes. Facts(expire_with_sessions=True) lets them expire too"
-        yield Finding(Level.FINE, "facts", f"{value}; {outlived}", advice)
-    else:
-        yield Finding(Level.FINE, "facts", value)
-    if found.failing:
-        yield Finding(
-            Level.NOTE, "learning", f"fails for {len(found.failing)} users or sessions",
-            f"among others for {_named(found.failing)}. It is tried again after a pause of up to 5 minutes. The "
-            "log says why it fails",
-        )  # fmt: skip
-    if found.waiting:
-        yield Finding(
-            Level.NOTE, "learning backlog", f"{found.waiting} messages of {len(found.idle)} idle sessions",
-            f"they were not learned when their process ended, among others in {_named(found.idle)}. `motorhead learn` "
-            "learns them, and so does the next append",
-        )  # fmt: skip
-    if found.vectorless:
-        yield Finding(
-            Level.NOTE, "vectors of facts", f"missing of {found.vectorless}",
-            "these facts are found by their words. The next search or learning for their user embeds them",
-        )  # fmt: skip
 
 
 def _backlog(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
@@ -283,7 +236,3 @@ def _summaries(authors: Counter[str], rejected: Counter[str]) -> Finding:
     advice = "the model is not suited to writing summaries. Extracts of the messages take their place" if often else ""
     value = f"{value}; {counted(rejected.total(), 'answer')} rejected ({reasons})"
     return Finding(Level.NOTE if often else Level.FINE, "summaries", value, advice)
-
-
-def _named(names: Iterable[str]) -> str:
-    return ", ".join(islice(names, MAX_NAMED_COUNT))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from langchain_motorhead.messages.wording import counted
 
+MAX_NAMED_COUNT = 5
 MIN_REDIS_VERSION = (6, 2)
 
 
@@ -35,6 +37,11 @@ class Finding:
     name: str
     value: str
     advice: str = ""
+
+
+def some_of(names: Iterable[str]) -> str:
+    """Return the first few names, as a list in words."""
+    return ", ".join(islice(names, MAX_NAMED_COUNT))
 
 
 def examine_server(client: Any, where: str, node: Any) -> Iterator[Finding]:

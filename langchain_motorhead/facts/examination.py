@@ -18,7 +18,14 @@ from langchain_motorhead.facts.learning.verification import occurs
 from langchain_motorhead.facts.operations import FactsRead, read_facts
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions.archive.transcript import GapReason, read_page
-from langchain_motorhead.storage.keys import FactKeys, SessionKeys, fact_keys, optional_member, session_keys
+from langchain_motorhead.storage.keys import (
+    FactKeys,
+    SessionKeys,
+    fact_keys,
+    optional_member,
+    session_keys,
+    user_fact_keys,
+)
 from langchain_motorhead.storage.operation import Command, Operation, together
 
 MOST_OWNERS, MOST_FACTS, MOST_MESSAGES = 2_000, 50_000, 1_000
@@ -66,6 +73,11 @@ class _Session(NamedTuple):
     changed: bool
 
 
+class _Owner(NamedTuple):
+    name: str
+    sessions: list[_Session]
+
+
 class _Counts(NamedTuple):
     """How many facts an owner has by the keys that hold them, and the state."""
 
@@ -76,38 +88,41 @@ class _Counts(NamedTuple):
     state: Mapping[str, str]
 
 
-def examine_facts(namespace: str, session_ids: Sequence[str], now: float) -> Flow[Examined]:
+def examine_facts(namespace: str, session_ids: Sequence[str], now: float, users: Iterable[str] = ()) -> Flow[Examined]:
     """Examine the facts of a namespace: at most `MOST_OWNERS` owners, `MOST_FACTS` facts and `MOST_MESSAGES` messages.
 
     Args:
         namespace: The namespace.
         session_ids: Its sessions.
         now: Time in seconds since 1970.
+        users: Its users that have facts, to examine those, too, that have no session.
 
     Returns:
         What was found.
     """
-    found, epochs, owned = Examined(), dict[str, _Session](), dict[FactKeys, list[_Session]]()
+    found, epochs = Examined(), dict[str, _Session]()
+    owned: dict[FactKeys, _Owner] = {user_fact_keys(namespace, user): _Owner(repr(user), []) for user in users}
     for some in _batches(session_ids):
         for session in (yield together(*(_read_session(session_keys(namespace, each)) for each in some))):
             if session is not None:
                 epochs[session.epoch] = session
-                owned.setdefault(fact_keys(session.keys, session.user), []).append(session)
+                owner = _Owner(repr(session.user or session.keys.session_id), [])
+                owned.setdefault(fact_keys(session.keys, session.user), owner).sessions.append(session)
     found.skipped = max(0, len(owned) - MOST_OWNERS)
     quoted = dict[tuple[str, int], list[str]]()
-    for owners in _batches(list(owned)[:MOST_OWNERS]):
-        for owner, counts in zip(owners, (yield together(*map(_read_counts, owners))), strict=True):
+    for some in _batches(list(owned)[:MOST_OWNERS]):
+        for facts, counts in zip(some, (yield together(*map(_read_counts, some))), strict=True):
             if counts.state:
-                _examine_owner(found, owned[owner], counts, now)
-                yield from _examine_sources(found, owner, counts, epochs, quoted)
+                _examine_owner(found, owned[facts], counts, now)
+                yield from _examine_sources(found, facts, counts, epochs, quoted)
     found.skipped += max(0, len(quoted) - MOST_MESSAGES)
     for (epoch, seq), quotes in islice(quoted.items(), MOST_MESSAGES):
         found.erased += yield from _examine_message(epochs[epoch].keys, epoch, seq, quotes)
     return found
 
 
-def _examine_owner(found: Examined, sessions: Sequence[_Session], counts: _Counts, now: float) -> None:
-    name = repr(sessions[0].user or sessions[0].keys.session_id)
+def _examine_owner(found: Examined, owner: _Owner, counts: _Counts, now: float) -> None:
+    name = owner.name
     found.owners += 1
     found.facts += counts.current + counts.past
     if counts.order != counts.current:
@@ -118,7 +133,7 @@ def _examine_owner(found: Examined, sessions: Sequence[_Session], counts: _Count
         found.vectorless += max(0, counts.current + counts.past - counts.vectors)
     if not any(each.startswith("learned:") for each in counts.state):
         return  # a person stated facts, and nothing is learned
-    for session in sessions:
+    for session in owner.sessions:
         waiting = session.total - int(counts.state.get(f"learned:{session.epoch}", 0))
         if waiting > 0 and now - session.updated / 1_000_000 > IDLE_SECONDS:
             found.waiting += waiting

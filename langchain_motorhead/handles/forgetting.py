@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from langchain_core.messages import BaseMessage
+
 from langchain_motorhead.backends.base import Backend
 from langchain_motorhead.sessions.append import MessageLike
 from langchain_motorhead.sessions.changes.forgetting import Receipt
@@ -81,13 +83,21 @@ class SessionForgetting:
             session.edit(message.id, HumanMessage("I live in Bonn."))
             ```
         """
-        receipt = self._backend.run(self._backend.edit(self._keys, message_id, message))
-        self._backend.after_change(self._keys)
-        return receipt
+        return self._edit(message_id, message)
 
     async def aedit(self, message_id: str | int, message: MessageLike) -> Receipt:
         """Replace a message by another one. See `edit`."""
+        return await self._aedit(message_id, message)
+
+    def _edit(self, message_id: str | int, message: MessageLike, state: BaseMessage | None = None) -> Receipt:
+        """Replace a message. `state` is the message as an agent's state has it: later changes there are noticed."""
+        receipt = self._backend.run(self._backend.edit(self._keys, message_id, message, state))
+        self._backend.after_change(self._keys)
+        return receipt
+
+    async def _aedit(self, message_id: str | int, message: MessageLike, state: BaseMessage | None = None) -> Receipt:
+        """Replace a message. See `_edit`."""
         await self._backend.prepare(counting=True)
-        receipt = await self._backend.arun(self._backend.edit(self._keys, message_id, message))
+        receipt = await self._backend.arun(self._backend.edit(self._keys, message_id, message, state))
         await self._backend.aafter_change(self._keys)
         return receipt

@@ -114,11 +114,7 @@ class SessionSummaries:
             UnsupportedError: A server does the work, and a summarizer or `on_progress` was given.
             StoreError: Messages are missing in the archive, or Redis refused or could not be reached.
         """
-        task = self._backend.rebuild(self._keys, summarizer, prompt, on_progress)
-        if wait:
-            return task.run()
-        task.start()
-        return None
+        return self._backend.rebuild(self._keys, summarizer, prompt, on_progress).run(wait=wait)
 
     @overload
     async def arebuild_summary(
@@ -147,8 +143,4 @@ class SessionSummaries:
         on_progress: Callable[[int, int], object] | None = None,
     ) -> RebuildReport | None:
         """Make the summary again from the messages. See `rebuild_summary`."""
-        task = self._backend.rebuild(self._keys, summarizer, prompt, on_progress)
-        if wait:
-            return await task.arun()
-        await task.astart()
-        return None
+        return await self._backend.rebuild(self._keys, summarizer, prompt, on_progress).arun(wait=wait)

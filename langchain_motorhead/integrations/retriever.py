@@ -83,8 +83,8 @@ class MotorheadRetriever(BaseRetriever):
             `"hybrid"`, with a `user_id`, or the `session_id` of a session without a user. `roles` and `filter` are
             conditions of messages.
         expand: Whether to expand the query by pseudo-relevance feedback: the most telling words that the first results
-            share are searched for as well, with less weight. It needs no model, but a search module and a third round
-            trip. Only for `"hybrid"`.
+            share are searched for as well, with less weight. It needs no model, but a third round trip. Only for
+            `"hybrid"`.
         reranker: A document compressor or a cross-encoder of LangChain. It gets `fetch_k` documents, and the first `k`
             of those that it returns are the result. A cross-encoder's score is in `metadata["relevance_score"]`.
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import StoreError
 from langchain_motorhead.item_store.paths import from_path, to_name, to_path
 from langchain_motorhead.item_store.requests import StoredItem
-from langchain_motorhead.search_index.queries import to_matches, total
+from langchain_motorhead.search_index.queries import to_reply, total
 from langchain_motorhead.storage.keys import PREFIX, from_member, registry_key, to_key_part, to_member
 from langchain_motorhead.storage.operation import Command, Operation, Value, ignore_replies
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -217,8 +217,10 @@ def nearest(store: str, query: tuple[Value, ...], count: int) -> Operation[tuple
 
     def read(replies: list[Any]) -> tuple[VectorSpec | None, Nearest]:
         described, reply = replies
-        found = [(match.key[start:].rpartition(":")[0], 1 - match.score) for match in to_matches(reply, DISTANCE)]
-        return _shape(described), Nearest(found, total(reply) >= count)
+        found = to_reply(reply, DISTANCE)
+        rows = zip(found.keys, found.scores, strict=True)
+        items = [(key[start:].rpartition(":")[0], 1 - distance) for key, distance in rows]
+        return _shape(described), Nearest(items, found.total >= count)
 
     return Operation((_describing(store), Command("FT.SEARCH", (store,), query)), read)
 

@@ -46,6 +46,11 @@ def mark(id_: str | None, content: bytes = UNKNOWN_CONTENT) -> bytes:
     return (b"\1" + digest[1:] if digest == _NO_ID else digest) + content
 
 
+def state_id(id_: str) -> str:
+    """Return the id under which the mark of a message is that an agent's state had when it was edited."""
+    return f"{id_}\0state"
+
+
 def marks(messages: Sequence[tuple[str | None, bytes]]) -> bytes:
     """Return the marks of messages, given by their ids and contents, one after the other; nothing if none has an id."""
     if not any(id_ for id_, _ in messages):

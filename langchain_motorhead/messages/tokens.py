@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from numbers import Real
 from typing import Any
 
@@ -26,6 +27,7 @@ _MAX_COUNT = 2**53
 # Tokens that a chat format adds to each message, for its role and its end.
 _TOKENS_PER_MESSAGE = 3
 _CHARACTERS_PER_TOKEN = 4
+_REMEMBERED_TEXTS, _REMEMBERED_CHARACTERS = 1_024, 2_000
 
 
 class TiktokenCounter:
@@ -103,12 +105,19 @@ class TiktokenCounter:
 
 
 def _counter(length: Callable[[str], int]) -> TokenCounter:
-    """Return a counter of messages, made of a function that returns the number of tokens of a text."""
+    """Return a counter of messages, made of a function that returns the number of tokens of a text.
+
+    A compaction counts a message several times: for its plan, and for each request to the model. So the counter
+    remembers texts of usual length for a while.
+    """
+    remembered = lru_cache(_REMEMBERED_TEXTS)(length)
 
     def count(messages: Sequence[BaseMessage]) -> int:
         total = 0
         for message in messages:
-            total += _TOKENS_PER_MESSAGE + length(without_surrogates(message_text(message))) + media_tokens(message)
+            text = without_surrogates(message_text(message))
+            tokens = remembered(text) if len(text) <= _REMEMBERED_CHARACTERS else length(text)
+            total += _TOKENS_PER_MESSAGE + tokens + media_tokens(message)
         return total
 
     return count

@@ -31,7 +31,8 @@ class SummarizerClient:
     """Answers a flow's requests for summaries.
 
     A summarizer may have these attributes: `is_trusted`, true if its answers are summaries as they are, so that they
-    are neither read nor checked; `says_nothing`, a function that returns whether an empty answer to an input is right.
+    are neither read nor checked; `says_nothing`, a function that returns whether an empty answer to an input is right;
+    `note_timeout`, a function that is called when a call has exceeded its time limit.
 
     Args:
         summarizers: The runnable for each writer. One without a runnable of its own is the first of them.
@@ -58,7 +59,7 @@ class SummarizerClient:
         try:
             done = call_model(calls, lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat)
         except (TooSlowError, TooManyAbandonedError) as error:
-            raise self._timeout_error(error) from error
+            raise self._timeout_error(error, runnable) from error
         return self._summary(done, usage, runnable, request.given)
 
     async def acall(self, request: Summarize, heartbeat: Callable[[], Awaitable[object]]) -> Summary:
@@ -72,14 +73,16 @@ class SummarizerClient:
                 calls, lambda: runnable.invoke(request.given, config), awork, self.timeout, heartbeat
             )
         except (TooSlowError, TooManyAbandonedError) as error:
-            raise self._timeout_error(error) from error
+            raise self._timeout_error(error, runnable) from error
         return self._summary(done, usage, runnable, request.given)
 
     def _chosen(self, request: Summarize) -> Runnable[SummaryInput, Any]:
         return self.summarizers.get(request.writer) or self.summarizers[Writer.MODEL]
 
-    def _timeout_error(self, error: Exception) -> SummarizationError:
+    def _timeout_error(self, error: Exception, asked: Runnable[SummaryInput, Any]) -> SummarizationError:
         if isinstance(error, TooSlowError):
+            if (note_timeout := getattr(asked, "note_timeout", None)) is not None:
+                note_timeout()
             return SummarizationError(f"the summarizer took longer than {self.timeout:g} s")
         return SummarizationError(f"the summarizer was not called: {error}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import threading
 import time
 import weakref
@@ -13,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
-from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.facts.learning.flow import learn, relearn
 from langchain_motorhead.facts.learning.report import LearningConfig, LearningReport, LearningState
 from langchain_motorhead.flows.protocol import Flow
@@ -67,6 +66,8 @@ class FactLearning:
         self._waiting = RetryQueue(self._start)
         self._chars: dict[str, int] = {}
         self._ready: dict[str, dict[str, SessionKeys]] = {}
+        self._begun: dict[str, SessionKeys] = {}
+        self._edited: dict[str, set[int]] = {}
         self._lock = threading.Lock()
         self._loops: dict[str, weakref.ref[asyncio.AbstractEventLoop]] = {}
         self._causes: dict[str, object] = {}
@@ -103,9 +104,10 @@ class FactLearning:
             self._waiting.retry_later(keys, self._every)
 
     def note_edit(self, keys: SessionKeys, seqs: Sequence[int]) -> None:
-        """Learn once more from messages that were edited, in a thread in the background."""
-        flow = relearn(keys, secrets.token_hex(8), self.config, seqs)
-        self._background.submit(f"{keys.state} facts {seqs}", lambda: self._noted(keys, self._driver.run(flow)))
+        """Learn once more from messages that were edited, in a thread in the background. A failure is tried again."""
+        with self._lock:
+            self._edited.setdefault(keys.state, set()).update(seqs)
+        self._start_again(keys)
 
     def learn_now(self) -> None:
         """Learn from all sessions that wait for it, in the background."""
@@ -137,7 +139,7 @@ class FactLearning:
             return await self._driver.arun(flow)
 
     def _flow(self, keys: SessionKeys, cause: object, *, explicit: bool) -> Flow[LearningReport]:
-        flow = self._counted(keys, learn(keys, secrets.token_hex(8), self.config, explicit=explicit))
+        flow = self._counted(keys, learn(keys, lease_token(), self.config, explicit=explicit))
         return self._driver.telemetry.watch(watched.LEARN, self._namespace, keys.session_id, flow, cause=cause)
 
     def _counted(self, keys: SessionKeys, flow: Flow[LearningReport]) -> Flow[LearningReport]:
@@ -152,11 +154,34 @@ class FactLearning:
         owner = fact_keys(keys).lease
         with self._lock:
             self._ready.setdefault(owner, {})[keys.state] = keys
-            known = self._loops.get(keys.state)
+            known, edited = self._loops.get(keys.state), keys.state in self._edited
+        if edited:
+            self._start_again(keys)
         loop = None if known is None else known()
         self._background.resume(loop, Work(owner, lambda: self._drain(owner), lambda: self._adrain(owner)))
 
+    def _start_again(self, keys: SessionKeys) -> None:
+        self._background.submit(f"{keys.state} edited", lambda: self._learn_again(keys))
+
+    def _learn_again(self, keys: SessionKeys) -> None:
+        """Learn once more from the messages of a session that were edited. If that fails, they are kept."""
+        with self._lock:
+            seqs = self._edited.pop(keys.state, set())
+        if not seqs:
+            return
+        learned = False
+        try:
+            learned = self._noted(keys, self._driver.run(relearn(keys, lease_token(), self.config, seqs))).error is None
+        except Exception:
+            logger.warning(_FAILED, keys.session_id, exc_info=True)
+            self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
+        finally:
+            if not learned:
+                with self._lock:
+                    self._edited.setdefault(keys.state, set()).update(seqs)
+
     def _drain(self, owner: str) -> None:
+        self._take_back(owner)
         while (keys := self._next(owner)) is not None:
             try:
                 self.learn(keys, explicit=False)
@@ -165,6 +190,7 @@ class FactLearning:
                 self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
 
     async def _adrain(self, owner: str) -> None:
+        self._take_back(owner)
         while (keys := self._next(owner)) is not None:
             try:
                 await self.alearn(keys, explicit=False)
@@ -172,13 +198,21 @@ class FactLearning:
                 logger.warning(_FAILED, keys.session_id, exc_info=True)
                 self._waiting.retry_later(keys, max(self._every, _LEAST_PAUSE_SECONDS))
 
+    def _take_back(self, owner: str) -> None:
+        """Let the session wait again that an earlier attempt had begun, if that came to no end."""
+        with self._lock:
+            if (keys := self._begun.pop(owner, None)) is not None:
+                self._ready.setdefault(owner, {}).setdefault(keys.state, keys)
+
     def _next(self, owner: str) -> SessionKeys | None:
         with self._lock:
+            self._begun.pop(owner, None)
             waiting = self._ready.get(owner, {})
             if not waiting:
                 self._ready.pop(owner, None)
                 return None
-            return waiting.pop(next(iter(waiting)))
+            keys = self._begun[owner] = waiting.pop(next(iter(waiting)))
+            return keys
 
     def _noted(self, keys: SessionKeys, report: LearningReport) -> LearningReport:
         """Count and log what was learned, and queue the session if there is more to do later."""

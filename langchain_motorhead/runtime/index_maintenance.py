@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 import weakref
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from langchain_motorhead.concurrency.background import Background
-from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall.indexing import flow as indexing
@@ -144,7 +143,7 @@ class IndexMaintenance:
         self._flushing = False
 
     def _flow(self, keys: SessionKeys, cause: object, *, wait: bool, again: bool) -> Flow[IndexState]:
-        flow = indexing.index(keys, secrets.token_hex(8), self.recall, wait=wait, again=again)
+        flow = indexing.index(keys, lease_token(), self.recall, wait=wait, again=again)
         return self.driver.telemetry.watch(watched.INDEX, self.namespace, keys.session_id, flow, cause=cause)
 
     def _handle(self, keys: SessionKeys, error: EmbeddingError | EmbeddingMismatchError) -> None:

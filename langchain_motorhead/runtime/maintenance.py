@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
-from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall.indexing import schema
@@ -205,7 +204,7 @@ class Maintenance:
 
     def _compaction(self, keys: SessionKeys, cause: object, *, explicit: bool) -> Flow[CompactionReport]:
         compactor = self.statistics.apply(self.compactor)
-        flow = compaction.compact(keys, secrets.token_hex(8), compactor, explicit=explicit)
+        flow = compaction.compact(keys, lease_token(), compactor, explicit=explicit)
         telemetry = self.driver.telemetry
         flow = noted(keys, flow, self.statistics, telemetry)
         return telemetry.watch(watched.COMPACT, self.namespace, keys.session_id, flow, cause=cause)

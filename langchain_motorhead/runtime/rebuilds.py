@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from langchain_motorhead.concurrency.deferred import Deferred
-from langchain_motorhead.concurrency.jobs import Work
+from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError
 from langchain_motorhead.flows.protocol import Flow, Writer
 from langchain_motorhead.models.summarizer_client import name_of
@@ -69,24 +68,27 @@ class Rebuild:
         self._driver = Driver(driver.executor, Deferred.of(client), driver.embedder, telemetry=driver.telemetry)
         self._rebuilder = Rebuilder(writing, kind.hexdigest(), on_progress)
 
-    def run(self) -> RebuildReport:
-        """Make the summary again, in this thread. See `sessions.summaries.rebuilding.rebuild`."""
+    def run(self, *, wait: bool = True) -> RebuildReport | None:
+        """Make the summary again, in this thread. See `sessions.summaries.rebuilding.rebuild`.
+
+        Args:
+            wait: If not, it is made in the background, and None returned. An error is logged, and the old summary stays
+                in use.
+        """
+        if not wait:
+            self._maintenance.background.submit(self._keys.rebuild, self._work().run)
+            return None
         with self._maintenance.semaphore.acquire(self._maintenance.namespace):
             return self._driver.run(self._flow())
 
-    async def arun(self) -> RebuildReport:
-        """Make the summary again, on this event loop."""
+    async def arun(self, *, wait: bool = True) -> RebuildReport | None:
+        """Make the summary again, on this event loop. See `run`."""
+        if not wait:
+            self._maintenance.background.spawn(self._work())
+            return None
         await self._maintenance.prepare()
         async with self._maintenance.semaphore.aacquire(self._maintenance.namespace):
             return await self._driver.arun(self._flow())
-
-    def start(self) -> None:
-        """Make the summary again in a thread. An error is logged, and the old summary stays in use."""
-        self._maintenance.background.submit(self._keys.rebuild, self._work().run)
-
-    async def astart(self) -> None:
-        """Make the summary again as a task of this event loop. See `start`."""
-        self._maintenance.background.spawn(self._work())
 
     def _work(self) -> Work:
         async def arun() -> None:
@@ -109,7 +111,7 @@ class Rebuild:
         )
 
     def _flow(self) -> Flow[RebuildReport]:
-        flow = rebuild(self._keys, secrets.token_hex(8), self._rebuilder)
+        flow = rebuild(self._keys, lease_token(), self._rebuilder)
         keys = self._keys
         return self._driver.telemetry.watch(watched.REBUILD, keys.namespace, keys.session_id, flow)
 

@@ -35,11 +35,6 @@ class SummaryStatistics:
         with self._lock:
             return dict(self._counts)
 
-    @property
-    def is_unsuited(self) -> bool:
-        """Whether the last answers of the model were all rejected."""
-        return self._in_a_row >= _UNSUITED_AFTER
-
     def record(self, report: CompactionReport) -> None:
         """Add what a compaction found out. Logs a warning when the model turns out to be unsuited."""
         account = report.account

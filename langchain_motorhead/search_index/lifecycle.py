@@ -89,6 +89,8 @@ def creation(schema: IndexSchema, generation: int, *, scan: bool) -> tuple[Any, 
     arguments += ["NOOFFSETS", "NOHL", "STOPWORDS", 0, "SCHEMA"]
     for field in schema.redis_fields:
         name, *rest = field.redis_args()
+        if "SORTABLE" in rest:
+            rest.append("UNF")  # as it is, and not in lower case. redisvl has no such option for tags
         arguments += [vector_field(generation), "AS", name, *rest] if name == "vector" else [name, *rest]
     return tuple(arguments)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_motorhead.storage.keys import from_member
@@ -10,7 +10,7 @@ from langchain_motorhead.storage.keys import from_member
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
 
-RETURNED = ("name", "role", "pieces")
+RETURNED = ("name", "role")
 """Fields that a search returns for candidates, of which only some become results."""
 DISTANCE = "vector_distance"
 # By default the module stops after half a second and returns an incomplete result without saying so.
@@ -27,62 +27,72 @@ def nearest(
     return (*query.get_args(), "PARAMS", 2, "vector", vector, *TO_THE_END)
 
 
-class Match(NamedTuple):
-    """A document that a query found: its key, its score or distance, and the returned fields."""
-
-    key: str
-    score: float
-    fields: dict[str, str]
-
-
 class SearchReply(NamedTuple):
-    """The documents that a query found, and their total, which includes documents that expired meanwhile."""
+    """The documents that a query found, best first, by columns.
 
-    matches: list[Match]
-    total: int
+    Attributes:
+        keys: Their keys.
+        scores: Their scores, or their distances if the query returns these.
+        fields: Their returned fields, names and values as bytes.
+        total: How many there are, including documents that expired meanwhile.
+    """
+
+    keys: list[str]
+    scores: list[float]
+    fields: list[Mapping[bytes, bytes]]
+    total: int = 0
+
+    def first(self, count: int, *, nearest: bool) -> SearchReply:
+        """Return the best documents. In a cluster, each primary returns this number of its own."""
+        if len(self.keys) <= count:
+            return self
+        rows = {key: (score, fields) for key, score, fields in zip(self.keys, self.scores, self.fields, strict=True)}
+        best = sorted(rows.items(), key=lambda row: row[1][0] if nearest else -row[1][0])[:count]
+        return SearchReply(
+            [key for key, _ in best], [score for _, (score, _) in best], [fields for _, (_, fields) in best], self.total
+        )
 
 
-def to_matches(reply: Any, distance: str) -> list[Match]:
-    """Parse a reply of FT.SEARCH, a flat list in RESP2 and a map in RESP3. Written for speed with hundreds of rows."""
-    rows: Iterable[tuple[Any, Any, Iterable[tuple[Any, Any]]]]
+def to_reply(reply: Any, distance: str) -> SearchReply:
+    """Parse a reply of FT.SEARCH, a flat list in RESP2 and a map in RESP3. Written for speed with hundreds of rows.
+
+    Args:
+        reply: The reply.
+        distance: Field that has the distance, if the query returns it.
+    """
     if isinstance(reply, dict):
-        found = to_mapping(reply).get("results", [])
-        encoded = bool(found) and b"id" in found[0]
-        names: list[Any] = [b"id", b"score", b"extra_attributes"] if encoded else ["id", "score", "extra_attributes"]
-        id_, score, fields = names
-        rows = [(row[id_], row.get(score), (row.get(fields) or {}).items()) for row in found]
+        said = to_mapping(reply)
+        found, count = said.get("results", []), int(said.get("total_results", 0))
+        if found and b"id" not in found[0]:  # the client has decoded it
+            found = _encoded(found)
+        keys = [row[b"id"] for row in found]
+        fields = [row.get(b"extra_attributes") or {} for row in found]
+        scored = [row.get(b"score") for row in found]
     else:
         # A list of fields follows the key, or the score if the query has scores.
-        rest = reply[1:]
-        if len(rest) > 2 and not isinstance(rest[1], list | None):
-            keys, scores, lists = rest[::3], rest[1::3], rest[2::3]
-        else:
-            keys, scores, lists = rest[::2], [None] * len(rest), rest[1::2]
-        rows = zip(keys, scores, map(_pairs, lists), strict=False)
-    return _matches(rows, distance)
+        count, rest = int(reply[0]), reply[1:]
+        if rest and isinstance(rest[0], str):
+            rest = _encoded(rest)
+        step = 3 if len(rest) > 2 and not isinstance(rest[1], list | None) else 2
+        keys, flat = rest[::step], rest[step - 1 :: step]
+        fields = [dict(zip(each[::2], each[1::2], strict=True)) if each else {} for each in flat]
+        scored = rest[1::step] if step > 2 else [None] * len(keys)
+    if keys and scored[0] is None:
+        name = distance.encode()
+        there = [at for at, each in enumerate(fields) if name in each]
+        if len(there) < len(keys):  # documents expired during the search
+            keys, fields = [keys[at] for at in there], [fields[at] for at in there]
+        scored = [each[name] for each in fields]
+    return SearchReply([key.decode() for key in keys], list(map(float, scored)), fields, count)
 
 
-def _pairs(flat: Sequence[Any] | None) -> Iterable[tuple[Any, Any]]:
-    names = iter(flat or ())
-    return zip(names, names, strict=True)
-
-
-def _matches(rows: Iterable[tuple[Any, Any, Iterable[tuple[Any, Any]]]], distance: str) -> list[Match]:
-    known: dict[Any, str] = {}  # names of fields, which are the same in each row
-    matches = []
-    for key, score, fields in rows:
-        plain = {}
-        for name, value in fields:
-            text = known.get(name)
-            if text is None:
-                text = known[name] = from_member(name)
-            if text == distance:
-                score = value  # noqa: PLW2901 - it has no other
-            else:
-                plain[text] = value.decode("utf-8", "surrogatepass") if type(value) is bytes else value
-        if score is not None:  # it did not expire during the search
-            matches.append(Match(key.decode() if type(key) is bytes else key, float(score), plain))
-    return matches
+def _encoded(value: Any) -> Any:
+    """Return a part of a reply with bytes in the place of strings."""
+    if isinstance(value, list):
+        return [_encoded(each) for each in value]
+    if isinstance(value, dict):
+        return {_encoded(name): _encoded(each) for name, each in value.items()}
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
 
 
 def total(reply: Any) -> int:

@@ -52,6 +52,7 @@ class ThreadedSummarizer(Runnable[SummaryInput, Any]):
         self._thread = LoopThread("motorhead-summaries")
         self.max_input_tokens = budget_of(summarizer)
         self.says_nothing = getattr(summarizer, "says_nothing", None)
+        self.note_timeout = getattr(summarizer, "note_timeout", None)
         self.is_trusted = getattr(summarizer, "is_trusted", False)
         self.is_extract = getattr(summarizer, "is_extract", False)
 

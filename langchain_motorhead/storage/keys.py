@@ -153,6 +153,17 @@ def user_fact_keys(namespace: str, user_id: str) -> FactKeys:
     return _fact_keys(f"{_encoded('namespace', namespace)}/users/{_encoded('user_id', user_id)}")
 
 
+def users_prefix(namespace: str) -> str:
+    """Return what the keys of all users' facts in a namespace begin with, and those of nothing else."""
+    return f"{PREFIX}:{{{_encoded('namespace', namespace)}/users/"
+
+
+def user_of(facts_state: str) -> str | None:
+    """Return the user of a key of `users_prefix`, if it is `FactKeys.state`. None for any other."""
+    tag, _, kind = facts_state.partition("}")
+    return from_quoted(tag.rpartition("/")[2]) if kind == ":facts:state" else None
+
+
 def fact_keys(keys: SessionKeys, user_id: str | None = None) -> FactKeys:
     """Return the keys of the facts that are learned from a session: its user's, or its own if it has no user.
 

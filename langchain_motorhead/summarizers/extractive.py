@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.exceptions import InvalidInputError
@@ -19,6 +18,7 @@ from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.summarizers.selection import (
     Candidate,
     Prices,
+    Terms,
     bound,
     candidates_of,
     pick,
@@ -88,32 +88,35 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
     def _summarize(self, given: SummaryInput) -> str:
         summary = (given["summary"] or "").strip()
         summary = "" if summary == "NONE" else summary
-        candidates = candidates_of(read_summary(summary), read_messages(given["messages"]))
+        old, new, known = list(read_summary(summary)), read_messages(given["messages"]), Terms()
+        candidates = candidates_of(old, new)
         limit = max(MIN_TOKENS, min(self.max_tokens, given.get("max_tokens", self.max_tokens)))
         if not candidates:
             return ""
         if summary and not given["messages"] and self._count(summary) <= limit:
             return summary
         prices = self._prices(candidates)
-        if summary and (longer := self._extended(summary, given["messages"], limit, prices)) is not None:
+        if summary and (longer := self._extended(summary, candidates, limit, prices, known)) is not None:
             return longer
         # Room for the next messages is left, so that they can be added without another selection.
         limit = max(MIN_TOKENS, min(limit, int(_CONDENSED * self.max_tokens))) if summary else limit
         budget = max(limit - prices.overhead, 1.0)
+        candidates = candidates_of(old, new)
         bound(candidates, budget, prices)
-        weigh(candidates)
+        weigh(candidates, known)
         return self._fit(pick(candidates, budget, prices), limit)
 
-    def _extended(self, summary: str, messages: Sequence[BaseMessage], limit: int, prices: Prices) -> str | None:
+    def _extended(
+        self, summary: str, candidates: list[Candidate], limit: int, prices: Prices, known: Terms
+    ) -> str | None:
         """Return the summary with what the messages add to it, or None if there is too little room for that."""
         size = self._count(summary)
         if size > limit:
             return None
-        candidates = candidates_of(read_summary(summary), read_messages(messages))
         if not any(each.old for each in candidates):
             return None
         bound([each for each in candidates if not each.old], max(limit - prices.overhead, 1.0), prices)
-        weigh(candidates)
+        weigh(candidates, known)
         added, complete = pick_new(candidates, limit - size, prices)
         if not complete and self.max_tokens - size < _LEAST_ROOM * self.max_tokens:
             return None

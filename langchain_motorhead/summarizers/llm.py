@@ -27,7 +27,7 @@ from langchain_motorhead.summarizers.prompting import (
     build_prompt,
     with_words,
 )
-from langchain_motorhead.summarizers.streaming import AnswerStream
+from langchain_motorhead.summarizers.streaming import AnswerStream, StreamingChoice
 
 _MIN_BUDGET_TOKENS = 64
 _MIN_OUTPUT_TOKENS = 16
@@ -84,11 +84,15 @@ class Summarizer(Runnable[SummaryInput, str]):
         self.count = count
         self._room = 1 if thinks(model_below(model)) else 0
         self._asked = self._limited()
-        self._streams = streams(model)
+        self._streaming = StreamingChoice(possible=streams(model))
 
     def __repr__(self) -> str:  # of the model the class alone, since a wrapped one may show a key
         model = type(model_below(self.model) or self.model).__name__
         return f"{type(self).__name__}({model}, max_output_tokens={self.max_output_tokens})"
+
+    def note_timeout(self) -> None:
+        """Learn that a call was given up, since it exceeded its time limit: later answers are streamed."""
+        self._streaming.note_timeout()
 
     def invoke(self, input: SummaryInput, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
         """Return a summary that also covers the new messages.
@@ -131,8 +135,8 @@ class Summarizer(Runnable[SummaryInput, str]):
         return await self._acall_with_config(run, input, config)
 
     def _answer(self, prompt: list[BaseMessage], limit: int, config: RunnableConfig, kwargs: dict[str, Any]) -> Any:
-        if not self._streams:
-            return self._asked.invoke(prompt, config, **kwargs)
+        if not self._streaming.streams:
+            return self._whole(self._asked.invoke(prompt, config, **kwargs))
         answer = AnswerStream(limit)
         try:
             with closing(cast("Generator[Any]", self._asked.stream(prompt, config, **kwargs))) as chunks:
@@ -140,14 +144,14 @@ class Summarizer(Runnable[SummaryInput, str]):
         except ValueError:  # langchain-core's error for a stream without chunks: the server does not stream
             if not answer.is_empty:
                 raise
-        self._streams = answer.says_its_ending
+        self._streaming.note_stream(answer)
         return self._asked.invoke(prompt, config, **kwargs) if answer.is_empty else answer.answer()
 
     async def _aanswer(
         self, prompt: list[BaseMessage], limit: int, config: RunnableConfig, kwargs: dict[str, Any]
     ) -> Any:
-        if not self._streams:
-            return await self._asked.ainvoke(prompt, config, **kwargs)
+        if not self._streaming.streams:
+            return self._whole(await self._asked.ainvoke(prompt, config, **kwargs))
         answer = AnswerStream(limit)
         try:
             async with aclosing(cast("AsyncGenerator[Any]", self._asked.astream(prompt, config, **kwargs))) as chunks:
@@ -157,14 +161,24 @@ class Summarizer(Runnable[SummaryInput, str]):
         except ValueError:
             if not answer.is_empty:
                 raise
-        self._streams = answer.says_its_ending
+        self._streaming.note_stream(answer)
         return await self._asked.ainvoke(prompt, config, **kwargs) if answer.is_empty else answer.answer()
+
+    def _whole(self, answer: Any) -> Any:
+        """Return an answer that was not streamed. The next ones are streamed if it ran on."""
+        self._streaming.note_call(answer, self._given_limit)
+        return answer
 
     def _limit(self, given: SummaryInput) -> int:
         return min(self.max_output_tokens, given.get("max_tokens", self.max_output_tokens))
 
+    @property
+    def _given_limit(self) -> int:
+        """Tokens that the model is told it may write."""
+        return self.max_output_tokens * _ROOM_FOR_THOUGHT[self._room]
+
     def _limited(self) -> Runnable[Any, Any]:
-        return limited(self.model, self.max_output_tokens * _ROOM_FOR_THOUGHT[self._room])
+        return limited(self.model, self._given_limit)
 
     def _steps(self, given: SummaryInput) -> SummarySteps[str]:
         """Ask the model once for each group of messages that fits beside the summary, and return the summary."""

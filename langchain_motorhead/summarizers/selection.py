@@ -138,33 +138,56 @@ def bound(candidates: list[Candidate], budget: float, prices: Prices) -> None:
         candidate.cost = prices.of(candidate.sentence)
 
 
-def weigh(candidates: list[Candidate]) -> None:
+class Terms(dict[str, list[tuple[str, str]]]):
+    """The terms of sentences, by their text. What is weighed a second time is not searched for them again."""
+
+    def __missing__(self, text: str) -> list[tuple[str, str]]:
+        found = self[text] = list(terms(text))
+        return found
+
+
+def weigh(candidates: list[Candidate], known_terms: Terms) -> None:
     """Set the terms of candidates, and how much they matter."""
-    found = [list(terms(c.sentence.text)) for c in candidates]
-    spread = Counter(term for pairs in found for term in {term: None for term, _ in pairs})
+    found = [known_terms[c.sentence.text] for c in candidates]
+    spread = Counter[str]()
+    for pairs in found:
+        spread.update({term for term, _ in pairs})
     names = {term for pairs in found for term, kind in pairs if kind == "name"}
     common = max(len(candidates) / 4, 5)  # a word in every fourth sentence is a function word in any language
+    weight_of: dict[tuple[str, str], float] = {}
+    for pairs in found:
+        for pair in pairs:
+            if pair not in weight_of:
+                weight_of[pair] = _weight(*pair, names, spread[pair[0]], common)
     after_outcome = False
     for candidate, pairs in zip(candidates, found, strict=True):
         weights: dict[str, float] = {}
-        for term, kind in pairs:
-            weight = _WEIGHTS["name" if kind == "word" and term in names else kind]
-            if weight == _WEIGHTS["word"]:
-                weight = _WEIGHTS["key"] if spread[term] > common else min(1 + 0.3 * math.log2(spread[term]), 2.0)
-            weights[term] = max(weights.get(term, 0.0), weight)
+        for pair in pairs:
+            if (weight := weight_of[pair]) > weights.get(pair[0], 0.0):
+                weights[pair[0]] = weight
         candidate.terms = tuple(weights.items())
         candidate.weight = sum(weights.values())
         if any(kind in ("name", "number") for _, kind in pairs) and candidate.sentence.role not in _ASSISTANTS:
             candidate.worth = _WORTH * _TELLING
         late = 1 + _LATE * candidate.index / len(candidates)
-        candidate.factor = _factor(candidate.sentence, after_outcome) * late * (_RETAINED if candidate.old else 1)
-        after_outcome = candidate.sentence.by_tool and not candidate.sentence.is_lookup
+        by_tool = candidate.sentence.by_tool
+        factor = _factor(candidate.sentence, by_tool=by_tool, after_outcome=after_outcome)
+        candidate.factor = factor * late * (_RETAINED if candidate.old else 1)
+        after_outcome = by_tool and not candidate.sentence.is_lookup
     _discount_superseded(candidates)
 
 
-def _factor(sentence: Sentence, after_outcome: bool) -> float:  # noqa: FBT001
+def _weight(term: str, kind: str, names: set[str], sentences: int, common: float) -> float:
+    """Return the weight of a term that stands in so many sentences."""
+    weight = _WEIGHTS["name" if kind == "word" and term in names else kind]
+    if weight != _WEIGHTS["word"]:
+        return weight
+    return _WEIGHTS["key"] if sentences > common else min(1 + 0.3 * math.log2(sentences), 2.0)
+
+
+def _factor(sentence: Sentence, *, by_tool: bool, after_outcome: bool) -> float:
     """Return how much this kind of sentence matters."""
-    if sentence.by_tool:
+    if by_tool:
         return 0.8 if sentence.is_lookup else 2.0
     if not sentence.speaker:
         return 1.6  # from a summary by a model, which has no small talk

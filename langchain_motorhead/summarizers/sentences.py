@@ -44,6 +44,7 @@ _TERM = re.compile(
     r"|(?P<pair>[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)"
     r"|(?P<word>[^\W\d_]+(?:['\u2019][^\W\d_]+)*)"
 )
+_PLAIN_TERM = re.compile(r"(\d+(?:,\d{3})*)|([A-Za-z]+(?:'[A-Za-z]+)*)")
 _STOP = frozenset(  # courtesies and function words of English
     "about actually all also am an and any anything are as assist at awesome be been but by bye can cool correct "
     "could day did do does don't else enjoy fine for from give glad good goodbye great had has have hello help "
@@ -79,7 +80,8 @@ class Sentence(NamedTuple):
     @property
     def by_tool(self) -> bool:
         """Whether this is a tool call or result, in which full stops end no sentence. Nobody else can write one."""
-        return self.role == "Tool" or (self.role in _CALLERS and _CALL.match(self.text) is not None)
+        role = self.role
+        return role == "Tool" or (role in _CALLERS and _CALL.match(self.text) is not None)
 
     @property
     def is_lookup(self) -> bool:
@@ -190,6 +192,9 @@ def clip(text: str, chars: int) -> str:
 
 def terms(text: str) -> Iterator[tuple[str, str]]:
     """Yield each term of a sentence with its kind: `name`, `number`, `word`, `key`, or `pair` of letters."""
+    if text.isascii() and "=" not in text and ": " not in text:
+        yield from _plain_terms(text)
+        return
     for match in _TERM.finditer(text):
         kind, word = match.lastgroup or "", match[0].casefold().replace("\u2019", "'")
         if kind == "number":
@@ -201,6 +206,17 @@ def terms(text: str) -> Iterator[tuple[str, str]]:
         elif word not in _STOP and len(word) > 1:
             named = match.start() and match[0][0].isupper()  # a capital letter at the start of a sentence marks no name
             yield word[:_STEM_CHARS], "name" if named else kind
+
+
+def _plain_terms(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the same for a text of ASCII without keys, in half the time."""
+    at_start = text[:1].isalnum()  # the first term begins the sentence
+    for number, word in _PLAIN_TERM.findall(text):
+        if number:
+            yield number.replace(",", "").lstrip("0") or "0", "number"
+        elif (lower := word.lower()) not in _STOP and len(word) > 1:
+            yield lower[:_STEM_CHARS], "name" if not at_start and word[0].isupper() else "word"
+        at_start = False
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.changes.operations import Identity, identify
 from langchain_motorhead.sessions.erasure import erase
 from langchain_motorhead.storage.keys import SessionKeys, own_fact_keys, session_keys
+from langchain_motorhead.transfer import restoring
 from langchain_motorhead.transfer import snapshot as snapshots
 from langchain_motorhead.transfer.archive_restore import RestoredArchive
 from langchain_motorhead.transfer.exporter import read_all_marks
@@ -26,7 +27,8 @@ from langchain_motorhead.transfer.facts import import_facts, parse_facts
 from langchain_motorhead.transfer.forgotten import ForgottenMessages
 from langchain_motorhead.transfer.jsonl import read_lines
 from langchain_motorhead.transfer.policies import Existing
-from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Fingerprint, RestoreOutcome
+from langchain_motorhead.transfer.restoring import RestoreOutcome
+from langchain_motorhead.transfer.snapshot import PAGE, ExportedSession, Fingerprint
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.redis import RedisBackend
@@ -119,7 +121,7 @@ def import_snapshots(
         named = f"session {snapshot.session_id!r:.80}"
         try:
             keys = session_keys(redis.namespace, snapshot.session_id, snapshot.user_id)
-            listed = snapshots.listing_keys(keys, snapshot, one_slot=redis.one_slot)
+            listed = restoring.listing_keys(keys, snapshot, one_slot=redis.one_slot)
             outcome = _restore(redis, listed, snapshot, replace=existing is Existing.REPLACE)
         except StoreUnavailableError:
             raise
@@ -151,7 +153,7 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
     while True:
         user = redis.execute(listing.owner(keys)) if replace else None
         owner = session_keys(keys.namespace, keys.session_id, user)
-        restore = snapshots.restore(
+        restore = restoring.restore(
             keys, snapshot, staged.records, staged.marks, staged.marked, staged.token, staged.digest,
             replace=replace, owner=owner, one_slot=redis.one_slot, chunks=staged.chunks, noted=noted, seen=seen,
         )  # fmt: skip
@@ -170,7 +172,7 @@ def _restore(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, 
         raise StoreError("not all of its messages arrived in Redis. Import it again")
     if outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE) and not redis.one_slot:
         new = outcome is RestoreOutcome.DONE
-        redis.execute(snapshots.list_restored(keys, int(snapshot.state["updated"]), snapshot.ttl, owner, new=new))
+        redis.execute(restoring.list_restored(keys, int(snapshot.state["updated"]), snapshot.ttl, owner, new=new))
     return outcome
 
 
@@ -210,7 +212,7 @@ def _stage(redis: RedisBackend, keys: SessionKeys, snapshot: ExportedSession, fo
     try:
         for chunks in archive.build(snapshot.archive or (), fingerprint, forgotten.replaced):
             if chunks:
-                redis.execute(snapshots.stage_chunks(keys, token, chunks))
+                redis.execute(restoring.stage_chunks(keys, token, chunks))
         collected = _collect_records(redis, keys, snapshot, fingerprint, token, forgotten)
     except BaseException:
         _unstage(redis, keys, token)
@@ -260,14 +262,14 @@ def _collect_records(
         done += len(page)
         marks += b"".join(_marks(page))
         if snapshot.count > PAGE:
-            marked = redis.execute(snapshots.stage(keys, token, page, marks[:_STAGED_SIZE], marked))
+            marked = redis.execute(restoring.stage(keys, token, page, marks[:_STAGED_SIZE], marked))
             marks = marks[_STAGED_SIZE:]
         else:
             gathered += page
     if done != snapshot.count:
         raise InvalidInputError(f"has only {done} of its {snapshot.count} messages")
     while len(marks) > _STAGED_SIZE:
-        marked = redis.execute(snapshots.stage(keys, token, (), marks[:_STAGED_SIZE], marked))
+        marked = redis.execute(restoring.stage(keys, token, (), marks[:_STAGED_SIZE], marked))
         marks = marks[_STAGED_SIZE:]
     return gathered if snapshot.count <= PAGE else None, marks, marked
 
@@ -290,6 +292,6 @@ def _pieces(page: list[bytes]) -> Iterator[list[bytes]]:
 
 def _unstage(redis: RedisBackend, keys: SessionKeys, token: str) -> None:
     try:
-        redis.execute(snapshots.unstage(keys, token))
+        redis.execute(restoring.unstage(keys, token))
     except StoreError:  # staged messages expire
         return

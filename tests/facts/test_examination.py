@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 from langchain_core.messages import HumanMessage
@@ -21,7 +23,9 @@ def findings(motorhead: Motorhead) -> dict[str, Finding]:
     return {finding.name: finding for finding in examine(motorhead)}
 
 
-def test_facts_of_forgotten_and_edited_messages_are_erased(make: MakeMotorhead, client: redis.Redis) -> None:
+def test_facts_of_forgotten_and_edited_messages_are_erased(
+    make: MakeMotorhead, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that died after the message was changed left its facts: they go, and others stay."""
     motorhead = make(facts=Facts(learner=ScriptedLearner(), every=3_600))
     for name, user in (("s", "bob"), ("t", None)):
@@ -41,6 +45,14 @@ def test_facts_of_forgotten_and_edited_messages_are_erased(make: MakeMotorhead, 
     for owner in (motorhead.user("bob"), motorhead.user(session_id="t")):
         assert {fact.text[2:] for fact in owner.facts()} == {"likes milk", "likes water"}
     assert findings(motorhead)["facts"].level is Level.FINE
+
+    def refuse(*given: Any, **more: Any) -> Any:
+        raise redis.exceptions.NoPermissionError("NOPERM this user has no permissions to run the 'scan' command")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend.connection.sync_client, "scan_iter", refuse)
+        found = findings(motorhead)["facts of users without sessions"]
+    assert (found.level, "NOPERM" in found.advice) == (Level.NOTE, True)
     motorhead.session("another", "bob").append([HumanMessage("hello")])
     client.delete(s.state)  # as if it had expired
     assert "2 quote sessions that expired" in findings(motorhead)["facts"].value
@@ -55,8 +67,7 @@ def test_what_fails_waits_and_is_missing(
     session = motorhead.session("s", "bob")
     session.append([HumanMessage("likes tea"), HumanMessage("likes milk")])
     session.learn()
-    motorhead.user("ann").remember("Is vegan")
-    motorhead.session("of ann", "ann").append([HumanMessage("hello")])
+    motorhead.user("ann}/{*:").remember("Is vegan")  # who has no session
     assert set(findings(motorhead)) & {"facts", "learning", "learning backlog", "vectors of facts"} == {"facts"}
     session.append([HumanMessage("likes water")])
     with pytest.raises(LearningError):
@@ -70,7 +81,14 @@ def test_what_fails_waits_and_is_missing(
     assert found["learning backlog"].value == "1 messages of 1 idle sessions"
     assert "'s'" in found["learning backlog"].advice
     assert found["vectors of facts"].value == "missing of 1"
+    anns = user_fact_keys(motorhead.namespace, "ann}/{*:")
+    client.hset(anns.state, "failures", 1)
+    assert "'ann}/{*:'" in findings(motorhead)["learning"].advice
+    client.delete(anns.current)
+    evicted = findings(motorhead)["facts"]
+    assert evicted.level is Level.BROKEN
+    assert "among others of 'ann}/{*:'" in evicted.advice
     client.hdel(keys.current, two)
-    assert findings(motorhead)["facts"].level is Level.BROKEN
+    assert "2 lost some of theirs" in findings(motorhead)["facts"].value
     monkeypatch.setattr(examination, "MOST_FACTS", 0)
-    assert "2 of these, or of their sources, were too many" in findings(motorhead)["facts"].value
+    assert "1 of these, or of their sources, were too many" in findings(motorhead)["facts"].value

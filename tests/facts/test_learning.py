@@ -9,8 +9,9 @@ import pytest
 import redis
 from langchain_core.messages import AIMessage, HumanMessage
 
-from langchain_motorhead import Facts, InvalidInputError, LearningError, Motorhead, Window
+from langchain_motorhead import Facts, InvalidInputError, LearningError, Motorhead, StoreUnavailableError, Window
 from langchain_motorhead.facts import erasure
+from langchain_motorhead.runtime import fact_learning
 from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
 from support.learners import ScriptedLearner, correct, failing, garbled, lying
@@ -216,3 +217,26 @@ def test_an_edited_message_is_learned_once_more(make: MakeMotorhead) -> None:
     session.forget([0])
     assert {fact.text for fact in motorhead.user("bob").facts()} == {"likes tea"}
     assert session.learn().messages == 0
+
+
+def test_an_edit_that_was_not_learned_is_tried_again(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be learned once more, as the model or Redis failed, is learned when the session is tried again."""
+    learner = ScriptedLearner(correct, failing, failing, correct)
+    motorhead = make(facts=Facts(learner=learner, every=3_600))
+    session = motorhead.session("s", "bob")
+    session.append(said("home: Rome", "likes tea"))
+    session.learn()
+    session.edit(0, HumanMessage("home: Oslo"))
+    motorhead.flush()
+    assert ({fact.text for fact in motorhead.user("bob").facts()}, len(learner.calls)) == ({"likes tea"}, 3)
+
+    def unreachable(*given: Any) -> Any:
+        raise StoreUnavailableError("Redis is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fact_learning, "relearn", unreachable)
+        motorhead.flush()
+    motorhead.flush()
+    assert {fact.text for fact in motorhead.user("bob").facts()} == {"home: Oslo", "likes tea"}
+    motorhead.flush()
+    assert learner.learned["s", 0] == 4

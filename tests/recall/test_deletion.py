@@ -15,7 +15,7 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead
 from langchain_motorhead.recall.search import operations as search_operations
-from langchain_motorhead.search_index.queries import DISTANCE, Match, SearchReply
+from langchain_motorhead.search_index.queries import DISTANCE, SearchReply
 from langchain_motorhead.storage.keys import session_keys
 from support.embeddings import Gate, Scripted
 from support.factory import MakeMotorhead
@@ -177,6 +177,7 @@ def test_documents_live_as_long_as_their_session(make: MakeMotorhead, client: re
     "reply",
     [
         [2, b"gone", None, b"there", [b"vector_distance", b"0.5", b"name", b"Bob"]],
+        [2, "gone", None, "there", ["vector_distance", "0.5", "name", "Bob"]],
         {
             b"total_results": 2,
             b"results": [
@@ -192,13 +193,18 @@ def test_documents_live_as_long_as_their_session(make: MakeMotorhead, client: re
             ],
         },
     ],
-    ids=["RESP2", "RESP3", "decoded"],
+    ids=["RESP2", "RESP2 decoded", "RESP3", "RESP3 decoded"],
 )
 def test_documents_that_expire_while_they_are_searched(reply: Any) -> None:
     """What is in the index still, but expired, so that the module gives no fields of it, is passed over."""
     nothing = [None] * 4
-    found, _ = search_operations.search("n", [("query",)], DISTANCE).read([nothing, reply, nothing])
-    assert found == [SearchReply([Match("there", 0.5, {"name": "Bob"})], 2)]
+    found = (search_operations.search("n", [("query",)], DISTANCE).read([nothing, reply, nothing])[0] or [])[0]
+    assert found[:2] == (["there"], [0.5])
+    assert (found.fields[0][b"name"], found.total) == (b"Bob", 2)
+    assert found.first(1, nearest=True) is found
+    two = SearchReply(["a", "b", "a"], [0.5, 0.1, 0.5], [{}, {b"x": b"y"}, {}], 3)
+    assert two.first(2, nearest=True) == (["b", "a"], [0.1, 0.5], [{b"x": b"y"}, {}], 3)
+    assert two.first(1, nearest=False) == (["a"], [0.5], [{}], 3)
 
 
 def test_a_session_that_gets_a_ttl_later_leaves_nothing(

@@ -14,6 +14,7 @@ from redisvl.query import VectorQuery
 from redisvl.query.filter import Num, Tag, Text
 
 from langchain_motorhead import EmbeddingMismatchError, HashingEmbeddings, InvalidInputError, Recall, Window
+from langchain_motorhead.search_index.queries import RETURNED
 from langchain_motorhead.storage.keys import recall_key, session_keys
 from support.factory import MakeMotorhead
 from support.messages import numbered, with_tools
@@ -192,6 +193,9 @@ def test_setup_is_explicit_and_idempotent(make: MakeMotorhead, client: redis.Red
     )
     assert {row["text"] for row in index.query(query)} == {"m0", "m1", "m2"}
     assert client.hgetall(recall_key(namespace))[b"dimensions"] == b"32"
+    # What a search returns of each candidate is in the index, as it was said.
+    made: Any = client.ft(recall_key(namespace)).info()
+    assert set(RETURNED) <= {each[1] for each in made["attributes"] if each[-2:] == ["SORTABLE", "UNF"]}
 
 
 def test_another_model_is_refused_and_reindex_changes_to_it(make: MakeMotorhead) -> None:

@@ -17,7 +17,6 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, MotorheadError, Window
 from support.factory import MakeMotorhead
-from support.leases import expire_lease
 from support.summarizers import Ledger, remembered, trusted
 
 SMALL = Window(max_messages=4)
@@ -143,7 +142,6 @@ def test_work_of_a_loop_that_stands_still_goes_on(
     loop.run_until_complete(session.aappend([HumanMessage(f"m{at}") for at in range(6)]))
     tasks = asyncio.all_tasks(loop)
     assert tasks
-    expire_lease(session)
     motorhead.flush()
     assert session.load().summarized > 0
     assert remembered(session.load()) == [f"m{at}" for at in range(6)]

@@ -16,7 +16,6 @@ from langchain_motorhead import ExtractiveSummarizer, Motorhead, StoreUnavailabl
 from langchain_motorhead.sessions.compaction import flow as compaction_module
 from langchain_motorhead.storage.scripts import SCRIPTS
 from support.factory import MakeMotorhead
-from support.leases import expire_lease
 from support.messages import contents, numbered
 from support.summarizers import AsyncLedger, Ledger, fail, hang, remembered
 from support.writers import SMALL
@@ -128,7 +127,6 @@ def test_a_loop_that_stands_still_holds_up_nobody(url: str, namespace: str) -> N
     loop = asyncio.new_event_loop()
     motorhead = Motorhead.from_url(url, namespace=namespace, llm=AsyncLedger(), window=SMALL)
     loop.run_until_complete(motorhead.session("s").aappend(numbered(6)))
-    expire_lease(motorhead.session("s"))
     motorhead.flush()
     assert motorhead.session("s").load().summarized > 0
     loop.run_until_complete(motorhead.aflush())

@@ -65,5 +65,10 @@ def in_script(scenario: str, name: str, old: str, new: str) -> Broken:
     return Broken(scenario, ((name, old, new),))
 
 
+def left_behind(scenario: str, name: str) -> Broken:
+    """Let a script leave a lease with the attempt before at the same job."""
+    return in_script(scenario, name, "return job ~= nil and job == own", "return false")
+
+
 NEVER = "if false then"
 """A condition of a script that never holds."""

@@ -60,12 +60,14 @@ class Scenario:
         simulation = self.begin(RememberingRedis())
         simulation.trace = []
         simulation.play(schedule)
+        if self._is_settled(schedule.split()):
+            simulation.check_waiting()
         if not simulation.steps(faults=False):
             self.conclude(self.cast, simulation, settled=self._is_settled(schedule.split()))
         return simulation.trace
 
     def _is_settled(self, steps: Sequence[str]) -> bool:
-        return self.settles and not any(step == "tick" or "." in step for step in steps)
+        return self.settles and not any(step == "tick" or step.partition(".")[2] not in ("", "stops") for step in steps)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def explore(scenario: Scenario, *, most: int = 1_000_000) -> Explored:
         _put_back(simulation, state)
         correct = simulation.steps(faults=False)
         wrong = simulation.steps(faults=True) if state.faults < scenario.faults and correct else []
+        if scenario.settles and not state.faults:
+            _or_tell(scenario, state.path, simulation.check_waiting)
         if not correct:
             ends += 1
             settled = scenario.settles and not state.faults
@@ -173,7 +177,10 @@ def conclude(cast: Cast, simulation: Simulation, *, settled: bool = False) -> No
     """
     keys = cast.keys
     length = length_of(keys, simulation.store.dump().values)
-    if settled and cast.window.is_due(length, None):
+    indexed = int(simulation.store.dump().values.get(keys.state.encode(), {}).get(b"indexed", 0))
+    if settled and cast.recall and indexed < len(simulation.ledger.said or ()):
+        raise simulation.traced("the end", Violation("messages wait to be indexed, and nobody is told of it"))
+    if settled and not cast.recall and cast.window.is_due(length, None):
         left = f"{length} messages wait for a compaction that nobody is told of"
         raise simulation.traced("the end", Violation(left))
     simulation.add(cast.compacting("next", explicit=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_motorhead.facts import book, erasure
 from langchain_motorhead.facts.learning import asking, batch, report, verification
 from langchain_motorhead.facts.learning import flow as learning
-from simulation.breaking import Broken
+from simulation.breaking import Broken, left_behind
 
 _VERSION = "if (known[1] or '0') ~= version then"
 _START = "if (known[2] or '0') ~= start then"
@@ -102,8 +102,9 @@ FACTS_BROKEN = {
         "learning_badly", ((report.counts_of, 'counts.update(f"rejected:', '_ = list(f"rejected:'),)
     ),
     "a lease taken from whoever holds it": Broken(
-        "learning", (("facts_begin", "if holder and holder ~= 'pause' and holder ~= ARGV[1] then", _NEVER),)
+        "learning", (("facts_begin", "if holder ~= 'pause' and not may_take(holder, ARGV[1]) then", _NEVER),)
     ),
+    "a learner's lease left with a task that stopped": left_behind("taking_over", "facts_begin"),
     "a lost lease taken for the end of the work": Broken(
         "learning_badly", ((learning._Learning.run, "lost += 1", "break"),)
     ),

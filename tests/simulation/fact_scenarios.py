@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from simulation.exploration import Scenario
 from simulation.fact_workers import FactCast, conclude_facts
-from simulation.simulation import Worker
+from simulation.simulation import Worker, attempts
 
 
 def _scenario(cast: Any, workers: tuple[Worker, ...], before: tuple[Worker, ...], faults: int = 1) -> Scenario:
@@ -89,6 +90,14 @@ def failing_to_learn() -> Scenario:
     return _scenario(cast, (cast.learning("l1", 0), cast.learning("l2", 0)), (cast.appender("c", 0, "m1"),), faults=2)
 
 
+def taking_over() -> Scenario:
+    """A learner that a thread takes over from a task whose loop stops."""
+    cast = FactCast()
+    workers = attempts("l", partial(cast.learning, which=0))
+    before = (cast.appender("c", 0, "home m1", "m2"),)
+    return Scenario(cast, workers, before, settles=True, conclude=conclude_facts)
+
+
 FACT_SCENARIOS: dict[str, Callable[[], Scenario]] = {
     each.__name__: each
     for each in (
@@ -102,5 +111,6 @@ FACT_SCENARIOS: dict[str, Callable[[], Scenario]] = {
         forgetting,
         stating,
         failing_to_learn,
+        taking_over,
     )
 }

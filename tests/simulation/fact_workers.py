@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -129,6 +130,8 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
         raise simulation.traced("the end", Violation("something is left of a user who was deleted"))
     simulation.check("the end")
     _check_reports(cast, simulation)
+    if settled and any(learned != total for learned, total in map(partial(_progress, cast, simulation), (0, 1))):
+        raise simulation.traced("the end", Violation("messages wait to be learned, and nobody is told of it"))
     for which in range(len(cast.sessions)):
         name = f"next{which}"
         simulation.add(cast.learning(name, which, explicit=True))

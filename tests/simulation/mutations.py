@@ -7,7 +7,7 @@ from langchain_motorhead.sessions.archive import chunks as archive
 from langchain_motorhead.sessions.archive import transcript
 from langchain_motorhead.sessions.compaction import flow as compaction
 from langchain_motorhead.sessions.compaction import summarize, writing
-from simulation.breaking import NEVER, Broken, in_script
+from simulation.breaking import NEVER, Broken, in_script, left_behind
 from simulation.summary_mutations import BROKEN_SUMMARIES
 
 _FENCE = (
@@ -183,8 +183,15 @@ BROKEN = {
         "redis.call('SET', KEYS[1], ARGV[1])\nif true then",
     ),
     "a lease taken from whoever holds it": in_script(
-        "compacting", "compaction_begin", "if holder and holder ~= 'pause'", "if false and holder ~= 'pause'"
+        "compacting", "compaction_begin", "if holder ~= 'pause' and not", "if false and not"
     ),
+    "a lease left with a task that stopped": left_behind("taking_over", "compaction_begin"),
+    "an indexing left with a task that stopped": left_behind("taking_over_indexing", "index_begin"),
+    "a rebuild left with a task that stopped": left_behind("taking_over_a_rebuild", "rebuild_begin"),
+    "a lease that goes back to a task that was given up": in_script(
+        "taking_over", "compaction_begin", "tonumber(earlier) < tonumber(later)", "earlier ~= later"
+    ),
+    "a lease that goes to another job": in_script("taking_over", "compaction_begin", "job == own and", ""),
     "a failure that replaces the lease of another worker by a pause": in_script(
         "failing",
         "compaction_fail",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from langchain_motorhead import Window
 from simulation.exploration import Scenario
 from simulation.forgetting_scenarios import FORGETTING_SCENARIOS
 from simulation.reading import READING_SCENARIOS
+from simulation.simulation import attempts
 from simulation.workers import Cast, named
 from support.messages import with_tools
 
@@ -129,6 +131,27 @@ def rebuilding_twice() -> Scenario:
     return Scenario(cast, (cast.rebuilding("r"), cast.rebuilding("q"), cast.deleting("d")), before)
 
 
+def taking_over() -> Scenario:
+    """A compaction that a thread takes over from a task whose loop stops, beside one of another process."""
+    cast = Cast("ns", WINDOW)
+    other = replace(cast.compacting("o.2.a"), name="o")
+    before = (cast.appender("b", named("m1", "m2", "m3")),)
+    return Scenario(cast, (*attempts("c", cast.compacting), other), before, settles=True)
+
+
+def taking_over_indexing() -> Scenario:
+    """An indexing that a thread takes over from a task whose loop stops."""
+    cast = Cast("ns", WINDOW, recall=True)
+    return Scenario(cast, attempts("i", cast.indexing), (cast.appender("b", named("m1", "m2", "m3")),), 2, settles=True)
+
+
+def taking_over_a_rebuild() -> Scenario:
+    """A summary is made again by a thread that takes that over from a task whose loop stops."""
+    cast = Cast("ns", WINDOW, budget=2)
+    before = (cast.appender("b", named("m1", "m2", "m3", "m4")), cast.compacting("o"))
+    return Scenario(cast, attempts("r", cast.rebuilding), before, settles=True)
+
+
 def resending() -> Scenario:
     """An append that is sent again since its answer was lost, a deletion, others who append, and a compaction."""
     cast = Cast("ns", WINDOW)
@@ -182,6 +205,9 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         rebuilding,
         rebuilding_and_setting,
         rebuilding_twice,
+        taking_over,
+        taking_over_indexing,
+        taking_over_a_rebuild,
         *FORGETTING_SCENARIOS,
         *READING_SCENARIOS,
         resending,

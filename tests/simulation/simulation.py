@@ -8,7 +8,7 @@ the next lease or pause ends. So a schedule is words: `a c1 c1 c2 tick c2.fails`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,12 +74,27 @@ class Worker:
         flow: Makes its flow: the same one each time.
         tokens: What it writes into leases.
         forgets: What the messages said, when they were accepted, that are forgotten when it comes to its end.
+        stops: Whether it may stand still for ever, as a task does whose loop stops. That is no fault.
+        over: Tokens of whoever's leases it may take.
     """
 
     name: str
     flow: Callable[[], Flow[Any]]
     tokens: frozenset[bytes] = frozenset()
     forgets: frozenset[str] = frozenset()
+    stops: bool = False
+    over: frozenset[bytes] = frozenset()
+
+
+def attempts(name: str, make: Callable[[str], Worker]) -> tuple[Worker, Worker]:
+    """Give the two attempts at a job: of a task whose loop may stop, and perhaps runs on; and of a thread.
+
+    Args:
+        name: Of the job.
+        make: Makes a worker with a token.
+    """
+    task, thread = make(f"{name}.1.a"), make(f"{name}.2.b")
+    return replace(task, name=f"{name}1", stops=True), replace(thread, name=f"{name}2", over=task.tokens)
 
 
 class Progress:
@@ -173,7 +188,7 @@ class Simulation:
         """List the steps that can be taken now: those that should be, or those that may go wrong."""
         going = {name: each.request for name, each in self.at_work.items() if each.request is not None}
         if not faults:
-            return list(going)
+            return [*going, *(f"{name}.stops" for name in going if self.at_work[name].worker.stops)]
         steps = [f"{name}.{fault}" for name, request in going.items() for fault in FAULTS[type(request)]]
         for name, request in going.items():
             steps += [f"{name}.{fault}" for fault in bad_operations(request)]
@@ -213,7 +228,7 @@ class Simulation:
             progress = self.at_work[name]
             self._step(step, progress, fault)
             if _told(progress.request) != "session_delete":
-                tokens = progress.worker.tokens
+                tokens = progress.worker.tokens | progress.worker.over
                 self.invariants.check_lease(tokens, before.values, self.store.dump().values, self._holders())
         except Violation as violation:
             raise self.traced(step, violation) from None
@@ -228,6 +243,20 @@ class Simulation:
             self.invariants.check(self.ledger, self.store.dump().values)
         except Violation as violation:
             raise self.traced(step, violation) from None
+
+    def check_waiting(self) -> None:
+        """Check that whom all the others wait for is at work.
+
+        Raises:
+            Violation: All wait for one who stopped.
+        """
+        going = [each.request for each in self.at_work.values() if each.request is not None]
+        if not going or not all(isinstance(request, Pause) for request in going):
+            return
+        gone = {token for each in self.at_work.values() if each.request is None for token in each.worker.tokens}
+        for key, value in self.store.dump().values.items():
+            if isinstance(value, bytes) and value.removesuffix(b"!") in gone:
+                raise self.traced("all that", Violation(f"all wait for {key!r}, which {value!r} has left"))
 
     def traced(self, step: str, violation: Violation) -> Violation:
         """Give a violation with what was done before it."""
@@ -249,9 +278,9 @@ class Simulation:
                 self._execute(request.heartbeat)
             self._tell(step, lambda: "heartbeat")
             return
-        if fault == "drop":
+        if fault in ("drop", "stops"):
             self.at_work[name] = progress.dropped()
-            self._tell(step, lambda: f"dies, asking for {_told(request)}")
+            self._tell(step, lambda: f"{'dies' if fault == 'drop' else fault}, asking for {_told(request)}")
             return
         answer = Cancelled() if fault == "cancel" else self._answer(request, fault)
         self._tell(step, lambda: f"{_told(request)} -> {_shown(answer)}")

@@ -87,7 +87,7 @@ BROKEN_SUMMARIES = {
         "rebuilding", "rebuild_swap", "redis.call('HINCRBY', state, 'revision', 1)", ""
     ),
     "a rebuild that takes the lease of another": in_script(
-        "rebuilding_twice", "rebuild_begin", "if holder and holder ~= token then", NEVER
+        "rebuilding_twice", "rebuild_begin", "if not may_take(holder, token) then", NEVER
     ),
     "a deletion that leaves a summary half made": in_script(
         "rebuilding_twice", "session_delete", "KEYS[8], KEYS[9], KEYS[10]", "KEYS[8], KEYS[10]"

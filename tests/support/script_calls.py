@@ -38,6 +38,7 @@ from langchain_motorhead.storage import leases
 from langchain_motorhead.storage.keys import session_keys, user_fact_keys
 from langchain_motorhead.storage.operation import Command, Operation, Value, read_primary
 from langchain_motorhead.storage.scripts import SCRIPTS
+from langchain_motorhead.transfer import restoring as restores
 from langchain_motorhead.transfer import snapshot as transfer
 from langchain_motorhead.transfer.snapshot import ExportedSession
 from support.fall_back import fall_back
@@ -122,11 +123,11 @@ def setup(name: str) -> Iterator[Operation[Any]]:
     yield compaction.begin(KEYS, "c", lease=LEASE, limit=8, force=False)
     yield committing(ArchiveWrite((_chunk(0, 1),)), 1, first=0)
     yield items.put(STORE, [items.ItemWrite(("a",), "k", b"{}", TTL, "t", [])], None, prune=False)
-    yield transfer.stage_chunks(OTHER, "staged", [_chunk(0, 2)])
+    yield restores.stage_chunks(OTHER, "staged", [_chunk(0, 2)])
     yield facts.begin(FACTS, "c", EPOCH, lease=LEASE, force=False)
     yield facts.write_facts(FACTS, 0, [Change("f", FACT)], progress=Progress(EPOCH, 0, 2, "c", LEASE))
     yield facts.write_facts(NO_FACTS, 0, [])
-    yield transfer.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
+    yield restores.stage(OTHER, "staged", [each.data for each in RECORDS], mark("id-0"), 0)
     yield registry_operations.note_erasure(OTHER, 4)
     yield Operation((Command("HSET", (f"{OTHER.documents}1",), ("epoch", "gone", "pieces", "1")),), list)
     if name == "summary_extend":
@@ -138,7 +139,7 @@ def setup(name: str) -> Iterator[Operation[Any]]:
 def restoring(session: Any, count: int, token: str, *, staged: bool) -> Operation[Any]:
     """Restore a session."""
     exported = ExportedSession(session.session_id, dict(STATE), count, iter(()), TTL)
-    return transfer.restore(
+    return restores.restore(
         session, exported, None if staged else [each.data for each in RECORDS[:count]], mark("id-1"), int(staged),
         token, "digest00", replace=True, owner=session, one_slot=True, chunks=int(staged),
         seen="" if session is OTHER else f"{EPOCH} 0",
@@ -167,9 +168,9 @@ def calls() -> dict[str, Operation[Any]]:
         "session_snapshot": transfer.read_head(KEYS),
         "session_restore": restoring(KEYS, 2, "none", staged=False),
         "session_restore staged": restoring(OTHER, 8, "staged", staged=True),
-        "restore_stage": transfer.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
+        "restore_stage": restores.stage(OTHER, "staged", [RECORDS[0].data], mark("id-2"), 1),
         "marks_page": read_marks(KEYS, 0),
-        "restore_stage archive": transfer.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
+        "restore_stage archive": restores.stage_chunks(OTHER, "staged", [_chunk(2, 3)]),
         "transcript_read": read_range(KEYS, 0, 8),
         "summaries_read": read_summaries(KEYS),
         "summary_extend": extend_summary(

@@ -8,7 +8,7 @@ from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Motorhead, Window
 from langchain_motorhead.storage.keys import registry_key, session_keys
-from langchain_motorhead.transfer import snapshot as snapshots
+from langchain_motorhead.transfer import restoring
 from langchain_motorhead.transfer.exporter import export_lines
 from langchain_motorhead.transfer.importer import import_lines
 from langchain_motorhead.transfer.jsonl import read_lines
@@ -75,10 +75,10 @@ def test_a_restore_sent_again_is_another_session(pair: tuple[Motorhead, Motorhea
     keys = session_keys(target.namespace, "s")
     snapshot.state = {**snapshot.state, "updated": b"1"}
     records = [record for page in snapshot.pages for record in page]
-    sent = snapshots.restore(keys, snapshot, records, b"", 0, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
+    sent = restoring.restore(keys, snapshot, records, b"", 0, "t", "0" * 8, replace=False, owner=keys, one_slot=True)
     epochs = set()
     for _ in range(2):
-        assert target.backend.require_redis().execute(sent) is snapshots.RestoreOutcome.DONE
+        assert target.backend.require_redis().execute(sent) is restoring.RestoreOutcome.DONE
         epochs.add(client.hget(keys.state, "epoch"))
         target.session("s").delete()
     assert len(epochs) == 2

@@ -37,7 +37,7 @@ class RunsHttp(Protocol):
     async def arun(self, flow: HttpFlow[T]) -> T:
         """Run a flow, and return its result."""
 
-    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
+    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport | None]:
         """Make a session's summary again."""
 
 
@@ -85,7 +85,7 @@ class RemoteConversations:
         sent = orjson.dumps({"text": without_surrogates(text), "override": override})
         yield HttpCall("PUT", protocol.path(keys, "summary"), protocol.user(keys), sent)
 
-    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport]:
+    def rebuild_flow(self, keys: SessionKeys, prompt: str | None, *, wait: bool) -> HttpFlow[RebuildReport | None]:
         """Make a session's summary again. See `sessions.summaries.rebuilding.rebuild`."""
         if not isinstance(prompt, str | None):
             raise InvalidInputError(f"prompt must be a string, not {type(prompt).__name__}")
@@ -93,6 +93,8 @@ class RemoteConversations:
         sent = orjson.dumps({"wait": wait} if prompt is None else {"wait": wait, "prompt": without_surrogates(prompt)})
         answer = yield HttpCall("POST", protocol.path(keys, "rebuild"), protocol.user(keys), sent, slow=wait)
         done = protocol.to_mapping(answer)
+        if not wait:
+            return None
         return RebuildReport(*(done.get(name, 0) for name in ("messages", "batches", "tokens")))
 
 
@@ -110,21 +112,13 @@ class RemoteRebuild:
     keys: SessionKeys
     prompt: str | None
 
-    def run(self) -> RebuildReport:
-        """Do it, and wait for it."""
-        return self.backend.run(self.backend.rebuild_flow(self.keys, self.prompt, wait=True))
+    def run(self, *, wait: bool) -> RebuildReport | None:
+        """Let the server do it. See `RebuildTask`."""
+        return self.backend.run(self.backend.rebuild_flow(self.keys, self.prompt, wait=wait))
 
-    async def arun(self) -> RebuildReport:
-        """Do it, and wait for it."""
-        return await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=True))
-
-    def start(self) -> None:
-        """Begin to do it, on the server."""
-        self.backend.run(self.backend.rebuild_flow(self.keys, self.prompt, wait=False))
-
-    async def astart(self) -> None:
-        """Begin to do it, on the server."""
-        await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=False))
+    async def arun(self, *, wait: bool) -> RebuildReport | None:
+        """Let the server do it. See `RebuildTask`."""
+        return await self.backend.arun(self.backend.rebuild_flow(self.keys, self.prompt, wait=wait))
 
 
 def to_info(data: Mapping[str, Any]) -> SessionInfo | None:

@@ -29,7 +29,9 @@ class RemoteForgetting:
         answer = yield HttpCall("POST", protocol.path(keys, "forget"), protocol.user(keys), body)
         return to_receipt(answer)
 
-    def edit(self, keys: SessionKeys, which: str | int, message: MessageLike) -> HttpFlow[Receipt]:
+    def edit(
+        self, keys: SessionKeys, which: str | int, message: MessageLike, state: BaseMessage | None = None
+    ) -> HttpFlow[Receipt]:
         """Replace a message by another one. See `Backend.edit`."""
         check_ids([which])
         yield from self._needs_ours("editing messages")

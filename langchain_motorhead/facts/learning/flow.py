@@ -257,8 +257,9 @@ class _Learning:
         self, read: FactsRead, batch: Batch, given: Sequence[Fact], answer: Answer, known: Known
     ) -> tuple[Book, list[Verdict]]:
         book, number = Book([*read.current, *read.past]), counting()
+        random = self._token.rpartition(".")[2]  # without the job and the attempt
         verifier = Verifier(
-            batch, book, given, read.now, lambda: f"{self._token}-{batch.start}-{next(number)}", known.vectors
+            batch, book, given, read.now, lambda: f"{random}-{batch.start}-{next(number)}", known.vectors
         )
         return book, [verifier.apply(each) for each in answer.operations]
 

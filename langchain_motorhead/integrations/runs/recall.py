@@ -6,7 +6,8 @@ A line that was found for a question stays before it in later prompts. It is kep
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -117,16 +118,12 @@ class RecallPolicy:
         search = self._search(motorhead, session, memory, state, kept, zone)
         if search is None:
             return Recalled()
-        try:
+        with _finding(session):
             if search.text:
                 search.found(search.retriever.invoke(search.text), self.k)
-        except MotorheadError as error:
-            _nothing_found(session, error)
-        try:
+        with _reading(session):
             if search.earlier:
                 search.read(motorhead._backend.run(motorhead._backend.pinned(search.earlier, search.query)))
-        except MotorheadError as error:
-            _not_read(session, error)
         return search.recalled(zone)
 
     async def afind(
@@ -143,16 +140,12 @@ class RecallPolicy:
         if search is None:
             return Recalled()
         await motorhead._backend.prepare()  # imports what a search needs, off the event loop
-        try:
+        with _finding(session):
             if search.text:
                 search.found(await search.retriever.ainvoke(search.text), self.k)
-        except MotorheadError as error:
-            _nothing_found(session, error)
-        try:
+        with _reading(session):
             if search.earlier:
                 search.read(await motorhead._backend.arun(motorhead._backend.pinned(search.earlier, search.query)))
-        except MotorheadError as error:
-            _not_read(session, error)
         return search.recalled(zone)
 
     def _search(
@@ -260,14 +253,24 @@ def _outside_window(state: Sequence[BaseMessage], memory: Memory) -> set[str | N
     return {message.id for message in run_messages(state, window)} - window
 
 
-def _nothing_found(session: Session, error: MotorheadError) -> None:
-    if isinstance(error, SearchUnavailableError) or not isinstance(error, EmbeddingError | StoreError):
-        raise error
-    logger.warning("session %r: recall failed, so the run goes on without it: %s", session.session_id, error)
+@contextmanager
+def _finding(session: Session) -> Iterator[None]:
+    """Log an error of a search, and go on. One that every run would have is raised."""
+    try:
+        yield
+    except SearchUnavailableError:
+        raise
+    except (EmbeddingError, StoreError) as error:
+        logger.warning("session %r: recall failed, so the run goes on without it: %s", session.session_id, error)
 
 
-def _not_read(session: Session, error: MotorheadError) -> None:
-    logger.warning(
-        "session %r: what recall found for earlier questions could not be read again, so it is not shown: %s",
-        session.session_id, error,
-    )  # fmt: skip
+@contextmanager
+def _reading(session: Session) -> Iterator[None]:
+    """Log an error of reading messages again, and go on."""
+    try:
+        yield
+    except MotorheadError as error:
+        logger.warning(
+            "session %r: what recall found for earlier questions could not be read again, so it is not shown: %s",
+            session.session_id, error,
+        )  # fmt: skip

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage, ToolMessage
@@ -24,6 +25,7 @@ from langchain_motorhead.sessions.load import Memory
 if TYPE_CHECKING:
     from langchain_motorhead.handles.handle import Handle
     from langchain_motorhead.handles.session import Session
+    from langchain_motorhead.sessions.changes.forgetting import Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class RunStorage:
             return memory
         for message in altered:
             try:
-                self._storable.store([message], lambda given: session.edit(str(given[0].id), given[0]))
+                self._storable.store([message], partial(_edit, session, message))
             except (InvalidInputError, UnknownMessageError) as error:
                 self._warn_of_edit(session, message, error)
         return replace(session.load(profile_tokens=self._profile), forgotten=memory.forgotten)
@@ -83,7 +85,7 @@ class RunStorage:
             return memory
         for message in altered:
             try:
-                await self._storable.astore([message], lambda given: session.aedit(str(given[0].id), given[0]))
+                await self._storable.astore([message], partial(_aedit, session, message))
             except (InvalidInputError, UnknownMessageError) as error:
                 self._warn_of_edit(session, message, error)
         return replace(await session.aload(profile_tokens=self._profile), forgotten=memory.forgotten)
@@ -201,6 +203,14 @@ class RunStorage:
         if not self._warned:
             self._warned = True
             logger.warning(_NOT_EDITED, session.session_id, message.id, error)
+
+
+def _edit(session: Session, state: BaseMessage, given: Sequence[BaseMessage]) -> Receipt:
+    return session._edit(str(state.id), given[0], state)
+
+
+async def _aedit(session: Session, state: BaseMessage, given: Sequence[BaseMessage]) -> Receipt:
+    return await session._aedit(str(state.id), given[0], state)
 
 
 def _version(session: Session, message: BaseMessage) -> tuple[str, str, str]:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # An index allocates memory for this many vectors at once. The module's default is 1,024, even for a small index.
 _BLOCK_VECTORS = 64
 _TAG_ATTRIBUTES = {"case_sensitive": True}
-_TEXT_TAG_ATTRIBUTES = {"separator": "\x1f"}  # values may contain a comma
+# Values may contain a comma. A search returns these fields of hundreds of documents. The module takes sortable ones
+# from the index, without a look into each document: that saves a third of its time, and costs 150 bytes a document.
+_TEXT_TAG_ATTRIBUTES = {"separator": "\x1f", "sortable": True}
 # A query may be a whole document. Only its first terms are searched.
 _MAX_QUERY_TERMS = 64
 

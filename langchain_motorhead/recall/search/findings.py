@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,8 +13,8 @@ from langchain_motorhead.recall.search.results import Candidate
 from langchain_motorhead.recall.words import standing
 from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.recall.words.standing import ASSISTANT_ROLES
-from langchain_motorhead.search_index.queries import Match
-from langchain_motorhead.storage.keys import SessionKeys, from_quoted, session_keys
+from langchain_motorhead.search_index.queries import SearchReply
+from langchain_motorhead.storage.keys import SessionKeys, from_member, from_quoted, session_keys
 
 BONUSES: Mapping[str, tuple[str, float]] = MappingProxyType(
     {"instruction": (standing.INSTRUCTION, INSTRUCTION), "preference": (standing.PREFERENCE, PREFERENCE)}
@@ -30,7 +30,7 @@ PERIOD_COUNT = 64
 
 
 def ranked(
-    found: Mapping[tuple[str, str], Sequence[Match]], question: Question, query: Query, indexer: Indexer
+    found: Mapping[tuple[str, str], SearchReply], question: Question, query: Query, indexer: Indexer
 ) -> tuple[Iterator[Candidate], bool]:
     """Return an iterator over the messages found, best first, and whether all of them reach the score's threshold.
 
@@ -55,50 +55,54 @@ def ranked(
             session, number = place
             if session not in keys:
                 keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
-            yield Candidate(keys[session], number, *best[place], ranking[place])
+            yield Candidate(keys[session], number, best[place], ranking[place])
 
     return candidates(), len(places) == len(ranking)
 
 
-def _findings(
-    found: Mapping[tuple[str, str], Sequence[Match]], indexer: Indexer
-) -> tuple[Findings, dict[MessageRef, tuple[int, int]]]:
-    """Return what was found by message, and for each message its best piece and the number of its pieces."""
-    best: dict[MessageRef, tuple[int, int]] = {}
+def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) -> tuple[Findings, dict[MessageRef, int]]:
+    """Return what was found by message, and the best piece of each message. Written for speed, as `to_reply` is."""
+    best: dict[MessageRef, int] = {}
     names: dict[MessageRef, str] = {}
     assistant: set[MessageRef] = set()
     times: dict[MessageRef, float] = {}
+    sessions: dict[str, str] = {}  # one string a session, as equal ones take longer to compare
     scores: dict[str, dict[MessageRef, float]] = {"marked": {}, "near": {}, "worded": {}}
     # The word search comes last, as it finds the best piece of a long message most reliably.
-    for (kind, which), matches in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
-        known, to_score = scores[kind], _SIMILARITY[indexer.recall.metric] if kind == "near" else None
-        bonus = BONUSES[which][1] if kind == "marked" else None
-        # Of what only the time makes a result, the least similar is as good as that of the others: it sets no scale.
-        least = min(known.values(), default=-_INFINITY) if which == "then" else -_INFINITY
-        for key, score, fields in matches:
+    for (kind, which), reply in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
+        known = scores[kind]
+        values = _values(kind, which, reply.scores, known.values(), indexer)
+        for key, score, fields in zip(reply.keys, values, reply.fields, strict=True):
             session, _, rest = key.rpartition(":")
             seq, _, piece = rest.partition("/")
             if not seq.isdecimal():  # not a document of this package
                 continue
-            place = (session, int(seq))
-            if bonus is not None:
-                score = bonus  # noqa: PLW2901
-            elif to_score is not None:
-                score = max(least, to_score(score))  # noqa: PLW2901
-            before = known.get(place)
-            if before is None or score > before:
+            place = (sessions.setdefault(session, session), int(seq))
+            if place not in known or score > known[place]:
                 known[place] = score
-                best[place] = (int(piece) if piece else 0, int(fields.get("pieces", 1)))
-            if fields.get("role") in ASSISTANT_ROLES:
+                best[place] = int(piece or 0)
+            if fields.get(b"role") in _ASSISTANT_ROLES:
                 assistant.add(place)
-            if "name" in fields:
-                names[place] = fields["name"]
-            if "created" in fields:
-                times[place] = float(fields["created"])
+            if b"name" in fields:
+                names[place] = from_member(fields[b"name"])
+            if b"created" in fields:
+                times[place] = float(fields[b"created"])
     return Findings(scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
 
 
-_INFINITY = float("inf")
+def _values(kind: str, which: str, said: list[float], known: Collection[float], indexer: Indexer) -> list[float]:
+    """Return the scores of documents of a kind, given those of the module and those that are known of this kind."""
+    if kind == "marked":
+        return [BONUSES[which][1]] * len(said)
+    if kind == "worded":
+        return said
+    values = list(map(_SIMILARITY[indexer.recall.metric], said))
+    # Of what only the time makes a result, the least similar is as good as that of the others: it sets no scale.
+    least = min(known) if which == "then" and known else None
+    return values if least is None else [max(least, each) for each in values]
+
+
+_ASSISTANT_ROLES = frozenset(role.encode() for role in ASSISTANT_ROLES)
 _SIMILARITY: dict[str, Any] = {
     "cosine": lambda distance: 1 - distance,
     "ip": lambda distance: 1 - distance,

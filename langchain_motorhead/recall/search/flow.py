@@ -28,9 +28,9 @@ from langchain_motorhead.recall.search.word_search import search_words
 from langchain_motorhead.recall.words.question import Question, to_question
 from langchain_motorhead.recall.words.terms import terms
 from langchain_motorhead.search_index.lifecycle import command, vector_field
-from langchain_motorhead.search_index.queries import DISTANCE, RETURNED, Match, SearchReply, nearest
+from langchain_motorhead.search_index.queries import DISTANCE, RETURNED, SearchReply, nearest
 from langchain_motorhead.search_index.vectors import from_bytes, to_bytes
-from langchain_motorhead.storage.keys import recall_key, session_keys
+from langchain_motorhead.storage.keys import from_member, recall_key, session_keys
 
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
@@ -53,8 +53,8 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     Raises:
         EmbeddingError: The model failed. A `"hybrid"` search does not raise this, but searches by words only.
         EmbeddingMismatchError: The index was made with another model or other settings.
-        SearchUnavailableError: Redis has no search module, and the search is not `"hybrid"` or has a filter or is
-            expanded. Other searches read the newest messages then: see `word_search.py`.
+        SearchUnavailableError: Redis has no search module, and the search is not `"hybrid"` or has a filter. Other
+            searches read the newest messages then: see `word_search.py`.
     """
     text = without_surrogates(query.text).strip()[:_MAX_QUERY_CHARS]
     if not text:
@@ -97,7 +97,7 @@ def _search_index(
             return []
         answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector, query.session_id)
         found = {
-            (kind, which): _first(answer.matches, count, nearest=kind == "near")
+            (kind, which): answer.first(count, nearest=kind == "near")
             for (kind, which, count, _), answer in zip(queries, answers, strict=True)
         }
         best, all_fit = ranked(found, question, query, indexer)
@@ -116,14 +116,6 @@ def _search_index(
     if query.search_type == "mmr":
         return _diverse(hits, vector, query, indexer)
     return [hit for hit, _ in hits]
-
-
-def _first(matches: list[Match], count: int, *, nearest: bool) -> list[Match]:
-    """Return the best matches of one query. In a cluster, each primary returns this number of its own."""
-    if len(matches) <= count:
-        return matches
-    best = {match.key: match for match in matches}.values()
-    return sorted(best, key=lambda match: match.score if nearest else -match.score)[:count]
 
 
 def _queries(
@@ -167,12 +159,9 @@ def _expansion(by_words: Sequence[str], vector: Any, query: Query, indexer: Inde
     """Return the terms to add to a query, after the messages that match it best by its words."""
     sample = worded(by_words, _all_of(_where(query)), SAMPLE_COUNT, ("terms",))
     (answer,), _ = yield from _run_queries([sample], indexer, vector, query.session_id)
-    some = _first(answer.matches, SAMPLE_COUNT, nearest=False)
-    return expansion([*by_words, *(mark for mark, _ in BONUSES.values())], [_terms(match) for match in some])
-
-
-def _terms(match: Match) -> list[str]:
-    return match.fields.get("terms", "").split()
+    some = answer.first(SAMPLE_COUNT, nearest=False).fields
+    found = [from_member(fields.get(b"terms", b"")).split() for fields in some]
+    return expansion([*by_words, *(mark for mark, _ in BONUSES.values())], found)
 
 
 def _where(query: Query) -> list[FilterExpression]:
@@ -221,7 +210,7 @@ def _run_queries(
         except StoreError as error:
             there = yield describe(indexer.namespace)
             if there is None:
-                return [SearchReply([], 0) for _ in queries], None  # nothing was ever indexed
+                return [SearchReply([], [], []) for _ in queries], None  # nothing was ever indexed
             indexer.check(there, dimensions)
             if last or not isinstance(error, IndexMissingError):
                 raise

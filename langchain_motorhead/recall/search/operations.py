@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_motorhead.recall.indexing.descriptions import Description, describing, to_description
-from langchain_motorhead.search_index.queries import SearchReply, to_matches, total
+from langchain_motorhead.search_index.queries import SearchReply, to_reply
 from langchain_motorhead.storage.keys import from_member, optional_member, recall_key
 from langchain_motorhead.storage.operation import Command, Operation, Value
 
@@ -34,7 +34,7 @@ def search(
         before, after = to_description(replies[0]), to_description(replies[-1])
         if before != after:
             return None, after
-        return [SearchReply(to_matches(reply, distance), total(reply)) for reply in replies[1:-1]], after
+        return [to_reply(reply, distance) for reply in replies[1:-1]], after
 
     return Operation((describing(namespace), *commands, describing(namespace)), read)
 
@@ -68,6 +68,11 @@ def fetch(
         return found, sessions
 
     return Operation(tuple(commands), read)
+
+
+def decoded(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Return the fields of a document as text."""
+    return {from_member(name): from_member(value) for name, value in fields.items()}
 
 
 def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None:

@@ -60,7 +60,7 @@ class Passage(NamedTuple):
         id: Id of the message, or None.
         text: The text.
         sent: The role that a REST client wrote, if this package would have written another.
-        counts: How often each of the searched terms, and of the marks, occurs.
+        counts: How often each term that is to be counted occurs.
         length: How many terms there are.
     """
 
@@ -95,12 +95,12 @@ class _Block(NamedTuple):
     stop: int
 
 
-def read_passages(query: Query, searched: frozenset[str], indexer: Indexer) -> Flow[list[Passage]]:
+def read_passages(query: Query, searched: frozenset[str] | None, indexer: Indexer) -> Flow[list[Passage]]:
     """Return the passages of the newest messages in the scope of a search, as far as the limits go.
 
     Args:
         query: The search request.
-        searched: Terms to count.
+        searched: Terms to count, or None for all.
         indexer: How messages are indexed.
     """
     found, messages, size = list[Passage](), MAX_MESSAGES, MAX_BYTES
@@ -174,7 +174,7 @@ def _read(block: _Block) -> Flow[list[tuple[int, ArchivedMessage]]]:
 
 
 def _passages(
-    block: _Block, records: Sequence[tuple[int, ArchivedMessage]], searched: frozenset[str], indexer: Indexer
+    block: _Block, records: Sequence[tuple[int, ArchivedMessage]], searched: frozenset[str] | None, indexer: Indexer
 ) -> list[Passage]:
     made = list[Passage]()
     for seq, (data, time) in records:
@@ -188,7 +188,7 @@ def _passages(
                     Passage(
                         block.keys, block.known.epoch, block.known.user, seq, time, seq >= block.known.first,
                         draft.piece, draft.pieces, draft.role, draft.name, draft.id, draft.text, draft.sent,
-                        Counter(term for term in terms if term in searched), len(terms),
+                        Counter(term for term in terms if searched is None or term in searched), len(terms),
                     )
                 )  # fmt: skip
     return made

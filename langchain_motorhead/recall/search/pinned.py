@@ -60,9 +60,7 @@ def read_pinned(pins: Sequence[Pin], query: Query, namespace: str) -> Flow[list[
         query: The search that found them, which has the scope.
         namespace: Namespace of the sessions.
     """
-    candidates = [
-        Candidate(session_keys(namespace, pin.session_id), pin.seq, pin.piece, pin.pieces, 0.0) for pin in pins
-    ]
+    candidates = [Candidate(session_keys(namespace, pin.session_id), pin.seq, pin.piece, 0.0) for pin in pins]
     if not candidates:
         return []
     hits = yield from read_hits(candidates, {}, len(candidates), query, None)

@@ -13,7 +13,7 @@ from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.recall.search import operations
 from langchain_motorhead.recall.search.repeats import without_repeats
-from langchain_motorhead.search_index.queries import Match
+from langchain_motorhead.search_index.queries import SearchReply
 from langchain_motorhead.storage.keys import DIGEST, SessionKeys, from_quoted
 
 SPARE_HITS = 4
@@ -24,18 +24,17 @@ GROWTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A message that a search found: its session, sequence number, best piece, number of pieces, and score."""
+    """A message that a search found: its session, sequence number, best piece, and score."""
 
     keys: SessionKeys
     seq: int
     piece: int
-    pieces: int
     score: float
 
 
 def read_hits(
     ranked: Iterable[Candidate],
-    found: Mapping[tuple[str, str], Sequence[Match]],
+    found: Mapping[tuple[str, str], SearchReply],
     enough: int,
     query: Query,
     vector: str | None,
@@ -56,9 +55,9 @@ def read_hits(
         Each message, with its vector as bytes if that was requested.
     """
     if found and query.search_type == "similarity" and not (query.neighbors or query.exclude_window or check):
-        known = {match.key: match.fields for match in found["near", "all"]}
+        known = dict(zip(found["near", "all"].keys, found["near", "all"].fields, strict=True))
         ranked = list(ranked)
-        documents = [(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked]
+        documents = [(each, operations.decoded(known[_key(each.keys, each.seq, each.piece)])) for each in ranked]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
         if not any("ttl" in fields or _is_digest(fields) for each, fields in documents):
             made = [_hit(each, fields, _user(fields)) for each, fields in documents]
@@ -112,7 +111,7 @@ def _surround(
         for seq in seqs:
             fields = by_key[_key(found.keys, seq)]
             if fields is not None and fields["epoch"] == epoch and len(around) < count:
-                around.append(_hit(replace(found, seq=seq, piece=0, pieces=1), fields, hit.user_id))
+                around.append(replace(_hit(replace(found, seq=seq, piece=0), fields, hit.user_id), pieces=1))
     hit.before.reverse()
 
 
@@ -153,7 +152,7 @@ def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
         created=datetime.fromtimestamp(float(fields["created"]), UTC),
         score=found.score,
         piece=found.piece,
-        pieces=found.pieces,
+        pieces=int(fields.get("pieces", 1)),
         sent=fields.get("sent"),
     )
 

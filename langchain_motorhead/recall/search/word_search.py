@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -17,12 +18,14 @@ from langchain_motorhead.flows.protocol import Compute, Flow
 from langchain_motorhead.messages.ids import derived_id
 from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import Hit, Query
+from langchain_motorhead.recall.search.expansion import SAMPLE_COUNT, WEIGHT, expansion
 from langchain_motorhead.recall.search.findings import BONUSES, MARKED_COUNT, WORDS_COUNTS, ranked
 from langchain_motorhead.recall.search.passages import Passage, read_passages
 from langchain_motorhead.recall.search.repeats import without_repeats
 from langchain_motorhead.recall.search.results import SPARE_HITS, Candidate, earlier, later
 from langchain_motorhead.recall.words.question import Question
-from langchain_motorhead.search_index.queries import Match
+from langchain_motorhead.search_index.queries import SearchReply
+from langchain_motorhead.storage.keys import to_member
 
 # The parameters of the module's scorer BM25STD.
 _K1, _B = 1.2, 0.5
@@ -42,35 +45,39 @@ def search_words(
         why: Why there is no other search.
 
     Raises:
-        SearchUnavailableError: The query has a filter, which only a search module can evaluate, or is to be expanded.
+        SearchUnavailableError: The query has a filter, which only a search module can evaluate.
     """
-    if query.expand:
-        raise SearchUnavailableError(f"a search with expand=True needs a search module, and {why}")
     if query.filter is not None and str(query.filter) != "*":
         raise SearchUnavailableError(f"a search with filter needs a search module, and {why}")
     searched = frozenset(by_words)
     if not searched:
         return []
     marks = frozenset(mark for mark, _ in BONUSES.values())
-    passages: list[Passage] = yield from read_passages(query, searched | marks, indexer)
+    # To expand the query, all terms are counted: which are added is known only after all messages are read.
+    passages: list[Passage] = yield from read_passages(query, None if query.expand else searched | marks, indexer)
     hits: list[Hit] = yield Compute(partial(_best, passages, searched, question, query, indexer))
     return hits
 
 
-def scores(passages: Sequence[Passage], searched: frozenset[str]) -> dict[int, float]:
-    """Return the BM25 score of each passage that has one of the terms, by its position."""
+def scores(passages: Sequence[Passage], searched: Mapping[str, float]) -> dict[int, float]:
+    """Return the BM25 score of each passage that has one of the terms, by its position.
+
+    Args:
+        passages: The passages.
+        searched: The terms, with the weight of each.
+    """
     average = (sum(passage.length for passage in passages) / len(passages)) if passages else 0.0
     rarity = {}
-    for term in searched:
+    for term, weight in searched.items():
         having = sum(term in passage.counts for passage in passages)
-        rarity[term] = math.log(1 + (len(passages) - having + 0.5) / (having + 0.5))
+        rarity[term] = weight * math.log(1 + (len(passages) - having + 0.5) / (having + 0.5))
     found = {}
     for at, passage in enumerate(passages):
         norm = _K1 * (1 - _B + _B * passage.length / (average or 1.0))
         score = sum(
-            rarity[term] * count * (_K1 + 1) / (count + norm)
-            for term, count in passage.counts.items()
-            if term in rarity
+            each * count * (_K1 + 1) / (count + norm)
+            for term, each in rarity.items()
+            if (count := passage.counts.get(term))
         )
         if score > 0:
             found[at] = score
@@ -81,16 +88,30 @@ def _best(
     passages: Sequence[Passage], searched: frozenset[str], question: Question, query: Query, indexer: Indexer
 ) -> list[Hit]:
     some = [passage for passage in passages if _is_wanted(passage, query)]
-    by_score = scores(some, searched)
+    weights = dict.fromkeys(sorted(searched), 1.0)
+    by_score = scores(some, weights)
+    if query.expand:
+        by_score = scores(some, {**dict.fromkeys(_added(some, by_score, searched), WEIGHT), **weights})
     count = max(WORDS_COUNTS[0], WORDS_COUNTS[1] * query.k)
-    best = heapq.nlargest(count, by_score, key=lambda at: (by_score[at], -at))
-    found = {("worded", "all"): [_match(some[at], by_score[at]) for at in best]}
+    best = _best_of(by_score, count)
+    found = {("worded", "all"): _reply([some[at] for at in best], [by_score[at] for at in best])}
     for name, (mark, _) in BONUSES.items():
-        found["marked", name] = [_match(each, 0.0) for each in some if mark in each.counts][:MARKED_COUNT]
+        having = [each for each in some if mark in each.counts][:MARKED_COUNT]
+        found["marked", name] = _reply(having, [0.0] * len(having))
     order, _ = ranked(found, question, query, indexer)
     by_key = {passage.document: passage for passage in passages}
     hits = [_surrounded(each, by_key, query.neighbors) for each in islice(order, query.k + SPARE_HITS)]
     return [hits[at] for at in without_repeats([hit.text for hit in hits], query.k)]
+
+
+def _added(passages: Sequence[Passage], by_score: Mapping[int, float], searched: frozenset[str]) -> list[str]:
+    """Return the terms to add to a query, after the passages that match it best."""
+    some = [list(Counter(passages[at].counts).elements()) for at in _best_of(by_score, SAMPLE_COUNT)]
+    return expansion([*searched, *(mark for mark, _ in BONUSES.values())], some)
+
+
+def _best_of(by_score: Mapping[int, float], count: int) -> list[int]:
+    return heapq.nlargest(count, by_score, key=lambda at: (by_score[at], -at))
 
 
 def _is_wanted(passage: Passage, query: Query) -> bool:
@@ -105,18 +126,24 @@ def _is_wanted(passage: Passage, query: Query) -> bool:
     return (query.after is None or seconds >= query.after) and (query.before is None or seconds < query.before)
 
 
-def _match(passage: Passage, score: float) -> Match:
-    fields = {"role": passage.role, "pieces": str(passage.pieces)}
+def _reply(passages: Sequence[Passage], scores: list[float]) -> SearchReply:
+    """Return passages as a search module would."""
+    return SearchReply([each.document for each in passages], scores, [_fields(each) for each in passages])
+
+
+def _fields(passage: Passage) -> dict[bytes, bytes]:
+    fields = {b"role": to_member(passage.role)}
     if passage.name:
-        fields["name"] = passage.name
+        fields[b"name"] = to_member(passage.name)
     if passage.time is not None:
-        fields["created"] = str(passage.time / _MICROSECONDS)
-    return Match(passage.document, score, fields)
+        fields[b"created"] = str(passage.time / _MICROSECONDS).encode()
+    return fields
 
 
 def _surrounded(found: Candidate, by_key: Mapping[str, Passage], neighbors: int) -> Hit:
     suffix = f"{found.seq}/{found.piece}" if found.piece else str(found.seq)
-    hit = _hit(by_key[f"{found.keys.documents}{suffix}"], found.score, found.pieces)
+    passage = by_key[f"{found.keys.documents}{suffix}"]
+    hit = _hit(passage, found.score, passage.pieces)
     if neighbors:
         for seqs, around in ((earlier(found, neighbors), hit.before), (later(found, neighbors), hit.after)):
             there = (by_key.get(f"{found.keys.documents}{seq}") for seq in seqs)

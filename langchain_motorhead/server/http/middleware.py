@@ -24,9 +24,11 @@ from langchain_motorhead.server.http.errors import (
     handle_error,
     to_response,
 )
+from langchain_motorhead.server.http.one_write import cycle_of, send_whole
+from langchain_motorhead.server.http.responses import JSONBytes, headers_of
 from langchain_motorhead.server.http.route_table import RouteTable
 from langchain_motorhead.server.http.sites import Sites
-from langchain_motorhead.server.json_logs import FIELDS, describe_error
+from langchain_motorhead.server.json_logs import FIELDS, describe_error, log_request
 from langchain_motorhead.server.monitoring.metrics import Metrics
 from langchain_motorhead.server.monitoring.tracing import RequestTrace
 from langchain_motorhead.server.tenants import Tenants
@@ -83,41 +85,29 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         path = self._set_path(scope)
-        started, status, request_id = time.perf_counter(), 0, f"{self._process}{next(self._ids) & 0xFFFFFFFF:08x}"
-        traced = RequestTrace(scope)
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                    *_COMMON_HEADERS,
-                ]
-            await send(message)
-
-        self._metrics.under_way.inc()
+        answering = _Answering(scope, send, f"{self._process}{next(self._ids) & 0xFFFFFFFF:08x}")
+        counts = self._metrics.counts
+        counts.under_way += 1
         try:
             if (refusal := self._refusal(scope)) is not None:
-                await to_response(ForbiddenError(refusal))(scope, receive, send_with_headers)
+                await to_response(ForbiddenError(refusal))(scope, receive, answering.send)
             elif (found := self._table.find(scope["method"], path)) is not None:
                 scope["endpoint"], scope["path_params"] = found.route.endpoint, found.parameters
-                await _answer(scope, receive, send_with_headers)
+                await answering.answer(Request(scope, receive))
             else:
-                await self._app(scope, receive, send_with_headers)
+                await self._app(scope, receive, answering.send)
         except ClientDisconnect:  # before the body was complete: nobody can be answered
             pass
         except Exception as error:
             scope[FAILURE] = error
-            logger.exception("a request failed", extra={FIELDS: {"request_id": request_id, **traced.fields}})
-            if status:
+            fields = {"request_id": answering.request_id, **answering.traced.fields}
+            logger.exception("a request failed", extra={FIELDS: fields})
+            if answering.status:
                 raise
-            await to_response(error)(scope, receive, send_with_headers)
+            await to_response(error)(scope, receive, answering.send)
         finally:
-            self._metrics.under_way.dec()
-            seconds = time.perf_counter() - started
-            self._record(scope, status or _STATUS_CLIENT_DISCONNECTED, seconds, request_id, traced)
+            counts.under_way -= 1
+            self._record(scope, answering)
 
     def _set_path(self, scope: Scope) -> str:
         """Put the path into the scope as routes match it: not percent-decoded, since a slash may be part of an id."""
@@ -139,15 +129,16 @@ class RequestMiddleware:
         address = scope.get("server")
         return self._sites.refusal(scope["method"], scope["headers"], address[0] if address else None)
 
-    def _record(self, scope: Scope, status: int, seconds: float, request_id: str, traced: RequestTrace) -> None:
+    def _record(self, scope: Scope, answering: _Answering) -> None:
         """Count a request in the metrics, end its span, and log it."""
+        status, seconds = answering.status or _STATUS_CLIENT_DISCONNECTED, time.perf_counter() - answering.began
         route = self._paths.get(scope.get("endpoint"), _UNKNOWN_LABEL)
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else _UNKNOWN_LABEL
-        self._metrics.answered(method, route, status, seconds)
-        audit.log(scope, method, route, status, request_id)
-        traced.end(method, route, status, scope.get(FAILURE))
-        level = logging.DEBUG if route in _MONITORING_PATHS else logging.INFO
+        self._metrics.counts.answered(method, route, status, seconds)
+        audit.log(scope, method, route, status, answering.request_id)
         failure = scope.get(FAILURE)
+        answering.traced.end(method, route, status, failure)
+        level = logging.DEBUG if route in _MONITORING_PATHS else logging.INFO
         if status >= _FAILED:
             level = logging.ERROR
         if logger.isEnabledFor(level):
@@ -156,21 +147,62 @@ class RequestMiddleware:
                 "route": route,
                 "status": status,
                 "ms": round(seconds * 1000, 3),
-                "request_id": request_id,
-                **traced.fields,
+                "request_id": answering.request_id,
             }
+            if answering.traced.trace_id is not None:
+                fields["trace_id"] = answering.traced.trace_id
             if failure is not None:
                 fields |= {"code": code_of(failure), "cause": describe_error(failure)}
-            # Not `logger.log`, which walks the stack to find its caller.
-            extra = {FIELDS: fields}
-            logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "request", (), None, extra=extra))
+            log_request(logger, level, fields)
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request whose endpoint is known, as Starlette's router and exception middleware would."""
-    request = Request(scope, receive)
-    try:
-        response = await scope["endpoint"](request)
-    except _ANSWERED_ERRORS as error:
-        response = await handle_error(request, error)
-    await response(scope, receive, send)
+class _Answering:
+    """How one request is answered.
+
+    Attributes:
+        began: When the request came, by `time.perf_counter`.
+        request_id: Id of the request.
+        status: HTTP status of the answer, or 0 as long as none was sent.
+        traced: The trace of the request.
+    """
+
+    __slots__ = ("_scope", "_send", "began", "request_id", "status", "traced")
+
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+        self._scope, self._send = scope, send
+        self.began = time.perf_counter()
+        self.request_id = request_id
+        self.status = 0
+        self.traced = RequestTrace(scope)
+
+    async def answer(self, request: Request) -> None:
+        """Answer a request whose endpoint is known, as Starlette's router and exception middleware would."""
+        try:
+            response = await self._scope["endpoint"](request)
+        except _ANSWERED_ERRORS as error:
+            response = await handle_error(request, error)
+        if type(response) is JSONBytes and (cycle := cycle_of(self._send)) is not None:
+            self.status = 200
+            headers = _JSON_HEADERS % (len(response.body), self.request_id.encode())
+            await send_whole(cycle, headers, response.body)
+        else:
+            await response(self._scope, request.receive, self.send)
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer. The headers that every answer has are added."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.request_id.encode()),
+                *_COMMON_HEADERS,
+            ]
+        await self._send(message)
+
+
+def _head_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+# The head of a JSONBytes, with the length of the body and the id of the request.
+_JSON_HEADERS = _head_of([*headers_of(b"%d"), (b"x-request-id", b"%b"), *_COMMON_HEADERS])

@@ -66,7 +66,9 @@ class ApiRoute(Route):
     Args:
         method: HTTP method.
         path: Path with parameters in braces.
-        endpoint: Answers the request. Its name is the operation's id, its docstring the description.
+        endpoint: Answers the request.
+        name: Id of the operation. The default is the name of `endpoint`.
+        description: What the request does. The default is the docstring of `endpoint`.
         tag: Section of the documentation.
         summary: What the request does, in a few words.
         answer: Type of a successful answer's content.
@@ -86,6 +88,8 @@ class ApiRoute(Route):
         path: str,
         endpoint: Endpoint,
         *,
+        name: str | None = None,
+        description: str | None = None,
         tag: Tag,
         summary: str,
         answer: Any,
@@ -98,12 +102,13 @@ class ApiRoute(Route):
         media_type: str = JSON,
         example: Any = None,
     ) -> None:
-        super().__init__(path, endpoint, methods=[method])
+        super().__init__(path, endpoint, methods=[method], name=name)
         # Instead of Starlette's wrapper, which handles exceptions once more before its middleware does.
         self.app = _asgi(endpoint)
         self.method = method.lower()
         self.tag, self.summary, self.answer, self.answer_text = tag, summary, answer, answer_text
         self.query, self.headers, self.body = query, headers, body
+        self.description = description or (endpoint.__doc__ or "").strip()
         self.needs_key = needs_key
         self.media_type, self.example = media_type, example
         self._errors = errors
@@ -208,7 +213,7 @@ def _operation(
     operation: dict[str, Any] = {
         "tags": [route.tag],
         "summary": route.summary,
-        "description": (route.endpoint.__doc__ or "").strip(),
+        "description": route.description,
         "operationId": route.name,
         "parameters": [
             *map(_path_parameter, route.param_convertors),

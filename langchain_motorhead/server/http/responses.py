@@ -25,23 +25,26 @@ OK = b'{"status":"Ok"}'
 _ROLES = {"human": "Human", "ai": "AI"}
 
 
-_JSON = (b"content-type", b"application/json")
-
-
 class JSONBytes(Response):
     """A successful answer whose body is JSON already.
 
     Starlette's class comes to the same, in four times the time.
     """
 
+    body: bytes
+
     def __init__(self, body: bytes) -> None:
         self.status_code, self.body, self.background = 200, body, None
-        self.raw_headers = [(b"content-length", b"%d" % len(body)), _JSON]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.start", "status": 200, "headers": headers_of(b"%d" % len(self.body))})
         await send({"type": "http.response.body", "body": self.body})
+
+
+def headers_of(length: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a `JSONBytes` whose body has this length."""
+    return [(b"content-length", length), (b"content-type", b"application/json")]
 
 
 def raw(body: bytes) -> Response:

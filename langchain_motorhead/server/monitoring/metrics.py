@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from langchain_motorhead.server.monitoring.request_counts import RequestCounts
 from langchain_motorhead.server.monitoring.work import WorkMetrics
-
-_BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class _Answers(Collector):
@@ -72,6 +71,11 @@ class Metrics:
         pending: Returns the number of background jobs that run or wait.
         vectors_missing: Returns the number of messages that lack a vector.
         answers: Returns how many answers of the summarizing model there were, by what became of them.
+
+    Attributes:
+        registry: Where all metrics are registered.
+        counts: Counts requests and messages.
+        work: Measures the work behind the requests.
     """
 
     def __init__(
@@ -81,18 +85,8 @@ class Metrics:
         answers: Callable[[], Mapping[str, int]],
     ) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "motorhead_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
-        )
-        self.seconds = Histogram(
-            "motorhead_request_seconds",
-            "Time to answer",
-            ("method", "route"),
-            buckets=_BUCKET_SECONDS,
-            registry=self.registry,
-        )
-        self.under_way = Gauge("motorhead_requests_under_way", "Requests being answered", registry=self.registry)
-        self.messages = Counter("motorhead_messages", "Messages accepted", registry=self.registry)
+        self.counts = RequestCounts()
+        self.registry.register(self.counts)
         background = Gauge("motorhead_background_work", "Sessions being summarized or indexed", registry=self.registry)
         background.set_function(pending)
         vectors = Gauge(
@@ -103,8 +97,6 @@ class Metrics:
         vectors.set_function(vectors_missing)
         self.registry.register(_Answers(answers))
         self.work = WorkMetrics(self.registry)
-        # Looking up a labelled metric takes longer than counting.
-        self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def count_learning(self, learned: Callable[[], Mapping[str, int]], summaries: Callable[[], int]) -> None:
         """Show what was learned, and the tokens that models used.
@@ -114,23 +106,6 @@ class Metrics:
             summaries: Returns the tokens that summaries used.
         """
         self.registry.register(_Learning(learned, summaries, lambda: self.work.rebuild_tokens))
-
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request.
-
-        Args:
-            method: HTTP method.
-            route: Path of the route, without ids.
-            status: HTTP status of the answer.
-            seconds: Time from request to answer.
-        """
-        labelled = self._labelled.get((method, route, status))
-        if labelled is None:
-            labelled = (self.requests.labels(method, route, str(status)), self.seconds.labels(method, route))
-            self._labelled[method, route, status] = labelled
-        count, histogram = labelled
-        count.inc()
-        histogram.observe(seconds)
 
     def exposed(self) -> tuple[bytes, str]:
         """Return the metrics in Prometheus' text format, and its media type."""

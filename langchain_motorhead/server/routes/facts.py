@@ -1,6 +1,6 @@
 """Routes of the facts about a user: read, stated, corrected, forgotten, and everything about the user exported.
 
-The functions answer also for the facts of a session without a user; `session_facts.py` has the routes.
+The functions answer also for a session without a user, whose routes and their descriptions are in `session_facts.py`.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ async def post_memory(request: Request) -> Response:
             context=context, group=group, dedup=dedup, request=mark,
         )  # fmt: skip
         left = await execute(backend, watched.APPEND, keys, operation, messages)
-        request.app.state.metrics.messages.inc(left.added if left else 0)
+        request.app.state.metrics.counts.messages += left.added if left else 0
         await backend.aafter_append(keys, left)
     return responses.raw(responses.OK)
 

@@ -14,31 +14,6 @@ from langchain_motorhead.server.schemas import facts as schemas
 from langchain_motorhead.server.schemas import requests
 
 
-async def get_session_facts(request: Request) -> Response:
-    """Return the facts that a session without a user has of its own: pinned ones first, then the newest."""
-    return await facts.get_facts(request)
-
-
-async def add_session_fact(request: Request) -> Response:
-    """Store a fact that a person states, for a session without a user. No model can change it."""
-    return await facts.add_fact(request)
-
-
-async def correct_session_fact(request: Request) -> Response:
-    """Put a fact that a person states in the place of one of a session without a user, which is superseded."""
-    return await facts.correct_fact(request)
-
-
-async def delete_session_fact(request: Request) -> Response:
-    """Remove a fact of a session without a user for good. Facts that it had superseded hold again."""
-    return await facts.delete_fact(request)
-
-
-async def get_session_profile(request: Request) -> Response:
-    """Return the most important facts of a session without a user, as text for a prompt."""
-    return await facts.get_profile(request)
-
-
 async def learn(request: Request) -> Response:
     """Learn facts from the messages of a session that were not learned yet now, and wait for it."""
     asked = RequestContext(request)
@@ -52,23 +27,33 @@ _FACT = f"{_FACTS}/{{fact_id}}"
 
 ROUTES = (
     ApiRoute(
-        "GET", _FACTS, get_session_facts, tag="Extensions", summary="Read a session's own facts",
+        "GET", _FACTS, facts.get_facts,
+        name="get_session_facts", tag="Extensions", summary="Read a session's own facts",
+        description="Return the facts of its own that a session without a user has: pinned first, then the newest.",
         query=schemas.FactsQuery, answer=schemas.FactList,
     ),
     ApiRoute(
-        "POST", _FACTS, add_session_fact, tag="Extensions", summary="State a fact for a session",
+        "POST", _FACTS, facts.add_fact,
+        name="add_session_fact", tag="Extensions", summary="State a fact for a session",
+        description="Store a fact that a person states, for a session without a user. No model can change it.",
         body=schemas.NewFact, answer=schemas.StoredFact, errors=("invalid_input",),
     ),
     ApiRoute(
-        "PUT", _FACT, correct_session_fact, tag="Extensions", summary="Correct a session's own fact",
+        "PUT", _FACT, facts.correct_fact,
+        name="correct_session_fact", tag="Extensions", summary="Correct a session's own fact",
+        description="Put a fact that a person states in the place of a session's own one, which is superseded.",
         body=schemas.FactText, answer=schemas.StoredFact, errors=("invalid_input", "unknown_fact"),
     ),
     ApiRoute(
-        "DELETE", _FACT, delete_session_fact, tag="Extensions", summary="Delete a session's own fact",
+        "DELETE", _FACT, facts.delete_fact,
+        name="delete_session_fact", tag="Extensions", summary="Delete a session's own fact",
+        description="Remove a fact of a session without a user for good. Facts that it had superseded hold again.",
         answer=schemas.FactDeleted,
     ),
     ApiRoute(
-        "GET", f"{_SESSION}/profile", get_session_profile, tag="Extensions", summary="Read a session's profile",
+        "GET", f"{_SESSION}/profile", facts.get_profile,
+        name="get_session_profile", tag="Extensions", summary="Read a session's profile",
+        description="Return the most important facts of a session without a user, as text for a prompt.",
         query=schemas.ProfileQuery, answer=schemas.Profile,
     ),
     ApiRoute(

@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.content_digest import content_digest
-from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
+from langchain_motorhead.messages.ids import UNKNOWN_CONTENT, state_id
 from langchain_motorhead.messages.matching import variant_id
 from langchain_motorhead.sessions.changes.operations import Knowledge, find_contents
 from langchain_motorhead.storage.keys import SessionKeys
@@ -26,8 +26,8 @@ def find_altered(keys: SessionKeys, messages: Sequence[BaseMessage]) -> Flow[lis
     """Return the ids of the messages whose stored content is different.
 
     Messages are left out if several have the same id, or if their id was made from their content: then a different
-    content means a different message. Messages that were edited before are left out, as their marks do not hold the
-    exact content.
+    content means a different message. A message that was edited because it was changed in the state is compared with
+    what it was in the state then. One that was edited otherwise is left out: the state need not know of that.
 
     Args:
         keys: Keys of the session.
@@ -38,9 +38,15 @@ def find_altered(keys: SessionKeys, messages: Sequence[BaseMessage]) -> Flow[lis
     if not given:
         return []
     contents = [(str(each.id), content_digest(each)) for each in given]
+    states = [(state_id(id_), digest) for id_, digest in contents]
     variants = [(variant_id(each) or "", UNKNOWN_CONTENT) for each in given]
-    found: list[Knowledge] = yield find_contents(keys, [*contents, *variants])
-    pairs = zip(contents, found, found[len(contents) :], strict=False)
-    return [
-        id_ for (id_, _), known, variant in pairs if known is Knowledge.OTHER_CONTENT and variant is Knowledge.UNKNOWN
-    ]
+    found: list[Knowledge] = yield find_contents(keys, [*contents, *states, *variants])
+    count = len(given)
+    known = zip(contents, found[:count], found[count : 2 * count], found[2 * count :], strict=True)
+    return [id_ for (id_, _), now, in_state, variant in known if _is_altered(now, in_state, variant)]
+
+
+def _is_altered(now: Knowledge, in_state: Knowledge, variant: Knowledge) -> bool:
+    if variant is not Knowledge.UNKNOWN or now is Knowledge.FORGOTTEN:
+        return False
+    return Knowledge.OTHER_CONTENT in (now, in_state)

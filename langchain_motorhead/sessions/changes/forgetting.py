@@ -11,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from langchain_core.messages import BaseMessage
+
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, StoreError, UnknownMessageError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.codec import decode
+from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import (
     FORGOTTEN_CONTENT,
     UNKNOWN_CONTENT,
     derived_id,
     derived_number,
     mark,
+    state_id,
 )
 from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.archive.scan import Scan, scan
@@ -118,7 +122,11 @@ def forget(keys: SessionKeys, which: Sequence[str | int], config: AppendConfig) 
 
 
 def edit(
-    keys: SessionKeys, which: str | int, change: Callable[[bytes, int, str | None], bytes], config: AppendConfig
+    keys: SessionKeys,
+    which: str | int,
+    change: Callable[[bytes, int, str | None], bytes],
+    config: AppendConfig,
+    state: BaseMessage | None = None,
 ) -> Flow[Receipt]:
     """Replace a message by another one, at its place and under its id.
 
@@ -127,6 +135,7 @@ def edit(
         which: Id or sequence number of the message.
         change: Returns the new record. It is given the stored one, its sequence number, and the session's epoch.
         config: How messages are appended.
+        state: The message as an agent's state has it, so that `find_altered` notices when it is changed there again.
 
     Raises:
         InvalidInputError: The session belongs to another user, the message was forgotten, its words are not kept, or
@@ -151,6 +160,8 @@ def edit(
             return Receipt()
         # Neither what it said nor what it says now is another message.
         marks = b"" if found[0].id is None else mark(found[0].id, UNKNOWN_CONTENT)
+        if found[0].id is not None and state is not None:
+            marks += mark(state_id(found[0].id), content_digest(state))
         receipt = yield from _replace(keys, plan, found, marks, found[0].seq, config, again=True)
         if receipt is not None:
             return receipt

@@ -65,6 +65,7 @@ UNITS = {
     for word in words.split()
 }
 """The unit of time that a word names, `day`, `week`, `month` or `year`, in lower case without accents."""
+_ALL_WORDS = frozenset(MONTHS) | frozenset(_WEEKDAY)
 DATE_WORDS = frozenset(_MONTH) | frozenset(_WEEKDAY)
 """Names of months and weekdays, in lower case without accents."""
 # Before the first word of a sentence, a line, a quotation or a value.
@@ -82,6 +83,8 @@ def dates_of(text: str, plain: str) -> frozenset[str]:
     months = [*_ISO.findall(plain), *_CJK_MONTH.findall(plain)]
     found = {f"month {int(each)}" for each in months if 1 <= int(each) <= 12}
     found |= {f"weekday {_CJK_DAYS[''.join(each)]}" for each in _CJK_DAY.findall(plain)}
+    if _ALL_WORDS.isdisjoint(_DATE_WORD.findall(plain)):
+        return frozenset(found)
     for match in _DATE_WORD.finditer(plain):
         word = match[0]
         if number := _MONTH.get(word):

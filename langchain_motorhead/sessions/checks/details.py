@@ -31,6 +31,8 @@ _DECIMAL = re.compile(r"(\d{1,9})[.,](\d)")
 _LONGEST_NUMBER = 16  # digits
 _MOST_JOINED = 4  # groups of digits, as of a phone number
 _WORD = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’-][^\W\d_]+)*")
+# The same for a word of ASCII with a capital: not within another word.
+_CAPITALIZED = re.compile(r"(?<![A-Za-z])(?<![A-Za-z]['-])[A-Z][A-Za-z]*(?:['-][A-Za-z]+)*")
 _KATAKANA = re.compile(r"[ァ-ヴー]{2,}")
 _LABEL = re.compile(r"^[^\W\d_][\w .()'-]{0,31}: ", re.MULTILINE)
 _CALLED = re.compile(r"\[calls [\w.-]+\(|\b[\w.-]{1,64}\((?=[\w.-]+=)")
@@ -114,8 +116,9 @@ class Text:
     def _capitalized(self) -> frozenset[tuple[str, bool]]:
         """Words with a capital, and whether each begins a sentence."""
         text = _CALLED.sub("\n", _LABEL.sub("\n", self.text))
-        found = {(folded(word), False) for word in _KATAKANA.findall(text)}
-        for match in _WORD.finditer(text):
+        is_ascii = text.isascii()
+        found = set() if is_ascii else {(folded(word), False) for word in _KATAKANA.findall(text)}
+        for match in (_CAPITALIZED if is_ascii else _WORD).finditer(text):
             word = match[0]
             if len(word) > 1 and word[0].isupper():
                 plain = folded(word).removesuffix("'s").removesuffix("’s")

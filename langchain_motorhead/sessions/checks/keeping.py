@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.messages.text import plain_text
 from langchain_motorhead.sessions.checks.details import Details, Text
+from langchain_motorhead.sessions.checks.summary import source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Kept:
         return (self.numbers + self.dates + self.names) / said if said else 1.0
 
 
-def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "") -> Kept:
+def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "", source: Text | None = None) -> Kept:
     """Measure what a text keeps of messages and of the summary before them.
 
     A low share does not make a bad summary: good ones of long conversations keep a tenth. It compares summaries of the
@@ -48,8 +48,10 @@ def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "") -> K
         text: A summary, or any text, such as a summary and the messages of a window.
         messages: What was said.
         previous: A summary of what was said before, if any.
+        source: A text that may be that of the same messages: then what is known of it is not worked out again.
     """
-    said = Text(f"{previous}\n{plain_text(messages)}").details
+    whole = source_of(messages, previous)
+    said = (source if source is not None and source.text == whole.text else whole).details
     found = said.within(Text(text))
     return Kept(
         len(found.numbers), len(said.numbers), len(found.dates), len(said.dates), len(found.names), len(said.names)

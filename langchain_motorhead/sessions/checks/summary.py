@@ -120,6 +120,32 @@ def check_summary(
         # ["invented numbers: 14 was never said"]
         ```
     """
+    return check_against(text, messages, source_of(messages, previous), previous=previous, finish_reason=finish_reason)
+
+
+def source_of(messages: Sequence[BaseMessage], previous: str) -> Text:
+    """Return what a summary is compared with: the summary before it, and the messages.
+
+    Args:
+        messages: The messages.
+        previous: The summary so far, or empty.
+    """
+    said = plain_text(messages)
+    return Text(f"{previous}\n{said}" if previous else said)
+
+
+def check_against(
+    text: str, messages: Sequence[BaseMessage], source: Text, *, previous: str, finish_reason: str | None = None
+) -> list[str]:
+    """Return what `check_summary` returns, for callers that compare several texts with one source.
+
+    Args:
+        text: The new summary.
+        messages: The messages that it covers beyond the previous summary, oldest first.
+        source: What `source_of` returned for them.
+        previous: The summary so far, or empty.
+        finish_reason: How the model says that it ended.
+    """
     ending = ending_of(finish_reason)
     ended = {
         Ending.CUT_OFF: [f"{Reason.CUT_OFF}: it ended before its end ({finish_reason})"],
@@ -133,12 +159,12 @@ def check_summary(
             return ended
     if ending is Ending.COMPLETE and is_refusal(text):
         return [f"{Reason.REFUSED}: it declines instead of summarizing"]
-    said, label = plain_text(messages), _LEADING_LABEL.match(text)
+    said = source.text[len(previous) + 1 :] if previous else source.text
+    label = _LEADING_LABEL.match(text)
     words = count_words(text[label.end() :] if label else text)
     if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE and not extends):
         return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]
     new, old = Text(text), Text(previous)
-    source = Text(f"{previous}\n{said}" if previous else said)
     tells = len(source.terms) >= _TELLING
     checks = (
         _length(text, said, "" if extends else previous),

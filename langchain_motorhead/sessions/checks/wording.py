@@ -17,6 +17,7 @@ WIDE = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-
 # Thai, Lao, Myanmar and Khmer: alphabets without spaces between words.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _TERM = re.compile(rf"([{WIDE}]+)|([{_UNSPACED}]+)|([^\W\d_{WIDE}{_UNSPACED}]+)")
+_ASCII_WORD = re.compile(rf"[a-z]{{{_SHORTEST},}}")
 _UNIT = re.compile(rf"[{WIDE}{_UNSPACED}]|[^\W_{WIDE}{_UNSPACED}]+")
 _SINGLE = re.compile(rf"[{WIDE}{_UNSPACED}]")
 _WIDE = re.compile(rf"[{WIDE}]")
@@ -106,6 +107,8 @@ def content_terms(plain: str) -> list[str]:
     Args:
         plain: Text as `folded` returns it.
     """
+    if plain.isascii():
+        return [word[:_STEM] for word in _ASCII_WORD.findall(plain) if word not in _PREFIX_FREE]
     found: list[str] = []
     for wide, unspaced, word in _TERM.findall(plain):
         if word:

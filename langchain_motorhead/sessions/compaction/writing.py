@@ -23,8 +23,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter, whole_count
+from langchain_motorhead.sessions.checks.details import Text
 from langchain_motorhead.sessions.checks.keeping import kept, missing_details
-from langchain_motorhead.sessions.checks.summary import Reason, check_summary, reason_code
+from langchain_motorhead.sessions.checks.summary import Reason, check_against, reason_code, source_of
 from langchain_motorhead.sessions.compaction.correction import correction
 from langchain_motorhead.sessions.compaction.window import Part
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
@@ -104,12 +105,14 @@ class Written:
         is_extract: Whether a part of the messages was extracted.
         is_trusted: Whether nothing was checked.
         model: Name of the model that wrote it, or empty.
+        source: What it was compared with, or None if it was not compared.
     """
 
     text: str | None
     is_extract: bool = False
     is_trusted: bool = False
     model: str = ""
+    source: Text | None = None
 
 
 Request = Callable[[SummaryInput, Writer], Summarize]
@@ -144,12 +147,16 @@ def origin_of(
     if written.is_trusted and not written.is_extract:
         return Origin(author, None, rejected, written.model)
     readable = [message for message in messages if message is not None]
-    return Origin(author, kept(text, readable, previous=before), rejected, written.model)
+    return Origin(author, kept(text, readable, previous=before, source=written.source), rejected, written.model)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WritingTask:
-    """Messages that are summarized with one request, or with two if the first answer is rejected."""
+    """Messages that are summarized with one request, or with two if the first answer is rejected.
+
+    Attributes:
+        source: What answers are compared with, once one was.
+    """
 
     previous: str | None
     messages: Part
@@ -157,6 +164,7 @@ class WritingTask:
     request: Request
     account: Account
     session_id: str
+    source: Text | None = None
 
     def write(self) -> Flow[Written]:
         """Summarize by the model, else by the fallback, else by an extract.
@@ -185,7 +193,7 @@ class WritingTask:
         """Summarize by an extract of the messages."""
         answer = yield from self._call(Writer.EXTRACT)
         self.account.extracts += in_place_of_model
-        return Written(merge_summary(self.previous, answer.text or ""), is_extract=True)
+        return Written(merge_summary(self.previous, answer.text or ""), is_extract=True, source=self.source)
 
     def _ask_twice(self) -> Flow[Written | None]:
         """Ask the model, and once more if its answer is rejected. None if the second answer is rejected, too."""
@@ -225,7 +233,7 @@ class WritingTask:
             return None, (AIMessage(shown), HumanMessage(correction(reasons)))
         self.account.accepted += 1
         self.account.in_a_row = 0
-        return Written((yield from self._supplemented(answer.text)), model=answer.model), ()
+        return Written((yield from self._supplemented(answer.text)), model=answer.model, source=self.source), ()
 
     def _faults(self, answer: Summary) -> list[str]:
         """Return why an answer must not replace the messages and the summary so far."""
@@ -235,7 +243,10 @@ class WritingTask:
             return []
         if (size := self.writing.size(answer.text)) > self._max_tokens() + _ALWAYS_ALLOWED_TOKENS:
             return [f"{Reason.TOO_LONG}: it has {size:,} tokens, and may have {self._max_tokens():,}"]
-        return check_summary(answer.text, self.messages, previous=self.previous or "")
+        previous = self.previous or ""
+        if self.source is None:
+            self.source = source_of(self.messages, previous)
+        return check_against(answer.text, self.messages, self.source, previous=previous)
 
     def _supplemented(self, text: str | None) -> Flow[str | None]:
         """Return a summary with the details that only the extract keeps. None is the summary so far, unchanged."""

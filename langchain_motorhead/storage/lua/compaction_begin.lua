@@ -21,7 +21,7 @@ local holder = holder_of(lease)
 if holder == 'pause' and force ~= '1' then
   return {3}
 end
-if holder and holder ~= 'pause' and holder ~= token and holder ~= token .. '!' then
+if holder ~= 'pause' and not may_take(holder, token) then
   if string.sub(holder, -1) ~= '!' then
     redis.call('APPEND', lease, '!')
   end

@@ -13,7 +13,7 @@ local holder = holder_of(KEYS[1])
 if holder == 'pause' and ARGV[5] ~= '1' then
   return 3
 end
-if holder and holder ~= 'pause' and holder ~= ARGV[1] then
+if holder ~= 'pause' and not may_take(holder, ARGV[1]) then
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

@@ -17,7 +17,7 @@ local token, duration, limit, reach, context, prefix, words = unpack(ARGV, 1, 7)
 limit, reach, context = whole(limit, 'limit'), whole(reach, 'reach'), whole(context, 'context')
 whole(duration, 'duration')
 local holder = words ~= '1' and holder_of(lease)
-if holder and holder ~= token and holder ~= token .. '!' then
+if not may_take(holder, token) then
   if string.sub(holder, -1) ~= '!' then
     redis.call('APPEND', lease, '!')
   end

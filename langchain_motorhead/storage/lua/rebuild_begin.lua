@@ -21,7 +21,7 @@ end
 local first = whole(known[3] or '0', 'first')
 local kept_from = known[5] and whole(known[5], 'archive_from') or first
 local holder = holder_of(lease)
-if holder and holder ~= token then
+if not may_take(holder, token) then
   return {0}
 end
 redis.call('SET', lease, token, 'PX', duration)

@@ -49,7 +49,7 @@ async def test_a_changed_message(
 async def test_a_changed_message_that_left_the_window(
     amake: MakeMotorhead, caplog: pytest.LogCaptureFixture, side: str
 ) -> None:
-    """It is edited in the archive, once. One that cannot be edited is not looked for again."""
+    """It is edited in the archive, once a change. One that cannot be edited is not looked for again."""
     motorhead = amake(compaction="manual", llm=Ledger(), window=Window(max_messages=4))
     session = motorhead.session("t")
     await session.aappend(conversation(5)["messages"][:10])
@@ -64,15 +64,25 @@ async def test_a_changed_message_that_left_the_window(
         edits.append(which)
         return edit(keys, which, *rest)
 
+    async def run(given: Any) -> None:
+        _ = agent.invoke(given, thread()) if side == "sync" else await agent.ainvoke(given, thread())
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forgetting, "edit", counted)
         for number in (5, 6):
-            given = conversation(number, *changed)
-            _ = agent.invoke(given, thread()) if side == "sync" else await agent.ainvoke(given, thread())
+            await run(conversation(number, *changed))
             assert edits == ["q0", "a0", "a0"]  # what a message cannot be stored with is left out in a second attempt
+        await session.aedit("q0", HumanMessage("q0, by hand"))
+        await run(conversation(7, *changed))
+        assert edits[3:] == ["q0"], "the state has not changed, so that it does not undo what was done by hand"
+        assert (await session.atranscript())[0].message.text == "q0, by hand"
+        for number, text in ((8, "q0, changed again"), (9, "q0, changed again"), (10, "q0, changed")):
+            await run(conversation(number, HumanMessage(text, id="q0"), *changed[1:]))
+            assert (await session.atranscript())[0].message.text == text
+        assert edits[4:] == ["q0", "q0"]
     assert [each.message.text for each in (await session.atranscript())[:4]] == ["q0, changed", "re q0", "q1", "re q1"]
     assert caplog.text.count("cannot be edited") == 1
-    assert (await session.aload()).total == 14
+    assert (await session.aload()).total == 22
 
 
 def test_a_change_that_is_no_edit(make: MakeMotorhead, caplog: pytest.LogCaptureFixture) -> None:
