@@ -64,7 +64,8 @@ bench: $(STAMP) ## Measure beside peers and the limit, for some minutes: tables,
 	  echo "Without Agent Memory Server, which needs Python 3.12 (make bench PYTHON312=/path/to/python3.12), or does not run"; \
 	  small=$$(test -e $(SMALL)/.installed && echo "--small-model $(SMALL)/bin/python"); \
 	  $(RUN)python benchmarks/bench.py $$peer $$small $(if $(DIALOGUES),--dialogues "$(DIALOGUES)") $(if $(MODEL),--model "$(MODEL)") \
-	  $(if $(MOTORHEAD),--motorhead "$(MOTORHEAD)") $(if $(MOTORHEAD_PID),--motorhead-pid "$(MOTORHEAD_PID)")
+	  $(if $(MOTORHEAD),--motorhead "$(MOTORHEAD)") $(if $(MOTORHEAD_PID),--motorhead-pid "$(MOTORHEAD_PID)") \
+  $(if $(MOTORHEAD_REDIS),--motorhead-redis "$(MOTORHEAD_REDIS)")
 
 bench-recall: $(STAMP) ## Measure recall at scale: memory, speed and recall of each kind of index (MESSAGES=100000)
 	@$(RUN)python benchmarks/recall_scale.py $(if $(MESSAGES),--messages $(MESSAGES))

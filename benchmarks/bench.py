@@ -4,7 +4,7 @@
                                [--only session tracing crowd summaries summary_quality rebuild prompts recall rest start
                                        imports motorheads]
                                [--agent-memory-server VENV/bin/agent-memory] [--small-model VENV/bin/python]
-                               [--motorhead http://127.0.0.1:8080 [--motorhead-pid PID]]
+                               [--motorhead http://127.0.0.1:8080 [--motorhead-pid PID] [--motorhead-redis URL]]
                                [--dialogues FILE.jsonl] [--model openai:NAME]
 
 Each part is a program of its own, and says of itself what it measures. Only ratios within a part mean something: the
@@ -48,7 +48,7 @@ QUICK: dict[str, list[str]] = {
     "rest": ["--rounds", "2", "--seconds", "0.3"],
     "start": ["--rounds", "1", "--seconds", "0.5"],
     "imports": ["--rounds", "1"],
-    "motorheads": ["--rounds", "1", "--seconds", "0.2", "--clients", "4"],
+    "motorheads": ["--rounds", "1", "--seconds", "0.2", "--clients", "4", "--crowd", "8"],
 }
 
 
@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--agent-memory-server", metavar="COMMAND", help="its `agent-memory`")
     parser.add_argument("--motorhead", metavar="URL", help="an original Motorhead of this machine")
     parser.add_argument("--motorhead-pid", metavar="PID", help="its process, if its port does not tell")
+    parser.add_argument("--motorhead-redis", metavar="URL", help="its Redis, to tell how much CPU that uses")
     parser.add_argument("--small-model", metavar="PYTHON", help="Python that has the model of make real")
     parser.add_argument("--dialogues", metavar="FILE", help="what summary_quality and prompts replay")
     parser.add_argument(
@@ -80,6 +81,7 @@ def main() -> None:
         if name == "motorheads":
             arguments += ["--motorhead", options.motorhead]
             arguments += ["--motorhead-pid", options.motorhead_pid] if options.motorhead_pid else []
+            arguments += ["--motorhead-redis", options.motorhead_redis] if options.motorhead_redis else []
         if name == "summary_quality":
             arguments += [options.dialogues] if options.dialogues else []
             arguments += ["--model", options.model] if options.model else []

@@ -10,19 +10,20 @@ turns, so that what disturbs the machine disturbs both. Medians of the rounds: a
 and of the slowest of a hundred, CPU of the server's processes for an answer, CPU of its Redis for one, and its memory
 at the end. What a server does after the last answer, such as summaries that are still due, counts: a round ends when
 both are idle. CPU and memory need a process of this machine: its id is given by `--motorhead-pid`, or found by the
-port. `over 2 s` is how many requests of all rounds took longer, or got no answer.
+port. `over 2 s` is how many requests of all rounds took longer, or got no answer, or an error.
 
 `compacting POST` goes to a few sessions again and again, so that summaries are made all the time; the second one has
 `--crowd` clients. `retrieval` is measured alone, if there is long-term memory: then every POST needs embeddings too.
 Ours makes extracts, and hashes words into vectors, unless the variables of the environment name models, as for
 `motorhead serve`: set `OPENAI_API_BASE` and `OPENAI_API_KEY` to what the original was told, to compare like with like.
-`python benchmarks/rest_servers.py openai PORT` answers as such a model, without a pause.
+`python benchmarks/openai_server.py PORT` is such a model, which answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import statistics
 import sys
@@ -40,6 +41,7 @@ import uvloop
 from measuring import server, tell, write
 from processes import cpu_seconds, listener, resident_bytes
 from rest import TURN, Measured, ask, percentile, process, read, saturate, wait_for, written
+from rest_servers import TEXT
 
 _READ_SESSIONS, _COMPACTED_SESSIONS = 16, 8
 _SLOW = 2.0
@@ -100,7 +102,7 @@ class Peer:
     async def measure(self, name: str, load: Load, seconds: float) -> None:
         """Measure one round, and keep what it took."""
         before = self.cpu()
-        measured = await saturate(self.port, load.request, load.clients, seconds)
+        measured = await saturate(self.port, load.request, load.clients, seconds, may_fail=True)
         await self.idle()
         spent = [
             None if new is None or old is None else (new - old) / max(1, len(measured.latencies))
@@ -111,7 +113,7 @@ class Peer:
     def row(self, name: str) -> dict[str, float | None]:
         """Return the medians of the rounds of one thing that was asked."""
         rounds = self.taken[name]
-        latencies = [[1e3 * each for each in taken.measured.latencies] for taken in rounds]
+        latencies = [[1e3 * each for each in taken.measured.latencies] or [math.nan] for taken in rounds]
         late = sum(each > 1e3 * _SLOW for taken in latencies for each in taken)
         return {
             "a second": statistics.median(each.measured.rate for each in rounds),
@@ -195,10 +197,11 @@ def _loads(run: str, turn: int, options: argparse.Namespace, *, remembers: bool)
         return {"retrieval": Load(lambda at: _search(f"read{run}{at % _READ_SESSIONS}", first + at), options.clients)}
     reads = [read("motorhead", f"read{run}{at}") for at in range(_READ_SESSIONS)]
     posts = written("motorhead", f"post{run}{turn}-000000", TURN)
-    compacted = [written("motorhead", f"full{run}{at}", TURN) for at in range(_COMPACTED_SESSIONS)]
+    ordered = [{**TURN[0], "content": f"{TEXT} order 000000"}, TURN[1]]
+    compacted = [written("motorhead", f"full{run}{at}", ordered) for at in range(_COMPACTED_SESSIONS)]
 
     def compacting(at: int) -> bytes:
-        return compacted[at % len(compacted)]
+        return compacted[at % len(compacted)].replace(b"order 000000", b"order %06d" % at, 1)
 
     return {
         "GET": Load(lambda at: reads[at % len(reads)], options.clients),

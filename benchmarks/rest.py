@@ -233,16 +233,30 @@ class Connection(asyncio.Protocol):
 
 
 async def saturate(
-    port: int, request: Callable[[int], bytes], clients: int, seconds: float, patience: float = 30.0
+    port: int,
+    request: Callable[[int], bytes],
+    clients: int,
+    seconds: float,
+    patience: float = 30.0,
+    *,
+    may_fail: bool = False,
 ) -> Measured:
-    """Have so many clients send one request after the other. The last answers may take `patience` seconds more."""
+    """Have so many clients send one request after the other. The last answers may take `patience` seconds more.
+
+    An answer that is no 200 is an error, unless requests `may_fail`: then its client stops, and it is unanswered.
+    """
     loop, sent, latencies = asyncio.get_running_loop(), 0, list[float]()
     done = loop.create_future()
-    open_ = clients
+    open_, failed = clients, 0
 
     def answered(connection: Connection, answer: bytes) -> None:
-        nonlocal sent, open_
+        nonlocal sent, open_, failed
         now = time.perf_counter()
+        if may_fail and answer[9:12] != b"200":
+            failed, open_ = failed + 1, open_ - 1
+            if not open_ and not done.done():
+                done.set_result(None)
+            return
         latencies.append(now - connection.sent)
         if answer[9:12] != b"200" and not done.done():
             done.set_exception(RuntimeError(answer[:300].decode()))
@@ -265,7 +279,7 @@ async def saturate(
     taken, cpu = time.perf_counter() - started, time.process_time() - used
     for transport, _ in made:
         transport.close()
-    return Measured(len(latencies) / taken, latencies, cpu / taken, open_)
+    return Measured(len(latencies) / taken, latencies, cpu / taken, open_ + failed)
 
 
 async def steadily(port: int, request: Callable[[int], bytes], rate: int, seconds: float) -> list[list[float]]:

@@ -1,7 +1,8 @@
 """Shared calls: one call of a model for the texts that tasks of an event loop submit at about the same time.
 
 Texts that are submitted in one iteration of the event loop share a call. While the maximum number of calls runs,
-further texts wait. The next call then takes all of them.
+further texts wait. The next call then takes all of them. Calls that take a few milliseconds are made one at a time:
+waiting for one costs less than a call for few texts.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from time import monotonic
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 _MAX_CALLS = 2
 _MAX_TEXTS = 256
+_QUICK_SECONDS = 0.02
 
-Call = Callable[[list[str]], Awaitable[Sequence[Any]]]
+Call: TypeAlias = Callable[[list[str]], Awaitable[Sequence[Any]]]
+Batch: TypeAlias = list[tuple[str, asyncio.Future[Any]]]
 
 
 class SharedCalls:
@@ -25,12 +29,14 @@ class SharedCalls:
 
     Args:
         call: Returns a result for each text, in their order.
-        max_calls: How many calls run at a time.
+        max_calls: How many calls run at a time, if they are not quick.
+        clock: Returns seconds, from any start.
     """
 
-    def __init__(self, call: Call, max_calls: int = _MAX_CALLS) -> None:
+    def __init__(self, call: Call, max_calls: int = _MAX_CALLS, clock: Callable[[], float] = monotonic) -> None:
         self._call = call
         self._max_calls = max_calls
+        self._clock = clock
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionary()
 
     async def ask(self, text: str) -> Any:
@@ -43,7 +49,7 @@ class SharedCalls:
         loop = asyncio.get_running_loop()
         queue = self._loops.get(loop)
         if queue is None:
-            queue = self._loops[loop] = _Queue(self._call, self._max_calls)
+            queue = self._loops[loop] = _Queue(self._call, self._max_calls, self._clock)
         return await queue.ask(text)
 
 
@@ -52,18 +58,20 @@ class SharedCallError(Exception):
 
 
 class _Queue:
-    def __init__(self, call: Call, max_calls: int) -> None:
+    def __init__(self, call: Call, max_calls: int, clock: Callable[[], float]) -> None:
         self._call = call
         self._max_calls = max_calls
+        self._clock = clock
         self._waiting: deque[tuple[str, asyncio.Future[Any]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._starting = False
+        self._is_quick = False
 
     async def ask(self, text: str) -> Any:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((text, future))
         # A call begins in the next turn of the event loop, with all that is submitted in this one.
-        if not self._starting and len(self._running) < self._max_calls:
+        if not self._starting and len(self._running) < (1 if self._is_quick else self._max_calls):
             self._starting = True
             task = asyncio.create_task(self._serve())
             self._running.add(task)
@@ -73,28 +81,36 @@ class _Queue:
     async def _serve(self) -> None:
         self._starting = False
         while batch := self._next():
-            try:
-                results = await self._call([text for text, _ in batch])
-                if len(results) != len(batch):
-                    raise ValueError(f"{len(results)} results for {len(batch)} texts")
-            except BaseException as error:  # the tasks that wait raise it
-                failure = error
-                if len(batch) > 1 or not isinstance(error, Exception):
-                    failure = SharedCallError()
-                    failure.__cause__ = error
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(failure)
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+            await self._answer(batch)
+            if self._is_quick and len(self._running) > 1:
+                return  # another call runs, and the next one takes all that wait
 
-    def _next(self) -> list[tuple[str, asyncio.Future[Any]]]:
+    async def _answer(self, batch: Batch) -> None:
+        """Call for some texts, and give each caller its result, or the error."""
+        began = self._clock()
+        try:
+            results = await self._call([text for text, _ in batch])
+            if len(results) != len(batch):
+                raise ValueError(f"{len(results)} results for {len(batch)} texts")
+        except BaseException as error:  # the tasks that wait raise it
+            failure = error
+            if len(batch) > 1 or not isinstance(error, Exception):
+                failure = SharedCallError()
+                failure.__cause__ = error
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(failure)
+            if not isinstance(error, Exception):
+                raise
+            return
+        self._is_quick = self._clock() - began < _QUICK_SECONDS
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)
+
+    def _next(self) -> Batch:
         """Take the waiting texts, except those whose callers were cancelled."""
-        batch: list[tuple[str, asyncio.Future[Any]]] = []
+        batch: Batch = []
         while self._waiting and len(batch) < _MAX_TEXTS:
             each = self._waiting.popleft()
             if not each[1].done():

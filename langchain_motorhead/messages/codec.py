@@ -24,7 +24,6 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
-    message_chunk_to_message,
 )
 from pydantic import BaseModel
 
@@ -98,9 +97,9 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
     if isinstance(message, BaseMessage):
         bare = encode_bare(message)
         return _dumps(_record(message)) if bare is None else bare
-    if isinstance(message, Mapping):
-        if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
-            return _dumps({"role": message["role"], "content": message["content"]})  # nothing to check
+    if type(message) is dict or isinstance(message, Mapping):
+        if len(message) == 2 and type(role := message.get("role")) is str and type(message.get("content")) is str:
+            return _dumps({"role": role, "content": message["content"]})  # nothing to check
         if FORGOTTEN_FIELD in message:
             raise InvalidMessageError(
                 f"a message cannot have the field {FORGOTTEN_FIELD!r}, which marks a message that was forgotten"
@@ -235,6 +234,8 @@ def other_role(data: bytes | str, message: BaseMessage) -> str | None:
 
 def _record(message: BaseMessage) -> dict[str, Any]:
     if isinstance(message, BaseMessageChunk):
+        from langchain_core.messages import message_chunk_to_message  # imports much, and few messages are chunks
+
         message = message_chunk_to_message(message)
     cls = next((cls for cls in _WRITTEN if isinstance(message, cls)), None)
     if cls is None:

@@ -5,10 +5,9 @@ it. That is a third of the time of reading a session. A client with `single_conn
 time, cannot serve several threads or tasks at once, and does not notice that a server has closed the connection.
 
 redis-py has no public name for a connection's socket, so `_Pinned.is_alive` reads `_sock` (sync) and `_writer` (async).
-`exchange.py` also reads the parser's `_reader`. `tests/redis_io/test_private_names.py` checks these names against the
-installed redis-py. They were checked by hand with 7.0.1 and 8.1.0, the lowest and highest versions with which
-connections are pinned. redis-py 6.4, which pyproject.toml also allows, has no `should_reconnect`: commands go through
-its client.
+`tests/redis_io/test_private_names.py` checks both against the installed redis-py. They were checked by hand with 7.0.1
+and 8.1.0, the lowest and highest versions with which connections are pinned. redis-py 6.4, which pyproject.toml also
+allows, has no `should_reconnect`, so commands go through its client.
 """
 
 from __future__ import annotations

@@ -183,10 +183,10 @@ def append(
     known_by = marks([(record.id, record.content) for record in records]) if any(ids) else b""
     args = (
         keys.member,
-        now,
+        str(now),
         token,
         keys.user,
-        ttl,
+        str(ttl),
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
         keys.documents if ttl else "",
         known_by,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ async def test_who_shares_a_call() -> None:
         await gates[-1].wait()
         return [text.upper() for text in texts]
 
-    shared = SharedCalls(call, max_calls=2)
+    seconds = count()  # each call takes one
+    shared = SharedCalls(call, max_calls=2, clock=lambda: next(seconds))
 
     def ask(text: str) -> asyncio.Task[Any]:
         return asyncio.create_task(shared.ask(text))
@@ -51,6 +53,48 @@ async def test_who_shares_a_call() -> None:
     assert first[0].cancelled()
     assert third[0].cancelled()
     assert len(calls) == 3
+
+
+async def test_quick_calls_run_one_at_a_time() -> None:
+    """After a call of a few milliseconds, texts wait for the one that runs; after a slow one, two run at once."""
+    calls, gates, now = list[list[str]](), list[asyncio.Event](), 0.0
+
+    async def call(texts: list[str]) -> list[str]:
+        calls.append(texts)
+        gates.append(asyncio.Event())
+        await gates[-1].wait()
+        return texts
+
+    shared = SharedCalls(call, max_calls=2, clock=lambda: now)
+
+    async def ask(text: str) -> asyncio.Task[Any]:
+        task = asyncio.create_task(shared.ask(text))
+        await turns()
+        return task
+
+    async def turns() -> None:
+        for _ in range(10):  # of the event loop, in which a call starts, or ends
+            await asyncio.sleep(0)
+
+    tasks = [await ask(text) for text in "abc"]
+    assert calls == [["a"], ["b"]]
+    for gate in (0, 1):
+        gates[gate].set()
+        await turns()
+    assert calls[2:] == [["c"]]
+    tasks += [await ask(text) for text in "de"]
+    assert calls[3:] == []
+    gates[2].set()
+    await turns()
+    assert calls[3:] == [["d", "e"]]
+    now = 1.0
+    gates[3].set()
+    await turns()
+    tasks += [await ask(text) for text in "fg"]
+    assert calls[4:] == [["f"], ["g"]]
+    for gate in (4, 5):
+        gates[gate].set()
+    assert await asyncio.gather(*tasks) == list("abcdefg")
 
 
 async def test_errors_of_shared_calls() -> None:

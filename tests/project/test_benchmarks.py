@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from support.http_servers import process
 
 BENCH = Path(__file__).parents[2] / "benchmarks" / "bench.py"
@@ -37,16 +39,22 @@ def test_figures_and_a_plot(tmp_path: Path) -> None:
     assert (quality["invented"], quality["answers"], quality["tokens"]) == (0, 0, 0)
 
 
-def test_beside_a_motorhead_at_an_address(url: str, namespace: str, tmp_path: Path) -> None:
-    """A server at an address is measured as ours is: each kind of request, with the CPU and memory of its process."""
+@pytest.mark.parametrize("remembers", [False, True])
+def test_beside_a_motorhead_at_an_address(url: str, namespace: str, tmp_path: Path, *, remembers: bool) -> None:
+    """A server at an address is measured as ours is: each kind of request, with the CPU and memory of its process.
+
+    With long-term memory, a search is measured; without, everything else.
+    """
     command = [sys.executable, str(BENCH), "--quick", "--folder", str(tmp_path), "--only", "motorheads"]
-    settings = {"MOTORHEAD_LONG_TERM_MEMORY": "true", "MOTORHEAD_EMBEDDINGS": "hashing"}
+    settings = {"MOTORHEAD_LONG_TERM_MEMORY": str(remembers).lower(), "MOTORHEAD_EMBEDDINGS": "hashing"}
     with process(REDIS_URL=url, MOTORHEAD_NAMESPACE=namespace, MOTORHEAD_LOG_LEVEL="critical", **settings) as (_, peer):
-        done = subprocess.run([*command, "--motorhead", peer], capture_output=True, text=True, check=False)
+        options = ["--motorhead", peer, "--motorhead-redis", url]
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "motorheads.json").read_text())["motorheads"]
-    kinds = ("GET", "POST", "compacting POST", "retrieval")
+    kinds = ("retrieval",) if remembers else ("GET", "POST", "compacting POST", "compacting POST, 8 clients")
     assert set(rows) == {f"{kind}: {which}" for kind in kinds for which in ("ours", "original")}
     assert all(row["a second"] > 0 and row["p99 ms"] >= row["p50 ms"] > 0 for row in rows.values())
+    assert all(row["over 2 s"] >= 0 and row["Redis µs"] > 0 for row in rows.values())
     if Path("/proc/net/tcp").exists():
         assert all(row["CPU µs"] >= 0 and row["memory MB"] > 0 for row in rows.values())

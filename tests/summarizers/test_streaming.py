@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import Field
 
 from langchain_motorhead.exceptions import UnusableAnswerError
 from langchain_motorhead.models.usage import UsageHandler
-from langchain_motorhead.summarizers.llm import create_summarizer
+from langchain_motorhead.summarizers.creating import create_summarizer
 from langchain_motorhead.summarizers.output_limit import limited, streams
 from support.scripted_models import Fold, Scripted
 
@@ -68,6 +69,47 @@ async def test_an_answer_is_streamed(fold: Fold) -> None:
     model = Streaming(pieces=words_of(PROSE))
     assert await fold(create_summarizer(model), LONG) == PROSE
     assert (model.called, model.limits) == (["stream"], [512])
+
+
+async def test_a_model_that_ends_by_itself_is_called(fold: Fold) -> None:
+    """After three answers that ended by themselves, answers are not streamed, until one runs on or takes too long."""
+    model = Streaming(pieces=words_of(PROSE))
+    summarizer = create_summarizer(model)
+    for _ in range(5):
+        assert (await fold(summarizer, LONG)).strip() == PROSE
+    assert model.called == ["stream"] * 3 + ["generate"] * 2
+    summarizer.note_timeout()
+    await fold(summarizer, LONG)
+    assert model.called[5:] == ["stream"]
+
+    model = Streaming(pieces=words_of(PROSE))
+    summarizer = create_summarizer(model)
+    for _ in range(3):
+        await fold(summarizer, LONG)
+    model.pieces[:] = words_of("The AI has now finished the summary.") * 50
+    for _ in range(2):
+        with contextlib.suppress(UnusableAnswerError):
+            await fold(summarizer, LONG)
+    assert model.called == ["stream"] * 3 + ["generate", "stream"]
+
+
+async def test_a_model_that_had_to_be_stopped_stays_streamed(fold: Fold) -> None:
+    """One that repeats itself once is streamed for ever; one that only exceeds the limit of a request is not."""
+    looping, long = Streaming(pieces=words_of(PROSE)), Streaming(pieces=words_of(PROSE))
+    one, other = create_summarizer(looping), create_summarizer(long)
+    looping.pieces[:] = words_of("The AI has now finished the summary.") * 50
+    with pytest.raises(UnusableAnswerError, match="repeats itself"):
+        await fold(one, LONG)
+    long.pieces[:] = [f"word{at * 7919 % 10_007} " for at in range(200)]
+    with pytest.raises(UnusableAnswerError, match="too long"):
+        other.invoke({"summary": None, "messages": LONG, "max_tokens": 32})
+    for model in (looping, long):
+        model.pieces[:] = words_of(PROSE)
+    for _ in range(4):
+        await fold(one, LONG)
+        await fold(other, LONG)
+    assert looping.called == ["stream"] * 5
+    assert long.called == ["stream"] * 4 + ["generate"]
 
 
 async def test_a_model_that_repeats_itself_is_stopped(fold: Fold) -> None:

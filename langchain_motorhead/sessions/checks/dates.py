@@ -80,9 +80,12 @@ def dates_of(text: str, plain: str) -> frozenset[str]:
         text: The text.
         plain: The same as `folded` returns it.
     """
-    months = [*_ISO.findall(plain), *_CJK_MONTH.findall(plain)]
+    months, days = _ISO.findall(plain), list[tuple[str, ...]]()
+    if not plain.isascii():
+        months += _CJK_MONTH.findall(plain)
+        days += _CJK_DAY.findall(plain)
     found = {f"month {int(each)}" for each in months if 1 <= int(each) <= 12}
-    found |= {f"weekday {_CJK_DAYS[''.join(each)]}" for each in _CJK_DAY.findall(plain)}
+    found |= {f"weekday {_CJK_DAYS[''.join(each)]}" for each in days}
     if _ALL_WORDS.isdisjoint(_DATE_WORD.findall(plain)):
         return frozenset(found)
     for match in _DATE_WORD.finditer(plain):
