@@ -95,10 +95,8 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
         InvalidMessageError: The argument is neither, or a field holds something that is not data.
     """
     if isinstance(message, BaseMessage):
-        role = _SIMPLE_ROLES.get(type(message))
-        if role is not None and _is_bare(message):
-            return _dumps({"role": role, "content": message.content})
-        return _dumps(_record(message))
+        bare = encode_bare(message)
+        return _dumps(_record(message)) if bare is None else bare
     if type(message) is dict or isinstance(message, Mapping):
         if len(message) == 2 and type(role := message.get("role")) is str and type(message.get("content")) is str:
             return _dumps({"role": role, "content": message["content"]})  # nothing to check
@@ -118,6 +116,21 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
         f"{message!r:.80} is not a message. Give a LangChain message such as HumanMessage(...), "
         'or {"role": "user", "content": "..."}'
     )
+
+
+def encode_bare(message: object) -> bytes | None:
+    """Return the bytes to store for a message that has nothing but a usual role and a text, as most have, else None."""
+    role = _SIMPLE_ROLES.get(type(message))
+    if role is None:
+        return None
+    values = message.__dict__
+    content = values.get("content")
+    if values.get("id") is not None or values.get("name") is not None or type(content) is not str:
+        return None
+    for name in _NONE_OR_EMPTY:
+        if values.get(name):
+            return None
+    return None if message.__pydantic_extra__ else _dumps({"role": role, "content": content})  # type: ignore[attr-defined]
 
 
 def decode(data: bytes | str, fallback_id: str | None = None) -> BaseMessage:
@@ -151,31 +164,34 @@ def decode_all(
     read: Callable[[Any, str | None], BaseMessage] = decode if parsed is None else decode_record
     given: Sequence[Any] = records if parsed is None else parsed
     prefix = derived_id(epoch, "")
+    simple, new = _SIMPLE, object.__new__
+    set_fields, set_given, set_extra, set_private = _set_fields, _set_given, _set_extra, _set_private
     for at, each in enumerate(given, position):
-        id_ = f"{prefix}{at}"
         if type(each) is dict and len(each) == 2:
             role, content = each.get("role"), each.get("content")
-            if type(role) is str and type(content) is str and role in _SIMPLE:
+            if type(role) is str and type(content) is str and role in simple:
                 # The same object as the constructor makes, in a quarter of the time: there is nothing to validate. It
                 # is inline because a function call would double that time.
-                cls, type_, is_ai = _SIMPLE[role]
-                message: BaseMessage = object.__new__(cls)
-                fields: dict[str, Any] = {
-                    "content": content, "additional_kwargs": {}, "response_metadata": {}, "type": type_, "name": None,
-                    "id": id_,
-                }  # fmt: skip
+                cls, type_, is_ai = simple[role]
+                message: BaseMessage = new(cls)
                 if is_ai:
-                    fields["tool_calls"] = []
-                    fields["invalid_tool_calls"] = []
-                    fields["usage_metadata"] = None
-                _set_fields(message, fields)
-                _set_given(message, {"content", "id"})
-                _set_extra(message, {})
-                _set_private(message, None)
+                    set_fields(message, {
+                        "content": content, "additional_kwargs": {}, "response_metadata": {}, "type": type_,
+                        "name": None, "id": f"{prefix}{at}", "tool_calls": [], "invalid_tool_calls": [],
+                        "usage_metadata": None,
+                    })  # fmt: skip
+                else:
+                    set_fields(message, {
+                        "content": content, "additional_kwargs": {}, "response_metadata": {}, "type": type_,
+                        "name": None, "id": f"{prefix}{at}",
+                    })  # fmt: skip
+                set_given(message, {"content", "id"})
+                set_extra(message, {})
+                set_private(message, None)
                 messages.append(message)
                 continue
         try:
-            messages.append(read(each, id_))
+            messages.append(read(each, f"{prefix}{at}"))
         except InvalidMessageError as error:
             messages.append(None)
             if not is_tombstone(records[at - position]):
@@ -214,17 +230,6 @@ def other_role(data: bytes | str, message: BaseMessage) -> str | None:
     role: str = loads(data)["role"]
     written = message.role if isinstance(message, ChatMessage) else _WRITTEN[type(message)]
     return None if role == written else role
-
-
-def _is_bare(message: BaseMessage) -> bool:
-    """Return whether a message has nothing but a role and a text, as most have."""
-    values = message.__dict__
-    if values.get("id") is not None or values.get("name") is not None or type(values.get("content")) is not str:
-        return False
-    for name in _NONE_OR_EMPTY:
-        if values.get(name):
-            return False
-    return not message.__pydantic_extra__
 
 
 def _record(message: BaseMessage) -> dict[str, Any]:

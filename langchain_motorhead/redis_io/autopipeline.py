@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Any, NamedTuple, TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from langchain_motorhead.redis_io.errors import NotSentError, cause_of, is_connect_error, is_pool_full
 from langchain_motorhead.storage.operation import Packed
@@ -22,7 +22,7 @@ Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
 
 # Largest number of commands sent together, where a script counts as several: it takes about as long. The client reads
 # the first replies while the server executes the rest.
-_MAX_COMMANDS, _SCRIPT_COMMANDS = 64, 4
+_MAX_COMMANDS, _SCRIPT_COMMANDS = 128, 4
 # Largest number of round trips at the same time, each with a connection of its own. Further operations wait.
 _MAX_ROUND_TRIPS = 32
 # A larger operation is sent alone, so that others neither wait for it nor fail with it.
@@ -60,9 +60,11 @@ class AutoPipeline:
 
     def __init__(self) -> None:
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
+        # Of the loop that was used last: looking into a weak dictionary takes as long as all of `send`.
+        self._last: tuple[Callable[[], asyncio.AbstractEventLoop | None], _Loop] = (lambda: None), _Loop()
 
-    async def send(self, commands: Sequence[Packed], send: Send) -> list[Any]:
-        """Send the commands of one operation, and return a reply or an error for each.
+    def send(self, commands: Sequence[Packed], send: Send) -> Awaitable[list[Any]]:
+        """Send the commands of one operation, and return a reply or an error for each. It is to be awaited at once.
 
         Args:
             commands: The commands.
@@ -72,24 +74,36 @@ class AutoPipeline:
             Exception: `send` raised it, so no reply was received.
         """
         loop = asyncio.get_running_loop()
-        state = self._loops.get(loop)
-        if state is None:
-            state = self._loops[loop] = _Loop()
+        last_loop, state = self._last
+        if last_loop() is not loop:
+            state = self._loops.setdefault(loop, _Loop())
+            self._last = ref(loop), state
         is_large = bool(state.under_way) and _is_large(commands)
         if not state.under_way or (is_large and state.under_way < _MAX_ROUND_TRIPS):
-            state.under_way += 1
-            try:
-                return await send(commands)
-            except Exception as error:
-                if not _can_wait(state, error):
-                    raise
-            finally:
-                state.under_way -= 1
-                self._schedule(loop, state, send)
+            return self._send_alone(loop, state, commands, send)
+        return self._wait(loop, state, commands, send, is_large=is_large)
+
+    async def _send_alone(
+        self, loop: asyncio.AbstractEventLoop, state: _Loop, commands: Sequence[Packed], send: Send
+    ) -> list[Any]:
+        state.under_way += 1
+        try:
+            return await send(commands)
+        except Exception as error:
+            if not _can_wait(state, error):
+                raise
+        finally:
+            state.under_way -= 1
+            self._schedule(loop, state, send)
+        return await self._wait(loop, state, commands, send, is_large=_is_large(commands))
+
+    def _wait(
+        self, loop: asyncio.AbstractEventLoop, state: _Loop, commands: Sequence[Packed], send: Send, *, is_large: bool
+    ) -> asyncio.Future[list[Any]]:
         mine: asyncio.Future[list[Any]] = loop.create_future()
         state.waiting.append(_Waiting(commands, mine, _weight(commands), is_large))
         self._schedule(loop, state, send)
-        return await mine
+        return mine
 
     def _schedule(self, loop: asyncio.AbstractEventLoop, state: _Loop, send: Send) -> None:
         if state.waiting and not state.scheduled:
@@ -170,6 +184,8 @@ def _fail(operations: Iterable[_Waiting], error: BaseException) -> None:
 
 
 def _weight(commands: Sequence[Packed]) -> int:
+    if len(commands) == 1:
+        return _SCRIPT_COMMANDS if commands[0][0] in SCRIPTED else 1
     return sum([_SCRIPT_COMMANDS if command[0] in SCRIPTED else 1 for command in commands])
 
 

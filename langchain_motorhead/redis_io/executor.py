@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -79,7 +79,7 @@ class Executor:
             _raise_first_error(operation.commands, replies)
         return _read(operation, replies)
 
-    async def arun(self, operation: Operation[T]) -> T:
+    def arun(self, operation: Operation[T]) -> Coroutine[Any, Any, T]:
         """Execute an operation and return its result.
 
         Raises:
@@ -87,26 +87,48 @@ class Executor:
         """
         connection = self.connection
         if operation.plain is None or not connection.one_slot or connection.in_order is False:
-            return await self._arun(operation)
+            return self._arun(self._fitting(operation))
         if connection.in_order is None:
-            return await self._arun(operation, asks=True)
-        try:
-            return await self._arun(operation.plain())
-        except TornReadError as torn:
-            again: Operation[T] = torn.again or operation
-            return await self._arun(again)
+            return self._aask(self._fitting(operation))
+        return self._arun(operation.plain(), whole=operation)
 
-    async def _arun(self, operation: Operation[T], *, asks: bool = False) -> T:
-        operation = self._fitting(operation)
-        replies = await self._asend((*operation.commands, _HELLO) if asks else operation.commands)
-        if asks:
-            self.connection.note_server(replies.pop())
+    async def _arun(self, operation: Operation[T], *, whole: Operation[T] | None = None) -> T:
+        """Execute an operation that fits this Redis.
+
+        Args:
+            operation: The operation.
+            whole: The operation whose plain form this is. It is executed if the replies are inconsistent.
+        """
+        if self.connection.clustered:
+            replies = await self._asend(operation.commands)
+        else:  # as `_asend` does it, without a coroutine of its own
+            try:
+                packed = [self._packed(command, False) for command in operation.commands]
+                replies = await self.connection.pipelining.send(packed, self._apiped)
+            except Exception as error:  # noqa: BLE001 - `as_replies` raises what is not Redis' own
+                replies = as_replies(self._marked(error), operation.commands)
+        try:
+            return await self._aread(operation, replies) if _has_error(replies) else _read(operation, replies)
+        except TornReadError as torn:
+            if whole is None:
+                raise
+            again: Operation[T] = torn.again or whole
+        return await self._arun(self._fitting(again))
+
+    async def _aask(self, operation: Operation[T]) -> T:
+        """Execute an operation, and ask the server which kind it is."""
+        replies = await self._asend((*operation.commands, _HELLO))
+        self.connection.note_server(replies.pop())
+        return await self._aread(operation, replies)
+
+    async def _aread(self, operation: Operation[T], replies: list[Any]) -> T:
+        """Return the result of an operation whose replies may be errors, of which some end when it is sent again."""
         if _has_error(replies):
             if self._may_be_split(operation, replies):
                 if self.connection.one_slot:
                     self.connection.one_slot = not isinstance((await self._asend([_CLUSTER_INFO]))[0], Exception)
                 if not self.connection.one_slot:
-                    return await self._arun(operation)
+                    return await self._arun(self._fitting(operation))
             if unknown := _scripts_to_resend(operation.commands, replies):
                 replies = [*replies[: -len(unknown)], *await self._asend(unknown, with_source=True)]
             _raise_first_error(operation.commands, replies)

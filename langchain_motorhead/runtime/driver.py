@@ -89,7 +89,10 @@ class Driver:
                 return cast("T", end.value)
             answer, failed = None, None
             try:
-                answer = await (self._aclean_up(request) if cancelled else self._aanswer(request))
+                if isinstance(request, Operation) and not cancelled:  # most are
+                    answer = await self.executor.arun(request)
+                else:
+                    answer = await (self._aclean_up(request) if cancelled else self._aanswer(request))
             except BaseException as error:  # noqa: BLE001 - the flow handles it, or cleans up and raises it
                 failed = error
                 cancelled = cancelled or not isinstance(error, Exception)

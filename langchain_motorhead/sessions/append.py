@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.acceptance import check_message
-from langchain_motorhead.messages.codec import ROLES, decode, encode
+from langchain_motorhead.messages.codec import ROLES, decode, encode, encode_bare
 from langchain_motorhead.messages.content_digest import content_digest
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.messages.tokens import TokenCounter
@@ -53,6 +53,9 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
     Raises:
         InvalidMessageError: It is not a message, or cannot be stored.
     """
+    bare = encode_bare(message)
+    if bare is not None:
+        return Record(bare, None, config.count([message]) if config.counted else None)  # type: ignore[list-item]
     data = encode(message)
     stored = message if isinstance(message, BaseMessage) and _is_plain(message) else None
     if stored is None and not _is_plain_object(message):

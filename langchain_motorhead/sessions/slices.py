@@ -31,6 +31,8 @@ def in_slices(items: Sequence[T], size: Callable[[T], int], work: Callable[[Sequ
     Returns:
         All results.
     """
+    if _is_one_slice(items, size):
+        return work(items) if items else []
     results = list[R]()
     for part in slices(items, size):
         if results:
@@ -59,7 +61,7 @@ def slices(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]
         items: The list.
         size: Returns the size of an item in bytes. An item larger than a slice is a slice of its own.
     """
-    if len(items) <= _MAX_ITEMS and sum(map(size, items)) <= MAX_SLICE_SIZE:
+    if _is_one_slice(items, size):
         if items:
             yield items
         return
@@ -71,6 +73,10 @@ def slices(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]
             start, room = at, MAX_SLICE_SIZE
         room -= length
     yield items[start:]
+
+
+def _is_one_slice(items: Sequence[T], size: Callable[[T], int]) -> bool:
+    return len(items) <= _MAX_ITEMS and sum(map(size, items)) <= MAX_SLICE_SIZE
 
 
 def rough_size(value: Any) -> int:

@@ -43,9 +43,14 @@ def command(at: int, size: int = 0) -> list[Packed]:
     return [("A", at), ("B", at, b"x" * size)]
 
 
+async def ask(pipelining: AutoPipeline, commands: list[Packed], server: Server) -> list[Any]:
+    """Ask for an operation."""
+    return await pipelining.send(commands, server)
+
+
 async def start(pipelining: AutoPipeline, server: Server, *numbers: int) -> list[asyncio.Task[list[Any]]]:
     """Ask for operations in one turn of the loop, and let it go on."""
-    tasks = [asyncio.ensure_future(pipelining.send(command(at), server)) for at in numbers]
+    tasks = [asyncio.ensure_future(ask(pipelining, command(at), server)) for at in numbers]
     for _ in range(3):
         await asyncio.sleep(0)
     return tasks
@@ -68,28 +73,28 @@ async def test_what_is_asked_for_in_one_turn_goes_together() -> None:
 async def test_bounds() -> None:
     """So many commands go together, or fewer scripts; and what is large goes by itself, at once."""
     pipelining, server = AutoPipeline(), Server()
-    tasks = await start(pipelining, server, *range(70))
-    assert [len(batch) for batch in server.sent] == [2, 64, 64, 10]
-    large = asyncio.ensure_future(pipelining.send(command(9, 1 << 19), server))
+    tasks = await start(pipelining, server, *range(140))
+    assert [len(batch) for batch in server.sent] == [2, 128, 128, 22]
+    large = asyncio.ensure_future(ask(pipelining, command(9, 1 << 19), server))
     await asyncio.sleep(0)
     assert len(server.sent[-1]) == 2
     server.answers.set()
-    assert await asyncio.gather(*tasks) == [command(at) for at in range(70)]
+    assert await asyncio.gather(*tasks) == [command(at) for at in range(140)]
     assert await large == command(9, 1 << 19)
     pipelining, server = AutoPipeline(), Server()
-    scripts = [asyncio.ensure_future(pipelining.send([("EVALSHA", at)], server)) for at in range(40)]
+    scripts = [asyncio.ensure_future(ask(pipelining, [("EVALSHA", at)], server)) for at in range(40)]
     for _ in range(3):
         await asyncio.sleep(0)
     server.answers.set()
     await asyncio.gather(*scripts)
-    assert [len(batch) for batch in server.sent] == [1, 16, 16, 7]
+    assert [len(batch) for batch in server.sent] == [1, 32, 7]
 
 
 async def test_who_is_cancelled_leaves_the_others() -> None:
     """Before it was sent, while it is, or as the one that was alone."""
     pipelining, server = AutoPipeline(), Server()
     first, *_ = await start(pipelining, server, 0)
-    unsent = asyncio.ensure_future(pipelining.send(command(1), server))
+    unsent = asyncio.ensure_future(ask(pipelining, command(1), server))
     await asyncio.sleep(0)
     unsent.cancel()
     sent, other = await start(pipelining, server, 2, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,18 +57,22 @@ async def test_large_messages_do_not_occupy_the_event_loop(
 ) -> None:
     """Messages of a megabyte are written, read and parsed in other threads, small ones are not."""
     wrote, read = list[tuple[int, bool]](), list[tuple[int, bool]]()
-    here, encode, decode_all = threading.current_thread(), codec.encode, codec.decode_all
+    here, decode_all = threading.current_thread(), codec.decode_all
 
-    def encoded(message: Any) -> bytes:
-        data = encode(message)
-        wrote.append((len(data), threading.current_thread() is here))
-        return data
+    def noted(encode: Callable[[Any], bytes | None]) -> Callable[[Any], bytes | None]:
+        def encoded(message: Any) -> bytes | None:
+            if (data := encode(message)) is not None:
+                wrote.append((len(data), threading.current_thread() is here))
+            return data
+
+        return encoded
 
     def decoded(records: Any, *more: Any) -> Any:
         read.append((sum(map(len, records)), threading.current_thread() is here))
         return decode_all(records, *more)
 
-    monkeypatch.setattr("langchain_motorhead.sessions.append.encode", encoded)
+    for each in (codec.encode, codec.encode_bare):
+        monkeypatch.setattr(f"langchain_motorhead.sessions.append.{each.__name__}", noted(each))
     monkeypatch.setattr(codec, "decode_all", decoded)
     window = Window(max_messages=4, hard_limit_tokens=10**9)
     session = amake(window=window, embeddings=HashingEmbeddings(8), compaction="manual").session("s")
