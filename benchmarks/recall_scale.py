@@ -1,6 +1,7 @@
 """What recall costs at scale: memory, indexing, searches and reindexing, by the kind of index.
 
-    python benchmarks/recall_scale.py [--messages 100000] [--users 1000] [--searches 200] [--kinds KIND …] [--json FILE]
+    python benchmarks/recall_scale.py [--messages 100000] [--users 1000] [--searches 200] [--kinds KIND …]
+                                      [--no-reindex] [--json FILE]
 
 Each kind of index gets a server of its own and the same messages: 12 words each, with vectors of 384 numbers that
 gather around 1,000 points. The vectors are made here, so that no model is measured. A user has one session. Searches
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--searches", type=int, default=200)
     parser.add_argument("--kinds", nargs="+", default=[",".join(kind) for kind in KINDS], help="such as hnsw,float16")
+    parser.add_argument("--no-reindex", action="store_true", help="leave out reindexing, which takes the longest")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
     rows: dict[str, dict[str, Any]] = {}
@@ -95,8 +97,6 @@ def measure(url: str, recall: Recall, options: argparse.Namespace) -> tuple[list
         size = (_memory(client) - before) / options.messages
         of_users = [timed(motorhead, text, user_id=f"u{chance.randrange(options.users)}")[0] for text in asked]
         of_all = [timed(motorhead, text) for text in asked]
-        busy, spent, added = while_reindexing(url, made, asked)
-        missing = options.messages + added - indexed(client)
         row = {
             "bytes a message": size,
             "indexed/s": options.messages / seconds,
@@ -104,10 +104,12 @@ def measure(url: str, recall: Recall, options: argparse.Namespace) -> tuple[list
             "user p95 ms": statistics.quantiles(of_users, n=20)[-1],
             "all p50 ms": statistics.median(time for time, _ in of_all),
             "all p95 ms": statistics.quantiles([time for time, _ in of_all], n=20)[-1],
-            "reindexed/s": options.messages / spent,
-            "p95 meanwhile": statistics.quantiles(busy, n=20)[-1],
-            "missing": missing,
         }
+        if not options.no_reindex:
+            busy, spent, added = while_reindexing(url, made, asked)
+            row["reindexed/s"] = options.messages / spent
+            row["p95 meanwhile"] = statistics.quantiles(busy, n=20)[-1]
+            row["missing"] = options.messages + added - indexed(client)
         return [found for _, found in of_all], row
 
 

@@ -70,8 +70,9 @@ if TYPE_CHECKING:
     from langchain_motorhead.sessions.summaries.origin import Author
     from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
     from langchain_motorhead.sessions.summaries.versions import SummaryVersion
+    from langchain_motorhead.summarizers.creating import create_summarizer
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
-    from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer
+    from langchain_motorhead.summarizers.llm import Summarizer
 
 _HOMES = {
     "client": ("Motorhead",),
@@ -136,7 +137,8 @@ _HOMES = {
     "recall.config": ("Recall",),
     "integrations.retriever": ("MotorheadRetriever",),
     "handles.session": ("Session",),
-    "summarizers.llm": ("Summarizer", "create_summarizer"),
+    "summarizers.creating": ("create_summarizer",),
+    "summarizers.llm": ("Summarizer",),
     "messages.tokens": ("TiktokenCounter", "TokenCounter"),
     "sessions.archive.config": ("Archive",),
     "sessions.summaries.rebuilding": ("RebuildReport",),

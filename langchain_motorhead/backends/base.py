@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from langchain_core.messages import BaseMessage
-
-from langchain_motorhead.backends.redis import RedisBackend
-from langchain_motorhead.recall.indexing.reindexing import Report
-from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.search.pinned import Pin
-from langchain_motorhead.sessions.append import MessageLike
-from langchain_motorhead.sessions.archive.transcript import Transcript
-from langchain_motorhead.sessions.catch_up import CatchUpResult
-from langchain_motorhead.sessions.changes.forgetting import Receipt
-from langchain_motorhead.sessions.compaction.report import CompactionReport
-from langchain_motorhead.sessions.compaction.window import Window
-from langchain_motorhead.sessions.info import SessionInfo
-from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.operations import AppendResult, Dedup
-from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
-from langchain_motorhead.sessions.summaries.versions import SummaryVersion
-from langchain_motorhead.storage.keys import SessionKeys
-
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
     from langchain_motorhead.backends.facts import FactFlows, Owner
+    from langchain_motorhead.backends.redis import RedisBackend
     from langchain_motorhead.facts.learning.report import LearningReport
+    from langchain_motorhead.recall.indexing.progress import Report
+    from langchain_motorhead.recall.query import Hit, Query
+    from langchain_motorhead.recall.search.pinned import Pin
+    from langchain_motorhead.sessions.append import MessageLike
+    from langchain_motorhead.sessions.archive.transcript import Transcript
+    from langchain_motorhead.sessions.catch_up import CatchUpResult
+    from langchain_motorhead.sessions.changes.forgetting import Receipt
+    from langchain_motorhead.sessions.compaction.report import CompactionReport
+    from langchain_motorhead.sessions.compaction.window import Window
+    from langchain_motorhead.sessions.info import SessionInfo
+    from langchain_motorhead.sessions.load import Memory
+    from langchain_motorhead.sessions.operations import AppendResult, Dedup
+    from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
+    from langchain_motorhead.sessions.summaries.versions import SummaryVersion
+    from langchain_motorhead.storage.keys import SessionKeys
 
 T = TypeVar("T")
 BackendFlow: TypeAlias = Generator[Any, Any, T]

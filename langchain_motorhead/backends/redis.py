@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_motorhead.backends.redis_changes import RedisChanges
 from langchain_motorhead.backends.redis_learning import RedisLearning
 from langchain_motorhead.concurrency.forks import ForkSafeLock
 from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.recall.indexing import index
-from langchain_motorhead.recall.indexing.index import Indexer
-from langchain_motorhead.recall.indexing.reindexing import Report, reindex
-from langchain_motorhead.recall.query import Hit, Query
-from langchain_motorhead.recall.search import flow as searching
-from langchain_motorhead.recall.search.pinned import Pin, read_pinned
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.maintenance import Maintenance
@@ -31,6 +25,12 @@ from langchain_motorhead.sessions.load import Memory, load
 from langchain_motorhead.sessions.operations import AppendResult, Dedup
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation
+
+if TYPE_CHECKING:
+    from langchain_motorhead.recall.indexing.index import Indexer
+    from langchain_motorhead.recall.indexing.progress import Report
+    from langchain_motorhead.recall.query import Hit, Query
+    from langchain_motorhead.recall.search.pinned import Pin
 
 T = TypeVar("T")
 
@@ -106,10 +106,10 @@ class RedisBackend(RedisChanges, RedisLearning):
         self.check_open()
         return self.driver.executor.run(operation)
 
-    async def aexecute(self, operation: Operation[T]) -> T:
+    def aexecute(self, operation: Operation[T]) -> Coroutine[Any, Any, T]:
         """Execute one operation, on this event loop. See `execute`."""
         self.check_open()
-        return await self.driver.executor.arun(operation)
+        return self.driver.executor.arun(operation)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow in this thread, and return its result.
@@ -191,19 +191,27 @@ class RedisBackend(RedisChanges, RedisLearning):
 
             flow = search_with_facts(query, self.recall)
         else:
-            flow = searching.search(query, self.recall)
+            from langchain_motorhead.recall.search.flow import search
+
+            flow = search(query, self.recall)
         return self.driver.telemetry.watch(watched.SEARCH, self.namespace, query.session_id, flow, query=query.text)
 
     def pinned(self, pins: Sequence[Pin], query: Query) -> Flow[list[Hit]]:
         """Read messages that a search found before. See `Backend.pinned`."""
+        from langchain_motorhead.recall.search.pinned import read_pinned
+
         return read_pinned(pins, query, self.namespace)
 
     def create_index(self) -> Flow[None]:
         """Create the search index unless it exists."""
-        yield from index.set_up(self.recall)
+        from langchain_motorhead.recall.indexing.index import set_up
+
+        yield from set_up(self.recall)
 
     def reindex(self, report: Report) -> Flow[int]:
         """Build the search index anew. Return how many documents were embedded."""
+        from langchain_motorhead.recall.indexing.reindexing import reindex
+
         return reindex(self.recall, report, one_slot=self.one_slot)
 
     def compact(self, keys: SessionKeys) -> CompactionReport:

@@ -9,11 +9,6 @@ from typer.core import TyperCommand, TyperGroup
 CONNECTION = "Connection"
 MEMORY = "Memory"
 
-TRY = "Try it"
-LOOK = "See and correct what is stored"
-SERVE = "Serve it"
-OPERATE = "Operate it"
-
 
 class Command(TyperCommand):
     """A command. Its help shows no type for flags, which take no value, and joins the lines of a paragraph."""

@@ -4,7 +4,7 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     import typer
 
 _EXIT_INTERRUPTED = 130
+_TRY, _LOOK, _SERVE, _OPERATE = "Try it", "See and correct what is stored", "Serve it", "Operate it"
+# By name: the panel of the help that lists it, its module in `cli`, and its function or its `typer.Typer` there.
+_COMMANDS = {
+    "chat": (_TRY, "chat.command", "chat"),
+    "demo": (_TRY, "demo", "demo"),
+    "facts": (_LOOK, "facts", "facts"),
+    "learn": (_LOOK, "facts", "learn"),
+    "ui": (_LOOK, "ui", "ui"),
+    "sessions": (_LOOK, "sessions.commands", "app"),
+    "serve": (_SERVE, "serve", "serve"),
+    "mcp": (_SERVE, "mcp", "mcp"),
+    "doctor": (_OPERATE, "doctor", "doctor"),
+    "export": (_OPERATE, "transfer", "export"),
+    "import": (_OPERATE, "transfer", "import_"),
+    "reindex": (_OPERATE, "reindex", "reindex"),
+}
 _NO_EXTRA = 'motorhead: the command line needs {missing}. Try: pip install "langchain-motorhead[{extra}]"\n'
 
 
@@ -24,7 +40,7 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):  # print characters that the terminal lacks as ?
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="replace")
-        _make_app()(prog_name="motorhead")
+        _make_app(next(iter(sys.argv[1:]), None))(prog_name="motorhead")
     except KeyboardInterrupt:
         raise SystemExit(_EXIT_INTERRUPTED) from None
 
@@ -39,16 +55,16 @@ def _check_extras() -> None:
         raise SystemExit(1) from None
 
 
-def _make_app() -> "typer.Typer":
+def _make_app(asked: str | None = None) -> "typer.Typer":
+    """Return the command line.
+
+    Args:
+        asked: Name of a command. Only this one is imported and registered, if there is such a one. Otherwise, all are,
+            as for the help that lists them.
+    """
     import typer
 
-    from langchain_motorhead.cli import doctor, facts, mcp, reindex, transfer
-    from langchain_motorhead.cli.chat.command import chat
-    from langchain_motorhead.cli.demo import demo
-    from langchain_motorhead.cli.help import LOOK, OPERATE, SERVE, TRY, Command, Group
-    from langchain_motorhead.cli.serve import serve
-    from langchain_motorhead.cli.sessions import commands as sessions
-    from langchain_motorhead.cli.ui import ui
+    from langchain_motorhead.cli.help import Command, Group
 
     class Commands(Group):
         """Prints one line, and no traceback, if a command fails."""
@@ -76,21 +92,14 @@ def _make_app() -> "typer.Typer":
             typer.echo(_version())
             raise typer.Exit
 
-    panels: dict[str, dict[str, Callable[..., None]]] = {
-        TRY: {"chat": chat, "demo": demo},
-        LOOK: {"facts": facts.facts, "learn": facts.learn, "ui": ui},
-        SERVE: {"serve": serve, "mcp": mcp.mcp},
-        OPERATE: {
-            "doctor": doctor.doctor,
-            "export": transfer.export,
-            "import": transfer.import_,
-            "reindex": reindex.reindex,
-        },
-    }
-    for panel, commands in panels.items():
-        for name, command in commands.items():
+    for name, (panel, module, attribute) in _COMMANDS.items():
+        if asked in _COMMANDS and name != asked:
+            continue
+        command = getattr(import_module(f"langchain_motorhead.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
             app.command(name, cls=Command, rich_help_panel=panel)(command)
-    app.add_typer(sessions.app, name="sessions", rich_help_panel=LOOK)
     return app
 
 

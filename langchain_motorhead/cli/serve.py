@@ -3,6 +3,7 @@
 Typer reads the annotations at run time, so they are not postponed.
 """
 
+import gc
 import os
 from shutil import get_terminal_size
 from textwrap import fill
@@ -44,6 +45,7 @@ def serve(
     if settings_only:
         _explain_settings()
         return
+    gc.disable()  # it finds nothing in what is imported now; `warm_up` enables it
     try:
         import uvicorn
 
@@ -61,6 +63,7 @@ def serve(
     _warn(settings)
     several = settings.workers > 1
     if several:
+        gc.enable()
         app.state.tenants.build_models()  # so does a model that cannot be built
         # Workers read the environment.
         os.environ |= {"PORT": str(settings.port)} | ({"MOTORHEAD_HOST": settings.host} if settings.host else {})

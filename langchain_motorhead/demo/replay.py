@@ -19,7 +19,7 @@ from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.sessions.checks.keeping import kept
 from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.summarizers.llm import resolve_summarizer
+from langchain_motorhead.summarizers.creating import resolve_summarizer
 
 if TYPE_CHECKING:
     from langchain_motorhead.options import Options

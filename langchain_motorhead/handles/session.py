@@ -18,7 +18,6 @@ from langchain_motorhead.handles.reading import SessionReading
 from langchain_motorhead.handles.summaries import SessionSummaries
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.prompts.counting import PromptCounter
-from langchain_motorhead.prompts.explanation import Explanation, explain
 from langchain_motorhead.prompts.gap import missing
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.recall.rendering import to_documents
@@ -31,6 +30,8 @@ from langchain_motorhead.storage.keys import session_keys
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from langchain_motorhead.prompts.explanation import Explanation
 
 
 class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearning):
@@ -203,6 +204,8 @@ class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearni
         memory = self.load()
         wanted = missing(memory, [])
         read = [] if wanted is None else [each.message for each in self.transcript(*wanted)]
+        from langchain_motorhead.prompts.explanation import explain
+
         return explain(memory, read, self._counter())
 
     async def aexplain(self) -> Explanation:
@@ -210,6 +213,8 @@ class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearni
         memory = await self.aload()
         wanted = missing(memory, [])
         read = [] if wanted is None else [each.message for each in await self.atranscript(*wanted)]
+        from langchain_motorhead.prompts.explanation import explain
+
         return await asyncio.to_thread(explain, memory, read, self._counter())
 
     def _counter(self) -> PromptCounter:

@@ -24,7 +24,6 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
-    message_chunk_to_message,
 )
 from pydantic import BaseModel
 
@@ -100,9 +99,9 @@ def encode(message: BaseMessage | Mapping[str, Any]) -> bytes:
         if role is not None and _is_bare(message):
             return _dumps({"role": role, "content": message.content})
         return _dumps(_record(message))
-    if isinstance(message, Mapping):
-        if len(message) == 2 and type(message.get("role")) is str and type(message.get("content")) is str:
-            return _dumps({"role": message["role"], "content": message["content"]})  # nothing to check
+    if type(message) is dict or isinstance(message, Mapping):
+        if len(message) == 2 and type(role := message.get("role")) is str and type(message.get("content")) is str:
+            return _dumps({"role": role, "content": message["content"]})  # nothing to check
         if FORGOTTEN_FIELD in message:
             raise InvalidMessageError(
                 f"a message cannot have the field {FORGOTTEN_FIELD!r}, which marks a message that was forgotten"
@@ -230,6 +229,8 @@ def _is_bare(message: BaseMessage) -> bool:
 
 def _record(message: BaseMessage) -> dict[str, Any]:
     if isinstance(message, BaseMessageChunk):
+        from langchain_core.messages import message_chunk_to_message  # imports much, and few messages are chunks
+
         message = message_chunk_to_message(message)
     cls = next((cls for cls in _WRITTEN if isinstance(message, cls)), None)
     if cls is None:

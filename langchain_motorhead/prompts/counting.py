@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.messages.utils import count_tokens_approximately
 
 
 class PromptCounter:
@@ -19,7 +18,10 @@ class PromptCounter:
     """
 
     def __init__(self, count: Callable[[Sequence[BaseMessage]], int]) -> None:
+        from langchain_core.messages.utils import count_tokens_approximately  # imports much
+
         self._count = count
+        self._count_approximately = count_tokens_approximately
         self._known: dict[tuple[str | None, str, str], int] = {}
 
     def __call__(self, messages: Iterable[BaseMessage]) -> int:
@@ -32,6 +34,6 @@ class PromptCounter:
         calls = repr(message.tool_calls) if isinstance(message, AIMessage) and message.tool_calls else ""
         key = message.id, content, calls
         if (known := self._known.get(key)) is None:
-            known = max(self._count([message]), count_tokens_approximately([message]))
+            known = max(self._count([message]), self._count_approximately([message]))
             self._known[key] = known
         return known

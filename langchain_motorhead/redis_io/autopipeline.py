@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from langchain_motorhead.redis_io.errors import NotSentError, cause_of, is_connect_error, is_pool_full
 from langchain_motorhead.storage.operation import Packed
-from langchain_motorhead.storage.scripts import SCRIPTED
+from langchain_motorhead.storage.scripts import READS, SCRIPTED
 
 Send: TypeAlias = Callable[[Sequence[Packed]], Awaitable[list[Any]]]
 """Sends commands and returns a reply or an error for each. It raises if no reply was received."""
@@ -175,7 +175,9 @@ def _weight(commands: Sequence[Packed]) -> int:
 def _is_large(commands: Sequence[Packed]) -> bool:
     size = 0
     for command in commands:
-        for each in command:
-            if type(each) is bytes:
-                size += len(each)
+        if command[0] not in READS:
+            try:
+                size += sum(map(len, command))
+            except TypeError:  # it has numbers
+                size += sum([len(each) for each in command if type(each) is bytes])
     return size > _LARGE_OPERATION_BYTES

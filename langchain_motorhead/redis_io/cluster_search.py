@@ -1,4 +1,4 @@
-"""Commands of the search module in a cluster: asked of every primary, or of one, and merged into one reply each.
+"""Commands of the search module in a cluster, asked of every primary or of one, and reads of what they found.
 
 A module that searches its own node only takes the name of an index for a key, and a node refuses keys of others. So on
 each node the name ends with a hash tag of one of that node's slots. A module that searches the whole cluster takes the
@@ -72,6 +72,33 @@ async def asearch_nodes(client: Any, commands: Sequence[tuple[Any, ...]], near: 
             break
         await client.nodes_manager.initialize()
     return replies
+
+
+def read_from_nodes(client: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Send reads of one key each to the primaries that have the keys, and return a reply or an error for each.
+
+    All nodes are asked before a reply is read. What a node does not answer is asked again through the client, which
+    finds the node that has the key now.
+
+    Args:
+        client: A `redis.RedisCluster`.
+        commands: The reads, each with its key after its name.
+    """
+    nodes: dict[Any, list[int]] = {}
+    for at, command in enumerate(commands):
+        nodes.setdefault(client.get_node_from_key(command[1]), []).append(at)
+    asked = [
+        (places, _Asked(client.get_redis_connection(node), [commands[at] for at in places]))
+        for node, places in nodes.items()
+    ]
+    found = {at: reply for places, each in asked for at, reply in zip(places, each.replies(), strict=True)}
+    for at, reply in found.items():
+        if isinstance(reply, _MOVED):
+            try:
+                found[at] = client.execute_command(*commands[at], NEVER_DECODE=True)
+            except exceptions.RedisError as error:
+                found[at] = error
+    return [found[at] for at in range(len(commands))]
 
 
 def _nodes(client: Any, near: str | None) -> list[Any]:

@@ -141,20 +141,30 @@ class Executor:
                 options = {**_RAW, "keys": list(commands[0].keys)} if has_cache(client) else _RAW
                 return [client.execute_command(*packed[0], **options)]
             if self.connection.clustered:
-                # Not by redis-py's pipeline, which asks the server for a script's keys and sends failed commands again.
-                replies: list[Any] = []
-                for searches, some in groupby(commands, is_search):
-                    for group in [list(some)] if searches else ([each] for each in some):
-                        replies += self._send(group, with_source=with_source)
-                        if isinstance(replies[-1], Exception):  # later commands depend on it
-                            return replies + [None] * (len(commands) - len(replies))
-                return replies + [None] * (len(commands) - len(replies))
+                return self._send_apart(commands, packed, with_source=with_source)
             with client.pipeline(transaction=False) as pipeline:
                 for command in packed:
                     pipeline.execute_command(*command, **_RAW)
                 return list(pipeline.execute(raise_on_error=False))
         except Exception as error:  # noqa: BLE001 - `as_replies` raises what is not Redis' own
             return as_replies(self._marked(error), commands)
+
+    def _send_apart(self, commands: Sequence[Command], packed: Sequence[Packed], *, with_source: bool) -> list[Any]:
+        """Send commands to a cluster.
+
+        Not by redis-py's pipeline, which asks the server for a script's keys and sends failed commands again.
+        """
+        if all(command.name == "HMGET" for command in commands):
+            from langchain_motorhead.redis_io.cluster_search import read_from_nodes
+
+            return read_from_nodes(self.connection.sync_client, packed)
+        replies: list[Any] = []
+        for searches, some in groupby(commands, is_search):
+            for group in [list(some)] if searches else ([each] for each in some):
+                replies += self._send(group, with_source=with_source)
+                if isinstance(replies[-1], Exception):  # later commands depend on it
+                    return replies + [None] * (len(commands) - len(replies))
+        return replies + [None] * (len(commands) - len(replies))
 
     async def _asend(self, commands: Sequence[Command], *, with_source: bool = False) -> list[Any]:
         try:
@@ -231,10 +241,10 @@ class Executor:
         if isinstance(name, str):
             return (name, *keys, *args)
         if name.sha in self._known and not with_source:
-            return ("EVALSHA", name.sha, len(keys), *keys, *args)
+            return ("EVALSHA", name.sha, str(len(keys)), *keys, *args)
         # This also loads the script into the server, without another round trip.
         self._known.add(name.sha)
-        return ("EVAL", name.source, len(keys), *keys, *args)
+        return ("EVAL", name.source, str(len(keys)), *keys, *args)
 
 
 def _has_error(replies: Sequence[Any]) -> bool:

@@ -12,38 +12,27 @@ allows, has no `should_reconnect`, so commands go through its client.
 
 from __future__ import annotations
 
-import asyncio
-import math
 import os
 import select
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from types import FunctionType
-from typing import Any, TypeAlias
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio
-from hiredis import pack_command
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from langchain_motorhead.redis_io.counterpart import PLAIN_CONNECTIONS
 from langchain_motorhead.redis_io.errors import NotSentError
+from langchain_motorhead.redis_io.exchange import Converters, aexchange, exchange
 from langchain_motorhead.storage.operation import Packed
-from langchain_motorhead.storage.scripts import SCRIPTED
-
-Converters: TypeAlias = MutableMapping[Any, Any]
 
 # Largest number of pinned connections. Further threads and tasks take a connection from the pool and return it.
 _MAX_PINNED_CONNECTIONS = 16
-# Commands that are sent again with the same arguments: those that read a session. They are packed once.
-_REPEATED = frozenset({"HMGET", "LRANGE", "LLEN"})
-_MAX_KEPT_PARTS = 20
-# Commands whose replies redis-py does not convert. Asking its converters takes longer than this set.
-_UNCONVERTED = SCRIPTED | _REPEATED
 _LOST = (RedisConnectionError, RedisTimeoutError, OSError)
 # A smaller pool is not used for pinning, since the user's own calls may need all its connections.
 _MIN_POOL_CONNECTIONS = 4 * _MAX_PINNED_CONNECTIONS
@@ -90,7 +79,7 @@ class PinnedConnections(_PinnedBase):
         connection = pinned.connection
         try:
             replies: list[Any] = connection.retry.call_with_retry(
-                lambda: _exchange(connection, commands, self._converters), lambda _: connection.disconnect()
+                lambda: exchange(connection, commands, self._converters), lambda _: connection.disconnect()
             )
         except BaseException as error:
             connection.disconnect()  # replies that nobody waits for may still arrive
@@ -148,7 +137,7 @@ class AsyncPinnedConnections(_PinnedBase):
         connection = pinned.connection
         try:
             replies: list[Any] = await connection.retry.call_with_retry(
-                lambda: _aexchange(connection, commands, self._converters), lambda _: connection.disconnect()
+                lambda: aexchange(connection, commands, self._converters), lambda _: connection.disconnect()
             )
         except BaseException as error:
             await connection.disconnect(nowait=True)
@@ -214,59 +203,6 @@ class _Pinned:
             self._socket, self._poll = socket, select.poll()
             self._poll.register(socket, select.POLLIN)
         return not self._poll.poll(0)
-
-
-def _pack(commands: Sequence[Packed]) -> bytes:
-    """Return commands as bytes."""
-    return b"".join([
-        _pack_again(command) if command[0] in _REPEATED and len(command) <= _MAX_KEPT_PARTS else _pack_one(command)
-        for command in commands
-    ])  # fmt: skip
-
-
-def _pack_one(command: Packed) -> bytes:
-    """Return a command as bytes.
-
-    Numbers are converted first: hiredis 3 crashes if a signal handler raises while it converts them.
-    """
-    parts: Any = tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
-    return bytes(pack_command(parts))
-
-
-_pack_again = lru_cache(maxsize=4096)(_pack_one)
-
-
-def _exchange(connection: Any, commands: Sequence[Packed], converters: Converters) -> list[Any]:
-    connection.send_packed_command([_pack(commands)])
-    replies = list[Any]()
-    for command in commands:
-        try:
-            replies.append(_converted(command[0], connection.read_response(disable_decoding=True), converters))
-        except ResponseError as error:
-            replies.append(error)
-    return replies
-
-
-async def _aexchange(connection: Any, commands: Sequence[Packed], converters: Converters) -> list[Any]:
-    await connection.send_packed_command(_pack(commands))
-    replies = list[Any]()
-    try:
-        # One time limit for all replies: setting one for each takes longer than reading it.
-        async with asyncio.timeout(connection.socket_timeout):
-            for command in commands:
-                try:
-                    reply = await connection.read_response(disable_decoding=True, timeout=math.inf)
-                    replies.append(_converted(command[0], reply, converters))
-                except ResponseError as error:
-                    replies.append(error)
-    except TimeoutError as error:
-        raise RedisTimeoutError("Timeout reading from socket") from error
-    return replies
-
-
-def _converted(name: str, reply: Any, converters: Converters) -> Any:
-    """Return a reply as redis-py's client would, which converts the replies to some commands."""
-    return reply if name in _UNCONVERTED or name not in converters else converters[name](reply)
 
 
 _pinned_by_client: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()

@@ -69,7 +69,7 @@ def make_client(url: str, redis: ModuleType) -> Any:
 
 def prepare() -> None:
     """Import what an async client needs, and read its version metadata, since both read files."""
-    import redis.asyncio.sentinel  # noqa: F401
+    import langchain_motorhead.redis_io.fast_path  # noqa: F401
 
     _identity()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -16,7 +16,6 @@ from langchain_motorhead.messages.media import with_media
 from langchain_motorhead.messages.tokens import CheckedCounter, TokenCounter, count_tokens
 from langchain_motorhead.options import Options, complete
 from langchain_motorhead.recall.config import Recall
-from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.redis_io.connection import Connection
 from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime.driver import Driver
@@ -27,7 +26,6 @@ from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.compaction.writing import Writing
 from langchain_motorhead.storage.keys import registry_key
 from langchain_motorhead.summarizers.prompting import DEFAULT_BUDGET
-from langchain_motorhead.summarizers.supplement import supplement
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -69,6 +67,8 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
     client = Deferred(lambda: _summarizer_client(resolved.get(), _extractive(count, tokens), timeout))
     vectors, indexer = None, None
     if given["embeddings"] is not None:
+        from langchain_motorhead.recall.indexing.index import Indexer
+
         recall = given["recall"] or Recall()
         vectors, name = _embedding_client(given["embeddings"], recall)
         indexer = Indexer(given["namespace"], recall, name, count)
@@ -88,7 +88,7 @@ def build_maintenance(connection: Connection, options: Options) -> Maintenance:
                 summary_tokens=tokens,
                 has_model=Writer.MODEL in named,
                 has_fallback=Writer.FALLBACK in named,
-                supplement=supplement,
+                supplement=_supplement,
             ),
             recall=indexer is not None,
             archive=_archive(given["archive"]),
@@ -149,13 +149,13 @@ def _archive(given: object) -> Archive | None:
 
 
 def _summarizer(given: object, option: Literal["llm", "fallback"], count: TokenCounter, tokens: int) -> Any:
-    from langchain_motorhead.summarizers.llm import resolve_summarizer
+    from langchain_motorhead.summarizers.creating import resolve_summarizer
 
     return resolve_summarizer(given.get() if isinstance(given, Deferred) else given, option, count, tokens)
 
 
 def _budget(summarizers: Iterable[Runnable[SummaryInput, Any]]) -> int:
-    from langchain_motorhead.summarizers.llm import budget_of
+    from langchain_motorhead.summarizers.creating import budget_of
 
     return min(map(budget_of, summarizers))
 
@@ -191,6 +191,12 @@ def _extractive(count: TokenCounter, tokens: int) -> Runnable[SummaryInput, str]
     from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
 
     return ExtractiveSummarizer(max_tokens=min(EXTRACT_TOKENS, tokens), token_counter=count)
+
+
+def _supplement(text: str, extract: str, *, budget: int, count: Callable[[str], int]) -> str:
+    from langchain_motorhead.summarizers.supplement import supplement  # with large patterns
+
+    return supplement(text, extract, budget=budget, count=count)
 
 
 def _seconds(name: str, value: object) -> float:

@@ -9,18 +9,20 @@ import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.jobs import Work, lease_token
-from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError, RecallNotConfiguredError
+from langchain_motorhead.exceptions import EmbeddingError, EmbeddingMismatchError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.recall.indexing import flow as indexing
+from langchain_motorhead.recall.indexing import schema
 from langchain_motorhead.recall.indexing.flow import IndexState
 from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.indexing.vectorless import vectors_missing
 from langchain_motorhead.recall.indexing.vectors import LEASE_MS
 from langchain_motorhead.runtime import watched
-from langchain_motorhead.runtime.driver import NO_RECALL, Driver
+from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.runtime.retry_queue import RetryQueue
 from langchain_motorhead.storage.keys import SessionKeys
 
@@ -37,7 +39,7 @@ class IndexMaintenance:
     Attributes:
         driver: Runs flows.
         namespace: Namespace of the sessions.
-        indexer: How sessions are indexed, or None without recall.
+        recall: How sessions are indexed.
         background: Runs the work that nobody waits for.
         prepare: Does slow imports outside of an event loop.
         retry_queue: Sessions that wait to be indexed because the embedding model failed.
@@ -45,7 +47,7 @@ class IndexMaintenance:
 
     driver: Driver
     namespace: str
-    indexer: Indexer | None
+    recall: Indexer
     background: Background
     prepare: Callable[[], Awaitable[object]]
     retry_queue: RetryQueue = field(init=False)
@@ -57,20 +59,18 @@ class IndexMaintenance:
         self.retry_queue = RetryQueue(self._retry)
 
     @property
-    def recall(self) -> Indexer:
-        """How sessions are indexed.
-
-        Raises:
-            RecallNotConfiguredError: There is no embedding model.
-        """
-        if self.indexer is None:
-            raise RecallNotConfiguredError(NO_RECALL)
-        return self.indexer
-
-    @property
     def vectors_missing(self) -> int:
         """How many messages have no vector, in the sessions that this process has tried to embed."""
         return sum(self._missing.values())
+
+    def import_libraries(self) -> None:
+        """Import the libraries of an index and of searches, which takes long."""
+        import_module("langchain_motorhead.recall.search.flow")
+        schema.prepare(self.recall.recall.language)
+
+    def index_words(self, keys: SessionKeys) -> Flow[bool]:
+        """Index a session by its words. Returns whether there are documents now that lack vectors."""
+        return indexing.index_words(keys, self.recall)
 
     def index(
         self, keys: SessionKeys, *, explicit: bool, wait: bool = False, again: bool = False, cause: object = None
@@ -89,7 +89,7 @@ class IndexMaintenance:
             EmbeddingMismatchError: The call is explicit, and the index was made with another model or other settings.
         """
         if not explicit and self.retry_queue.defer_if_open(keys):
-            self.driver.run(indexing.index_words(keys, self.recall))
+            self.driver.run(self.index_words(keys))
             return IndexState.DEFERRED
         began = time.monotonic()
         try:
@@ -111,7 +111,7 @@ class IndexMaintenance:
         """Index the messages of a session that are not indexed, on this event loop. See `index`."""
         await self.prepare()
         if not explicit and self.retry_queue.defer_if_open(keys):
-            await self.driver.arun(indexing.index_words(keys, self.recall))
+            await self.driver.arun(self.index_words(keys))
             return IndexState.DEFERRED
         began = time.monotonic()
         try:

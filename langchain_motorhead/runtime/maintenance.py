@@ -11,20 +11,19 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.concurrency.background import Background
+from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work, lease_token
 from langchain_motorhead.concurrency.threads import run_in_thread
+from langchain_motorhead.exceptions import RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.recall.indexing import schema
-from langchain_motorhead.recall.indexing.flow import index_words
-from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.compaction_log import noted
-from langchain_motorhead.runtime.driver import Driver
-from langchain_motorhead.runtime.index_maintenance import IndexMaintenance
+from langchain_motorhead.runtime.driver import NO_RECALL, Driver
 from langchain_motorhead.runtime.summary_statistics import SummaryStatistics
 from langchain_motorhead.sessions import expiry, registry
 from langchain_motorhead.sessions.compaction import flow as compaction
@@ -35,10 +34,18 @@ from langchain_motorhead.sessions.operations import AppendResult
 from langchain_motorhead.storage.keys import SessionKeys
 
 if TYPE_CHECKING:
+    from langchain_motorhead.recall.indexing.index import Indexer
     from langchain_motorhead.runtime.fact_learning import FactLearning
+    from langchain_motorhead.runtime.index_maintenance import IndexMaintenance
 
 logger = logging.getLogger(__name__)
 
+# What a compaction needs and nothing before it, because of large patterns.
+_LATER = (
+    "langchain_motorhead.sessions.checks.summary",
+    "langchain_motorhead.sessions.compaction.closing_gaps",
+    "langchain_motorhead.summarizers.supplement",
+)
 _FAILED = "session %r: maintenance failed; no message was lost, and the next append tries again"
 
 
@@ -56,7 +63,7 @@ class Maintenance:
         background: Runs the work that nobody waits for.
         indexer: How sessions are indexed, or None without recall.
         learning: How facts are learned, or None without facts.
-        indexing: Indexes the sessions, if there is recall.
+        indexing: Indexes the sessions, or None without recall.
         statistics: What the answers of the summarizer were worth.
     """
 
@@ -69,11 +76,16 @@ class Maintenance:
     background: Background
     indexer: Indexer | None = None
     learning: FactLearning | None = None
-    indexing: IndexMaintenance = field(init=False)
+    indexing: IndexMaintenance | None = field(init=False, default=None)
     statistics: SummaryStatistics = field(default_factory=SummaryStatistics)
-    _prepared: bool = False
+    _libraries: Deferred[None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._libraries = Deferred(self._import)
+        if self.indexer is None:
+            return
+        from langchain_motorhead.runtime.index_maintenance import IndexMaintenance
+
         self.indexing = IndexMaintenance(self.driver, self.namespace, self.indexer, self.background, self.prepare)
 
     @property
@@ -83,12 +95,14 @@ class Maintenance:
         Raises:
             RecallNotConfiguredError: There is no embedding model.
         """
-        return self.indexing.recall
+        if self.indexer is None:
+            raise RecallNotConfiguredError(NO_RECALL)
+        return self.indexer
 
     @property
     def vectors_missing(self) -> int:
         """How many messages lack a vector, of the sessions that this process has tried to embed."""
-        return self.indexing.vectors_missing
+        return 0 if self.indexing is None else self.indexing.vectors_missing
 
     @property
     def window(self) -> Window:
@@ -103,7 +117,7 @@ class Maintenance:
             explicit: Whether a caller waits for the result. See `sessions.compaction.flow.compact`.
             cause: The span of the append that made it due. See `AppendResult.cause`.
         """
-        if self.indexer is not None and self.driver.run(index_words(keys, self.indexer)):
+        if self.indexing is not None and self.driver.run(self.indexing.index_words(keys)):
             self.background.submit(keys.indexing, self.indexing.work(keys).run)
         with self.semaphore.acquire(self.namespace):
             return self.driver.run(self._compaction(keys, cause, explicit=explicit))
@@ -111,7 +125,7 @@ class Maintenance:
     async def acompact(self, keys: SessionKeys, *, explicit: bool, cause: object = None) -> CompactionReport:
         """Compact a session on this event loop. See `compact`."""
         await self.prepare()
-        if self.indexer is not None and await self.driver.arun(index_words(keys, self.indexer)):
+        if self.indexing is not None and await self.driver.arun(self.indexing.index_words(keys)):
             self.background.spawn(self.indexing.work(keys))
         async with self.semaphore.aacquire(self.namespace):
             return await self.driver.arun(self._compaction(keys, cause, explicit=explicit))
@@ -155,18 +169,15 @@ class Maintenance:
             InvalidInputError: A deferred model cannot be built.
         """
         self.build_models()
-        if self.indexer is not None:
-            schema.prepare(self.indexer.recall.language)
-            self._prepared = True
+        self._libraries.get()
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
             count.prepare()
 
     async def prepare(self) -> None:
-        """Load what counts tokens, and what recall imports, outside of the event loop: both may take long."""
-        if self.indexer is not None and not self._prepared:
-            await run_in_thread(partial(schema.prepare, self.indexer.recall.language))
-            self._prepared = True
+        """Load what counts tokens, and import what compaction and recall need, outside of the event loop."""
+        if not self._libraries.is_made:
+            await self._libraries.aget()  # all who wait go on in their order
         count: Any = self.compactor.count
         if not getattr(count, "ready", True):
             await run_in_thread(count.prepare)
@@ -197,8 +208,15 @@ class Maintenance:
         self._stop_waiting(blocking=False)
         await self.background.aclose()
 
+    def _import(self) -> None:
+        for name in _LATER:
+            import_module(name)
+        if self.indexing is not None:
+            self.indexing.import_libraries()
+
     def _stop_waiting(self, *, blocking: bool) -> None:
-        self.indexing.retry_queue.close()
+        if self.indexing is not None:
+            self.indexing.retry_queue.close()
         if self.learning is not None:
             self.learning.close(blocking=blocking)
 
@@ -210,7 +228,8 @@ class Maintenance:
         return telemetry.watch(watched.COMPACT, self.namespace, keys.session_id, flow, cause=cause)
 
     def _retry_all(self) -> None:
-        self.indexing.retry_all()
+        if self.indexing is not None:
+            self.indexing.retry_all()
         if self.learning is not None:
             self.learning.learn_now()
 
@@ -220,7 +239,7 @@ class Maintenance:
         """Return the work that an append made due."""
         if appended is None:
             return
-        if self.indexer is not None:
+        if self.indexing is not None:
             self.driver.telemetry.waits("indexing", keys.state, appended.added)
             yield self.indexing.work(keys, appended.cause)
         if appended.renewing:

@@ -17,7 +17,8 @@ from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.driver import Driver
 from langchain_motorhead.sessions.summaries.rebuilding import Rebuilder, RebuildReport, rebuild
 from langchain_motorhead.storage.keys import SessionKeys
-from langchain_motorhead.summarizers.llm import Summarizer, budget_of, create_summarizer, resolve_summarizer
+from langchain_motorhead.summarizers.creating import budget_of, create_summarizer, resolve_summarizer
+from langchain_motorhead.summarizers.llm import Summarizer
 
 if TYPE_CHECKING:
     from langchain_motorhead.runtime.maintenance import Maintenance

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -24,13 +25,13 @@ from langchain_motorhead.server.http.middleware import RequestMiddleware
 from langchain_motorhead.server.http.sites import Sites
 from langchain_motorhead.server.mcp.endpoint import McpEndpoint
 from langchain_motorhead.server.monitoring.metrics import Metrics
-from langchain_motorhead.server.page.routes import ROUTES as PAGE_ROUTES
+from langchain_motorhead.server.page import routes as page_routes
 from langchain_motorhead.server.page.visit import PageState
 from langchain_motorhead.server.routes import conversation, extensions, facts, health, session_facts, summaries
 from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from langchain_motorhead.server.routes.exports import EXPORT_ROUTE
 from langchain_motorhead.server.settings import Settings
-from langchain_motorhead.server.startup import await_redis, warm_up
+from langchain_motorhead.server.startup import await_redis, import_client, warm_up
 from langchain_motorhead.server.tenants import MakeMotorhead, Tenants
 from langchain_motorhead.server.variables import unknown_variables
 
@@ -85,10 +86,11 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
     sites = Sites([*settings.allowed_hosts, *filter(None, [settings.host])], settings.cors_origins)
 
     endpoint = McpEndpoint()
-    routes = (*_API, Route("/mcp", endpoint, methods=["POST"]), *(PAGE_ROUTES if settings.ui else ()))
+    routes = (*_API, Route("/mcp", endpoint, methods=["POST"]), *(page_routes.ROUTES if settings.ui else ()))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(import_client)
         tasks = [
             asyncio.create_task(await_redis(tenants.any.backend.require_redis())),
             asyncio.create_task(_warm_up(app)),
@@ -116,20 +118,39 @@ def create_app(settings: Settings | None = None, *, motorhead: Motorhead | MakeM
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # an unknown path is a 404
-    app.state.settings = settings
-    app.state.tenants = tenants
-    app.state.metrics = metrics
-    app.state.stopping = False
-    app.state.owns_process = False
-    app.state.warm = Deferred(lambda: warm_up(tenants, owns_process=app.state.owns_process))
-    app.state.failure = None
-    if settings.ui:
-        app.state.page = PageState(tenants)
+    app.state = AppState(settings, tenants, metrics, PageState(tenants) if settings.ui else None)
     return app
+
+
+class AppState:
+    """What the requests of an application share. Starlette's own class takes a call for each attribute that is read.
+
+    Attributes:
+        settings: Settings of the server.
+        tenants: Its tenants.
+        metrics: Its metrics.
+        page: What the memory page shares, or None without it.
+        warm: Imports what later requests need.
+        stopping: Whether the server is to stop.
+        owns_process: Whether nothing but the server runs in this process.
+        failure: Why the server cannot work, if that is known.
+        openapi_document: The OpenAPI document, once it was asked for.
+    """
+
+    def __init__(self, settings: Settings, tenants: Tenants, metrics: Metrics, page: PageState | None) -> None:
+        self.settings, self.tenants, self.metrics, self.page = settings, tenants, metrics, page
+        later = () if page is None else page_routes.MODULES
+        self.warm = Deferred(lambda: warm_up(tenants, later, owns_process=self.owns_process))
+        self.stopping = False
+        self.owns_process = False
+        self.failure: MotorheadError | None = None
+        self.openapi_document: dict[str, Any] | None = None
 
 
 class _Application(Starlette):
     """An application whose unexpected errors `RequestMiddleware` answers, and not one more layer around everything."""
+
+    state: Any
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the middleware, around the router."""

@@ -73,11 +73,11 @@ def post(
     plain = append_records(keys, records or [placeholder], config, dedup)
     first, *others = plain.commands
     args = (
-        len(records),
-        int(context is not None),
+        str(len(records)),
+        "0" if context is None else "1",
         to_member(context or ""),
         "" if group is None else group_key(keys.namespace, group),
-        int(config.one_slot),
+        "1" if config.one_slot else "0",
         request,
         *first.args,
     )

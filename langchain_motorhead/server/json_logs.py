@@ -70,21 +70,26 @@ class LineHandler(logging.StreamHandler[Any]):
 
     def write(self, line: bytes) -> None:
         """Write a line at the end of the current iteration of the running event loop."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
+        self.acquire()
         self._waiting.append(line)
+        is_first = len(self._waiting) == 1
+        self.release()
+        if is_first:
+            asyncio.get_running_loop().call_soon(self.flush)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record."""
-        self._write_waiting()
+        self.flush()
         super().emit(record)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits. If the stream cannot be written to, requests go on without their lines."""
         self.acquire()
         try:
             self._write_waiting()
             super().flush()
+        except (OSError, ValueError):  # full, or closed
+            pass
         finally:
             self.release()
 
@@ -100,7 +105,7 @@ def log_request(logger: logging.Logger, level: int, fields: Mapping[str, Any]) -
     Args:
         logger: Whose line it is. It logs this level.
         level: Level of the line.
-        fields: Fields of the line.
+        fields: Fields of the line. One is the id of the trace, if there is one.
     """
     handler = _only_handler(logger)
     if handler is None:  # whoever set up logging otherwise gets a record
@@ -130,8 +135,6 @@ def _request_line(name: str, level: int, fields: Mapping[str, Any]) -> bytes:
         "message": "request",
         **fields,
     }
-    if "trace_id" not in line and (trace_id := current_trace_id()) is not None:
-        line["trace_id"] = trace_id
     return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -77,7 +77,7 @@ def _limited(model: object, settings: Settings) -> object:
     """Return a model with the input budget of the settings, as a summarizer, or the model itself if there is none."""
     if settings.summarizer_input_tokens is None:
         return model
-    from langchain_motorhead.summarizers.llm import create_summarizer
+    from langchain_motorhead.summarizers.creating import create_summarizer
 
     built: Any = by_name.chat_model(model, "MOTORHEAD_MODEL") if isinstance(model, str) else model
     return create_summarizer(

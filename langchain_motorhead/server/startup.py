@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import MotorheadError
+from langchain_motorhead.redis_io.urls import prepare
 from langchain_motorhead.server.json_logs import describe_error
 from langchain_motorhead.server.tenants import Tenants
 from langchain_motorhead.storage.operation import Command, Operation
@@ -26,7 +29,10 @@ _LATER = (
     "langchain_motorhead.backends.redis_facts",
     "langchain_motorhead.runtime.rebuilds",
     "langchain_motorhead.integrations.retriever",
+    "langchain_motorhead.transfer.exporter",
 )
+# How long an import may keep the interpreter lock while the event loop waits for it.
+_SWITCH_INTERVAL_SECONDS = 0.0002
 _FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.5, 30.0
 
 
@@ -68,28 +74,48 @@ async def await_redis(redis: RedisBackend) -> None:
             return
 
 
-def warm_up(tenants: Tenants, *, owns_process: bool) -> None:
+def import_client() -> None:
+    """Import the client of Redis. All requests need it, so the server listens afterwards."""
+    prepare()
+
+
+def warm_up(tenants: Tenants, modules: Iterable[str] = (), *, owns_process: bool) -> None:
     """Import what later requests need, and build the models. It takes seconds, so call it in a thread.
 
     Args:
         tenants: Tenants of the application.
+        modules: Further modules to import.
         owns_process: Whether nothing but the server runs in this process. Its garbage collector then stands still
             meanwhile, and never again visits what was imported: a full collection stops the event loop for as long as
-            it takes to visit everything.
+            it takes to visit everything. And the event loop, which loses the interpreter lock at every system call,
+            gets it back sooner than usual.
 
     Raises:
         InvalidInputError: A model cannot be built.
     """
+    interval = sys.getswitchinterval()
     if owns_process:
         gc.disable()
+        sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     try:
-        for name in _LATER:
+        for name in (*_LATER, *modules):
             import_module(name)
         tenants.warm_up()
     finally:
         if owns_process:
+            sys.setswitchinterval(interval)
             gc.freeze()
             gc.enable()
+            _return_memory()
+
+
+def _return_memory() -> None:
+    """Give the system the memory that imports needed for a time: 20 MB and more where modules had to be compiled.
+
+    Only glibc keeps so much, and has a function for it. This thread has an arena of its own for what it allocates.
+    """
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def _pauses() -> Iterator[float]:

@@ -10,8 +10,8 @@ from langchain_motorhead.concurrency.loop_thread import LoopThread
 from langchain_motorhead.flows.protocol import SummaryInput
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.models.summarizer_client import is_async
+from langchain_motorhead.summarizers.creating import budget_of, resolve_summarizer
 from langchain_motorhead.summarizers.extractive import ExtractiveSummarizer
-from langchain_motorhead.summarizers.llm import budget_of, resolve_summarizer
 from langchain_motorhead.summarizers.prompting import DEFAULT_OUTPUT_TOKENS
 
 

@@ -18,7 +18,7 @@ from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import AppendResult, Dedup, NewestOf, Record
-from langchain_motorhead.sessions.slices import in_slices, rough_size
+from langchain_motorhead.sessions.slices import MAX_SLICE_SIZE, in_slices, rough_size
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation
 
@@ -58,11 +58,23 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
     if stored is None and not _is_plain_object(message):
         stored = decode(data)
         check_message(stored)
+    elif stored is None and not config.counted:
+        return Record(data, None, None)
     id_ = None if stored is None else stored.id
     if not config.counted:
         return Record(data, id_, None, content_digest(stored) if stored is not None and id_ else UNKNOWN_CONTENT)
     counted = decode(data) if stored is None else stored
     return Record(data, id_, config.count([counted]), content_digest(counted) if id_ else UNKNOWN_CONTENT)
+
+
+def is_quick(messages: Sequence[object], size: int) -> bool:
+    """Return whether the records of messages are made in about five milliseconds at most.
+
+    Args:
+        messages: The messages.
+        size: Size of all of them, in bytes of JSON.
+    """
+    return size + _RECORD_COST * len(messages) <= MAX_SLICE_SIZE
 
 
 def to_records(messages: Sequence[MessageLike], config: AppendConfig) -> Flow[list[Record]]:
@@ -91,7 +103,7 @@ def _is_plain(message: BaseMessage) -> bool:
 
 
 def _is_plain_object(message: MessageLike) -> bool:
-    if not isinstance(message, Mapping) or len(message) != 2:
+    if not (type(message) is dict or isinstance(message, Mapping)) or len(message) != 2:
         return False
     role = message.get("role")
     return type(role) is str and role in ROLES and type(message.get("content")) is str

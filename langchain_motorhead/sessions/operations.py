@@ -180,13 +180,13 @@ def append(
         StoreError: Raised by `read` if the session was written by a later version.
     """
     ids = [record.id for record in records]
-    known_by = marks([(record.id, record.content) for record in records])
+    known_by = marks([(record.id, record.content) for record in records]) if any(ids) else b""
     args = (
         keys.member,
-        now,
+        str(now),
         token,
         keys.user,
-        ttl,
+        str(ttl),
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
         keys.documents if ttl else "",
         known_by,

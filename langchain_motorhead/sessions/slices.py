@@ -11,8 +11,10 @@ from langchain_motorhead.flows.protocol import Compute, Flow, Pause
 T = TypeVar("T")
 R = TypeVar("R")
 
-# What is decoded or encoded in about five milliseconds.
-_MAX_ITEMS, _MAX_SIZE = 100, 250_000
+# Items that are decoded or encoded in about five milliseconds.
+_MAX_ITEMS = 100
+MAX_SLICE_SIZE = 250_000
+"""Bytes that are decoded or encoded in about five milliseconds."""
 # What a value costs beside its text.
 _VALUE_COST = 50
 
@@ -44,7 +46,7 @@ def computed(work: Callable[[], R], size: int) -> Flow[R]:
         work: The function. It does no I/O.
         size: Size of what it works on, in bytes of JSON.
     """
-    if size <= _MAX_SIZE:
+    if size <= MAX_SLICE_SIZE:
         return work()
     result: R = yield Compute(work)
     return result
@@ -57,16 +59,16 @@ def slices(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]
         items: The list.
         size: Returns the size of an item in bytes. An item larger than a slice is a slice of its own.
     """
-    if len(items) <= _MAX_ITEMS and sum(map(size, items)) <= _MAX_SIZE:
+    if len(items) <= _MAX_ITEMS and sum(map(size, items)) <= MAX_SLICE_SIZE:
         if items:
             yield items
         return
-    start, room = 0, _MAX_SIZE
+    start, room = 0, MAX_SLICE_SIZE
     for at, item in enumerate(items):
         length = size(item)
         if at > start and (length > room or at - start == _MAX_ITEMS):
             yield items[start:at]
-            start, room = at, _MAX_SIZE
+            start, room = at, MAX_SLICE_SIZE
         room -= length
     yield items[start:]
 
@@ -74,7 +76,7 @@ def slices(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]
 def rough_size(value: Any) -> int:
     """Return about how many bytes of JSON a value has. It stops counting where the value is too large for a slice."""
     size, left = 0, [value]
-    while left and size <= _MAX_SIZE:
+    while left and size <= MAX_SLICE_SIZE:
         each = left.pop()
         size += _VALUE_COST
         if isinstance(each, str | bytes):

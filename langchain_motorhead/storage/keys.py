@@ -68,9 +68,10 @@ def session_keys(namespace: str, session_id: str, user_id: str | None = None) ->
     Raises:
         InvalidInputError: An id is not a string, or is empty.
     """
-    for name, value in (("namespace", namespace), ("session_id", session_id), ("user_id", user_id)):
-        if value is not None or name != "user_id":
-            _checked(name, value)
+    _checked("namespace", namespace)
+    _checked("session_id", session_id)
+    if user_id is not None:
+        _checked("user_id", user_id)
     return _session_keys(namespace, session_id, user_id)
 
 

@@ -29,6 +29,9 @@ class Script:
 SCRIPTED = frozenset({"EVALSHA", "EVAL"})
 """Commands that call scripts. Their replies are returned unchanged; redis-py converts the replies of other commands."""
 
+READS = frozenset({"HMGET", "LRANGE", "LLEN"})
+"""Commands that read a session. They have short arguments, often the same ones, and redis-py converts no reply."""
+
 
 INCLUDE = re.compile(r"^ *-- include (lib_\w+)$", re.MULTILINE)
 """A line of a script in whose place a file is put.
@@ -67,7 +70,7 @@ _LIBRARIES = {
     "rebuild_swap": ("lib_numbers", "lib_formats", "lib_summaries"),
     "transcript_read": ("lib_numbers", "lib_archive"),
     "index_begin": ("lib_numbers", "lib_leases", "lib_documents"),
-    "index_commit": ("lib_numbers", "lib_documents", "lib_vectors"),
+    "index_commit": ("lib_numbers", "lib_leases", "lib_documents", "lib_vectors"),
     "vectors_commit": ("lib_numbers", "lib_vectors"),
     "documents_remake": ("lib_numbers", "lib_leases", "lib_documents", "lib_vectors"),
     "documents_renew": ("lib_numbers", "lib_documents"),

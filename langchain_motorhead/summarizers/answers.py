@@ -15,8 +15,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_motorhead.exceptions import UnusableAnswerError
 from langchain_motorhead.sessions.checks.endings import Ending, ending_of
+from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.sessions.checks.refusals import is_refusal
-from langchain_motorhead.sessions.checks.summary import Reason
 from langchain_motorhead.summarizers.labels import text_of_data, unwrapped
 from langchain_motorhead.summarizers.nothing_new import hedges, says_nothing_new
 from langchain_motorhead.summarizers.reasoning import UnclosedReasoningError, without_reasoning

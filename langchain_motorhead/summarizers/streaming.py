@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from langchain_motorhead.exceptions import UnusableAnswerError
-from langchain_motorhead.sessions.checks.summary import Reason
+from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.sessions.checks.wording import compact, distinct_ngrams, folded
 from langchain_motorhead.summarizers.answers import finish_reason
 from langchain_motorhead.summarizers.reasoning import UnclosedReasoningError, without_reasoning

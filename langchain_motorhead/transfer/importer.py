@@ -137,8 +137,9 @@ def import_snapshots(
             tally.skipped += 1
         else:
             tally.complain(f"{named}: another session of this id exists. It was left unchanged")
-        if redis.maintenance.indexer is not None and outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE):
-            redis.maintenance.indexing.index(keys, explicit=True, wait=True)
+        indexing = redis.maintenance.indexing
+        if indexing is not None and outcome in (RestoreOutcome.DONE, RestoreOutcome.DONE_BEFORE):
+            indexing.index(keys, explicit=True, wait=True)
         report(tally)
     return tally
 

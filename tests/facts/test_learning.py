@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead import Facts, InvalidInputError, LearningError, Motorhead, StoreUnavailableError, Window
 from langchain_motorhead.facts import erasure
+from langchain_motorhead.facts.learning.report import LearningState
 from langchain_motorhead.runtime import fact_learning
 from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
@@ -240,3 +241,21 @@ def test_an_edit_that_was_not_learned_is_tried_again(make: MakeMotorhead, monkey
     assert {fact.text for fact in motorhead.user("bob").facts()} == {"home: Oslo", "likes tea"}
     motorhead.flush()
     assert learner.learned["s", 0] == 4
+
+
+async def test_what_was_not_kept_cannot_be_learned(amake: MakeMotorhead, client: redis.Redis) -> None:
+    """A report counts messages that are gone, and says so if there is no session; the costs can be read async, too."""
+    learner = ScriptedLearner()
+    motorhead = amake(facts=Facts(learner=learner), window=SMALL, compaction="manual")
+    session = motorhead.session("s", "bob")
+    assert (await session.alearn()).state is LearningState.ENDED
+    await session.aappend(said("likes tea", "likes milk", "likes water"))
+    await session.acompact()
+    client.delete(session._keys.archive)  # as if Redis had evicted it
+    report = await session.alearn()
+    left = 6 - (await session.aload()).start
+    assert (report.state, report.missing, report.messages) == (LearningState.DONE, 6 - left, 6)
+    assert sum(learner.learned.values()) == left
+    bob = motorhead.user("bob")
+    assert (await bob.acounts())["messages"] == left
+    assert await bob.acounts() == bob.counts()

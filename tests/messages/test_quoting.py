@@ -15,7 +15,7 @@ from langchain_motorhead.messages.quoting import block, escaped, has_speaker_lab
 from langchain_motorhead.messages.text import plain_text, transcript
 from langchain_motorhead.prompts.layout import PromptBuilder
 from langchain_motorhead.recall.rendering import as_lines
-from langchain_motorhead.summarizers.llm import create_summarizer
+from langchain_motorhead.summarizers.creating import create_summarizer
 from langchain_motorhead.summarizers.prompting import PROMPT
 from support.agents import memory_of
 from support.quotes import outside, quoted

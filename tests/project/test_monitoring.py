@@ -47,6 +47,7 @@ def metrics() -> dict[str, set[str]]:
     """Give the labels of each series that a server can have, by name."""
     made = Metrics(lambda: 0, lambda: 0, lambda: {"accepted": 1})
     made.count_learning(lambda: {"accepted": 1}, lambda: 0)
+    made.counts.answered("GET", "/", 200, 0.1)
     found: dict[str, set[str]] = {}
     for family in made.registry.collect():
         labels = set(getattr(made.registry._names_to_collectors.get(family.name), "_labelnames", ()))

@@ -58,18 +58,22 @@ async def test_all_nodes_are_searched(ports: list[int], namespace: str, monkeypa
             retriever = motorhead.retriever(user_id="u", k=200, fetch_k=200, search_type=way)
             assert places(retriever.invoke("m0 m1")) == ALL
         assert len(motorhead.retriever(user_id="u", k=5, search_type="similarity").invoke("m0")) == 5
-        nodes = list[Any]()
+        nodes, reads = list[Any](), list[int]()
         asked = cluster_search._Asked
 
         def counting(node: Any, commands: Any) -> Any:
-            nodes.append(node)
+            if commands[0][0] == "HMGET":
+                reads.append(len(commands))
+            else:
+                nodes.append(node)
             return asked(node, commands)
 
         monkeypatch.setattr(cluster_search, "_Asked", counting)
         assert every(motorhead.session("s3")) == names(SIZE)
-        assert len(nodes) == 1
+        assert (len(nodes), len(reads)) == (1, 1)  # all documents and the session's state are read at once
         motorhead.retriever(user_id="u").invoke("m1")
         assert len(nodes) == 4
+        assert len(reads) <= 4
         for port in ports:  # each node has an index of its own
             with redis.Redis(port=port) as node:
                 assert len(_listed(node)) == 1

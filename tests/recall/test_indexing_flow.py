@@ -16,6 +16,7 @@ from langchain_motorhead.recall.indexing.flow import IndexState, index
 from langchain_motorhead.recall.indexing.index import PROBE, set_up
 from langchain_motorhead.storage.operation import Operation
 from support.indexing import (
+    AGAIN,
     DONE,
     DOWN,
     FILLED,
@@ -124,20 +125,26 @@ def test_context_comes_from_the_list_and_from_documents() -> None:
 
 
 def test_many_messages_are_embedded_in_one_call() -> None:
-    """As many messages as are read at once are embedded in one call, and the rest after they are stored."""
+    """As many messages as are read at once are embedded in one call, and the rest after they are stored, in slices."""
     requests, done = play(
         index(KEYS, "t", an_indexer(), wait=False),
         [
             (seen(numbered(256), total=300), THERE),
             vectors,
-            MORE,
+            *([MORE] * 3),
             (seen(numbered(44), indexed=256), THERE),
             vectors,
+            AGAIN,
             DONE,
         ],
     )
-    assert names(requests) == ["index_begin", "Embed", "index_commit"] * 2
+    commit, again = ["index_commit"] * 3, ["index_commit"] * 2
+    assert names(requests) == ["index_begin", "Embed", *commit, "index_begin", "Embed", *again]
     assert [len(texts) for texts in embeds(requests)] == [256, 44]
+    commits = [each for each in requests if isinstance(each, Operation) and name(each) == "index_commit"]
+    bounds = [each.commands[0].args[3:5] for each in commits]
+    assert bounds == [(0, 100), (100, 200), (200, 256), (256, 300), (256, 300)]
+    assert [len(stored(each)) for each in commits] == [100, 100, 56, 44, 44]
     assert done is IndexState.DONE
 
 
@@ -158,6 +165,7 @@ def test_no_call_has_more_than_256_texts() -> None:
             MORE,
             given[2],
             vectors,
+            MORE,
             DONE,
         ],
     )
@@ -170,6 +178,7 @@ def test_no_call_has_more_than_256_texts() -> None:
         "Embed",
         "index_commit",
         *names(requests[:3]),
+        "index_commit",
     ]
     counts = [len(texts) for texts in embeds(requests)]
     assert (counts[0], counts[1], max(counts)) == (3, 256, 256)

@@ -194,7 +194,7 @@ def test_setup_is_explicit_and_idempotent(make: MakeMotorhead, client: redis.Red
     assert {row["text"] for row in index.query(query)} == {"m0", "m1", "m2"}
     assert client.hgetall(recall_key(namespace))[b"dimensions"] == b"32"
     # What a search returns of each candidate is in the index, as it was said.
-    made: Any = client.ft(recall_key(namespace)).info()
+    made: Any = client.ft(recall_key(namespace)).info()  # type: ignore[no-untyped-call]
     assert set(RETURNED) <= {each[1] for each in made["attributes"] if each[-2:] == ["SORTABLE", "UNF"]}
 
 

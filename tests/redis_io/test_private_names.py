@@ -93,3 +93,45 @@ def test_an_old_version_pins_no_connection(url: str) -> None:
     """With redis-py before 7.0, commands go through the client."""
     with redis.Redis.from_url(url) as client:
         assert pinned_for(client) is None
+
+
+@pinning
+async def test_replies_are_parsed_as_by_redis_py(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replies that came together are parsed at once: data, errors in between, and notifications, which are skipped."""
+    async with redis.asyncio.Redis.from_url(url, protocol=3) as mine:
+        pinned = pinned_for(mine)
+        assert isinstance(pinned, AsyncPinnedConnections)
+        key = "parsed"
+        commands: list[Any] = [
+            ("CLIENT", "TRACKING", "ON"), ("DEL", key), ("GET", key), ECHO, ("SET", key, "1"), ("GET", key),
+            ("LPUSH", key, "x"), ("INCR", key), ("GET", key), ("DEL", key), ("CLIENT", "TRACKING", "OFF"),
+        ]  # fmt: skip
+        read = _Counted(redis.asyncio.connection.AbstractConnection.read_response)
+        monkeypatch.setattr(redis.asyncio.connection.AbstractConnection, "read_response", read)
+        *replies, _ = await pinned.send(commands)
+        errors = [at for at, reply in enumerate(replies) if isinstance(reply, redis.ResponseError)]
+        assert errors == [6]
+        assert [reply for at, reply in enumerate(replies) if at > 1 and at not in errors] == [
+            None, b"a", True, b"1", 2, b"2", 1,
+        ]  # fmt: skip
+        assert 0 < read.calls < len(commands)
+        read.calls = 0
+        monkeypatch.setattr("langchain_motorhead.redis_io.exchange._parser_of", lambda _: None)
+        assert (await pinned.send(commands))[2:6] == replies[2:6]
+        assert read.calls == len(commands)
+        await pinned.release_all()
+
+
+class _Counted:
+    """Counts the calls of a method."""
+
+    def __init__(self, method: Any) -> None:
+        self.calls = 0
+        self._method = method
+
+    def __get__(self, instance: Any, owner: object) -> Any:
+        def counted(*args: Any, **options: Any) -> Any:
+            self.calls += 1
+            return self._method(instance, *args, **options)
+
+        return counted

@@ -161,6 +161,7 @@ def test_a_child_gets_fresh_locks(make: MakeMotorhead) -> None:
     maintenance = motorhead.backend.require_redis().maintenance
     embedder = maintenance.driver.embedder
     assert embedder is not None
+    assert maintenance.indexing is not None
     summarizer = maintenance.driver.summarizer
     connection = motorhead.backend.require_redis().connection
     with (

@@ -11,7 +11,7 @@ import redis
 from langchain_motorhead import InvalidInputError, Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.server.http.request import to_records
+from langchain_motorhead.server.http.body import to_records
 from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
 from support.http_servers import served

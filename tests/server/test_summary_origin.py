@@ -9,7 +9,7 @@ import httpx
 import pytest
 from langchain_core.runnables import RunnableLambda
 
-from langchain_motorhead import Window
+from langchain_motorhead import Author, Window
 from langchain_motorhead.diagnostics.doctor import examine
 from langchain_motorhead.server.app import create_app
 from langchain_motorhead.server.settings import Settings
@@ -61,6 +61,19 @@ def test_a_rejected_summary(http: httpx.Client, answers: list[str], make: MakeMo
         found = {finding.name: finding for finding in examine(other)}
     assert "1 by extraction; 2 answers rejected (refused 2)" in found["summaries"].value
     assert "not suited" in found["summaries"].advice
+
+
+def test_what_a_version_says(make: MakeMotorhead) -> None:
+    """Each version has the answers that were rejected before it, and what it keeps; the memory says the latter."""
+    answers = ["I'm sorry, but I can't help with that.", GOOD]
+    session = make(llm=RunnableLambda(lambda given: answers.pop(0)), window=Window(max_messages=4)).session("v")
+    session.append(SAID)
+    session.compact()
+    (version,), memory = session.summaries(), session.load()
+    assert (version.failed, version.author) == ({"refused": 1}, Author.MODEL)
+    assert memory.kept is not None
+    assert memory.kept == version.kept
+    assert (memory.kept.numbers, memory.kept.numbers_said, memory.kept.share) == (4, 4, 1)
 
 
 def test_after_five_rejected_answers(http: httpx.Client, answers: list[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from langchain_motorhead.sessions.checks.summary import Reason, check_summary, reason_code
+from langchain_motorhead.sessions.checks.reasons import Reason, reason_code
+from langchain_motorhead.sessions.checks.summary import check_summary
 
 
 def said(*texts: str) -> list[BaseMessage]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from langchain_motorhead.sessions.checks.summary import Reason, check_summary, reason_code
+from langchain_motorhead.sessions.checks.reasons import Reason, reason_code
+from langchain_motorhead.sessions.checks.summary import check_summary
 
 BEFORE = "Anna plans a trip to Lisbon from 3 May and prefers window seats."
 SAID = [HumanMessage("Please book the Casa do Bairro for 540 EUR."), AIMessage("It is booked for Anna.")]

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from langchain_motorhead import SummarizationError
 from langchain_motorhead.flows.protocol import RefusedInputError, Request, Summarize, Summary, Writer
-from langchain_motorhead.sessions.checks.summary import Reason
+from langchain_motorhead.sessions.checks.reasons import Reason
 from support.summarizers import SEPARATOR
 
 # An answer without a summary in it (cut off, reasoning alone, a refusal in words), inputs that a provider refuses for

@@ -10,8 +10,9 @@ from typing import Any
 
 from langchain_motorhead.flows.protocol import Pause
 from simulation.archives import Violation, length_of
+from simulation.progress import Progress, Worker
 from simulation.remembering_redis import RememberingRedis
-from simulation.simulation import Progress, Simulation, Store, Worker
+from simulation.simulation import Simulation, Store
 from simulation.workers import Cast
 
 _LONGEST = 200

@@ -8,7 +8,7 @@ from typing import Any
 
 from simulation.exploration import Scenario
 from simulation.fact_workers import FactCast, conclude_facts
-from simulation.simulation import Worker, attempts
+from simulation.progress import Worker, attempts
 
 
 def _scenario(cast: Any, workers: tuple[Worker, ...], before: tuple[Worker, ...], faults: int = 1) -> Scenario:

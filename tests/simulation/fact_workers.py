@@ -24,7 +24,8 @@ from langchain_motorhead.storage.keys import SessionKeys, session_keys, user_fac
 from langchain_motorhead.storage.operation import Command, Operation, ignore_replies
 from simulation.archives import Violation
 from simulation.fact_invariants import GONE, PINNED, FactInvariants, FactLedger
-from simulation.simulation import Simulation, Store, Worker
+from simulation.progress import Worker
+from simulation.simulation import Simulation, Store
 
 _LONGEST = 200
 

@@ -242,7 +242,9 @@ class Invariants:
             must(fields[b"epoch"] == state[b"epoch"], "document {} is of another session", at)
             when = f"{said[at].when // 1_000_000}.{said[at].when % 1_000_000:06d}".encode()
             must(fields[b"created"] == when, "document {} was said at {}", at, fields[b"created"])
-            must((b"user" in fields) == (state.get(b"owned") == b"1"), "document {} is not found by user", at)
+            owned = state.get(b"owned") == b"1" or at < int(state.get(b"owning", 0))
+            must(not owned or b"user" in fields, "document {} is not found by user", at)
+            must(b"user" in state or b"user" not in fields, "document {} has a user, and the session has none", at)
         noted = {int(each.partition(b":")[0]) for each in state.get(b"vectorless", b"").split()}
         lacking = {at for at, fields in documents.items() if b"vector" not in fields}
         coming = {at for at in documents if at >= int(state.get(b"embedded", indexed))}

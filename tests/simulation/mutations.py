@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from langchain_motorhead.messages.tool_calls import safe_cuts
+from langchain_motorhead.recall.indexing import flow as indexing
 from langchain_motorhead.sessions.archive import chunks as archive
 from langchain_motorhead.sessions.archive import transcript
 from langchain_motorhead.sessions.compaction import flow as compaction
@@ -229,6 +230,15 @@ BROKEN = {
     "documents with the time of another message": in_script("indexing", "index_commit", "stamp = stamps[at]", ""),
     "documents that do not get their user": in_script(
         "indexing", "index_commit", "redis.call('HSET', key, 'user', user)", ""
+    ),
+    "a user who counts as stored after the first slice": in_script(
+        "slicing", "index_commit", "return to >= start", "return true"
+    ),
+    "a slice of earlier messages that leaves one out": in_script(
+        "slicing", "index_commit", "redis.call('HSET', state, done, to)", "redis.call('HSET', state, done, to + 1)"
+    ),
+    "a slice of documents that counts as all of them": Broken(
+        "slicing", ((indexing._index_batch, "keys, token, seen, stop, some,", "keys, token, seen, upto, some,"),)
     ),
     "a deletion that leaves documents": in_script(
         "indexing", "session_delete", "unlink_all(document_keys(ARGV[3], 0, count))", ""

@@ -8,8 +8,8 @@ from dataclasses import replace
 from langchain_motorhead import Window
 from simulation.exploration import Scenario
 from simulation.forgetting_scenarios import FORGETTING_SCENARIOS
+from simulation.progress import attempts
 from simulation.reading import READING_SCENARIOS
-from simulation.simulation import attempts
 from simulation.workers import Cast, named
 from support.messages import with_tools
 
@@ -36,6 +36,13 @@ def indexing() -> Scenario:
     appender = cast.appender("a", named("m4", "m5", "m6"), named("m7"), user="u")
     workers = (cast.compacting("c"), cast.indexing("i"), appender)
     return Scenario(cast, (*workers, cast.deleting("d")), (cast.appender("b", named("m1", "m2", "m3")),), faults=0)
+
+
+def slicing() -> Scenario:
+    """An indexing, a document at a time, and messages by a user who was not known, where one thing goes wrong."""
+    cast = Cast("ns", WINDOW, recall=True, at_once=1)
+    appender = cast.appender("a", named("m3"), named("m4"), user="u")
+    return Scenario(cast, (cast.indexing("i"), appender), (cast.appender("b", named("m0", "m1", "m2")),))
 
 
 def failing_to_index() -> Scenario:
@@ -192,6 +199,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
         compacting,
         failing,
         indexing,
+        slicing,
         failing_to_index,
         missing_vectors,
         failing_alone,

@@ -19,11 +19,12 @@ from simulation.archives import Violation
 from simulation.exploration import Scenario, conclude, explore
 from simulation.forgetting_mutations import FORGETTING_BROKEN
 from simulation.mutations import BROKEN
+from simulation.progress import Worker
 from simulation.reading import READING_BROKEN
 from simulation.scenarios import SCENARIOS
 from simulation.served_redis import ServedRedis
 from simulation.simulated_redis import SimulatedRedis, Snapshot
-from simulation.simulation import Simulation, Worker
+from simulation.simulation import Simulation
 from simulation.workers import Cast, named
 from support.messages import with_tools
 

@@ -31,7 +31,8 @@ from langchain_motorhead.sessions.summaries.setting import set_summary
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import Operation, TornReadError
 from simulation.invariants import Invariants
-from simulation.simulation import Simulation, Store, Worker
+from simulation.progress import Worker
+from simulation.simulation import Simulation, Store
 from support.fall_back import fall_back
 
 # Tokens of any message.
@@ -48,6 +49,17 @@ def named(*texts: str) -> list[BaseMessage]:
     return [HumanMessage(text, id=text) for text in texts]
 
 
+class _Slicing(Indexer):
+    """An indexer whose scripts store fewer documents."""
+
+    size = 100
+
+    @property
+    def at_once(self) -> int:
+        """How many documents one script stores."""
+        return self.size
+
+
 class Cast:
     """Makes workers on one session.
 
@@ -57,15 +69,24 @@ class Cast:
         recall: Whether it is indexed.
         budget: Messages that are summarized at once.
         checked: Whether the model's answers are checked, and it may answer badly.
+        at_once: How many documents one script stores.
     """
 
     def __init__(
-        self, namespace: str, window: Window, *, recall: bool = False, budget: int = 100, checked: bool = False
+        self,
+        namespace: str,
+        window: Window,
+        *,
+        recall: bool = False,
+        budget: int = 100,
+        checked: bool = False,
+        at_once: int = 100,
     ) -> None:
         self.keys = session_keys(namespace, "s")
         self.window = window
         self.recall = recall
         self.checked = checked
+        self.at_once = at_once
         self.compactor = Compactor(window, Writing(budget * SIZE, count), recall, Archive())
         self.appended = 0
 
@@ -177,7 +198,9 @@ class Cast:
         return (yield from compaction.compact(self.keys, token, self.compactor, explicit=explicit))
 
     def _indexer(self) -> Indexer:
-        return Indexer(self.keys.namespace, Recall(), "m", count, ready=True)
+        indexer = _Slicing(self.keys.namespace, Recall(), "m", count, ready=True)
+        indexer.size = self.at_once
+        return indexer
 
     def _append(self, batch: Sequence[BaseMessage], user: str | None) -> Operation[AppendResult | None]:
         self.appended += 1

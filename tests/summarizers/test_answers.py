@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from pydantic import BaseModel
 
 from langchain_motorhead.exceptions import SummarizationError, UnusableAnswerError
-from langchain_motorhead.sessions.checks.summary import Reason, reason_code
+from langchain_motorhead.sessions.checks.reasons import Reason, reason_code
 from langchain_motorhead.summarizers.answers import NOTHING_NEW, finish_reason, read_answer
 
 SUMMARY = "Bob lives in Oslo and flies to Bergen on 14 May at 9:30."

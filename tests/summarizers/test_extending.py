@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
+from langchain_motorhead.summarizers.creating import create_summarizer
 from langchain_motorhead.summarizers.extending import extended
-from langchain_motorhead.summarizers.llm import create_summarizer
 from langchain_motorhead.summarizers.prompting import ADDITION, PROMPT, with_words
 from support.scripted_models import Fold, Scripted, numbered, words
 

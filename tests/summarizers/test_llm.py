@@ -13,7 +13,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.messages.text import transcript
 from langchain_motorhead.models.usage import UsageHandler
-from langchain_motorhead.summarizers.llm import create_summarizer
+from langchain_motorhead.summarizers.creating import create_summarizer
 from langchain_motorhead.summarizers.prompting import ADDITION, PROMPT
 from support.quotes import quoted
 from support.scripted_models import BOTH, HUGE, MESSAGES, Fold, Scripted, numbered, words

@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.summarizers.llm import budget_of, create_summarizer
+from langchain_motorhead.summarizers.creating import budget_of, create_summarizer
 from langchain_motorhead.summarizers.prompting import DEFAULT_BUDGET
 from support.quotes import quoted
 from support.scripted_models import BOTH, HUGE, MESSAGES, Fold, Scripted, numbered, words

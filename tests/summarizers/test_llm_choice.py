@@ -12,7 +12,8 @@ from langchain_core.runnables import ConfigurableField, Runnable, RunnableLambda
 
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.flows.protocol import SummaryInput
-from langchain_motorhead.summarizers.llm import Summarizer, create_summarizer, resolve_summarizer
+from langchain_motorhead.summarizers.creating import create_summarizer, resolve_summarizer
+from langchain_motorhead.summarizers.llm import Summarizer
 from support.scripted_models import Fold, Scripted, words
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from langchain_motorhead.exceptions import UnusableAnswerError
 from langchain_motorhead.models.usage import UsageHandler
-from langchain_motorhead.summarizers.llm import create_summarizer
+from langchain_motorhead.summarizers.creating import create_summarizer
 from langchain_motorhead.summarizers.output_limit import limited, streams
 from support.scripted_models import Fold, Scripted
 

@@ -4,7 +4,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead.sessions.checks.keeping import missing_details
-from langchain_motorhead.sessions.checks.summary import Reason, check_summary
+from langchain_motorhead.sessions.checks.reasons import Reason
+from langchain_motorhead.sessions.checks.summary import check_summary
 from langchain_motorhead.sessions.compaction.correction import correction
 from langchain_motorhead.summarizers.supplement import supplement
 

@@ -19,7 +19,7 @@ from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
 
 # What the operations of indexing say.
-DONE, MORE, STALE = IndexOutcome.DONE, IndexOutcome.MORE, IndexOutcome.STALE
+DONE, MORE, STALE, AGAIN = IndexOutcome.DONE, IndexOutcome.MORE, IndexOutcome.STALE, IndexOutcome.AGAIN
 BUSY, NOTHING = IndexLease.BUSY, IndexLease.DONE
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ def stored(request: Request) -> dict[str, dict[str, Any]]:
     """Give the documents that a request stores: their fields by the rest of their keys."""
     assert name(request) == "index_commit"
     assert isinstance(request, Operation)
-    rest = list(request.commands[0].args[13:])
+    rest = list(request.commands[0].args[14:])
     documents = {}
     while rest:
         suffix, _, count = rest[:3]

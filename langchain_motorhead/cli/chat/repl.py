@@ -244,8 +244,9 @@ class Repl:
                 _print_text(f"{message.type}: {message.text}")
             _print_note(f"{len(found)} found in the window. With --embeddings NAME, all messages are searched")
         else:
-            if isinstance(self._session._backend, RedisBackend):
-                self._session._backend.maintenance.indexing.index(self._session._keys, explicit=True, wait=True)
+            backend = self._session._backend
+            if isinstance(backend, RedisBackend) and (indexing := backend.maintenance.indexing) is not None:
+                indexing.index(self._session._keys, explicit=True, wait=True)
             documents = self._session.search(words, k=_MAX_FOUND)
             for document in documents:
                 _print_text(f"{document.metadata['role']}: {document.page_content}")

@@ -13,8 +13,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_motorhead.exceptions import UnusableAnswerError, UnusableOperationsError
+from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.sessions.checks.refusals import is_refusal
-from langchain_motorhead.sessions.checks.summary import Reason
 from langchain_motorhead.summarizers.answers import check_ending, message_text
 from langchain_motorhead.summarizers.nothing_new import says_nothing_new
 from langchain_motorhead.summarizers.reasoning import UnclosedReasoningError, without_reasoning

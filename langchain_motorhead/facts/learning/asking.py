@@ -16,7 +16,7 @@ from langchain_motorhead.facts.learning.verification import EXPLANATIONS, Reject
 from langchain_motorhead.facts.model import Fact
 from langchain_motorhead.flows.protocol import Flow, Learn, Learned, RefusedLearningError, Writer, trace_metadata
 from langchain_motorhead.messages.text import split_message
-from langchain_motorhead.sessions.checks.summary import Reason
+from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.storage.keys import FactKeys, SessionKeys
 from langchain_motorhead.storage.leases import renew
 

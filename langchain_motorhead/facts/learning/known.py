@@ -9,7 +9,6 @@ from math import log
 
 from langchain_motorhead.facts.learning.batch import Batch
 from langchain_motorhead.facts.model import Fact
-from langchain_motorhead.sessions.checks.wording import content_terms, folded
 
 MOST = 40
 """Facts that a learner is shown at most. Longer inputs cost more, and models overlook things in them."""
@@ -24,8 +23,8 @@ def select(facts: Sequence[Fact], batch: Batch) -> list[Fact]:
     """
     if len(facts) <= MOST:
         return list(facts)
-    said = set(content_terms(folded("\n".join(each.text for each in batch.messages))))
-    shared = {fact.id: len(said & set(content_terms(folded(f"{fact.text} {fact.attribute}")))) for fact in facts}
+    said = _terms("\n".join(each.text for each in batch.messages))
+    shared = {fact.id: len(said & _terms(f"{fact.text} {fact.attribute}")) for fact in facts}
     best = sorted(range(len(facts)), key=lambda at: (-shared[facts[at].id], at))[:MOST]
     return [facts[at] for at in sorted(best)]
 
@@ -47,4 +46,6 @@ def by_score(facts: Sequence[Fact], scores: Sequence[float]) -> list[tuple[Fact,
 
 @lru_cache(maxsize=4_096)
 def _terms(text: str) -> frozenset[str]:
+    from langchain_motorhead.sessions.checks.wording import content_terms, folded  # with large patterns
+
     return frozenset(content_terms(folded(text)))

@@ -9,13 +9,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.exceptions import LearningError
-from langchain_motorhead.facts.learning.batch import Batch
-from langchain_motorhead.facts.learning.verification import Verdict
-from langchain_motorhead.facts.vectors import Embedding
-from langchain_motorhead.messages.tokens import TokenCounter
 
 if TYPE_CHECKING:
     from langchain_motorhead.facts.learning.asking import Answer
+    from langchain_motorhead.facts.learning.batch import Batch
+    from langchain_motorhead.facts.learning.verification import Verdict
+    from langchain_motorhead.facts.vectors import Embedding
+    from langchain_motorhead.messages.tokens import TokenCounter
 
 
 @dataclass(frozen=True, slots=True)

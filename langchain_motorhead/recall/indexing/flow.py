@@ -28,6 +28,7 @@ from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, 
 from langchain_motorhead.recall.indexing.index import Indexer, make_index, prepared
 from langchain_motorhead.recall.indexing.operations import IndexLease, IndexOutcome, Unindexed
 from langchain_motorhead.recall.indexing.remaking import remake, remake_words
+from langchain_motorhead.recall.indexing.slices import slices
 from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.recall.indexing.vectors import LEASE_MS, fill, log_failures
 from langchain_motorhead.search_index.lifecycle import vector_field
@@ -35,6 +36,7 @@ from langchain_motorhead.search_index.vectors import stored_vectors
 from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.leases import give_up, renew
+from langchain_motorhead.storage.operation import Operation
 
 logger = logging.getLogger(__name__)
 
@@ -110,9 +112,21 @@ def index_words(keys: SessionKeys, indexer: Indexer) -> Flow[bool]:
         upto, batch = next_drafts(seen, keys, indexer)
         if batch and there is None:
             yield from _announce(indexer)
-        outcome = yield operations.store_words(keys, seen, upto, to_rows(batch, keys))
-        vain, stored = (vain + 1, stored) if outcome is IndexOutcome.STALE else (0, True)
+        for stop, rows in slices(to_rows(batch, keys), upto, indexer.at_once):
+            outcome = yield from _stored(operations.store_words(keys, seen, stop, rows, at_once=indexer.at_once))
+            if outcome is IndexOutcome.STALE:
+                vain += 1
+                break
+            vain, stored, seen = 0, True, seen._replace(indexed=stop)
     return stored
+
+
+def _stored(operation: Operation[IndexOutcome]) -> Flow[IndexOutcome]:
+    """Execute an operation that stores documents, as often as documents of earlier messages are changed first."""
+    outcome: IndexOutcome = yield operation
+    while outcome is IndexOutcome.AGAIN:
+        outcome = yield operation
+    return outcome
 
 
 def _index(
@@ -197,15 +211,20 @@ def _index_batch(
             row[-1][vector_field(there.generation)] = data
         else:
             failed[entry.seq] = data if isinstance(data, EmbeddingError) else None
-    before = parse_note(seen.vectorless)
-    note = updated(before, (), failed)
-    log_failures(keys, before, note, failed)
-    outcome: IndexOutcome = (
-        yield operations.index(
-            keys, token, seen, upto, rows, lease=LEASE_MS, generation=generation,
-            vectorless=note_text(note), pause=pause_ms(note),
-        )
-    )  # fmt: skip
+    note = parse_note(seen.vectorless)
+    log_failures(keys, note, updated(note, (), failed), failed)
+    outcome = IndexOutcome.STALE
+    for stop, some in slices(rows, upto, indexer.at_once):
+        note = updated(note, (), {seq: error for seq, error in failed.items() if seen.indexed <= seq < stop})
+        outcome = yield from _stored(
+            operations.index(
+                keys, token, seen, stop, some, lease=LEASE_MS, generation=generation,
+                vectorless=note_text(note), pause=pause_ms(note), at_once=indexer.at_once,
+            )
+        )  # fmt: skip
+        if outcome is IndexOutcome.STALE:
+            break
+        seen = seen._replace(indexed=stop, vectorless=note_text(note))
     return outcome, bool(to_retry(note))
 
 

@@ -13,6 +13,7 @@ from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.indexing import descriptions
 from langchain_motorhead.recall.indexing.descriptions import Description
 from langchain_motorhead.recall.indexing.schema import index_name, index_schema
+from langchain_motorhead.recall.indexing.slices import AT_ONCE
 from langchain_motorhead.search_index.lifecycle import command, create, creation, fill, ignoring_error
 from langchain_motorhead.storage.keys import recall_key
 
@@ -44,6 +45,11 @@ class Indexer:
     count: TokenCounter
     ready: bool = False
     unsearchable: bool = False
+
+    @property
+    def at_once(self) -> int:
+        """How many documents one script stores."""
+        return AT_ONCE[self.recall.algorithm]
 
     def describe(self, dimensions: int, generation: int = 1) -> Description:
         """Return the description of the index that these settings make."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 from langchain_motorhead.recall.indexing.descriptions import Description, describing, to_description
+from langchain_motorhead.recall.indexing.slices import AT_ONCE
 from langchain_motorhead.storage.keys import SessionKeys, from_member, optional_member, to_member, to_tag
 from langchain_motorhead.storage.operation import Command, Operation, Value
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -64,6 +65,8 @@ class IndexOutcome(Enum):
     """All messages are indexed, and the lease is released."""
     MORE = 2
     """The documents were stored, and more messages are to be indexed."""
+    AGAIN = 4
+    """Documents of earlier messages are changed first, some in each call. Nothing was stored yet."""
 
 
 DocumentRow: TypeAlias = tuple[str, int, Mapping[str, Value]]
@@ -119,10 +122,10 @@ _TAKEN = 2
 
 
 def store_words(
-    keys: SessionKeys, seen: Unindexed, upto: int, documents: Sequence[DocumentRow]
+    keys: SessionKeys, seen: Unindexed, upto: int, documents: Sequence[DocumentRow], *, at_once: int
 ) -> Operation[IndexOutcome]:
     """Store documents without vectors, or nothing if the session changed. Atomic. See `index`."""
-    return _store(keys, seen, upto, documents, ("", 0, 0, 0, "", "", 0))
+    return _store(keys, seen, upto, documents, ("", 0, 0, 0, "", "", 0), at_once)
 
 
 def index(
@@ -136,6 +139,7 @@ def index(
     generation: int,
     vectorless: str = "",
     pause: int = 0,
+    at_once: int = AT_ONCE["flat"],
 ) -> Operation[IndexOutcome]:
     """Store documents and the position up to which the session is indexed, or nothing if the session changed. Atomic.
 
@@ -151,20 +155,29 @@ def index(
         generation: Generation of the index that the vectors are for.
         vectorless: Messages that lack a vector from now on, as they are stored.
         pause: Milliseconds until these are tried again.
+        at_once: Of how many earlier messages to change the documents in one call, if they are to be changed.
 
     Returns:
-        Whether the documents were stored, and whether more messages are to be indexed.
+        Whether the documents were stored, and whether more messages are to be indexed. If it is `AGAIN`, the same
+        operation is to be executed again.
     """
-    return _store(keys, seen, upto, documents, (token, lease, generation, 1, seen.vectorless, vectorless, pause))
+    return _store(
+        keys, seen, upto, documents, (token, lease, generation, 1, seen.vectorless, vectorless, pause), at_once
+    )
 
 
 def _store(
-    keys: SessionKeys, seen: Unindexed, upto: int, documents: Sequence[DocumentRow], more: tuple[Value, ...]
+    keys: SessionKeys,
+    seen: Unindexed,
+    upto: int,
+    documents: Sequence[DocumentRow],
+    more: tuple[Value, ...],
+    at_once: int,
 ) -> Operation[IndexOutcome]:
     token, lease, generation, *vectors = more
     user = "" if seen.user is None else to_tag(seen.user)
     args: list[Value] = [token, lease, seen.epoch, seen.indexed, upto, generation, keys.documents, user, *vectors]
-    args.append(seen.revision)
+    args += (seen.revision, at_once)
     for suffix, seq, fields in documents:
         args += (suffix, seq, 2 * len(fields))
         for name, value in fields.items():

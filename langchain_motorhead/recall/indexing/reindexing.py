@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from langchain_motorhead.exceptions import EmbeddingError
 from langchain_motorhead.flows.protocol import Embed, Flow, Vectors
@@ -22,6 +21,7 @@ from langchain_motorhead.recall.indexing.documents import CONTEXT, Utterance, do
 from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.indexing.flow import index
 from langchain_motorhead.recall.indexing.index import PROBE, Indexer, make_index, set_up
+from langchain_motorhead.recall.indexing.progress import Report
 from langchain_motorhead.recall.indexing.schema import index_name
 from langchain_motorhead.recall.words.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
@@ -30,9 +30,6 @@ from langchain_motorhead.sessions.registry import all_sessions
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
 logger = logging.getLogger(__name__)
-
-Report: TypeAlias = Callable[[int, int], object]
-"""Called with the number of finished steps and the number of all steps."""
 
 
 class _Todo(NamedTuple):
@@ -53,23 +50,6 @@ _RANGE_MESSAGES = 500
 _DELETING = {"flat": (_GROUP_SESSIONS, 100), "hnsw": (1, 10)}
 # Documents that one script stores, for the same reason.
 _STORED_DOCUMENTS = 10
-
-
-@contextmanager
-def progress_bar(*, show: bool) -> Iterator[Report]:
-    """Show a progress bar, fed by the function that this context manager returns."""
-    if not show:
-        yield max  # any function of two numbers
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc="reindex", unit="session") as bar:
-
-        def report(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield report
 
 
 def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:

@@ -18,6 +18,7 @@ from langchain_motorhead.recall.indexing.drafting import next_drafts, to_rows
 from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.indexing.index import Indexer, prepared
 from langchain_motorhead.recall.indexing.operations import IndexLease, IndexOutcome, Unindexed
+from langchain_motorhead.recall.indexing.slices import slices
 from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.recall.indexing.vectors import LEASE_MS, log_failures
 from langchain_motorhead.search_index.lifecycle import vector_field
@@ -62,7 +63,7 @@ def remake(
         EmbeddingError: The model failed. Nothing was stored.
         EmbeddingMismatchError: The index was made with another model or other settings.
     """
-    upto, left, batch, times = yield from _next(keys, seen, indexer)
+    upto, batch, times = yield from _next(keys, seen, indexer)
     heartbeat = renew(keys.indexing, token, LEASE_MS)
     found = yield from embed_all([each.embedded for each in batch], [each.line for each in batch], heartbeat)
     dimensions = check_lengths(found)
@@ -76,15 +77,20 @@ def remake(
             row[-1][vector_field(there.generation)] = data
         else:
             failed[draft.seq] = data if isinstance(data, EmbeddingError) else None
-    before = parse_note(seen.vectorless)
-    note = updated(before, (), {seq: error for seq, error in failed.items() if seq < seen.embedded})
-    log_failures(keys, before, note, {seq: error for seq, error in failed.items() if seq in note})
-    outcome: IndexOutcome = (
-        yield document_operations.remake(
-            keys, token, seen, left, upto, [(*row[:2], times.get(row[1]), row[2]) for row in rows], lease=LEASE_MS,
+    note = parse_note(seen.vectorless)
+    failed = {seq: error for seq, error in failed.items() if seq < seen.embedded}
+    log_failures(keys, note, updated(note, (), failed), failed)
+    outcome, done = IndexOutcome.STALE, 0
+    for stop, some in slices(rows, upto, indexer.at_once):
+        note = updated(note, (), {seq: error for seq, error in failed.items() if done <= seq < stop})
+        left = _left(seen.remake, stop)
+        outcome = yield document_operations.remake(
+            keys, token, seen, left, stop, [(*row[:2], times.get(row[1]), row[2]) for row in some], lease=LEASE_MS,
             generation=0 if there is None else there.generation, vectorless=note_text(note), pause=pause_ms(note),
-        )
-    )  # fmt: skip
+        )  # fmt: skip
+        if outcome is IndexOutcome.STALE:
+            break
+        done, seen = stop, seen._replace(remake=left, vectorless=note_text(note))
     return outcome, bool(to_retry(note))
 
 
@@ -96,39 +102,47 @@ def remake_words(keys: SessionKeys, token: str, indexer: Indexer) -> Flow[None]:
         )
         if isinstance(seen, IndexLease) or not seen.remake:
             return
-        upto, left, batch, times = yield from _next(keys, seen, indexer)
+        upto, batch, times = yield from _next(keys, seen, indexer)
         before = parse_note(seen.vectorless)
         note = before | {each.seq: 1 for each in batch if each.seq < seen.embedded and each.seq not in before}
         rows = [(*row[:2], times.get(row[1]), row[2]) for row in to_rows(batch, keys)]
         yield document_operations.remake(
-            keys, token, seen, left, upto, rows, lease=LEASE_MS, generation=0, vectorless=note_text(note),
-            pause=pause_ms(note),
+            keys, token, seen, _left(seen.remake, upto), upto, rows, lease=LEASE_MS, generation=0,
+            vectorless=note_text(note), pause=pause_ms(note),
         )  # fmt: skip
 
 
 def _next(
     keys: SessionKeys, seen: Unindexed, indexer: Indexer
-) -> Flow[tuple[int, str, list[DocumentDraft], Mapping[int, int | None]]]:
+) -> Flow[tuple[int, list[DocumentDraft], Mapping[int, int | None]]]:
     """Read the next messages of the note, and draft their documents.
 
     Returns:
-        The sequence number after the last of them, what is left of the note, the documents, and the times of messages.
+        The sequence number after the last of them, the documents, and the times of messages.
     """
     ranges = parse_ranges(seen.remake)
     if not ranges:
-        return 0, "", [], {}
-    (first, last), *others = ranges
+        return 0, [], {}
+    first, last = ranges[0]
     stop = min(last + 1, first + BATCH)
     start = max(0, first - CONTEXT_REACH)
     try:
         page = yield from read_records(keys, start, stop, stop - start, seen.epoch)
     except SessionReplacedError:
-        return 0, "", [], {}
+        return 0, [], {}
     there: dict[int, ArchivedMessage] = dict(page.records)
     stop = stop if page.next is None else min(stop, max(first + 1, page.next))
     records: list[bytes | str] = [there[seq].data if seq in there else TOMBSTONE for seq in range(start, stop)]
     upto, batch = next_drafts(
         seen._replace(indexed=first, total=stop, start=start, records=records, earlier=[]), keys, indexer
     )
-    left = [(upto, last), *others] if upto <= last else others
-    return upto, range_text(left), batch, {seq: message.time for seq, message in there.items()}
+    return upto, batch, {seq: message.time for seq, message in there.items()}
+
+
+def _left(note: str, upto: int) -> str:
+    """Return what is left of a note when the documents of its first range before `upto` are made."""
+    ranges = parse_ranges(note)
+    if not ranges:
+        return ""
+    (first, last), *others = ranges
+    return range_text([(max(first, upto), last), *others] if upto <= last else others)

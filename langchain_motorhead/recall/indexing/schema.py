@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # An index allocates memory for this many vectors at once. The module's default is 1,024, even for a small index.
 _BLOCK_VECTORS = 64
+# How many vectors an approximate search keeps as candidates. Of a million, the module's default of 10 finds 53 % of the
+# nearest ten, and 200 finds 99 %, in 0.6 ms instead of 0.2.
+_EF_RUNTIME = 200
 _TAG_ATTRIBUTES = {"case_sensitive": True}
 # Values may contain a comma. A search returns these fields of hundreds of documents. The module takes sortable ones
 # from the index, without a look into each document: that saves a third of its time, and costs 150 bytes a document.
@@ -58,6 +61,8 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
     }
     if recall.algorithm == "flat":
         vector["block_size"] = _BLOCK_VECTORS
+    else:
+        vector["ef_runtime"] = _EF_RUNTIME
     return IndexSchema.from_dict(
         {
             "index": {

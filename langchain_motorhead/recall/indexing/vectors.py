@@ -15,6 +15,7 @@ from langchain_motorhead.recall.indexing.documents import CONTEXT, CONTEXT_REACH
 from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.indexing.index import Indexer, prepared
 from langchain_motorhead.recall.indexing.operations import IndexOutcome, Unindexed
+from langchain_motorhead.recall.indexing.slices import slices
 from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.search_index.lifecycle import vector_field
 from langchain_motorhead.search_index.vectors import item_size, stored_vectors
@@ -69,21 +70,25 @@ def fill(
     dimensions = check_lengths(found)
     if dimensions is not None:
         indexer.check(there, dimensions)
-    rows: list[tuple[str, bytes]] = []
+    rows: list[tuple[str, int, bytes]] = []
     failed: dict[int, EmbeddingError | None] = {}
     for document, data in zip(lacking, stored_vectors(found, indexer.recall.datatype), strict=True):
         if isinstance(data, bytes):
-            rows.append((document.suffix, data))
+            rows.append((document.suffix, document.seq, data))
         else:
             failed[document.seq] = data
-    note = updated(before, again, failed)
-    log_failures(keys, before, note, failed)
-    outcome: IndexOutcome = (
-        yield operations.add_vectors(
-            keys, token, seen, upto, vector_field(there.generation), rows, lease=LEASE_MS, generation=there.generation,
-            vectorless=note_text(note), pause=pause_ms(note),
-        )
-    )  # fmt: skip
+    log_failures(keys, before, updated(before, again, failed), failed)
+    note, outcome, done = before, IndexOutcome.STALE, 0
+    for stop, some in slices(sorted(rows, key=lambda row: row[1]), upto, indexer.at_once):
+        now, end = range(done, stop), max(stop, seen.embedded)
+        note = updated(note, [seq for seq in again if seq in now], {seq: failed[seq] for seq in failed if seq in now})
+        outcome = yield operations.add_vectors(
+            keys, token, seen, end, vector_field(there.generation), [(suffix, data) for suffix, _, data in some],
+            lease=LEASE_MS, generation=there.generation, vectorless=note_text(note), pause=pause_ms(note),
+        )  # fmt: skip
+        if outcome is IndexOutcome.STALE:
+            break
+        done, seen = stop, seen._replace(embedded=end, vectorless=note_text(note))
     return outcome, bool(to_retry(note))
 
 

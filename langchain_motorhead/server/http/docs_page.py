@@ -97,7 +97,7 @@ ROUTES = (Route("/openapi.json", openapi), Route("/docs", docs), Route("/docs/{n
 def _document(request: Request) -> dict[str, Any]:
     """Return the OpenAPI document of the application, built by the first request for it."""
     state = request.app.state
-    if not hasattr(state, "openapi_document"):
+    if state.openapi_document is None:
         routes = [route for route in request.app.routes if isinstance(route, ApiRoute)]
         with_keys = not state.tenants.open_to_all
         state.openapi_document = build_document(routes, version=_version(), with_keys=with_keys)

@@ -10,6 +10,7 @@ from itertools import count
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,10 +25,10 @@ from langchain_motorhead.server.http.errors import (
     handle_error,
     to_response,
 )
-from langchain_motorhead.server.http.one_write import cycle_of, send_whole
 from langchain_motorhead.server.http.responses import JSONBytes, headers_of
 from langchain_motorhead.server.http.route_table import RouteTable
 from langchain_motorhead.server.http.sites import Sites
+from langchain_motorhead.server.http.uvicorn_cycle import cycle_of, send_whole
 from langchain_motorhead.server.json_logs import FIELDS, describe_error, log_request
 from langchain_motorhead.server.monitoring.metrics import Metrics
 from langchain_motorhead.server.monitoring.tracing import RequestTrace
@@ -93,7 +94,12 @@ class RequestMiddleware:
                 await to_response(ForbiddenError(refusal))(scope, receive, answering.send)
             elif (found := self._table.find(scope["method"], path)) is not None:
                 scope["endpoint"], scope["path_params"] = found.route.endpoint, found.parameters
-                await answering.answer(Request(scope, receive))
+                request = Request(scope, receive)
+                try:  # as Starlette's router and exception middleware do
+                    response = await found.route.endpoint(request)
+                except _ANSWERED_ERRORS as error:
+                    response = await handle_error(request, error)
+                await answering.send_response(response, receive)
             else:
                 await self._app(scope, receive, answering.send)
         except ClientDisconnect:  # before the body was complete: nobody can be answered
@@ -175,18 +181,14 @@ class _Answering:
         self.status = 0
         self.traced = RequestTrace(scope)
 
-    async def answer(self, request: Request) -> None:
-        """Answer a request whose endpoint is known, as Starlette's router and exception middleware would."""
-        try:
-            response = await self._scope["endpoint"](request)
-        except _ANSWERED_ERRORS as error:
-            response = await handle_error(request, error)
+    async def send_response(self, response: Response, receive: Receive) -> None:
+        """Send the answer of an endpoint."""
         if type(response) is JSONBytes and (cycle := cycle_of(self._send)) is not None:
             self.status = 200
             headers = _JSON_HEADERS % (len(response.body), self.request_id.encode())
             await send_whole(cycle, headers, response.body)
         else:
-            await response(self._scope, request.receive, self.send)
+            await response(self._scope, receive, self.send)
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer. The headers that every answer has are added."""

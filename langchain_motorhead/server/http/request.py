@@ -13,11 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.backends.redis import RedisBackend
-from langchain_motorhead.exceptions import InvalidMessageError
-from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.acceptance import is_name
-from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.rest_protocol import IDEMPOTENCY_KEY
+from langchain_motorhead.server.http.body import checked, to_records
 from langchain_motorhead.server.http.errors import (
     InvalidIdError,
     InvalidJSONError,
@@ -27,11 +25,11 @@ from langchain_motorhead.server.http.errors import (
     TooManyMessagesError,
     UnsupportedMediaTypeError,
 )
+from langchain_motorhead.server.http.uvicorn_cycle import body_of
 from langchain_motorhead.server.schemas.limits import MAX_IDEMPOTENCY_KEY, MAX_INTEGER
 from langchain_motorhead.server.settings import Settings
 from langchain_motorhead.server.tenants import Tenants
 from langchain_motorhead.sessions import append
-from langchain_motorhead.sessions.append import AppendConfig
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 
@@ -46,13 +44,14 @@ _EMPTY: Mapping[str, str] = {}
 class RequestContext:
     """A request together with the settings and tenants of the application."""
 
-    __slots__ = ("_headers", "_query", "request", "settings")
+    __slots__ = ("_body_size", "_headers", "_query", "request", "settings")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.settings: Settings = request.scope["app"].state.settings
         self._query: Mapping[str, str] = request.query_params if request.scope.get("query_string") else _EMPTY
         self._headers: Mapping[bytes, bytes] | None = None
+        self._body_size = 0
 
     @property
     def motorhead(self) -> Motorhead:
@@ -91,14 +90,18 @@ class RequestContext:
         Raises:
             InvalidIdError: The id is too long, or not UTF-8.
         """
-        try:
-            value = unquote_to_bytes(self.request.path_params[name]).decode()
-        except UnicodeDecodeError:
-            raise InvalidIdError(f"{name} is not UTF-8") from None
+        value: str = self.request.scope["path_params"][name]
+        if "%" in value or not value.isascii():
+            try:
+                value = unquote_to_bytes(value).decode()
+            except UnicodeDecodeError:
+                raise InvalidIdError(f"{name} is not UTF-8") from None
         return self._id(name, value)
 
     def query_id(self, name: str) -> str | None:
         """Return an id from the query, or None if it is absent or empty."""
+        if self._query is _EMPTY:
+            return None
         value = self._query.get(name)
         return self._id(name, value) if value else None
 
@@ -157,6 +160,7 @@ class RequestContext:
             InvalidJSONError: The body is not a JSON object.
         """
         data = await self.json_bytes()
+        self._body_size = len(data)
         try:
             body = orjson.loads(data)
         except orjson.JSONDecodeError as error:
@@ -214,6 +218,19 @@ class RequestContext:
             raise TooManyMessagesError(f"{len(messages)} messages exceed the limit of {self.settings.max_messages}")
         return messages
 
+    async def records_of(self, messages: Sequence[Any], backend: RedisBackend) -> list[Record]:
+        """Build the records that are stored for the messages of the body. See `to_records`.
+
+        If that takes long, other requests are answered meanwhile.
+
+        Raises:
+            InvalidMessageError: One of them is not a message.
+        """
+        config = backend.append_config
+        if append.is_quick(messages, self._body_size):
+            return [append.to_record(checked(message), config) for message in messages]
+        return await backend.arun(to_records(messages, config))
+
     def _id(self, name: str, value: str) -> str:
         if not value:
             raise InvalidIdError(f"{name} is empty")
@@ -245,6 +262,11 @@ class RequestContext:
         length = self._header(b"content-length") or ""
         if length.isdigit() and int(length) > max_bytes:
             raise TooLargeError(f"the body is larger than {max_bytes} bytes")
+        body = body_of(self.request.receive)
+        if body is not None and len(body) <= max_bytes:
+            return body
+        if body is not None:
+            raise TooLargeError(f"the body is larger than {max_bytes} bytes")
         parts, size, seconds = list[bytes](), 0, self.settings.client_timeout
         try:
             async with asyncio.timeout(seconds or None):
@@ -261,60 +283,3 @@ class RequestContext:
         except TimeoutError:
             raise SlowRequestError(f"the body did not arrive within {seconds:g} s") from None
         return b"".join(parts)
-
-
-def to_records(messages: Sequence[Any], config: AppendConfig) -> Flow[list[Record]]:
-    """Build the records that are stored for messages of a request. Keys other than role and content are kept.
-
-    Raises:
-        InvalidMessageError: One of them is not a message.
-    """
-    return append.to_records([_checked(message) for message in messages], config)
-
-
-def text_of(body: Mapping[str, Any], name: str, *, needed: bool = False) -> str | None:
-    """Return a string from a body, or None if it is absent.
-
-    Raises:
-        RequestError: The value is not a string, or it is absent and `needed`.
-    """
-    value = body.get(name)
-    if value is None and not needed:
-        return None
-    if not isinstance(value, str):
-        raise RequestError(f"{name} must be a string")
-    return without_surrogates(value)
-
-
-def flag_of(body: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    """Return a flag from a body.
-
-    Raises:
-        RequestError: The value is not true or false.
-    """
-    value = body.get(name, default)
-    if not isinstance(value, bool):
-        raise RequestError(f"{name} must be true or false")
-    return value
-
-
-def number_of(body: Mapping[str, Any], name: str, default: int, maximum: int) -> int:
-    """Return a whole number from a body.
-
-    Raises:
-        RequestError: The value is not a whole number from 1 to `maximum`.
-    """
-    value = body.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:
-        raise RequestError(f"{name} must be a whole number from 1 to {maximum}")
-    return value
-
-
-def _checked(message: Any) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise InvalidMessageError("a message is an object with role and content")
-    if message.get("content") is None and not message.get("tool_calls"):
-        raise InvalidMessageError("the content of a message must be a string")
-    if isinstance(id_ := message.get("id"), str) and not is_name(id_):
-        raise InvalidMessageError("the id of a message is not Unicode text without control characters")
-    return message

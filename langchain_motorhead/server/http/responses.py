@@ -59,13 +59,15 @@ def plain(value: Any) -> Response:
 
 def memory(reading: SessionSnapshot, window: Window) -> Response:
     """Build the answer for a session: its messages, newest first, its summary and its counters."""
-    records = [each.encode() if isinstance(each, str) else each for each in reversed(reading.records)]
+    records = _to_bytes(reading.records[::-1])
+    joined = b",".join(records)
+    if not _are_messages(joined, len(records)):
+        records = _readable(records)
+        joined = b",".join(records)
+    if reading.first + reading.length > len(reading.records) and b'"tool_call_id"' in joined:  # it is cut
+        joined = b",".join(_without_orphan_results(records))
     rest = orjson.dumps({"context": reading.summary, **counts(reading, window)})
-    readable = _readable(records)
-    is_cut = reading.first + reading.length > len(reading.records)
-    return raw(
-        b'{"messages":[' + b",".join(_without_orphan_results(readable) if is_cut else readable) + b"]," + rest[1:]
-    )
+    return raw(b'{"messages":[%b],%b' % (joined, rest[1:]))
 
 
 def counts(reading: SessionSnapshot, window: Window) -> dict[str, Any]:
@@ -170,14 +172,26 @@ def full_hit(found: Hit) -> dict[str, Any]:
     }
 
 
-def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the records that are messages. Another program may have put something else into the list."""
+def _are_messages(joined: bytes, count: int) -> bool:
+    """Return whether joined records are so many messages. Another program may have put something else into the list."""
     try:
-        parsed = orjson.loads(b"[" + b",".join(records) + b"]")
+        parsed = orjson.loads(b"[%b]" % joined)
     except orjson.JSONDecodeError:
-        parsed = []
-    if len(parsed) == len(records) and all(map(_is_message, parsed)):
-        return records
+        return False
+    for each in parsed:  # `_is_message`, without ten calls
+        if type(each) is not dict or type(each.get("role")) is not str or "content" not in each:
+            return False
+    return len(parsed) == count
+
+
+def _to_bytes(records: Sequence[bytes | str]) -> Sequence[bytes]:
+    """Return records as bytes, also if the user's client decodes replies."""
+    given: Any = records
+    return [each.encode() for each in given] if given and isinstance(given[0], str) else given
+
+
+def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the records that are messages."""
     readable = []
     for record in records:
         try:
@@ -190,8 +204,6 @@ def _readable(records: Sequence[bytes]) -> Sequence[bytes]:
 
 def _without_orphan_results(records: Sequence[bytes]) -> Sequence[bytes]:
     """Remove tool results whose call is not among the records, unless nothing else would be left. Newest first."""
-    if not any(b'"tool_call_id"' in record for record in records):
-        return records
     called, kept = set[Any](), list[bytes]()
     for record in reversed(records):
         message = loads(record)

@@ -6,7 +6,7 @@ The headers of W3C Trace Context name the client's trace. Its id is logged even 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from starlette.datastructures import Headers
@@ -47,6 +47,8 @@ class RequestTrace:
             self.trace_id = _sent_trace_id(scope["headers"])
         elif scope["path"] not in _UNTRACED:
             self._begin(scope, self._tracing)
+        else:
+            self.trace_id = current_trace_id()
 
     @property
     def fields(self) -> dict[str, str]:
@@ -96,9 +98,9 @@ class RequestTrace:
         self._span.end()
 
 
-async def execute(
+def execute(
     backend: RedisBackend, what: Watched, keys: SessionKeys, operation: Operation[T], given: Sequence[Any] = ()
-) -> T:
+) -> Coroutine[Any, Any, T]:
     """Execute the only operation of a request on a session, in a span of its own.
 
     Args:
@@ -109,9 +111,9 @@ async def execute(
         given: Messages that it stores. A span holds them only if content was asked for.
     """
     if tracing() is None:
-        return await backend.aexecute(operation)
+        return backend.aexecute(operation)
     watch = backend.driver.telemetry.watch
-    return await backend.arun(watch(what, keys.namespace, keys.session_id, alone(operation), given=given))
+    return backend.arun(watch(what, keys.namespace, keys.session_id, alone(operation), given=given))
 
 
 def current_trace_id() -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
@@ -118,9 +118,9 @@ def list_page(namespace: str, user_id: str | None, text: str, at: int) -> Flow[S
     registry = registry_key(namespace, user_id)
     size = Operation((Command("ZCARD", (registry,)),), lambda replies: int(replies[0]))
     if text:
-        (cursor, found), total = yield together(_matching(registry, text, at), size)
-        matching: int | None = len(found)
-        found, more = sorted(found, key=lambda each: -each[1])[:PAGE_SESSIONS], cursor or None
+        (cursor, count, found), total = yield together(_matching(registry, text, at), size)
+        matching: int | None = count
+        more = cursor or None
     else:
         found, total = yield together(listing.listed(registry, at, at + PAGE_SESSIONS - 1, newest_first=True), size)
         matching, more = None, at + PAGE_SESSIONS if at + PAGE_SESSIONS < total else None
@@ -183,17 +183,21 @@ def newest_activity(namespace: str) -> Operation[list[tuple[str, float]]]:
     return listing.listed(registry_key(namespace), 0, 0, newest_first=True)
 
 
-def _matching(registry: str, text: str, cursor: int) -> Operation[tuple[int, list[tuple[str, float]]]]:
+def _matching(registry: str, text: str, cursor: int) -> Operation[tuple[int, int, list[tuple[str, float]]]]:
+    """Return the operation that compares ids: the next cursor, how many matched, and those that were active last."""
     pattern = "*" + "".join(f"\\{char}" if char in "*?[]\\^" else char for char in text) + "*"
     match = pattern.encode("utf-8", "surrogatepass")
     command = Command("ZSCAN", (registry,), (cursor, "MATCH", match, "COUNT", SCANNED_SESSIONS))
-    return Operation((command,), lambda replies: (int(replies[0][0]), list(dict(_scored(replies[0][1])).items())))
 
+    def read(replies: list[Any]) -> tuple[int, int, list[tuple[str, float]]]:
+        following, reply = replies[0]
+        nested = bool(reply) and isinstance(reply[0], list | tuple)  # RESP3
+        found = dict(reply if nested else zip(reply[::2], reply[1::2], strict=False))
+        # Thousands may match, and a page is shown of them.
+        newest = nlargest(PAGE_SESSIONS, found, key=lambda member: float(found[member]))
+        return int(following), len(found), [(from_member(member), float(found[member])) for member in newest]
 
-def _scored(reply: Sequence[Any]) -> Iterator[tuple[str, float]]:
-    nested = bool(reply) and isinstance(reply[0], list | tuple)  # RESP3
-    pairs = reply if nested else zip(reply[::2], reply[1::2], strict=False)
-    return ((from_member(member), float(score)) for member, score in pairs)
+    return Operation((command,), read)
 
 
 def _details(keys: SessionKeys) -> Operation[list[Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
+from importlib import import_module
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,17 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langchain_motorhead.server.http.errors import NotFoundError
-from langchain_motorhead.server.page import browsing, events, finding, knowledge, signing_in
-from langchain_motorhead.server.page.actions import action as actions
-from langchain_motorhead.server.page.actions import message as message_actions
-from langchain_motorhead.server.page.actions import session as session_actions
-from langchain_motorhead.server.page.actions import user as user_actions
-from langchain_motorhead.server.page.actions.action import Action
-from langchain_motorhead.server.page.visit import Answer, PageState, Visit, page
+from langchain_motorhead.server.page.visit import Answer, PageState, View, Visit, page
 
-_ACTIONS: Mapping[str, Action] = {
-    **session_actions.ACTIONS, **message_actions.ACTIONS, **knowledge.ACTIONS, **user_actions.ACTIONS
-}  # fmt: skip
+MODULES = tuple(
+    f"langchain_motorhead.server.page.{name}"
+    for name in ("actions.catalog", "browsing", "events", "finding", "knowledge", "signing_in")
+)
+"""Modules that answer visits. The server imports them after its first answers, before the first visit is answered."""
+
 _CACHE = {"Cache-Control": "public, max-age=31536000, immutable"}  # the address has the version
 
 
@@ -38,44 +36,37 @@ async def page_file(request: Request) -> Response:
     return Response(content, media_type=media_type, headers=_CACHE)
 
 
-async def confirm(visit: Visit) -> Answer:
-    """Ask whether to do what the address names."""
-    return await actions.confirm(visit, _action(visit))
-
-
-async def do(visit: Visit) -> Answer:
-    """Do what the address names, and what was confirmed."""
-    return await actions.do(visit, _action(visit))
-
-
 async def nothing(_: Visit) -> Answer:
     """Say that there is no such page."""
     raise NotFoundError("there is no such page")
 
 
-def _action(visit: Visit) -> Action:
-    action = _ACTIONS.get(visit.query("do"))
-    if action is None:
-        raise NotFoundError("there is no such action")
-    return action
+def _part(module: str, name: str, *, public: bool = False) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a part of the page, which is looked up when it is visited."""
+
+    async def visited(visit: Visit) -> Answer:
+        view: View = getattr(import_module(f"langchain_motorhead.server.page.{module}"), name)
+        return await view(visit)
+
+    return page(visited, public=public)
 
 
 ROUTES = (
-    Route("/ui", page(browsing.sessions)),
-    Route("/ui/users", page(browsing.users)),
-    Route("/ui/search", page(finding.search)),
-    Route("/ui/events", page(events.list_events)),
-    Route("/ui/session", page(browsing.session)),
-    Route("/ui/session/transcript", page(browsing.transcript)),
-    Route("/ui/session/message", page(browsing.message)),
-    Route("/ui/session/summary", page(browsing.summary)),
-    Route("/ui/session/prompt", page(finding.prompt)),
-    Route("/ui/session/events", page(events.session_events)),
-    Route("/ui/facts", page(knowledge.facts)),
-    Route("/ui/confirm", page(confirm)),
-    Route("/ui/do", page(do), methods=["POST"]),
-    Route("/ui/sign-in", page(signing_in.sign_in, public=True), methods=["POST"]),
-    Route("/ui/sign-out", page(signing_in.sign_out), methods=["POST"]),
+    Route("/ui", _part("browsing", "sessions")),
+    Route("/ui/users", _part("browsing", "users")),
+    Route("/ui/search", _part("finding", "search")),
+    Route("/ui/events", _part("events", "list_events")),
+    Route("/ui/session", _part("browsing", "session")),
+    Route("/ui/session/transcript", _part("browsing", "transcript")),
+    Route("/ui/session/message", _part("browsing", "message")),
+    Route("/ui/session/summary", _part("browsing", "summary")),
+    Route("/ui/session/prompt", _part("finding", "prompt")),
+    Route("/ui/session/events", _part("events", "session_events")),
+    Route("/ui/facts", _part("knowledge", "facts")),
+    Route("/ui/confirm", _part("actions.catalog", "confirm")),
+    Route("/ui/do", _part("actions.catalog", "do"), methods=["POST"]),
+    Route("/ui/sign-in", _part("signing_in", "sign_in", public=True), methods=["POST"]),
+    Route("/ui/sign-out", _part("signing_in", "sign_out"), methods=["POST"]),
     Route("/ui/files/{name}", page_file),
     Route("/ui/{rest:path}", page(nothing)),
 )

@@ -16,8 +16,6 @@ from langchain_motorhead.server.http.openapi import ApiRoute
 from langchain_motorhead.server.http.openapi_errors import OF_USER
 from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas.requests import UserQuery
-from langchain_motorhead.transfer.exporter import export_lines
-from langchain_motorhead.transfer.jsonl import first_line, last_line
 
 _MAX_IN_MEMORY = 1 << 20
 _READ_BYTES = 1 << 16
@@ -53,6 +51,9 @@ async def export(motorhead: Motorhead, session_id: str, user_id: str | None = No
 
 
 def _write(motorhead: Motorhead, session_id: str, user_id: str | None) -> IO[bytes]:
+    from langchain_motorhead.transfer.exporter import export_lines
+    from langchain_motorhead.transfer.jsonl import first_line, last_line
+
     count = 0
 
     def report(_: object) -> None:

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from langchain_motorhead.facts.operations import read_learned
 from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.body import flag_of, number_of, text_of
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
 from langchain_motorhead.server.http.openapi_errors import HAS_ID, OF_USER, SEARCHES, STORES
-from langchain_motorhead.server.http.request import RequestContext, flag_of, number_of, text_of
+from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.limits import MAX_SEARCH_HITS
 from langchain_motorhead.sessions import operations

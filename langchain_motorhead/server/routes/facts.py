@@ -17,9 +17,10 @@ from langchain_motorhead.facts.reading import PROFILE_TOKENS
 from langchain_motorhead.facts.records import to_data
 from langchain_motorhead.handles.user import User
 from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.body import text_of
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
-from langchain_motorhead.server.http.request import RequestContext, text_of
+from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import facts as schemas
 
 

@@ -11,10 +11,11 @@ from langchain_motorhead.recall.query import Query
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.server import audit, groups
 from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.body import flag_of, text_of
 from langchain_motorhead.server.http.errors import RequestError
 from langchain_motorhead.server.http.openapi import ApiRoute
 from langchain_motorhead.server.http.openapi_errors import OF_USER, SEARCHES, STORES
-from langchain_motorhead.server.http.request import RequestContext, flag_of, text_of, to_records
+from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.monitoring.tracing import execute
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID
@@ -69,7 +70,7 @@ async def post_memory(request: Request) -> Response:
     if backend.append_config.counted:
         await backend.prepare(counting=True)
     messages = asked.messages_of(body)
-    records = await backend.arun(to_records(messages, backend.append_config))
+    records = await asked.records_of(messages, backend)
     dedup = Dedup.SKIP_KNOWN if flag_of(body, "unless_known", default=True) else Dedup.OFF
     if records or context is not None:
         mark = groups.request_mark(asked.idempotency_key(), records, (context, group, dedup))

@@ -6,9 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from langchain_motorhead.server.http import responses
+from langchain_motorhead.server.http.body import flag_of, text_of
 from langchain_motorhead.server.http.openapi import ApiRoute
 from langchain_motorhead.server.http.openapi_errors import OF_USER
-from langchain_motorhead.server.http.request import RequestContext, flag_of, text_of
+from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas import summaries as schemas
 from langchain_motorhead.sessions import operations

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.sessions.checks.details import Details, Text
-from langchain_motorhead.sessions.checks.summary import source_of
+if TYPE_CHECKING:
+    from langchain_motorhead.sessions.checks.details import Details, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "", sour
         previous: A summary of what was said before, if any.
         source: A text that may be that of the same messages: then what is known of it is not worked out again.
     """
+    from langchain_motorhead.sessions.checks.details import Text
+    from langchain_motorhead.sessions.checks.summary import source_of
+
     whole = source_of(messages, previous)
     said = (source if source is not None and source.text == whole.text else whole).details
     found = said.within(Text(text))
@@ -65,5 +69,7 @@ def missing_details(text: str, extract: str) -> Details:
         text: A summary.
         extract: What the extractive summarizer made of the same messages.
     """
+    from langchain_motorhead.sessions.checks.details import Text
+
     details = Text(extract).details
     return details.without(details.within(Text(text)))

@@ -10,13 +10,13 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.messages.text import plain_text, speaker
 from langchain_motorhead.sessions.checks.details import Details, Text, unsaid_numbers
 from langchain_motorhead.sessions.checks.endings import Ending, ending_of
+from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.sessions.checks.refusals import is_refusal
 from langchain_motorhead.sessions.checks.wording import (
     compact,
@@ -67,30 +67,6 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"^(?:[^\W\d_][\w .()'-]{0,31}: |[\w.-]{1,64}\([\w.-]+=)", re.MULTILINE)
-
-
-class Reason(StrEnum):
-    """Why a text is no summary: what a reason of `check_summary` begins with, before a colon."""
-
-    EMPTY = "empty"
-    REFUSED = "refused"
-    CUT_OFF = "cut off"
-    TOO_LONG = "too long"
-    REPEATS = "repeats itself"
-    PROMPT = "repeats the prompt"
-    CONTINUES = "continues the conversation"
-    INVENTED = "invented numbers"
-    UNRELATED = "unrelated"
-    FORGETS = "forgets the previous summary"
-
-
-def reason_code(reason: str) -> Reason:
-    """Return which reason a sentence of `check_summary` states, for counting.
-
-    Raises:
-        ValueError: It states none.
-    """
-    return Reason(reason.partition(":")[0])
 
 
 def check_summary(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from langchain_motorhead.sessions.checks.summary import Reason, reason_code
+from langchain_motorhead.sessions.checks.reasons import Reason, reason_code
 
 _ADVICE = {
     Reason.EMPTY: "Write the summary itself, or the word NONE alone.",

@@ -24,7 +24,6 @@ from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.sessions.archive.archiver import Archiver
 from langchain_motorhead.sessions.archive.config import Archive
 from langchain_motorhead.sessions.compaction import operations
-from langchain_motorhead.sessions.compaction.closing_gaps import close_gap
 from langchain_motorhead.sessions.compaction.measuring import measured, usable
 from langchain_motorhead.sessions.compaction.operations import LeaseRefused, release
 from langchain_motorhead.sessions.compaction.report import CompactionReport
@@ -139,6 +138,8 @@ def _compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: b
             yield release(keys, token, seen.epoch or "")
             check_user(keys, seen.user)
         if seen.covered < seen.first:
+            from langchain_motorhead.sessions.compaction.closing_gaps import close_gap  # gaps are rare
+
             flow = close_gap(keys, token, seen, compactor.writing, report, LEASE_MS)
         else:
             planned = yield from _plan(seen, keys, compactor, report)

@@ -22,7 +22,7 @@ from langchain_motorhead.flows.protocol import (
     Writer,
     trace_metadata,
 )
-from langchain_motorhead.sessions.checks.summary import Reason
+from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.sessions.compaction.window import Part, chunk, halves
 from langchain_motorhead.sessions.compaction.withheld import join_withheld, split_withheld
 from langchain_motorhead.sessions.compaction.writing import Account, Request, Writing, WritingTask, Written

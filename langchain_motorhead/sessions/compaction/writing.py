@@ -16,19 +16,21 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter, whole_count
-from langchain_motorhead.sessions.checks.details import Text
 from langchain_motorhead.sessions.checks.keeping import kept, missing_details
-from langchain_motorhead.sessions.checks.summary import Reason, check_against, reason_code, source_of
+from langchain_motorhead.sessions.checks.reasons import Reason, reason_code
 from langchain_motorhead.sessions.compaction.correction import correction
 from langchain_motorhead.sessions.compaction.window import Part
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
+
+if TYPE_CHECKING:
+    from langchain_motorhead.sessions.checks.details import Text
 
 logger = logging.getLogger(__name__)
 
@@ -243,6 +245,8 @@ class WritingTask:
             return []
         if (size := self.writing.size(answer.text)) > self._max_tokens() + _ALWAYS_ALLOWED_TOKENS:
             return [f"{Reason.TOO_LONG}: it has {size:,} tokens, and may have {self._max_tokens():,}"]
+        from langchain_motorhead.sessions.checks.summary import check_against, source_of  # with large patterns
+
         previous = self.previous or ""
         if self.source is None:
             self.source = source_of(self.messages, previous)

@@ -23,6 +23,9 @@ class Author(StrEnum):
     """A client sent it."""
 
 
+_AUTHORS: Mapping[str, Author] = {each.value: each for each in Author}
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a summary is from.
@@ -65,7 +68,9 @@ def kept_to_text(kept: Kept | None) -> str:
 
 def to_kept(text: str | None) -> Kept | None:
     """Parse what `kept_to_text` wrote; None if it is missing, or damaged."""
-    parts = (text or "").split(" ")
+    if not text:
+        return None
+    parts = text.split(" ")
     if len(parts) != len(Kept.__dataclass_fields__) or not all(part.isdecimal() for part in parts):
         return None
     return Kept(*map(int, parts))
@@ -73,4 +78,4 @@ def to_kept(text: str | None) -> Kept | None:
 
 def to_author(text: object) -> Author | None:
     """Parse the stored name of an author; None if it is missing or unknown."""
-    return next((author for author in Author if author == text), None)
+    return _AUTHORS.get(text) if isinstance(text, str) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions.archive.transcript import Transcript, read_page
-from langchain_motorhead.sessions.checks.summary import check_summary
 from langchain_motorhead.sessions.operations import SessionSnapshot, read
 from langchain_motorhead.sessions.summaries import operations
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
@@ -57,6 +56,8 @@ def check_text(text: object) -> None:
 
 
 def _check(keys: SessionKeys, text: str, seen: SessionSnapshot) -> Flow[None]:
+    from langchain_motorhead.sessions.checks.summary import check_summary  # with large patterns
+
     start = max(0, seen.first - _COMPARED_MESSAGES)
     page: Transcript = yield from read_page(keys, start, seen.first, _COMPARED_MESSAGES, seen.epoch)
     faults = check_summary(text, [each.message for each in page], previous=seen.summary or "")

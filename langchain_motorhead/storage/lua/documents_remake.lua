@@ -46,11 +46,10 @@ if life >= 0 then
     tonumber(known[13] or 0))
   redis.call('SET', stale, math.max(indexed, tonumber(redis.call('GET', stale) or 0)), 'PXAT', string.format('%d', ends))
 end
-local owned = user ~= '' and (known[7] == '1' or not known[10]) -- otherwise the next messages that are indexed see to it
-if owned then
+if user ~= '' and not known[10] then -- otherwise the next messages that are indexed see to all other documents
   redis.call('HSET', state, 'owned', '1')
 end
-local store, at = document_writer(prefix, epoch, owned and user or '', ends), HEAD + 1
+local store, at = document_writer(prefix, epoch, user, ends), HEAD + 1
 while at <= #ARGV do
   local seq, when, count = tonumber(ARGV[at + 1]), ARGV[at + 2], tonumber(ARGV[at + 3])
   store(ARGV, ARGV[at], seq, when == '' and known[9] or when, at + 4, count)

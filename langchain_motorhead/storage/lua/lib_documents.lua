@@ -19,8 +19,9 @@ local function document_keys(prefix, from, upto)
   return found
 end
 
--- How many messages' documents a call of `outlive` touches: this takes about four milliseconds.
-local SLICE = 300
+-- How many messages' documents a call of `outlive` touches: this takes about four milliseconds. If they never expired before,
+-- they are changed, so that the index takes them again.
+local SLICE, CHANGED_SLICE = 300, 10
 
 -- Let documents live a quarter longer than their session, so that not every append has to extend their time to live. Those of
 -- a long session are extended by several calls.
@@ -36,7 +37,8 @@ local function outlive(state, stale, prefix, count, life, old, renewing, renewed
     end
     renewing, renewed = now + life + math.floor(life / 4), 0
   end
-  local upto, ends = math.min(count, renewed + SLICE), string.format('%d', renewing)
+  local slice = old == 0 and CHANGED_SLICE or SLICE
+  local upto, ends = math.min(count, renewed + slice), string.format('%d', renewing)
   for _, key in ipairs(document_keys(prefix, renewed, upto)) do
     if redis.call('PEXPIREAT', key, ends) == 1 and old == 0 then
       redis.call('HSET', key, 'ttl', '1') -- shows searches that the document may outlive its session

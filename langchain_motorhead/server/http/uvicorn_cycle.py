@@ -1,12 +1,11 @@
-"""Sends a whole answer in one write, where uvicorn serves.
+"""Two short cuts where uvicorn serves: an answer is sent in one write, and a body that is there needs no time limit.
 
 An ASGI application sends the head of an answer and its body apart, and uvicorn checks each header and writes both to
 the socket. For a small answer that takes a quarter of what uvicorn does for a request.
 
-uvicorn has no public way for this, so this module sets the attributes of its `RequestResponseCycle` as `send` of that
-class does. `tests/server/test_one_write.py` compares both ways with the installed uvicorn. They were compared with 0.38
-and 0.54, the lowest and highest versions that were tried. If attributes are missing, or another ASGI server serves,
-answers are sent in two messages.
+uvicorn has no public way for this, so this module reads and sets attributes of its `RequestResponseCycle` as `send` and
+`receive` of that class do. `tests/server/test_uvicorn_cycle.py` compares both ways with the installed uvicorn. If
+attributes are missing, or another ASGI server serves, requests take ASGI's way.
 """
 
 from __future__ import annotations
@@ -14,26 +13,39 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from starlette.types import Send
+from starlette.types import Receive, Send
 
 _USED = frozenset(
     (
-        "access_log", "default_headers", "disconnected", "flow", "keep_alive", "message_event", "on_response",
-        "response_complete", "response_started", "scope", "transport", "waiting_for_100_continue",
+        "access_log", "body", "default_headers", "disconnected", "flow", "keep_alive", "message_event", "more_body",
+        "on_response", "response_complete", "response_started", "scope", "transport", "waiting_for_100_continue",
     )
 )  # fmt: skip
 
 
-def cycle_of(send: Send) -> Any:
-    """Return uvicorn's state of a request, or None if the answer has to be sent by `send`.
+def cycle_of(call: Send | Receive) -> Any:
+    """Return uvicorn's state of a request, or None if the application has to use `send` and `receive`.
 
     Args:
-        send: What the ASGI server gave to the application. If a middleware has wrapped it, that has to see the answer.
+        call: One of them, as the ASGI server gave it to the application. If a middleware has wrapped it, that has to
+            see what is sent.
     """
-    cycle: Any = getattr(send, "__self__", None)
-    if type(cycle) is not _cycle_class() or cycle.access_log or cycle.response_started:
+    cycle: Any = getattr(call, "__self__", None)
+    if type(cycle) is not _cycle_class() or cycle.access_log:
         return None
     return cycle if cycle.__dict__.keys() >= _USED else None
+
+
+def body_of(receive: Receive) -> bytes | None:
+    """Return the body of a request if all of it has arrived and nothing of it was read. Otherwise None."""
+    cycle = cycle_of(receive)
+    if cycle is None or cycle.more_body or cycle.disconnected or not cycle.message_event.is_set():
+        return None
+    if cycle.response_started or cycle.waiting_for_100_continue or cycle.flow.read_paused:
+        return None
+    data, cycle.body = bytes(cycle.body), bytearray()
+    cycle.message_event.clear()
+    return data
 
 
 async def send_whole(cycle: Any, headers: bytes, body: bytes) -> None:
