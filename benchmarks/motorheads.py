@@ -2,8 +2,8 @@
 
     python benchmarks/motorheads.py --motorhead http://127.0.0.1:8080 [--motorhead-pid PID]
                                     [--motorhead-redis redis://127.0.0.1:6380] [--url redis://…]
-                                    [--rounds 5] [--seconds 1] [--clients 16] [--crowd 256] [--patience 60]
-                                    [--json FILE]
+                                    [--rounds 5] [--seconds 1] [--clients 16] [--crowd 256]
+                                    [--patience 60] [--json FILE]
 
 The original runs as you started it: with a Redis of its own, and with a model and embeddings from where it was told.
 Ours is started here, with a Redis of its own, and with long-term memory if the original has it. Both are asked in
