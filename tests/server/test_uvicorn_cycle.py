@@ -153,10 +153,12 @@ async def test_answers_are_those_of_uvicorn(connect: Connect, monkeypatch: pytes
     assert (few["GET"], writes["GET"]) == (1, 2)
     assert (few["pipelined"], writes["pipelined"]) == (3, 6)
     assert (few["POST"], writes["POST"]) == (2, 4)  # and a GET
-    assert few["not found"] == writes["not found"] == 2
+    for name in ("not found", "Connection: close", "HTTP/1.0"):
+        assert few[name] == writes[name] == 2
     for name, (answer, closed) in short.items():
         assert answer.startswith(b"HTTP/1.1 "), name
-        assert closed == (b"connection: close\r\n" in answer.lower()), name
+        says_so = b"connection: close\r\n" in answer.lower()
+        assert closed == (says_so or name == "HTTP/1.0"), name  # where closing is usual, uvicorn did not always say so
 
 
 async def test_an_answer_waits_for_a_slow_client(connect: Connect) -> None:

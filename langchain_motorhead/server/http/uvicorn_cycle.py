@@ -5,7 +5,8 @@ the socket. For a small answer that takes a quarter of what uvicorn does for a r
 
 uvicorn has no public way for this, so this module reads and sets attributes of its `RequestResponseCycle` as `send` and
 `receive` of that class do. `tests/server/test_uvicorn_cycle.py` compares both ways with the installed uvicorn. If
-attributes are missing, or another ASGI server serves, requests take ASGI's way.
+attributes are missing, another ASGI server serves, or the connection is to be closed after the answer, requests take
+ASGI's way.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _USED = frozenset(
         "on_response", "response_complete", "response_started", "scope", "transport", "waiting_for_100_continue",
     )
 )  # fmt: skip
+_CLOSE = (b"connection", b"close")
 
 
 def cycle_of(call: Send | Receive) -> Any:
@@ -33,7 +35,9 @@ def cycle_of(call: Send | Receive) -> Any:
     cycle: Any = getattr(call, "__self__", None)
     if type(cycle) is not _cycle_class() or cycle.access_log:
         return None
-    return cycle if cycle.__dict__.keys() >= _USED else None
+    if not cycle.__dict__.keys() >= _USED:
+        return None
+    return cycle if cycle.keep_alive and _CLOSE not in cycle.scope["headers"] else None
 
 
 def body_of(receive: Receive) -> bytes | None:
@@ -65,16 +69,12 @@ async def send_whole(cycle: Any, headers: bytes, body: bytes) -> None:
     for name, value in cycle.default_headers:
         parts += (name, b": ", value, b"\r\n")
     parts.append(headers)
-    if not cycle.keep_alive:
-        parts.append(b"connection: close\r\n")
     parts.append(b"\r\n")
     if cycle.scope["method"] != "HEAD":
         parts.append(body)
     cycle.transport.write(b"".join(parts))
     cycle.response_complete = True
     cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
     cycle.on_response()
 
 
