@@ -31,13 +31,14 @@ async def send_to_nodes(client: Any, commands: Sequence[tuple[Any, ...]], **opti
         **options: Options of every command, as `execute_command` takes them.
     """
     batch = [PipelineCommand(at, *command, **options) for at, command in enumerate(commands)]
-    nodes: dict[Any, list[Any]] = {}
+    nodes: dict[str, tuple[Any, list[Any]]] = {}  # by name, as nodes of redis-py 6 cannot be hashed
     for each in batch:
         try:
-            nodes.setdefault(client.get_node_from_key(each.args[_FIRST_KEY_INDEX]), []).append(each)
+            node = client.get_node_from_key(each.args[_FIRST_KEY_INDEX])
+            nodes.setdefault(node.name, (node, []))[1].append(each)
         except exceptions.SlotNotCoveredError as error:
             each.result = error
-    await asyncio.gather(*(_send_to_node(client, node, some) for node, some in nodes.items()))
+    await asyncio.gather(*(_send_to_node(client, node, some) for node, some in nodes.values()))
     for each in batch:
         if type(each.result) is exceptions.AskError:
             await _send_to_new_owner(client, each)

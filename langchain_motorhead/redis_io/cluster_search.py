@@ -84,12 +84,13 @@ def read_from_nodes(client: Any, commands: Sequence[tuple[Any, ...]]) -> list[An
         client: A `redis.RedisCluster`.
         commands: The reads, each with its key after its name.
     """
-    nodes: dict[Any, list[int]] = {}
+    nodes: dict[str, tuple[Any, list[int]]] = {}  # by name, as nodes of redis-py 6 cannot be hashed
     for at, command in enumerate(commands):
-        nodes.setdefault(client.get_node_from_key(command[1]), []).append(at)
+        node = client.get_node_from_key(command[1])
+        nodes.setdefault(node.name, (node, []))[1].append(at)
     asked = [
         (places, _Asked(client.get_redis_connection(node), [commands[at] for at in places]))
-        for node, places in nodes.items()
+        for node, places in nodes.values()
     ]
     found = {at: reply for places, each in asked for at, reply in zip(places, each.replies(), strict=True)}
     for at, reply in found.items():

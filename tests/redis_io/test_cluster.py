@@ -60,6 +60,7 @@ class Node:
     """A node that answers as scripted, one thing for each command; or loses the connection."""
 
     def __init__(self, *answers: Any) -> None:
+        self.name = f"127.0.0.1:{id(self)}"
         self.answers = list(answers)
         self.asked: list[tuple[Any, ...]] = []
 
