@@ -29,8 +29,6 @@ _MAX_KEPT_PARTS = 20
 _UNCONVERTED = SCRIPTED | READS
 # Largest number of bytes written without waiting. Transports buffer as many before they ask for a pause.
 _AT_ONCE_BYTES = 1 << 16
-_NUMBERS = (int, float)
-_MAX_FEW_NUMBERS = 10
 _NO_DATA = (Exception, PushNotification)
 
 
@@ -92,15 +90,8 @@ def _pack_one(command: Packed) -> bytes:
 
     Numbers are converted first: hiredis 3 crashes if a signal handler raises while it converts them.
     """
-    parts, types = list(command), list(map(type, command))
-    if types.count(int) + types.count(float) > _MAX_FEW_NUMBERS:
-        parts = [str(part) if type(part) in _NUMBERS else part for part in command]
-    else:  # so the others, most of all, are not looked at one by one
-        for number in _NUMBERS:
-            while number in types:
-                at = types.index(number)
-                parts[at], types[at] = str(parts[at]), str
-    return bytes(pack_command(tuple(parts)))
+    parts: Any = tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
+    return bytes(pack_command(parts))
 
 
 _pack_again = lru_cache(maxsize=4096)(_pack_one)

@@ -68,8 +68,7 @@ async def send_whole(cycle: Any, headers: bytes, body: bytes) -> None:
     parts = [b"HTTP/1.1 200 OK\r\n"]
     for name, value in cycle.default_headers:
         parts += (name, b": ", value, b"\r\n")
-    parts.append(headers)
-    parts.append(b"\r\n")
+    parts += (headers, b"\r\n")
     if cycle.scope["method"] != "HEAD":
         parts.append(body)
     cycle.transport.write(b"".join(parts))
