@@ -165,7 +165,7 @@ class Summarizer(Runnable[SummaryInput, str]):
 
     @property
     def _given_limit(self) -> int:
-        """Tokens that the model is told it may write."""
+        """The limit of output tokens that the model is given."""
         return self.max_output_tokens * _ROOM_FOR_THOUGHT[self._room]
 
     def _limited(self) -> Runnable[Any, Any]:

@@ -92,7 +92,7 @@ class Learner(ScriptedLearner):
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Return an event loop that runs only when it is told to."""
+    """Return an event loop that stands still until a test runs it."""
     loop = asyncio.new_event_loop()
     yield loop
     loop.run_until_complete(loop.shutdown_asyncgens())

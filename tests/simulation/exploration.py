@@ -180,7 +180,7 @@ def conclude(cast: Cast, simulation: Simulation, *, settled: bool = False) -> No
     length = length_of(keys, simulation.store.dump().values)
     indexed = int(simulation.store.dump().values.get(keys.state.encode(), {}).get(b"indexed", 0))
     if settled and cast.recall and indexed < len(simulation.ledger.said or ()):
-        raise simulation.traced("the end", Violation("messages wait to be indexed, and nobody is told of it"))
+        raise simulation.traced("the end", Violation("messages are not indexed, and no report says so"))
     if settled and not cast.recall and cast.window.is_due(length, None):
         left = f"{length} messages wait for a compaction that nobody is told of"
         raise simulation.traced("the end", Violation(left))

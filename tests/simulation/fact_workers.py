@@ -132,7 +132,7 @@ def conclude_facts(cast: FactCast, simulation: Simulation, *, settled: bool = Fa
     simulation.check("the end")
     _check_reports(cast, simulation)
     if settled and any(learned != total for learned, total in map(partial(_progress, cast, simulation), (0, 1))):
-        raise simulation.traced("the end", Violation("messages wait to be learned, and nobody is told of it"))
+        raise simulation.traced("the end", Violation("messages are not learned, and no report says so"))
     for which in range(len(cast.sessions)):
         name = f"next{which}"
         simulation.add(cast.learning(name, which, explicit=True))

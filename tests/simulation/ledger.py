@@ -1,6 +1,6 @@
-"""The ledger of a simulation: what should be there of a session. It is told of every operation that Redis executed.
+"""The ledger of a simulation: the expected content of a session, updated with each operation that Redis executed.
 
-It knows what operations mean, and nothing of how scripts and flows come to it.
+It knows what operations mean, and nothing of the scripts and flows that carry them out.
 """
 
 from __future__ import annotations
