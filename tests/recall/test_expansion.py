@@ -10,11 +10,10 @@ from langchain_core.messages import HumanMessage
 from langchain_motorhead import HashingEmbeddings, InvalidInputError
 from langchain_motorhead.recall.search import flow
 from langchain_motorhead.recall.search.expansion import ADDED_COUNT, TRUSTED_COUNT, expansion
-from langchain_motorhead.redis_io.executor import Executor
 from recall.test_times import no_module
 from support.factory import MakeMotorhead
 from support.messages import numbered
-from support.recall import said
+from support.recall import counted_trips, said
 
 _OTHERS = ["lake", "fish", "boat", "cold", "mast"]
 
@@ -66,17 +65,10 @@ def test_an_expanded_search(
     ])  # fmt: skip
     other.append([HumanMessage("An allergy to penicillin."), HumanMessage("The allergy: penicillin!")])
     motorhead.flush()
-    trips: list[int] = []
-    send = Executor._send
-
-    def counted(self: Executor, commands: Any, **options: Any) -> list[Any]:
-        trips.append(len(commands))
-        return send(self, commands, **options)
-
     asked: Any = {"k": 9, "roles": ["human"]}
     monkeypatch.setattr(flow, "_vector", no_vector)  # the vectors of a few words say as much
     session.search("allergy", **asked)
-    monkeypatch.setattr(Executor, "_send", counted)
+    trips = counted_trips(monkeypatch)
     cough = "Peanuts made him cough, since Tuesday."
     plain = said(session.search("allergy", **asked))
     assert (len(trips), cough in plain) == (2, False)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, Window
-from langchain_motorhead.redis_io.executor import Executor
 from support.embeddings import Gate, Scripted
 from support.factory import MakeMotorhead
 from support.messages import numbered
-from support.recall import said
+from support.recall import counted_trips, said
 from support.summarizers import Ledger
 
 WAYS = ("hybrid", "similarity", "mmr")
@@ -30,15 +28,7 @@ def test_round_trips(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, way: 
     session.compact()
     motorhead.flush()
     session.search("m1", search_type=way, neighbors=1)
-    trips: list[int] = []
-    send = Executor._send
-
-    def counted(self: Executor, commands: Any, **options: Any) -> list[Any]:
-        if threading.current_thread() is threading.main_thread():
-            trips.append(len(commands))
-        return send(self, commands, **options)
-
-    monkeypatch.setattr(Executor, "_send", counted)
+    trips = counted_trips(monkeypatch)
     options: list[dict[str, Any]] = [
         {}, {"neighbors": 3}, {"exclude_window": True}, {"k": 50}, {"roles": ["human"]},
     ]  # fmt: skip
@@ -70,13 +60,6 @@ def test_a_threshold_costs_no_round_trips(
     session = motorhead.session("s")
     session.append([HumanMessage("the cat sat"), *numbered(200)])
     motorhead.flush()
-    trips: list[int] = []
-    send = Executor._send
-
-    def counted(self: Executor, commands: Any, **options: Any) -> list[Any]:
-        trips.append(len(commands))
-        return send(self, commands, **options)
-
-    monkeypatch.setattr(Executor, "_send", counted)
+    trips = counted_trips(monkeypatch)
     assert said(session.search("the cat sat", search_type=way, score_threshold=0.7)) == ["the cat sat"]
     assert len(trips) <= 2

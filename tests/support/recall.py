@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,23 @@ import redis.asyncio
 from langchain_core.documents import Document
 
 from langchain_motorhead import Session
+from langchain_motorhead.redis_io.executor import Executor
 from langchain_motorhead.runtime import retry_queue
 from langchain_motorhead.storage.keys import session_keys, to_tag
+
+
+def counted_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the round trips of the main thread from now on: each adds its number of commands to the list."""
+    trips: list[int] = []
+    send = Executor._send
+
+    def counted(self: Executor, commands: Any, **options: Any) -> list[Any]:
+        if threading.current_thread() is threading.main_thread():
+            trips.append(len(commands))
+        return send(self, commands, **options)
+
+    monkeypatch.setattr(Executor, "_send", counted)
+    return trips
 
 
 def documents(client: redis.Redis, namespace: str, session_id: str | None = None) -> list[str]:
