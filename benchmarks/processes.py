@@ -20,14 +20,12 @@ def resident_bytes(pid: int) -> int:
 
 def listener(port: int) -> int | None:
     """Return the process that listens on a port, or None if it is not found, such as one of another user."""
-    return next(
-        (
-            each.pid
-            for each in psutil.net_connections("tcp")
-            if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid is not None
-        ),
-        None,
-    )
+    try:
+        sockets = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS shows them to root alone
+        return None
+    listening = (each for each in sockets if each.status == psutil.CONN_LISTEN and each.laddr.port == port)
+    return next((each.pid for each in listening), None)
 
 
 def _total(pid: int, measured: Callable[[psutil.Process], float]) -> float:
