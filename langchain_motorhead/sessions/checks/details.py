@@ -76,6 +76,10 @@ class Details:
             frozenset(each for each in self.names if text.says_word(each)),
         )
 
+    def among(self, others: Details) -> Details:
+        """Return those of these details that are among others."""
+        return Details(self.numbers & others.numbers, self.dates & others.dates, self.names & others.names)
+
     def without(self, others: Details) -> Details:
         """Return those of these details that are not among others."""
         return Details(self.numbers - others.numbers, self.dates - others.dates, self.names - others.names)
@@ -109,10 +113,11 @@ class Text:
     @cached_property
     def numbers(self) -> frozenset[str]:
         """Groups of digits, without leading zeros, and without the numbers of a list."""
-        text = _LIST_MARK.sub("\n", "\n" + self.plain)
-        if grouped := set(_THOUSANDS.findall(text)):
-            text = _THOUSANDS.sub(" ", text)
-        found = {each.lstrip("0") for each in set(_DIGITS.findall(text))}
+        text, marks = _LIST_MARK.subn("\n", "\n" + self.plain)
+        grouped = set(_THOUSANDS.findall(text))
+        if not marks and not grouped:
+            return self._groups - {""}
+        found = _digits(_THOUSANDS.sub(" ", text) if grouped else text)
         return frozenset(found.union(_NO_DIGITS.sub("", each) for each in grouped) - {""})
 
     @cached_property
@@ -178,7 +183,7 @@ class Text:
 
     @cached_property
     def _groups(self) -> frozenset[str]:
-        return frozenset(each.lstrip("0") for each in set(_DIGITS.findall(self.plain)))
+        return _digits(self.plain)
 
     @cached_property
     def _written(self) -> frozenset[str]:
@@ -228,6 +233,11 @@ class Text:
             return value // 1000 < 10 or self._has(value // 1000) or value % 1_000_000 == 0
         spelled = self._spelled
         return 1000 <= value < 10_000 and value // 100 in spelled and (value % 100 in spelled or value % 100 < 10)
+
+
+def _digits(plain: str) -> frozenset[str]:
+    """Return the groups of digits of a text without leading zeros."""
+    return frozenset(each.lstrip("0") for each in set(_DIGITS.findall(plain)))
 
 
 def _name(word: str) -> str:
