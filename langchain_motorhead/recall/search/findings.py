@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import Query
-from langchain_motorhead.recall.search.ranking import INSTRUCTION, PREFERENCE, Findings, MessageRef, rank
+from langchain_motorhead.recall.search.ranking import INSTRUCTION, PREFERENCE, SEQ_BITS, Findings, Place, in_order, rank
 from langchain_motorhead.recall.search.results import Candidate
 from langchain_motorhead.recall.words import standing
 from langchain_motorhead.recall.words.question import Question
@@ -44,30 +44,37 @@ def ranked(
     if query.search_type == "hybrid":
         ranking = rank(findings, question)
     else:
-        ranking = dict(sorted(findings.near.items(), key=lambda item: (-item[1], item[0])))
-    places = list(ranking)
+        ranking = ((place, findings.near[place]) for place in in_order(findings.near, findings))
+    all_fit = True
     if query.score_threshold is not None:
-        places = [place for place in places if ranking[place] >= query.score_threshold]
-    keys: dict[str, SessionKeys] = {}
+        every = list(ranking)
+        fitting = [each for each in every if each[1] >= query.score_threshold]
+        ranking, all_fit = iter(fitting), len(fitting) == len(every)
 
     def candidates() -> Iterator[Candidate]:
-        for place in places:
-            session, number = place
-            if session not in keys:
-                keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
-            yield Candidate(keys[session], number, best[place], ranking[place])
+        for place, score in ranking:
+            session, seq = findings.ref(place)
+            yield Candidate(_keys_of(indexer.namespace, session), seq, best.get(place, 0), score)
 
-    return candidates(), len(places) == len(ranking)
+    return candidates(), all_fit
 
 
-def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) -> tuple[Findings, dict[MessageRef, int]]:
-    """Return what was found by message, and the best piece of each message. Written for speed, as `to_reply` is."""
-    best: dict[MessageRef, int] = {}
-    names: dict[MessageRef, str] = {}
-    assistant: set[MessageRef] = set()
-    times: dict[MessageRef, float] = {}
-    sessions: dict[str, str] = {}  # one string a session, as equal ones take longer to compare
-    scores: dict[str, dict[MessageRef, float]] = {"marked": {}, "near": {}, "worded": {}}
+def _keys_of(namespace: str, session: str) -> SessionKeys:
+    """Return the keys of a session, given what the keys of its documents begin with."""
+    return session_keys(namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
+
+
+def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) -> tuple[Findings, dict[Place, int]]:
+    """Return what was found by message, and the best piece of each long message. Written for speed, as `to_reply` is.
+
+    A message that is not among the pieces has its first piece, or has only one.
+    """
+    best: dict[Place, int] = {}
+    names: dict[Place, str] = {}
+    assistant: set[Place] = set()
+    times: dict[Place, float] = {}
+    sessions: dict[str, int] = {}
+    scores: dict[str, dict[Place, float]] = {"marked": {}, "near": {}, "worded": {}}
     # The word search comes last, as it finds the best piece of a long message most reliably.
     for (kind, which), reply in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
         known = scores[kind]
@@ -75,19 +82,20 @@ def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) ->
         for key, score, fields in zip(reply.keys, values, reply.fields, strict=True):
             session, _, rest = key.rpartition(":")
             seq, _, piece = rest.partition("/")
-            if not seq.isdecimal():  # not a document of this package
+            if not seq.isdecimal() or len(seq) > _MAX_DIGITS:  # not a document of this package
                 continue
-            place = (sessions.setdefault(session, session), int(seq))
+            place = (sessions.setdefault(session, len(sessions)) << SEQ_BITS) + int(seq)
             if place not in known or score > known[place]:
                 known[place] = score
-                best[place] = int(piece or 0)
+                if piece or best:
+                    best[place] = int(piece or 0)
             if fields.get(b"role") in _ASSISTANT_ROLES:
                 assistant.add(place)
             if b"name" in fields:
                 names[place] = from_member(fields[b"name"])
             if b"created" in fields:
                 times[place] = float(fields[b"created"])
-    return Findings(scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
+    return Findings(list(sessions), scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
 
 
 def _values(kind: str, which: str, said: list[float], known: Collection[float], indexer: Indexer) -> list[float]:
@@ -102,6 +110,7 @@ def _values(kind: str, which: str, said: list[float], known: Collection[float], 
     return values if least is None else [max(least, each) for each in values]
 
 
+_MAX_DIGITS = 12  # of a sequence number; more would not fit in a place
 _ASSISTANT_ROLES = frozenset(role.encode() for role in ASSISTANT_ROLES)
 _SIMILARITY: dict[str, Any] = {
     "cosine": lambda distance: 1 - distance,

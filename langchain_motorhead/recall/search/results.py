@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.ids import derived_id
@@ -22,8 +22,7 @@ GROWTH = 8
 """Factor by which a search is enlarged if it found too few messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A message that a search found: its session, sequence number, best piece, and score."""
 
     keys: SessionKeys
@@ -111,7 +110,7 @@ def _surround(
         for seq in seqs:
             fields = by_key[_key(found.keys, seq)]
             if fields is not None and fields["epoch"] == epoch and len(around) < count:
-                around.append(replace(_hit(replace(found, seq=seq, piece=0), fields, hit.user_id), pieces=1))
+                around.append(replace(_hit(found._replace(seq=seq, piece=0), fields, hit.user_id), pieces=1))
     hit.before.reverse()
 
 
