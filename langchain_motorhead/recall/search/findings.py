@@ -80,9 +80,13 @@ def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) ->
         known = scores[kind]
         values = _values(kind, which, reply.scores, known.values(), indexer)
         for key, score, fields in zip(reply.keys, values, reply.fields, strict=True):
-            session, _, rest = key.rpartition(":")
-            seq, _, piece = rest.partition("/")
-            if not seq.isdecimal() or len(seq) > _MAX_DIGITS:  # not a document of this package
+            session, _, seq = key.rpartition(":")
+            piece = ""
+            if not seq.isdecimal():
+                seq, _, piece = seq.partition("/")
+                if not seq.isdecimal():  # not a document of this package
+                    continue
+            if len(seq) > _MAX_DIGITS:
                 continue
             place = (sessions.setdefault(session, len(sessions)) << SEQ_BITS) + int(seq)
             if place not in known or score > known[place]:

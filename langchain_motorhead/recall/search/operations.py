@@ -72,7 +72,7 @@ def fetch(
 
 def decoded(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     """Return the fields of a document as text."""
-    return {from_member(name): from_member(value) for name, value in fields.items()}
+    return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in fields.items()}
 
 
 def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None:

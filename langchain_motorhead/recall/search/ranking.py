@@ -90,7 +90,7 @@ class Findings:
 def rank(found: Findings, question: Question) -> Iterator[tuple[Place, float]]:
     """Return an iterator over all messages found, best first, each with a score from 0 to 1 relative to the best."""
     scores = _matching(found, question)
-    _share_in_sessions(scores)
+    _share_in_sessions(scores, len(found.sessions))
     for place, bonus in found.marked.items():
         scores[place] += bonus * (FLOOR + scores[place])
     if question.overview:
@@ -113,7 +113,7 @@ def rank(found: Findings, question: Question) -> Iterator[tuple[Place, float]]:
 
 
 def in_order(scores: Mapping[Place, float], found: Findings) -> Iterator[Place]:
-    """Return an iterator over messages, best first. Of equal scores, those of the words decide, then session and number.
+    """Return an iterator over messages, best first. Of equal scores, those by words decide, then the place.
 
     Only the first ones are read, mostly, so those with equal scores are put in order when they are reached.
     """
@@ -127,11 +127,10 @@ def in_order(scores: Mapping[Place, float], found: Findings) -> Iterator[Place]:
 def _matching(found: Findings, question: Question) -> dict[Place, float]:
     """Return how well each message matches by its vector, its words and its speaker."""
     places = found.near.keys() | found.worded.keys() | found.marked.keys()
-    near = _relative(found.near)
-    by_meaning = _with_neighbours(places, near, 0.0, AFTER_MEANING)
-    by_words = _with_neighbours(places, found.worded, BEFORE, AFTER)
-    both = zip(places, by_meaning, by_words, strict=True)
-    scores = {place: MEANING * meaning + (1 - MEANING) * worded for place, meaning, worded in both}
+    by_meaning, nearest = _with_neighbours(places, _relative(found.near), 0.0, AFTER_MEANING)
+    by_words, most = _with_neighbours(places, found.worded, BEFORE, AFTER)
+    both = zip(by_meaning.items(), by_words.values(), strict=True)
+    scores = {place: MEANING * (near / nearest) + (1 - MEANING) * (worded / most) for (place, near), worded in both}
     only = _only_one_named(found.names, question.words)
     if only is not None:
         for place, name in found.names.items():
@@ -147,36 +146,33 @@ def _relative(near: Mapping[Place, float]) -> dict[Place, float]:
 
 
 def _with_neighbours(
-    places: Iterable[Place],
-    scores: Mapping[Place, float],
-    before: float,
-    after: float,
-) -> list[float]:
-    """Return the scores with shares of those of their neighbours, relative to the best.
+    places: Iterable[Place], scores: Mapping[Place, float], before: float, after: float
+) -> tuple[dict[Place, float], float]:
+    """Return the scores with shares of those of their neighbours, and the best.
 
     Args:
-        places: The messages.
-        scores: The scores; a message without one has 0.
+        places: The messages, in the order of the result.
+        scores: The scores of some of them; the others have 0.
         before: Share of the score of the message before.
         after: Share of the score of the message after.
     """
-    get = scores.get
-    if before:
-        shared = [get(at, 0.0) + before * get(at - 1, 0.0) + after * get(at + 1, 0.0) for at in places]
-    else:
-        shared = [get(at, 0.0) + after * get(at + 1, 0.0) for at in places]
-    best = max(shared, default=0.0) or 1.0
-    return [score / best for score in shared]
+    shared = {**dict.fromkeys(places, 0.0), **scores}
+    for share, away in ((before, 1), (after, -1)):
+        if share:
+            for place, score in scores.items():
+                if place + away in shared:
+                    shared[place + away] += share * score
+    return shared, max(shared.values(), default=0.0) or 1.0
 
 
-def _share_in_sessions(scores: dict[Place, float]) -> None:
-    best: dict[int, float] = {}
+def _share_in_sessions(scores: dict[Place, float], sessions: int) -> None:
+    best = [0.0] * sessions
     for place, score in scores.items():
         session = place >> SEQ_BITS
-        if score > best.get(session, 0.0):
+        if score > best[session]:
             best[session] = score
     for place in scores:
-        scores[place] += SESSION * best.get(place >> SEQ_BITS, 0.0)
+        scores[place] += SESSION * best[place >> SEQ_BITS]
 
 
 def _favour_openings(scores: dict[Place, float], assistant: AbstractSet[Place]) -> None:

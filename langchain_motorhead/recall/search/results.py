@@ -56,11 +56,12 @@ def read_hits(
     if found and query.search_type == "similarity" and not (query.neighbors or query.exclude_window or check):
         known = dict(zip(found["near", "all"].keys, found["near", "all"].fields, strict=True))
         ranked = list(ranked)
-        documents = [(each, operations.decoded(known[_key(each.keys, each.seq, each.piece)])) for each in ranked]
+        documents = [known[_key(each.keys, each.seq, each.piece)] for each in ranked]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
-        if not any("ttl" in fields or _is_digest(fields) for each, fields in documents):
-            made = [_hit(each, fields, _user(fields)) for each, fields in documents]
-            return [(hit, None) for hit in made if _is_in_scope(hit, query)][:enough]
+        if not any(b"ttl" in fields or _is_digest(fields) for fields in documents):
+            pairs = zip(ranked, map(operations.decoded, documents), strict=True)
+            made = (_hit(each, fields, _user(fields)) for each, fields in pairs)
+            return [(hit, None) for hit in islice((hit for hit in made if _is_in_scope(hit, query)), enough)]
     left = iter(ranked)
     hits, size = list[tuple[Hit, Any]](), enough + SPARE_HITS
     while len(hits) < enough and (some := list(islice(left, size))):
@@ -160,5 +161,5 @@ def _user(fields: dict[str, Any]) -> str | None:
     return from_quoted(fields["user"]) if "user" in fields else None
 
 
-def _is_digest(fields: dict[str, Any]) -> bool:
-    return str(fields.get("user", "")).startswith(DIGEST)
+def _is_digest(fields: Mapping[bytes, bytes]) -> bool:
+    return fields.get(b"user", b"").startswith(DIGEST.encode())
