@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_motorhead.storage.keys import from_member
@@ -21,10 +22,17 @@ def nearest(
     vector: bytes, filter_: FilterExpression | None, count: int, fields: Sequence[str] = RETURNED
 ) -> tuple[Any, ...]:
     """Return the arguments of FT.SEARCH after the index's name that find the nearest neighbours of a vector."""
+    wanted = "*" if filter_ is None else str(filter_)
+    return (*_nearest(wanted, count, tuple(fields)), "PARAMS", 2, "vector", vector, *TO_THE_END)
+
+
+@lru_cache(maxsize=1024)
+def _nearest(filter_: str, count: int, fields: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return what redisvl makes of such a query. Many have the same filter, that of a user."""
     from redisvl.query import VectorQuery
 
-    query = VectorQuery(vector, "vector", return_fields=list(fields), filter_expression=filter_, num_results=count)
-    return (*query.get_args(), "PARAMS", 2, "vector", vector, *TO_THE_END)
+    query = VectorQuery(b"", "vector", return_fields=list(fields), filter_expression=filter_, num_results=count)
+    return tuple(query.get_args())
 
 
 class SearchReply(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -54,7 +55,8 @@ def ranked(
     def candidates() -> Iterator[Candidate]:
         for place, score in ranking:
             session, seq = findings.ref(place)
-            yield Candidate(_keys_of(indexer.namespace, session), seq, best.get(place, 0), score)
+            piece = best[place].rpartition(":")[2].partition("/")[2]
+            yield Candidate(_keys_of(indexer.namespace, session), seq, int(piece or 0), score)
 
     return candidates(), all_fit
 
@@ -64,42 +66,51 @@ def _keys_of(namespace: str, session: str) -> SessionKeys:
     return session_keys(namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
 
 
-def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) -> tuple[Findings, dict[Place, int]]:
-    """Return what was found by message, and the best piece of each long message. Written for speed, as `to_reply` is.
-
-    A message that is not among the pieces has its first piece, or has only one.
-    """
-    best: dict[Place, int] = {}
+def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) -> tuple[Findings, dict[Place, str]]:
+    """Return what was found by message, and the best document of each message. Written for speed, as `to_reply` is."""
+    best: dict[Place, str] = {}
     names: dict[Place, str] = {}
     assistant: set[Place] = set()
     times: dict[Place, float] = {}
-    sessions: dict[str, int] = {}
+    firsts: dict[str, Place] = {}
     scores: dict[str, dict[Place, float]] = {"marked": {}, "near": {}, "worded": {}}
     # The word search comes last, as it finds the best piece of a long message most reliably.
     for (kind, which), reply in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
         known = scores[kind]
         values = _values(kind, which, reply.scores, known.values(), indexer)
-        for key, score, fields in zip(reply.keys, values, reply.fields, strict=True):
-            session, _, seq = key.rpartition(":")
-            piece = ""
-            if not seq.isdecimal():
-                seq, _, piece = seq.partition("/")
-                if not seq.isdecimal():  # not a document of this package
-                    continue
-            if len(seq) > _MAX_DIGITS:
+        places = _places(reply.keys, firsts)
+        for place, key, score, fields in zip(places, reply.keys, values, reply.fields, strict=True):
+            if place == _FOREIGN:
                 continue
-            place = (sessions.setdefault(session, len(sessions)) << SEQ_BITS) + int(seq)
-            if place not in known or score > known[place]:
+            if score > known.get(place, -math.inf):
                 known[place] = score
-                if piece or best:
-                    best[place] = int(piece or 0)
+                best[place] = key
             if fields.get(b"role") in _ASSISTANT_ROLES:
                 assistant.add(place)
             if b"name" in fields:
                 names[place] = from_member(fields[b"name"])
             if b"created" in fields:
                 times[place] = float(fields[b"created"])
-    return Findings(list(sessions), scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
+    return Findings(list(firsts), scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
+
+
+def _places(keys: Sequence[str], firsts: dict[str, Place]) -> list[Place]:
+    """Return the place of the message of each document, or `_FOREIGN` for a document that is not of this package.
+
+    Args:
+        keys: Keys of the documents.
+        firsts: By session, the place that a message with the number 0 has there. New sessions are added.
+    """
+    places = list[Place]()
+    for key in keys:
+        session, _, seq = key.rpartition(":")
+        first = firsts.get(session)
+        if first is None:
+            first = firsts[session] = len(firsts) << SEQ_BITS
+        if not seq.isdecimal():  # a piece of a long message
+            seq = seq.partition("/")[0]
+        places.append(first + int(seq) if len(seq) <= _MAX_DIGITS and seq.isdecimal() else _FOREIGN)
+    return places
 
 
 def _values(kind: str, which: str, said: list[float], known: Collection[float], indexer: Indexer) -> list[float]:
@@ -115,6 +126,7 @@ def _values(kind: str, which: str, said: list[float], known: Collection[float], 
 
 
 _MAX_DIGITS = 12  # of a sequence number; more would not fit in a place
+_FOREIGN = -1
 _ASSISTANT_ROLES = frozenset(role.encode() for role in ASSISTANT_ROLES)
 _SIMILARITY: dict[str, Any] = {
     "cosine": lambda distance: 1 - distance,

@@ -26,7 +26,9 @@ SEQ_BITS = 40
 _SEQ_MASK = (1 << SEQ_BITS) - 1
 
 MEANING = 0.35
-"""Weight of the vector search. The word search has the rest."""
+"""Weight of the vector search."""
+WORDS = 1 - MEANING
+"""Weight of the word search."""
 BEFORE, AFTER = 0.1, 0.3
 """Share of the word score of the message before it, and of the one after it, that a message gets: what answers a
 message repeats some of its words, and an answer seldom repeats those of the question that it is found by."""
@@ -130,7 +132,7 @@ def _matching(found: Findings, question: Question) -> dict[Place, float]:
     by_meaning, nearest = _with_neighbours(places, _relative(found.near), 0.0, AFTER_MEANING)
     by_words, most = _with_neighbours(places, found.worded, BEFORE, AFTER)
     both = zip(by_meaning.items(), by_words.values(), strict=True)
-    scores = {place: MEANING * (near / nearest) + (1 - MEANING) * (worded / most) for (place, near), worded in both}
+    scores = {place: MEANING * (near / nearest) + WORDS * (worded / most) for (place, near), worded in both}
     only = _only_one_named(found.names, question.words)
     if only is not None:
         for place, name in found.names.items():
