@@ -23,31 +23,27 @@ import random
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from by_hand import COUNT, DIMENSIONS, ByHand, row, schema
 from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from measuring import tell, write
 from redisvl.index import AsyncSearchIndex, SearchIndex
-from redisvl.query import TextQuery, VectorQuery
-from redisvl.query.filter import Tag
 from redisvl.schema import IndexSchema
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.flows.protocol import Embed
 from langchain_motorhead.models.query_cache import MAX_QUERIES
-from langchain_motorhead.recall.search.findings import VECTOR_COUNTS, WORDS_COUNTS
-from langchain_motorhead.recall.search.operations import DOCUMENT_FIELDS
-from langchain_motorhead.search_index.queries import RETURNED
 from langchain_motorhead.storage.keys import recall_key
 
-COUNT = 10
-DIMENSIONS = 384
 WORDS = [f"word{at}" for at in range(2_000)]
+SESSION = 100
+"""Messages of a session."""
 TURN = 10
 """How many searches a side does before the other does the same ones."""
 
@@ -78,33 +74,21 @@ def main() -> None:
     chance = random.Random(0)  # noqa: S311 - words to search
     said = [" ".join(chance.choices(WORDS, k=chance.randint(20, 60))) for _ in range(options.messages)]
     model, namespace = InHand(), f"bench-{uuid.uuid4()}"
+    made: dict[str, Any] = {"embeddings": model, "compaction": "manual", "token_counter": len}
+    rows = {}
+    with Motorhead.from_url(options.url, namespace=namespace, **made) as motorhead:
+        rows[f"append and index {len(said):,}"] = indexing(motorhead, said, model)
+    # In an index of its own, without what the module keeps of deleted documents until it collects its garbage.
     with (
         asyncio.Runner() as runner,
-        Motorhead.from_url(
-            options.url, namespace=namespace, embeddings=model, compaction="manual", token_counter=len
-        ) as motorhead,
+        Motorhead.from_url(options.url, namespace=f"{namespace}-searched", **made) as motorhead,
     ):
-        motorhead.setup()
-        client = motorhead.backend.require_redis().connection.sync_client
-        raw = SearchIndex(IndexSchema.from_dict(by_hand(f"raw {namespace}")), redis_client=client)
-        raw.create()
-        clock = Clock(client)
-        rows = {f"append and index {len(said):,}": indexing(motorhead, raw, said, model, clock)}
-        raw.delete()
-        rows |= searching(motorhead, model, options.searches, clock, runner)
+        append(motorhead, said, "session")
+        rows |= searching(motorhead, model, options.searches, runner)
         motorhead.delete_user("bob")
         runner.run(motorhead.aclose())
     tell("Recall, beside redisvl by hand", ("raw ms", "ours ms", "ratio"), rows)
     write(options.json, {"recall": rows})
-
-
-def by_hand(name: str) -> dict[str, Any]:
-    """Give the schema that one would write for this."""
-    vector = {"dims": DIMENSIONS, "algorithm": "flat", "distance_metric": "cosine", "datatype": "float32"}
-    tags = [{"name": name, "type": "tag"} for name in ("role", "name", "session", "namespace", "user")]
-    numbers = [{"name": name, "type": "numeric"} for name in ("created", "seq")]
-    text, vectors = {"name": "text", "type": "text"}, {"name": "vector", "type": "vector", "attrs": vector}
-    return {"index": {"name": name, "prefix": name}, "fields": [text, *tags, *numbers, vectors]}
 
 
 class Clock:
@@ -124,57 +108,44 @@ class Clock:
         return time.process_time() + float(redis["used_cpu_user"]) + float(redis["used_cpu_sys"])
 
 
-def indexing(motorhead: Motorhead, raw: SearchIndex, said: list[str], model: InHand, clock: Clock) -> dict[str, float]:
+def indexing(motorhead: Motorhead, said: list[str], model: InHand) -> dict[str, float]:
     """Compare indexing sessions of 100 messages with loading as many documents."""
-    messages: list[BaseMessage] = [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(said)]
+    motorhead.setup()
+    client = motorhead.backend.require_redis().connection.sync_client
+    raw = SearchIndex(IndexSchema.from_dict(schema(f"raw {motorhead.namespace}")), redis_client=client)
+    raw.create()
     vectors = [np.array(vector, np.float32).tobytes() for vector in model.vectors]
     rows = [row(text, place, vectors[place % 256]) for place, text in enumerate(said)]
-    starts = range(0, len(messages), 100)
-
-    def ours(name: str) -> None:
-        for at in starts:
-            motorhead.session(f"{name} {at}", "bob").append(messages[at : at + 100])
-        motorhead.flush()
 
     def load() -> None:
-        for at in starts:
-            raw.load(rows[at : at + 100], id_field="key")
+        for at in range(0, len(rows), SESSION):
+            raw.load(rows[at : at + SESSION], id_field="key")
 
-    times: dict[str, list[float]] = {"ours": [], "raw": []}
+    clock, times = Clock(client), dict[str, list[float]](ours=[], raw=[])
     for at in range(5):
         times["raw"].append(clock.timed(load))
-        times["ours"].append(clock.timed(partial(ours, str(at))))
+        times["ours"].append(clock.timed(partial(append, motorhead, said, str(at))))
         raw.clear()
         motorhead.delete_user("bob")
-    ours("session")
+    raw.delete()
     return compared(times)
 
 
-def row(text: str, place: int, vector: bytes) -> dict[str, Any]:
-    """Give the fields that a document of ours has."""
-    return {
-        "key": f"{{raw}}:{place}",
-        "text": text,
-        "role": "ai" if place % 2 else "human",
-        "session": f"session%20{place // 256 * 256}",
-        "namespace": "raw",
-        "user": "bob",
-        "created": 1.0,
-        "epoch": "0" * 16,
-        "seq": place,
-        "vector": vector,
-    }
+def append(motorhead: Motorhead, said: list[str], name: str) -> None:
+    """Append messages to sessions, and wait until they are indexed."""
+    messages: list[BaseMessage] = [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(said)]
+    for at in range(0, len(messages), SESSION):
+        motorhead.session(f"{name} {at}", "bob").append(messages[at : at + SESSION])
+    motorhead.flush()
 
 
-def searching(
-    motorhead: Motorhead, model: InHand, rounds: int, clock: Clock, runner: asyncio.Runner
-) -> dict[str, dict[str, float]]:
+def searching(motorhead: Motorhead, model: InHand, rounds: int, runner: asyncio.Runner) -> dict[str, dict[str, float]]:
     """Compare the same queries, and the reading of what they found, sync and async."""
     connection = motorhead.backend.require_redis().connection
-    name = f"{recall_key(motorhead.namespace)}/1"
-    by_hand = ByHand(SearchIndex.from_existing(name, redis_client=connection.sync_client), model)
-    there = runner.run(connection.async_client())
-    by_hand.async_index = AsyncSearchIndex(by_hand.index.schema, redis_client=there)
+    clock = Clock(connection.sync_client)
+    index = SearchIndex.from_existing(f"{recall_key(motorhead.namespace)}/1", redis_client=connection.sync_client)
+    async_client = runner.run(connection.async_client())
+    by_hand = ByHand(index, model.vectors, AsyncSearchIndex(index.schema, redis_client=async_client))
     queries = [" ".join(random.Random(at).choices(WORDS, k=5)) for at in range(rounds)]  # noqa: S311
     rows = {}
     for kind, query, aquery in (
@@ -197,71 +168,6 @@ def searching(
                     times[side].append(clock.timed(partial(call, some)) / len(some))
             rows[f"search, {kind}, k={COUNT}{way}"] = compared(times)
     return rows
-
-
-class ByHand:
-    """Searches as one would write them with redisvl.
-
-    Args:
-        index: The index of the package.
-        model: Has the vectors.
-    """
-
-    async_index: Any
-
-    def __init__(self, index: Any, model: InHand) -> None:
-        self.index = index
-        self._scope = Tag("user") == "bob"
-        self._vectors = [np.array(vector, np.float32).tobytes() for vector in model.vectors]
-
-    def nearest(self, text: str) -> Any:
-        """Search by meaning."""
-        return self.index.query(self._nearest(text, COUNT, DOCUMENT_FIELDS))
-
-    async def anearest(self, text: str) -> Any:
-        """Search by meaning, on an event loop."""
-        return await self.async_index.query(self._nearest(text, COUNT, DOCUMENT_FIELDS))
-
-    def hybrid(self, text: str) -> Any:
-        """Search by meaning and words, and read the best."""
-        found = self.index.batch_query(self._both(text))
-        with self.index.client.pipeline(transaction=False) as pipeline:
-            for key in fused(found):
-                pipeline.hmget(key, DOCUMENT_FIELDS)
-            return pipeline.execute()
-
-    async def ahybrid(self, text: str) -> Any:
-        """Search by meaning and words, and read the best, on an event loop."""
-        found = await self.async_index.batch_query(self._both(text))
-        async with self.async_index.client.pipeline(transaction=False) as pipeline:
-            for key in fused(found):
-                pipeline.hmget(key, DOCUMENT_FIELDS)
-            return await pipeline.execute()
-
-    def _both(self, text: str) -> list[Any]:
-        near = self._nearest(text, VECTOR_COUNTS[0], RETURNED)
-        worded = TextQuery(
-            text,
-            "terms",
-            filter_expression=self._scope,
-            return_fields=list(RETURNED),
-            num_results=WORDS_COUNTS[0],
-            stopwords=None,
-        )
-        return [near, worded]
-
-    def _nearest(self, text: str, count: int, fields: Sequence[str]) -> VectorQuery:
-        vector = self._vectors[len(text) % 256]
-        return VectorQuery(vector, "vector", list(fields), self._scope, num_results=count)
-
-
-def fused(found: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Return the keys of the best documents by reciprocal rank fusion."""
-    scores: dict[str, float] = {}
-    for rows in found:
-        for rank, row in enumerate(rows, 61):
-            scores[row["id"]] = scores.get(row["id"], 0.0) + 1 / rank
-    return sorted(scores, key=scores.__getitem__, reverse=True)[:COUNT]
 
 
 def give(motorhead: Motorhead, texts: Sequence[str]) -> None:
