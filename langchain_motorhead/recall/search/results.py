@@ -20,6 +20,7 @@ SPARE_HITS = 4
 """How many more messages are read than requested, as some may have been deleted."""
 GROWTH = 8
 """Factor by which a search is enlarged if it found too few messages."""
+_DIGEST = DIGEST.encode()
 
 
 class Candidate(NamedTuple):
@@ -54,13 +55,11 @@ def read_hits(
         Each message, with its vector as bytes if that was requested.
     """
     if found and query.search_type == "similarity" and not (query.neighbors or query.exclude_window or check):
-        known = dict(zip(found["near", "all"].keys, found["near", "all"].fields, strict=True))
-        ranked = list(ranked)
-        documents = [known[_key(each.keys, each.seq, each.piece)] for each in ranked]
+        reply = found["near", "all"]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
-        if not any(b"ttl" in fields or _is_digest(fields) for fields in documents):
-            pairs = zip(ranked, map(operations.decoded, documents), strict=True)
-            made = (_hit(each, fields, _user(fields)) for each, fields in pairs)
+        if not any(b"ttl" in fields or fields.get(b"user", b"").startswith(_DIGEST) for fields in reply.fields):
+            known = dict(zip(reply.keys, reply.fields, strict=True))
+            made = (_known_hit(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked)
             return [(hit, None) for hit in islice((hit for hit in made if _is_in_scope(hit, query)), enough)]
     left = iter(ranked)
     hits, size = list[tuple[Hit, Any]](), enough + SPARE_HITS
@@ -157,9 +156,7 @@ def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
     )
 
 
-def _user(fields: dict[str, Any]) -> str | None:
-    return from_quoted(fields["user"]) if "user" in fields else None
-
-
-def _is_digest(fields: Mapping[bytes, bytes]) -> bool:
-    return fields.get(b"user", b"").startswith(DIGEST.encode())
+def _known_hit(found: Candidate, fields: Mapping[bytes, bytes]) -> Hit:
+    """Return the hit of a candidate whose document a search has returned."""
+    there = operations.decoded(fields)
+    return _hit(found, there, from_quoted(there["user"]) if "user" in there else None)
