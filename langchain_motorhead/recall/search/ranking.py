@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
+from langchain_motorhead.recall.search.coverage import spread
 from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.recall.words.scripts import words
 from langchain_motorhead.recall.words.times import Order, Period
@@ -30,7 +31,8 @@ AFTER_MEANING = 0.4
 SPEAKER = 0.3
 """Bonus for messages of a speaker whom the query names, if it names only one."""
 SESSION = 0.4
-"""Share of the best score of its session that each message gets, as a session has a subject."""
+"""Share of the best score of its session that each message gets, as a session has a subject. None, if the answer is
+spread over several sessions: see `coverage.py`."""
 ASSISTANT = 0.6
 """What an assistant said counts this much, beside what people said, unless the query asks for it."""
 INSTRUCTION, PREFERENCE = 0.4, 0.2
@@ -79,7 +81,7 @@ class Findings:
 def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
     """Return all messages found, best first, each with a score from 0 to 1 relative to the best of this search."""
     scores = _matching(found, question)
-    _share_in_sessions(scores)
+    _share_in_sessions(scores, 0.0 if question.several else SESSION)
     for place, bonus in found.marked.items():
         scores[place] += bonus * (FLOOR + scores[place])
     if question.overview:
@@ -90,6 +92,8 @@ def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
             scores[place] *= ASSISTANT
     if question.summary or question.addressed:
         _favour_answers(scores, found.assistant, ANSWER if question.summary else 1.0)
+    if question.several:
+        scores = spread(scores)
     best = max(scores.values(), default=0.0) or 1.0
     if question.timed:
         scores = {place: score / best for place, score in scores.items()}
@@ -149,13 +153,13 @@ def _with_neighbours(
     return [score / best for score in shared]
 
 
-def _share_in_sessions(scores: dict[MessageRef, float]) -> None:
+def _share_in_sessions(scores: dict[MessageRef, float], share: float) -> None:
     best: dict[str, float] = {}
     for (session, _), score in scores.items():
         if score > best.get(session, 0.0):
             best[session] = score
     for place in scores:
-        scores[place] += SESSION * best.get(place[0], 0.0)
+        scores[place] += share * best.get(place[0], 0.0)
 
 
 def _favour_openings(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef]) -> None:
