@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 AGAIN = 0.05
-"""Each better message of its session lowers a message by about this share. Twice as much finds less in long histories
+"""Each better message of its session lowers a message by about this share. More than that finds less in histories
 of many sessions."""
 
 

@@ -24,11 +24,12 @@ _TALKS = r"(?: [\w']+){0,3} (?:conversation|discussion|session|chat|talk|message
 _COURSE = re.compile(
     # Not "in order to", and not the order that was placed in a shop.
     r"\b(?:in (?:the |what |which |chronological )?order(?! to\b)|the order in which|order of events"
-    rf"|(?:(?:across|throughout|in all(?: of)?) (?:our|my|all|the|these)|(?:over|during) (?:all )?our){_TALKS}"
-    r"|over time|so far|everything (?:that )?(?:we|i|you)|(?:develop|evolv|progress)ed"
+    r"|(?:(?:across|throughout|over the course of|in all(?: of)?) (?:our|my|all|the|these|different|multiple|several)"
+    rf"|(?:over|during) (?:all )?our){_TALKS}"
+    r"|over time|so far|everything (?:that )?(?:we|i|you)|how(?: [\w']+){1,10} (?:develop|evolv|progress)ed"
     r"|how did(?: [\w']+){1,5} (?:develop|evolve|progress)"
     r"|im laufe|bisher|reihenfolge|in all(?:en)? unseren (?:gesprächen|unterhaltungen|chats|sitzungen)"
-    r"|au fil|jusqu['’]ici|(?:dans )?quel ordre|dans l['’]ordre|toutes nos (?:conversations|discussions)"
+    r"|au fil|jusqu['’]ici|quel ordre|dans l['’]ordre|toutes nos (?:conversations|discussions)"
     r"|a lo largo|hasta ahora|en (?:qué )?orden|todas nuestras (?:conversaciones|charlas)"
     r"|ao longo|até agora|em (?:que |qual )?ordem|todas as nossas conversas"
     r"|finora|in (?:che |quale )?ordine|tutte le nostre (?:conversazioni|discussioni)"
