@@ -72,8 +72,8 @@ def with_bad_numbers(operation: Operation[Any]) -> Iterator[tuple[Command, int, 
     for command in operation.commands:
         if isinstance(command.name, Script):
             for at, arg in enumerate(command.args):
-                is_list = isinstance(arg, str) and "," in arg and arg.replace(",", "").isdigit()
-                for bad in BAD if isinstance(arg, int) or is_list else ():
+                has_numbers = isinstance(arg, int) or (isinstance(arg, str) and arg.replace(",", "").isdigit())
+                for bad in BAD if has_numbers else ():
                     yield command._replace(args=(*command.args[:at], bad, *command.args[at + 1 :])), at, bad
 
 
