@@ -8,9 +8,8 @@ CPU of Redis' main thread, which also parses commands, and reads from and writes
 column says when the rounds begin; the newest 12 messages are in the list.
 
 Plain commands are sent in two ways: together, in one pipeline, and one by one, each after the reply to the one before.
-Redis counts more microseconds for the latter: each time, it wakes up and finds other data in the caches. How much each
-command counts also depends on the server's clock, which the title names: with `POSIX clock_gettime`, a command counts
-up to half a microsecond more than with the processor's clock. That is so for the commands of a script, too.
+The sessions are many, so that Redis finds their keys outside of the processor's nearest caches, as it does in use. By
+default, the Redis has a search module if the wheel of one is installed. The module looks at every write.
 """
 
 from __future__ import annotations
@@ -54,8 +53,7 @@ def main() -> None:
                 row = rows.setdefault(name, {})
                 row[f"{length:,}, in commands"], row[f"{length:,}, in all"] = in_commands, in_all
         about: Any = client.info("server")
-    kind = "Valkey {valkey_version}" if "valkey_version" in about else "Redis {redis_version}"
-    kind = f"{kind} ({{monotonic_clock}})".format(**about)
+    kind = f"Valkey {about['valkey_version']}" if "valkey_version" in about else f"Redis {about['redis_version']}"
     tell(f"Time of {kind}, in microseconds a call, by the messages of a session", list(next(iter(rows.values()))), rows)
     write(options.json, {"server": kind, "microseconds": rows})
 
