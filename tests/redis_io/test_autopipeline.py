@@ -75,12 +75,13 @@ async def test_bounds() -> None:
     pipelining, server = AutoPipeline(), Server()
     tasks = await start(pipelining, server, *range(140))
     assert [len(batch) for batch in server.sent] == [2, 128, 128, 22]
-    large = asyncio.ensure_future(ask(pipelining, command(9, 1 << 19), server))
+    large: list[list[Packed]] = [command(9, 1 << 19), [("C", "x" * (1 << 19))]]  # with numbers, and without
+    alone = [asyncio.ensure_future(ask(pipelining, each, server)) for each in large]
     await asyncio.sleep(0)
-    assert len(server.sent[-1]) == 2
+    assert server.sent[-2:] == large
     server.answers.set()
     assert await asyncio.gather(*tasks) == [command(at) for at in range(140)]
-    assert await large == command(9, 1 << 19)
+    assert await asyncio.gather(*alone) == large
     pipelining, server = AutoPipeline(), Server()
     scripts = [asyncio.ensure_future(ask(pipelining, [("EVALSHA", at)], server)) for at in range(40)]
     for _ in range(3):
