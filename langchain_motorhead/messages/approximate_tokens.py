@@ -18,9 +18,10 @@ from math import ceil
 _PIECES = r"[A-Z]?[a-z]{1,%d}|[A-Z]{1,4}|[0-9]{1,3}|[^\sA-Za-z0-9\x80-\U0010ffff]{1,2}|\n\s*|(?<=\s) {15,}|\t+"
 _LONG_PIECES = re.compile(_PIECES % 7)
 _SHORT_PIECES = re.compile(_PIECES % 4)
-_ENGLISH = re.compile(
-    r"\b(?:[Tt]he|of|and|to|[Ii]n|is|for|that|with|my|[Yy]ou|[Ww]e|on|are|was|[Ii]t|this|be|at|have|I|but|not|from)\b"
+_ENGLISH = frozenset(
+    "The the of and to In in is for that with my You you We we on are was It it this be at have I but not from".split()
 )
+_RUN = re.compile(r"\w+")
 _WORD = re.compile(r"[^\W\d_]+")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 # Share of these words among all words, above which a text is English; and of punctuation among its characters, above
@@ -92,7 +93,8 @@ def approximate_tokens(text: str) -> int:
 def _has_long_pieces(text: str) -> bool:
     if len(_PUNCTUATION.findall(text)) > _CODE_SHARE * len(text):
         return True
-    return len(_ENGLISH.findall(text)) > _ENGLISH_SHARE * len(_WORD.findall(text))
+    english = sum(map(_ENGLISH.__contains__, _RUN.findall(text)))
+    return english > 0 and english > _ENGLISH_SHARE * len(_WORD.findall(text))
 
 
 @lru_cache(maxsize=16_384)

@@ -11,6 +11,7 @@ import re
 
 BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 """A line break, in any way that Unicode and Python know."""
+_OTHER_BREAKS = re.compile(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # a set of characters is found fast
 
 # Control characters, and those that no reader sees but that may carry or disguise text: zero-width spaces, overrides of
 # the direction, tag characters, rare variation selectors. Joiners stay, as Persian, Hindi and emoji need them.
@@ -49,7 +50,10 @@ def escaped(text: str) -> str:
 
     To escape a text twice changes nothing more.
     """
-    return _TAG.sub("&lt;", BREAKS.sub("\n", visible(text)))
+    text = visible(text)
+    if _OTHER_BREAKS.search(text):
+        text = BREAKS.sub("\n", text)
+    return text if "<" not in text and text.isascii() else _TAG.sub("&lt;", text)
 
 
 def one_line(text: str) -> str:

@@ -188,4 +188,5 @@ def _block_text(block: Mapping[str, Any]) -> str:
 
 
 def _blocks(message: BaseMessage) -> Iterator[Mapping[str, Any]]:
-    return (block for block in message.content if isinstance(block, Mapping))
+    content = [] if isinstance(message.content, str) else message.content
+    return (block for block in content if isinstance(block, Mapping))

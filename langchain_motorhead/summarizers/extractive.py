@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import HumanMessage
@@ -26,11 +27,12 @@ from langchain_motorhead.summarizers.selection import (
     size_of,
     weigh,
 )
-from langchain_motorhead.summarizers.sentences import read_messages, read_summary, write
+from langchain_motorhead.summarizers.sentences import Sentence, read_messages, read_summary, write
 
 MIN_TOKENS = 16
 # Shares of the budget: what is selected when a summary is condensed, and the room from which on it is extended.
 _CONDENSED, _LEAST_ROOM = 2 / 3, 1 / 4
+_SAMPLED, _SAMPLE_CHARS = 50, 4000  # sentences and characters by which a token is priced
 _INLINE_CHARS = 100_000  # take about 0.1 s, the longest time that the event loop is blocked
 
 
@@ -133,7 +135,7 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
     def _prices(self, candidates: list[Candidate]) -> Prices:
         if self.token_counter is None:
             return Prices(0.0, 0.25)
-        sample = write(c.full for c in candidates[:: len(candidates) // 50 + 1])[:4000]
+        sample = write(_first(candidates[:: len(candidates) // _SAMPLED + 1]))[:_SAMPLE_CHARS]
         overhead = self._count("")
         return Prices(overhead, max((self._count(sample) - overhead) / size_of(sample), 0.01))
 
@@ -151,3 +153,13 @@ class ExtractiveSummarizer(Runnable[SummaryInput, str]):
                 picked[0].sentence = only.clipped(len(only.text) * 3 // 4)
             else:
                 return ""
+
+
+def _first(candidates: Sequence[Candidate]) -> Iterator[Sentence]:
+    """Yield the first sentences, until they fill a sample."""
+    room = _SAMPLE_CHARS
+    for candidate in candidates:
+        yield candidate.full
+        room -= len(candidate.full.text)
+        if room <= 0:
+            return

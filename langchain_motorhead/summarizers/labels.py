@@ -77,6 +77,7 @@ _TAGGED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»", "‘": "’", "「": "」", "『": "』", "`": "`"}
+_RULE = re.compile(r"[-*_=]{3}")
 _RULED = re.compile(r"(?:[-*_=]{3,}[ \t]*\n+)?(.*?)(?:\n+[-*_=]{3,})?", re.DOTALL)
 _BOXED = re.compile(r"\$*\\boxed\{(?:\\text\{)?([^{}]*)\}+\$*")
 _REASONED = re.compile(
@@ -169,7 +170,8 @@ def _untagged(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    ruled, boxed = _RULED.fullmatch(text.strip()), _BOXED.fullmatch(text.strip())
+    text = text.strip()
+    ruled, boxed = _RULED.fullmatch(text) if _RULE.search(text) else None, _BOXED.fullmatch(text)
     text = (boxed or ruled or [text, text])[1].strip()
     if all(line.startswith(">") for line in text.splitlines()):
         text = _QUOTE_MARKS.sub("", text)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from langchain_motorhead.summarizers.sentences import Sentence, terms
 
@@ -110,7 +111,8 @@ class Selection:
 
     def _gain(self, candidate: Candidate) -> float:
         """Return the gain of a candidate per token, or 0 if it is too small."""
-        fresh = sum(weight for term, weight in candidate.terms if term not in self._covered)
+        covered = self._covered
+        fresh = sum([weight for term, weight in candidate.terms if term not in covered])
         if fresh <= _FRESH * candidate.weight or (not candidate.old and fresh * candidate.factor < candidate.worth):
             return 0.0
         total = fresh + _REPEATED * (candidate.weight - fresh)
@@ -139,26 +141,21 @@ def bound(candidates: list[Candidate], budget: float, prices: Prices) -> None:
 
 
 class Terms(dict[str, list[tuple[str, str]]]):
-    """The terms of sentences, by their text. What is weighed a second time is not searched for them again."""
+    """The distinct terms of sentences, by their text. What is weighed a second time is not searched for them again."""
 
     def __missing__(self, text: str) -> list[tuple[str, str]]:
-        found = self[text] = list(terms(text))
+        found = self[text] = terms(text)
         return found
 
 
 def weigh(candidates: list[Candidate], known_terms: Terms) -> None:
     """Set the terms of candidates, and how much they matter."""
     found = [known_terms[c.sentence.text] for c in candidates]
-    spread = Counter[str]()
-    for pairs in found:
-        spread.update({term for term, _ in pairs})
-    names = {term for pairs in found for term, kind in pairs if kind == "name"}
+    spread = Counter(chain.from_iterable({term for term, _ in pairs} for pairs in found))
+    distinct = dict.fromkeys(chain.from_iterable(found))
+    names = {term for term, kind in distinct if kind == "name"}
     common = max(len(candidates) / 4, 5)  # a word in every fourth sentence is a function word in any language
-    weight_of: dict[tuple[str, str], float] = {}
-    for pairs in found:
-        for pair in pairs:
-            if pair not in weight_of:
-                weight_of[pair] = _weight(*pair, names, spread[pair[0]], common)
+    weight_of = {(term, kind): _weight(term, kind, names, spread[term], common) for term, kind in distinct}
     after_outcome = False
     for candidate, pairs in zip(candidates, found, strict=True):
         weights: dict[str, float] = {}
@@ -265,4 +262,4 @@ def pick(candidates: list[Candidate], budget: float, prices: Prices) -> list[Can
 
 def size_of(text: str) -> int:
     """Return the size of a text in bytes of UTF-8."""
-    return len(text.encode(errors="surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

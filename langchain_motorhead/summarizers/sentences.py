@@ -29,14 +29,18 @@ _RESULT, _FOUND = " -> ", " found, first: "
 # Content blocks without text for a summary, or that repeat `tool_calls`.
 _UNSAID = {"tool_use", "tool_call", "tool_call_chunk", "function_call", "thinking", "reasoning", "redacted_thinking"}
 
-# Marks before a space, or Chinese and Japanese ones anywhere. The look-behinds keep long runs of marks in linear time.
+# Marks before a space, or Chinese and Japanese ones anywhere. The look-behinds keep long runs of marks in linear time,
+# and stand behind the first mark, since a set of characters is found fast.
 _END = re.compile(
-    r"(?<![.!?…؟।])[.!?…؟।]++[\"'\u2019\u201d»)\]]*+ "
-    r"|(?<![\u3002\uff01\uff1f])[\u3002\uff01\uff1f]++[\u2019\u201d\u300d\u300f\uff09]*+ ?"
+    r"[.!?…؟।\u3002\uff01\uff1f]"
+    r"(?:(?<=(?<![.!?…؟।])[.!?…؟।])[.!?…؟।]*+[\"'\u2019\u201d»)\]]*+ "
+    r"|(?<=(?<![\u3002\uff01\uff1f])[\u3002\uff01\uff1f])[\u3002\uff01\uff1f]*+"
+    r"[\u2019\u201d\u300d\u300f\uff09]*+ ?)"
 )
 _LABEL = re.compile(rf"([^\W\d_][\w .()'-]{{0,{_MAX_LABEL_CHARS - 1}}}): (?=\S)")
 _UNLABEL = re.compile(r"^[\W\d_]+|[^\w .()'-]")
-_CALL = re.compile(r"([\w.-]{1,64})\((?=[\w.-]+=|\)|…)")
+_MAX_NAME_CHARS = 64
+_CALL = re.compile(rf"([\w.-]{{1,{_MAX_NAME_CHARS}}})\((?=[\w.-]+=|\)|…)")
 
 _STEM_CHARS = 6  # leading letters that identify a word: a stemmer for any language
 _TERM = re.compile(
@@ -81,7 +85,9 @@ class Sentence(NamedTuple):
     def by_tool(self) -> bool:
         """Whether this is a tool call or result, in which full stops end no sentence. Nobody else can write one."""
         role = self.role
-        return role == "Tool" or (role in _CALLERS and _CALL.match(self.text) is not None)
+        if role in _CALLERS:
+            return "(" in self.text[: _MAX_NAME_CHARS + 1] and _CALL.match(self.text) is not None
+        return role == "Tool"
 
     @property
     def is_lookup(self) -> bool:
@@ -101,8 +107,10 @@ class Sentence(NamedTuple):
 
     def clipped(self, chars: int) -> Sentence:
         """Return the sentence with at most `chars` characters of text. A result cut too short is dropped."""
+        if len(self.text) <= chars:
+            return self
         text, head = clip(self.text, chars), self.head
-        if len(head) <= chars < len(self.text) and len(text) < len(head + _RESULT) + _MIN_RESULT_CHARS:
+        if len(head) <= chars and len(text) < len(head + _RESULT) + _MIN_RESULT_CHARS:
             text = head
         return Sentence(self.speaker, text)
 
@@ -119,12 +127,14 @@ def read_messages(messages: Sequence[BaseMessage]) -> list[Sentence]:
         Sentences with at most `MAX_CHARS` characters of text.
     """
     said: list[Sentence] = []
+    labels: dict[str, str] = {}
     unanswered: dict[str, tuple[int, ToolCall]] = {}
     for message in messages:
         if isinstance(message, (ToolMessage, FunctionMessage)):
             _read_result(message, unanswered, said)
             continue
-        who = _label(message)
+        name = speaker(message)
+        who = labels[name] if name in labels else labels.setdefault(name, _label(name))
         said += [Sentence(who, text) for text in split(_content_text(message.content))]
         for call in message.tool_calls if isinstance(message, AIMessage) else ():
             unanswered[call["id"] or ""] = (len(said), call)
@@ -190,38 +200,43 @@ def clip(text: str, chars: int) -> str:
     return head.rstrip(" ,;:") + _ELLIPSIS
 
 
-def terms(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each term of a sentence with its kind: `name`, `number`, `word`, `key`, or `pair` of letters."""
+def terms(text: str) -> list[tuple[str, str]]:
+    """List the distinct terms of a sentence with their kinds: `name`, `number`, `word`, `key`, or `pair` of letters."""
     if text.isascii() and "=" not in text and ": " not in text:
-        yield from _plain_terms(text)
-        return
+        return _plain_terms(text)
+    found: dict[tuple[str, str], None] = {}
     for match in _TERM.finditer(text):
         kind, word = match.lastgroup or "", match[0].casefold().replace("\u2019", "'")
         if kind == "number":
-            yield word.replace(",", "").lstrip("0") or "0", kind
+            found[word.replace(",", "").lstrip("0") or "0", kind] = None
         elif kind == "pair":
-            yield from ((word[start : start + 2], kind) for start in range(max(len(word) - 1, 1)))
+            found.update(((word[start : start + 2], kind), None) for start in range(max(len(word) - 1, 1)))
         elif kind == "key":
-            yield word[:_STEM_CHARS], kind
+            found[word[:_STEM_CHARS], kind] = None
         elif word not in _STOP and len(word) > 1:
             named = match.start() and match[0][0].isupper()  # a capital letter at the start of a sentence marks no name
-            yield word[:_STEM_CHARS], "name" if named else kind
+            found[word[:_STEM_CHARS], "name" if named else kind] = None
+    return list(found)
 
 
-def _plain_terms(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the same for a text of ASCII without keys, in half the time."""
+def _plain_terms(text: str) -> list[tuple[str, str]]:
+    """List the same for a text of ASCII without keys, in half the time."""
+    found: dict[tuple[str, str], None] = {}
+    matches = _PLAIN_TERM.findall(text)
     at_start = text[:1].isalnum()  # the first term begins the sentence
-    for number, word in _PLAIN_TERM.findall(text):
+    for number, word in (*matches[:1], *dict.fromkeys(matches[1:])):
         if number:
-            yield number.replace(",", "").lstrip("0") or "0", "number"
+            found[number.replace(",", "").lstrip("0") or "0", "number"] = None
         elif (lower := word.lower()) not in _STOP and len(word) > 1:
-            yield lower[:_STEM_CHARS], "name" if not at_start and word[0].isupper() else "word"
+            found[lower[:_STEM_CHARS], "name" if not at_start and word[0].isupper() else "word"] = None
         at_start = False
+    return list(found)
 
 
 def _lines(text: str) -> Iterator[str]:
     """Yield the lines that are not empty, without invisible characters and with single spaces."""
-    return filter(None, (" ".join(line.split()) for line in BREAKS.split(visible(text))))
+    lines = [text] if text.isascii() and text.isprintable() else BREAKS.split(visible(text))
+    return filter(None, (" ".join(line.split()) for line in lines))
 
 
 def _ends_sentence(line: str, start: int, end: re.Match[str]) -> bool:
@@ -248,9 +263,9 @@ def _sentence(who: str, text: str) -> Sentence:
     return Sentence(who, clip(" ".join(_lines(text)), MAX_CHARS))
 
 
-def _label(message: BaseMessage) -> str:
+def _label(name: str) -> str:
     """Return a speaker's label in a form that is recognized at the beginning of a line."""
-    label = _UNLABEL.sub(" ", speaker(message).removesuffix("MessageChunk"))
+    label = _UNLABEL.sub(" ", name.removesuffix("MessageChunk"))
     return " ".join(label.split())[:_MAX_LABEL_CHARS].rstrip() or "Someone"
 
 

@@ -29,11 +29,11 @@ def supplement(text: str, extract: str, *, budget: int, count: Callable[[str], i
     if missing.count <= _ENOUGH * said.count or not _matters(missing):
         return text
     candidates = list(enumerate(read_summary(extract)))
-    details = {at: Text(sentence.text) for at, sentence in candidates}
+    has = {at: missing.within(Text(sentence.text)) for at, sentence in candidates}
     chosen: dict[int, Sentence] = {}
     result = text
     while missing.count and candidates:
-        gains = {at: missing.within(details[at]).count / (len(sentence.line) + 20) for at, sentence in candidates}
+        gains = {at: missing.among(has[at]).count / (len(sentence.line) + 20) for at, sentence in candidates}
         at, sentence = max(candidates, key=lambda each: gains[each[0]])
         if not gains[at]:
             break
@@ -41,7 +41,7 @@ def supplement(text: str, extract: str, *, budget: int, count: Callable[[str], i
         longer = _joined(text, {**chosen, at: sentence})
         if count(longer) <= budget:
             chosen[at], result = sentence, longer
-            missing = missing.without(missing.within(details[at]))
+            missing = missing.without(has[at])
     return result
 
 

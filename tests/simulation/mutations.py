@@ -88,7 +88,7 @@ BROKEN = {
         (
             (
                 writing.WritingTask._faults,
-                "return check_against(answer.text, self.messages, self.source, previous=previous)",
+                "return check_against(answer.text, self.source)",
                 "return []",
             ),
         ),

@@ -26,6 +26,8 @@ MARKED_COUNT = 32
 VECTOR_COUNTS, WORDS_COUNTS = (100, 10), (200, 20)
 """How many documents to find by vector and by words, at least and for each result that is requested. Long messages have
 several. Measured, as `ranking.py` says."""
+SEVERAL_TIMES = 2
+"""How many times as many documents to find by vector, if the answer is spread over several sessions."""
 PERIOD_COUNT = 64
 """How many documents each search, by meaning and by words, finds in the period that a question names."""
 

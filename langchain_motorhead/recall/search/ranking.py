@@ -14,6 +14,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import TypeAlias
 
+from langchain_motorhead.recall.search.coverage import spread
 from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.recall.words.scripts import words
 from langchain_motorhead.recall.words.times import Order, Period
@@ -37,7 +38,8 @@ AFTER_MEANING = 0.4
 SPEAKER = 0.3
 """Bonus for messages of a speaker whom the query names, if it names only one."""
 SESSION = 0.4
-"""Share of the best score of its session that each message gets, as a session has a subject."""
+"""Share of the best score of its session that each message gets, as a session has a subject. None, if the answer is
+spread over several sessions: see `coverage.py`."""
 ASSISTANT = 0.6
 """What an assistant said counts this much, beside what people said, unless the query asks for it."""
 INSTRUCTION, PREFERENCE = 0.4, 0.2
@@ -92,7 +94,8 @@ class Findings:
 def rank(found: Findings, question: Question) -> Iterator[tuple[Place, float]]:
     """Return an iterator over all messages found, best first, each with a score from 0 to 1 relative to the best."""
     scores = _matching(found, question)
-    _share_in_sessions(scores, len(found.sessions))
+    if not question.several:
+        _share_in_sessions(scores, len(found.sessions))
     for place, bonus in found.marked.items():
         scores[place] += bonus * (FLOOR + scores[place])
     if question.overview:
@@ -103,14 +106,11 @@ def rank(found: Findings, question: Question) -> Iterator[tuple[Place, float]]:
             scores[place] *= ASSISTANT
     if question.summary or question.addressed:
         _favour_answers(scores, found.assistant, ANSWER if question.summary else 1.0)
-    best = max(scores.values(), default=0.0) or 1.0
+    if question.several:
+        scores = spread(in_order(scores, found), scores, _session)
     if question.timed:
-        scores = {place: score / best for place, score in scores.items()}
-        if question.periods:
-            _favour_periods(scores, found.times, question.periods)
-        if question.order is not None:
-            _favour_order(scores, found, question.order)
-        best = max(scores.values(), default=0.0) or 1.0
+        scores = _favour_times(scores, found, question)
+    best = _best(scores)
     return ((place, scores[place] / best) for place in in_order(scores, found))
 
 
@@ -164,7 +164,12 @@ def _with_neighbours(
             for place, score in scores.items():
                 if place + away in shared:
                     shared[place + away] += share * score
-    return shared, max(shared.values(), default=0.0) or 1.0
+    return shared, _best(shared)
+
+
+def _best(scores: Mapping[Place, float]) -> float:
+    """Return the best score, to divide by."""
+    return max(scores.values(), default=0.0) or 1.0
 
 
 def _share_in_sessions(scores: dict[Place, float], sessions: int) -> None:
@@ -177,10 +182,24 @@ def _share_in_sessions(scores: dict[Place, float], sessions: int) -> None:
         scores[place] += SESSION * best[place >> SEQ_BITS]
 
 
+def _session(place: Place) -> int:
+    return place >> SEQ_BITS
+
+
 def _favour_openings(scores: dict[Place, float], assistant: AbstractSet[Place]) -> None:
     for place, score in scores.items():
         if place not in assistant:
             scores[place] = score + OPENING * math.exp(-(place & _SEQ_MASK) / OPENING_REACH) * (FLOOR + score)
+
+
+def _favour_times(scores: Mapping[Place, float], found: Findings, question: Question) -> dict[Place, float]:
+    best = _best(scores)
+    favoured = {place: score / best for place, score in scores.items()}
+    if question.periods:
+        _favour_periods(favoured, found.times, question.periods)
+    if question.order is not None:
+        _favour_order(favoured, found, question.order)
+    return favoured
 
 
 def _favour_periods(scores: dict[Place, float], times: Mapping[Place, float], periods: Sequence[Period]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _MONTHS = (
     "january januar janvier enero janeiro gennaio januari января|february februar fevrier febrero fevereiro febbraio "
@@ -27,8 +28,10 @@ _SHORT_MONTH = {word: at for at, words in enumerate(_SHORT_MONTHS.split("|"), 1)
 _WEEKDAY = {word: at for at, words in enumerate(_WEEKDAYS.split("|"), 1) for word in words.split()}
 _ALSO_WORDS = {"may", "march", "mars", "mai", "marco"}  # months in lower case only beside a number
 _DATE_WORD = re.compile(r"[^\W\d_]+(?:-feira)?")
+_HYPHENATED = "-feira"
 _BESIDE_DIGIT = re.compile(r"\d(?:st|nd|rd|th)?\.?,?\s(?:of |de |di )?$")
-_ISO = re.compile(r"\b\d{4}-(\d\d)-\d\d\b")
+_ISO_END = re.compile(r"-([0-9][0-9])-[0-9][0-9]\b")  # what follows the year, since a literal is found fast
+_ISO_YEAR = re.compile(r"\b[0-9]{4}\Z")
 _CJK_MONTH = re.compile(r"(\d{1,2})\s?[月월]")
 _CJK_DAY = re.compile(r"(?:星期|周|週|礼拜)([一二三四五六日天])|([月火水木金土日])曜|([월화수목금토일])요일")
 _CJK_DAYS = {
@@ -66,6 +69,8 @@ UNITS = {
 }
 """The unit of time that a word names, `day`, `week`, `month` or `year`, in lower case without accents."""
 _ALL_WORDS = frozenset(MONTHS) | frozenset(_WEEKDAY)
+# Months by words that mean something else as well, or by short ones: where they stand has to tell.
+_UNSURE = _ALSO_WORDS | (frozenset(_SHORT_MONTH) - frozenset(_MONTH))
 DATE_WORDS = frozenset(_MONTH) | frozenset(_WEEKDAY)
 """Names of months and weekdays, in lower case without accents."""
 # Before the first word of a sentence, a line, a quotation or a value.
@@ -73,30 +78,29 @@ _BEGINNING = re.compile(r"(?:^|[.!?…:。！？|>\n\r\t([{\"“„«*#•-]|'\b
 _LOOK_BACK = 8  # characters
 
 
-def dates_of(text: str, plain: str) -> frozenset[str]:
+def dates_of(text: str, plain: str, words: frozenset[str]) -> frozenset[str]:
     """Return the months and weekdays of a text, as `month 3` and `weekday 1`.
 
     Args:
         text: The text.
         plain: The same as `folded` returns it.
+        words: The words of that, as `words_of` returns them.
     """
-    months, days = _ISO.findall(plain), list[tuple[str, ...]]()
+    months, days = list(_iso_months(plain)), list[tuple[str, ...]]()
     if not plain.isascii():
         months += _CJK_MONTH.findall(plain)
         days += _CJK_DAY.findall(plain)
     found = {f"month {int(each)}" for each in months if 1 <= int(each) <= 12}
     found |= {f"weekday {_CJK_DAYS[''.join(each)]}" for each in days}
-    if _ALL_WORDS.isdisjoint(_DATE_WORD.findall(plain)):
-        return frozenset(found)
-    for match in _DATE_WORD.finditer(plain):
-        word = match[0]
-        if number := _MONTH.get(word):
-            if word not in _ALSO_WORDS or _is_meant(match.start(), match.end(), text, plain):
-                found.add(f"month {number}")
-        elif (number := _SHORT_MONTH.get(word)) and _near_digit(match.start(), match.end(), plain):
-            found.add(f"month {number}")
-        elif number := _WEEKDAY.get(word):
+    if _HYPHENATED in plain:
+        words = frozenset(_DATE_WORD.findall(plain))
+    for word in _ALL_WORDS & words:
+        if number := _WEEKDAY.get(word):
             found.add(f"weekday {number}")
+        elif (month := f"month {MONTHS[word]}") not in found and (
+            word not in _UNSURE or any(_names_month(word, at, text, plain) for at in _places(word, plain))
+        ):
+            found.add(month)
     return frozenset(found)
 
 
@@ -119,12 +123,41 @@ def is_month(word: str, at: int, text: str, plain: str) -> bool:
     return True
 
 
+def _names_month(word: str, at: int, text: str, plain: str) -> bool:
+    """Whether a word at a position names a month, where it may be another word; a short name does beside a number."""
+    means = _is_meant if word in _ALSO_WORDS else _near_digit
+    return means(at, at + len(word), text, plain)
+
+
+def _iso_months(plain: str) -> Iterator[str]:
+    """Yield the months of dates such as 2024-05-31."""
+    for match in _ISO_END.finditer(plain):
+        if _ISO_YEAR.search(plain[max(0, match.start() - 5) : match.start()]):
+            yield match[1]
+
+
+def _places(word: str, plain: str) -> Iterator[int]:
+    """Yield where a word stands alone, and not within another."""
+    at = plain.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (
+            _is_letter(plain[at - 1 : at]) or _is_letter(plain[end : end + 1]) or plain.startswith(_HYPHENATED, end)
+        ):
+            yield at
+        at = plain.find(word, end)
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() and not character.isdecimal()
+
+
 def _is_meant(start: int, end: int, text: str, plain: str) -> bool:
     capital = len(plain) == len(text) and text[start].isupper()
-    return (capital and not begins_sentence(plain, start)) or _near_digit(start, end, plain)
+    return (capital and not begins_sentence(plain, start)) or _near_digit(start, end, text, plain)
 
 
-def _near_digit(start: int, end: int, plain: str) -> bool:
+def _near_digit(start: int, end: int, _text: str, plain: str) -> bool:
     after = plain[end : end + 4].lstrip(". ")
     before = plain[max(0, start - _LOOK_BACK) : start]
     return after[:1].isdigit() or _BESIDE_DIGIT.search(before) is not None

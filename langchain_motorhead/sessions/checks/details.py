@@ -14,15 +14,17 @@ from functools import cached_property
 
 from langchain_motorhead.sessions.checks.dates import DATE_WORDS, begins_sentence, dates_of
 from langchain_motorhead.sessions.checks.number_words import spelled_numbers, spells_hundreds, spells_thousands
-from langchain_motorhead.sessions.checks.wording import content_terms, folded, language
+from langchain_motorhead.sessions.checks.wording import distinct_terms, folded, language, words_of
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"[0-9]+")  # `folded` makes all digits plain
 _JOINABLE = re.compile(r"(?<!\d)\d+(?:[.,'’\s\u202f/:()-]{1,2}\d+)+")
-_THOUSANDS = re.compile(r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?!\d)")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:[.,'’\u00a0\u202f ][0-9]{3})+(?![0-9])")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _CLOCK = re.compile(
     r"(?<!\d)(\d{1,2})(?=[:.h]\d\d(?!\d)|\s?(?:h|uhr|heures?|horas?|ore|uur|час\w*|時|时|点|點|시)(?![a-z]))"
 )
-_LIST_MARK = re.compile(r"^[ \t]*\d{1,3}[.)]\s", re.MULTILINE)
+# Below, a line break begins the pattern, as `^` for many lines is tried at every character.
+_LIST_MARK = re.compile(r"\n[ \t]*[0-9]{1,3}[.)](?=\s)")
 _MAGNITUDE = re.compile(
     r"(?<!\d)(\d+)(?:[.,](\d))?\s?(k|thousand|tausend|mil|mille|million|mio|m|万|萬|만|千)(?![a-z])"
 )
@@ -31,10 +33,14 @@ _DECIMAL = re.compile(r"(\d{1,9})[.,](\d)")
 _LONGEST_NUMBER = 16  # digits
 _MOST_JOINED = 4  # groups of digits, as of a phone number
 _WORD = re.compile(r"[^\W\d_][^\W\d_'’-]*(?:['’-][^\W\d_]+)*")
-# The same for a word of ASCII with a capital: not within another word.
-_CAPITALIZED = re.compile(r"(?<![A-Za-z])(?<![A-Za-z]['-])[A-Z][A-Za-z]*(?:['-][A-Za-z]+)*")
+# The same for a word that may have a capital: not within another word. A set of characters begins it, as that is fast.
+_ASCII_CAPITALIZED = re.compile(r"[A-Z](?<=(?<![A-Za-z])(?<![A-Za-z]['-]).)[A-Za-z]*(?:['-][A-Za-z]+)*")
+_CAPITALIZED = re.compile(
+    r"[A-Z\x80-\U0010ffff](?<=(?<![^\W\d_])(?<![^\W\d_]['’-])[^\W\d_])[^\W\d_]*(?:['’-][^\W\d_]+)*"
+)
 _KATAKANA = re.compile(r"[ァ-ヴー]{2,}")
-_LABEL = re.compile(r"^[^\W\d_][\w .()'-]{0,31}: ", re.MULTILINE)
+_LABEL = re.compile(r"\n[^\W\d_][\w .()'-]{0,31}: ")
+_OPENS_CALL = re.compile(r"\((?=[\w.-]+=)|\[calls ")
 _CALLED = re.compile(r"\[calls [\w.-]+\(|\b[\w.-]{1,64}\((?=[\w.-]+=)")
 _NO_NAMES = frozenset(
     "i i'm i'd i'll i've ok okay am pm usd eur ai tv id the a an he she they we you it this that there yes no thanks "
@@ -70,6 +76,10 @@ class Details:
             frozenset(each for each in self.names if text.says_word(each)),
         )
 
+    def among(self, others: Details) -> Details:
+        """Return those of these details that are among others."""
+        return Details(self.numbers & others.numbers, self.dates & others.dates, self.names & others.names)
+
     def without(self, others: Details) -> Details:
         """Return those of these details that are not among others."""
         return Details(self.numbers - others.numbers, self.dates - others.dates, self.names - others.names)
@@ -91,17 +101,24 @@ class Text:
         return folded(self.text)
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """Its words in lower case without accents: runs of letters."""
+        return words_of(self.plain)
+
+    @cached_property
     def dates(self) -> frozenset[str]:
         """Months and weekdays."""
-        return dates_of(self.text, self.plain)
+        return dates_of(self.text, self.plain, self.words)
 
     @cached_property
     def numbers(self) -> frozenset[str]:
         """Groups of digits, without leading zeros, and without the numbers of a list."""
-        text = _LIST_MARK.sub("", self.plain)
-        grouped = {re.sub(r"\D", "", each) for each in _THOUSANDS.findall(text)}
-        digits = {each.lstrip("0") for each in _DIGITS.findall(_THOUSANDS.sub(" ", text))}
-        return frozenset((digits | grouped) - {""})
+        text, marks = _LIST_MARK.subn("\n", "\n" + self.plain)
+        grouped = set(_THOUSANDS.findall(text))
+        if not marks and not grouped:
+            return self._groups - {""}
+        found = _digits(_THOUSANDS.sub(" ", text) if grouped else text)
+        return frozenset(found.union(_NO_DIGITS.sub("", each) for each in grouped) - {""})
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -115,22 +132,24 @@ class Text:
     @cached_property
     def _capitalized(self) -> frozenset[tuple[str, bool]]:
         """Words with a capital, and whether each begins a sentence."""
-        text = _CALLED.sub("\n", _LABEL.sub("\n", self.text))
+        text = _LABEL.sub("\n\n", "\n" + self.text)
+        if _OPENS_CALL.search(text):
+            text = _CALLED.sub("\n", text)
         is_ascii = text.isascii()
-        found = set() if is_ascii else {(folded(word), False) for word in _KATAKANA.findall(text)}
-        for match in (_CAPITALIZED if is_ascii else _WORD).finditer(text):
+        found = set() if is_ascii else {(folded(word), False) for word in set(_KATAKANA.findall(text))}
+        names: dict[str, str] = {}
+        for match in (_ASCII_CAPITALIZED if is_ascii else _CAPITALIZED).finditer(text):
             word = match[0]
-            if len(word) > 1 and word[0].isupper():
-                plain = folded(word).removesuffix("'s").removesuffix("’s")
-                if plain not in _NO_NAMES and plain not in DATE_WORDS:
-                    begins = begins_sentence(text, match.start())
-                    found.add((plain, begins))
+            if word not in names:
+                names[word] = _name(word)
+            if (name := names[word]) and ((name, True) not in found or (name, False) not in found):
+                found.add((name, begins_sentence(text, match.start())))
         return frozenset(found)
 
     @cached_property
     def terms(self) -> frozenset[str]:
         """What it is about: see `content_terms`."""
-        return frozenset(content_terms(self.plain))
+        return distinct_terms(self.plain, self.words)
 
     def says_term(self, term: str) -> bool:
         """Whether the text has one of another text's terms."""
@@ -148,7 +167,7 @@ class Text:
 
     def says_word(self, word: str) -> bool:
         """Whether a word stands in the text, or a longer form of it."""
-        return word in self._words or word in self.plain if len(word) > 3 else word in self._words
+        return word in self.words or (word in self.plain if len(word) > 3 else word in self._compounds)
 
     def says_number(self, number: str) -> bool:
         """Whether the text has a number: in digits, in words, or in another writing of a time, date or large number."""
@@ -158,12 +177,13 @@ class Text:
         return value is not None and (value in self._spelled or f"month {value}" in self.dates or self._composed(value))
 
     @cached_property
-    def _words(self) -> frozenset[str]:
-        return frozenset(_WORD.findall(self.plain)) | frozenset(re.findall(r"[^\W\d_]+", self.plain))
+    def _compounds(self) -> frozenset[str]:
+        """Its words, where a hyphen or an apostrophe joins words to one."""
+        return frozenset(_WORD.findall(self.plain))
 
     @cached_property
     def _groups(self) -> frozenset[str]:
-        return frozenset(each.lstrip("0") for each in _DIGITS.findall(self.plain))
+        return _digits(self.plain)
 
     @cached_property
     def _written(self) -> frozenset[str]:
@@ -213,6 +233,19 @@ class Text:
             return value // 1000 < 10 or self._has(value // 1000) or value % 1_000_000 == 0
         spelled = self._spelled
         return 1000 <= value < 10_000 and value // 100 in spelled and (value % 100 in spelled or value % 100 < 10)
+
+
+def _digits(plain: str) -> frozenset[str]:
+    """Return the groups of digits of a text without leading zeros."""
+    return frozenset(each.lstrip("0") for each in set(_DIGITS.findall(plain)))
+
+
+def _name(word: str) -> str:
+    """Return a word with a capital as names are compared; empty if it is no name."""
+    if len(word) < 2 or not word[0].isupper():
+        return ""
+    plain = folded(word).removesuffix("'s").removesuffix("’s")
+    return "" if plain in _NO_NAMES or plain in DATE_WORDS else plain
 
 
 def _joined(plain: str) -> set[str]:

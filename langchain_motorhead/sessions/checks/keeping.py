@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from langchain_core.messages import BaseMessage
 
 if TYPE_CHECKING:
-    from langchain_motorhead.sessions.checks.details import Details, Text
+    from langchain_motorhead.sessions.checks.details import Details
+    from langchain_motorhead.sessions.checks.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Kept:
         return (self.numbers + self.dates + self.names) / said if said else 1.0
 
 
-def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "", source: Text | None = None) -> Kept:
+def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "") -> Kept:
     """Measure what a text keeps of messages and of the summary before them.
 
     A low share does not make a bad summary: good ones of long conversations keep a tenth. It compares summaries of the
@@ -49,13 +50,17 @@ def kept(text: str, messages: Sequence[BaseMessage], *, previous: str = "", sour
         text: A summary, or any text, such as a summary and the messages of a window.
         messages: What was said.
         previous: A summary of what was said before, if any.
-        source: A text that may be that of the same messages: then what is known of it is not worked out again.
     """
-    from langchain_motorhead.sessions.checks.details import Text
-    from langchain_motorhead.sessions.checks.summary import source_of
+    from langchain_motorhead.sessions.checks.source import Source
 
-    whole = source_of(messages, previous)
-    said = (source if source is not None and source.text == whole.text else whole).details
+    return kept_of(Source(messages, previous), text)
+
+
+def kept_of(source: Source, text: str) -> Kept:
+    """Measure what a text keeps of a source. See `kept`."""
+    from langchain_motorhead.sessions.checks.details import Text
+
+    said = source.details
     found = said.within(Text(text))
     return Kept(
         len(found.numbers), len(said.numbers), len(found.dates), len(said.dates), len(found.names), len(said.names)

@@ -13,11 +13,12 @@ from dataclasses import replace
 
 from langchain_core.messages import BaseMessage
 
-from langchain_motorhead.messages.text import plain_text, speaker
+from langchain_motorhead.messages.text import speaker
 from langchain_motorhead.sessions.checks.details import Details, Text, unsaid_numbers
 from langchain_motorhead.sessions.checks.endings import Ending, ending_of
 from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.sessions.checks.refusals import is_refusal
+from langchain_motorhead.sessions.checks.source import Source
 from langchain_motorhead.sessions.checks.wording import (
     compact,
     count_words,
@@ -96,33 +97,18 @@ def check_summary(
         # ["invented numbers: 14 was never said"]
         ```
     """
-    return check_against(text, messages, source_of(messages, previous), previous=previous, finish_reason=finish_reason)
+    return check_against(text, Source(messages, previous), finish_reason=finish_reason)
 
 
-def source_of(messages: Sequence[BaseMessage], previous: str) -> Text:
-    """Return what a summary is compared with: the summary before it, and the messages.
-
-    Args:
-        messages: The messages.
-        previous: The summary so far, or empty.
-    """
-    said = plain_text(messages)
-    return Text(f"{previous}\n{said}" if previous else said)
-
-
-def check_against(
-    text: str, messages: Sequence[BaseMessage], source: Text, *, previous: str, finish_reason: str | None = None
-) -> list[str]:
-    """Return what `check_summary` returns, for callers that compare several texts with one source.
+def check_against(text: str, source: Source, *, finish_reason: str | None = None) -> list[str]:
+    """Return the reasons why a text must not replace what it is made of, as `check_summary` does.
 
     Args:
         text: The new summary.
-        messages: The messages that it covers beyond the previous summary, oldest first.
-        source: What `source_of` returned for them.
-        previous: The summary so far, or empty.
+        source: The messages that it covers, and the summary before them.
         finish_reason: How the model says that it ended.
     """
-    ending = ending_of(finish_reason)
+    ending, previous = ending_of(finish_reason), source.previous
     ended = {
         Ending.CUT_OFF: [f"{Reason.CUT_OFF}: it ended before its end ({finish_reason})"],
         Ending.REFUSED: [f"{Reason.REFUSED}: the model or a filter refused ({finish_reason})"],
@@ -135,21 +121,20 @@ def check_against(
             return ended
     if ending is Ending.COMPLETE and is_refusal(text):
         return [f"{Reason.REFUSED}: it declines instead of summarizing"]
-    said = source.text[len(previous) + 1 :] if previous else source.text
     label = _LEADING_LABEL.match(text)
     words = count_words(text[label.end() :] if label else text)
-    if not words or (words < _FEWEST and len(said) > _SHORT_SOURCE and not extends):
+    if not words or (words < _FEWEST and len(source.said) > _SHORT_SOURCE and not extends):
         return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]
-    new, old = Text(text), Text(previous)
+    new = Text(text)
     tells = len(source.terms) >= _TELLING
     checks = (
-        _length(text, said, "" if extends else previous),
+        _length(text, source.said, "" if extends else previous),
         _repetition(whole) or _repetition(new),
         _labels(text, source),
-        _speakers(text, messages, previous),
+        _speakers(text, source.messages, previous),
         _numbers(new, source) if tells else "",
         _words(new, source, extends=extends) if tells else "",
-        "" if extends else _forgotten(new, old, source),
+        "" if extends else _forgotten(new, source.before, source),
     )
     return ended + [reason for reason in checks if reason]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 _STEM = 5  # leading letters
@@ -18,6 +19,9 @@ WIDE = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _TERM = re.compile(rf"([{WIDE}]+)|([{_UNSPACED}]+)|([^\W\d_{WIDE}{_UNSPACED}]+)")
 _ASCII_WORD = re.compile(rf"[a-z]{{{_SHORTEST},}}")
+_ASCII_LETTERS = re.compile(r"[a-z]+")
+_RUN = re.compile(r"\w+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _UNIT = re.compile(rf"[{WIDE}{_UNSPACED}]|[^\W_{WIDE}{_UNSPACED}]+")
 _SINGLE = re.compile(rf"[{WIDE}{_UNSPACED}]")
 _WIDE = re.compile(rf"[{WIDE}]")
@@ -112,13 +116,35 @@ def content_terms(plain: str) -> list[str]:
     found: list[str] = []
     for wide, unspaced, word in _TERM.findall(plain):
         if word:
-            if word[0].upper() == word[0]:
-                found += _ngrams(word, 3)  # a script without case: Arabic, Hebrew, Hindi and others
-            elif len(word) >= _SHORTEST and word not in _PREFIX_FREE:
-                found.append(word[:_STEM])
+            found += _terms_of_word(word)
         else:
             found += _ngrams(wide, 2) if wide else _ngrams(unspaced, 3)
     return found
+
+
+def words_of(plain: str) -> frozenset[str]:
+    """Return the distinct words of a text: runs of letters.
+
+    Args:
+        plain: Text as `folded` returns it.
+    """
+    if plain.isascii():
+        return frozenset(_ASCII_LETTERS.findall(plain))
+    runs = set(_RUN.findall(plain))
+    words = {run for run in runs if run.isalpha()}
+    return frozenset(words.union(*map(_LETTERS.findall, runs - words)))
+
+
+def distinct_terms(plain: str, words: frozenset[str]) -> frozenset[str]:
+    """Return what `content_terms` lists, once each. A word that stands in the text many times is looked at once.
+
+    Args:
+        plain: Text as `folded` returns it.
+        words: Its words, as `words_of` returns them.
+    """
+    if not plain.isascii() and _SINGLE.search(plain):
+        return frozenset(content_terms(plain))
+    return frozenset(term for word in words for term in _terms_of_word(word))
 
 
 def language(plain: str) -> str:
@@ -130,19 +156,11 @@ def language(plain: str) -> str:
         plain: Text as `folded` returns it.
     """
     letters = plain[:8000:3] if len(plain) > 2000 else plain
-    scripts: dict[str, int] = {}
-    for letter in letters:
-        if letter.isalpha():
-            script = "LATIN" if letter.isascii() else unicodedata.name(letter, "?").split(" ")[0].partition("-")[0]
-            script = "CJK" if script in ("HIRAGANA", "KATAKANA") else script
-            scripts[script] = scripts.get(script, 0) + (1 if script == "LATIN" else _OTHER_SCRIPT_WEIGHT)
-    if not scripts:
-        return ""
-    script = max(scripts, key=lambda each: scripts[each])
+    script = _script(letters)
     if script != "LATIN":
         return script
-    words = re.findall(r"[a-z]+", letters if letters is plain else plain[:4000])
-    scores = {name: sum(word in markers for word in words) for name, markers in _MARKERS.items()}
+    words = Counter(_ASCII_LETTERS.findall(letters if letters is plain else plain[:4000]))
+    scores = {name: sum(words[word] for word in markers & words.keys()) for name, markers in _MARKERS.items()}
     best = max(scores, key=lambda each: scores[each])
     others = max(score for name, score in scores.items() if name != best)
     return best if scores[best] >= 3 and scores[best] > 1.3 * others else ""
@@ -183,6 +201,23 @@ def windows(text: str, length: int) -> Iterator[str]:
         yield text[start : start + length]
         start += length
     yield text[start:]
+
+
+def _terms_of_word(word: str) -> list[str]:
+    if word[0].upper() == word[0]:
+        return _ngrams(word, 3)  # a script without case: Arabic, Hebrew, Hindi and others
+    return [word[:_STEM]] if len(word) >= _SHORTEST and word not in _PREFIX_FREE else []
+
+
+def _script(letters: str) -> str:
+    """Return the script that most letters are of; empty if there is no letter."""
+    scripts: dict[str, int] = {}
+    for letter, times in Counter(letters).items():
+        if letter.isalpha():
+            script = "LATIN" if letter.isascii() else unicodedata.name(letter, "?").split(" ")[0].partition("-")[0]
+            script = "CJK" if script in ("HIRAGANA", "KATAKANA") else script
+            scripts[script] = scripts.get(script, 0) + times * (1 if script == "LATIN" else _OTHER_SCRIPT_WEIGHT)
+    return max(scripts, key=lambda each: scripts[each], default="")
 
 
 def _ngrams(run: str, length: int) -> list[str]:

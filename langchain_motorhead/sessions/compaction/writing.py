@@ -23,14 +23,14 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_motorhead.exceptions import SummarizationError
 from langchain_motorhead.flows.protocol import Flow, RefusedInputError, Summarize, Summary, SummaryInput, Writer
 from langchain_motorhead.messages.tokens import TokenCounter, whole_count
-from langchain_motorhead.sessions.checks.keeping import kept, missing_details
+from langchain_motorhead.sessions.checks.keeping import kept, kept_of, missing_details
 from langchain_motorhead.sessions.checks.reasons import Reason, reason_code
 from langchain_motorhead.sessions.compaction.correction import correction
 from langchain_motorhead.sessions.compaction.window import Part
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
 
 if TYPE_CHECKING:
-    from langchain_motorhead.sessions.checks.details import Text
+    from langchain_motorhead.sessions.checks.source import Source
 
 logger = logging.getLogger(__name__)
 
@@ -107,14 +107,14 @@ class Written:
         is_extract: Whether a part of the messages was extracted.
         is_trusted: Whether nothing was checked.
         model: Name of the model that wrote it, or empty.
-        source: What it was compared with, or None if it was not compared.
+        source: What it was compared with, or None if it was not compared. It may be of a part of the messages.
     """
 
     text: str | None
     is_extract: bool = False
     is_trusted: bool = False
     model: str = ""
-    source: Text | None = field(default=None, compare=False)
+    source: Source | None = field(default=None, compare=False)
 
 
 Request = Callable[[SummaryInput, Writer], Summarize]
@@ -148,8 +148,10 @@ def origin_of(
     author = Author.EXTRACT if written.is_extract or keeps_extract else Author.MODEL
     if written.is_trusted and not written.is_extract:
         return Origin(author, None, rejected, written.model)
-    readable = [message for message in messages if message is not None]
-    return Origin(author, kept(text, readable, previous=before, source=written.source), rejected, written.model)
+    readable, source = [message for message in messages if message is not None], written.source
+    known = source is not None and source.is_of(readable, before)
+    keeps = kept_of(source, text) if source is not None and known else kept(text, readable, previous=before)
+    return Origin(author, keeps, rejected, written.model)
 
 
 @dataclass(slots=True)
@@ -166,7 +168,7 @@ class WritingTask:
     request: Request
     account: Account
     session_id: str
-    source: Text | None = None
+    source: Source | None = None
 
     def write(self) -> Flow[Written]:
         """Summarize by the model, else by the fallback, else by an extract.
@@ -245,12 +247,12 @@ class WritingTask:
             return []
         if (size := self.writing.size(answer.text)) > self._max_tokens() + _ALWAYS_ALLOWED_TOKENS:
             return [f"{Reason.TOO_LONG}: it has {size:,} tokens, and may have {self._max_tokens():,}"]
-        from langchain_motorhead.sessions.checks.summary import check_against, source_of  # with large patterns
+        from langchain_motorhead.sessions.checks.source import Source  # with large patterns
+        from langchain_motorhead.sessions.checks.summary import check_against
 
-        previous = self.previous or ""
         if self.source is None:
-            self.source = source_of(self.messages, previous)
-        return check_against(answer.text, self.messages, self.source, previous=previous)
+            self.source = Source(self.messages, self.previous or "")
+        return check_against(answer.text, self.source)
 
     def _supplemented(self, text: str | None) -> Flow[str | None]:
         """Return a summary with the details that only the extract keeps. None is the summary so far, unchanged."""
