@@ -41,24 +41,35 @@ class SearchReply(NamedTuple):
     Attributes:
         keys: Their keys.
         scores: Their scores, or their distances if the query returns these.
-        fields: Their returned fields, names and values as bytes.
+        fields: By the name of a returned field, its value for each document, or None.
         total: How many there are, including documents that expired meanwhile.
     """
 
     keys: list[str]
     scores: list[float]
-    fields: list[Mapping[bytes, bytes]]
+    fields: Mapping[bytes, Sequence[bytes | None]]
     total: int = 0
 
     def first(self, count: int, *, nearest: bool) -> SearchReply:
         """Return the best documents. In a cluster, each primary returns this number of its own."""
         if len(self.keys) <= count:
             return self
-        rows = {key: (score, fields) for key, score, fields in zip(self.keys, self.scores, self.fields, strict=True)}
-        best = sorted(rows.items(), key=lambda row: row[1][0] if nearest else -row[1][0])[:count]
-        return SearchReply(
-            [key for key, _ in best], [score for _, (score, _) in best], [fields for _, (_, fields) in best], self.total
-        )
+        places = {key: at for at, key in enumerate(self.keys)}.values()
+        best = sorted(places, key=lambda at: self.scores[at] if nearest else -self.scores[at])[:count]
+        return self.some(best)
+
+    def some(self, places: Sequence[int]) -> SearchReply:
+        """Return the documents at these places of the columns."""
+        fields = {name: [column[at] for at in places] for name, column in self.fields.items()}
+        return SearchReply([self.keys[at] for at in places], [self.scores[at] for at in places], fields, self.total)
+
+    def column(self, field: bytes) -> Sequence[bytes | None]:
+        """Return the value of a field for each document."""
+        return self.fields.get(field) or [None] * len(self.keys)
+
+    def row(self, at: int) -> dict[bytes, bytes]:
+        """Return the fields of one document."""
+        return {name: value for name, column in self.fields.items() if (value := column[at]) is not None}
 
 
 def to_reply(reply: Any, distance: str) -> SearchReply:
@@ -70,29 +81,43 @@ def to_reply(reply: Any, distance: str) -> SearchReply:
     """
     if isinstance(reply, dict):
         said = to_mapping(reply)
-        found, count = said.get("results", []), int(said.get("total_results", 0))
-        if found and b"id" not in found[0]:  # the client has decoded it
-            found = _encoded(found)
-        keys = [row[b"id"] for row in found]
-        fields = [row.get(b"extra_attributes") or {} for row in found]
-        scored = [row.get(b"score") for row in found]
+        rows, count = said.get("results", []), int(said.get("total_results", 0))
+        if rows and b"id" not in rows[0]:  # the client has decoded it
+            rows = _encoded(rows)
+        keys = [row[b"id"] for row in rows]
+        fields = _columns([row.get(b"extra_attributes") or {} for row in rows])
+        scored: Sequence[Any] = [row.get(b"score") for row in rows]
     else:
         # A list of fields follows the key, or the score if the query has scores.
         count, rest = int(reply[0]), reply[1:]
         if rest and isinstance(rest[0], str):
             rest = _encoded(rest)
         step = 3 if len(rest) > 2 and not isinstance(rest[1], list | None) else 2
-        keys, flat = rest[::step], rest[step - 1 :: step]
-        turns = [iter(each or ()) for each in flat]  # names and values in turn
-        fields = [dict(zip(each, each)) for each in turns]  # noqa: B905 - with `strict` it takes twice the time
+        keys, fields = rest[::step], _flat_columns(rest[step - 1 :: step])
         scored = rest[1::step] if step > 2 else [None] * len(keys)
+    there = None
     if keys and scored[0] is None:
-        name = distance.encode()
-        there = [at for at, each in enumerate(fields) if name in each]
-        if len(there) < len(keys):  # documents expired during the search
-            keys, fields = [keys[at] for at in there], [fields[at] for at in there]
-        scored = [each[name] for each in fields]
-    return SearchReply(list(map(bytes.decode, keys)), list(map(float, scored)), fields, count)
+        scored = fields.get(distance.encode()) or [None] * len(keys)
+        if None in scored:  # documents expired during the search
+            there = [at for at, each in enumerate(scored) if each is not None]
+            scored = [each or 0 for each in scored]
+    found = SearchReply(list(map(bytes.decode, keys)), list(map(float, scored)), fields, count)
+    return found if there is None else found.some(there)
+
+
+def _flat_columns(rows: Sequence[Any]) -> dict[bytes, Sequence[bytes | None]]:
+    """Return the columns of rows in which names and values stand in turn."""
+    if rows and None not in rows and len(set(map(len, rows))) == 1:  # mostly, all rows have the same fields
+        columns = list(zip(*rows, strict=True))
+        names, values = columns[::2], columns[1::2]
+        if all(each.count(each[0]) == len(each) for each in names):
+            return {each[0]: column for each, column in zip(names, values, strict=True)}
+    turns = [iter(row or ()) for row in rows]
+    return _columns([dict(zip(each, each, strict=True)) for each in turns])
+
+
+def _columns(rows: Sequence[Mapping[bytes, bytes]]) -> dict[bytes, Sequence[bytes | None]]:
+    return {name: [row.get(name) for row in rows] for name in set().union(*rows)}
 
 
 def _encoded(value: Any) -> Any:

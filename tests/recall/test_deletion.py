@@ -200,11 +200,11 @@ def test_documents_that_expire_while_they_are_searched(reply: Any) -> None:
     nothing = [None] * 4
     found = (search_operations.search("n", [("query",)], DISTANCE).read([nothing, reply, nothing])[0] or [])[0]
     assert found[:2] == (["there"], [0.5])
-    assert (found.fields[0][b"name"], found.total) == (b"Bob", 2)
+    assert (found.row(0)[b"name"], found.total) == (b"Bob", 2)
     assert found.first(1, nearest=True) is found
-    two = SearchReply(["a", "b", "a"], [0.5, 0.1, 0.5], [{}, {b"x": b"y"}, {}], 3)
-    assert two.first(2, nearest=True) == (["b", "a"], [0.1, 0.5], [{b"x": b"y"}, {}], 3)
-    assert two.first(1, nearest=False) == (["a"], [0.5], [{}], 3)
+    two = SearchReply(["a", "b", "a"], [0.5, 0.1, 0.5], {b"x": [None, b"y", None]}, 3)
+    assert two.first(2, nearest=True) == (["b", "a"], [0.1, 0.5], {b"x": [b"y", None]}, 3)
+    assert two.first(1, nearest=False) == (["a"], [0.5], {b"x": [None]}, 3)
 
 
 def test_a_session_that_gets_a_ttl_later_leaves_nothing(

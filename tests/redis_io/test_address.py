@@ -140,6 +140,14 @@ def test_parameters_arrive(name: str) -> None:
     assert (options["socket_timeout"], options["health_check_interval"], pool.max_connections) == (1.5, 10, 7)
 
 
+@pytest.mark.parametrize("url", ["redis://h", "rediss://h", "unix:///s", "redis+sentinel://h/m"])
+def test_connections_speak_resp2(url: str) -> None:
+    """Clients made from a URL speak RESP2, in which searches are faster, unless the URL asks for another protocol."""
+    for module in (redis, redis.asyncio):
+        pools: list[Any] = [urls.make_client(each, module).connection_pool for each in (url, f"{url}?protocol=3")]
+        assert [int(pool.connection_kwargs["protocol"]) for pool in pools] == [2, 3]
+
+
 def test_sentinels_have_a_login_of_their_own() -> None:
     """A Sentinel's user and password come from the URL's parameters, or else are those of Redis."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -79,32 +79,31 @@ def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) ->
     # The word search comes last, as it finds the best piece of a long message most reliably.
     for (kind, which), reply in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
         known = scores[kind]
-        values = _values(kind, which, reply.scores, known.values(), indexer)
-        places = _places(reply.keys, firsts)
-        for place, key, score, fields in zip(places, reply.keys, values, reply.fields, strict=True):
-            if place == _FOREIGN:
-                continue
+        own, places = _placed(reply, firsts)
+        values = _values(kind, which, own.scores, known.values(), indexer)
+        for place, key, score in zip(places, own.keys, values, strict=True):
             if score > known.get(place, -math.inf):
                 known[place] = score
                 best[place] = key
-            if fields.get(b"role") in _ASSISTANT_ROLES:
-                assistant.add(place)
-            if b"name" in fields:
-                names[place] = from_member(fields[b"name"])
-            if b"created" in fields:
-                times[place] = float(fields[b"created"])
+        assistant.update([at for at, role in zip(places, own.column(b"role"), strict=True) if role in _ASSISTANT_ROLES])
+        if b"name" in own.fields:
+            said = zip(places, own.column(b"name"), strict=True)
+            names.update([(place, from_member(name)) for place, name in said if name is not None])
+        if b"created" in own.fields:
+            said = zip(places, own.column(b"created"), strict=True)
+            times.update([(place, float(time)) for place, time in said if time is not None])
     return Findings(list(firsts), scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
 
 
-def _places(keys: Sequence[str], firsts: dict[str, Place]) -> list[Place]:
-    """Return the place of the message of each document, or `_FOREIGN` for a document that is not of this package.
+def _placed(reply: SearchReply, firsts: dict[str, Place]) -> tuple[SearchReply, list[Place]]:
+    """Return the documents of this package that a query found, and the place of the message of each.
 
     Args:
-        keys: Keys of the documents.
+        reply: What the query found.
         firsts: By session, the place that a message with the number 0 has there. New sessions are added.
     """
     places = list[Place]()
-    for key in keys:
+    for key in reply.keys:
         session, _, seq = key.rpartition(":")
         first = firsts.get(session)
         if first is None:
@@ -112,7 +111,10 @@ def _places(keys: Sequence[str], firsts: dict[str, Place]) -> list[Place]:
         if not seq.isdecimal():  # a piece of a long message
             seq = seq.partition("/")[0]
         places.append(first + int(seq) if len(seq) <= _MAX_DIGITS and seq.isdecimal() else _FOREIGN)
-    return places
+    if _FOREIGN not in places:
+        return reply, places
+    own = [at for at, place in enumerate(places) if place != _FOREIGN]
+    return reply.some(own), [places[at] for at in own]
 
 
 def _values(kind: str, which: str, said: list[float], known: Collection[float], indexer: Indexer) -> list[float]:

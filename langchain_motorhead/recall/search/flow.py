@@ -162,8 +162,8 @@ def _expansion(by_words: Sequence[str], vector: Any, query: Query, indexer: Inde
     """Return the terms to add to a query, after the messages that match it best by its words."""
     sample = worded(by_words, _all_of(_where(query)), SAMPLE_COUNT, ("terms",))
     (answer,), _ = yield from _run_queries([sample], indexer, vector, query.session_id)
-    some = answer.first(SAMPLE_COUNT, nearest=False).fields
-    found = [from_member(fields.get(b"terms", b"")).split() for fields in some]
+    some = answer.first(SAMPLE_COUNT, nearest=False).column(b"terms")
+    found = [from_member(each or b"").split() for each in some]
     return expansion([*by_words, *(mark for mark, _ in BONUSES.values())], found)
 
 
@@ -213,7 +213,7 @@ def _run_queries(
         except StoreError as error:
             there = yield describe(indexer.namespace)
             if there is None:
-                return [SearchReply([], [], []) for _ in queries], None  # nothing was ever indexed
+                return [SearchReply([], [], {}) for _ in queries], None  # nothing was ever indexed
             indexer.check(there, dimensions)
             if last or not isinstance(error, IndexMissingError):
                 raise

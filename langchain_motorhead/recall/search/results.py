@@ -57,9 +57,10 @@ def read_hits(
     if found and query.search_type == "similarity" and not (query.neighbors or query.exclude_window or check):
         reply = found["near", "all"]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
-        if not any(b"ttl" in fields or fields.get(b"user", b"").startswith(_DIGEST) for fields in reply.fields):
-            known = dict(zip(reply.keys, reply.fields, strict=True))
-            made = (_known_hit(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked)
+        users = reply.column(b"user")
+        if b"ttl" not in reply.fields and not any(user is not None and user.startswith(_DIGEST) for user in users):
+            places = {key: at for at, key in enumerate(reply.keys)}
+            made = (_known_hit(each, reply.row(places[_key(each.keys, each.seq, each.piece)])) for each in ranked)
             return [(hit, None) for hit in islice((hit for hit in made if _is_in_scope(hit, query)), enough)]
     left = iter(ranked)
     hits, size = list[tuple[Hit, Any]](), enough + SPARE_HITS

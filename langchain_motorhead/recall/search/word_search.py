@@ -128,16 +128,12 @@ def _is_wanted(passage: Passage, query: Query) -> bool:
 
 def _reply(passages: Sequence[Passage], scores: list[float]) -> SearchReply:
     """Return passages as a search module would."""
-    return SearchReply([each.document for each in passages], scores, [_fields(each) for each in passages])
-
-
-def _fields(passage: Passage) -> dict[bytes, bytes]:
-    fields = {b"role": to_member(passage.role)}
-    if passage.name:
-        fields[b"name"] = to_member(passage.name)
-    if passage.time is not None:
-        fields[b"created"] = str(passage.time / _MICROSECONDS).encode()
-    return fields
+    fields: dict[bytes, list[bytes | None]] = {
+        b"role": [to_member(each.role) for each in passages],
+        b"name": [to_member(each.name) if each.name else None for each in passages],
+        b"created": [None if each.time is None else str(each.time / _MICROSECONDS).encode() for each in passages],
+    }
+    return SearchReply([each.document for each in passages], scores, fields)
 
 
 def _surrounded(found: Candidate, by_key: Mapping[str, Passage], neighbors: int) -> Hit:

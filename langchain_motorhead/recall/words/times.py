@@ -23,7 +23,7 @@ _MAX_CHARS = 1_000
 _DAY = timedelta(days=1)
 _UNIT_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 _WORD = re.compile("[a-z]+")
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"\b(?:19|20)\d\d")
 _SHORTEST_MONTH = 3  # letters of a month's name that stands alone
 
 
