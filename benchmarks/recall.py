@@ -2,38 +2,48 @@
 
     python benchmarks/recall.py [--url URL] [--messages 10000] [--searches 300] [--json FILE]
 
-Both sides take turns in one process and on one server, with the same vectors, made beforehand, so that only the ratio
-counts. Times are of the CPU, of this process and of Redis together, so the server must serve nobody else. The raw side
-calls `SearchIndex.load` for documents that have all fields already, with the text as a text field, and
-`SearchIndex.query` for the same queries, and reads the same documents. The time of the package includes that of
-appending, and of making what is embedded and searched of each message.
+Both sides take turns in one process, on one server and through one client, so that only the ratio counts. Times are of
+the CPU, of this process and of Redis together, so the server must serve nobody else.
+
+A search by hand uses the same index and filter, finds as many documents, and returns the same fields. The search by
+meaning is one `VectorQuery`. The hybrid search is a `VectorQuery` and a `TextQuery`, sent together (`batch_query`), as
+the module has no `FT.HYBRID`; their results are fused by their ranks, and the best ten are read. Vectors are given to
+both sides: by hand as bytes, to the package in its cache of queries. Another row has the call of a model that answers
+at once, which the package makes in a thread with a time limit. In the async rows, all is done on an event loop.
+
+Indexing by hand calls `SearchIndex.load` for documents that have all fields already, with the text as a text field. The
+time of the package includes that of appending, and of making what is embedded and searched of each message.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import random
 import statistics
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from by_hand import COUNT, DIMENSIONS, ByHand, row, schema
 from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from measuring import tell, write
-from redisvl.index import SearchIndex
-from redisvl.query import TextQuery, VectorQuery
-from redisvl.query.filter import Tag
+from redisvl.index import AsyncSearchIndex, SearchIndex
 from redisvl.schema import IndexSchema
 
 from langchain_motorhead import Motorhead
+from langchain_motorhead.flows.protocol import Embed
+from langchain_motorhead.models.query_cache import MAX_QUERIES
+from langchain_motorhead.storage.keys import recall_key
 
-DIMENSIONS = 384
 WORDS = [f"word{at}" for at in range(2_000)]
+SESSION = 100
+"""Messages of a session."""
 TURN = 10
 """How many searches a side does before the other does the same ones."""
 
@@ -62,31 +72,23 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures to")
     options = parser.parse_args()
     chance = random.Random(0)  # noqa: S311 - words to search
-    said = [" ".join(chance.choices(WORDS, k=40)) for _ in range(options.messages)]
+    said = [" ".join(chance.choices(WORDS, k=chance.randint(20, 60))) for _ in range(options.messages)]
     model, namespace = InHand(), f"bench-{uuid.uuid4()}"
-    with Motorhead.from_url(
-        options.url, namespace=namespace, embeddings=model, compaction="manual", token_counter=len
-    ) as motorhead:
-        motorhead.setup()
-        client = motorhead.backend.require_redis().connection.sync_client
-        raw = SearchIndex(IndexSchema.from_dict(by_hand(f"raw {namespace}")), redis_client=client)
-        raw.create()
-        clock = Clock(client)
-        rows = {f"append and index {len(said):,}": indexing(motorhead, raw, said, model, clock)}
-        rows |= searching(motorhead, raw, model, options.searches, clock)
-        raw.delete()
+    made: dict[str, Any] = {"embeddings": model, "compaction": "manual", "token_counter": len}
+    rows = {}
+    with Motorhead.from_url(options.url, namespace=namespace, **made) as motorhead:
+        rows[f"append and index {len(said):,}"] = indexing(motorhead, said, model)
+    # In an index of its own, without what the module keeps of deleted documents until it collects its garbage.
+    with (
+        asyncio.Runner() as runner,
+        Motorhead.from_url(options.url, namespace=f"{namespace}-searched", **made) as motorhead,
+    ):
+        append(motorhead, said, "session")
+        rows |= searching(motorhead, model, options.searches, runner)
         motorhead.delete_user("bob")
+        runner.run(motorhead.aclose())
     tell("Recall, beside redisvl by hand", ("raw ms", "ours ms", "ratio"), rows)
     write(options.json, {"recall": rows})
-
-
-def by_hand(name: str) -> dict[str, Any]:
-    """Give the schema that one would write for this."""
-    vector = {"dims": DIMENSIONS, "algorithm": "flat", "distance_metric": "cosine", "datatype": "float32"}
-    tags = [{"name": name, "type": "tag"} for name in ("role", "name", "session", "namespace", "user")]
-    numbers = [{"name": name, "type": "numeric"} for name in ("created", "seq")]
-    text, vectors = {"name": "text", "type": "text"}, {"name": "vector", "type": "vector", "attrs": vector}
-    return {"index": {"name": name, "prefix": name}, "fields": [text, *tags, *numbers, vectors]}
 
 
 class Clock:
@@ -106,87 +108,89 @@ class Clock:
         return time.process_time() + float(redis["used_cpu_user"]) + float(redis["used_cpu_sys"])
 
 
-def indexing(motorhead: Motorhead, raw: SearchIndex, said: list[str], model: InHand, clock: Clock) -> dict[str, float]:
+def indexing(motorhead: Motorhead, said: list[str], model: InHand) -> dict[str, float]:
     """Compare indexing sessions of 100 messages with loading as many documents."""
-    messages: list[BaseMessage] = [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(said)]
+    motorhead.setup()
+    client = motorhead.backend.require_redis().connection.sync_client
+    raw = SearchIndex(IndexSchema.from_dict(schema(f"raw {motorhead.namespace}")), redis_client=client)
+    raw.create()
     vectors = [np.array(vector, np.float32).tobytes() for vector in model.vectors]
     rows = [row(text, place, vectors[place % 256]) for place, text in enumerate(said)]
-    starts = range(0, len(messages), 100)
-
-    def ours(name: str) -> None:
-        for at in starts:
-            motorhead.session(f"{name} {at}", "bob").append(messages[at : at + 100])
-        motorhead.flush()
 
     def load() -> None:
-        for at in starts:
-            raw.load(rows[at : at + 100], id_field="key")
+        for at in range(0, len(rows), SESSION):
+            raw.load(rows[at : at + SESSION], id_field="key")
 
-    times: dict[str, list[float]] = {"ours": [], "raw": []}
+    clock, times = Clock(client), dict[str, list[float]](ours=[], raw=[])
     for at in range(5):
         times["raw"].append(clock.timed(load))
-        times["ours"].append(clock.timed(partial(ours, str(at))))
+        times["ours"].append(clock.timed(partial(append, motorhead, said, str(at))))
         raw.clear()
         motorhead.delete_user("bob")
-    load()
-    ours("session")
+    raw.delete()
     return compared(times)
 
 
-def row(text: str, place: int, vector: bytes) -> dict[str, Any]:
-    """Give the fields that a document of ours has."""
-    return {
-        "key": f"{{raw}}:{place}",
-        "text": text,
-        "role": "ai" if place % 2 else "human",
-        "session": f"session%20{place // 256 * 256}",
-        "namespace": "raw",
-        "user": "bob",
-        "created": 1.0,
-        "epoch": "0" * 16,
-        "seq": place,
-        "vector": vector,
-    }
+def append(motorhead: Motorhead, said: list[str], name: str) -> None:
+    """Append messages to sessions, and wait until they are indexed."""
+    messages: list[BaseMessage] = [AIMessage(text) if at % 2 else HumanMessage(text) for at, text in enumerate(said)]
+    for at in range(0, len(messages), SESSION):
+        motorhead.session(f"{name} {at}", "bob").append(messages[at : at + SESSION])
+    motorhead.flush()
 
 
-def searching(
-    motorhead: Motorhead, raw: SearchIndex, model: InHand, rounds: int, clock: Clock
-) -> dict[str, dict[str, float]]:
-    """Compare the same queries, and the reading of what they found."""
-    scope, fields = Tag("user") == "bob", ["text", "role", "session", "user", "created", "seq", "epoch"]
-    client = motorhead.backend.require_redis().connection.sync_client
-
-    def nearest(text: str, count: int, wanted: list[str]) -> Any:
-        vector = np.array(model.embed_query(text), np.float32).tobytes()
-        return raw.query(VectorQuery(vector, "vector", wanted, scope, num_results=count))
-
-    def hybrid(text: str) -> None:
-        near = nearest(text, 100, ["name", "pieces"])
-        worded = TextQuery(text, "text", filter_expression=scope, return_fields=["name", "pieces"], num_results=200)
-        found = raw.query(worded)
-        chosen = sorted({row["id"] for row in [*near[:6], *found[:6]]})[:10]
-        with client.pipeline(transaction=False) as pipeline:
-            for key in chosen:
-                pipeline.hmget(key, fields)
-            pipeline.execute()
-
-    retrievers = {kind: motorhead.retriever(user_id="bob", k=10, search_type=kind) for kind in ("similarity", "hybrid")}
+def searching(motorhead: Motorhead, model: InHand, rounds: int, runner: asyncio.Runner) -> dict[str, dict[str, float]]:
+    """Compare the same queries, and the reading of what they found, sync and async."""
+    connection = motorhead.backend.require_redis().connection
+    clock = Clock(connection.sync_client)
+    index = SearchIndex.from_existing(f"{recall_key(motorhead.namespace)}/1", redis_client=connection.sync_client)
+    async_client = runner.run(connection.async_client())
+    by_hand = ByHand(index, model.vectors, AsyncSearchIndex(index.schema, redis_client=async_client))
     queries = [" ".join(random.Random(at).choices(WORDS, k=5)) for at in range(rounds)]  # noqa: S311
     rows = {}
-    for kind, query in (("similarity", lambda text: nearest(text, 10, fields)), ("hybrid", hybrid)):
-        times: dict[str, list[float]] = {"ours": [], "raw": []}
-        for at in range(0, rounds, TURN):
-            some = queries[at : at + TURN]
-            for name, call in (("raw", query), ("ours", retrievers[kind].invoke)):
-                times[name].append(clock.timed(partial(each, call, some)) / len(some))
-        rows[f"search, {kind}, k=10"] = compared(times)
+    for kind, query, aquery in (
+        ("similarity", by_hand.nearest, by_hand.anearest),
+        ("hybrid", by_hand.hybrid, by_hand.ahybrid),
+    ):
+        retriever = motorhead.retriever(user_id="bob", k=COUNT, search_type=kind)
+        ways: dict[str, tuple[Callable[[list[str]], object], Callable[[list[str]], object], bool]] = {
+            "": (partial(each, query), partial(each, retriever.invoke), True),
+            ", async": (partial(aeach, runner, aquery), partial(aeach, runner, retriever.ainvoke), True),
+            ", with a call of the model": (partial(each, query), partial(each, retriever.invoke), False),
+        }
+        for way, (raw, ours, is_given) in ways.items():
+            times: dict[str, list[float]] = {"ours": [], "raw": []}
+            for at in range(0, rounds, TURN):
+                some = queries[at : at + TURN]
+                # The cache of queries forgets: it holds fewer than there are.
+                give(motorhead, some if is_given else [f"other {text}" for text in queries[:MAX_QUERIES]])
+                for side, call in (("raw", raw), ("ours", ours)):
+                    times[side].append(clock.timed(partial(call, some)) / len(some))
+            rows[f"search, {kind}, k={COUNT}{way}"] = compared(times)
     return rows
+
+
+def give(motorhead: Motorhead, texts: Sequence[str]) -> None:
+    """Embed queries, so that searches for them find the vectors in the cache of the package."""
+    embedder: Any = motorhead.backend.require_redis().driver.embedder
+    for text in texts:
+        embedder.get().call(Embed((text,), query=True), lambda: None)
 
 
 def each(call: Callable[[str], object], texts: list[str]) -> None:
     """Call for each text."""
     for text in texts:
         call(text)
+
+
+def aeach(runner: asyncio.Runner, call: Callable[[str], Any], texts: list[str]) -> None:
+    """Call for each text, one after the other on an event loop."""
+
+    async def all_of_them() -> None:
+        for text in texts:
+            await call(text)
+
+    runner.run(all_of_them())
 
 
 def compared(times: dict[str, list[float]]) -> dict[str, float]:

@@ -291,13 +291,15 @@ class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearni
 
 
 def _listed(messages: Sequence[MessageLike] | MessageLike) -> Sequence[MessageLike]:
+    if isinstance(messages, list):  # first, since the next check takes a microsecond
+        return messages
     if isinstance(messages, BaseMessage | Mapping):
         return [messages]
     if isinstance(messages, str | bytes) or not hasattr(messages, "__iter__"):
         raise InvalidMessageError(
             f"append takes messages, not {type(messages).__name__}. Give a list such as [HumanMessage(...)]"
         )
-    return messages if isinstance(messages, list) else list(messages)
+    return list(messages)
 
 
 def _or_raise(report: CompactionReport) -> CompactionReport:

@@ -47,15 +47,20 @@ class UsageHandler(BaseCallbackHandler):
             self.tokens += reported or prompt + counted
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Add the tokens of a call that was stopped: what it has answered until then is paid for."""
+        """Add the tokens of a call that was stopped, or whose answer is in the error: they are paid for, too."""
         response = kwargs.get("response")
         if isinstance(response, LLMResult) and any(
             generation.text for row in response.generations for generation in row
         ):
             self.on_llm_end(response, run_id=run_id)
-        else:
-            with self._lock:
-                self._prompts.pop(run_id, None)
+            return
+        # OpenAI's client raises an error with the answer if structured output was cut off or filtered.
+        completion = getattr(error, "completion", None)
+        with self._lock:
+            prompt = self._prompts.pop(run_id, 0)
+            if completion is not None:
+                usage = getattr(completion, "usage", None)
+                self.tokens += whole_count(getattr(usage, "total_tokens", None)) or prompt
 
 
 def _reported(generation: object) -> int:

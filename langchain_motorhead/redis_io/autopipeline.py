@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from sys import getsizeof
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
@@ -193,5 +192,8 @@ def _is_large(commands: Sequence[Packed]) -> bool:
     size = 0
     for command in commands:
         if command[0] not in READS:
-            size += sum(map(getsizeof, command))
+            try:
+                size += sum(map(len, command))
+            except TypeError:  # it has numbers
+                size += sum([len(part) for part in command if isinstance(part, str | bytes)])
     return size > _LARGE_OPERATION_BYTES

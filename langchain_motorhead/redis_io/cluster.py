@@ -1,4 +1,4 @@
-"""Cluster pipelines: scripts for keys of the same cluster node are sent in one round trip."""
+"""Cluster pipelines: commands for keys of the same cluster node are sent in one round trip."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ _CONNECTION_LOST = (exceptions.ConnectionError, exceptions.TimeoutError, OSError
 _FIRST_KEY_INDEX = 3
 
 
+def by_node(client: Any, keys: Sequence[Any]) -> tuple[list[tuple[Any, list[int]]], dict[int, Exception]]:
+    """Group keys by the nodes of a cluster that have them.
+
+    Args:
+        client: A sync or an async cluster client of redis-py.
+        keys: The keys.
+
+    Returns:
+        Each node with the positions of its keys, and an error by the position of each key that no node has.
+    """
+    nodes: dict[str, tuple[Any, list[int]]] = {}  # by name, as nodes of redis-py 6 cannot be hashed
+    homeless = dict[int, Exception]()
+    for at, key in enumerate(keys):
+        try:
+            node = client.get_node_from_key(key)
+            nodes.setdefault(node.name, (node, []))[1].append(at)
+        except exceptions.SlotNotCoveredError as error:
+            homeless[at] = error
+    return list(nodes.values()), homeless
+
+
 async def send_to_nodes(client: Any, commands: Sequence[tuple[Any, ...]], **options: Any) -> list[Any]:
     """Send scripts to a cluster, and return a reply or an error for each.
 
@@ -31,14 +52,10 @@ async def send_to_nodes(client: Any, commands: Sequence[tuple[Any, ...]], **opti
         **options: Options of every command, as `execute_command` takes them.
     """
     batch = [PipelineCommand(at, *command, **options) for at, command in enumerate(commands)]
-    nodes: dict[str, tuple[Any, list[Any]]] = {}  # by name, as nodes of redis-py 6 cannot be hashed
-    for each in batch:
-        try:
-            node = client.get_node_from_key(each.args[_FIRST_KEY_INDEX])
-            nodes.setdefault(node.name, (node, []))[1].append(each)
-        except exceptions.SlotNotCoveredError as error:
-            each.result = error
-    await asyncio.gather(*(_send_to_node(client, node, some) for node, some in nodes.values()))
+    nodes, homeless = by_node(client, [each.args[_FIRST_KEY_INDEX] for each in batch])
+    for at, error in homeless.items():
+        batch[at].result = error
+    await asyncio.gather(*(_send_to_node(client, node, [batch[at] for at in places]) for node, places in nodes))
     for each in batch:
         if type(each.result) is exceptions.AskError:
             await _send_to_new_owner(client, each)

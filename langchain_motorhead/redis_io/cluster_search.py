@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from redis import exceptions
 from redis.asyncio.cluster import PipelineCommand
 
+from langchain_motorhead.redis_io.cluster import by_node
 from langchain_motorhead.storage.scripts import SCRIPTS
 
 _SLOTS = 16_384
@@ -84,15 +85,12 @@ def read_from_nodes(client: Any, commands: Sequence[tuple[Any, ...]]) -> list[An
         client: A `redis.RedisCluster`.
         commands: The reads, each with its key after its name.
     """
-    nodes: dict[str, tuple[Any, list[int]]] = {}  # by name, as nodes of redis-py 6 cannot be hashed
-    for at, command in enumerate(commands):
-        node = client.get_node_from_key(command[1])
-        nodes.setdefault(node.name, (node, []))[1].append(at)
+    nodes, homeless = by_node(client, [command[1] for command in commands])
     asked = [
-        (places, _Asked(client.get_redis_connection(node), [commands[at] for at in places]))
-        for node, places in nodes.values()
+        (places, _Asked(client.get_redis_connection(node), [commands[at] for at in places])) for node, places in nodes
     ]
-    found = {at: reply for places, each in asked for at, reply in zip(places, each.replies(), strict=True)}
+    found: dict[int, Any] = {**homeless}
+    found |= {at: reply for places, each in asked for at, reply in zip(places, each.replies(), strict=True)}
     for at, reply in found.items():
         if isinstance(reply, _MOVED):
             try:

@@ -25,6 +25,7 @@ Converters: TypeAlias = MutableMapping[Any, Any]
 """Functions of a redis-py client that convert replies, by command."""
 
 _MAX_KEPT_PARTS = 20
+_TEXTS = frozenset({str, bytes})
 # Commands whose replies redis-py does not convert. Asking its converters takes longer than this set.
 _UNCONVERTED = SCRIPTED | READS
 # Largest number of bytes written without waiting. Transports buffer as many before they ask for a pause.
@@ -90,7 +91,9 @@ def _pack_one(command: Packed) -> bytes:
 
     Numbers are converted first: hiredis 3 crashes if a signal handler raises while it converts them.
     """
-    parts: Any = tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
+    parts: Any = command
+    if not _TEXTS.issuperset(map(type, command)):
+        parts = tuple([str(part) if type(part) is int or type(part) is float else part for part in command])
     return bytes(pack_command(parts))
 
 

@@ -263,10 +263,10 @@ class Executor:
         if isinstance(name, str):
             return (name, *keys, *args)
         if name.sha in self._known and not with_source:
-            return ("EVALSHA", name.sha, len(keys), *keys, *args)
+            return ("EVALSHA", name.sha, str(len(keys)), *keys, *args)
         # This also loads the script into the server, without another round trip.
         self._known.add(name.sha)
-        return ("EVAL", name.source, len(keys), *keys, *args)
+        return ("EVAL", name.source, str(len(keys)), *keys, *args)
 
 
 def _has_error(replies: Sequence[Any]) -> bool:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["check", "is_http", "make_client", "prepare", "scheme_of"]
 
 _HTTP = ("http://", "https://")
-# Seconds. Without them, a caller would hang if the network is lost. Parameters in the URL take precedence.
-_TIMEOUTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
+# Parameters in the URL take precedence. Without time limits, in seconds, a caller would hang if the network is lost. As
+# redisvl does, RESP2 is spoken: in RESP3, the search module names each part of each document that it found, so that its
+# reply takes eight times as long to parse.
+_DEFAULTS: dict[str, Any] = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0, "protocol": 2}
 # A connection that a router or NAT has silently forgotten is found before it is used, if it was idle for two minutes.
 _KEEPALIVE_SECONDS = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 # Size of an async client's pool, and how long a task waits for a connection. Pools that cannot wait are larger.
@@ -52,7 +54,7 @@ def make_client(url: str, redis: ModuleType) -> Any:
         InvalidInputError: The URL cannot be parsed.
     """
     address = parse(url)
-    options = {"retry": _no_retries(redis), **_identity(), **_TIMEOUTS}
+    options = {"retry": _no_retries(redis), **_identity(), **_DEFAULTS}
     if address.kind == "sentinel":
         return _from_sentinel(address, redis)
     if address.scheme != "unix":
@@ -97,7 +99,7 @@ def _from_sentinel(address: RedisAddress, redis: ModuleType) -> Any:
 
     service, database = as_service(address)
     options: dict[str, Any] = {
-        **_TIMEOUTS,
+        **_DEFAULTS,
         **_keepalive(),
         **_identity(),
         **parsed_parameters(address, redis),

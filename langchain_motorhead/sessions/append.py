@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -57,7 +57,7 @@ def to_record(message: MessageLike, config: AppendConfig) -> Record:
     if bare is not None:
         return Record(bare, None, config.count([message]) if config.counted else None)  # type: ignore[list-item]
     data = encode(message)
-    stored = message if isinstance(message, BaseMessage) and _is_plain(message) else None
+    stored = message if _is_plain(message) else None
     if stored is None and not _is_plain_object(message):
         stored = decode(data)
         check_message(stored)
@@ -91,18 +91,23 @@ def to_records(messages: Sequence[MessageLike], config: AppendConfig) -> Flow[li
 
 def _cost(message: MessageLike) -> int:
     """Return how large a message is, in bytes, with what it takes beside its size."""
+    if _is_plain(message):
+        return _RECORD_COST + len(message.content)
     values = message.__dict__ if isinstance(message, BaseMessage) else message
-    content = values.get("content") if isinstance(values, Mapping) else None
-    if type(content) is str and (len(values) == 2 or (isinstance(message, BaseMessage) and _is_plain(message))):
+    content = values.get("content") if isinstance(values, Mapping) and len(values) == 2 else None
+    if type(content) is str:
         return _RECORD_COST + len(content)
     return _RECORD_COST + rough_size(values)
 
 
-def _is_plain(message: BaseMessage) -> bool:
+def _is_plain(message: MessageLike) -> TypeGuard[BaseMessage]:
     """Return whether a message has nothing to check: a usual role and a text."""
-    if type(message) not in _PLAIN or type(message.content) is not str or message.additional_kwargs:
+    if type(message) not in _PLAIN:
         return False
-    return not (isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls))
+    values = message.__dict__
+    if type(values.get("content")) is not str or values.get("additional_kwargs"):
+        return False
+    return not (values.get("tool_calls") or values.get("invalid_tool_calls"))
 
 
 def _is_plain_object(message: MessageLike) -> bool:

@@ -181,12 +181,12 @@ def append(
     """
     ids = [record.id for record in records]
     known_by = marks([(record.id, record.content) for record in records]) if any(ids) else b""
-    args = (
+    args = (  # no numbers, which a client would have to look for
         keys.member,
-        now,
+        str(now),
         token,
         keys.user,
-        ttl,
+        str(ttl),
         "" if records[0].tokens is None else ",".join(str(record.tokens) for record in records),
         keys.documents if ttl else "",
         known_by,
@@ -289,20 +289,20 @@ def to_snapshot(reply: Sequence[Any]) -> SessionSnapshot:
         epoch, first, summary, tokens, failures, user, size, indexed, revision, length, records, author, kept, covered,
         forgotten,
     ) = reply  # fmt: skip
-    return SessionSnapshot(
-        epoch=optional_member(epoch),
-        first=int(first or 0),
-        summary=optional_member(summary),
-        tokens=int(tokens or 0),
-        failures=int(failures or 0),
-        user=optional_member(user),
-        size=None if size is None else int(size),
-        indexed=None if indexed is None else int(indexed),
-        revision=int(revision or 0),
-        length=length,
-        records=records,
-        author=to_author(optional_member(author)),
-        kept=to_kept(optional_member(kept)),
-        stored_covered=None if covered is None else int(covered),
-        forgotten=int(forgotten or 0),
+    return SessionSnapshot(  # without names, which take as long as the rest
+        optional_member(epoch),
+        int(first or 0),
+        optional_member(summary),
+        int(tokens or 0),
+        int(failures or 0),
+        optional_member(user),
+        None if size is None else int(size),
+        None if indexed is None else int(indexed),
+        int(revision or 0),
+        length,
+        records,
+        to_author(optional_member(author)),
+        to_kept(optional_member(kept)),
+        None if covered is None else int(covered),
+        int(forgotten or 0),
     )

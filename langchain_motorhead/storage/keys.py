@@ -244,7 +244,12 @@ def recall_key(namespace: str) -> str:
 
     Keys of the documents begin with this key and a colon.
     """
-    return f"{PREFIX}:recall:{_encoded('namespace', namespace)}"
+    return _recall_key(_checked("namespace", namespace))
+
+
+@lru_cache(maxsize=1024)
+def _recall_key(namespace: str) -> str:
+    return f"{PREFIX}:recall:{_quoted(namespace)}"
 
 
 def to_tag(text: str) -> str:

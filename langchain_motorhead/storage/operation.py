@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from langchain_motorhead.storage.scripts import SCRIPTS, Script
@@ -43,8 +42,7 @@ class TornReadError(Exception):
         self.again = again
 
 
-@dataclass(frozen=True, slots=True)
-class Operation(Generic[T_co]):
+class Operation(NamedTuple, Generic[T_co]):
     """The commands of one round trip, and how to parse their replies.
 
     Attributes:

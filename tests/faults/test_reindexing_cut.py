@@ -34,7 +34,7 @@ async def test_each_step_is_cut_once(
 ) -> None:
     """Each step is executed and its reply is lost, once: all is embedded once, counted once, and found."""
     monkeypatch.setattr(repeats, "PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(reindexing, "_STORED_DOCUMENTS", 3)  # so that sessions are stored in slices
+    monkeypatch.setattr(reindexing, "REVISED_AT_ONCE", 3)  # so that sessions are stored in slices
     motorhead = make(embeddings=Scripted(), compaction="manual")
     for at in range(3):
         motorhead.session(f"s{at}", "u").append(numbered(7))

@@ -56,5 +56,5 @@ def test_beside_a_motorhead_at_an_address(url: str, namespace: str, tmp_path: Pa
     assert set(rows) == {f"{kind}: {which}" for kind in kinds for which in ("ours", "original")}
     assert all(row["a second"] > 0 and row["p99 ms"] >= row["p50 ms"] > 0 for row in rows.values())
     assert all(row["over 2 s"] >= 0 and row["Redis µs"] > 0 for row in rows.values())
-    if Path("/proc/net/tcp").exists():
+    if sys.platform == "linux":  # elsewhere only root sees who listens on a port
         assert all(row["CPU µs"] >= 0 and row["memory MB"] > 0 for row in rows.values())

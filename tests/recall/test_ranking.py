@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_motorhead.recall.search import ranking
-from langchain_motorhead.recall.search.ranking import Findings, MessageRef, rank
-from langchain_motorhead.recall.words.question import Question, to_question
+from langchain_motorhead.recall.words.question import to_question
+from support.rankings import MessageRef, ranked
 
 PLACES = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 6))
 SCORES = st.floats(0, 100, allow_subnormal=False)
 SIMILARITIES = st.floats(-100, 100, allow_subnormal=False)
 NAMES = st.sampled_from(["Anna", "anna Maria", "Ben", "", " "])
 QUERIES = st.lists(st.sampled_from(["anna", "ben", "maria", "where"]), max_size=4)
-
-
-def ranked(
-    near: Mapping[MessageRef, float],
-    worded: Mapping[MessageRef, float],
-    names: Mapping[MessageRef, str] | None = None,
-    query: Iterable[str] = (),
-    *,
-    marked: Mapping[MessageRef, float] | None = None,
-    assistant: Iterable[MessageRef] = (),
-    question: Question | None = None,
-) -> dict[MessageRef, float]:
-    """Rank what was found."""
-    found = Findings(near, worded, marked or {}, names or {}, frozenset(assistant))
-    return rank(found, question or Question(frozenset(query)))
 
 
 def test_nothing_found() -> None:

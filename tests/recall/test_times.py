@@ -8,15 +8,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, SearchUnavailableError
 from langchain_motorhead.recall.search import flow
-from langchain_motorhead.recall.search.ranking import Findings, rank
 from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.recall.words.times import Order, Period, order_of, periods_of
 from langchain_motorhead.storage.keys import session_keys
 from support.factory import MakeMotorhead
+from support.rankings import ranked
 
 OSLO = ZoneInfo("Europe/Oslo")
 NOW = datetime(2024, 5, 15, 10, tzinfo=OSLO)  # a Wednesday
@@ -92,6 +94,20 @@ def test_several_times_and_the_time_before_one() -> None:
     assert periods_of("yesterday", late) != periods_of("yesterday", late.astimezone(OSLO))
 
 
+VOCABULARY = [
+    *("in of on the last past next before since ago il y a ha vor hace am letzten segunda-feira domenica may march mars"
+    " jan week days mois an ans ano anni heute yesterday 3 12 31 101 1999 2024 word2024 2024-03 2024-03-05 5th 3. room"
+    ).split()
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(VOCABULARY), max_size=6))
+def test_most_questions_are_seen_to_name_no_time_at_a_glance(chosen: list[str]) -> None:
+    """A question in ASCII names the same times as it does with another character, for which all patterns are tried."""
+    text = " ".join(chosen)
+    assert periods_of(text, NOW) == periods_of(f"{text} \u4e2d", NOW)
+
+
 @pytest.mark.parametrize(
     ("question", "order"),
     [
@@ -116,18 +132,15 @@ def test_times_change_the_order_of_what_matches_alike() -> None:
     """The time that is named, or the order that is asked for, decides between messages that match alike."""
     places = [("s", at) for at in range(0, 50, 10)]
     times = {("s", at): float(at) for at in (0, 10, 20, 30, 40, 60)}
-    found = Findings({}, {**dict.fromkeys(places, 2.0), ("s", 60): 0.1}, times=times)
-    scores = rank(found, Question(periods=(Period(20.0, 30.0),)))
+    worded = {**dict.fromkeys(places, 2.0), ("s", 60): 0.1}
+    scores = ranked({}, worded, times=times, question=Question(periods=(Period(20.0, 30.0),)))
     assert next(iter(scores)) == ("s", 20)
     assert scores["s", 30] > scores["s", 40] > scores["s", 10]  # soon after it was told of, too
-    assert list(rank(found, Question(order=Order.FIRST))) == [*places, ("s", 60)]
-    assert list(rank(found, Question(order=Order.LATEST))) == [*reversed(places), ("s", 60)]
-    apart = Findings({}, {("s", 0): 2.0, ("s", 10): 1.999, ("s", 20): 1.9}, times=times)
-    assert list(rank(apart, Question(order=Order.LATEST))) == [
-        ("s", 10),
-        ("s", 0),
-        ("s", 20),
-    ]  # the last is worse
+    first, latest = (ranked({}, worded, times=times, question=Question(order=order)) for order in Order)
+    assert (list(first), list(latest)) == ([*places, ("s", 60)], [*reversed(places), ("s", 60)])
+    apart = {("s", 0): 2.0, ("s", 10): 1.999, ("s", 20): 1.9}  # the last is worse
+    in_order = ranked({}, apart, times=times, question=Question(order=Order.LATEST))
+    assert list(in_order) == [("s", 10), ("s", 0), ("s", 20)]
     assert max(scores.values()) == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,7 +108,7 @@ def test_a_plain_read_is_what_a_script_reads(motorhead: Motorhead) -> None:
         for part in ((-2, -1), (-100, -1), (1, 0), (1, 2)):
             operation = operations.read(session._keys, *part)
             assert operation.plain is not None
-            by_script = backend.execute(replace(operation, plain=None))
+            by_script = backend.execute(operation._replace(plain=None))
             assert backend.execute(operation) == backend.execute(operation.plain()) == by_script
             seen.append(by_script)
     assert seen[0].summary

@@ -23,6 +23,7 @@ from langchain_motorhead.recall.indexing.flow import index
 from langchain_motorhead.recall.indexing.index import PROBE, Indexer, make_index, set_up
 from langchain_motorhead.recall.indexing.progress import Report
 from langchain_motorhead.recall.indexing.schema import index_name
+from langchain_motorhead.recall.indexing.slices import REVISED_AT_ONCE
 from langchain_motorhead.recall.words.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
 from langchain_motorhead.search_index.vectors import item_size, stored_vectors
@@ -45,11 +46,8 @@ class _Todo(NamedTuple):
 # Sessions read together, so that their messages fill batches, and sequence numbers read at once of each.
 _GROUP_SESSIONS = 64
 _RANGE_MESSAGES = 500
-# The same where old vectors are deleted too. After each, the module indexes the document anew, which takes milliseconds
-# in an approximate index, and all others wait for a script.
-_DELETING = {"flat": (_GROUP_SESSIONS, 100), "hnsw": (1, 10)}
-# Documents that one script stores, for the same reason.
-_STORED_DOCUMENTS = 10
+# How many sessions where old vectors are deleted too, with fewer messages of each: their documents are indexed anew.
+_DELETING_SESSIONS = {"flat": _GROUP_SESSIONS, "hnsw": 1}
 
 
 def reindex(indexer: Indexer, report: Report, *, one_slot: bool) -> Flow[int]:
@@ -137,7 +135,9 @@ def _revise_all(
     With `dropped`, these vector fields are deleted, and vectors of other kinds are refused from now on.
     """
     count = 0
-    width, reach = (_GROUP_SESSIONS, _RANGE_MESSAGES) if dropped is None else _DELETING[indexer.recall.algorithm]
+    width, reach = _GROUP_SESSIONS, _RANGE_MESSAGES
+    if dropped is not None:
+        width, reach = _DELETING_SESSIONS[indexer.recall.algorithm], indexer.at_once
     for at in range(0, len(sessions), width):
         group = sessions[at : at + width]
         count += yield from _revise_group(indexer, wanted, group, dropped, reach)
@@ -240,8 +240,8 @@ def _store(
 ) -> Flow[tuple[int, bool]]:
     """Store vectors and terms in slices, each of which is atomic. Returns how many, and whether the session changed."""
     count = 0
-    for at in range(0, len(rows), _STORED_DOCUMENTS):
-        part = rows[at : at + _STORED_DOCUMENTS]
+    for at in range(0, len(rows), REVISED_AT_ONCE):
+        part = rows[at : at + REVISED_AT_ONCE]
         done: int = yield document_operations.revise(keys, texts.epoch or "", texts.revision, field, part)
         if done < 0:
             return count, True

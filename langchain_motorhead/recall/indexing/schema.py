@@ -8,6 +8,7 @@ score. Words are stemmed by `recall/words/terms.py`, since the module expands a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.recall.config import Recall
@@ -86,12 +87,13 @@ def index_schema(namespace: str, recall: Recall, dimensions: int, generation: in
     )
 
 
-def scope(session_id: str | None, user_id: str | None) -> list[FilterExpression]:
+@lru_cache(maxsize=1024)
+def scope(session_id: str | None, user_id: str | None) -> tuple[FilterExpression, ...]:
     """Return the filters for one session, or for the sessions of one user."""
     from redisvl.query.filter import Tag
 
     wanted = (("session", session_id), ("user", user_id))
-    return [Tag(field) == to_tag(value) for field, value in wanted if value is not None]
+    return tuple(Tag(field) == to_tag(value) for field, value in wanted if value is not None)
 
 
 def narrowed(
@@ -102,7 +104,7 @@ def narrowed(
     filter_: FilterExpression | None,
 ) -> list[FilterExpression]:
     """Return the filters for the other conditions of a search. `Query` explains the arguments."""
-    if (roles, after, before, unseen, filter_) == (None,) * 5:
+    if all(each is None for each in (roles, after, before, unseen, filter_)):
         return []
     from redisvl.query.filter import FilterExpression, Num, Tag
 
@@ -147,17 +149,24 @@ def worded(
         added: More terms.
         weight: What the score of each of these is multiplied by.
     """
-    from redisvl.query import FilterQuery
-    from redisvl.query.filter import FilterExpression
-
     # After the word: before it, the module finds only the first document if both sets have all documents.
     beside = "" if filter_ is None else f" -(-({filter_}))"
     union = [f"(@terms:{word}{beside})" for word in list(dict.fromkeys(words))[:_MAX_QUERY_TERMS]]
     # The module ignores a weight on a single word. It applies the weight if the word is combined with a condition.
     union += [f"((@terms:{word}{beside or f' -(-(@terms:{word}))'})=>{{$weight:{weight}}})" for word in added]
-    query = FilterQuery(FilterExpression(f"({'|'.join(union)})"), return_fields=list(fields), num_results=count)
-    query.verbatim().scorer("BM25STD").with_scores()
-    return (*query.get_args(), *TO_THE_END)
+    return (f"({'|'.join(union)})", *_scored("BM25STD", count, tuple(fields)), *TO_THE_END)
+
+
+@lru_cache
+def _scored(scorer: str | None, count: int, fields: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the arguments after the query that redisvl makes for documents with scores."""
+    from redisvl.query import FilterQuery
+
+    query = FilterQuery(return_fields=list(fields), num_results=count)
+    query.verbatim().with_scores()
+    if scorer is not None:
+        query.scorer(scorer)
+    return tuple(query.get_args()[1:])
 
 
 def marked(
@@ -172,13 +181,9 @@ def marked(
         count: How many to find.
         fields: Fields to return.
     """
-    from redisvl.query import FilterQuery
     from redisvl.query.filter import FilterExpression
 
-    beside = "" if filter_ is None else f" {filter_}"
-    wanted = FilterExpression(f"(@terms:{mark}{beside})")
+    wanted = f"(@terms:{mark}{'' if filter_ is None else f' {filter_}'})"
     if vector is not None:
-        return nearest(vector, wanted, count, fields)
-    query = FilterQuery(wanted, return_fields=list(fields), num_results=count)
-    query.verbatim().with_scores()
-    return (*query.get_args(), *TO_THE_END)
+        return nearest(vector, FilterExpression(wanted), count, fields)
+    return (wanted, *_scored(None, count, tuple(fields)), *TO_THE_END)

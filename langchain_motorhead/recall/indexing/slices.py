@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 AT_ONCE: Mapping[str, int] = MappingProxyType({"flat": 100, "hnsw": 10})
 """How many documents one script stores, by the algorithm of the index. One takes about 0.1 ms in a flat index, and 1 ms
 in an HNSW graph of 50,000."""
+REVISED_AT_ONCE = 10
+"""How many documents one script changes while an index is rebuilt: two indexes take each of them up then."""
 
 Row = TypeVar("Row", bound=Sequence[Any])
 

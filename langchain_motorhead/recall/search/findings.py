@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import Query
-from langchain_motorhead.recall.search.ranking import INSTRUCTION, PREFERENCE, Findings, MessageRef, rank
+from langchain_motorhead.recall.search.ranking import INSTRUCTION, PREFERENCE, SEQ_BITS, Findings, Place, in_order, rank
 from langchain_motorhead.recall.search.results import Candidate
 from langchain_motorhead.recall.words import standing
 from langchain_motorhead.recall.words.question import Question
@@ -25,6 +26,8 @@ MARKED_COUNT = 32
 VECTOR_COUNTS, WORDS_COUNTS = (100, 10), (200, 20)
 """How many documents to find by vector and by words, at least and for each result that is requested. Long messages have
 several. Measured, as `ranking.py` says."""
+SEVERAL_TIMES = 2
+"""How many times as many documents to find by vector, if the answer is spread over several sessions."""
 PERIOD_COUNT = 64
 """How many documents each search, by meaning and by words, finds in the period that a question names."""
 
@@ -44,50 +47,72 @@ def ranked(
     if query.search_type == "hybrid":
         ranking = rank(findings, question)
     else:
-        ranking = dict(sorted(findings.near.items(), key=lambda item: (-item[1], item[0])))
-    places = list(ranking)
+        ranking = ((place, findings.near[place]) for place in in_order(findings.near, findings))
+    all_fit = True
     if query.score_threshold is not None:
-        places = [place for place in places if ranking[place] >= query.score_threshold]
-    keys: dict[str, SessionKeys] = {}
+        every = list(ranking)
+        fitting = [each for each in every if each[1] >= query.score_threshold]
+        ranking, all_fit = iter(fitting), len(fitting) == len(every)
 
     def candidates() -> Iterator[Candidate]:
-        for place in places:
-            session, number = place
-            if session not in keys:
-                keys[session] = session_keys(indexer.namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
-            yield Candidate(keys[session], number, best[place], ranking[place])
+        for place, score in ranking:
+            session, seq = findings.ref(place)
+            piece = best[place].rpartition(":")[2].partition("/")[2]
+            yield Candidate(_keys_of(indexer.namespace, session), seq, int(piece or 0), score)
 
-    return candidates(), len(places) == len(ranking)
+    return candidates(), all_fit
 
 
-def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) -> tuple[Findings, dict[MessageRef, int]]:
-    """Return what was found by message, and the best piece of each message. Written for speed, as `to_reply` is."""
-    best: dict[MessageRef, int] = {}
-    names: dict[MessageRef, str] = {}
-    assistant: set[MessageRef] = set()
-    times: dict[MessageRef, float] = {}
-    sessions: dict[str, str] = {}  # one string a session, as equal ones take longer to compare
-    scores: dict[str, dict[MessageRef, float]] = {"marked": {}, "near": {}, "worded": {}}
+def _keys_of(namespace: str, session: str) -> SessionKeys:
+    """Return the keys of a session, given what the keys of its documents begin with."""
+    return session_keys(namespace, from_quoted(session.rpartition("/")[2].rstrip("}")))
+
+
+def _findings(found: Mapping[tuple[str, str], SearchReply], indexer: Indexer) -> tuple[Findings, dict[Place, str]]:
+    """Return what was found by message, and the best document of each message. Written for speed, as `to_reply` is."""
+    best: dict[Place, str] = {}
+    names: dict[Place, str] = {}
+    assistant: set[Place] = set()
+    times: dict[Place, float] = {}
+    firsts: dict[str, Place] = {}
+    scores: dict[str, dict[Place, float]] = {"marked": {}, "near": {}, "worded": {}}
     # The word search comes last, as it finds the best piece of a long message most reliably.
     for (kind, which), reply in sorted(found.items(), key=lambda item: list(scores).index(item[0][0])):
         known = scores[kind]
         values = _values(kind, which, reply.scores, known.values(), indexer)
-        for key, score, fields in zip(reply.keys, values, reply.fields, strict=True):
-            session, _, rest = key.rpartition(":")
-            seq, _, piece = rest.partition("/")
-            if not seq.isdecimal():  # not a document of this package
+        places = _places(reply.keys, firsts)
+        for place, key, score, fields in zip(places, reply.keys, values, reply.fields, strict=True):
+            if place == _FOREIGN:
                 continue
-            place = (sessions.setdefault(session, session), int(seq))
-            if place not in known or score > known[place]:
+            if score > known.get(place, -math.inf):
                 known[place] = score
-                best[place] = int(piece or 0)
+                best[place] = key
             if fields.get(b"role") in _ASSISTANT_ROLES:
                 assistant.add(place)
             if b"name" in fields:
                 names[place] = from_member(fields[b"name"])
             if b"created" in fields:
                 times[place] = float(fields[b"created"])
-    return Findings(scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
+    return Findings(list(firsts), scores["near"], scores["worded"], scores["marked"], names, assistant, times), best
+
+
+def _places(keys: Sequence[str], firsts: dict[str, Place]) -> list[Place]:
+    """Return the place of the message of each document, or `_FOREIGN` for a document that is not of this package.
+
+    Args:
+        keys: Keys of the documents.
+        firsts: By session, the place that a message with the number 0 has there. New sessions are added.
+    """
+    places = list[Place]()
+    for key in keys:
+        session, _, seq = key.rpartition(":")
+        first = firsts.get(session)
+        if first is None:
+            first = firsts[session] = len(firsts) << SEQ_BITS
+        if not seq.isdecimal():  # a piece of a long message
+            seq = seq.partition("/")[0]
+        places.append(first + int(seq) if len(seq) <= _MAX_DIGITS and seq.isdecimal() else _FOREIGN)
+    return places
 
 
 def _values(kind: str, which: str, said: list[float], known: Collection[float], indexer: Indexer) -> list[float]:
@@ -102,6 +127,8 @@ def _values(kind: str, which: str, said: list[float], known: Collection[float], 
     return values if least is None else [max(least, each) for each in values]
 
 
+_MAX_DIGITS = 12  # of a sequence number; more would not fit in a place
+_FOREIGN = -1
 _ASSISTANT_ROLES = frozenset(role.encode() for role in ASSISTANT_ROLES)
 _SIMILARITY: dict[str, Any] = {
     "cosine": lambda distance: 1 - distance,

@@ -19,6 +19,7 @@ from langchain_motorhead.recall.search.findings import (
     BONUSES,
     MARKED_COUNT,
     PERIOD_COUNT,
+    SEVERAL_TIMES,
     VECTOR_COUNTS,
     WORDS_COUNTS,
     ranked,
@@ -142,6 +143,8 @@ def _queries(
     counts = [
         min(growth * (max(least, each * enough) + more), _MAX_FOUND) for least, each in (VECTOR_COUNTS, WORDS_COUNTS)
     ]
+    if question.several:
+        counts[0] = min(SEVERAL_TIMES * counts[0], _MAX_FOUND)
     fields = (*RETURNED, "created") if question.timed else RETURNED
     if data is not None:
         yield "near", "all", counts[0], nearest(data, filter_, counts[0], fields)

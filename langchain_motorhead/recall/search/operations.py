@@ -27,8 +27,8 @@ def search(
     Returns:
         What each query found, or None if the index was replaced meanwhile; and the description.
     """
-    name = recall_key(namespace)
-    commands = tuple(Command("FT.SEARCH", (name,), query, near) for query in queries)
+    name, description = recall_key(namespace), describing(namespace)
+    commands = [Command("FT.SEARCH", (name,), query, near) for query in queries]
 
     def read(replies: list[Any]) -> tuple[list[SearchReply] | None, Description | None]:
         before, after = to_description(replies[0]), to_description(replies[-1])
@@ -36,7 +36,7 @@ def search(
             return None, after
         return [to_reply(reply, distance) for reply in replies[1:-1]], after
 
-    return Operation((describing(namespace), *commands, describing(namespace)), read)
+    return Operation((description, *commands, description), read)
 
 
 def fetch(
@@ -72,7 +72,7 @@ def fetch(
 
 def decoded(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     """Return the fields of a document as text."""
-    return {from_member(name): from_member(value) for name, value in fields.items()}
+    return {name.decode(): value.decode("utf-8", "surrogatepass") for name, value in fields.items()}
 
 
 def _fields(reply: Sequence[Any], extra: Sequence[str]) -> dict[str, Any] | None:

@@ -7,21 +7,29 @@ to recall, and `benchmarks/recall_quality.py`, which measures them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import groupby
 from types import MappingProxyType
 from typing import TypeAlias
 
+from langchain_motorhead.recall.search.coverage import spread
 from langchain_motorhead.recall.words.question import Question
 from langchain_motorhead.recall.words.scripts import words
 from langchain_motorhead.recall.words.times import Order, Period
 
-MessageRef: TypeAlias = tuple[str, int]
-"""A message: its session and its sequence number."""
+Place: TypeAlias = int
+"""A message as one number: which of the sessions found, then its sequence number. So the number of the message after it
+is one more. Such numbers are looked up in half the time of pairs."""
+SEQ_BITS = 40
+"""How many of its bits are the sequence number."""
+_SEQ_MASK = (1 << SEQ_BITS) - 1
 
 MEANING = 0.35
-"""Weight of the vector search. The word search has the rest."""
+"""Weight of the vector search."""
+WORDS = 1 - MEANING
+"""Weight of the word search."""
 BEFORE, AFTER = 0.1, 0.3
 """Share of the word score of the message before it, and of the one after it, that a message gets: what answers a
 message repeats some of its words, and an answer seldom repeats those of the question that it is found by."""
@@ -30,7 +38,8 @@ AFTER_MEANING = 0.4
 SPEAKER = 0.3
 """Bonus for messages of a speaker whom the query names, if it names only one."""
 SESSION = 0.4
-"""Share of the best score of its session that each message gets, as a session has a subject."""
+"""Share of the best score of its session that each message gets, as a session has a subject. None, if the answer is
+spread over several sessions: see `coverage.py`."""
 ASSISTANT = 0.6
 """What an assistant said counts this much, beside what people said, unless the query asks for it."""
 INSTRUCTION, PREFERENCE = 0.4, 0.2
@@ -60,6 +69,7 @@ class Findings:
     """What the queries of a search found.
 
     Attributes:
+        sessions: The sessions, in the order of their numbers in the places.
         near: Messages found by vector, with their similarity; higher is nearer.
         worded: Messages found by words, with their score.
         marked: Messages with a standing wish, with the bonus of its kind.
@@ -68,18 +78,24 @@ class Findings:
         times: When they were appended, in seconds since 1970. Empty if the query does not need it.
     """
 
-    near: Mapping[MessageRef, float]
-    worded: Mapping[MessageRef, float]
-    marked: Mapping[MessageRef, float] = field(default_factory=lambda: MappingProxyType({}))
-    names: Mapping[MessageRef, str] = field(default_factory=lambda: MappingProxyType({}))
-    assistant: AbstractSet[MessageRef] = frozenset()
-    times: Mapping[MessageRef, float] = field(default_factory=lambda: MappingProxyType({}))
+    sessions: Sequence[str]
+    near: Mapping[Place, float]
+    worded: Mapping[Place, float]
+    marked: Mapping[Place, float] = field(default_factory=lambda: MappingProxyType({}))
+    names: Mapping[Place, str] = field(default_factory=lambda: MappingProxyType({}))
+    assistant: AbstractSet[Place] = frozenset()
+    times: Mapping[Place, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def ref(self, place: Place) -> tuple[str, int]:
+        """Return the session of a message and its sequence number."""
+        return self.sessions[place >> SEQ_BITS], place & _SEQ_MASK
 
 
-def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
-    """Return all messages found, best first, each with a score from 0 to 1 relative to the best of this search."""
+def rank(found: Findings, question: Question) -> Iterator[tuple[Place, float]]:
+    """Return an iterator over all messages found, best first, each with a score from 0 to 1 relative to the best."""
     scores = _matching(found, question)
-    _share_in_sessions(scores)
+    if not question.several:
+        _share_in_sessions(scores, len(found.sessions))
     for place, bonus in found.marked.items():
         scores[place] += bonus * (FLOOR + scores[place])
     if question.overview:
@@ -90,28 +106,33 @@ def rank(found: Findings, question: Question) -> dict[MessageRef, float]:
             scores[place] *= ASSISTANT
     if question.summary or question.addressed:
         _favour_answers(scores, found.assistant, ANSWER if question.summary else 1.0)
-    best = max(scores.values(), default=0.0) or 1.0
+    if question.several:
+        scores = spread(in_order(scores, found), scores, _session)
     if question.timed:
-        scores = {place: score / best for place, score in scores.items()}
-        if question.periods:
-            _favour_periods(scores, found.times, question.periods)
-        if question.order is not None:
-            _favour_order(scores, found.times, question.order)
-        best = max(scores.values(), default=0.0) or 1.0
-    worded = found.worded.get
-    ranked = sorted([(-score, -worded(place, 0.0), place) for place, score in scores.items()])
-    return {place: -score / best for score, _, place in ranked}
+        scores = _favour_times(scores, found, question)
+    best = _best(scores)
+    return ((place, scores[place] / best) for place in in_order(scores, found))
 
 
-def _matching(found: Findings, question: Question) -> dict[MessageRef, float]:
+def in_order(scores: Mapping[Place, float], found: Findings) -> Iterator[Place]:
+    """Return an iterator over messages, best first. Of equal scores, those by words decide, then the place.
+
+    Only the first ones are read, mostly, so those with equal scores are put in order when they are reached.
+    """
+    for _, some in groupby(sorted(scores, key=scores.__getitem__, reverse=True), key=scores.__getitem__):
+        alike = list(some)
+        if len(alike) > 1:
+            alike.sort(key=lambda place: (-found.worded.get(place, 0.0), found.ref(place)))
+        yield from alike
+
+
+def _matching(found: Findings, question: Question) -> dict[Place, float]:
     """Return how well each message matches by its vector, its words and its speaker."""
     places = found.near.keys() | found.worded.keys() | found.marked.keys()
-    near = _relative(found.near)
-    around = [(place, (place[0], place[1] - 1), (place[0], place[1] + 1)) for place in places]
-    by_meaning = _with_neighbours(around, near, 0.0, AFTER_MEANING)
-    by_words = _with_neighbours(around, found.worded, BEFORE, AFTER)
-    both = zip(around, by_meaning, by_words, strict=True)
-    scores = {place: MEANING * meaning + (1 - MEANING) * worded for (place, _, _), meaning, worded in both}
+    by_meaning, nearest = _with_neighbours(places, _relative(found.near), 0.0, AFTER_MEANING)
+    by_words, most = _with_neighbours(places, found.worded, BEFORE, AFTER)
+    both = zip(by_meaning.items(), by_words.values(), strict=True)
+    scores = {place: MEANING * (near / nearest) + WORDS * (worded / most) for (place, near), worded in both}
     only = _only_one_named(found.names, question.words)
     if only is not None:
         for place, name in found.names.items():
@@ -120,79 +141,95 @@ def _matching(found: Findings, question: Question) -> dict[MessageRef, float]:
     return scores
 
 
-def _relative(near: Mapping[MessageRef, float]) -> dict[MessageRef, float]:
+def _relative(near: Mapping[Place, float]) -> dict[Place, float]:
     """Return similarities from 0, the least, to 1. If all are equally near, each has the best."""
     low, high = (min(near.values()), max(near.values())) if near else (0.0, 0.0)
     return {place: (each - low) / (high - low) if high > low else 1.0 for place, each in near.items()}
 
 
 def _with_neighbours(
-    around: Sequence[tuple[MessageRef, MessageRef, MessageRef]],
-    scores: Mapping[MessageRef, float],
-    before: float,
-    after: float,
-) -> list[float]:
-    """Return the scores with shares of those of their neighbours, relative to the best.
+    places: Iterable[Place], scores: Mapping[Place, float], before: float, after: float
+) -> tuple[dict[Place, float], float]:
+    """Return the scores with shares of those of their neighbours, and the best.
 
     Args:
-        around: Each message, the one before it, and the one after it.
-        scores: The scores; a message without one has 0.
+        places: The messages, in the order of the result.
+        scores: The scores of some of them; the others have 0.
         before: Share of the score of the message before.
         after: Share of the score of the message after.
     """
-    get = scores.get
-    if before:
-        shared = [get(this, 0.0) + before * get(last, 0.0) + after * get(next_, 0.0) for this, last, next_ in around]
-    else:
-        shared = [get(this, 0.0) + after * get(next_, 0.0) for this, _, next_ in around]
-    best = max(shared, default=0.0) or 1.0
-    return [score / best for score in shared]
+    shared = {**dict.fromkeys(places, 0.0), **scores}
+    for share, away in ((before, 1), (after, -1)):
+        if share:
+            for place, score in scores.items():
+                if place + away in shared:
+                    shared[place + away] += share * score
+    return shared, _best(shared)
 
 
-def _share_in_sessions(scores: dict[MessageRef, float]) -> None:
-    best: dict[str, float] = {}
-    for (session, _), score in scores.items():
-        if score > best.get(session, 0.0):
+def _best(scores: Mapping[Place, float]) -> float:
+    """Return the best score, to divide by."""
+    return max(scores.values(), default=0.0) or 1.0
+
+
+def _share_in_sessions(scores: dict[Place, float], sessions: int) -> None:
+    best = [0.0] * sessions
+    for place, score in scores.items():
+        session = place >> SEQ_BITS
+        if score > best[session]:
             best[session] = score
     for place in scores:
-        scores[place] += SESSION * best.get(place[0], 0.0)
+        scores[place] += SESSION * best[place >> SEQ_BITS]
 
 
-def _favour_openings(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef]) -> None:
+def _session(place: Place) -> int:
+    return place >> SEQ_BITS
+
+
+def _favour_openings(scores: dict[Place, float], assistant: AbstractSet[Place]) -> None:
     for place, score in scores.items():
         if place not in assistant:
-            scores[place] = score + OPENING * math.exp(-place[1] / OPENING_REACH) * (FLOOR + score)
+            scores[place] = score + OPENING * math.exp(-(place & _SEQ_MASK) / OPENING_REACH) * (FLOOR + score)
 
 
-def _favour_periods(
-    scores: dict[MessageRef, float], times: Mapping[MessageRef, float], periods: Sequence[Period]
-) -> None:
+def _favour_times(scores: Mapping[Place, float], found: Findings, question: Question) -> dict[Place, float]:
+    best = _best(scores)
+    favoured = {place: score / best for place, score in scores.items()}
+    if question.periods:
+        _favour_periods(favoured, found.times, question.periods)
+    if question.order is not None:
+        _favour_order(favoured, found, question.order)
+    return favoured
+
+
+def _favour_periods(scores: dict[Place, float], times: Mapping[Place, float], periods: Sequence[Period]) -> None:
     for place, time in times.items():
         since = min((max(0.0, time - each.stop) for each in periods if each.start <= time), default=math.inf)
         scores[place] += IN_PERIOD * math.exp(-since / PERIOD_REACH) * (FLOOR + scores[place])
 
 
-def _favour_order(scores: dict[MessageRef, float], times: Mapping[MessageRef, float], order: Order) -> None:
+def _favour_order(scores: dict[Place, float], found: Findings, order: Order) -> None:
     best = max(scores.values(), default=0.0)
     least = best * (FIRST_REACH if order is Order.FIRST else ALIKE)
     # By time. Messages of the same time are ordered by their session and number.
-    some = sorted((times[place], place) for place, score in scores.items() if score >= least and place in times)
+    some = [place for place, score in scores.items() if score >= least and place in found.times]
+    some.sort(key=lambda place: (found.times[place], found.ref(place)))
     if order is Order.FIRST:
-        for at, (_, place) in enumerate(some):
+        for at, place in enumerate(some):
             scores[place] *= 1 + FIRST * (1 - at / max(1, len(some) - 1))
     else:
-        for at, (_, place) in enumerate(reversed(some)):
+        for at, place in enumerate(reversed(some)):
             scores[place] = best * (1 - (1 - ALIKE) * at / len(some))  # all others have less
 
 
-def _favour_answers(scores: dict[MessageRef, float], assistant: AbstractSet[MessageRef], share: float) -> None:
-    for session, seq in assistant:
-        before = (session, seq - 1)
+def _favour_answers(scores: dict[Place, float], assistant: AbstractSet[Place], share: float) -> None:
+    for place in assistant:
+        before = place - 1
         if before in scores and before not in assistant:
-            scores[session, seq] = max(scores[session, seq], share * scores[before])
+            scores[place] = max(scores[place], share * scores[before])
 
 
-def _only_one_named(names: Mapping[MessageRef, str], query: frozenset[str]) -> str | None:
+def _only_one_named(names: Mapping[Place, str], query: frozenset[str]) -> str | None:
     named = {_first(name) for name in set(names.values())} & query
     return next(iter(named)) if len(named) == 1 else None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.ids import derived_id
@@ -20,10 +20,10 @@ SPARE_HITS = 4
 """How many more messages are read than requested, as some may have been deleted."""
 GROWTH = 8
 """Factor by which a search is enlarged if it found too few messages."""
+_DIGEST = DIGEST.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A message that a search found: its session, sequence number, best piece, and score."""
 
     keys: SessionKeys
@@ -55,13 +55,12 @@ def read_hits(
         Each message, with its vector as bytes if that was requested.
     """
     if found and query.search_type == "similarity" and not (query.neighbors or query.exclude_window or check):
-        known = dict(zip(found["near", "all"].keys, found["near", "all"].fields, strict=True))
-        ranked = list(ranked)
-        documents = [(each, operations.decoded(known[_key(each.keys, each.seq, each.piece)])) for each in ranked]
+        reply = found["near", "all"]
         # No further read is needed, unless a document may have outlived its session, or is incomplete.
-        if not any("ttl" in fields or _is_digest(fields) for each, fields in documents):
-            made = [_hit(each, fields, _user(fields)) for each, fields in documents]
-            return [(hit, None) for hit in made if _is_in_scope(hit, query)][:enough]
+        if not any(b"ttl" in fields or fields.get(b"user", b"").startswith(_DIGEST) for fields in reply.fields):
+            known = dict(zip(reply.keys, reply.fields, strict=True))
+            made = (_known_hit(each, known[_key(each.keys, each.seq, each.piece)]) for each in ranked)
+            return [(hit, None) for hit in islice((hit for hit in made if _is_in_scope(hit, query)), enough)]
     left = iter(ranked)
     hits, size = list[tuple[Hit, Any]](), enough + SPARE_HITS
     while len(hits) < enough and (some := list(islice(left, size))):
@@ -111,7 +110,7 @@ def _surround(
         for seq in seqs:
             fields = by_key[_key(found.keys, seq)]
             if fields is not None and fields["epoch"] == epoch and len(around) < count:
-                around.append(replace(_hit(replace(found, seq=seq, piece=0), fields, hit.user_id), pieces=1))
+                around.append(replace(_hit(found._replace(seq=seq, piece=0), fields, hit.user_id), pieces=1))
     hit.before.reverse()
 
 
@@ -157,9 +156,7 @@ def _hit(found: Candidate, fields: dict[str, Any], user_id: str | None) -> Hit:
     )
 
 
-def _user(fields: dict[str, Any]) -> str | None:
-    return from_quoted(fields["user"]) if "user" in fields else None
-
-
-def _is_digest(fields: dict[str, Any]) -> bool:
-    return str(fields.get("user", "")).startswith(DIGEST)
+def _known_hit(found: Candidate, fields: Mapping[bytes, bytes]) -> Hit:
+    """Return the hit of a candidate whose document a search has returned."""
+    there = operations.decoded(fields)
+    return _hit(found, there, from_quoted(there["user"]) if "user" in there else None)

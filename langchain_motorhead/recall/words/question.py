@@ -20,11 +20,28 @@ _SUMMARY = re.compile(
     r"|まとめ|要約|요약|ملخص|لخص|सारांश|สรุป",
     re.IGNORECASE,
 )
-_OVERVIEW = re.compile(
-    r"\bin (?:the |what |which )?order\b|\bthe order\b|\bthroughout\b|\bacross\b|\bover time\b|\bso far\b"
-    r"|\beverything\b|\b(?:develop|evolv|progress)(?:ed|es)?\b|\bim laufe\b|\bbisher\b|\bau fil\b"
-    r"|\ba lo largo\b|\bao longo\b"
-    r"|\bfinora\b|по порядку|за всё время|到目前为止|顺序|これまで|順番|지금까지|순서|حتى الآن|अब तक|ที่ผ่านมา",
+_TALKS = r"(?: [\w']+){0,3} (?:conversation|discussion|session|chat|talk|message|request|question)s?"
+_COURSE = re.compile(
+    # Not "in order to", and not the order that was placed in a shop.
+    r"\b(?:in (?:the |what |which |chronological )?order(?! to\b)|the order in which|order of events"
+    r"|(?:(?:across|throughout|over the course of|in all(?: of)?) (?:our|my|all|the|these|different|multiple|several)"
+    rf"|(?:over|during) (?:all )?our){_TALKS}"
+    r"|over time|so far|everything (?:that )?(?:we|i|you)|how(?: [\w']+){1,10} (?:develop|evolv|progress)ed"
+    r"|how did(?: [\w']+){1,5} (?:develop|evolve|progress)"
+    r"|im laufe|bisher|reihenfolge|in all(?:en)? unseren (?:gesprächen|unterhaltungen|chats|sitzungen)"
+    r"|au fil|jusqu['’]ici|quel ordre|dans l['’]ordre|toutes nos (?:conversations|discussions)"
+    r"|a lo largo|hasta ahora|en (?:qué )?orden|todas nuestras (?:conversaciones|charlas)"
+    r"|ao longo|até agora|em (?:que |qual )?ordem|todas as nossas conversas"
+    r"|finora|in (?:che |quale )?ordine|tutte le nostre (?:conversazioni|discussioni)"
+    r"|по порядку|в каком порядке|за всё время|до сих пор|во всех наших (?:разговорах|беседах))\b"
+    r"|到目前为止|到目前為止|顺序|順序|所有(?:的)?(?:对话|聊天|谈话|對話)|これまで|順番|全ての会話|すべての会話"
+    r"|지금까지|순서|모든 대화|حتى الآن|بأي ترتيب|بالترتيب|كل محادثاتنا|جميع محادثاتنا|अब तक|क्रम में|सभी बातचीत"
+    r"|ที่ผ่านมา|ลำดับ|ทุกบทสนทนา",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(
+    r"\b(?:how (?:many|much)|number of|in total|wie ?viele?|wie oft|insgesamt|combien|cuánt[oa]s?|quant(?:[eio]|[oa]s)"
+    r"|сколько)\b|多少|几[个次]|幾[個次]|いくつ|何[回個件度]|몇|كم|कितन|กี่|เท่าไ",
     re.IGNORECASE,
 )
 _TOLD = (
@@ -49,6 +66,8 @@ class Question:
         words: Its words, for the names in it.
         summary: Whether it asks for a summary, which is made of questions and their answers.
         overview: Whether it asks about the course of conversations, which their openings tell best.
+        several: Whether its answer is spread over several sessions: it asks in what order things came up, or how many
+            there were.
         addressed: Whether it asks what the assistant said.
         periods: When what it asks for was said; empty if it does not say so.
         order: Whether it asks for what was said first or latest.
@@ -57,6 +76,7 @@ class Question:
     words: frozenset[str] = frozenset()
     summary: bool = False
     overview: bool = False
+    several: bool = False
     addressed: bool = False
     periods: tuple[Period, ...] = ()
     order: Order | None = None
@@ -74,11 +94,14 @@ def to_question(text: str, now: datetime | None = None) -> Question:
         text: The search text.
         now: When it is asked, in the time zone of who asks. None for the present time, in UTC.
     """
-    summary = _SUMMARY.search(text) is not None
+    summary, course = _SUMMARY.search(text) is not None, _COURSE.search(text) is not None
+    # What is counted was said anywhere in a session, not only when the session opened.
+    counted = course and _COUNT.search(text) is not None
     return Question(
         words=frozenset(words(text)),
         summary=summary,
-        overview=summary or _OVERVIEW.search(text) is not None,
+        overview=summary or (course and not counted),
+        several=course and not summary,
         addressed=_ADDRESSED.search(text) is not None,
         periods=periods_of(text, datetime.now(UTC) if now is None else now),
         order=order_of(text),

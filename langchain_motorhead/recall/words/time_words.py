@@ -21,7 +21,7 @@ HINTS = frozenset(
     "today tonight morning afternoon evening night yesterday weekend heute gestern vorgestern wochenende hui hoy hoje "
     "oggi vandaag ayer ontem ieri gisteren anteayer anteontem eergisteren il".split()
 )
-"""An ASCII text without any of these words, and without a digit, a unit, a month or a weekday, names no time."""
+"""An ASCII text without any of these words, and without a year, a unit, a month or a weekday, names no time."""
 ORDER_HINTS = (
     "first", "earliest", "initially", "originally", "beginning", "zuerst", "erstes", "ersten", "anfang", "premier",
     "debut", "primera", "principio", "primero", "inicio", "prima", "inizio", "eerst", "last", "latest", "newest",

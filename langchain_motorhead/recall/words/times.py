@@ -22,7 +22,8 @@ MAX_PERIODS = 4
 _MAX_CHARS = 1_000
 _DAY = timedelta(days=1)
 _UNIT_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
-_WORD = re.compile(r"[a-z]+|\d")
+_WORD = re.compile("[a-z]+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _SHORTEST_MONTH = 3  # letters of a month's name that stands alone
 
 
@@ -71,7 +72,8 @@ def periods_of(text: str, now: datetime) -> tuple[Period, ...]:
     """
     text = text[:_MAX_CHARS]
     plain = folded(text)
-    if plain.isascii() and _hints().isdisjoint(_WORD.findall(plain)):
+    # Other numbers name a time only beside a unit or a month.
+    if plain.isascii() and _hints().isdisjoint(_WORD.findall(plain)) and not _YEAR.search(plain):
         return ()
     named = _longest([*_relative(plain, now), *_absolute(text, plain, now)])[:MAX_PERIODS]
     if len(named) > 1:
@@ -182,8 +184,8 @@ def _first_of(months: int, now: datetime) -> datetime:
 
 @cache
 def _hints() -> frozenset[str]:
-    # "An" is a year in French, where "il" stands before it.
-    return known.HINTS.union(MONTHS, WEEKDAYS, UNITS, map(str, range(10))) - {"an"}
+    # "An" is a year in French, where "il" stands before it. Of "segunda-feira", the first word is enough.
+    return known.HINTS.union(MONTHS, (day.partition("-")[0] for day in WEEKDAYS), UNITS) - {"an"}
 
 
 @cache
