@@ -1,6 +1,7 @@
 """The selection of the most informative sentences for an extract: how they are weighed, and which are taken. Pure.
 
-`sentences.py` reads, splits and writes sentences; `extractive.py` makes summaries of what is selected here.
+`sentences.py` reads, splits and writes sentences, and `terms.py` finds their terms; `extractive.py` makes summaries of
+what is selected here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from langchain_motorhead.summarizers.sentences import Sentence, terms
+from langchain_motorhead.summarizers.sentences import Sentence
+from langchain_motorhead.summarizers.terms import terms
 
 # Shares of the budget.
 _OPENING = 1 / 6  # for the beginning of the dialogue

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from langchain_motorhead.sessions.checks.details import Text
-from langchain_motorhead.summarizers.sentences import terms
+from langchain_motorhead.summarizers.terms import terms
 
 PIECES = st.sampled_from(
     "Bob O'Hara Anne-Marie may May march 5 12th 1,200 2024-05-14 Mon Sunday -Xy 'Abc a_Bc x=1 key: the THE it's '"

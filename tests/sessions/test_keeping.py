@@ -4,7 +4,10 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_motorhead.sessions.checks.details import Details, Text
-from langchain_motorhead.sessions.checks.keeping import Kept, kept, missing_details
+from langchain_motorhead.sessions.checks.keeping import Kept, kept, kept_of, missing_details
+from langchain_motorhead.sessions.checks.source import Source
+from langchain_motorhead.sessions.compaction.writing import Written, origin_of
+from langchain_motorhead.sessions.summaries.origin import Author
 
 MESSAGES = [
     HumanMessage("I want to fly with Karin from Oslo to Bergen on 14 May at 16:45."),
@@ -21,6 +24,20 @@ def test_what_is_kept_is_counted() -> None:
 def test_the_previous_summary_was_said() -> None:
     """What only the previous summary had counts as well."""
     assert kept("Ann", [HumanMessage("hello")], previous="It is Ann, of Rome.") == Kept(0, 0, 0, 0, 1, 2)
+
+
+def test_what_was_read_of_other_messages_is_not_taken() -> None:
+    """What a summary keeps is told by the source that it was compared with, if that is of all that it covers."""
+    whole, part = Source(MESSAGES, "It is Ann."), Source(MESSAGES[:1], "It is Ann.")
+    assert whole.is_of(MESSAGES, "It is Ann.")
+    assert not whole.is_of(MESSAGES, "")
+    assert not whole.is_of(MESSAGES[:1], "It is Ann.")
+    assert not whole.is_of([MESSAGES[0], MESSAGES[1].model_copy()], "It is Ann.")
+    right = kept("Karin, flight 271", MESSAGES, previous="It is Ann.")
+    assert right == kept_of(whole, "Karin, flight 271") != kept_of(part, "Karin, flight 271")
+    for source in (whole, part, None):
+        written = Written("Karin, flight 271", model="any", source=source)
+        assert origin_of(written, "It is Ann.", Author.MODEL, [*MESSAGES, None], {}).kept == right
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,9 @@ class Text:
         if number in self._groups or number in self._written:  # in this order, since the second takes longer
             return True
         value = int(number) if len(number) < _LONGEST_NUMBER else None
-        return value is not None and (value in self._spelled or f"month {value}" in self.dates or self._composed(value))
+        if value is None:
+            return False
+        return (value <= 12 and f"month {value}" in self.dates) or value in self._spelled or self._composed(value)
 
     @cached_property
     def _compounds(self) -> frozenset[str]:
@@ -188,6 +190,8 @@ class Text:
     @cached_property
     def _written(self) -> frozenset[str]:
         """Other writings of the numbers in digits."""
+        if not self._groups:
+            return frozenset()
         said = {*self._groups, *_joined(self.plain)}
         said |= {each.rstrip("0") for each in self._groups}
         for whole, tenths, unit in _MAGNITUDE.findall(self.plain):

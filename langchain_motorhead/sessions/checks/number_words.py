@@ -71,11 +71,13 @@ _THOUSAND = (
 )
 
 _EXACT = {word: value for table in (_UNITS, _TEENS) for value, words in table.items() for word in folded(words).split()}
-_DECADES = [
-    (value, re.compile("|".join(before + re.escape(word) for word in folded(words).split())))
-    for table, before in ((_TENS, r"\b"), (_COMPOUNDED, ""))
-    for value, words in table.items()
-]
+_START = 2  # letters
+_BEGINNING = [(value, word) for value, words in _TENS.items() for word in folded(words).split()]
+_BY_START = {
+    start: [each for each in _BEGINNING if each[1].startswith(start)]
+    for start in {word[:_START] for _, word in _BEGINNING}
+}
+_WITHIN = [(value, word) for value, words in _COMPOUNDED.items() for word in folded(words).split()]
 _PARTS = {word: values for values, words in _FRACTIONS.items() for word in words.split()}
 _HUNDREDS = re.compile(rf"\b(?:{'|'.join(folded(_HUNDRED).split())})\b|hundert|honderd|[百백]")
 _THOUSANDS = re.compile(rf"\b(?:{'|'.join(folded(_THOUSAND).split())})\b|tausend|duizend|[千万萬億亿천만억]")
@@ -97,11 +99,16 @@ def spelled_numbers(plain: str) -> set[int]:
         plain: Text as `folded` returns it.
     """
     words = set(_WORD.findall(plain))
-    parts = words | {part for word in words if "-" in word for part in word.split("-")}
-    found = {_EXACT[word] for word in parts if word in _EXACT}
+    joined = [word for word in words if "-" in word]
+    parts = words.union(*(word.split("-") for word in joined))
+    found = {_EXACT[word] for word in _EXACT.keys() & parts}
+    for beginning in words.union(*map(_endings, joined)):
+        for value, word in _BY_START.get(beginning[:_START], ()):
+            if beginning.startswith(word):
+                found.update(range(value, value + 10))
     everything = " ".join(words)
-    for value, pattern in _DECADES:
-        if pattern.search(everything):
+    for value, word in _WITHIN:
+        if word in everything:
             found.update(range(value, value + 10))
     for word in parts & _PARTS.keys():
         found.update(_PARTS[word])
@@ -111,6 +118,11 @@ def spelled_numbers(plain: str) -> set[int]:
             if any(character in plain for character in characters):
                 found.update(values)
     return found
+
+
+def _endings(word: str) -> list[str]:
+    """Return what begins at each hyphen of a word."""
+    return [word[at + 1 :] for at, letter in enumerate(word) if letter == "-"]
 
 
 def spells_hundreds(plain: str) -> bool:
