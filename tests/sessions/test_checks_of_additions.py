@@ -30,3 +30,17 @@ def test_what_follows_the_previous_summary(added: str, reasons: list[Reason]) ->
     found = [reason_code(each) for each in check_summary(f"{BEFORE}\n\n{added}", SAID, previous=BEFORE)]
     assert found[: len(reasons)] == reasons
     assert bool(found) == bool(reasons)
+
+
+@pytest.mark.parametrize(
+    ("added", "reasons"),
+    [
+        ("Anna booked the Casa do Bairro for 540 EUR.", []),
+        ("Anna plans a trip to Lisbon from 3 May and prefers window seats.", [Reason.REPEATS]),
+    ],
+)
+def test_what_repeats_itself_already(added: str, reasons: list[Reason]) -> None:
+    """A previous summary that repeats itself is no fault of what is added to it, unless that repeats it again."""
+    before = "\n".join([BEFORE] * 6)
+    found = check_summary(f"{before}\n{added}", SAID, previous=before)
+    assert [reason_code(each) for each in found] == reasons

@@ -129,7 +129,7 @@ def check_against(text: str, source: Source, *, finish_reason: str | None = None
     tells = len(source.terms) >= _TELLING
     checks = (
         _length(text, source.said, "" if extends else previous),
-        _repetition(whole) or _repetition(new),
+        _repetition(new) or _repeated(whole, source.before if extends else None),
         _labels(text, source),
         _speakers(text, source.messages, previous),
         _numbers(new, source) if tells else "",
@@ -156,6 +156,15 @@ def _repetition(text: Text) -> str:
         if len(zlib.compress(raw, 6)) < _COMPRESSED * len(raw):
             return f"{Reason.REPEATS}: it is the same over and over"
     return ""
+
+
+def _repeated(whole: Text, kept: Text | None) -> str:
+    """Return why a summary repeats itself. The last one, which it keeps, may do so, but not more because of it."""
+    reason = _repetition(whole)
+    if not reason or kept is None or not _repetition(kept):
+        return reason
+    measures = (distinct_sentences, distinct_ngrams)
+    return "" if all(measure(whole.plain) >= measure(kept.plain) for measure in measures) else reason
 
 
 def _labels(text: str, source: Text) -> str:
