@@ -48,7 +48,7 @@ class ByHand:
 
     Args:
         index: The index of the package.
-        vectors: Those of queries, by the length of their texts.
+        vectors: Vectors to search with. The length of the query's text selects one.
         async_index: The same index, through an async client.
     """
 

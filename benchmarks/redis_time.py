@@ -1,4 +1,4 @@
-"""How much time of Redis an append and a read take, beside the plain commands that they stand for.
+"""How much time of Redis an append and a read take, compared with the same work in plain commands.
 
     python benchmarks/redis_time.py [--url redis://localhost:6379] [--rounds 4] [--calls 1500] [--json FILE]
 

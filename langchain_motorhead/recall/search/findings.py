@@ -38,7 +38,8 @@ def ranked(
     """Return an iterator over the messages found, best first, and whether all of them reach the score's threshold.
 
     Args:
-        found: The documents that each query found, by its kind (`"near"`, `"worded"` or `"marked"`) and which it is.
+        found: The documents that each query found, by its kind (`"near"`, `"worded"` or `"marked"`) and its
+            name within that kind.
         question: What the search text asks for.
         query: The search request.
         indexer: How messages are indexed.
@@ -124,7 +125,8 @@ def _values(kind: str, which: str, said: list[float], known: Collection[float], 
     if kind == "worded":
         return said
     values = list(map(_SIMILARITY[indexer.recall.metric], said))
-    # Of what only the time makes a result, the least similar is as good as that of the others: it sets no scale.
+    # Of what only the time makes a result, the least similar is as good as that of the others. So it does not
+    # stretch the scale of similarities.
     least = min(known) if which == "then" and known else None
     return values if least is None else [max(least, each) for each in values]
 

@@ -20,7 +20,7 @@ from langchain_motorhead.recall.words.scripts import words
 from langchain_motorhead.recall.words.times import Order, Period
 
 Place: TypeAlias = int
-"""A message as one number: which of the sessions found, then its sequence number. So the number of the message after it
+"""A message as one number: the index of its session among those found, then its sequence number. So the number of the message after it
 is one more. Such numbers are looked up in half the time of pairs."""
 SEQ_BITS = 40
 """How many of its bits are the sequence number."""
@@ -31,8 +31,8 @@ MEANING = 0.35
 WORDS = 1 - MEANING
 """Weight of the word search."""
 BEFORE, AFTER = 0.1, 0.3
-"""Share of the word score of the message before it, and of the one after it, that a message gets: what answers a
-message repeats some of its words, and an answer seldom repeats those of the question that it is found by."""
+"""A message gets these shares of the word scores of the message before it and of the one after it. The share of the
+one after it is larger: an answer repeats words of what it answers, and is found by these."""
 AFTER_MEANING = 0.4
 """The same for the similarity of the message after it. That of those before it is in its vector."""
 SPEAKER = 0.3

@@ -12,7 +12,7 @@ from langchain_motorhead.sessions.checks.details import Text
 
 
 class Source(Text):
-    """Messages and the summary before them, as one text that is asked what it says.
+    """Messages and the summary before them, as one text to compare summaries with.
 
     It is made once for a batch: every answer of a model is compared with it, and so is the summary that is stored.
 
