@@ -20,8 +20,8 @@ from langchain_motorhead.recall.words.scripts import words
 from langchain_motorhead.recall.words.times import Order, Period
 
 Place: TypeAlias = int
-"""A message as one number: the index of its session among those found, then its sequence number. So the number of the message after it
-is one more. Such numbers are looked up in half the time of pairs."""
+"""A message as one number: the index of its session among those found, then its sequence number. So the number of the
+message after it is one more. Such numbers are looked up in half the time of pairs."""
 SEQ_BITS = 40
 """How many of its bits are the sequence number."""
 _SEQ_MASK = (1 << SEQ_BITS) - 1
