@@ -63,7 +63,7 @@ class _Queue:
         self._max_calls = max_calls
         self._clock = clock
         self._waiting: deque[tuple[str, asyncio.Future[Any]]] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any] | None] = set()
         self._starting = False
         self._is_quick = False
 
@@ -80,10 +80,14 @@ class _Queue:
 
     async def _serve(self) -> None:
         self._starting = False
-        while batch := self._next():
-            await self._answer(batch)
-            if self._is_quick and len(self._running) > 1:
-                return  # another call runs, and the next one takes all that wait
+        try:
+            while batch := self._next():
+                await self._answer(batch)
+                if self._is_quick and len(self._running) > 1:
+                    return  # another call runs, and the next one takes all that wait
+        finally:
+            # At once: the callback of the task comes later. Meanwhile a text would wait for a task that has ended.
+            self._running.discard(asyncio.current_task())
 
     async def _answer(self, batch: Batch) -> None:
         """Call for some texts, and give each caller its result, or the error."""

@@ -97,6 +97,39 @@ async def test_quick_calls_run_one_at_a_time() -> None:
     assert await asyncio.gather(*tasks) == list("abcdefg")
 
 
+async def test_calls_that_end_together() -> None:
+    """If all calls end in one turn of the event loop, one of them goes on with the texts that wait."""
+    calls, gate = list[list[str]](), asyncio.Event()
+
+    async def call(texts: list[str]) -> list[str]:
+        calls.append(texts)
+        await gate.wait()
+        return texts
+
+    shared = SharedCalls(call, max_calls=2, clock=lambda: 0.0)
+    tasks = list[asyncio.Task[Any]]()
+    for text in "abc":
+        tasks.append(asyncio.create_task(shared.ask(text)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert calls == [["a"], ["b"]]
+    gate.set()
+    assert await asyncio.wait_for(asyncio.gather(*tasks), 30) == list("abc")
+
+
+async def test_asked_again_at_once() -> None:
+    """Who has got an answer may ask again in the same turn of the event loop, in which the call has just ended."""
+
+    async def call(texts: list[str]) -> list[str]:
+        await asyncio.sleep(0)
+        return texts
+
+    shared = SharedCalls(call, max_calls=2, clock=lambda: 0.0)
+    async with asyncio.timeout(30):
+        for text in "abcdef":
+            assert await shared.ask(text) == text
+
+
 async def test_errors_of_shared_calls() -> None:
     """A text alone gets its own error; texts that share a call learn that they did; the next call is a new one."""
     calls = 0
