@@ -73,9 +73,7 @@ class _Queue:
         # A call begins in the next turn of the event loop, with all that is submitted in this one.
         if not self._starting and len(self._running) < (1 if self._is_quick else self._max_calls):
             self._starting = True
-            task = asyncio.create_task(self._serve())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._serve()))
         return await future
 
     async def _serve(self) -> None:
@@ -86,7 +84,7 @@ class _Queue:
                 if self._is_quick and len(self._running) > 1:
                     return  # another call runs, and the next one takes all that wait
         finally:
-            # At once: the callback of the task comes later. Meanwhile a text would wait for a task that has ended.
+            # Not in a callback of the task, which comes later: a text would wait meanwhile for a task that has ended.
             self._running.discard(asyncio.current_task())
 
     async def _answer(self, batch: Batch) -> None:
