@@ -125,11 +125,11 @@ def check_against(text: str, source: Source, *, finish_reason: str | None = None
     words = count_words(text[label.end() :] if label else text)
     if not words or (words < _FEWEST and len(source.said) > _SHORT_SOURCE and not extends):
         return [*ended, f"{Reason.EMPTY}: it says {'next to ' if words else ''}nothing"]
-    new = Text(text)
+    new = Text(text) if extends else whole
     tells = len(source.terms) >= _TELLING
     checks = (
         _length(text, source.said, "" if extends else previous),
-        _repetition(new) or _repeated(whole, source.before if extends else None),
+        _repetition(new) or (_repeated(whole, source.before) if extends else ""),
         _labels(text, source),
         _speakers(text, source.messages, previous),
         _numbers(new, source) if tells else "",
@@ -158,10 +158,10 @@ def _repetition(text: Text) -> str:
     return ""
 
 
-def _repeated(whole: Text, kept: Text | None) -> str:
-    """Return why a summary repeats itself. The last one, which it keeps, may do so, but not more because of it."""
+def _repeated(whole: Text, kept: Text) -> str:
+    """Return why an extended summary repeats itself, unless the part that it keeps does so at least as much."""
     reason = _repetition(whole)
-    if not reason or kept is None or not _repetition(kept):
+    if not reason or not _repetition(kept):
         return reason
     measures = (distinct_sentences, distinct_ngrams)
     return "" if all(measure(whole.plain) >= measure(kept.plain) for measure in measures) else reason
