@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
-BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_UNUSUAL = r"\r\v\f\x1c-\x1e\x85\u2028\u2029"
+BREAKS = re.compile(rf"\r\n|[\n{_UNUSUAL}]")
 """A line break, in any way that Unicode and Python know."""
-_OTHER_BREAKS = re.compile(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # a set of characters is found fast
+_UNUSUAL_BREAKS = re.compile(f"[{_UNUSUAL}]")  # a set of characters is found fast
 
 # Control characters, and those that no reader sees but that may carry or disguise text: zero-width spaces, overrides of
 # the direction, tag characters, rare variation selectors. Joiners stay, as Persian, Hindi and emoji need them.
@@ -51,7 +52,7 @@ def escaped(text: str) -> str:
     To escape a text twice changes nothing more.
     """
     text = visible(text)
-    if _OTHER_BREAKS.search(text):
+    if _UNUSUAL_BREAKS.search(text):
         text = BREAKS.sub("\n", text)
     return text if "<" not in text and text.isascii() else _TAG.sub("&lt;", text)
 
