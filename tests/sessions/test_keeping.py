@@ -27,7 +27,7 @@ def test_the_previous_summary_was_said() -> None:
 
 
 def test_what_was_read_of_other_messages_is_not_taken() -> None:
-    """What a summary keeps is told by the source that it was compared with, if that is of all that it covers."""
+    """The source of the checks measures a summary only if it has every message that the summary covers."""
     whole, part = Source(MESSAGES, "It is Ann."), Source(MESSAGES[:1], "It is Ann.")
     assert whole.is_of(MESSAGES, "It is Ann.")
     assert not whole.is_of(MESSAGES, "")

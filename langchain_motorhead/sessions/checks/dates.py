@@ -125,8 +125,8 @@ def is_month(word: str, at: int, text: str, plain: str) -> bool:
 
 def _names_month(word: str, at: int, text: str, plain: str) -> bool:
     """Whether a word at a position names a month, where it may be another word; a short name does beside a number."""
-    means = _is_meant if word in _ALSO_WORDS else _near_digit
-    return means(at, at + len(word), text, plain)
+    end = at + len(word)
+    return _is_meant(at, end, text, plain) if word in _ALSO_WORDS else _near_digit(at, end, plain)
 
 
 def _iso_months(plain: str) -> Iterator[str]:
@@ -154,10 +154,10 @@ def _is_letter(character: str) -> bool:
 
 def _is_meant(start: int, end: int, text: str, plain: str) -> bool:
     capital = len(plain) == len(text) and text[start].isupper()
-    return (capital and not begins_sentence(plain, start)) or _near_digit(start, end, text, plain)
+    return (capital and not begins_sentence(plain, start)) or _near_digit(start, end, plain)
 
 
-def _near_digit(start: int, end: int, _text: str, plain: str) -> bool:
+def _near_digit(start: int, end: int, plain: str) -> bool:
     after = plain[end : end + 4].lstrip(". ")
     before = plain[max(0, start - _LOOK_BACK) : start]
     return after[:1].isdigit() or _BESIDE_DIGIT.search(before) is not None

@@ -148,9 +148,11 @@ def origin_of(
     author = Author.EXTRACT if written.is_extract or keeps_extract else Author.MODEL
     if written.is_trusted and not written.is_extract:
         return Origin(author, None, rejected, written.model)
-    readable, source = [message for message in messages if message is not None], written.source
-    known = source is not None and source.is_of(readable, before)
-    keeps = kept_of(source, text) if source is not None and known else kept(text, readable, previous=before)
+    readable = [message for message in messages if message is not None]
+    if written.source is not None and written.source.is_of(readable, before):
+        keeps = kept_of(written.source, text)
+    else:
+        keeps = kept(text, readable, previous=before)
     return Origin(author, keeps, rejected, written.model)
 
 
