@@ -208,7 +208,12 @@ class Backend(Protocol):
         """Summarize and index what a change of stored messages made due, now or in the background."""
 
     async def prepare(self, *, counting: bool = False) -> None:
-        """Load what takes long outside of the event loop: what an append needs (`counting`), or else a search."""
+        """Load what takes long outside of the event loop.
+
+        Args:
+            counting: Whether only what counts the tokens of an append is needed, where that counts any. Otherwise all
+                is loaded that counts tokens, and that a compaction and a search need.
+        """
 
     def flush(self) -> None:
         """Wait for the work in the background."""

@@ -129,7 +129,7 @@ class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearni
         self, messages: Sequence[MessageLike], *, after: str | None = None, profile_tokens: int = 0
     ) -> Memory:
         """Store the new messages of a conversation that is kept elsewhere too, and load the session. See `catch_up`."""
-        await self._backend.prepare(counting=True)
+        await self._backend.prepare(counting=not profile_tokens)
         flow = self._backend.catch_up(self._keys, _listed(messages), after, read=True, profile=profile_tokens)
         result = await self._backend.arun(flow)
         await self._backend.aafter_append(self._keys, result.appended)
@@ -164,6 +164,8 @@ class Session(SessionReading, SessionForgetting, SessionSummaries, SessionLearni
 
     async def aload(self, *, profile_tokens: int = 0) -> Memory:
         """Load the summary and the messages after it, in one round trip. See `load`."""
+        if profile_tokens:
+            await self._backend.prepare()
         return await self._backend.arun(self._backend.load(self._keys, profile_tokens))
 
     def compact(self) -> CompactionReport:

@@ -185,7 +185,7 @@ class User:
 
     async def aprofile(self, max_tokens: int = PROFILE_TOKENS) -> str:
         """Return what is most important to know about the user, as text for a prompt. See `profile`."""
-        await self._backend.prepare(counting=True)
+        await self._backend.prepare()
         return await self._backend.arun(self._flows.profile(check_tokens(max_tokens)))
 
     def counts(self) -> dict[str, int]:

@@ -182,7 +182,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             await self._storage.aflush(run.session, loaded)
         run.note(loaded)
         try:
-            if self._limits.any:  # counting the tokens of long results takes a while
+            if loaded.prompts.counts:
                 shown = await asyncio.to_thread(self._with_memory, request, loaded)
             else:
                 shown = self._with_memory(request, loaded)

@@ -27,7 +27,7 @@ from langchain_motorhead.integrations.runs.recall import Recalled, RecallPolicy,
 from langchain_motorhead.integrations.runs.storage import RunStorage
 from langchain_motorhead.prompts.budget import Limits
 from langchain_motorhead.prompts.conversation import without_summaries, without_system
-from langchain_motorhead.prompts.layout import PromptBuilder, add_to_system
+from langchain_motorhead.prompts.layout import Prompt, PromptBuilder, add_to_system
 from langchain_motorhead.sessions.load import Memory
 
 if TYPE_CHECKING:
@@ -123,22 +123,24 @@ def load_memory(
         messages = without_system(given)
         memory = storage.catch_up(session, messages, _get(state, STORED_KEY))
         found = policy.find(motorhead, session, memory, messages, _get(state, RECALLED_KEY), zone)
-        return update(state, memory, given, found, read_gap(session, memory, messages))
+        builder = prompts(memory, found, read_gap(session, memory, messages))
+        return update(state, memory, given, found, builder.build(given))
 
     async def aload(state: Any, config: RunnableConfig) -> Command[Any]:
         (session, zone), given = _session(motorhead, config), _messages(state, messages_key)
         messages = without_system(given)
         memory = await storage.acatch_up(session, messages, _get(state, STORED_KEY))
         found = await policy.afind(motorhead, session, memory, messages, _get(state, RECALLED_KEY), zone)
-        gap = await aread_gap(session, memory, messages)
-        if limits.any:  # counting the tokens of long results takes a while
-            return await asyncio.to_thread(update, state, memory, given, found, gap)
-        return update(state, memory, given, found, gap)
+        builder = prompts(memory, found, await aread_gap(session, memory, messages))
+        prompt = await asyncio.to_thread(builder.build, given) if builder.counts else builder.build(given)
+        return update(state, memory, given, found, prompt)
+
+    def prompts(memory: Memory, found: Recalled, gap: Sequence[BaseMessage]) -> PromptBuilder:
+        return PromptBuilder(memory, found.lines, gap, limit, limits.run, count)
 
     def update(
-        state: Any, memory: Memory, messages: Sequence[BaseMessage], found: Recalled, gap: Sequence[BaseMessage]
+        state: Any, memory: Memory, messages: Sequence[BaseMessage], found: Recalled, prompt: Prompt
     ) -> Command[Any]:
-        prompt = PromptBuilder(memory, found.lines, gap, limit, limits.run, count).build(messages)
         system = add_to_system(None, prompt.instructions, memory.epoch)
         prompted = prompt.messages if system is None else [system, *prompt.messages]
         pins = [(RECALLED_KEY, found.pins)] if found.pins and found.pins != _get(state, RECALLED_KEY) else []

@@ -13,11 +13,12 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.concurrency.forks import ForkSafeLock
+from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.messages.approximate_tokens import approximate_tokens
 from langchain_motorhead.messages.media import TokenCounter, media_tokens
 from langchain_motorhead.messages.text import message_text, text_runs, without_surrogates
 
-__all__ = ["TiktokenCounter", "TokenCounter", "count_tokens"]
+__all__ = ["TiktokenCounter", "TokenCounter", "aprepare", "count_tokens", "prepare"]
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +136,22 @@ def whole_count(value: object) -> int | None:
     return max(0, round(number)) if math.isfinite(number) and number <= _MAX_COUNT else None
 
 
+def prepare(count: object) -> None:
+    """Load what a counter needs, if it is one that loads anything. Blocks, so never call it on an event loop.
+
+    Args:
+        count: A counter of tokens.
+    """
+    if not getattr(count, "ready", True):
+        count.prepare()  # type: ignore[attr-defined]
+
+
+async def aprepare(count: object) -> None:
+    """Load what a counter needs, outside of the event loop. See `prepare`."""
+    if not getattr(count, "ready", True):
+        await run_in_thread(lambda: prepare(count))
+
+
 class CheckedCounter:
     """A token counter that always returns a whole number, whatever the counter of a user does.
 
@@ -156,8 +173,7 @@ class CheckedCounter:
 
     def prepare(self) -> None:
         """Prepare the counter, if it needs that."""
-        if not self.ready:
-            self._count.prepare()  # type: ignore[attr-defined]
+        prepare(self._count)
 
     def __call__(self, messages: Sequence[BaseMessage]) -> int:
         """Return the number of tokens of messages."""

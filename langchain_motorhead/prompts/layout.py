@@ -91,6 +91,14 @@ class PromptBuilder:
     measured: bool = False
     _run: ShownRun | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Whether `build` counts tokens. That takes a while, so it belongs in a thread.
+
+        The first count of a process loads an encoding, and the results of tools can be long.
+        """
+        return self.measured or any(each is not None for each in (self.limit, self.run_limit, self.memory.gap))
+
     def build(
         self,
         given: Sequence[BaseMessage],

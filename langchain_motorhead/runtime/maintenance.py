@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_motorhead.concurrency.background import Background
 from langchain_motorhead.concurrency.deferred import Deferred
 from langchain_motorhead.concurrency.fair_semaphore import FairSemaphore
 from langchain_motorhead.concurrency.jobs import Work, lease_token
-from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import RecallNotConfiguredError
 from langchain_motorhead.flows.protocol import Flow
+from langchain_motorhead.messages.tokens import aprepare, prepare
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.runtime.compaction_log import noted
 from langchain_motorhead.runtime.driver import NO_RECALL, Driver
@@ -170,17 +170,13 @@ class Maintenance:
         """
         self.build_models()
         self._libraries.get()
-        count: Any = self.compactor.count
-        if not getattr(count, "ready", True):
-            count.prepare()
+        prepare(self.compactor.count)
 
     async def prepare(self) -> None:
         """Load what counts tokens, and import what compaction and recall need, outside of the event loop."""
         if not self._libraries.is_made:
             await self._libraries.aget()  # all who wait go on in their order
-        count: Any = self.compactor.count
-        if not getattr(count, "ready", True):
-            await run_in_thread(count.prepare)
+        await aprepare(self.compactor.count)
 
     def flush(self) -> None:
         """Wait for the work in the background, having tried sessions again that wait for the embedding model.

@@ -11,7 +11,7 @@ from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_motorhead.flows.protocol import SummaryInput
-from langchain_motorhead.messages.tokens import TokenCounter
+from langchain_motorhead.messages.tokens import TokenCounter, aprepare
 from langchain_motorhead.models.summarizer_client import model_below
 from langchain_motorhead.sessions.compaction.window import chunk
 from langchain_motorhead.summarizers.answers import ended_in_thought, summary_of
@@ -117,6 +117,7 @@ class Summarizer(Runnable[SummaryInput, str]):
             run_manager: AsyncCallbackManagerForChainRun,  # noqa: ARG001
             config: RunnableConfig,
         ) -> str:
+            await aprepare(self.count)
             steps = self._steps(given)
             asked, summary = _advance(steps, None)
             while asked is not None:

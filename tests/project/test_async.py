@@ -57,6 +57,55 @@ def test_nothing_blocks_the_loop(url: str, where: str, tmp_path: Path) -> None:
     assert run_script(LIFE, target) == (0, "")
 
 
+FIRST = """
+import asyncio, sys
+from langchain.agents import create_agent
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_motorhead import Facts, Motorhead, MotorheadMiddleware, Window, create_summarizer, load_memory
+from support.blocking import nothing_blocks
+from support.learners import ScriptedLearner
+
+EARLIER = [kind(f"m{at}", id=str(at)) for at, kind in enumerate([HumanMessage, AIMessage] * 5)]
+SAID = [*EARLIER, HumanMessage("What is new?", id="new")]
+CONFIG = {"configurable": {"thread_id": "s", "user_id": "u"}}
+
+
+async def main():
+    options = {"window": Window(max_messages=4), "compaction": "manual", "facts": Facts(learner=ScriptedLearner())}
+    motorhead = Motorhead.from_url(sys.argv[1], namespace=sys.argv[2], **options)
+    session, user = motorhead.session("s", "u"), motorhead.user("u")
+    session.append(EARLIER)
+    user.remember("Lives in Oslo")
+    model = GenericFakeChatModel(messages=iter([AIMessage("Nothing new.")]))
+    agent, summarizer = create_agent(model, [], middleware=[MotorheadMiddleware(motorhead)]), create_summarizer(model)
+    with nothing_blocks():
+        print(await eval(sys.argv[3]))
+        await motorhead.aclose()
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "user.aprofile()",
+        "session.aload(profile_tokens=100)",
+        "session.acatch_up(SAID, profile_tokens=100)",
+        "session.aexplain()",
+        "load_memory(motorhead).ainvoke({'messages': SAID}, CONFIG)",
+        "load_memory(motorhead, facts=True, max_prompt_tokens=2_000).ainvoke({'messages': SAID}, CONFIG)",
+        "agent.ainvoke({'messages': SAID}, CONFIG)",
+        "summarizer.ainvoke({'summary': None, 'messages': SAID})",
+    ],
+)
+def test_the_first_count_of_a_process_does_not_block(url: str, namespace: str, call: str) -> None:
+    """Whatever counts tokens first, also for a profile or a gap, loads what counts them outside of the loop."""
+    assert run_script(FIRST, url, namespace, call) == (0, "")
+
+
 BLOCKING = """
 import asyncio, pathlib, sys, threading, time
 from support.blocking import nothing_blocks

@@ -146,7 +146,7 @@ class _Handlers:
         backend = access.scope.backend
         before, after = _SUMMARY_URI
         if uri == PROFILE_URI and access.has_facts:
-            await backend.prepare(counting=True)
+            await backend.prepare()
             profile = await _answered(backend.arun(access.scope.facts.profile(_PROFILE_TOKENS)))
             text = block("profile", profile) if profile else ""
         elif uri.startswith(before) and uri.endswith(after):

@@ -30,8 +30,6 @@ async def search(visit: Visit) -> Answer:
 async def prompt(visit: Visit) -> Answer:
     """Show what memory adds to the next prompt, with tokens."""
     keys = visit.keys()
-    backend = visit.backend
-    await backend.prepare(counting=True)
     explained = await visit.motorhead.session(keys.session_id).aexplain()
     messages = [views.message_view(-1, each, None) for each in explained.messages]
     tokens = [(_PARTS.get(name, name), count) for name, count in explained.tokens.items() if count]
