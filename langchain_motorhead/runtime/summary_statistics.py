@@ -14,12 +14,15 @@ from langchain_motorhead.sessions.compaction.report import CompactionReport
 logger = logging.getLogger(__name__)
 
 ACCEPTED, EXTRACTS = "accepted", "extracts"
-# Rejected answers in a row after which a model is called unsuited.
+# Rejected answers in a row after which a model is called unsuited, and asked once only for each batch.
 _UNSUITED_AFTER = 5
 
 
 class SummaryStatistics:
-    """Counts the answers of one `Motorhead`'s summarizer since its start, and remembers how long its inputs may be."""
+    """Counts the answers of one `Motorhead`'s summarizer since its start, and remembers what they have taught.
+
+    That is how long its inputs may be, and whether it is worth asking again after an answer that was rejected.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,12 +52,14 @@ class SummaryStatistics:
         if before < _UNSUITED_AFTER <= self._in_a_row:
             logger.warning(
                 "the last %d answers of the summarizing model were no summaries: it is not suited to summarizing. "
-                "Extracts of the messages are used instead, and the model is tried again each time",
+                "Extracts of the messages are used instead. The model is tried once for each batch of messages",
                 self._in_a_row,
             )
 
     def apply(self, compactor: Compactor) -> Compactor:
-        """Return a compactor whose requests are as short as earlier refusals demand."""
-        if self._budget is None or self._budget >= compactor.writing.budget:
+        """Return a compactor whose requests are as short as refusals demand, and as few as rejected answers suggest."""
+        given = compactor.writing
+        budget, corrects = min(given.budget, self._budget or given.budget), self._in_a_row < _UNSUITED_AFTER
+        if (budget, corrects) == (given.budget, given.corrects):
             return compactor
-        return replace(compactor, writing=replace(compactor.writing, budget=self._budget))
+        return replace(compactor, writing=replace(given, budget=budget, corrects=corrects))

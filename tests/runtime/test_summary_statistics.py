@@ -32,6 +32,17 @@ def test_five_in_a_row_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> N
     assert statistics.counts == {"accepted": 1, "empty": 13, "extracts": 0}
 
 
+def test_a_model_that_is_not_suited_is_asked_once() -> None:
+    """After five rejected answers in a row it is asked no second time, until an answer is accepted again."""
+    statistics, compactor = SummaryStatistics(), Compactor(Window(), Writing(6_000, len))
+    statistics.record(report(rejected=4, in_a_row=4))
+    assert statistics.apply(compactor) is compactor
+    statistics.record(report(rejected=1, in_a_row=1))
+    assert statistics.apply(compactor).writing == Writing(6_000, len, corrects=False)
+    statistics.record(report(accepted=1))
+    assert statistics.apply(compactor) is compactor
+
+
 def test_inputs_stay_as_short_as_was_learned() -> None:
     """The smallest budget that a refusal has taught holds for later compactions, and never raises the given one."""
     statistics, compactor = SummaryStatistics(), Compactor(Window(), Writing(6_000, len))

@@ -137,6 +137,14 @@ def test_the_extract_takes_the_place_of_a_second_rejected_answer(answer: Any) ->
     assert (model.times(Writer.MODEL), account.extracts, account.in_a_row) == (2, 1, 2)
 
 
+def test_a_model_may_be_asked_once_only() -> None:
+    """If a second answer is not worth its cost, the extract takes the place of the first one that is rejected."""
+    model = Model(lambda given: BAD)
+    written, account = run(model, corrects=False)
+    assert written.is_extract
+    assert (model.times(Writer.MODEL), account.extracts, account.in_a_row) == (1, 1, 1)
+
+
 def test_a_fallback_is_asked_before_the_extract() -> None:
     """A second model may write what the first one cannot; its answer is checked, too."""
     model = Model(lambda given: BAD)

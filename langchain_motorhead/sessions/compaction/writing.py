@@ -5,7 +5,8 @@ Two things may happen instead of a good answer:
 - *The summarizer fails*: a timeout, a rate limit, a server without an answer. The fallback is asked if there is one.
   Without one, the error ends the flow: messages stay where they are, and a later compaction tries again.
 - *The answer is rejected*: it is no summary (`checks/summary.py`). The model is asked once more and shown what is
-  wrong, then the fallback, if there is one. Then an extract of the messages takes the place of the answer.
+  wrong, unless that has not helped for some time. Then the fallback is asked, if there is one. Then an extract of the
+  messages takes the place of the answer.
 
 `summarize.py` deals with a third: the input is refused.
 """
@@ -60,6 +61,7 @@ class Writing:
         summary_tokens: Tokens that a summary may have at most.
         has_model: Whether there is a summarizer beside the extractive one.
         has_fallback: Whether a second summarizer is called when the first one fails.
+        corrects: Whether the model is asked once more when its answer is rejected.
         supplement: Adds to the model's summary what only the extract keeps. None to add nothing.
     """
 
@@ -68,6 +70,7 @@ class Writing:
     summary_tokens: int = 512
     has_model: bool = True
     has_fallback: bool = False
+    corrects: bool = True
     supplement: Supplement | None = None
 
     def size(self, text: str | None) -> int:
@@ -182,7 +185,7 @@ class WritingTask:
         if not self.writing.has_model:
             return (yield from self.extract(in_place_of_model=False))
         try:
-            written = yield from self._ask_twice()
+            written = yield from self._ask_model()
         except RefusedInputError:
             raise
         except SummarizationError as error:
@@ -201,10 +204,10 @@ class WritingTask:
         self.account.extracts += in_place_of_model
         return Written(merge_summary(self.previous, answer.text or ""), is_extract=True, source=self.source)
 
-    def _ask_twice(self) -> Flow[Written | None]:
-        """Ask the model, and once more if its answer is rejected. None if the second answer is rejected, too."""
+    def _ask_model(self) -> Flow[Written | None]:
+        """Ask the model, and once more if its answer is rejected. None if no answer is accepted."""
         written, correcting = yield from self._ask(Writer.MODEL)
-        if written is None:
+        if written is None and self.writing.corrects:
             try:
                 written, _ = yield from self._ask(Writer.MODEL, correcting)
             except RefusedInputError:
