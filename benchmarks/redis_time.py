@@ -26,6 +26,7 @@ from measuring import TEXT, server, tell, write
 from langchain_motorhead.messages.ids import UNKNOWN_CONTENT
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import Record
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import Script
@@ -113,7 +114,7 @@ class _Sessions:
         client.hgetall(keys.state)
 
     def _read(self, at: int) -> None:
-        operation = operations.read(self._keys[at % _SESSIONS], 0)
+        operation = read_snapshot(self._keys[at % _SESSIONS], 0)
         if operation.plain is None:
             raise TypeError(operation)
         plain = operation.plain()
@@ -123,7 +124,7 @@ class _Sessions:
             plain.read(pipe.execute())
 
     def _read_by_script(self, at: int) -> None:
-        self._send(operations.read(self._keys[at % _SESSIONS], 0))
+        self._send(read_snapshot(self._keys[at % _SESSIONS], 0))
 
     def _plain_append(self, at: int, count: int) -> None:
         with self._client.pipeline(transaction=False) as pipe:

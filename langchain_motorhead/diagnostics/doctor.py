@@ -25,6 +25,7 @@ from langchain_motorhead.sessions.archive.operations import read_archive_counts
 from langchain_motorhead.sessions.compaction.summarize import COUNTED
 from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.sessions.marks import check_marks
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.sessions.summaries.operations import count_records
 from langchain_motorhead.sessions.summaries.origin import Author
 from langchain_motorhead.storage.keys import recall_key, registry_key, session_keys
@@ -186,7 +187,7 @@ def _backlog(redis: RedisBackend, ids: Sequence[str]) -> Iterator[Finding]:
         ]
         for counts in redis.execute(together(*(operations.rejections(each, COUNTED) for each in keys))):
             rejected.update(counts)
-        for reading in redis.execute(together(*(operations.read(each, 1, 0) for each in keys))):
+        for reading in redis.execute(together(*(read_snapshot(each, 1, 0) for each in keys))):
             authors.update([reading.author] if reading.author else [])
             over = max(0, reading.length - redis.window.max_messages)
             due, waiting, failing = due + (over > 0), waiting + over, failing + (reading.failures > 0)

@@ -15,11 +15,11 @@ import orjson
 from langchain_core.messages import BaseMessage
 
 from langchain_motorhead.messages.codec import loads
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 
 if TYPE_CHECKING:
     from langchain_motorhead.recall.query import Hit
     from langchain_motorhead.sessions.load import Memory
-    from langchain_motorhead.sessions.operations import SessionSnapshot
 
 Attributes: TypeAlias = Mapping[str, str | int | float | bool]
 

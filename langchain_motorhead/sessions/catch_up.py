@@ -13,12 +13,12 @@ from langchain_motorhead.exceptions import IdConflictError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.matching import as_message, renamed, trailing_count, unstored, variant_id
 from langchain_motorhead.messages.tombstones import is_tombstone
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.append import AppendConfig, MessageLike, append_records, to_record, to_records
 from langchain_motorhead.sessions.changes.operations import Knowledge, find_known
 from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.load import Memory, decode_all, read_window, to_memory
-from langchain_motorhead.sessions.operations import AppendResult, NewestOf, SessionSnapshot
+from langchain_motorhead.sessions.operations import AppendResult, NewestOf
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Operation, together
 
@@ -87,7 +87,7 @@ def catch_up(
         snapshot = yield read_window(keys, window)
     if appended is not None and appended.unclear:
         if snapshot is None:
-            snapshot = yield operations.read(keys, -max(_FIRST_ATTEMPT_MESSAGES, 2 * len(messages)))
+            snapshot = yield read_snapshot(keys, -max(_FIRST_ATTEMPT_MESSAGES, 2 * len(messages)))
         first_read = snapshot.first + snapshot.length - len(snapshot.records)
         decoded = yield from decode_all(snapshot, keys, first_read)
         there = zip(decoded, snapshot.records, strict=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from langchain_motorhead.sessions.operations import read
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Command, Operation, together
 
@@ -48,7 +48,7 @@ def read_updated(keys: SessionKeys) -> Operation[datetime | None]:
 
 
 def _describe(keys: SessionKeys) -> Operation[SessionInfo | None]:
-    both = together(read(keys, 1, 0), read_updated(keys))  # none of the messages
+    both = together(read_snapshot(keys, 1, 0), read_updated(keys))  # none of the messages
 
     def to_info(replies: list[Any]) -> SessionInfo | None:
         reading, updated = both.read(replies)

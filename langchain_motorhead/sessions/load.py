@@ -17,12 +17,11 @@ from langchain_motorhead.messages.quoting import block
 from langchain_motorhead.messages.text import message_text
 from langchain_motorhead.messages.tombstones import is_tombstone
 from langchain_motorhead.messages.tool_calls import closed_start, visible
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.checks.keeping import Kept
 from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.gap import MemoryGap
-from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.slices import in_slices
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.sessions.summaries.origin import Author
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 from langchain_motorhead.storage.operation import Operation
@@ -130,7 +129,7 @@ def load(keys: SessionKeys, window: Window) -> Flow[Memory]:
 
 def read_window(keys: SessionKeys, window: Window) -> Operation[SessionSnapshot]:
     """Build the operation that reads the snapshot for `to_memory`."""
-    return operations.read(keys, -window.read_limit)
+    return read_snapshot(keys, -window.read_limit)
 
 
 def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> Flow[Memory]:
@@ -149,7 +148,7 @@ def to_memory(keys: SessionKeys, window: Window, snapshot: SessionSnapshot) -> F
         return _memory(window, snapshot, cast("list[BaseMessage]", decoded), position)
     shown = _shown(position, decoded)
     while not shown and len(snapshot.records) < min(snapshot.length, max(_MAX_READ_BACK, window.read_limit)):
-        snapshot = yield operations.read(keys, -min(2 * len(snapshot.records), _MAX_READ_BACK))
+        snapshot = yield read_snapshot(keys, -min(2 * len(snapshot.records), _MAX_READ_BACK))
         position = snapshot.first + snapshot.length - len(snapshot.records)
         shown = _shown(position, (yield from decode_all(snapshot, keys, position)))
         shown = _newest_group(shown, window.read_limit)

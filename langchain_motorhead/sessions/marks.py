@@ -6,9 +6,8 @@ from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.ids import MARK_BYTES, mark
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.storage.keys import SessionKeys
 from langchain_motorhead.storage.operation import Command, Operation, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS
@@ -47,7 +46,7 @@ def check_marks(keys: SessionKeys) -> Flow[bool]:
 
     A session without them stores a message again that is sent again.
     """
-    seen: SessionSnapshot = yield operations.read(keys, -_CHECKED_MESSAGES)
+    seen: SessionSnapshot = yield read_snapshot(keys, -_CHECKED_MESSAGES)
     start: int | None = 0
     found = b""
     while start is not None:

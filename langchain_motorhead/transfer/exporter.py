@@ -15,10 +15,10 @@ from langchain_motorhead.exceptions import (
     SessionReplacedError,
     StoreUnavailableError,
 )
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.archive.transcript import GapReason, read_records
 from langchain_motorhead.sessions.marks import read_marks
 from langchain_motorhead.sessions.registry import Walk
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.keys import SessionKeys, from_member, registry_key, session_keys
 from langchain_motorhead.storage.operation import to_bytes
 from langchain_motorhead.transfer import snapshot as snapshots
@@ -94,7 +94,7 @@ def export_lines(
             yield line
 
 
-def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | None:
+def read_session(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | None:
     """Return a session, or None if it does not exist. All its messages are of one moment.
 
     Raises:
@@ -110,7 +110,7 @@ def read_snapshot(redis: RedisBackend, keys: SessionKeys) -> ExportedSession | N
     def pages() -> Iterator[list[bytes]]:
         yield head.records
         for start in range(PAGE, head.length, PAGE):
-            found = redis.execute(operations.read(keys, start, min(start + PAGE, head.length) - 1))
+            found = redis.execute(read_snapshot(keys, start, min(start + PAGE, head.length) - 1))
             same = found.epoch is not None and to_bytes(found.epoch) == head.epoch and found.first == head.first
             if not same or len(found.records) != min(PAGE, head.length - start):
                 raise SessionMovedOn
@@ -166,7 +166,7 @@ class SessionMovedOn(Exception):  # noqa: N818 - not an error
 def _session(redis: RedisBackend, keys: SessionKeys) -> Generator[bytes, None, ExportedSession | None]:
     """Yield the lines of a session after all of it was read, and return the session, or None if it does not exist."""
     for _ in range(_MAX_ATTEMPTS):
-        snapshot = read_snapshot(redis, keys)
+        snapshot = read_session(redis, keys)
         if snapshot is None:
             return None
         if snapshot.count <= PAGE and snapshot.archive is None:

@@ -12,9 +12,9 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_motorhead import Motorhead, Session, Window
 from langchain_motorhead.redis_io.connection import adopt
 from langchain_motorhead.redis_io.fast_path import AsyncPinnedConnections, PinnedConnections
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.append import append_records, to_record
 from langchain_motorhead.sessions.operations import Dedup
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.operation import Packed, together
 from support.factory import MakeMotorhead
 from support.messages import contents, numbered
@@ -106,7 +106,7 @@ def test_a_plain_read_is_what_a_script_reads(motorhead: Motorhead) -> None:
     seen = []
     for session in (whole, bare, motorhead.session("nowhere")):
         for part in ((-2, -1), (-100, -1), (1, 0), (1, 2)):
-            operation = operations.read(session._keys, *part)
+            operation = read_snapshot(session._keys, *part)
             assert operation.plain is not None
             by_script = backend.execute(operation._replace(plain=None))
             assert backend.execute(operation) == backend.execute(operation.plain()) == by_script
@@ -140,7 +140,7 @@ def test_a_write_between_two_commands(
         return replies + send(self, commands[2:])
 
     backend = motorhead.backend.require_redis()
-    both = together(operations.read(session._keys, -6), operations.read(other._keys, -6))
+    both = together(read_snapshot(session._keys, -6), read_snapshot(other._keys, -6))
     with monkeypatch.context() as patch:
         patch.setattr(PinnedConnections, "send", interrupted)
         memory = session.load()
@@ -210,7 +210,7 @@ def test_an_append_before_a_torn_read_is_not_repeated(
     records = [to_record(each, backend.append_config) for each in numbered(2, 8)]
     append = append_records(session._keys, records, backend.append_config, Dedup.SKIP_KNOWN)
     monkeypatch.setattr(PinnedConnections, "send", interrupted)
-    appended, snapshot = backend.execute(together(append, operations.read(session._keys, -6)))
+    appended, snapshot = backend.execute(together(append, read_snapshot(session._keys, -6)))
     assert (appended.added, appended.length) == (2, 10)
     assert snapshot.length == 11
     assert scripts(client) == written[0] + 1

@@ -191,7 +191,7 @@ def test_a_logged_exception_tells_where_and_not_what() -> None:
 
 def test_an_error_of_our_own_making(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody thought of is a 500 that says nothing of it."""
-    monkeypatch.setattr("langchain_motorhead.server.routes.motorhead.operations.read", lambda *_: 1 / 0)
+    monkeypatch.setattr("langchain_motorhead.server.routes.motorhead.read_snapshot", lambda *_: 1 / 0)
     with served(create_app(Settings(), motorhead=lambda _: make())) as base:
         answer = httpx.get(f"{base}/sessions/s/memory")
         assert (answer.status_code, answer.json()) == (500, {"error": "internal error", "code": "internal"})

@@ -15,7 +15,7 @@ from langchain_motorhead.sessions.compaction.flow import Compactor, compact
 from langchain_motorhead.sessions.compaction.operations import LeaseRefused
 from langchain_motorhead.sessions.compaction.report import CompactionReport
 from langchain_motorhead.sessions.compaction.writing import Writing
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 from langchain_motorhead.storage.keys import session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.storage.scripts import SCRIPTS, Script

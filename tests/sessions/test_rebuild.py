@@ -19,8 +19,8 @@ from langchain_motorhead import (
     Window,
 )
 from langchain_motorhead.sessions.gap import MemoryGap
-from langchain_motorhead.sessions.operations import SessionSnapshot
 from langchain_motorhead.sessions.registry import delete_session
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 from langchain_motorhead.sessions.summaries.setting import set_summary
 from support.factory import MakeMotorhead
 from support.fall_back import fall_back

@@ -13,6 +13,7 @@ from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.archive.chunks import ArchivedMessage, ArchiveWrite, make_chunk, read_chunk
 from langchain_motorhead.sessions.compaction import operations as compaction
 from langchain_motorhead.sessions.operations import Record
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
 from langchain_motorhead.storage.keys import SessionKeys, session_keys
 from langchain_motorhead.storage.operation import to_bytes
@@ -29,7 +30,7 @@ def chunk(first: int, count: int) -> bytes:
 def commit(executor: Executor, keys: SessionKeys, dropped: int, moved: ArchiveWrite) -> bool:
     """Commit a summary of the oldest messages."""
     seen = executor.run(compaction.begin(keys, "t", lease=9_000, limit=9, force=True, archived=True))
-    assert isinstance(seen, operations.SessionSnapshot)
+    assert isinstance(seen, SessionSnapshot)
     return executor.run(
         compaction.commit_summary(
             keys, "t", seen, lease=9_000, summary="s", dropped=dropped, spent=0, size=None, indexed=False,

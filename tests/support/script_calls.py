@@ -30,7 +30,8 @@ from langchain_motorhead.sessions.changes import operations as forgetting
 from langchain_motorhead.sessions.changes.operations import Identity, Replacement
 from langchain_motorhead.sessions.compaction import operations as compaction
 from langchain_motorhead.sessions.marks import read_marks
-from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record, SessionSnapshot
+from langchain_motorhead.sessions.operations import Dedup, NewestOf, Record
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.sessions.summaries.operations import extend_summary, read_summaries, set_summary
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
 from langchain_motorhead.sessions.summaries.rebuild_operations import Rebuilt, add_rebuilt, begin_rebuild, swap_rebuilt
@@ -163,7 +164,7 @@ def calls() -> dict[str, Operation[Any]]:
         "session_append given back": append(
             [Record(more[0].data, f"motorhead-{EPOCH}-3", 5), *more], "b" * 16, NewestOf(3, whole=False)
         ),
-        "session_read": operations.read(KEYS, 0, 3),
+        "session_read": read_snapshot(KEYS, 0, 3),
         "session_delete": registry_operations.delete(KEYS, one_slot=True),
         "session_snapshot": transfer.read_head(KEYS),
         "session_restore": restoring(KEYS, 2, "none", staged=False),

@@ -16,7 +16,7 @@ from langchain_core.messages import HumanMessage
 import langchain_motorhead
 from langchain_motorhead import Motorhead
 from langchain_motorhead.cli.main import main
-from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.keys import from_member, session_keys
 from langchain_motorhead.transfer.exporter import export_lines
 from langchain_motorhead.transfer.importer import import_lines
@@ -59,15 +59,15 @@ def test_a_list_that_others_shorten(
     """A long list that somebody cuts while its pages are read is read anew, so that its parts fit together."""
     source, target = pair
     source.session("long").append(numbered(3 * PAGE))
-    disturbances, read = [1], operations.read
+    disturbances = [1]
 
     def disturbed(keys: Any, start: int, stop: int = -1) -> Any:
         if start == PAGE and disturbances:
             disturbances.pop()
             client.ltrim(keys.messages, 0, PAGE + 5)
-        return read(keys, start, stop)
+        return read_snapshot(keys, start, stop)
 
-    monkeypatch.setattr(operations, "read", disturbed)
+    monkeypatch.setattr("langchain_motorhead.transfer.exporter.read_snapshot", disturbed)
     tally = moved(source, target)
     assert (tally.messages, tally.problems) == (PAGE + 6, 0)
 

@@ -18,9 +18,9 @@ from langchain_motorhead import InvalidInputError, Motorhead
 from langchain_motorhead.messages.acceptance import is_name
 from langchain_motorhead.messages.codec import encode
 from langchain_motorhead.server import groups as posting
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import Record
 from langchain_motorhead.sessions.registry import Walk, all_sessions
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.keys import registry_key, session_keys
 from langchain_motorhead.storage.operation import Operation
 from langchain_motorhead.transfer.exporter import export_lines
@@ -194,16 +194,16 @@ def test_compaction_during_an_export(pair: tuple[Motorhead, Motorhead], monkeypa
     source, target = pair
     session = source.session("long")
     session.append(numbered(3 * PAGE))
-    disturbances, read = [1], operations.read
+    disturbances = [1]
 
     def disturbed(keys: Any, start: int, stop: int = -1) -> Any:
         if start == PAGE and disturbances:
             disturbances.pop()
             session.append(numbered(4, start=3 * PAGE))
             session.compact()
-        return read(keys, start, stop)
+        return read_snapshot(keys, start, stop)
 
-    monkeypatch.setattr(operations, "read", disturbed)
+    monkeypatch.setattr("langchain_motorhead.transfer.exporter.read_snapshot", disturbed)
     moved(source, target)
     assert not disturbances
     assert remembered(target.session("long").load()) == contents(numbered(3 * PAGE + 4))

@@ -34,6 +34,7 @@ from langchain_motorhead.cli.sessions.conversation import message_line, show_tra
 from langchain_motorhead.cli.sessions.messages import edit, forget
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
 from langchain_motorhead.messages.wording import counted
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.operation import together
 
 if TYPE_CHECKING:
@@ -200,14 +201,13 @@ def _nothing(namespace: str, url: str | None, user: str | None, page: int) -> st
 
 def _rows(motorhead: "Motorhead", user: str | None, page: int, size: int) -> list[dict[str, Any]]:
     """Read a page of sessions with their counts, in two round trips."""
-    from langchain_motorhead.sessions import operations
     from langchain_motorhead.sessions import registry_operations as listing
     from langchain_motorhead.storage.keys import registry_key, session_keys
 
     redis, namespace = motorhead.backend.require_redis(), motorhead.namespace
     start = (page - 1) * size
     found = redis.execute(listing.listed(registry_key(namespace, user), start, start + size - 1, newest_first=True))
-    reads = (operations.read(session_keys(namespace, session_id), 1, 0) for session_id, _ in found)
+    reads = (read_snapshot(session_keys(namespace, session_id), 1, 0) for session_id, _ in found)
     readings = redis.execute(together(*reads)) if found else []
     return [
         {
@@ -235,13 +235,12 @@ def _rows_of_server(motorhead: "Motorhead", user: str | None, page: int, size: i
 
 def _read(motorhead: "Motorhead", session: str, last: int) -> dict[str, Any] | None:
     """Read a session with its newest messages; None if there is none."""
-    from langchain_motorhead.sessions import operations
     from langchain_motorhead.sessions.summaries.operations import count_versions
     from langchain_motorhead.storage.keys import session_keys
 
     keys = session_keys(motorhead.namespace, session)
     reading, versions = motorhead.backend.require_redis().execute(
-        together(operations.read(keys, -last), count_versions(keys))
+        together(read_snapshot(keys, -last), count_versions(keys))
     )
     if reading.epoch is None:
         return None

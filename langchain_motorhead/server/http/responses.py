@@ -17,7 +17,7 @@ from langchain_motorhead.sessions.archive.transcript import Transcript
 from langchain_motorhead.sessions.changes.forgetting import Receipt
 from langchain_motorhead.sessions.compaction.window import Window
 from langchain_motorhead.sessions.load import Memory
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 from langchain_motorhead.sessions.summaries.origin import kept_to_json
 from langchain_motorhead.sessions.summaries.versions import SummaryVersion
 

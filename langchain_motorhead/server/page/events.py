@@ -17,8 +17,7 @@ from langchain_motorhead.server.page.forms import state_of
 from langchain_motorhead.server.page.reading import newest_activity
 from langchain_motorhead.server.page.rendering import HEADERS
 from langchain_motorhead.server.page.visit import Answer, Visit
-from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 
 MAX_STREAMS = 100
 """Streams that a server has open at a time. A further page is not updated."""
@@ -35,7 +34,7 @@ async def session_events(visit: Visit) -> Answer:
     backend = visit.backend
 
     async def look() -> str:
-        return session_state(await backend.aexecute(operations.read(keys, 1, 0)))
+        return session_state(await backend.aexecute(read_snapshot(keys, 1, 0)))
 
     return _stream(visit, look)
 

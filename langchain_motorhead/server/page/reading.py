@@ -8,10 +8,9 @@ from typing import Any
 
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.tombstones import TOMBSTONE
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions import registry_operations as listing
 from langchain_motorhead.sessions.archive.operations import ArchiveCounts, read_archive_counts
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.sessions.summaries.versions import SummaryVersion, read_versions
 from langchain_motorhead.storage.keys import (
     SessionKeys,
@@ -127,7 +126,7 @@ def list_page(namespace: str, user_id: str | None, text: str, at: int) -> Flow[S
     if not found:
         return SessionPage([], total, matching, more)
     keys = [session_keys(namespace, session_id) for session_id, _ in found]
-    snapshots = yield together(*(operations.read(each, -1) for each in keys))
+    snapshots = yield together(*(read_snapshot(each, -1) for each in keys))
     there = [
         ListedSession(session_id, active, snapshot)
         for (session_id, active), snapshot in zip(found, snapshots, strict=True)
@@ -169,7 +168,7 @@ def read_overview(keys: SessionKeys, newest: int) -> Flow[Overview | None]:
         InvalidInputError: The session belongs to another user.
     """
     snapshot, archive, (forgotten, created, updated), listed = yield together(
-        operations.read(keys, -newest), read_archive_counts(keys), _details(keys), _tombstones(keys)
+        read_snapshot(keys, -newest), read_archive_counts(keys), _details(keys), _tombstones(keys)
     )
     if snapshot.epoch is None:
         return None

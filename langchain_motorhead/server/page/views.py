@@ -22,7 +22,7 @@ from langchain_motorhead.recall.query import Hit
 from langchain_motorhead.recall.words.terms import terms
 from langchain_motorhead.server.page.reading import ListedSession, Overview
 from langchain_motorhead.sessions.compaction.window import Window
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 from langchain_motorhead.sessions.summaries.versions import SummaryVersion
 
 SHOWN_CHARS = 4_000

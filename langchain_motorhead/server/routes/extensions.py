@@ -20,6 +20,7 @@ from langchain_motorhead.server.schemas.limits import MAX_SEARCH_HITS
 from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.compaction.summarize import COUNTED
 from langchain_motorhead.sessions.info import read_updated
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.sessions.summaries.operations import count_versions
 from langchain_motorhead.sessions.summaries.origin import kept_to_json
 from langchain_motorhead.storage.keys import check_user
@@ -41,7 +42,7 @@ async def get_session(request: Request) -> Response:
     # None of the messages.
     reading, rejected, versions, learned, updated = await backend.aexecute(
         together(
-            operations.read(keys, 1, 0),
+            read_snapshot(keys, 1, 0),
             operations.rejections(keys, COUNTED),
             count_versions(keys),
             read_learned(keys),

@@ -20,8 +20,8 @@ from langchain_motorhead.server.monitoring.tracing import execute
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas.base import EXAMPLE_SESSION_ID
 from langchain_motorhead.server.schemas.limits import MAX_PAGE_NUMBER, MAX_PAGE_SESSIONS, RETRIEVAL_HITS
-from langchain_motorhead.sessions import operations
 from langchain_motorhead.sessions.operations import Dedup
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.keys import check_user
 
 
@@ -53,7 +53,7 @@ async def get_memory(request: Request) -> Response:
     if asked.flag("full"):
         return responses.whole(await backend.arun(backend.load(keys)))
     limit = min(asked.number("limit", window.max_messages), window.read_limit)
-    reading = await execute(backend, watched.READ, keys, operations.read(keys, -limit))
+    reading = await execute(backend, watched.READ, keys, read_snapshot(keys, -limit))
     check_user(keys, reading.user)
     return responses.memory(reading, window)
 

@@ -12,7 +12,7 @@ from langchain_motorhead.server.http.openapi_errors import OF_USER
 from langchain_motorhead.server.http.request import RequestContext
 from langchain_motorhead.server.schemas import answers, requests
 from langchain_motorhead.server.schemas import summaries as schemas
-from langchain_motorhead.sessions import operations
+from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.sessions.summaries.rebuilding import RebuildReport
 from langchain_motorhead.storage.keys import check_user
 
@@ -21,7 +21,7 @@ async def get_summary(request: Request) -> Response:
     """Return the summary of a session."""
     asked = RequestContext(request)
     keys = asked.keys(asked.backend)
-    reading = await asked.backend.aexecute(operations.read(keys, 1, 0))
+    reading = await asked.backend.aexecute(read_snapshot(keys, 1, 0))
     check_user(keys, reading.user)
     return responses.plain({"summary": reading.summary, "summarized": reading.covered, "written_by": reading.author})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from langchain_motorhead.sessions.archive.chunks import ArchivedMessage, ArchiveWrite, extend
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 
 
 class Archiver:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from langchain_motorhead.sessions.operations import to_times
+from langchain_motorhead.sessions.snapshot import to_times
 from langchain_motorhead.storage.keys import SessionKeys, optional_member
 from langchain_motorhead.storage.operation import Command, Operation, to_bytes
 from langchain_motorhead.storage.scripts import SCRIPTS

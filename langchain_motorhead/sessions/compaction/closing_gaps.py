@@ -14,7 +14,7 @@ from langchain_motorhead.sessions.archive.batches import ArchivedBatch, read_bat
 from langchain_motorhead.sessions.compaction.report import CompactionReport
 from langchain_motorhead.sessions.compaction.summarize import requests, summarize
 from langchain_motorhead.sessions.compaction.writing import Writing, origin_of
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 from langchain_motorhead.sessions.summaries.operations import extend_summary
 from langchain_motorhead.storage.keys import SessionKeys
 

@@ -31,8 +31,8 @@ from langchain_motorhead.sessions.compaction.summarize import UNREADABLE, reques
 from langchain_motorhead.sessions.compaction.window import Batch, Part, Window, plan
 from langchain_motorhead.sessions.compaction.writing import Writing, origin_of
 from langchain_motorhead.sessions.load import decode_all
-from langchain_motorhead.sessions.operations import SessionSnapshot, read
 from langchain_motorhead.sessions.slices import computed
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.storage.keys import SessionKeys, check_user
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def _limited(keys: SessionKeys, token: str, flow: Flow[CompactionReport]) -> Flo
         raise
     except Exception as error:
         logger.exception("session %r: compaction failed unexpectedly; no message was removed", keys.session_id)
-        seen: SessionSnapshot = yield read(keys, 1, 0)
+        seen: SessionSnapshot = yield read_snapshot(keys, 1, 0)
         yield operations.fail(keys, token, seen.epoch or "", **_PAUSES_MS)
         failed = SummarizationError(f"compaction failed unexpectedly: {type(error).__name__}")
         failed.__cause__ = error

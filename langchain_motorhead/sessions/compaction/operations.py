@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_motorhead.sessions.archive.chunks import ArchiveWrite
 from langchain_motorhead.sessions.archive.config import Archive
-from langchain_motorhead.sessions.operations import SessionSnapshot, to_snapshot, to_times
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, to_snapshot, to_times
 from langchain_motorhead.sessions.summaries.operations import rejected_args, summary_args
 from langchain_motorhead.sessions.summaries.origin import Origin
 from langchain_motorhead.storage.keys import SessionKeys

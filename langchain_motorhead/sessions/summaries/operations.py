@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from langchain_motorhead.exceptions import StoreError
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot
 from langchain_motorhead.sessions.summaries.origin import Origin, kept_to_text
 from langchain_motorhead.sessions.summaries.records import to_about
 from langchain_motorhead.storage.keys import SessionKeys, optional_member, to_member

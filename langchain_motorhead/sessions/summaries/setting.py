@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_motorhead.exceptions import InvalidInputError, SummarizationError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions.archive.transcript import Transcript, read_page
-from langchain_motorhead.sessions.operations import SessionSnapshot, read
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.sessions.summaries import operations
 from langchain_motorhead.sessions.summaries.origin import Author, Origin
 from langchain_motorhead.storage.keys import SessionKeys, check_user
@@ -33,7 +33,7 @@ def set_summary(keys: SessionKeys, text: str, *, override: bool) -> Flow[None]:
     check_text(text)
     text = text.strip()
     for _ in range(_MAX_TRIES):
-        seen: SessionSnapshot = yield read(keys, 1, 0)
+        seen: SessionSnapshot = yield read_snapshot(keys, 1, 0)
         if seen.epoch is None:
             raise InvalidInputError(f"there is no session {keys.session_id!r}")
         check_user(keys, seen.user)

@@ -9,8 +9,7 @@ from langchain_motorhead.server.page.browsing import missing
 from langchain_motorhead.server.page.forms import state_of
 from langchain_motorhead.server.page.visit import Answer, Visit
 from langchain_motorhead.server.routes.exports import export
-from langchain_motorhead.sessions import operations
-from langchain_motorhead.sessions.operations import SessionSnapshot
+from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 
 _REPLACED = "the session was deleted and begun anew since you opened this form. Nothing was changed"
 
@@ -98,7 +97,7 @@ def _subject(visit: Visit, seen: str, fields: tuple[Field, ...] = ()) -> Subject
 
 
 async def _snapshot(visit: Visit) -> SessionSnapshot:
-    snapshot = await visit.backend.aexecute(operations.read(visit.keys(), 1, 0))
+    snapshot = await visit.backend.aexecute(read_snapshot(visit.keys(), 1, 0))
     if snapshot.epoch is None:
         raise missing(visit.session_id())
     return snapshot
