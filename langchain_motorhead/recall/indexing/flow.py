@@ -24,18 +24,17 @@ from langchain_motorhead.recall.indexing import descriptions, operations
 from langchain_motorhead.recall.indexing.descriptions import Description
 from langchain_motorhead.recall.indexing.documents import CONTEXT, CONTEXT_REACH
 from langchain_motorhead.recall.indexing.drafting import next_drafts, to_rows
-from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, embed_all
-from langchain_motorhead.recall.indexing.index import Indexer, make_index, prepared
+from langchain_motorhead.recall.indexing.embedded_rows import embedded_rows
+from langchain_motorhead.recall.indexing.embedding import BATCH
+from langchain_motorhead.recall.indexing.index import Indexer, make_index
 from langchain_motorhead.recall.indexing.operations import IndexLease, IndexOutcome, Unindexed
 from langchain_motorhead.recall.indexing.remaking import remake, remake_words
 from langchain_motorhead.recall.indexing.slices import slices
 from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.recall.indexing.vectors import LEASE_MS, fill, log_failures
-from langchain_motorhead.search_index.lifecycle import vector_field
-from langchain_motorhead.search_index.vectors import stored_vectors
 from langchain_motorhead.sessions.erasure import resume_erasures
 from langchain_motorhead.storage.keys import SessionKeys
-from langchain_motorhead.storage.leases import give_up, renew
+from langchain_motorhead.storage.leases import give_up
 from langchain_motorhead.storage.operation import Operation
 
 logger = logging.getLogger(__name__)
@@ -197,20 +196,7 @@ def _index_batch(
 ) -> Flow[tuple[IndexOutcome, bool]]:
     """Embed and store the next messages. Returns the same as `fill`."""
     upto, batch = next_drafts(seen, keys, indexer)
-    heartbeat = renew(keys.indexing, token, LEASE_MS)
-    found = yield from embed_all([each.embedded for each in batch], [each.line for each in batch], heartbeat)
-    dimensions = check_lengths(found)
-    if dimensions is not None and (there is None or not indexer.ready):
-        there = yield from prepared(indexer, dimensions)
-    elif dimensions is not None and there is not None:
-        indexer.check(there, dimensions)
-    rows, generation = to_rows(batch, keys), 0 if there is None else there.generation
-    failed: dict[int, EmbeddingError | None] = {}
-    for entry, row, data in zip(batch, rows, stored_vectors(found, indexer.recall.datatype), strict=True):
-        if isinstance(data, bytes) and there is not None:
-            row[-1][vector_field(there.generation)] = data
-        else:
-            failed[entry.seq] = data if isinstance(data, EmbeddingError) else None
+    rows, failed, generation = yield from embedded_rows(keys, token, indexer, batch, there)
     note = parse_note(seen.vectorless)
     log_failures(keys, note, updated(note, (), failed), failed)
     outcome = IndexOutcome.STALE

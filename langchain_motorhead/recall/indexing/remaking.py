@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from langchain_motorhead.exceptions import EmbeddingError, SessionReplacedError
+from langchain_motorhead.exceptions import SessionReplacedError
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.tombstones import TOMBSTONE
 from langchain_motorhead.recall.indexing import document_operations, operations
 from langchain_motorhead.recall.indexing.descriptions import Description
 from langchain_motorhead.recall.indexing.documents import CONTEXT, CONTEXT_REACH, DocumentDraft
 from langchain_motorhead.recall.indexing.drafting import next_drafts, to_rows
-from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, embed_all
-from langchain_motorhead.recall.indexing.index import Indexer, prepared
+from langchain_motorhead.recall.indexing.embedded_rows import embedded_rows
+from langchain_motorhead.recall.indexing.embedding import BATCH
+from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.indexing.operations import IndexLease, IndexOutcome, Unindexed
 from langchain_motorhead.recall.indexing.slices import slices
 from langchain_motorhead.recall.indexing.vectorless import note_text, parse_note, pause_ms, to_retry, updated
 from langchain_motorhead.recall.indexing.vectors import LEASE_MS, log_failures
-from langchain_motorhead.search_index.lifecycle import vector_field
-from langchain_motorhead.search_index.vectors import stored_vectors
 from langchain_motorhead.sessions.archive.chunks import ArchivedMessage
 from langchain_motorhead.sessions.archive.transcript import read_records
 from langchain_motorhead.storage.keys import SessionKeys
-from langchain_motorhead.storage.leases import renew
 
 
 def parse_ranges(note: str) -> list[tuple[int, int]]:
@@ -64,19 +62,7 @@ def remake(
         EmbeddingMismatchError: The index was made with another model or other settings.
     """
     upto, batch, times = yield from _next(keys, seen, indexer)
-    heartbeat = renew(keys.indexing, token, LEASE_MS)
-    found = yield from embed_all([each.embedded for each in batch], [each.line for each in batch], heartbeat)
-    dimensions = check_lengths(found)
-    if dimensions is not None and (there is None or not indexer.ready):
-        there = yield from prepared(indexer, dimensions)
-    elif dimensions is not None and there is not None:
-        indexer.check(there, dimensions)
-    rows, failed = to_rows(batch, keys), dict[int, EmbeddingError | None]()
-    for draft, row, data in zip(batch, rows, stored_vectors(found, indexer.recall.datatype), strict=True):
-        if isinstance(data, bytes) and there is not None:
-            row[-1][vector_field(there.generation)] = data
-        else:
-            failed[draft.seq] = data if isinstance(data, EmbeddingError) else None
+    rows, failed, generation = yield from embedded_rows(keys, token, indexer, batch, there)
     note = parse_note(seen.vectorless)
     failed = {seq: error for seq, error in failed.items() if seq < seen.embedded}
     log_failures(keys, note, updated(note, (), failed), failed)
@@ -86,7 +72,7 @@ def remake(
         left = _left(seen.remake, stop)
         outcome = yield document_operations.remake(
             keys, token, seen, left, stop, [(*row[:2], times.get(row[1]), row[2]) for row in some], lease=LEASE_MS,
-            generation=0 if there is None else there.generation, vectorless=note_text(note), pause=pause_ms(note),
+            generation=generation, vectorless=note_text(note), pause=pause_ms(note),
         )  # fmt: skip
         if outcome is IndexOutcome.STALE:
             break
