@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.backends.facts import FactFlows, Owner
     from langchain_motorhead.backends.redis import RedisBackend
     from langchain_motorhead.facts.learning.report import LearningReport
-    from langchain_motorhead.recall.indexing.progress import Report
+    from langchain_motorhead.recall.progress import Report
     from langchain_motorhead.recall.query import Hit, Query
     from langchain_motorhead.recall.search.pinned import Pin
     from langchain_motorhead.sessions.append import MessageLike

@@ -28,7 +28,7 @@ from langchain_motorhead.storage.operation import Operation
 
 if TYPE_CHECKING:
     from langchain_motorhead.recall.indexing.index import Indexer
-    from langchain_motorhead.recall.indexing.progress import Report
+    from langchain_motorhead.recall.progress import Report
     from langchain_motorhead.recall.query import Hit, Query
     from langchain_motorhead.recall.search.pinned import Pin
 

@@ -14,7 +14,7 @@ from langchain_motorhead.backends.http.protocol import HttpAnswer, HttpCall, Htt
 from langchain_motorhead.backends.http.transport import Address, Transport, transport_to
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.exceptions import ClosedError, InvalidInputError, UnsupportedError
-from langchain_motorhead.recall.indexing.progress import Report
+from langchain_motorhead.recall.progress import Report
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.redis_io.address import check_server_url
 from langchain_motorhead.sessions.append import MessageLike

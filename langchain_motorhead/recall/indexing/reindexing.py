@@ -21,9 +21,9 @@ from langchain_motorhead.recall.indexing.documents import CONTEXT, Utterance, do
 from langchain_motorhead.recall.indexing.embedding import BATCH, check_lengths, embed_all
 from langchain_motorhead.recall.indexing.flow import index
 from langchain_motorhead.recall.indexing.index import PROBE, Indexer, make_index, set_up
-from langchain_motorhead.recall.indexing.progress import Report
 from langchain_motorhead.recall.indexing.schema import index_name
 from langchain_motorhead.recall.indexing.slices import REVISED_AT_ONCE
+from langchain_motorhead.recall.progress import Report
 from langchain_motorhead.recall.words.terms import TERMS_VERSION
 from langchain_motorhead.search_index.lifecycle import drop, vector_field
 from langchain_motorhead.search_index.vectors import item_size, stored_vectors
