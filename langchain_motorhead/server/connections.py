@@ -1,10 +1,11 @@
 """The HTTP connections of `motorhead serve`: when they are closed.
 
-A connection is closed if its client does not send the headers of a request in time. Streams of events end when the
-server stops.
+A connection is closed if its client does not send the headers of a request in time, or sends too many. Streams of
+events end when the server stops.
 
-Uvicorn has no time limit for headers, so slow clients could use up all connections. How long a body may
-take is limited in `http/request.py`, and how long a connection may be idle by uvicorn.
+Uvicorn has no time limit for headers, so slow clients could use up all connections. It has no limit for their size
+either, and the time that httptools takes for a header grows with the square of its size. How long a body may take is
+limited in `http/request.py`, and how long a connection may be idle by uvicorn.
 """
 
 from __future__ import annotations
@@ -16,9 +17,22 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-_Base: Any = AutoHTTPProtocol
+_Base: Any
+try:
+    from langchain_motorhead.server.http.upgrades import PlainProtocol
+
+    _Base = PlainProtocol
+except ImportError:  # no httptools. h11 ignores what asks for another protocol
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    _Base = H11Protocol
+# Bytes of headers, beyond what is received at once.
+_MAX_HEAD_BYTES = 1 << 16
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 26\r\n"
+    b"content-type: text/plain; charset=utf-8\r\n\r\nThe headers are too large."
+)
 
 
 class StoppingServer(uvicorn.Server):
@@ -54,18 +68,21 @@ class StoppingServer(uvicorn.Server):
 
 
 def protocol_with_timeout(seconds: float) -> Any:
-    """Return uvicorn's HTTP protocol with a limit for the time until the headers of a request have arrived.
+    """Return uvicorn's HTTP protocol with limits for the headers of a request: their size, and how long they may take.
 
     It can be pickled, so it can be passed to other processes.
 
     Args:
         seconds: The limit: from the start of a connection, or from the first byte of a later request on. 0 for none.
     """
-    return partial(_Protocol, seconds) if seconds else AutoHTTPProtocol
+    return partial(_Protocol, seconds)
 
 
 class _Protocol(_Base):  # type: ignore[misc]
     _timer: asyncio.TimerHandle | None = None
+    # The request whose headers are not complete, and their bytes beyond those that were received with the first.
+    _head: object = None
+    _head_bytes = 0
 
     def __init__(self, seconds: float, **options: Any) -> None:
         super().__init__(**options)
@@ -82,13 +99,27 @@ class _Protocol(_Base):  # type: ignore[misc]
             self._stop()
         elif self._timer is None:
             self._start()
+        if self.scope is not None and (cycle is None or cycle.scope is not self.scope):
+            self._limit_head(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
         super().connection_lost(exc)
 
+    def _limit_head(self, size: int) -> None:
+        """Close the connection if the headers of the request that has begun are too large."""
+        if self._head is not self.scope:
+            self._head, self._head_bytes = self.scope, 0  # there may be more than headers in what was received
+            return
+        self._head_bytes += size
+        if self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
     def _start(self) -> None:
-        self._timer = self.loop.call_later(self._seconds, self.transport.close)
+        if self._seconds:
+            self._timer = self.loop.call_later(self._seconds, self.transport.close)
 
     def _stop(self) -> None:
         if self._timer is not None:
