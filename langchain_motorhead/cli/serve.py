@@ -89,7 +89,8 @@ def serve(
                 _WORKER, factory=True, workers=settings.workers, timeout_worker_healthcheck=_HANGS_SECONDS, **options
             )
             return
-        server = StoppingServer(uvicorn.Config(app, **options))
+        # Without `workers`, uvicorn reads WEB_CONCURRENCY, and fails if it is empty.
+        server = StoppingServer(uvicorn.Config(app, workers=1, **options))
         server.run()
     except KeyboardInterrupt:
         return
@@ -132,8 +133,13 @@ def read_settings(given: dict[str, Any]) -> Any:
         return Settings(**given)
     except ValidationError as error:
         # Without the values, which may be credentials.
-        wrong = "; ".join(f"{each['loc'][0] if each['loc'] else 'settings'}: {each['msg']}" for each in error.errors())
+        wrong = "; ".join(": ".join([*map(str, each["loc"][:1]), _said(each["msg"])]) for each in error.errors())
         raise InvalidInputError(f"the settings cannot be used: {wrong}") from None
+
+
+def _said(message: str) -> str:
+    """Return what a check says, without the class of error that pydantic puts before it."""
+    return message.removeprefix("Value error, ")
 
 
 def _warn(settings: Any) -> None:

@@ -63,6 +63,7 @@ def ui(
             proxy_headers=False,
             http=protocol_with_timeout(settings.client_timeout),
             ws="none",
+            workers=1,  # else uvicorn reads WEB_CONCURRENCY, and fails if it is empty
             timeout_graceful_shutdown=1,
         )
         address = f"http://{_LOOPBACK}:{listener.getsockname()[1]}/ui"

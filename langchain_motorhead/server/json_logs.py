@@ -19,6 +19,8 @@ from langchain_motorhead.exceptions import MotorheadError, StoreUnavailableError
 from langchain_motorhead.server.monitoring.tracing import current_trace_id
 
 _PACKAGE = "langchain_motorhead"
+# Loggers whose lines are about settings, not about sessions.
+_OPERATORS = (f"{_PACKAGE}.server.", f"{_PACKAGE}.cli.serve")
 # An error, its cause, the cause of that, and so on.
 _MAX_CHAIN_ERRORS = 4
 # Innermost frames of a traceback that are logged.
@@ -152,7 +154,7 @@ def _shown_second(seconds: int) -> str:
 def _safe_message(record: logging.LogRecord) -> str:
     """Return the message of a record. Arguments of this package's messages may hold ids and contents: hide those."""
     name, args = record.name, record.args
-    ours = name.startswith(f"{_PACKAGE}.") and not name.startswith(f"{_PACKAGE}.server.")
+    ours = name.startswith(f"{_PACKAGE}.") and not name.startswith(_OPERATORS)
     if not ours or not args or not isinstance(args, tuple):
         return record.getMessage()
     return str(record.msg) % tuple(map(_safe_argument, args))

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from langchain_motorhead.redis_io.address import with_sentinel_access
@@ -24,6 +24,14 @@ def _setting(default: Any, description: str, *names: str, **more: Any) -> Any:
     return Field(default, description=description, validation_alias=AliasChoices(*names), **more)
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return API keys with their namespaces, each of which is given once."""
+    given = dict(pairs)
+    if any(given[key] != namespace for key, namespace in pairs):
+        raise ValueError("an API key is given twice, with different namespaces")
+    return given
+
+
 class Settings(BaseSettings):
     """Settings of the server. Each is read from an environment variable, or passed by its name."""
 
@@ -36,10 +44,7 @@ class Settings(BaseSettings):
     )
     port: int = _setting(_DEFAULT_PORT, "Port to listen on", "PORT", "MOTORHEAD_PORT", ge=0, le=65535)
     workers: int = _setting(
-        1,
-        "Processes that serve the port. More help only where one keeps a core busy",
-        "WEB_CONCURRENCY",
-        ge=1,
+        1, "Processes that serve the port. More help only where one keeps a core busy", "WEB_CONCURRENCY", ge=1
     )
     root_path: str = _setting(
         "",
@@ -161,6 +166,7 @@ class Settings(BaseSettings):
         "Seconds to wait, when the server stops, for requests and then for summaries to finish",
         "MOTORHEAD_SHUTDOWN_TIMEOUT",
         ge=0,
+        allow_inf_nan=False,
     )
     keep_alive: int = _setting(
         75,
@@ -201,17 +207,19 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         if value.lstrip().startswith("{"):
-            return json.loads(value)
+            return json.loads(value, object_pairs_hook=_each_once)
         pairs = [each.strip().rpartition("=") for each in value.split(",") if each.strip()]
         if any(not key or not namespace for key, _, namespace in pairs):
             raise ValueError("the format is KEY=NAMESPACE,KEY=NAMESPACE, or a JSON object that maps keys to namespaces")
-        return {key: namespace for key, _, namespace in pairs}
+        return _each_once([(key, namespace) for key, _, namespace in pairs])
 
     @field_validator("api_keys")
     @classmethod
     def _check_keys(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        if value and any(not key or not namespace for key, namespace in value.items()):
-            raise ValueError("an API key and its namespace must not be empty")
+        if value and not all(value.values()):
+            raise ValueError("the namespace of an API key must not be empty")
+        if value and not all(key.isascii() and key.isprintable() and key.strip() == key != "" for key in value):
+            raise ValueError("an API key has printable ASCII characters, and no space at its start or end")
         return value or None
 
     @field_validator("allowed_hosts", mode="before")
@@ -255,7 +263,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         parts = json.loads(value) if value.lstrip().startswith("[") else value.split(",")
-        return tuple(each.strip().rstrip("/") for each in parts if each.strip())
+        return tuple(each.strip().rstrip("/") for each in map(str, parts) if each.strip())
 
     @field_validator("cors_origins")
     @classmethod
@@ -270,6 +278,14 @@ class Settings(BaseSettings):
         if value is not None and not value.lower().startswith(("http://", "https://")):
             raise ValueError("the address of an endpoint begins with http:// or https://")
         return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Settings:
+        if self.hard_limit is not None and self.hard_limit < self.max_window_size:
+            raise ValueError("MOTORHEAD_HARD_LIMIT must not be lower than MOTORHEAD_MAX_WINDOW_SIZE")
+        if self.facts and not self.archive:
+            raise ValueError("MOTORHEAD_FACTS needs the archive. Leave out MOTORHEAD_ARCHIVE=false")
+        return self
 
     @property
     def redis_address(self) -> str:

@@ -16,6 +16,7 @@ from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.http import responses
 from langchain_motorhead.server.json_logs import JSONLines
+from langchain_motorhead.server.routes import health
 from support.factory import MakeMotorhead
 from support.http_servers import process, served
 from support.rest import said
@@ -79,12 +80,31 @@ def test_what_redis_refuses_is_logged_by_its_class(
     client.config_set("requirepass", "hush")
     try:
         with served(create_app(Settings(redis_url=url, namespace=namespace))) as base:
-            assert httpx.get(f"{base}/sessions/s/memory").status_code == 503
+            answers = [httpx.get(f"{base}/sessions/s/memory"), httpx.get(f"{base}/ready")]
     finally:
         client.config_set("requirepass", "")
-    (line,) = _of_requests(caplog, "/sessions/{session_id}/memory")
-    assert line["cause"].startswith("StoreError from ")
-    assert "AuthenticationError" in line["cause"]
+    for path, answer in zip(("/sessions/{session_id}/memory", "/ready"), answers, strict=True):
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_error")
+        assert "Redis requires a password" in answer.json()["error"]
+        (line,) = _of_requests(caplog, path)
+        assert line["code"] == "store_error"
+        assert line["cause"].startswith("StoreError from ")
+        assert "AuthenticationError" in line["cause"]
+
+
+def test_a_redis_that_does_not_answer_is_unavailable(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`/ready` and the log name the same code for a Redis that accepts connections and does not answer."""
+
+    async def wait(_: object) -> None:
+        raise TimeoutError
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(health, "ping", wait)
+    assert http.get("/ready").json()["code"] == "redis_unavailable"
+    (line,) = _of_requests(caplog, "/ready")
+    assert (line["code"], line["cause"]) == ("redis_unavailable", "Redis did not answer within 2 s")
 
 
 def test_an_unexpected_error_is_logged_with_its_class(
@@ -114,11 +134,14 @@ def test_a_client_that_leaves_is_no_failure(http: httpx.Client, path: str, caplo
 
 
 def test_a_server_starts_before_its_redis(tmp_path: Any) -> None:
-    """A server that starts without Redis says so once, answers, is not ready, and is ready when Redis comes."""
+    """A server that starts without Redis says so once, answers, is not ready, and is ready when Redis comes.
+
+    An empty variable is as good as none.
+    """
     from support.redis_servers import Lasting
 
     redis = Lasting(tmp_path)
-    with process(REDIS_URL=redis.url) as (running, base):
+    with process("--host", "0.0.0.0", REDIS_URL=redis.url, WEB_CONCURRENCY="") as (running, base):
         assert httpx.get(f"{base}/ready").status_code == 503
         redis.start()
         try:
@@ -137,3 +160,4 @@ def test_a_server_starts_before_its_redis(tmp_path: Any) -> None:
             running.wait(30)
             redis.kill()
     assert seen.count("Redis cannot be used") == 1
+    assert "listening on 0.0.0.0 without API keys" in seen

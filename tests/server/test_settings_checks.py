@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -93,11 +94,31 @@ def test_azure_says_what_is_missing(given: dict[str, Any], says: str) -> None:
         {"root_path": "/a b"},
         {"keep_alive": -1},
         {"summarizer_input_tokens": 1},
+        {"cors_origins": "[1]"},
+        {"shutdown_timeout": "inf"},
+        {"api_keys": "hush=a,hush=b"},
+        {"api_keys": '{"hush": "a", "hush": "b"}'},
+        {"api_keys": "hüsh=a"},
     ],
 )
 def test_settings_that_cannot_be_used(given: dict[str, Any]) -> None:
     """A value of the wrong form is an error at the start, which names the setting."""
-    with pytest.raises(InvalidInputError, match=next(iter(given))):
+    with pytest.raises(InvalidInputError, match=next(iter(given))) as caught:
+        read_settings(given)
+    assert not {"hush", "hüsh"} & set(re.findall(r"\w+", str(caught.value)))
+    assert "Value error" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"hard_limit": 3}, "MOTORHEAD_HARD_LIMIT must not be lower than MOTORHEAD_MAX_WINDOW_SIZE"),
+        ({"facts": True, "archive": False}, "MOTORHEAD_FACTS needs the archive"),
+    ],
+)
+def test_settings_that_do_not_fit_together(given: dict[str, Any], says: str) -> None:
+    """Values that exclude each other are an error at the start, which names the variables."""
+    with pytest.raises(InvalidInputError, match=f"the settings cannot be used: {says}"):
         read_settings(given)
 
 

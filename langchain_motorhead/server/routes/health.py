@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from langchain_motorhead import MotorheadError
+from langchain_motorhead import MotorheadError, StoreUnavailableError
 from langchain_motorhead.server.http import responses
-from langchain_motorhead.server.http.errors import FAILURE, RETRY_AFTER, error_response
+from langchain_motorhead.server.http.errors import FAILURE, RETRY_AFTER, error_response, to_answer
 from langchain_motorhead.server.http.openapi import ApiRoute
 from langchain_motorhead.server.schemas.answers import Done
-from langchain_motorhead.server.startup import ping
+from langchain_motorhead.server.startup import READY_TIMEOUT_SECONDS, ping
 
 
 async def health(_: Request) -> Response:
@@ -23,8 +23,11 @@ async def ready(request: Request) -> Response:
     try:
         await ping(request.app.state.tenants.any.backend.require_redis())
     except (TimeoutError, MotorheadError) as error:
-        request.scope[FAILURE] = error
-        return error_response(503, "redis_unavailable", "Redis cannot be reached", RETRY_AFTER)
+        late = f"Redis did not answer within {READY_TIMEOUT_SECONDS:g} s"
+        failure = StoreUnavailableError(late) if isinstance(error, TimeoutError) else error
+        request.scope[FAILURE] = failure
+        _, code, message, _ = to_answer(failure)
+        return error_response(503, code, message, RETRY_AFTER)
     return responses.raw(responses.OK)
 
 
@@ -38,7 +41,7 @@ ROUTES = (
     ApiRoute("GET", "/health", health, tag="Operations", summary="Is it alive?", answer=Done, needs_key=False),
     ApiRoute(
         "GET", "/ready", ready, tag="Operations", summary="Does Redis answer?", answer=Done,
-        errors=("redis_unavailable",), needs_key=False,
+        errors=("redis_unavailable", "store_error", "stopping"), needs_key=False,
     ),
     ApiRoute(
         "GET", "/metrics", metrics, tag="Operations", summary="Read the metrics", answer=str,
