@@ -51,11 +51,12 @@ def serve(
 
         from langchain_motorhead.server.app import create_app, warn_of_unknown_variables
         from langchain_motorhead.server.connections import StoppingServer, protocol_with_timeout
-        from langchain_motorhead.server.workers import set_up
+        from langchain_motorhead.server.workers import check, set_up
     except ImportError as error:
         raise MotorheadError(_MISSING_EXTRA.format(missing=error.name or "starlette and uvicorn")) from None
     given = {"host": host, "port": port, "workers": workers}
     settings = read_settings({name: value for name, value in given.items() if value is not None})
+    check(settings)
     set_up(settings)
     warn_of_unknown_variables()
     app = create_app(settings)  # with several workers, too: what cannot be used ends the command at once

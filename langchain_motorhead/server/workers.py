@@ -15,6 +15,7 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.server import json_logs
 from langchain_motorhead.server.settings import Settings
 
@@ -42,6 +43,19 @@ def create_worker() -> Starlette:
         _note_stop(app, each)
     app.state.owns_process = True
     return app
+
+
+def check(settings: Settings) -> None:
+    """Check that several processes can serve what the settings name.
+
+    Raises:
+        InvalidInputError: Each process would have a Redis of its own.
+    """
+    if settings.workers > 1 and settings.redis_url.lower().rstrip("/") == "embedded:":
+        raise InvalidInputError(
+            f"{settings.workers} processes cannot share embedded://, which is a Redis in memory for each. Give it a "
+            "folder, as in embedded:///some/folder, or use one process"
+        )
 
 
 def set_up(settings: Settings) -> None:

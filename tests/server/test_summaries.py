@@ -56,9 +56,14 @@ def test_over_rest_and_by_the_client(motorhead: Motorhead, make: MakeMotorhead) 
         done = http.post("/rebuild", json={"wait": True}).json()
         assert done == {"status": "Ok", "messages": 10, "batches": 1, "tokens": done["tokens"]}
         assert session.load().summary == SEPARATOR.join(f"m{at}" for at in range(10))
+        in_chunks = http.post(
+            "/rebuild", content=iter([b'{"wait"', b": true}"]), headers={"Content-Type": "application/json"}
+        )
+        assert in_chunks.json()["messages"] == 10
         assert there.rebuild_summary().messages == 10
         nothing = there.rebuild_summary(wait=False)
         assert nothing is None, "the server goes on"
+        assert http.post("/rebuild").json()["messages"] == http.post("/rebuild", json={}).json()["messages"] == 0
         assert http.post("/rebuild", json={"prompt": "x", "wait": True}).status_code == 400
         with pytest.raises(UnsupportedError, match="its own summarizer"):
             there.rebuild_summary(AsyncLedger())

@@ -13,6 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.server import Settings
+from langchain_motorhead.server.workers import check
 from support.http_servers import process
 from support.openai_stub import Stub
 
@@ -61,6 +64,14 @@ def _ids(http: httpx.Client, session: str) -> list[str]:
     page = http.get(f"/sessions/{session}/messages", params={"limit": 1_000}).json()
     assert (page["gaps"], page["next"]) == ([], None)
     return [each["message"]["id"] for each in page["messages"]]
+
+
+def test_several_processes_share_a_redis() -> None:
+    """Workers of which each would have an embedded Redis of its own are refused, unless a folder makes it one."""
+    check(Settings(redis_url="embedded://", workers=1))
+    check(Settings(redis_url="embedded:///some/folder", workers=2))
+    with pytest.raises(InvalidInputError, match="3 processes cannot share embedded://"):
+        check(Settings(redis_url="embedded://", workers=3))
 
 
 def test_open_views_end_with_the_workers(url: str, namespace: str) -> None:

@@ -76,6 +76,7 @@ class ApiRoute(Route):
         query: Model of the query parameters, if there are any.
         headers: Model of the headers that the request may have, if there are any.
         body: Model of the JSON body, if there is one.
+        needs_body: Whether a request without the body is refused.
         errors: Codes of errors beyond those that follow from the other arguments.
         needs_key: Whether the request needs an API key where the server has any, and asks Redis.
         media_type: Media type of a successful answer.
@@ -97,6 +98,7 @@ class ApiRoute(Route):
         query: type[BaseModel] | None = None,
         headers: type[BaseModel] | None = None,
         body: type[BaseModel] | None = None,
+        needs_body: bool = True,
         errors: Sequence[str] = (),
         needs_key: bool = True,
         media_type: str = JSON,
@@ -107,7 +109,7 @@ class ApiRoute(Route):
         self.app = _asgi(endpoint)
         self.method = method.lower()
         self.tag, self.summary, self.answer, self.answer_text = tag, summary, answer, answer_text
-        self.query, self.headers, self.body = query, headers, body
+        self.query, self.headers, self.body, self.needs_body = query, headers, body, needs_body
         self.description = description or (endpoint.__doc__ or "").strip()
         self.needs_key = needs_key
         self.media_type, self.example = media_type, example
@@ -224,7 +226,7 @@ def _operation(
     }
     if body is not None and route.body is not None:
         description = (route.body.__doc__ or "").strip()
-        operation["requestBody"] = {"description": description, "required": True, "content": body}
+        operation["requestBody"] = {"description": description, "required": route.needs_body, "content": body}
     operation["security"] = [{name: []} for name in _SECURITY_SCHEMES] if with_keys and route.needs_key else []
     return operation
 

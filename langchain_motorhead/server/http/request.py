@@ -150,8 +150,11 @@ class RequestContext:
             )
         return key
 
-    async def body(self) -> dict[str, Any]:
+    async def body(self, *, needed: bool = True) -> dict[str, Any]:
         """Read and parse the body, a JSON object.
+
+        Args:
+            needed: Whether there has to be a body. If not, no body is an empty object.
 
         Raises:
             UnsupportedMediaTypeError: The body is not sent as application/json.
@@ -161,6 +164,8 @@ class RequestContext:
         """
         data = await self.json_bytes()
         self._body_size = len(data)
+        if not data and not needed:
+            return {}
         try:
             body = orjson.loads(data)
         except orjson.JSONDecodeError as error:

@@ -46,7 +46,7 @@ async def get_summaries(request: Request) -> Response:
 async def rebuild(request: Request) -> Response:
     """Make the summary of a session again from its messages. The old one stays in use until then."""
     asked = RequestContext(request)
-    body = await asked.body() if request.headers.get("content-length", "0") != "0" else {}
+    body = await asked.body(needed=False)
     prompt, wait = text_of(body, "prompt"), flag_of(body, "wait", default=False)
     await asked.warmed()
     session = asked.motorhead.session(asked.path_id("session_id"), asked.query_id("user_id"))
@@ -79,6 +79,7 @@ ROUTES = (
     ),
     ApiRoute(
         "POST", f"{_SESSION}/rebuild", rebuild, tag="Extensions", summary="Make the summary again",
-        query=requests.UserQuery, body=schemas.RebuildBody, answer=schemas.Rebuilt, errors=_CHANGES,
+        query=requests.UserQuery, body=schemas.RebuildBody, needs_body=False, answer=schemas.Rebuilt,
+        errors=_CHANGES,
     ),
 )  # fmt: skip
