@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from langchain_motorhead import Motorhead, Window
 from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.server.json_logs import JSONLines
+from langchain_motorhead.server.routes import motorhead as motorhead_routes
 from support.factory import MakeMotorhead
 from support.http_servers import process
 from support.openai_stub import Stub
@@ -76,6 +80,49 @@ def test_a_graceful_stop(url: str, namespace: str) -> None:
     with Motorhead.from_url(url, namespace=namespace, window=SMALL) as motorhead:
         memory = motorhead.session("s").load()
         assert (memory.total, memory.backlog) == (20, 0)
+
+
+async def test_a_request_that_is_cut_off(
+    make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request that is cancelled is told to come again if the server stops, and the log names it with that code."""
+
+    async def hang(*_: object) -> None:
+        waits.set()
+        await asyncio.sleep(600)
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(motorhead_routes, "execute", hang)
+    app = create_app(Settings(), motorhead=make())
+    path = "/sessions/s/memory"
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+    for stops in (False, True):
+        sent, waits = list[Message](), asyncio.Event()
+        task = asyncio.create_task(app(dict(scope), receive, send))
+        await waits.wait()
+        app.state.stopping = stops
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() is not stops
+        assert bool(sent) is stops
+    assert sent[0]["status"] == 503
+    assert (b"retry-after", b"1") in sent[0]["headers"]
+    assert json.loads(sent[1]["body"])["code"] == "stopping"
+    line = json.loads(JSONLines().format(caplog.records[-1]))
+    assert (line["level"], line["status"], line["code"]) == ("error", 503, "stopping")
 
 
 async def test_a_stop_does_not_wait_for_ever(make: MakeMotorhead, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from langchain_motorhead.exceptions import ClosedError
 from langchain_motorhead.rest_protocol import WIRE
 from langchain_motorhead.server import audit
 from langchain_motorhead.server.http.errors import (
@@ -104,6 +106,12 @@ class RequestMiddleware:
                 await self._app(scope, receive, answering.send)
         except ClientDisconnect:  # before the body was complete: nobody can be answered
             pass
+        except asyncio.CancelledError:
+            if answering.status or not scope["app"].state.stopping:
+                raise
+            cut_off = ClosedError("the server stops, and cuts off what takes too long")
+            scope[FAILURE] = cut_off
+            await to_response(cut_off)(scope, receive, answering.send)
         except Exception as error:
             scope[FAILURE] = error
             fields = {"request_id": answering.request_id, **answering.traced.fields}
