@@ -10,6 +10,7 @@ import time
 import pytest
 import redis
 from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableLambda
 
 from langchain_motorhead import SummaryInput
 from langchain_motorhead.sessions.compaction import flow as compaction_module
@@ -124,6 +125,32 @@ def test_a_dead_workers_lease_runs_out(
     client.set(session._keys.lease, "somebody else", px=400)
     assert session.compact().summarized == 4
     assert time.monotonic() - started >= 0.4
+
+
+async def test_a_worker_that_is_cancelled_leaves_no_lease(amake: MakeMotorhead, client: redis.Redis) -> None:
+    """It releases its lease also if another worker has asked it to look at the session again."""
+    asked = asyncio.Event()
+
+    async def hang(_: object) -> str:
+        asked.set()
+        await asyncio.sleep(600)
+        return ""
+
+    def never(_: object) -> str:
+        raise NotImplementedError
+
+    cut_off, other = amake(llm=RunnableLambda(never, hang), window=SMALL, compaction="manual"), amake(window=SMALL)
+    await cut_off.session("s").aappend(numbered(6))
+    task = asyncio.create_task(cut_off.session("s").acompact())
+    await asyncio.wait_for(asked.wait(), 60)
+    await other.session("s").aappend(numbered(2, start=6))
+    await other.aflush()
+    lease = other.session("s")._keys.lease
+    assert str(client.get(lease)).endswith("!'")
+    task.cancel()
+    await asyncio.wait([task])
+    assert not client.exists(lease)
+    assert (await other.session("s").acompact()).summarized
 
 
 def test_a_stale_commit_changes_nothing(make: MakeMotorhead) -> None:

@@ -34,6 +34,7 @@ from langchain_motorhead.sessions.load import decode_all
 from langchain_motorhead.sessions.slices import computed
 from langchain_motorhead.sessions.snapshot import SessionSnapshot, read_snapshot
 from langchain_motorhead.storage.keys import SessionKeys, check_user
+from langchain_motorhead.storage.leases import give_up
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def compact(keys: SessionKeys, token: str, compactor: Compactor, *, explicit: bo
         StoreError: Redis refused, or could not be reached.
     """
     flow = _limited(keys, token, _compact(keys, token, compactor, explicit=explicit))
-    return with_lease(flow, release(keys, token, ""))
+    return with_lease(flow, give_up(keys.lease, token))
 
 
 def _limited(keys: SessionKeys, token: str, flow: Flow[CompactionReport]) -> Flow[CompactionReport]:
