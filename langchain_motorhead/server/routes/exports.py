@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from langchain_motorhead import Motorhead
 from langchain_motorhead.server.http.errors import NotFoundError
@@ -47,7 +48,7 @@ async def export(motorhead: Motorhead, session_id: str, user_id: str | None = No
     """
     file = await asyncio.to_thread(_write, motorhead, session_id, user_id)
     headers = {"Content-Disposition": 'attachment; filename="session.jsonl"', "Cache-Control": "no-store"}
-    return StreamingResponse(_read(file), headers=headers, media_type=_MEDIA_TYPE)
+    return _FileResponse(file, headers)
 
 
 def _write(motorhead: Motorhead, session_id: str, user_id: str | None) -> IO[bytes]:
@@ -75,9 +76,23 @@ def _write(motorhead: Motorhead, session_id: str, user_id: str | None) -> IO[byt
 
 
 def _read(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while part := file.read(_READ_BYTES):
-            yield part
+    while part := file.read(_READ_BYTES):
+        yield part
+
+
+class _FileResponse(StreamingResponse):
+    """An answer with the rest of a file, which is closed in the end, also if the client disconnects before."""
+
+    def __init__(self, file: IO[bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(_read(file), headers=headers, media_type=_MEDIA_TYPE)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await asyncio.to_thread(self._file.close)  # it may have gigabytes to free
 
 
 EXPORT_ROUTE = ApiRoute(
