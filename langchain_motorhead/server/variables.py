@@ -22,10 +22,15 @@ def variables() -> list[tuple[str, str, str]]:
         (
             _names_of(field)[0],
             "" if field.default in (None, ()) else str(field.default).lower(),
-            field.description or "",
+            _described(field),
         )
         for field in Settings.model_fields.values()
     ]
+
+
+def _described(field: FieldInfo) -> str:
+    others = _names_of(field)[1:]
+    return f"{field.description}. Also named {' or '.join(others)}" if others else field.description or ""
 
 
 def unknown_variables(names: Iterable[str]) -> list[str]:

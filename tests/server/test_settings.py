@@ -66,3 +66,4 @@ def test_every_variable_is_told() -> None:
     assert {"PORT", "REDIS_URL", "MOTORHEAD_API_KEYS", "SUMMARIZER_API_BASE", "AZURE_DEPLOYMENT_ID_ADA"} <= {*names}
     assert all(about for *_, about in variables())
     assert len(names) == len(Settings.model_fields)
+    assert {name: about for name, _, about in variables()}["OPENAI_API_BASE"].endswith("named OPENAI_BASE_URL")
