@@ -15,7 +15,7 @@ from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.handles.checkpointers import Checkpointer, check_checkpointer, check_user_id
 from langchain_motorhead.handles.session import Session
 from langchain_motorhead.options import Options, UrlOptions, check_names, redis_options
-from langchain_motorhead.recall.progress import progress_bar
+from langchain_motorhead.recall.progress import aprogress_bar, progress_bar
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.redis_io.connection import Connection, adopt, connect
 from langchain_motorhead.redis_io.urls import is_http
@@ -206,10 +206,9 @@ class Handle:
 
     async def areindex(self, *, progress: bool = True) -> int:
         """Build the search index anew from the stored text. See `reindex`."""
-        with progress_bar(show=progress) as report:
-            flow = self._backend.reindex(report)
-            await self._backend.prepare()
-            return await self._backend.arun(flow)
+        await self._backend.prepare()
+        async with aprogress_bar(show=progress) as report:
+            return await self._backend.arun(self._backend.reindex(report))
 
     def sessions(
         self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True

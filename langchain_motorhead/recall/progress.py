@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from importlib import import_module
 from typing import TypeAlias
+
+from langchain_motorhead.concurrency.threads import run_in_thread
 
 Report: TypeAlias = Callable[[int, int], object]
 """Called with the number of finished steps and the number of all steps."""
@@ -24,4 +28,13 @@ def progress_bar(*, show: bool) -> Iterator[Report]:
             bar.total = total
             bar.update(done - bar.n)
 
+        yield report
+
+
+@asynccontextmanager
+async def aprogress_bar(*, show: bool) -> AsyncIterator[Report]:
+    """Show a progress bar. What shows it is imported outside of the event loop. See `progress_bar`."""
+    if show:
+        await run_in_thread(partial(import_module, "tqdm"))
+    with progress_bar(show=show) as report:
         yield report
