@@ -15,7 +15,7 @@ from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.handles.checkpointers import Checkpointer, check_checkpointer, check_user_id
 from langchain_motorhead.handles.session import Session
 from langchain_motorhead.options import Options, UrlOptions, check_names, redis_options
-from langchain_motorhead.recall.progress import progress_bar
+from langchain_motorhead.recall.progress import aprogress_bar, progress_bar
 from langchain_motorhead.recall.query import Hit, Query
 from langchain_motorhead.redis_io.connection import Connection, adopt, connect
 from langchain_motorhead.redis_io.urls import is_http
@@ -206,7 +206,7 @@ class Handle:
 
     async def areindex(self, *, progress: bool = True) -> int:
         """Build the search index anew from the stored text. See `reindex`."""
-        with progress_bar(show=progress) as report:
+        async with aprogress_bar(show=progress) as report:
             flow = self._backend.reindex(report)
             await self._backend.prepare()
             return await self._backend.arun(flow)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from langchain_motorhead import Window
+from langchain_motorhead import HashingEmbeddings, Window
 from support.blocking import run_script
 from support.factory import MakeMotorhead
 from support.messages import numbered
@@ -106,6 +106,46 @@ def test_the_first_count_of_a_process_does_not_block(url: str, namespace: str, c
     assert run_script(FIRST, url, namespace, call) == (0, "")
 
 
+SEARCH = """
+import asyncio, sys
+from langchain_core.messages import HumanMessage
+from langchain_motorhead import Facts, HashingEmbeddings, Motorhead
+from support.blocking import nothing_blocks
+from support.learners import ScriptedLearner
+
+
+async def main():
+    options = {"embeddings": HashingEmbeddings(64), "facts": Facts(learner=ScriptedLearner())}
+    motorhead = Motorhead.from_url(sys.argv[1], namespace=sys.argv[2], **options)
+    session, user = motorhead.session("s", "u"), motorhead.user("u")
+    tools = {tool.name: tool for tool in motorhead.tools(user_id="u")}
+    with nothing_blocks():
+        print(await eval(sys.argv[3]))
+        await motorhead.aclose()
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "session.asearch('Where in Oslo?')",
+        "tools['user_profile'].ainvoke({'query': 'Where in Oslo?'})",
+        "motorhead.areindex()",
+    ],
+)
+def test_the_first_search_of_a_process_does_not_block(make: MakeMotorhead, url: str, namespace: str, call: str) -> None:
+    """Whatever needs the libraries of recall first, or shows progress, loads them outside of the loop."""
+    motorhead = make(embeddings=HashingEmbeddings(64))
+    motorhead.session("s", "u").append(numbered(2))
+    motorhead.user("u").remember("Lives in Oslo")
+    motorhead.flush()
+    code, errors = run_script(SEARCH, url, namespace, call)
+    assert code == 0, errors
+
+
 BLOCKING = """
 import asyncio, pathlib, sys, threading, time
 from support.blocking import nothing_blocks
@@ -129,6 +169,7 @@ asyncio.run(main())
         ("pathlib.Path(sys.executable).read_bytes()", "io.BufferedReader.read"),
         ("pathlib.Path(sys.executable).stat()", "os.stat"),
         ("lock.acquire(timeout=1)", "lock.acquire"),
+        ("__import__('numpy')", "import of numpy"),
     ],
 )
 def test_what_blocks_is_found(call: str, function: str) -> None:
