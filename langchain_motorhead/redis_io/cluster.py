@@ -42,6 +42,11 @@ def by_node(client: Any, keys: Sequence[Any]) -> tuple[list[tuple[Any, list[int]
     return list(nodes.values()), homeless
 
 
+def reads_replicas(client: Any) -> bool:
+    """Return whether a cluster client was told to read from replicas, too."""
+    return bool(client.read_from_replicas or getattr(client, "load_balancing_strategy", None))
+
+
 async def send_to_nodes(client: Any, commands: Sequence[tuple[Any, ...]], **options: Any) -> list[Any]:
     """Send scripts and reads to a cluster, and return a reply or an error for each.
 
