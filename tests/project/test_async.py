@@ -68,7 +68,7 @@ from support.learners import ScriptedLearner
 
 EARLIER = [kind(f"m{at}", id=str(at)) for at, kind in enumerate([HumanMessage, AIMessage] * 5)]
 SAID = [*EARLIER, HumanMessage("What is new?", id="new")]
-CONFIG = {"configurable": {"thread_id": "s", "user_id": "u"}}
+CONFIG = {"configurable": {"thread_id": "s", "user_id": "u", "time_zone": "Europe/Oslo"}}
 
 
 async def main():
@@ -102,7 +102,7 @@ asyncio.run(main())
     ],
 )
 def test_the_first_count_of_a_process_does_not_block(url: str, namespace: str, call: str) -> None:
-    """Whatever counts tokens first, also for a profile or a gap, loads what counts them outside of the loop."""
+    """Whatever counts tokens first, also for a profile or a gap, loads that and the user's time zone in a thread."""
     assert run_script(FIRST, url, namespace, call) == (0, "")
 
 
