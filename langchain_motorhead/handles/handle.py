@@ -206,10 +206,9 @@ class Handle:
 
     async def areindex(self, *, progress: bool = True) -> int:
         """Build the search index anew from the stored text. See `reindex`."""
+        await self._backend.prepare()
         async with aprogress_bar(show=progress) as report:
-            flow = self._backend.reindex(report)
-            await self._backend.prepare()
-            return await self._backend.arun(flow)
+            return await self._backend.arun(self._backend.reindex(report))
 
     def sessions(
         self, user_id: str | None = None, *, page: int = 1, size: int | None = None, newest_first: bool = True

@@ -62,7 +62,9 @@ import asyncio, sys
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_motorhead import Facts, Motorhead, MotorheadMiddleware, Window, create_summarizer, load_memory
+from langchain_motorhead import (
+    Facts, HashingEmbeddings, Motorhead, MotorheadMiddleware, Window, create_summarizer, load_memory,
+)
 from support.blocking import nothing_blocks
 from support.learners import ScriptedLearner
 
@@ -73,6 +75,8 @@ CONFIG = {"configurable": {"thread_id": "s", "user_id": "u", "time_zone": "Europ
 
 async def main():
     options = {"window": Window(max_messages=4), "compaction": "manual", "facts": Facts(learner=ScriptedLearner())}
+    if sys.argv[4:] == ["recall"]:
+        options["embeddings"] = HashingEmbeddings()
     motorhead = Motorhead.from_url(sys.argv[1], namespace=sys.argv[2], **options)
     session, user = motorhead.session("s", "u"), motorhead.user("u")
     session.append(EARLIER)
@@ -95,6 +99,8 @@ asyncio.run(main())
         "session.aload(profile_tokens=100)",
         "session.acatch_up(SAID, profile_tokens=100)",
         "session.aexplain()",
+        "session.aforget(['9'])",
+        "session.aedit('9', AIMessage('Edited.', id='9'))",
         "load_memory(motorhead).ainvoke({'messages': SAID}, CONFIG)",
         "load_memory(motorhead, facts=True, max_prompt_tokens=2_000).ainvoke({'messages': SAID}, CONFIG)",
         "agent.ainvoke({'messages': SAID}, CONFIG)",
@@ -133,17 +139,23 @@ asyncio.run(main())
     [
         "session.asearch('Where in Oslo?')",
         "tools['user_profile'].ainvoke({'query': 'Where in Oslo?'})",
-        "motorhead.areindex()",
     ],
 )
 def test_the_first_search_of_a_process_does_not_block(make: MakeMotorhead, url: str, namespace: str, call: str) -> None:
-    """Whatever needs the libraries of recall first, or shows progress, loads them outside of the loop."""
+    """Whatever needs the libraries of recall first loads them outside of the loop."""
     motorhead = make(embeddings=HashingEmbeddings(64))
     motorhead.session("s", "u").append(numbered(2))
     motorhead.user("u").remember("Lives in Oslo")
     motorhead.flush()
     code, errors = run_script(SEARCH, url, namespace, call)
     assert code == 0, errors
+
+
+def test_a_progress_bar_does_not_block(url: str, namespace: str) -> None:
+    """What shows the bar reads files when it is imported, which is done outside of the loop."""
+    code, errors = run_script(FIRST, url, namespace, "motorhead.areindex()", "recall")
+    assert code == 0
+    assert errors.lstrip().startswith("reindex: ")
 
 
 BLOCKING = """

@@ -263,13 +263,13 @@ def _replace(
 ) -> Flow[Receipt | None]:
     """Replace messages. Returns None if the session changed meanwhile."""
     listed = {seq for seq, _ in plan.scan.records}
-    size = sum(_size(each.new, config) - _size(each.old, config) for each in targets if each.seq in listed)
+    replaced = [each for each in targets if each.seq in listed]
     change = Replacement(
         seqs=tuple(each.seq for each in targets),
         records=tuple(plan.scan.records),
         chunks=tuple(plan.scan.chunks),
         marks=marks,
-        size=size if config.counted else None,
+        size=sum(_size(each.new, config) - _size(each.old, config) for each in replaced) if config.counted else None,
         forgotten=0 if again else max(1, len(targets)),
         again=again,
         since=since,
