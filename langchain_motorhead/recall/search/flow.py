@@ -90,7 +90,7 @@ def _search_index(
     text: str, by_words: Sequence[str], question: Question, query: Query, indexer: Indexer
 ) -> Flow[list[Hit] | None]:
     """Search the index. Returns None if there is none yet."""
-    vector = yield from _vector(text, query)
+    vector = yield from _vector(text, query, indexer)
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
     added: list[str] = []
     if query.expand and by_words:
@@ -196,9 +196,11 @@ def _all_of(filters: Sequence[FilterExpression]) -> FilterExpression | None:
     return found
 
 
-def _vector(text: str, query: Query) -> Flow[Any]:
+def _vector(text: str, query: Query, indexer: Indexer) -> Flow[Any]:
+    """Return the vector of a query. None if it has to be searched by its words only."""
     try:
         (vector,) = yield Embed((text,), query=True)
+        _data(vector, indexer)  # raises if the index cannot compare it
     except EmbeddingError as error:
         if query.search_type != "hybrid":
             raise
@@ -242,8 +244,12 @@ def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer
     """Return those of the nearest messages that repeat each other least."""
     from langchain_core.vectorstores.utils import maximal_marginal_relevance
 
+    if not any(vector):  # it has no direction, so nothing is more or less like it
+        return [hit for hit, data in hits if data][: query.k]
     with_vectors = [(hit, from_bytes(data, indexer.recall.datatype)) for hit, data in hits if data]
+    compared = [each for each in with_vectors if any(each[1])]
     chosen = maximal_marginal_relevance(
-        vector, [each for _, each in with_vectors], lambda_mult=query.lambda_mult, k=query.k
+        vector, [each for _, each in compared], lambda_mult=query.lambda_mult, k=query.k
     )
-    return [with_vectors[at][0] for at in chosen]
+    others = [hit for hit, each in with_vectors if not any(each)]
+    return [*(compared[at][0] for at in chosen), *others][: query.k]
