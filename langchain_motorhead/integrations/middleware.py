@@ -153,7 +153,7 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
                 wait([work], STORING_TIMEOUT_S)
             memory = self._storage.catch_up(run.session, run.messages, run.stored)
             kept = self._pins.of(run)
-            found = self._recall.find(self._motorhead, run.session, memory, run.messages, kept, run.zone)
+            found = self._recall.find(self._motorhead, run.session, memory, run.messages, kept, run.zone())
             loaded = self._start(run, request, memory, found, read_gap(run.session, memory, run.messages))
             run.call_at_end(self._storage)
         elif loaded.loses(run.messages):
@@ -175,7 +175,8 @@ class MotorheadMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
                 await asyncio.wait([asyncio.wrap_future(work)], timeout=STORING_TIMEOUT_S)
             memory = await self._storage.acatch_up(run.session, run.messages, run.stored)
             kept = self._pins.of(run)
-            found = await self._recall.afind(self._motorhead, run.session, memory, run.messages, kept, run.zone)
+            zone = await run.azone()
+            found = await self._recall.afind(self._motorhead, run.session, memory, run.messages, kept, zone)
             loaded = self._start(run, request, memory, found, await aread_gap(run.session, memory, run.messages))
             run.await_at_end(self._storage)
         elif loaded.loses(run.messages):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 from langchain_core.messages import AnyMessage, BaseMessage, convert_to_messages
@@ -17,6 +16,7 @@ from langgraph.types import Command
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.integrations.runs.agent_run import (
     aread_gap,
+    azone_of,
     counter_of,
     profile_tokens,
     read_gap,
@@ -119,7 +119,8 @@ def load_memory(
     limit = limits.tokens(None)  # a node does not know the model, of which a fraction could be taken
 
     def load(state: Any, config: RunnableConfig) -> Command[Any]:
-        (session, zone), given = _session(motorhead, config), _messages(state, messages_key)
+        session, given = _session(motorhead, config), _messages(state, messages_key)
+        zone = zone_of(_context(), config)
         messages = without_system(given)
         memory = storage.catch_up(session, messages, _get(state, STORED_KEY))
         found = policy.find(motorhead, session, memory, messages, _get(state, RECALLED_KEY), zone)
@@ -127,7 +128,8 @@ def load_memory(
         return update(state, memory, given, found, builder.build(given))
 
     async def aload(state: Any, config: RunnableConfig) -> Command[Any]:
-        (session, zone), given = _session(motorhead, config), _messages(state, messages_key)
+        session, given = _session(motorhead, config), _messages(state, messages_key)
+        zone = await azone_of(_context(), config)
         messages = without_system(given)
         memory = await storage.acatch_up(session, messages, _get(state, STORED_KEY))
         found = await policy.afind(motorhead, session, memory, messages, _get(state, RECALLED_KEY), zone)
@@ -166,12 +168,12 @@ def save_memory(motorhead: Handle, *, messages_key: str = "messages") -> Runnabl
 
     def save(state: Any, config: RunnableConfig) -> dict[str, Any]:
         messages = without_system(_messages(state, messages_key))
-        storage.append_new(_session(motorhead, config)[0], messages, _get(state, STORED_KEY))
+        storage.append_new(_session(motorhead, config), messages, _get(state, STORED_KEY))
         return _newest(messages)
 
     async def asave(state: Any, config: RunnableConfig) -> dict[str, Any]:
         messages = without_system(_messages(state, messages_key))
-        await storage.aappend_new(_session(motorhead, config)[0], messages, _get(state, STORED_KEY))
+        await storage.aappend_new(_session(motorhead, config), messages, _get(state, STORED_KEY))
         return _newest(messages)
 
     return _Node(save, asave, "save_memory", motorhead)
@@ -210,13 +212,16 @@ def pre_model_hook(
     )
 
 
-def _session(motorhead: Handle, config: RunnableConfig) -> tuple[Session, tzinfo]:
-    """Return the session of a run, and the time zone of its user."""
+def _session(motorhead: Handle, config: RunnableConfig) -> Session:
+    return session_of(motorhead, _context(), config)
+
+
+def _context() -> Any:
+    """Return the context of the run, or None outside of a graph."""
     try:
-        context = getattr(get_runtime(), "context", None)
-    except RuntimeError:  # called outside of a graph
-        context = None
-    return session_of(motorhead, context, config), zone_of(context, config)
+        return getattr(get_runtime(), "context", None)
+    except RuntimeError:
+        return None
 
 
 def _messages(state: Any, key: str) -> Sequence[BaseMessage]:

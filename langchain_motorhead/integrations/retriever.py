@@ -86,7 +86,8 @@ class MotorheadRetriever(BaseRetriever):
             share are searched for as well, with less weight. It needs no model, but a third round trip. Only for
             `"hybrid"`.
         reranker: A document compressor or a cross-encoder of LangChain. It gets `fetch_k` documents, and the first `k`
-            of those that it returns are the result. A cross-encoder's score is in `metadata["relevance_score"]`.
+            of those that it returns are the result. A cross-encoder's score is in `metadata["relevance_score"]`. It
+            is None, and the document one of the last, if the model gave NaN.
 
     Raises:
         InvalidInputError: There is no such field, or its value cannot be used.

@@ -87,7 +87,7 @@ def _run(tool: MemoryTool, scope: ToolScope, given: dict[str, Any]) -> str:
 
 async def _arun(tool: MemoryTool, scope: ToolScope, given: dict[str, Any]) -> str:
     try:
-        if tool.needs == "search":
+        if tool.needs:  # a query for messages or facts is embedded
             await scope.backend.prepare()
         return await scope.backend.arun(tool.bind(scope, given))
     except MotorheadError as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
-from importlib import import_module
 from typing import TypeAlias
 
 from langchain_motorhead.concurrency.threads import run_in_thread
@@ -33,8 +31,14 @@ def progress_bar(*, show: bool) -> Iterator[Report]:
 
 @asynccontextmanager
 async def aprogress_bar(*, show: bool) -> AsyncIterator[Report]:
-    """Show a progress bar. What shows it is imported outside of the event loop. See `progress_bar`."""
+    """Show a progress bar, whose library is loaded outside of the event loop. See `progress_bar`."""
     if show:
-        await run_in_thread(partial(import_module, "tqdm"))
+        await run_in_thread(_load)
     with progress_bar(show=show) as report:
         yield report
+
+
+def _load() -> None:
+    from tqdm import tqdm
+
+    tqdm.get_lock()  # makes it, which reads files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -12,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not accept the standard library's
 
 from langchain_motorhead.exceptions import InvalidInputError
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.recall.query import Query
 from langchain_motorhead.storage.keys import session_keys
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 DEFAULT_RESULTS_COUNT = 4
 MAX_RESULTS_COUNT = 10_000
 MAX_NEIGHBORS_COUNT = 20
+# A question may name a time up to 1,000 years before it, and datetime ends with the year 9999.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 
 def _check_search_type(value: str) -> str:
@@ -94,17 +98,21 @@ def to_query(
     roles, after, before = given.get("roles"), given.get("after"), given.get("before")
     if roles is not None and not (roles and all(roles)):
         raise InvalidInputError('roles must be a list of roles, such as ["human"]')
+    if (threshold := given.get("score_threshold")) is not None and math.isnan(threshold):
+        raise InvalidInputError("score_threshold must be a number, not NaN, which no score reaches")
     if given.get("filter") is not None:
         _check_filter(given["filter"])
     if given.get("facts"):
         _check_facts(given.get("search_type", "hybrid"), session_id, user_id)
     if given.get("expand") and given.get("search_type", "hybrid") != "hybrid":
         raise InvalidInputError(f'expand=True adds words to a search_type="hybrid" only, not {given["search_type"]!r}')
-    given["roles"] = None if roles is None else tuple(roles)
+    given["roles"] = None if roles is None else tuple(map(without_surrogates, roles))  # as they are stored
     given["after"] = None if after is None else _seconds(after)
     given["before"] = None if before is None else _seconds(before)
-    if given.get("now") is not None and given["now"].tzinfo is None:
-        given["now"] = given["now"].replace(tzinfo=UTC)
+    if (now := given.get("now")) is not None:
+        if not _FIRST_YEAR <= now.year <= _LAST_YEAR:
+            raise InvalidInputError(f"now must be a time from {_FIRST_YEAR} to {_LAST_YEAR}, not in {now.year}")
+        given["now"] = now.replace(tzinfo=UTC) if now.tzinfo is None else now
     return Query(text, session_id=session_id, user_id=user_id, unseen=unseen, **given)
 
 

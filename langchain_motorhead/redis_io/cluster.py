@@ -10,13 +10,15 @@ from typing import Any
 from redis import exceptions
 from redis.asyncio.cluster import PipelineCommand
 
+from langchain_motorhead.storage.scripts import SCRIPTED
+
 # The command was not executed. redis-py's client finds the node that it belongs to now.
 _REDIRECTIONS = (
     exceptions.MovedError, exceptions.AskError, exceptions.TryAgainError, exceptions.ClusterDownError,
     exceptions.SlotNotCoveredError,
 )  # fmt: skip
 _CONNECTION_LOST = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
-_FIRST_KEY_INDEX = 3
+_SCRIPT_KEY_INDEX = 3
 
 
 def by_node(client: Any, keys: Sequence[Any]) -> tuple[list[tuple[Any, list[int]]], dict[int, Exception]]:
@@ -40,19 +42,25 @@ def by_node(client: Any, keys: Sequence[Any]) -> tuple[list[tuple[Any, list[int]
     return list(nodes.values()), homeless
 
 
+def reads_replicas(client: Any) -> bool:
+    """Return whether a cluster client was told to read from replicas, too."""
+    return bool(client.read_from_replicas or getattr(client, "load_balancing_strategy", None))
+
+
 async def send_to_nodes(client: Any, commands: Sequence[tuple[Any, ...]], **options: Any) -> list[Any]:
-    """Send scripts to a cluster, and return a reply or an error for each.
+    """Send scripts and reads to a cluster, and return a reply or an error for each.
 
     This replaces redis-py's own pipeline, which sends commands again that a lost node may have executed, and which does
     not look for the node that took over.
 
     Args:
         client: A `redis.asyncio.RedisCluster`.
-        commands: The scripts, each with at least one key.
+        commands: The scripts, each with at least one key, and commands whose key follows their name.
         **options: Options of every command, as `execute_command` takes them.
     """
     batch = [PipelineCommand(at, *command, **options) for at, command in enumerate(commands)]
-    nodes, homeless = by_node(client, [each.args[_FIRST_KEY_INDEX] for each in batch])
+    keys = [command[_SCRIPT_KEY_INDEX if command[0] in SCRIPTED else 1] for command in commands]
+    nodes, homeless = by_node(client, keys)
     for at, error in homeless.items():
         batch[at].result = error
     await asyncio.gather(*(_send_to_node(client, node, [batch[at] for at in places]) for node, places in nodes))
@@ -80,7 +88,7 @@ async def _send_to_node(client: Any, node: Any, batch: list[Any]) -> None:
 
 
 async def _send_to_new_owner(client: Any, command: Any) -> None:
-    """Send a script to the node that its slot is being moved to.
+    """Send a command to the node that its slot is being moved to.
 
     redis-py would send ASKING over one connection to that node, and the command perhaps over another.
     """

@@ -22,7 +22,7 @@ from langchain_motorhead.redis_io.errors import (
     translate_error,
 )
 from langchain_motorhead.storage.operation import Command, Operation, Packed, TornReadError
-from langchain_motorhead.storage.scripts import SCRIPTED, Script
+from langchain_motorhead.storage.scripts import READS, SCRIPTED, Script
 
 T = TypeVar("T")
 
@@ -217,9 +217,9 @@ class Executor:
     async def _asent(self, packed: Sequence[Packed]) -> list[Any]:
         client = await self._ready_cluster() if self.connection.clustered else await self.connection.async_client()
         if self.connection.clustered:
-            if packed[0][0] in SCRIPTED:
-                from langchain_motorhead.redis_io.cluster import send_to_nodes
+            from langchain_motorhead.redis_io.cluster import reads_replicas, send_to_nodes
 
+            if packed[0][0] in SCRIPTED or (packed[0][0] in READS and not reads_replicas(client)):
                 return await send_to_nodes(client, packed, **_RAW)
             return [await client.execute_command(*packed[0], **_RAW)]
         if (pinned := pinned_for(client)) is not None:

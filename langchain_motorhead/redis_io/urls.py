@@ -60,6 +60,10 @@ def make_client(url: str, redis: ModuleType) -> Any:
     if address.scheme != "unix":
         options |= _keepalive()
     if address.kind == "cluster":
+        if redis.__name__ != "redis":
+            # Each fifth command whose slot has moved would close all connections, also those that are used. The slot is
+            # noted in any case, and all of them are asked for when a node is lost.
+            options["reinitialize_steps"] = 0
         return redis.RedisCluster.from_url(address.url, max_connections=_MAX_POOL_CONNECTIONS, **options)
     if redis.__name__ == "redis":
         return redis.Redis.from_url(address.url, max_connections=_MAX_POOL_CONNECTIONS, **options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from langchain_motorhead.backends.base import BackendFlow
 from langchain_motorhead.exceptions import InvalidInputError, UnknownFactError
 from langchain_motorhead.facts.editing import DEFAULT_ATTRIBUTE
@@ -29,6 +31,7 @@ def search_memory(scope: ToolScope, given: arguments.SearchMemory) -> BackendFlo
         user_id=scope.user_id,
         unseen=unseen,
         k=given.count,
+        now=datetime.now(scope.zone),
     )
     hits = yield from scope.backend.search(query)
     return rendering.found(hits)

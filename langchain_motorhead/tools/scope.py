@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
 from langchain_motorhead.backends.facts import Owner
@@ -24,6 +25,7 @@ class ToolScope:
         user_id: The user.
         session_id: The conversation that is under way. Without a user, the only one that can be reached.
         in_prompt: Whether the window of that conversation is in the prompt, so that a search may leave it out.
+        zone: Time zone of the user. It tells which day "yesterday" in a query is.
 
     Raises:
         InvalidInputError: There is neither a user nor a session, or an id cannot be used.
@@ -33,6 +35,7 @@ class ToolScope:
     user_id: str | None = None
     session_id: str | None = None
     in_prompt: bool = False
+    zone: tzinfo = UTC
 
     def __post_init__(self) -> None:
         if self.user_id is None and self.session_id is None:

@@ -68,6 +68,7 @@ async def test_a_search_with_facts(make: MakeMotorhead) -> None:
     pinned = documents[stated.id]
     assert (pinned.metadata["role"], pinned.page_content, pinned.metadata["seq"]) == ("fact", stated.text, None)
     assert await retriever.ainvoke("pizza") == found
+    assert retriever.invoke("") == retriever.invoke(" \n") == []
     session = motorhead.session("a", "bob")
     assert {document.metadata["session_id"] for document in session.search("pizza", facts=True)} == {"a"}
     assert stated.id not in {each.id for each in retriever.invoke("pizza", before=NOW)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import Callbacks
@@ -11,6 +13,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.messages import HumanMessage
 
 from langchain_motorhead import HashingEmbeddings, InvalidInputError
+from langchain_motorhead.integrations.reranking import arerank, rerank
 from support.factory import MakeMotorhead
 
 
@@ -56,5 +59,70 @@ async def test_a_reranker_chooses_among_more_results(amake: MakeMotorhead) -> No
 def test_what_is_no_reranker_is_refused(make: MakeMotorhead) -> None:
     """Anything else than a compressor or a cross-encoder is refused at once, in words that name both."""
     motorhead = make(embeddings=HashingEmbeddings(64))
-    with pytest.raises(InvalidInputError, match="document compressor"):
-        motorhead.retriever(reranker="bge-reranker")
+    for given in ("bge-reranker", Longest):
+        with pytest.raises(InvalidInputError, match="document compressor"):
+            motorhead.retriever(reranker=given)
+
+
+class Scores(BaseCrossEncoder):
+    """Gives what it was told to."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
+        """Give it."""
+        scores: list[float] = self.given
+        return scores
+
+
+class Answers:
+    """Has a compressor's sync method only, and answers what it was told to."""
+
+    def __init__(self, answer: Callable[[Sequence[Document]], Any]) -> None:
+        self.answer = answer
+
+    def compress_documents(self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None) -> Any:
+        """Answer it."""
+        return self.answer(documents)
+
+
+THREE = [Document("a"), Document("b"), Document("c")]
+
+
+async def test_odd_scores_give_an_order() -> None:
+    """A column of scores is one for each text, and a text whose score is not a number is last."""
+    for scores, expected in (
+        ([[1.0], [3.0], [2.0]], [("b", 3.0), ("c", 2.0), ("a", 1.0)]),
+        ([math.nan, 1.0, 2.0], [("c", 2.0), ("b", 1.0), ("a", None)]),
+        ([2.0, math.nan, 1.0], [("a", 2.0), ("c", 1.0), ("b", None)]),
+    ):
+        found = rerank(Scores(scores), THREE, "?", None)
+        assert [(each.page_content, each.metadata["relevance_score"]) for each in found] == expected
+        assert found == await arerank(Scores(scores), THREE, "?", None)
+
+
+async def test_a_reranker_needs_no_async_method() -> None:
+    """One that has only the sync method is called in a thread."""
+    reverse = Answers(lambda documents: documents[::-1])
+    assert rerank(reverse, THREE, "?", None) == await arerank(reverse, THREE, "?", None) == THREE[::-1]
+
+
+@pytest.mark.parametrize(
+    "reranker",
+    [
+        Answers(lambda documents: None),
+        Answers(lambda documents: [*documents, None]),
+        Answers(lambda documents: [each.page_content for each in documents]),
+        Scores(None),
+        Scores([1.0]),
+        Scores(["a", "b", "c"]),
+        Scores([[1.0, 2.0]] * 3),
+    ],
+)
+async def test_what_a_reranker_must_return_is_said(reranker: Any) -> None:
+    """A reranker that returns neither documents nor a number for each text raises an error of ours."""
+    with pytest.raises(InvalidInputError, match=r"reranker must return|cross-encoder"):
+        rerank(reranker, THREE, "?", None)
+    with pytest.raises(InvalidInputError, match=r"reranker must return|cross-encoder"):
+        await arerank(reranker, THREE, "?", None)

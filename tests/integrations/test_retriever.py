@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -146,6 +147,9 @@ def test_bad_fields_are_refused(motorhead: Motorhead) -> None:
         {"roles": "human"},
         {"filter": "@user:{*}"},
         {"lambda_mult": 2},
+        {"score_threshold": float("nan")},
+        {"now": datetime.min.replace(tzinfo=UTC)},
+        {"now": datetime(9999, 12, 31, tzinfo=UTC)},
         {"session_id": ""},
         {"nonsense": 1},
     ]

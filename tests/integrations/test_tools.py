@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ from langchain_motorhead import (
     RecallNotConfiguredError,
     Window,
 )
+from langchain_motorhead.recall.search_options import to_query
 from langchain_motorhead.server import Settings, create_app
+from langchain_motorhead.tools import flows
 from support.agents import Model
 from support.factory import MakeMotorhead
 from support.http_servers import served
@@ -155,6 +158,31 @@ async def test_agents_use_the_ids_of_their_run(motorhead: Motorhead, is_async: b
     assert "Remembered as fact" in remembered
     assert [each.text for each in motorhead.user("bob").facts()] == ["Likes umbrellas"]
     assert [each.type for each in motorhead.session("now", "bob").load().messages][-1] == "ai"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_day_in_a_query_is_that_of_the_user(
+    motorhead: Motorhead, monkeypatch: pytest.MonkeyPatch, is_async: bool
+) -> None:
+    """The time of a search by an agent is in the time zone of the run."""
+    times = list[datetime]()
+
+    def noting(*args: Any, now: datetime, **options: Any) -> Any:
+        times.append(now)
+        return to_query(*args, now=now, **options)
+
+    monkeypatch.setattr(flows, "to_query", noting)
+    call = {"name": "search_memory", "args": {"query": "What did I say yesterday?"}, "id": "1"}
+
+    def answer(messages: Sequence[BaseMessage]) -> AIMessage:
+        return AIMessage("done") if isinstance(messages[-1], ToolMessage) else AIMessage("", tool_calls=[call])
+
+    agent: Any = create_agent(Model(answer=answer), middleware=[MotorheadMiddleware(motorhead, tools=True)])
+    for zone, expected in (("Asia/Kolkata", "IST"), (None, "UTC")):
+        config = {"configurable": {"thread_id": "now", "user_id": "bob", "time_zone": zone}}
+        asked = {"messages": [HumanMessage("What did I say?")]}
+        await agent.ainvoke(asked, config) if is_async else agent.invoke(asked, config)
+        assert times.pop().tzname() == expected
 
 
 def test_which_tools(make: MakeMotorhead, motorhead: Motorhead, monkeypatch: pytest.MonkeyPatch) -> None:

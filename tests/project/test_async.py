@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from langchain_motorhead import Window
+from langchain_motorhead import HashingEmbeddings, Window
 from support.blocking import run_script
 from support.factory import MakeMotorhead
 from support.messages import numbered
@@ -70,7 +70,7 @@ from support.learners import ScriptedLearner
 
 EARLIER = [kind(f"m{at}", id=str(at)) for at, kind in enumerate([HumanMessage, AIMessage] * 5)]
 SAID = [*EARLIER, HumanMessage("What is new?", id="new")]
-CONFIG = {"configurable": {"thread_id": "s", "user_id": "u"}}
+CONFIG = {"configurable": {"thread_id": "s", "user_id": "u", "time_zone": "Europe/Oslo"}}
 
 
 async def main():
@@ -108,8 +108,47 @@ asyncio.run(main())
     ],
 )
 def test_the_first_count_of_a_process_does_not_block(url: str, namespace: str, call: str) -> None:
-    """Whatever counts tokens first, also for a profile or a gap, loads what counts them outside of the loop."""
+    """Whatever counts tokens first, also for a profile or a gap, loads that and the user's time zone in a thread."""
     assert run_script(FIRST, url, namespace, call) == (0, "")
+
+
+SEARCH = """
+import asyncio, sys
+from langchain_core.messages import HumanMessage
+from langchain_motorhead import Facts, HashingEmbeddings, Motorhead
+from support.blocking import nothing_blocks
+from support.learners import ScriptedLearner
+
+
+async def main():
+    options = {"embeddings": HashingEmbeddings(64), "facts": Facts(learner=ScriptedLearner())}
+    motorhead = Motorhead.from_url(sys.argv[1], namespace=sys.argv[2], **options)
+    session, user = motorhead.session("s", "u"), motorhead.user("u")
+    tools = {tool.name: tool for tool in motorhead.tools(user_id="u")}
+    with nothing_blocks():
+        print(await eval(sys.argv[3]))
+        await motorhead.aclose()
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "session.asearch('Where in Oslo?')",
+        "tools['user_profile'].ainvoke({'query': 'Where in Oslo?'})",
+    ],
+)
+def test_the_first_search_of_a_process_does_not_block(make: MakeMotorhead, url: str, namespace: str, call: str) -> None:
+    """Whatever needs the libraries of recall first loads them outside of the loop."""
+    motorhead = make(embeddings=HashingEmbeddings(64))
+    motorhead.session("s", "u").append(numbered(2))
+    motorhead.user("u").remember("Lives in Oslo")
+    motorhead.flush()
+    code, errors = run_script(SEARCH, url, namespace, call)
+    assert code == 0, errors
 
 
 def test_a_progress_bar_does_not_block(url: str, namespace: str) -> None:
@@ -142,6 +181,7 @@ asyncio.run(main())
         ("pathlib.Path(sys.executable).read_bytes()", "io.BufferedReader.read"),
         ("pathlib.Path(sys.executable).stat()", "os.stat"),
         ("lock.acquire(timeout=1)", "lock.acquire"),
+        ("__import__('numpy')", "import of numpy"),
     ],
 )
 def test_what_blocks_is_found(call: str, function: str) -> None:

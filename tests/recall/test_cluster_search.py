@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,6 +120,27 @@ def test_a_slot_is_moved(ports: list[int], namespace: str) -> None:
                 found = places(retriever.invoke("m0 m1"))
                 assert len(set(found)) == len(found)
             assert places(retriever.invoke("m0 m1")) == ALL
+
+
+async def test_searches_at_once_while_slots_are_moved(ports: list[int], namespace: str) -> None:
+    """Async searches on one loop do not fail because others of them learn that slots have moved."""
+    with handle(ports, namespace) as motorhead:
+        for name in SESSIONS:
+            motorhead.session(name, "u").append(numbered(SIZE))
+        motorhead.flush()
+        retriever = motorhead.retriever(user_id="u", k=200)
+        await retriever.ainvoke("m0 m1")
+        client: Any = motorhead.backend.require_redis().connection.sync_client
+        client.nodes_manager.initialize()
+        for name in SESSIONS[:3]:
+            slot = client.keyslot(motorhead.session(name)._keys.state)
+            source = client.nodes_manager.slots_cache[slot][0].port
+            for step in _moving(slot, source, next(port for port in ports if port != source)):
+                await asyncio.to_thread(step)
+                for found in await asyncio.gather(*(retriever.ainvoke("m0 m1") for _ in range(8))):
+                    assert len(set(places(found))) == len(found)
+            assert places(await retriever.ainvoke("m0 m1")) == ALL
+        await motorhead.aclose()
 
 
 def _moving(slot: int, source: int, target: int) -> list[Any]:

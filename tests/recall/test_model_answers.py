@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 from langchain_core.messages import HumanMessage
 
-from langchain_motorhead import HashingEmbeddings, Recall, Window
+from langchain_motorhead import EmbeddingError, HashingEmbeddings, Recall, Window
 from langchain_motorhead.storage.keys import session_keys
 from support.embeddings import Gate, Numbers, Scripted
 from support.factory import MakeMotorhead
@@ -108,8 +108,16 @@ def test_odd_vectors_lose_no_message(make: MakeMotorhead, client: redis.Redis, m
     motorhead.flush()
     assert indexed(client, session) == 10
     assert set(said(session.search("cat", k=2))) == {"a cat", "odd cat"}
-    assert "a cat" in said(session.search("cat", k=20, search_type="similarity"))
+    for way in ("similarity", "mmr"):
+        assert "a cat" in said(session.search("cat", k=20, search_type=way))
     assert len(session.load().messages) <= 4
+    # The vector of a query is as odd.
+    assert said(session.search("odd cat", k=1)) == ["odd cat"]
+    if value:
+        with pytest.raises(EmbeddingError, match="cannot hold"):
+            session.search("odd cat", search_type="mmr")
+    else:
+        assert len(session.search("odd cat", search_type="mmr")) == (0 if metric == "cosine" else 4)
 
 
 def test_a_model_that_hangs_is_given_up(

@@ -141,7 +141,7 @@ def test_roles_and_times(make: MakeMotorhead, embeddings: HashingEmbeddings) -> 
     assert find(roles=["human", "tool"]) == 3
     assert find(roles=["critic"]) == 1
     assert find(roles=["Critic-2"]) == 1
-    assert find(roles=["*"]) == find(roles=["human|ai"]) == find(roles=["human}"]) == 0
+    assert find(roles=["*"]) == find(roles=["human|ai"]) == find(roles=["human}"]) == find(roles=["\ud800"]) == 0
     assert find(after=between) == 5
     assert find(before=between) == 3
     assert find(after=between.replace(tzinfo=None)) == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from langchain_motorhead.recall.words import standing
 from langchain_motorhead.recall.words.question import to_question
 from langchain_motorhead.recall.words.scripts import words
 from langchain_motorhead.recall.words.standing import INSTRUCTION, PREFERENCE, mark
@@ -61,6 +62,21 @@ def test_standing_wishes_are_marked(text: str, expected: str) -> None:
     assert mark(text, "Anna") == expected
     for role in ("ai", "assistant", "tool", "function", "system"):
         assert mark(text, role) == ""
+
+
+def test_empty_lines_are_not_searched_for_wishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty lines are left out, since the time of the patterns would grow with the square of their number."""
+    read = list[str]()
+
+    class Noting:
+        def search(self, text: str) -> object:
+            read.append(text)
+            return instructions.search(text)
+
+    instructions = standing._INSTRUCTION
+    monkeypatch.setattr(standing, "_INSTRUCTION", Noting())
+    assert mark("Café?" + " \r\n" * 1_200 + "  Always answer in French", "human") == INSTRUCTION
+    assert read == ["Café?\nAlways answer in French"]
 
 
 def test_no_text_can_forge_a_mark() -> None:

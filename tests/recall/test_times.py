@@ -50,6 +50,15 @@ def day(text: str) -> float:
         ("Whom did I meet last Friday?", "2024-05-10", "2024-05-11"),
         ("since March 2024", "2024-03-01", ALWAYS),
         ("after 2 May", "2024-05-03", ALWAYS),
+        ("What have I read since 2023?", "2023-01-01", ALWAYS),
+        ("since the year 2023", "2023-01-01", ALWAYS),
+        ("after 2023", "2024-01-01", ALWAYS),
+        ("Was habe ich nach 2022 gelesen?", "2023-01-01", ALWAYS),
+        ("Что я читал с 2023 года?", "2023-01-01", ALWAYS),
+        ("on 29 February", "2024-02-29", "2024-03-01"),
+        ("on 30 May", "2023-05-30", "2023-05-31"),
+        ("What did I say last Wednesday?", "2024-05-08", "2024-05-09"),
+        ("What did I say on Wednesday?", "2024-05-15", "2024-05-16"),
         ("between 1 April and 3 May", "2024-04-01", "2024-05-04"),
         ("from March to April 2024", "2024-03-01", "2024-05-01"),
         ("Was habe ich letzte Woche gesagt?", "2024-05-06", "2024-05-13"),
@@ -58,6 +67,8 @@ def day(text: str) -> float:
         ("Qu'ai-je dit la semaine dernière ?", "2024-05-06", "2024-05-13"),
         ("Что я говорил вчера?", "2024-05-14", "2024-05-15"),
         ("Что было 5 мая?", "2024-05-05", "2024-05-06"),
+        ("Что было в марте?", "2024-03-01", "2024-04-01"),
+        ("三天前我说了什么？", "2024-05-12", "2024-05-13"),
         ("上周我说了什么？", "2024-05-06", "2024-05-13"),
         ("3天前", "2024-05-12", "2024-05-13"),
         ("3月5日に何を話した？", "2024-03-05", "2024-03-06"),
@@ -77,6 +88,7 @@ def test_a_question_names_a_time(question: str, start: str, stop: str) -> None:
     [
         "May I ask what you march for?", "What is planned for tomorrow?", "every Monday", "Next Monday",
         "the release of December 2030", "Der Mann hier", "I paid 2000 dollars", "the plastic an engineer uses", "",
+        "十二天前",
     ],
 )  # fmt: skip
 def test_a_question_names_no_time(question: str) -> None:
@@ -87,6 +99,9 @@ def test_a_question_names_no_time(question: str) -> None:
 def test_several_times_and_the_time_before_one() -> None:
     """A question can name several times, and all before one. A day begins where the user is, not in UTC."""
     assert periods_of("before April 10", NOW) == (Period(float("-inf"), day("2024-04-10")),)
+    assert periods_of("before 2024", NOW) == (Period(float("-inf"), day("2024-01-01")),)
+    # In years without a 29 February, the last one is meant.
+    assert periods_of("on 29 February", NOW.replace(year=2026)) == periods_of("on 29 February", NOW)
     assert [each.start for each in periods_of("on 1 May or on 3 May?", NOW)] == [day("2024-05-01"), day("2024-05-03")]
     (period,) = periods_of("two months ago", NOW)
     assert period.start < day("2024-03-15") < period.stop < day("2024-04-15")

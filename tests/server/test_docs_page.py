@@ -13,6 +13,7 @@ import pytest
 
 from langchain_motorhead.server import Settings, create_app
 from langchain_motorhead.server.http.docs_page import _PAGE
+from support.blocking import run_script
 from support.factory import MakeMotorhead
 from support.http_servers import served
 
@@ -32,6 +33,30 @@ def http(make: MakeMotorhead) -> Iterator[httpx.Client]:
         httpx.Client(base_url=base, timeout=30) as client,
     ):
         yield client
+
+
+FIRST = """
+import asyncio, httpx
+from langchain_motorhead.server import Settings, create_app
+from support.blocking import nothing_blocks
+
+
+async def main():
+    transport = httpx.ASGITransport(create_app(Settings()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        with nothing_blocks():
+            for path in ("/docs", "/docs/swagger-ui.js", "/openapi.json"):
+                assert (await http.get(path)).status_code == 200
+
+
+asyncio.run(main())
+"""
+
+
+def test_the_first_request_does_not_block() -> None:
+    """The document is built, and the files are found, outside of the event loop."""
+    code, errors = run_script(FIRST)
+    assert code == 0, errors
 
 
 class Page(HTMLParser):

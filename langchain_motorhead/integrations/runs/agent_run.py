@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from langchain_core.messages import BaseMessage
 
+from langchain_motorhead.concurrency.threads import run_in_thread
 from langchain_motorhead.exceptions import InvalidInputError, MotorheadError, UnsupportedError
 from langchain_motorhead.messages.tokens import count_tokens
 from langchain_motorhead.prompts.conversation import as_stored, without_summaries, without_system
@@ -90,7 +91,7 @@ def zone_of(context: Any, config: Mapping[str, Any]) -> tzinfo:
         context: The context of the run.
         config: The config of the run.
     """
-    name = _field(context, "time_zone") or (config.get("configurable") or {}).get("time_zone")
+    name = _zone_name(context, config)
     if not name:
         return UTC
     try:
@@ -98,6 +99,15 @@ def zone_of(context: Any, config: Mapping[str, Any]) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         logger.warning("there is no time zone %r, so times are shown in UTC", str(name)[:64])
         return UTC
+
+
+async def azone_of(context: Any, config: Mapping[str, Any]) -> tzinfo:
+    """Return the time zone of a run's user. It is read from a file, so this is done outside of the event loop."""
+    return await run_in_thread(lambda: zone_of(context, config)) if _zone_name(context, config) else UTC
+
+
+def _zone_name(context: Any, config: Mapping[str, Any]) -> Any:
+    return _field(context, "time_zone") or (config.get("configurable") or {}).get("time_zone")
 
 
 def counter_of(motorhead: Handle) -> PromptCounter:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse, ToolCallRequest
 from langchain_core.messages import convert_to_messages
 from langgraph.types import Command
 
-from langchain_motorhead.integrations.runs.agent_run import session_of, zone_of
+from langchain_motorhead.integrations.runs.agent_run import azone_of, session_of, zone_of
 from langchain_motorhead.integrations.runs.cache import RunCache, RunMemory
 from langchain_motorhead.integrations.runs.langgraph_run import (
     await_at_end,
@@ -49,15 +50,22 @@ class HookedRun:
         self._runs, self._name = runs, name
         self._stored_key, self._recalled_key = state_keys(name)
         self._object = run_object(self._config)
-        context = getattr(runtime, "context", None)
-        self.session: Session = session_of(motorhead, context, self._config)
-        self.zone = zone_of(context, self._config)
+        self._context = getattr(runtime, "context", None)
+        self.session: Session = session_of(motorhead, self._context, self._config)
         self.messages: Sequence[BaseMessage] = without_system(without_summaries(state["messages"]))
         self.newest = self.messages[-1].id if self.messages else None
         values = cast("dict[str, Any]", state)
         self.stored: str | None = values.get(self._stored_key)
         self.recalled: Any = values.get(self._recalled_key)
         self.loaded = self._runs.get(self._object, self.session)
+
+    def zone(self) -> tzinfo:
+        """Return the time zone of the user. It is read from a file."""
+        return zone_of(self._context, self._config)
+
+    async def azone(self) -> tzinfo:
+        """Return the time zone of the user. See `zone`."""
+        return await azone_of(self._context, self._config)
 
     def start(self, memory: Memory, recalled: Recalled, prompts: PromptBuilder) -> RunMemory:
         """Put what was loaded into the cache. All messages so far are stored."""

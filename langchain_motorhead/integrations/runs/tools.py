@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException
 from langgraph.prebuilt.tool_node import ToolRuntime
 
 from langchain_motorhead.exceptions import InvalidInputError
-from langchain_motorhead.integrations.runs.agent_run import session_of
+from langchain_motorhead.integrations.runs.agent_run import azone_of, session_of, zone_of
 from langchain_motorhead.tools.scope import ToolScope
 
 if TYPE_CHECKING:
@@ -45,19 +47,24 @@ def of_run(
     """
 
     def call(runtime: ToolRuntime, **given: Any) -> str:
-        return run(_scope(motorhead, runtime), given)
+        return run(_scope(motorhead, runtime, zone_of(*_of(runtime))), given)
 
     async def acall(runtime: ToolRuntime, **given: Any) -> str:
-        return await arun(_scope(motorhead, runtime), given)
+        return await arun(_scope(motorhead, runtime, await azone_of(*_of(runtime))), given)
 
     return call, acall
 
 
-def _scope(motorhead: Handle, runtime: ToolRuntime) -> ToolScope:
+def _of(runtime: ToolRuntime) -> tuple[Any, RunnableConfig]:
+    """Return the context and the config of the run."""
     if not isinstance(runtime, ToolRuntime):  # a model or a caller made it up
         raise ToolException("this tool takes its ids from the run of an agent")
+    return runtime.context, runtime.config
+
+
+def _scope(motorhead: Handle, runtime: ToolRuntime, zone: tzinfo) -> ToolScope:
     try:
         session = session_of(motorhead, runtime.context, runtime.config)
     except InvalidInputError as error:
         raise ToolException(str(error)) from error
-    return ToolScope(motorhead.backend, session.user_id, session.session_id, in_prompt=True)
+    return ToolScope(motorhead.backend, session.user_id, session.session_id, in_prompt=True, zone=zone)

@@ -36,6 +36,7 @@ _MAX_QUERY_TERMS = 64
 
 def prepare(language: str) -> None:
     """Import the libraries that a search needs, which takes long."""
+    import numpy  # noqa: F401, ICN001 - checks vectors, and redisvl imports it only when it needs it
     import redisvl.query
     import redisvl.schema  # noqa: F401
 

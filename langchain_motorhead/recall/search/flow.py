@@ -25,7 +25,7 @@ from langchain_motorhead.recall.search.findings import (
     ranked,
 )
 from langchain_motorhead.recall.search.results import GROWTH, SPARE_HITS, read_hits
-from langchain_motorhead.recall.search.word_search import search_words
+from langchain_motorhead.recall.search.word_search import has_filter, read_words, search_words
 from langchain_motorhead.recall.words.question import Question, to_question
 from langchain_motorhead.recall.words.terms import terms
 from langchain_motorhead.search_index.lifecycle import command, vector_field
@@ -73,6 +73,9 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         note_unsearchable(indexer, error)
         return (yield from search_words(query, by_words, question, indexer, error))
     indexer.unsearchable = False
+    if hits is None:  # what is stored by its words becomes an index once the model has answered
+        can = query.search_type == "hybrid" and not has_filter(query)
+        return (yield from read_words(query, by_words, question, indexer)) if can else []
     return hits
 
 
@@ -85,8 +88,9 @@ def _look_for_module(indexer: Indexer) -> Flow[None]:
 
 def _search_index(
     text: str, by_words: Sequence[str], question: Question, query: Query, indexer: Indexer
-) -> Flow[list[Hit]]:
-    vector = yield from _vector(text, query)
+) -> Flow[list[Hit] | None]:
+    """Search the index. Returns None if there is none yet."""
+    vector = yield from _vector(text, query, indexer)
     enough = max(query.k, query.fetch_k) if query.search_type == "mmr" else query.k
     added: list[str] = []
     if query.expand and by_words:
@@ -97,6 +101,8 @@ def _search_index(
         if not queries:
             return []
         answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector, query.session_id)
+        if answers is None:
+            return None
         found = {
             (kind, which): answer.first(count, nearest=kind == "near")
             for (kind, which, count, _), answer in zip(queries, answers, strict=True)
@@ -161,8 +167,10 @@ def _queries(
 def _expansion(by_words: Sequence[str], vector: Any, query: Query, indexer: Indexer) -> Flow[list[str]]:
     """Return the terms to add to a query, after the messages that match it best by its words."""
     sample = worded(by_words, _all_of(_where(query)), SAMPLE_COUNT, ("terms",))
-    (answer,), _ = yield from _run_queries([sample], indexer, vector, query.session_id)
-    some = answer.first(SAMPLE_COUNT, nearest=False).column(b"terms")
+    answers, _ = yield from _run_queries([sample], indexer, vector, query.session_id)
+    if answers is None:
+        return []
+    some = answers[0].first(SAMPLE_COUNT, nearest=False).column(b"terms")
     found = [from_member(each or b"").split() for each in some]
     return expansion([*by_words, *(mark for mark, _ in BONUSES.values())], found)
 
@@ -188,9 +196,11 @@ def _all_of(filters: Sequence[FilterExpression]) -> FilterExpression | None:
     return found
 
 
-def _vector(text: str, query: Query) -> Flow[Any]:
+def _vector(text: str, query: Query, indexer: Indexer) -> Flow[Any]:
+    """Return the vector of a query. None if it has to be searched by its words only."""
     try:
         (vector,) = yield Embed((text,), query=True)
+        _data(vector, indexer)  # raises if the index cannot compare it
     except EmbeddingError as error:
         if query.search_type != "hybrid":
             raise
@@ -201,8 +211,12 @@ def _vector(text: str, query: Query) -> Flow[Any]:
 
 def _run_queries(
     queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: Any, session_id: str | None
-) -> Flow[tuple[list[SearchReply], Description | None]]:
-    """Run the queries. If the index was dropped, create it and run them once more."""
+) -> Flow[tuple[list[SearchReply] | None, Description | None]]:
+    """Run the queries. If the index was dropped, create it and run them once more.
+
+    Returns:
+        What each query found, or None if there is no index yet; and the description of the index.
+    """
     dimensions = None if vector is None else len(vector)
     near = None if session_id is None else session_keys(indexer.namespace, session_id).state
     for last in (False, True):
@@ -213,7 +227,7 @@ def _run_queries(
         except StoreError as error:
             there = yield describe(indexer.namespace)
             if there is None:
-                return [SearchReply([], [], {}) for _ in queries], None  # nothing was ever indexed
+                return None, None
             indexer.check(there, dimensions)
             if last or not isinstance(error, IndexMissingError):
                 raise
@@ -230,8 +244,12 @@ def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer
     """Return those of the nearest messages that repeat each other least."""
     from langchain_core.vectorstores.utils import maximal_marginal_relevance
 
+    if not any(vector):  # it has no direction, so nothing is more or less like it
+        return [hit for hit, data in hits if data][: query.k]
     with_vectors = [(hit, from_bytes(data, indexer.recall.datatype)) for hit, data in hits if data]
+    compared = [each for each in with_vectors if any(each[1])]
     chosen = maximal_marginal_relevance(
-        vector, [each for _, each in with_vectors], lambda_mult=query.lambda_mult, k=query.k
+        vector, [each for _, each in compared], lambda_mult=query.lambda_mult, k=query.k
     )
-    return [with_vectors[at][0] for at in chosen]
+    others = [hit for hit, each in with_vectors if not any(each)]
+    return [*(compared[at][0] for at in chosen), *others][: query.k]

@@ -35,7 +35,7 @@ _MICROSECONDS = 1_000_000
 def search_words(
     query: Query, by_words: Sequence[str], question: Question, indexer: Indexer, why: SearchUnavailableError
 ) -> Flow[list[Hit]]:
-    """Return the newest messages that match a query by their words, and standing wishes.
+    """Return the newest messages that match a query by their words, and standing wishes, as there is no search module.
 
     Args:
         query: The search request.
@@ -47,8 +47,18 @@ def search_words(
     Raises:
         SearchUnavailableError: The query has a filter, which only a search module can evaluate.
     """
-    if query.filter is not None and str(query.filter) != "*":
+    if has_filter(query):
         raise SearchUnavailableError(f"a search with filter needs a search module, and {why}")
+    return (yield from read_words(query, by_words, question, indexer))
+
+
+def has_filter(query: Query) -> bool:
+    """Return whether a search has a filter that leaves anything out, which only a search module can evaluate."""
+    return query.filter is not None and str(query.filter) != "*"
+
+
+def read_words(query: Query, by_words: Sequence[str], question: Question, indexer: Indexer) -> Flow[list[Hit]]:
+    """Return the newest messages that match a query by their words. See `search_words`; a filter is ignored."""
     searched = frozenset(by_words)
     if not searched:
         return []

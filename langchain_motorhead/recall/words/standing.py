@@ -76,7 +76,9 @@ def mark(text: str, role: str) -> str:
     """
     if role in _WITHOUT_WISHES:
         return ""
-    said = " ".join(text[:_MAX_CHARS].split("```")[::2])
+    lines = " ".join(text[:_MAX_CHARS].split("```")[::2]).split("\n")
+    # Without empty lines, since the patterns would try each part of a run of them: seconds for thousands.
+    said = "\n".join(filter(None, map(str.strip, lines)))
     if said.isascii():
         low = said.lower()
         if not any(hint in low for hint in _HINTS):

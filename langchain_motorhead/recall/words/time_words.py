@@ -6,6 +6,7 @@ All are regular expressions over text without case and accents, as `folded` retu
 
 from __future__ import annotations
 
+from langchain_motorhead.sessions.checks.dates import MONTHS as MONTHS_OF_DATES
 from langchain_motorhead.sessions.checks.wording import folded
 
 
@@ -28,6 +29,16 @@ ORDER_HINTS = (
     "recent", "zuletzt", "letzte", "neueste", "aktuelle", "dernier", "ultim", "laatst",
 )  # fmt: skip
 """An ASCII text without any of these words asks for no order."""
+MONTHS = MONTHS_OF_DATES | {
+    folded(word): at
+    for at, words in enumerate(
+        "январь январе|февраль феврале|март марте|апрель апреле|май мае|июнь июне|июль июле|август августе"
+        "|сентябрь сентябре|октябрь октябре|ноябрь ноябре|декабрь декабре".split("|"),
+        1,
+    )
+    for word in words.split()
+}
+"""Number of a month by its names, also in the cases that dates do not have."""
 PERIODS = {
     ("day", 0): _either(
         "today|tonight|this (?:morning|afternoon|evening)|heute|aujourd'hui|hoy|hoje|oggi|vandaag|сегодня|اليوم|आज"
@@ -75,10 +86,12 @@ PERIODS = {
     ),
 }
 """Periods: the unit, and the distance from the present one."""
+CJK_COUNTS = {"一": 1, "二": 2, "两": 2, "兩": 2} | {each: at for at, each in enumerate("三四五六七八九十", 3)}
+_NUMBER = r"(?<![\d一二两兩三四五六七八九十百])(\d{1,3}|[一二两兩三四五六七八九十])"
 AGO = (
     r"\b(COUNT) (?:of )?(UNIT) (?:ago|fa|atras|geleden|назад)\b",
     r"\b(?:vor|hace|il y a|ha) (COUNT) (UNIT)\b",
-    r"(?<!\d)(\d{1,3}) ?(天|日|周|週|个星期|个月|か月|ヶ月|年|일|주|개월|달|년)(?:间|間)? ?(?:之?前|전)",
+    rf"{_NUMBER} ?(天|日|周|週|个星期|个月|か月|ヶ月|年|일|주|개월|달|년)(?:间|間)? ?(?:之?前|전)",
 )
 """A number of units before now. The first group is the number, the second the unit."""
 ROLLING = (
@@ -87,7 +100,7 @@ ROLLING = (
     r"\b(?:letzten|vergangenen) (COUNT) (UNIT)\b",
     r"\b(?:dernier|derniere)s (COUNT) (UNIT)\b|\b(COUNT) (?:dernier|derniere)s (UNIT)\b",
     r"\b(?:ultimos|ultimas|ultimi|ultime|afgelopen|последние) (COUNT) (UNIT)\b",
-    r"(?:最近|过去|過去)(\d{1,3}) ?(天|日|周|週|个星期|个月|か月|ヶ月|年)",
+    rf"(?:最近|过去|過去){_NUMBER} ?(天|日|周|週|个星期|个月|か月|ヶ月|年)",
 )
 """The time from a number of units ago until now."""
 CJK_UNITS = {
@@ -99,19 +112,22 @@ WEEKDAY = (
     r"\b(?:(?:last|this past|on|letzten|am|vergangenen|le|el|lo scorso) )(WEEKDAY)\b"
 )
 """The latest such day."""
+LAST = ("last ", "letzten ", "vergangenen ", "lo scorso ")
+"""Those of the words before a weekday that do not mean today."""
 _YEAR = r"(?:(?:,| of| de| del|) (?P<year>(?:19|20)\d\d))?"
 DATES = (
     r"\b(?P<year>(?:19|20)\d\d)-(?P<month>\d\d)(?:-(?P<day>\d\d))?\b",
     rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|\.|)(?: of| de)? (?P<month>MONTH)\b\.?{_YEAR}",
     rf"\b(?P<month>MONTH)\.? (?P<day>\d{{1,2}})(?:st|nd|rd|th|)\b{_YEAR}",
     rf"\b(?P<month>MONTH)\b\.?{_YEAR}",
-    r"\b(?:in|during|of|since|before|after|by|until|im jahr|seit|vor|en|de|desde|em|nel|dal|в) (?:the year )?"
-    r"(?P<year>(?:19|20)\d\d)\b(?![-\d])",
+    r"\b(?:in|during|of|since|before|after|by|until|till|im jahr|seit|ab|vor|bis|nach|en|de|depuis|avant|apres|desde"
+    r"|hasta|em|nel|dal|dopo|sinds|vanaf|voor|в|с|до|после) "
+    r"(?P<named>(?:the year )?(?P<year>(?:19|20)\d\d))\b(?![-\d])",
     r"(?P<year>(?:19|20)\d\d)[年년]\s?(?P<month>\d{1,2})[月월](?:\s?(?P<day>\d{1,2})[日号號일])?",
     r"(?<!\d)(?P<month>\d{1,2})[月월](?:\s?(?P<day>\d{1,2})[日号號일])?(?!間)",
     r"(?P<year>(?:19|20)\d\d)[年년]",
 )
-"""Days, months and years by their names."""
+"""Days, months and years by their names. `named` is the name without the word before it, if that has to be there."""
 BESIDE_MONTH = r"\b(?:in|last|since|during|until|im|letzten|seit|en|em|depuis|desde) $"
 """Words before the name of a month that could also be another word."""
 _THE = r"\s*(?:the |den |dem |der |le |la |el |il |lo |l'|de |het )?$"

@@ -14,13 +14,14 @@ from functools import cache
 from typing import NamedTuple
 
 from langchain_motorhead.recall.words import time_words as known
-from langchain_motorhead.sessions.checks.dates import COUNTS, MONTHS, UNITS, WEEKDAYS, is_month
+from langchain_motorhead.sessions.checks.dates import COUNTS, UNITS, WEEKDAYS, is_month
 from langchain_motorhead.sessions.checks.wording import folded
 
 MAX_PERIODS = 4
 """How many times in a question are used."""
 _MAX_CHARS = 1_000
 _DAY = timedelta(days=1)
+_LEAP_YEARS = 9  # among so many years is one with a 29 February
 _UNIT_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 _WORD = re.compile("[a-z]+")
 _YEAR = re.compile(r"\b(?:19|20)\d\d")
@@ -124,13 +125,16 @@ def _relative(plain: str, now: datetime) -> Iterator[_Named]:
         for match, count, unit in _counted(pattern, plain):
             yield _Named(*match.span(), now - timedelta(days=count * _UNIT_DAYS[unit]), now + _DAY)
     for match in _compiled(known.WEEKDAY).finditer(plain):
-        yield _Named(*match.span(), *_whole(now, "day", -((now.isoweekday() - WEEKDAYS[match[1]]) % 7)))
+        away = (now.isoweekday() - WEEKDAYS[match[1]]) % 7
+        if away == 0 and match[0].startswith(known.LAST):  # "last Monday", asked on a Monday
+            away = 7
+        yield _Named(*match.span(), *_whole(now, "day", -away))
 
 
 def _counted(pattern: str, plain: str) -> Iterator[tuple[re.Match[str], int, str]]:
     for match in _compiled(pattern).finditer(plain):
         count, unit = [each for each in match.groups() if each is not None]
-        number = int(count) if count.isdecimal() else COUNTS.get(count, 1)
+        number = int(count) if count.isdecimal() else known.CJK_COUNTS.get(count) or COUNTS.get(count, 1)
         yield match, number, UNITS.get(unit) or known.CJK_UNITS[unit]
 
 
@@ -146,20 +150,24 @@ def _absolute(text: str, plain: str, now: datetime) -> Iterator[_Named]:
                 if len(month) < _SHORTEST_MONTH or not sure:
                     continue
             with suppress(ValueError, OverflowError):  # no such day
-                yield _Named(*match.span(), *_calendar(given, now))
+                yield _Named(*match.span("named" if "named" in given else 0), *_calendar(given, now))
 
 
 def _calendar(given: dict[str, str | None], now: datetime) -> tuple[datetime, datetime]:
     """Return the day, month or year that a date names. Without a year it is the latest that has begun."""
     year, month, day = (given.get(part) for part in ("year", "month", "day"))
-    number = None if month is None else int(month) if month.isdecimal() else MONTHS[month]
+    number = None if month is None else int(month) if month.isdecimal() else known.MONTHS[month]
     if number is None:
         return _whole(datetime(int(year or now.year), 1, 1, tzinfo=now.tzinfo), "year", 0)
     unit = "month" if day is None else "day"
-    start = datetime(int(year or now.year), number, int(day or 1), tzinfo=now.tzinfo)
-    if year is None and start > now:
-        start = start.replace(year=start.year - 1)
-    return _whole(start, unit, 0)
+    if year is not None:
+        return _whole(datetime(int(year), number, int(day or 1), tzinfo=now.tzinfo), unit, 0)
+    for each in range(now.year, now.year - _LEAP_YEARS, -1):
+        with suppress(ValueError):  # no such day in this year
+            start = datetime(each, number, int(day or 1), tzinfo=now.tzinfo)
+            if start <= now:
+                return _whole(start, unit, 0)
+    raise ValueError("no year has such a day")
 
 
 def _whole(now: datetime, unit: str, away: int) -> tuple[datetime, datetime]:
@@ -185,13 +193,13 @@ def _first_of(months: int, now: datetime) -> datetime:
 @cache
 def _hints() -> frozenset[str]:
     # "An" is a year in French, where "il" stands before it. Of "segunda-feira", the first word is enough.
-    return known.HINTS.union(MONTHS, (day.partition("-")[0] for day in WEEKDAYS), UNITS) - {"an"}
+    return known.HINTS.union(known.MONTHS, (day.partition("-")[0] for day in WEEKDAYS), UNITS) - {"an"}
 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     """Return a pattern of `time_words`. They are compiled when they are first needed, which takes some milliseconds."""
-    for name, words in (("COUNT", COUNTS), ("UNIT", UNITS), ("WEEKDAY", WEEKDAYS), ("MONTH", MONTHS)):
+    for name, words in (("COUNT", COUNTS), ("UNIT", UNITS), ("WEEKDAY", WEEKDAYS), ("MONTH", known.MONTHS)):
         one = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
         pattern = pattern.replace(name, rf"\d{{1,3}}|{one}" if name == "COUNT" else one)
     return re.compile(pattern)

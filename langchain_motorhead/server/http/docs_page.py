@@ -6,7 +6,9 @@ would read nine megabytes into memory.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -65,7 +67,7 @@ _CACHE = {"Cache-Control": "public, max-age=3600"}
 
 async def docs(request: Request) -> Response:
     """Return the page that shows the API in Swagger UI."""
-    title = escape(_document(request)["info"]["title"])
+    title = escape((await _document(request))["info"]["title"])
     return HTMLResponse(_PAGE.format(title=title), headers=_HEADERS)
 
 
@@ -81,12 +83,13 @@ async def docs_file(request: Request) -> Response:
     if name not in _BUNDLE_FILES:
         raise HTTPException(404)
     file, media_type = _BUNDLE_FILES[name]
-    return FileResponse(_bundle_folder() / file, media_type=media_type, headers=_CACHE)
+    folder = await asyncio.to_thread(_bundle_folder)
+    return FileResponse(folder / file, media_type=media_type, headers=_CACHE)
 
 
 async def openapi(request: Request) -> Response:
     """Return the OpenAPI document."""
-    document = _document(request)
+    document = await _document(request)
     prefix = request.scope.get(PREFIX)
     return JSONResponse({**document, "servers": [{"url": prefix}]} if prefix else document)
 
@@ -94,15 +97,19 @@ async def openapi(request: Request) -> Response:
 ROUTES = (Route("/openapi.json", openapi), Route("/docs", docs), Route("/docs/{name}", docs_file))
 
 
-def _document(request: Request) -> dict[str, Any]:
-    """Return the OpenAPI document of the application, built by the first request for it."""
+async def _document(request: Request) -> dict[str, Any]:
+    """Return the OpenAPI document of the application, built by the first request for it, outside of the event loop."""
     state = request.app.state
     if state.openapi_document is None:
         routes = [route for route in request.app.routes if isinstance(route, ApiRoute)]
         with_keys = not state.tenants.open_to_all
-        state.openapi_document = build_document(routes, version=_version(), with_keys=with_keys)
+        state.openapi_document = await asyncio.to_thread(_build, routes, with_keys)
     document: dict[str, Any] = state.openapi_document
     return document
+
+
+def _build(routes: Sequence[ApiRoute], with_keys: bool) -> dict[str, Any]:  # noqa: FBT001 - a thread's argument
+    return build_document(routes, version=_version(), with_keys=with_keys)
 
 
 def _version() -> str:

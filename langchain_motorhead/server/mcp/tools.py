@@ -106,7 +106,7 @@ class _Handlers:
         try:
             if tool is None:
                 raise InvalidInputError(f"there is no tool {params.name!r:.80}")
-            if tool.needs == "search":
+            if tool.needs:  # a query for messages or facts is embedded
                 await access.scope.backend.prepare()
             text, failed = await access.scope.backend.arun(tool.bind(access.scope, params.arguments)), False
         except MotorheadError as error:
