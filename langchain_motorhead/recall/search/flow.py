@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_motorhead.exceptions import EmbeddingError, IndexMissingError, SearchUnavailableError, StoreError
 from langchain_motorhead.flows.protocol import Embed, Flow
@@ -44,6 +44,13 @@ _WINDOW_COUNT = 64
 _MAX_FOUND = 20_000
 # The rest of a longer query is ignored.
 _MAX_QUERY_CHARS = 4_000
+
+
+class _Vector(NamedTuple):
+    """The vector of a query: its numbers, and the bytes that the index compares."""
+
+    numbers: Any
+    data: bytes
 
 
 def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
@@ -97,7 +104,7 @@ def _search_index(
         added = yield from _expansion(by_words, vector, query, indexer)
     again, growth = True, 1
     while True:
-        queries = list(_queries(vector, by_words, added, question, enough, growth, query, indexer))
+        queries = list(_queries(vector, by_words, added, question, enough, growth, query))
         if not queries:
             return []
         answers, there = yield from _run_queries([each for *_, each in queries], indexer, vector, query.session_id)
@@ -120,25 +127,24 @@ def _search_index(
         if len(hits) >= enough or not all_fit or not full or min(full) >= _MAX_FOUND:
             break
         growth *= GROWTH
-    if query.search_type == "mmr":
-        return _diverse(hits, vector, query, indexer)
+    if query.search_type == "mmr" and vector is not None:
+        return _diverse(hits, vector.numbers, query, indexer)
     return [hit for hit, _ in hits]
 
 
 def _queries(
-    vector: Any,
+    vector: _Vector | None,
     by_words: Sequence[str],
     added: Sequence[str],
     question: Question,
     enough: int,
     growth: int,
     query: Query,
-    indexer: Indexer,
 ) -> Iterator[tuple[str, str, int, tuple[Any, ...]]]:
     """Return an iterator over the queries: for each its kind and which, how many to find, and its arguments."""
     where = _where(query)
     more = _WINDOW_COUNT if query.exclude_window else 0
-    data = None if vector is None else _data(vector, indexer)
+    data = None if vector is None else vector.data
     if query.search_type != "hybrid" or not by_words:
         if data is not None:
             fields: tuple[str, ...] = operations.DOCUMENT_FIELDS if query.search_type == "similarity" else RETURNED
@@ -164,7 +170,7 @@ def _queries(
         yield "marked", name, MARKED_COUNT, marked(mark, data, filter_, MARKED_COUNT, fields)
 
 
-def _expansion(by_words: Sequence[str], vector: Any, query: Query, indexer: Indexer) -> Flow[list[str]]:
+def _expansion(by_words: Sequence[str], vector: _Vector | None, query: Query, indexer: Indexer) -> Flow[list[str]]:
     """Return the terms to add to a query, after the messages that match it best by its words."""
     sample = worded(by_words, _all_of(_where(query)), SAMPLE_COUNT, ("terms",))
     answers, _ = yield from _run_queries([sample], indexer, vector, query.session_id)
@@ -182,13 +188,6 @@ def _where(query: Query) -> list[FilterExpression]:
     ]
 
 
-def _data(vector: Any, indexer: Indexer) -> bytes:
-    (data,) = to_bytes([vector], indexer.recall.datatype)
-    if data is None:
-        raise EmbeddingError(f"the vector of the query has a number that {indexer.recall.datatype} cannot hold")
-    return data
-
-
 def _all_of(filters: Sequence[FilterExpression]) -> FilterExpression | None:
     found: FilterExpression | None = None
     for each in filters:
@@ -196,28 +195,31 @@ def _all_of(filters: Sequence[FilterExpression]) -> FilterExpression | None:
     return found
 
 
-def _vector(text: str, query: Query, indexer: Indexer) -> Flow[Any]:
+def _vector(text: str, query: Query, indexer: Indexer) -> Flow[_Vector | None]:
     """Return the vector of a query. None if it has to be searched by its words only."""
+    datatype = indexer.recall.datatype
     try:
-        (vector,) = yield Embed((text,), query=True)
-        _data(vector, indexer)  # raises if the index cannot compare it
+        (numbers,) = yield Embed((text,), query=True)
+        (data,) = to_bytes([numbers], datatype)
+        if data is None:
+            raise EmbeddingError(f"the vector of the query has a number that {datatype} cannot hold")
     except EmbeddingError as error:
         if query.search_type != "hybrid":
             raise
         logger.warning("searching by words only, because %s", error)
         return None
-    return vector
+    return _Vector(numbers, data)
 
 
 def _run_queries(
-    queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: Any, session_id: str | None
+    queries: Sequence[tuple[Any, ...]], indexer: Indexer, vector: _Vector | None, session_id: str | None
 ) -> Flow[tuple[list[SearchReply] | None, Description | None]]:
     """Run the queries. If the index was dropped, create it and run them once more.
 
     Returns:
         What each query found, or None if there is no index yet; and the description of the index.
     """
-    dimensions = None if vector is None else len(vector)
+    dimensions = None if vector is None else len(vector.numbers)
     near = None if session_id is None else session_keys(indexer.namespace, session_id).state
     for last in (False, True):
         try:
