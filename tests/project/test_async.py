@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from langchain_motorhead import HashingEmbeddings, Window
+from langchain_motorhead import HashingEmbeddings, Motorhead, Window
 from support.blocking import run_script
 from support.factory import MakeMotorhead
-from support.messages import numbered
+from support.messages import identified, numbered
 from support.summarizers import Ledger, remembered
 
 LIFE = """
@@ -67,20 +67,19 @@ from langchain_motorhead import (
 )
 from support.blocking import nothing_blocks
 from support.learners import ScriptedLearner
+from support.messages import identified
 
-EARLIER = [kind(f"m{at}", id=str(at)) for at, kind in enumerate([HumanMessage, AIMessage] * 5)]
-SAID = [*EARLIER, HumanMessage("What is new?", id="new")]
+SAID = [*identified(10), HumanMessage("What is new?", id="new")]
 CONFIG = {"configurable": {"thread_id": "s", "user_id": "u", "time_zone": "Europe/Oslo"}}
 
 
 async def main():
     options = {"window": Window(max_messages=4), "compaction": "manual", "facts": Facts(learner=ScriptedLearner())}
     if sys.argv[4:] == ["recall"]:
-        options["embeddings"] = HashingEmbeddings()
+        options["embeddings"] = HashingEmbeddings(64)
     motorhead = Motorhead.from_url(sys.argv[1], namespace=sys.argv[2], **options)
     session, user = motorhead.session("s", "u"), motorhead.user("u")
-    session.append(EARLIER)
-    user.remember("Lives in Oslo")
+    tools = {tool.name: tool for tool in motorhead.tools(user_id="u")}
     model = GenericFakeChatModel(messages=iter([AIMessage("Nothing new.")]))
     agent, summarizer = create_agent(model, [], middleware=[MotorheadMiddleware(motorhead)]), create_summarizer(model)
     with nothing_blocks():
@@ -90,6 +89,16 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+@pytest.fixture
+def stored(make: MakeMotorhead) -> Motorhead:
+    """A namespace with a session and a fact, of which this process has indexed all."""
+    motorhead = make(window=Window(max_messages=4), compaction="manual", embeddings=HashingEmbeddings(64))
+    motorhead.session("s", "u").append(identified(10))
+    motorhead.user("u").remember("Lives in Oslo")
+    motorhead.flush()
+    return motorhead
 
 
 @pytest.mark.parametrize(
@@ -107,55 +116,23 @@ asyncio.run(main())
         "summarizer.ainvoke({'summary': None, 'messages': SAID})",
     ],
 )
-def test_the_first_count_of_a_process_does_not_block(url: str, namespace: str, call: str) -> None:
+def test_the_first_count_of_a_process_does_not_block(stored: Motorhead, url: str, call: str) -> None:
     """Whatever counts tokens first, also for a profile or a gap, loads that and the user's time zone in a thread."""
-    assert run_script(FIRST, url, namespace, call) == (0, "")
-
-
-SEARCH = """
-import asyncio, sys
-from langchain_core.messages import HumanMessage
-from langchain_motorhead import Facts, HashingEmbeddings, Motorhead
-from support.blocking import nothing_blocks
-from support.learners import ScriptedLearner
-
-
-async def main():
-    options = {"embeddings": HashingEmbeddings(64), "facts": Facts(learner=ScriptedLearner())}
-    motorhead = Motorhead.from_url(sys.argv[1], namespace=sys.argv[2], **options)
-    session, user = motorhead.session("s", "u"), motorhead.user("u")
-    tools = {tool.name: tool for tool in motorhead.tools(user_id="u")}
-    with nothing_blocks():
-        print(await eval(sys.argv[3]))
-        await motorhead.aclose()
-
-
-asyncio.run(main())
-"""
+    assert run_script(FIRST, url, stored.namespace, call) == (0, "")
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "said"),
     [
-        "session.asearch('Where in Oslo?')",
-        "tools['user_profile'].ainvoke({'query': 'Where in Oslo?'})",
+        ("session.asearch('Where in Oslo?')", ""),
+        ("tools['user_profile'].ainvoke({'query': 'Where in Oslo?'})", ""),
+        ("motorhead.areindex()", "reindex: "),
     ],
 )
-def test_the_first_search_of_a_process_does_not_block(make: MakeMotorhead, url: str, namespace: str, call: str) -> None:
-    """Whatever needs the libraries of recall first loads them outside of the loop."""
-    motorhead = make(embeddings=HashingEmbeddings(64))
-    motorhead.session("s", "u").append(numbered(2))
-    motorhead.user("u").remember("Lives in Oslo")
-    motorhead.flush()
-    code, errors = run_script(SEARCH, url, namespace, call)
-    assert code == 0, errors
-
-
-def test_a_progress_bar_does_not_block(url: str, namespace: str) -> None:
-    """What shows the bar reads files when it is imported, which is done outside of the loop."""
-    code, errors = run_script(FIRST, url, namespace, "motorhead.areindex()", "recall")
-    assert code == 0
-    assert errors.lstrip().startswith("reindex: ")
+def test_the_first_search_of_a_process_does_not_block(stored: Motorhead, url: str, call: str, said: str) -> None:
+    """Whatever needs the libraries of recall first, or a progress bar, loads them outside of the loop."""
+    code, errors = run_script(FIRST, url, stored.namespace, call, "recall")
+    assert (code, errors.lstrip()[:9]) == (0, said)
 
 
 BLOCKING = """

@@ -15,6 +15,11 @@ def numbered(count: int, start: int = 0) -> list[BaseMessage]:
     return [HumanMessage(f"m{at}") if at % 2 == 0 else AIMessage(f"m{at}") for at in range(start, start + count)]
 
 
+def identified(count: int) -> list[BaseMessage]:
+    """Make messages as `numbered` does, each with its number as its id, too."""
+    return [message.model_copy(update={"id": str(at)}) for at, message in enumerate(numbered(count))]
+
+
 def elapse(client: redis.Redis, keys: SessionKeys, milliseconds: int) -> None:
     """Let time pass for a session and its documents, without waiting: they expire by so much earlier."""
     documents = [key for key in client.scan_iter(count=10_000) if key.startswith(keys.documents.encode())]
