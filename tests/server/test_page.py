@@ -98,6 +98,14 @@ def test_hostile_text_is_text(http: httpx.Client) -> None:
     assert f'href="/ui/session?id={id_}"' in http.get("/ui").text
 
 
+def test_an_address_that_cannot_be_read_is_refused(http: httpx.Client) -> None:
+    """An id that is no UTF-8, and a query of very many fields, are an error of the visitor and not of the server."""
+    for query in ("id=%FF", "&".join(f"a{number}=1" for number in range(30))):
+        answer = http.get(f"/ui/session?{query}")
+        assert answer.status_code == 400
+        assert "The query of the address cannot be read" in answer.text
+
+
 def test_every_action_does_what_it_says(http: httpx.Client, motorhead: Motorhead) -> None:
     """Each action asks first, and then does what its method of a session or a user does."""
     session, bob = motorhead.session("trip"), motorhead.user("bob")

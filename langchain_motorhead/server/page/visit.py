@@ -107,9 +107,16 @@ class Visit:
         return self.motorhead.backend.require_redis()
 
     def query(self, name: str) -> str:
-        """Return a value of the query, or an empty text. Ids that are no Unicode come as they are stored."""
+        """Return a value of the query, or an empty text. Ids that are no Unicode come as they are stored.
+
+        Raises:
+            RequestError: The query has bytes that are not UTF-8, or very many fields.
+        """
         raw: str = self.request.scope.get("query_string", b"").decode("latin-1")
-        pairs = parse_qsl(raw, keep_blank_values=True, errors="surrogatepass", max_num_fields=20)
+        try:
+            pairs = parse_qsl(raw, keep_blank_values=True, errors="surrogatepass", max_num_fields=20)
+        except ValueError:
+            raise RequestError("the query of the address cannot be read") from None
         return str(dict(pairs).get(name, ""))
 
     def number(self, name: str) -> int:
