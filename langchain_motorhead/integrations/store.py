@@ -38,7 +38,7 @@ from langchain_motorhead.item_store.requests import (
     Search,
     StoredItem,
     StoreRequest,
-    check_page,
+    check_counts,
     decode_value,
     encode_value,
     to_milliseconds,
@@ -180,15 +180,17 @@ class MotorheadStore(BaseStore):
             value = encode_value(op.value)
             return Put(place, value, self._texts(op), to_milliseconds(op.ttl))
         if isinstance(op, SearchOp):
-            check_page(op.limit, op.offset)
+            check_counts(limit=op.limit, offset=op.offset)
             if op.filter is not None:
                 check_filter(op.filter)
+            if op.query is not None and not isinstance(op.query, str):
+                raise InvalidInputError(f"query must be a text, not {type(op.query).__name__}")
             query = without_surrogates(op.query).strip() if op.query and self._config.model is not None else None
             return Search(_labels(op.namespace_prefix), op.filter, op.limit, op.offset, query, op.refresh_ttl)
         if isinstance(op, ListNamespacesOp):
-            check_page(op.limit, op.offset)
+            check_counts(limit=op.limit, offset=op.offset)
             if op.max_depth is not None:
-                check_page(op.max_depth, 0)
+                check_counts(max_depth=op.max_depth)
             return Listing(tuple(map(_condition, op.match_conditions or ())), op.max_depth, op.limit, op.offset)
         raise InvalidInputError(f"there is no operation {type(op).__name__}")
 

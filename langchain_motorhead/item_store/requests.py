@@ -141,13 +141,13 @@ def to_time(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def check_page(limit: int, offset: int) -> None:
-    """Refuse an invalid limit or offset.
+def check_counts(**counts: int) -> None:
+    """Refuse an invalid limit, offset or depth, each given by its name.
 
     Raises:
         InvalidInputError: It is not a whole number of at least 0.
     """
-    for name, count in (("limit", limit), ("offset", offset)):
+    for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise InvalidInputError(f"{name} must be a whole number of at least 0, not {count!r}")
 

@@ -27,7 +27,7 @@ def test_values_that_cannot_be_stored(client: redis.Redis, namespace: str, store
     "op",
     [
         SearchOp(("a",), limit=-1), SearchOp(("a",), offset=-1), SearchOp(("a",), filter={"x": {"$no": 1}}),
-        ListNamespacesOp(limit=-1), ListNamespacesOp(max_depth=-1),
+        SearchOp(("a",), query=5), ListNamespacesOp(limit=-1), ListNamespacesOp(max_depth=-1),  # type: ignore[arg-type]
         PutOp(("a",), "k", {}, ttl=0), PutOp(("a",), "k", {}, ttl=-1),
         GetOp((1,), "k"), GetOp(("a",), 1), GetOp("a", "k"), SearchOp("a"),  # type: ignore[arg-type]
         ListNamespacesOp((MatchCondition("infix", ("a",)),)),  # type: ignore[arg-type]
@@ -37,6 +37,12 @@ def test_operations_that_cannot_be_executed(store: MotorheadStore, op: Any) -> N
     """What cannot be executed is refused, and says what to give."""
     with pytest.raises(InvalidInputError):
         store.batch([op])
+
+
+def test_an_error_names_the_argument(store: MotorheadStore) -> None:
+    """A depth that cannot be used is called by its own name."""
+    with pytest.raises(InvalidInputError, match="max_depth must be"):
+        store.list_namespaces(max_depth=-1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from langchain_motorhead import InvalidInputError
-from langchain_motorhead.item_store.requests import check_page, decode_value, encode_value, to_milliseconds, to_time
+from langchain_motorhead.item_store.requests import check_counts, decode_value, encode_value, to_milliseconds, to_time
 from support.item_strategies import ANY_TEXT
 
 JSON = st.recursive(
@@ -95,7 +95,7 @@ def test_pages_and_times() -> None:
     wrong: Any
     for wrong in (-1, 1.5, True, None):
         with pytest.raises(InvalidInputError, match="limit"):
-            check_page(wrong, 0)
+            check_counts(limit=wrong, offset=0)
         with pytest.raises(InvalidInputError, match="offset"):
-            check_page(0, wrong)
+            check_counts(limit=0, offset=wrong)
     assert to_time(1_700_000_000_123_457).isoformat() == "2023-11-14T22:13:20.123457+00:00"
