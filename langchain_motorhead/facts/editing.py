@@ -73,7 +73,7 @@ def correct(facts: FactKeys, id_: str, new_id: str, text: str) -> Flow[Fact]:
     def change(book: Book, read: FactsRead) -> Fact:
         old = book.get(id_)
         if old is None:
-            raise UnknownFactError(f"there is no fact {id_!r:.80}. `User.facts` lists the ids")
+            raise UnknownFactError(f"there is no fact {id_!r:.80}. Read the facts again to see their ids")
         if not old.is_open:
             new = book.get(old.superseded_by or "")
             if new is not None and new.pinned and text_key(new.text) == text_key(text):

@@ -89,6 +89,8 @@ async def test_each_tool(where: str, request: pytest.FixtureRequest) -> None:
     fact = profile[profile.index("[") + 1 : profile.index("]")]
     assert "was removed" in tools["forget_fact"].invoke({"fact_id": fact})
     assert "there is no fact" in await tools["forget_fact"].ainvoke({"fact_id": fact})
+    gone = tools["correct_fact"].invoke({"fact_id": fact, "text": "Lives in Bonn"})
+    assert "Read the facts again" in gone  # a model knows no methods of Python
     assert "count: Input should be" in tools["read_conversation"].invoke({"count": 0})
     assert "give a session_id" in tools["read_conversation"].invoke({})
 

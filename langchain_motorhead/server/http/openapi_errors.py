@@ -82,7 +82,7 @@ _MESSAGES = {
     "too_large": "the body is larger than 8388608 bytes",
     "too_many_messages": "2001 messages exceed the limit of 2000",
     "unauthorized": "send a valid API key as Authorization: Bearer KEY or as x-metal-api-key: KEY",
-    "unknown_fact": "there is no fact '5f0c1a9e7b3d2468'. `User.facts` lists the ids",
+    "unknown_fact": "there is no fact '5f0c1a9e7b3d2468'. Read the facts again to see their ids",
     "unknown_message": "session 'alice-2025-06-01' never had 'msg-9'. Nothing was changed",
     "unsupported_media_type": "the Content-Type of a body must be application/json, not text/plain",
     "wrong_key_type": "one of the keys motorhead:{default/alice-2025-06-01}:messages holds data that this package did "
