@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +63,26 @@ def test_piped(stubs: list[ChatStub], url: str, namespace: str, make: MakeMotorh
     assert [line for line in errors if "there is no command /nonsense" in line]
     assert [line for line in errors if line.startswith("Error: the model failed (") and "400" in line]
     assert [line for line in errors if not line.startswith("Error: ")] == []
+
+
+def test_interrupt_of_a_pipe(stubs: list[ChatStub], url: str, namespace: str, make: MakeMotorhead) -> None:
+    """With piped input, Ctrl-C ends the command with 130: no later line is sent, and what was said is stored."""
+    stub = ChatStub(["one", None], ["never"])
+    stubs.append(stub)
+    command = [*COMMAND, "--redis-url", url, "--namespace", namespace, "--session", "s"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True, env=stub.environment) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("a\nb\n")
+            process.stdin.flush()
+            assert process.stdout.read(3) == "one"
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=100)
+        finally:
+            process.kill()
+    assert (process.returncode, errors, len(stub.requests)) == (130, "", 1)
+    assert contents(make(compaction="manual").session("s").load().messages) == ["a", "one"]
 
 
 @pytest.mark.parametrize("options", [[], ["--model", "gpt-nameless"], ["--model", "nobody:knows"]])
@@ -162,6 +184,22 @@ def test_answers_of_the_same_id(make: MakeMotorhead, capsys: pytest.CaptureFixtu
     assert contents(messages) == ["one", "one", "two", "two"]
     assert [type(message) for message in messages] == [HumanMessage, AIMessage] * 2
     assert capsys.readouterr().err.count("ConnectionError: gone") == 2
+
+
+def test_a_reader_that_has_gone(make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output that cannot be written ends the chat, is no failure of the model, and what was said is stored."""
+
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(len(text))
+
+    session = make(compaction="manual").session("s")
+    talk = Repl(session, FakeListChatModel(responses=["hello"]), searches=False)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with pytest.raises(BrokenPipeError):
+        talk.take("hi")
+    assert talk.failures == 0
+    assert contents(session.load().messages) == ["hi", "h"]
 
 
 def test_a_redis_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,8 @@ def chat(
         for line in typed_lines(keeps=history) if is_interactive else _piped():
             if not talk.take(line):
                 break
+            if talk.was_interrupted and not is_interactive:  # the lines that follow are not for Ctrl-C, one by one
+                raise KeyboardInterrupt
     if talk.failures and not is_interactive:
         raise typer.Exit(1)
 

@@ -13,7 +13,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import typer
-from langchain_core.messages import BaseMessage, HumanMessage, message_chunk_to_message
+from langchain_core.messages import BaseMessage, BaseMessageChunk, HumanMessage, message_chunk_to_message
 
 from langchain_motorhead.backends.redis import RedisBackend
 from langchain_motorhead.cli.common import shown, stderr
@@ -66,6 +66,7 @@ class Repl:
 
     Attributes:
         failures: How many lines failed so far.
+        was_interrupted: Whether Ctrl-C stopped an answer or a command.
     """
 
     def __init__(self, session: Session, model: Any, user: User | None = None, *, searches: bool) -> None:
@@ -76,6 +77,7 @@ class Repl:
         self._answering = False
         self._said: Any = None
         self.failures = 0
+        self.was_interrupted = False
 
     def greet(self) -> None:
         """Say which model talks, in which session, what that remembers, and how to get help."""
@@ -120,6 +122,7 @@ class Repl:
         except MotorheadError as error:
             self._complain(str(error))
         except KeyboardInterrupt:  # during a command
+            self.was_interrupted = True
             typer.echo()
         return True
 
@@ -132,11 +135,14 @@ class Repl:
             try:
                 self._answer(prompt)
             except KeyboardInterrupt:
+                self.was_interrupted = True
                 typer.echo(" …", nl=False)
-            if self._said is not None and str(self._said.text).strip():
+            finally:  # nobody may read the output any more
+                if has_text := self._said is not None and bool(str(self._said.text).strip()):
+                    # Some models give all their messages the same id.
+                    self._session.append(message_chunk_to_message(self._said), unless_known=False)
+            if has_text:
                 typer.echo()
-                # Some models give all their messages the same id.
-                self._session.append(message_chunk_to_message(self._said), unless_known=False)
 
     def _load(self) -> Memory:
         """Return the memory of the session for the next prompt, with the profile of its user."""
@@ -160,17 +166,22 @@ class Repl:
         """Print an answer as it arrives, and keep it."""
         self._answering = True
         try:
-            for chunk in self._model.stream(prompt):
+            for chunk in self._received(prompt):
                 self._said = chunk if self._said is None else self._said + chunk
                 typer.echo(shown(str(chunk.text), lines=True), nl=False)
+        finally:
+            self._answering = False
+
+    def _received(self, prompt: list[BaseMessage]) -> Iterator[BaseMessageChunk]:
+        """Return an iterator over the chunks of an answer, which says if the model fails."""
+        try:
+            yield from self._model.stream(prompt)
         except Exception as error:  # noqa: BLE001 - providers' errors have no common base class
             if self._said is not None:
                 typer.echo()
             self._complain(
                 f"the model failed ({type(error).__name__}: {redact(str(error), self._model)}). The messages are stored"
             )
-        finally:
-            self._answering = False
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
