@@ -129,10 +129,18 @@ def open_session(motorhead: "Motorhead", session: str, namespace: str) -> "Sessi
 
 
 def own_url() -> str:
-    """Return the URL of the embedded Redis in the user's data folder, which all commands share."""
+    """Return the URL of the embedded Redis in the user's data folder, which all commands share.
+
+    Raises:
+        InvalidInputError: The folder cannot be made.
+    """
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     folder = Path(data) / "motorhead"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        advice = "Give --url, or set XDG_DATA_HOME to a folder that can be written"
+        raise InvalidInputError(f"the folder {folder} cannot be made ({error.strerror}). {advice}") from None
     return f"embedded://{quote(str(folder))}"
 
 

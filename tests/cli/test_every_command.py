@@ -100,6 +100,25 @@ def test_failures_end_with_a_status_and_say_what_to_do(
     assert "hush" not in ended.stderr
 
 
+def test_a_folder_that_cannot_be_made(motorhead: Motorheads, tmp_path: Path) -> None:
+    """Where the memory of `chat` has no place, a line says what to set."""
+    (tmp_path / "file").touch()
+    ended = motorhead("sessions", "list", XDG_DATA_HOME=str(tmp_path / "file"))
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+    assert "cannot be made" in ended.stderr
+    assert "XDG_DATA_HOME" in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk to try")
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_a_full_disk(option: str) -> None:
+    """Output that cannot be written is an error of one line."""
+    command = [sys.executable, "-m", "langchain_motorhead.cli", option]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "Error: No space left on device\n")
+
+
 def test_serve_where_the_port_is_in_use(motorhead: Motorheads) -> None:
     """A server that cannot listen ends with 1, and the last line says what to try."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
