@@ -101,8 +101,8 @@ def chat_model(settings: Settings) -> Build | None:
         return lambda: _openai(settings, name or _DEFAULT_MODEL, settings.openai_api_base, "MOTORHEAD_MODEL")
     if name is not None:
         raise InvalidInputError(
-            f"MOTORHEAD_MODEL={name} needs OPENAI_API_KEY, OPENAI_API_BASE, SUMMARIZER_API_BASE or AZURE_API_KEY. For "
-            "a model of another provider, set MOTORHEAD_MODEL=PROVIDER:NAME"
+            f"the model {name!r} needs OPENAI_API_KEY, OPENAI_API_BASE, SUMMARIZER_API_BASE or AZURE_API_KEY. A model "
+            "of another provider is written PROVIDER:NAME, in MOTORHEAD_MODEL or --model"
         )
     return None
 

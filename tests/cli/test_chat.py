@@ -99,6 +99,7 @@ def test_without_a_model(
     assert end.value.code == 1
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", 1)
+    assert "MOTORHEAD_MODEL=gpt" not in err  # it was named by --model
     assert "OPENAI_BASE_URL" in err or "OPENAI_API_BASE" in err or "init_chat_model" in err
 
 

@@ -63,3 +63,14 @@ def test_a_message_is_edited(
     assert "With --seq" in capsys.readouterr().err
     for which in (("none",), ("9", "--seq"), ("x", "--seq")):
         assert run(monkeypatch, motorhead, url, "edit", "s", *which, stdin="x") == 1
+
+
+def test_hints_can_be_pasted(
+    motorhead: Motorhead, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command in an error quotes the id for a shell; and a session without a summary says so, not an empty table."""
+    motorhead.session("my *").append(HumanMessage("a"))
+    assert run(monkeypatch, motorhead, url, "forget", "my *", "none", "-y") == 1
+    assert "motorhead sessions show 'my *' --all" in " ".join(capsys.readouterr().err.split())
+    assert run(monkeypatch, motorhead, url, "summaries", "my *") == 0
+    assert capsys.readouterr() == ("", "no summary was written yet\n")

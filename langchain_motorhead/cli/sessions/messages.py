@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -95,7 +96,7 @@ def _hint(session: str) -> Iterator[None]:
     try:
         yield
     except UnknownMessageError as error:
-        advice = f"With --seq, give a number that motorhead sessions show {shown(session)} --all prints"
+        advice = f"With --seq, give a number that motorhead sessions show {quote(shown(session))} --all prints"
         raise UnknownMessageError(f"{error}. {advice}") from None
 
 

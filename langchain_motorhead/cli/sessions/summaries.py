@@ -20,6 +20,7 @@ from langchain_motorhead.cli.common import (
     open_session,
     print_json,
     shown,
+    stderr,
     stdout,
     table,
 )
@@ -44,6 +45,9 @@ def summaries(
         versions = open_session(motorhead, session, namespace).summaries()
     if as_json:
         print_json([_as_json(each) for each in versions])
+        return
+    if not versions:
+        stderr().print("no summary was written yet")
         return
     listed = table("messages", "by", "stored", "adds")
     for each in versions:
