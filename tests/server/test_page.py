@@ -104,6 +104,7 @@ def test_an_address_that_cannot_be_read_is_refused(http: httpx.Client) -> None:
         answer = http.get(f"/ui/session?{query}")
         assert answer.status_code == 400
         assert "The query of the address cannot be read" in answer.text
+    assert http.get("/ui/events?seen=%FF").status_code == 400
 
 
 def test_every_action_does_what_it_says(http: httpx.Client, motorhead: Motorhead) -> None:

@@ -69,11 +69,13 @@ def _stream(visit: Visit, look: Callable[[], Awaitable[str]]) -> Response:
     state = visit.state
     if state.streams >= MAX_STREAMS:
         return Response(status_code=_NO_CONTENT, headers=HEADERS)
+    # Read now: an address that cannot be read is refused before the stream begins.
+    known = visit.request.headers.get("last-event-id") or visit.query("seen")
 
     async def events() -> AsyncIterator[str]:
         state.streams += 1
         try:
-            seen = visit.request.headers.get("last-event-id") or visit.query("seen")
+            seen = known
             yield f"retry: {_RETRY_MS}\n\n"
             for _ in range(_LOOKS):
                 now = await look()
