@@ -87,6 +87,9 @@ def test_the_demo_takes_the_options_of_chat(motorhead: Motorheads, stub: Stub) -
         (("sessions", "list", "--url", "http://127.0.0.1:1", "--namespace", "a"), 1, "the API key decides"),
         (("sessions", "lst"), 2, "Did you mean"),
         (("sessions", "list", "--usr", "x"), 2, "--user"),
+        (("sessions", "list", "--page", str(10**20)), 2, "--page"),
+        (("sessions", "show", "x", "--last", str(10**20)), 2, "--last"),
+        (("sessions", "search", "x", "-k", "10001"), 2, "-k"),
     ],
 )
 def test_failures_end_with_a_status_and_say_what_to_do(

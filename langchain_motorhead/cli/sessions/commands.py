@@ -34,6 +34,7 @@ from langchain_motorhead.cli.sessions.conversation import message_line, show_tra
 from langchain_motorhead.cli.sessions.messages import edit, forget
 from langchain_motorhead.exceptions import InvalidInputError, InvalidMessageError, RecallNotConfiguredError
 from langchain_motorhead.messages.wording import counted
+from langchain_motorhead.recall.search_options import MAX_RESULTS_COUNT
 from langchain_motorhead.sessions.snapshot import read_snapshot
 from langchain_motorhead.storage.operation import together
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
 _LOOK, _CORRECT = "Look", "Correct"
+# Redis cannot count without a limit.
+_MOST = 1_000_000
 
 app = typer.Typer(cls=Group, help="List, show, search and correct sessions.", no_args_is_help=True)
 
@@ -54,7 +57,7 @@ def list_(
     api_key: ApiKey = None,
     namespace: Namespace = "default",
     user: User = None,
-    page: Annotated[int, typer.Option(min=1, help="Page to show.", metavar="N")] = 1,
+    page: Annotated[int, typer.Option(min=1, max=_MOST, help="Page to show.", metavar="N")] = 1,
     size: Annotated[int, typer.Option(min=1, max=1_000, help="Sessions on a page.", metavar="N")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -84,7 +87,9 @@ def show(
     url: Url = None,
     api_key: ApiKey = None,
     namespace: Namespace = "default",
-    last: Annotated[int, typer.Option(min=1, help="How many of the newest messages to show.", metavar="N")] = 100,
+    last: Annotated[
+        int, typer.Option(min=1, max=_MOST, help="How many of the newest messages to show.", metavar="N")
+    ] = 100,
     everything: Annotated[
         bool, typer.Option("--all", help="Show all messages with their numbers, including summarized ones.")
     ] = False,
@@ -124,7 +129,10 @@ def search(
     user: User = None,
     session: Annotated[str | None, typer.Option(help="Only this session.", metavar="ID")] = None,
     count: Annotated[
-        int, typer.Option("--count", "-k", min=1, help="How many messages to find at most.", metavar="N")
+        int,
+        typer.Option(
+            "--count", "-k", min=1, max=MAX_RESULTS_COUNT, help="How many messages to find at most.", metavar="N"
+        ),
     ] = 10,
     embeddings: Embeddings = None,
     as_json: Json = False,
