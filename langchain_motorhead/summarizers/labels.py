@@ -84,7 +84,7 @@ _REASONED = re.compile(
     r"[\W_]*(?:thoughts?|(?:my )?thinking(?: process)?|reasoning|analysis|chain of thought)[*_ ]*:", re.IGNORECASE
 )
 _CONCLUDED = re.compile(
-    r"^[\s*#_]*(?:(?:final|new|updated) )?(?:summary|answer)[*_ ]*:[*_]*", re.MULTILINE | re.IGNORECASE
+    r"^(?:[^\S\n]|[*#_])*+(?:(?:final|new|updated) )?(?:summary|answer)[*_ ]*+:[*_]*", re.MULTILINE | re.IGNORECASE
 )
 _OFFER = re.compile(
     r"\n+[ \t]*(?:(?:please )?let me know|i hope (?:this|that)|feel free|is there anything else|would you like me|"
