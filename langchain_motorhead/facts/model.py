@@ -139,6 +139,26 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def occurs(quote: str, text: str) -> bool:
+    """Return whether a quote occurs in a text, whatever its case, spaces and kinds of quotation marks are."""
+    # A model copies what its prompt shows, where line breaks and tags are escaped.
+    wanted, whole = (normal(each.replace("\\n", " ").replace("&lt;", "<")) for each in (quote, text))
+    if not text_key(quote):
+        return False
+    at = whole.find(wanted)
+    while at >= 0:
+        before, after = whole[at - 1 : at], whole[at + len(wanted) : at + len(wanted) + 1]
+        # Not a part of a word, except in a script without spaces.
+        if not (_joins(before, wanted[:1]) or _joins(wanted[-1:], after)):
+            return True
+        at = whole.find(wanted, at + 1)
+    return False
+
+
+def _joins(one: str, other: str) -> bool:
+    return one.isascii() and other.isascii() and one.isalnum() and other.isalnum()
+
+
 def to_micros(time: datetime) -> int:
     """Return a time as microseconds since 1970."""
     since = time.astimezone(UTC) - _START

@@ -12,8 +12,8 @@ import pytest
 
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.learning.batch import Batch, Said
-from langchain_motorhead.facts.learning.verification import Rejection, Verdict, Verifier, occurs
-from langchain_motorhead.facts.model import Fact
+from langchain_motorhead.facts.learning.verification import Rejection, Verdict, Verifier
+from langchain_motorhead.facts.model import Fact, occurs
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 SAID = datetime(2023, 5, 8, tzinfo=UTC)

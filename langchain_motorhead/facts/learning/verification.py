@@ -21,7 +21,7 @@ from langchain_motorhead.facts.model import (
     Fact,
     Source,
     name_key,
-    normal,
+    occurs,
     one_line,
     text_key,
 )
@@ -248,23 +248,3 @@ class Verifier:
     def _said_at(self, sources: Sequence[Source]) -> datetime:
         times = [said.said_at for source in sources if (said := self._batch.get(source.seq)) is not None]
         return min((time for time in times if time is not None), default=self._now)
-
-
-def occurs(quote: str, text: str) -> bool:
-    """Return whether a quote occurs in a text, whatever its case, spaces and kinds of quotation marks are."""
-    # A model copies what its prompt shows, where line breaks and tags are escaped.
-    wanted, whole = (normal(each.replace("\\n", " ").replace("&lt;", "<")) for each in (quote, text))
-    if not text_key(quote):
-        return False
-    at = whole.find(wanted)
-    while at >= 0:
-        before, after = whole[at - 1 : at], whole[at + len(wanted) : at + len(wanted) + 1]
-        # Not a part of a word, except in a script without spaces.
-        if not (_joins(before, wanted[:1]) or _joins(wanted[-1:], after)):
-            return True
-        at = whole.find(wanted, at + 1)
-    return False
-
-
-def _joins(one: str, other: str) -> bool:
-    return one.isascii() and other.isascii() and one.isalnum() and other.isalnum()
