@@ -141,8 +141,18 @@ def one_line(text: str) -> str:
 
 def occurs(quote: str, text: str) -> bool:
     """Return whether a quote occurs in a text, whatever its case, spaces and kinds of quotation marks are."""
+    return stands_in(quote, as_quoted(text))
+
+
+def as_quoted(text: str) -> str:
+    """Return a text in the form in which `stands_in` looks for quotes."""
     # A model copies what its prompt shows, where line breaks and tags are escaped.
-    wanted, whole = (normal(each.replace("\\n", " ").replace("&lt;", "<")) for each in (quote, text))
+    return normal(text.replace("\\n", " ").replace("&lt;", "<"))
+
+
+def stands_in(quote: str, whole: str) -> bool:
+    """Return whether a quote occurs in a text that `as_quoted` returned. See `occurs`."""
+    wanted = as_quoted(quote)
     if not text_key(quote):
         return False
     at = whole.find(wanted)

@@ -20,9 +20,10 @@ from langchain_motorhead.facts.model import (
     MAX_TEXT_CHARS,
     Fact,
     Source,
+    as_quoted,
     name_key,
-    occurs,
     one_line,
+    stands_in,
     text_key,
 )
 from langchain_motorhead.sessions.checks.wording import content_terms, folded
@@ -107,6 +108,7 @@ class Verifier:
         self._now = now
         self._new_id = new_id
         self._vectors = vectors or {}
+        self._quoted: dict[int, str] = {}  # texts of messages as `as_quoted` returns them, since that takes long
         self._stated: list[Fact | None] = []  # by the operations of the answer so far
 
     def apply(self, operations: Sequence[object]) -> Verdict:
@@ -215,7 +217,7 @@ class Verifier:
             said = self._batch.get(seq)
             if said is None:
                 return Rejection.MESSAGE
-            if not occurs(quote, said.text):
+            if not stands_in(quote, self._as_quoted(said)):
                 return Rejection.QUOTE
             if not self._batch.may_state(said, quote, subject):
                 return Rejection.SPEAKER
@@ -227,6 +229,11 @@ class Verifier:
         if given.op in ("same", "retract") and target is not None and not self._concerns(found, target):
             return Rejection.QUOTE
         return tuple(found[seq] for seq in sorted(found))
+
+    def _as_quoted(self, said: Said) -> str:
+        if said.seq not in self._quoted:
+            self._quoted[said.seq] = as_quoted(said.text)
+        return self._quoted[said.seq]
 
     def _source(self, said: Said, quote: str) -> Source:
         quote = one_line(quote)[:MAX_TEXT_CHARS]
