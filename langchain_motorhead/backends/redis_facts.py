@@ -18,10 +18,7 @@ from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter
-from langchain_motorhead.recall.indexing.index import Indexer
 from langchain_motorhead.recall.query import FactSource, FoundFact, Hit, Query
-from langchain_motorhead.recall.search import flow as searching
-from langchain_motorhead.recall.search.together import together
 from langchain_motorhead.runtime import watched
 from langchain_motorhead.sessions.catch_up import CatchUpResult
 from langchain_motorhead.sessions.load import Memory
@@ -36,6 +33,7 @@ from langchain_motorhead.storage.keys import (
 
 if TYPE_CHECKING:
     from langchain_motorhead.backends.redis import RedisBackend
+    from langchain_motorhead.recall.indexing.index import Indexer
 
 # Facts that may lift messages, or be results, in one search.
 _FACTS = 100
@@ -98,6 +96,9 @@ class RedisFacts:
 
 def search_with_facts(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
     """Search messages and facts, and rank them together. See `recall.search.together`. An empty query finds nothing."""
+    from langchain_motorhead.recall.search import flow as searching  # with large patterns
+    from langchain_motorhead.recall.search.together import together
+
     text = without_surrogates(query.text).strip()
     if not text:
         return []

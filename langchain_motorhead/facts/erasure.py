@@ -14,8 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from langchain_motorhead.exceptions import InvalidInputError
 from langchain_motorhead.facts.book import Book
 from langchain_motorhead.facts.learning.batch import to_said
-from langchain_motorhead.facts.learning.verification import occurs
-from langchain_motorhead.facts.model import Source
+from langchain_motorhead.facts.model import Source, occurs
 from langchain_motorhead.facts.operations import FactsRead, Identity, drop, exist, identify, sweep
 from langchain_motorhead.facts.rewriting import rewrite
 from langchain_motorhead.flows.protocol import Flow

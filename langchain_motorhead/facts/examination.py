@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from langchain_motorhead.exceptions import SessionReplacedError
 from langchain_motorhead.facts.erasure import revise_messages
 from langchain_motorhead.facts.learning.batch import to_said
-from langchain_motorhead.facts.learning.verification import occurs
+from langchain_motorhead.facts.model import occurs
 from langchain_motorhead.facts.operations import FactsRead, read_facts
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.sessions.archive.transcript import GapReason, read_page

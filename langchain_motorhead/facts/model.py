@@ -139,6 +139,36 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def occurs(quote: str, text: str) -> bool:
+    """Return whether a quote occurs in a text, whatever its case, spaces and kinds of quotation marks are."""
+    return stands_in(quote, as_quoted(text))
+
+
+def as_quoted(text: str) -> str:
+    """Return a text in the form in which `stands_in` looks for quotes."""
+    # A model copies what its prompt shows, where line breaks and tags are escaped.
+    return normal(text.replace("\\n", " ").replace("&lt;", "<"))
+
+
+def stands_in(quote: str, whole: str) -> bool:
+    """Return whether a quote occurs in a text that `as_quoted` returned. See `occurs`."""
+    wanted = as_quoted(quote)
+    if not text_key(quote):
+        return False
+    at = whole.find(wanted)
+    while at >= 0:
+        before, after = whole[at - 1 : at], whole[at + len(wanted) : at + len(wanted) + 1]
+        # Not a part of a word, except in a script without spaces.
+        if not (_joins(before, wanted[:1]) or _joins(wanted[-1:], after)):
+            return True
+        at = whole.find(wanted, at + 1)
+    return False
+
+
+def _joins(one: str, other: str) -> bool:
+    return one.isascii() and other.isascii() and one.isalnum() and other.isalnum()
+
+
 def to_micros(time: datetime) -> int:
     """Return a time as microseconds since 1970."""
     since = time.astimezone(UTC) - _START

@@ -22,7 +22,7 @@ FORGOTTEN_TEXT = "[forgotten]"
 _BEGIN = TOMBSTONE[:-1]
 # Fields of a result that providers need to match it with its call. They stand in the call as well.
 _OF_CALL = ("tool_call_id", "name", "type")
-_RESULT_ROLES = frozenset({"tool", "function"})
+_RESULT_ROLES = ("tool", "function")  # no set, since the role of a damaged record may be of any type
 
 
 def is_tombstone(data: bytes | str) -> bool:

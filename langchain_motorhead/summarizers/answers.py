@@ -17,7 +17,7 @@ from langchain_motorhead.exceptions import UnusableAnswerError
 from langchain_motorhead.sessions.checks.endings import Ending, ending_of
 from langchain_motorhead.sessions.checks.reasons import Reason
 from langchain_motorhead.sessions.checks.refusals import is_refusal
-from langchain_motorhead.summarizers.labels import text_of_data, unwrapped
+from langchain_motorhead.summarizers.labels import is_broken_data, text_of_data, unwrapped
 from langchain_motorhead.summarizers.nothing_new import hedges, says_nothing_new
 from langchain_motorhead.summarizers.reasoning import UnclosedReasoningError, without_reasoning
 
@@ -110,13 +110,19 @@ def _read_text(text: str) -> ParsedAnswer:
         return NOTHING_NEW
     if not inside:
         raise UnusableAnswerError(f"{Reason.EMPTY}: it reasons and says nothing")
-    if is_refusal(inside):
-        raise UnusableAnswerError(f"{Reason.REFUSED}: it declines instead of summarizing")
+    _check_inside(inside)
     if says_nothing_new(inside) or says_nothing_new(answer):
         return NOTHING_NEW
     if hedges(inside):
         raise UnusableAnswerError(f"{Reason.EMPTY}: it says NONE and then goes on")
     return inside
+
+
+def _check_inside(text: str) -> None:
+    if is_broken_data(text):
+        raise UnusableAnswerError(f"{Reason.CUT_OFF}: it is JSON without an end, or with faults")
+    if is_refusal(text):
+        raise UnusableAnswerError(f"{Reason.REFUSED}: it declines instead of summarizing")
 
 
 def _read_data(data: Any) -> ParsedAnswer:

@@ -84,7 +84,7 @@ _REASONED = re.compile(
     r"[\W_]*(?:thoughts?|(?:my )?thinking(?: process)?|reasoning|analysis|chain of thought)[*_ ]*:", re.IGNORECASE
 )
 _CONCLUDED = re.compile(
-    r"^[\s*#_]*(?:(?:final|new|updated) )?(?:summary|answer)[*_ ]*:[*_]*", re.MULTILINE | re.IGNORECASE
+    r"^(?:[^\S\n]|[*#_])*+(?:(?:final|new|updated) )?(?:summary|answer)[*_ ]*+:[*_]*", re.MULTILINE | re.IGNORECASE
 )
 _OFFER = re.compile(
     r"\n+[ \t]*(?:(?:please )?let me know|i hope (?:this|that)|feel free|is there anything else|would you like me|"
@@ -96,6 +96,7 @@ _INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
 _KEYS = re.compile(
     r"summar|zusammenfassung|resum|riassunto|samenvatting|摘要|总结|要約|요약|ملخص|सारांश|резюме", re.IGNORECASE
 )
+_FIRST_KEY = re.compile(r"""\{\s*["'](\w[\w -]{0,40})["']\s*:""")
 _TEXT_KEYS = ("text", "answer", "result", "content", "output", "response", "final", "memory", "message", "value")
 _HEAD = 300  # characters in which a label ends
 _ROUNDS = 6
@@ -138,6 +139,12 @@ def text_of_data(data: Any) -> str | None:
     if not named:
         named = [data[key] for key in _TEXT_KEYS if key in data] or (list(data.values()) if len(data) == 1 else [])
     return next((text for value in named if (text := text_of_data(value))), None)
+
+
+def is_broken_data(text: str) -> bool:
+    """Whether an unwrapped text begins as an object with a summary: it is JSON without an end, or with faults."""
+    key = _FIRST_KEY.match(text)
+    return key is not None and (_KEYS.search(key[1]) is not None or key[1].lower() in _TEXT_KEYS)
 
 
 def _concluded(text: str) -> str:

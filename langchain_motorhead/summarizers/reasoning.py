@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 
 _NAMES = (
     r"(?:[\w-]+[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflections?|scratch_?pad|"
     r"inner_?monologue|chain_of_thought|cot|details|plan(?:ning)?|deliberation)"
 )
-_ATTRIBUTES = r"(?:\s+[^<>\[\]◁▷\n]{0,200})?"
+# Runs of spaces are possessive (`++`): no other part of a tag could take them, and models do end in thousands of them.
+_ATTRIBUTES = r"(?:\s++[^<>\[\]◁▷\n]{0,200}+)?+"
 _TAG = re.compile(
     # <|begin_of_thought|>, <|START_THINKING|>, <|END_THINKING|>, <|end_of_thought|>
     r"<\|(?:(?P<open>begin|start)|(?P<close>end))_(?:of_)?(?:thought|thinking|reasoning)\|>"
     # <think>, <THINK id="1">, < think >, [THINK], ◁think▷, <|think|>, and what closes them.
-    rf"|[<\[◁]\s*\|?\s*(?P<slash>/?)\s*{_NAMES}{_ATTRIBUTES}\s*/?\|?\s*[>\]▷]",
+    rf"|[<\[◁]\s*+\|?+\s*+(?P<slash>/?+)\s*+{_NAMES}{_ATTRIBUTES}\s*+/?+\|?+\s*+[>\]▷]",
     re.IGNORECASE,
 )
-_FINAL = re.compile(r"<\|channel\|?>\s*final\b.*?<\|message\|>", re.IGNORECASE | re.DOTALL)
+_FINAL_BEGINS = r"<\|channel\|?>\s*+final\b"
+_FINAL = re.compile(rf"{_FINAL_BEGINS}(?:(?!{_FINAL_BEGINS}).)*?<\|message\|>", re.IGNORECASE | re.DOTALL)
 _CHANNEL = re.compile(r"\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|?>\s*(\w+)", re.IGNORECASE)
 _PLAIN_CHANNELS = re.compile(r"\s*analysis(?=[\s\W]|[A-Z]).*?assistant\s?final(?=[\s\W]|[A-Z])", re.DOTALL)
 _THOUGHT_CHANNEL = re.compile(
@@ -30,7 +33,7 @@ _MARKER = re.compile(
 )
 _NEAR = 8  # characters before a tag
 _ENDED = re.compile(r"(?:^|[.!?…:。！？)\"'”*\n])[ \t]*$")  # a thought, before a lone closing tag
-_CODE = re.compile(r"^(```+|~~~+).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(```+|~~~+)(.*)$", re.MULTILINE)
 
 
 class UnclosedReasoningError(ValueError):
@@ -50,12 +53,14 @@ def without_reasoning(text: str) -> str:
         UnclosedReasoningError: Reasoning began and did not end.
     """
     text = _final_channel(text)
-    code = [match.span() for match in _CODE.finditer(text)]
+    code = deque(_code(text))
     kept: list[str] = []
     start = at = mentioned = 0
     while tag := _TAG.search(text, at):
         at = tag.end()
-        if any(first < tag.start() < last for first, last in code):
+        while code and code[0][1] <= tag.start():
+            code.popleft()
+        if code and code[0][0] < tag.start():
             continue
         if _opens(tag):
             if not _begins_line(text, tag.start()):
@@ -70,6 +75,22 @@ def without_reasoning(text: str) -> str:
             kept.clear()
             start = at
     return _MARKER.sub(" ", "".join([*kept, text[start:]])).strip()
+
+
+def _code(text: str) -> list[tuple[int, int]]:
+    """Return where blocks of code begin and end. A fence opens one only if the same fence closes it on a later line."""
+    fences = list(_FENCE.finditer(text))
+    closing, ends = dict[str, int](), list[int | None]()
+    for fence in reversed(fences):
+        ends.append(closing.get(fence[1]))
+        if not fence[2].strip(" \t"):
+            closing[fence[1]] = fence.end()
+    found, at = list[tuple[int, int]](), 0
+    for fence, end in zip(fences, reversed(ends), strict=True):
+        if end is not None and fence.start() >= at:
+            found.append((fence.start(), end))
+            at = end
+    return found
 
 
 def _final_channel(text: str) -> str:

@@ -120,7 +120,7 @@ def read_lines(
             frame.sessions += 1
             source.given_up = source.whole = False
             records = records_of(line)
-            archive = ArchiveReader(source, line["session"]) if line.get("archive") is True else None
+            archive = ArchiveReader(source, _session_id(line)) if line.get("archive") is True else None
             snapshot = _snapshot(line, _pages(source, line, records, archive), archive)
         except InvalidInputError as error:
             source.given_up = True
@@ -217,9 +217,7 @@ def _pages(
 
 
 def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]], archive: ArchiveReader | None) -> ExportedSession:
-    session, count, ttl = line.get("session"), line.get("count", len(line["messages"])), line.get("ttl", 0)
-    if not isinstance(session, str) or not session:
-        raise InvalidInputError("has no session id")
+    session, count, ttl = _session_id(line), line.get("count", len(line["messages"])), line.get("ttl", 0)
     if not is_count(count) or not is_count(ttl):
         raise InvalidInputError("has a count or ttl that is not a number")
     state = {**_known_fields(line), **_other_fields(line.get("rest", {}))}
@@ -232,6 +230,13 @@ def _snapshot(line: dict[str, Any], pages: Iterator[list[bytes]], archive: Archi
         session, state, count, pages, ttl, tuple(groups), line.get("grouped") is True, archive=archive,
         summaries=_summaries(line),
     )  # fmt: skip
+
+
+def _session_id(line: dict[str, Any]) -> str:
+    session = line.get("session")
+    if not isinstance(session, str) or not session:
+        raise InvalidInputError("has no session id")
+    return session
 
 
 def _summaries(line: dict[str, Any]) -> tuple[bytes, ...]:

@@ -24,6 +24,7 @@ MONDAY = datetime(2023, 5, 8, 14, tzinfo=UTC)
         ("since 2020-02-03", "2020-02-03T10:00:00+00:00", "2020-03-03"),
         ("Ich bin gestern umgezogen", "2023-05-07", "2023-04-01"),
         ("Next month I fly to Rome", "2023-06", "2024-06"),
+        ("Order 1234-56 came on 7 May 2021", "2021-05-07", "2021-11-01"),
         ("I like the 31 February", "2023-05-08", "2023-02-28"),
         ("I live here", "2023-05-08", "2026-01-01"),
     ],

@@ -70,6 +70,8 @@ def test_nothing_new_is_an_empty_list(answer: Any) -> None:
         ("", "empty"),
         ("The user seems nice.", "empty"),
         ('{"operations": [{"op": "add", "te', "cut off"),
+        ('{"operations": [' + " " * 100_000 + "{", "cut off"),
+        ("<think" + " " * 100_000 + "{", "empty"),
         ("<think>let me see", "cut off"),
         ("I'm sorry, but I can't help with that.", "refused"),
         (AIMessage("[]", response_metadata={"finish_reason": "length"}), "cut off"),

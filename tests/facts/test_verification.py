@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from langchain_motorhead.facts.book import Book
+from langchain_motorhead.facts.learning import verification
 from langchain_motorhead.facts.learning.batch import Batch, Said
-from langchain_motorhead.facts.learning.verification import Rejection, Verdict, Verifier, occurs
-from langchain_motorhead.facts.model import Fact
+from langchain_motorhead.facts.learning.verification import Rejection, Verdict, Verifier
+from langchain_motorhead.facts.model import Fact, as_quoted, occurs
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 SAID = datetime(2023, 5, 8, tzinfo=UTC)
@@ -160,6 +161,21 @@ def test_a_retraction_closes_a_fact_and_a_confirmation_adds_a_source() -> None:
     assert [source.seq for fact in book for source in fact.retracted_by] == [0]
     book, _ = verify(given, [add(0, given.messages[0].text, op="same", fact=0)], known("Lives in Bonn"))
     assert [source.seq for fact in book for source in fact.sources] == [0]
+
+
+def test_a_message_is_prepared_once_however_many_quotes_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time of learning grows with the square of the length of a message."""
+    read = list[str]()
+
+    def noting(text: str) -> str:
+        read.append(text)
+        return as_quoted(text)
+
+    monkeypatch.setattr(verification, "as_quoted", noting)
+    sentences = [f"I like tea number {at}." for at in range(9)]
+    _, verdict = verify(batch(said(0, " ".join(sentences))), [add(0, sentence) for sentence in sentences])
+    assert verdict.accepted == 9
+    assert read == [" ".join(sentences)]
 
 
 def test_removing_a_source_removes_facts_and_lets_others_hold_again() -> None:

@@ -109,6 +109,8 @@ def stored(make: MakeMotorhead) -> Motorhead:
         "session.acatch_up(SAID, profile_tokens=100)",
         "session.aexplain()",
         "session.aforget(['9'])",
+        "session.adelete()",
+        "user.aremember('Likes tea')",
         "session.aedit('9', AIMessage('Edited.', id='9'))",
         "load_memory(motorhead).ainvoke({'messages': SAID}, CONFIG)",
         "load_memory(motorhead, facts=True, max_prompt_tokens=2_000).ainvoke({'messages': SAID}, CONFIG)",
@@ -117,7 +119,10 @@ def stored(make: MakeMotorhead) -> Motorhead:
     ],
 )
 def test_the_first_count_of_a_process_does_not_block(stored: Motorhead, url: str, call: str) -> None:
-    """Whatever counts tokens first, also for a profile or a gap, loads that and the user's time zone in a thread."""
+    """Whatever counts tokens first, also for a profile or a gap, loads that and the user's time zone in a thread.
+
+    No call imports modules with large patterns on the event loop.
+    """
     assert run_script(FIRST, url, stored.namespace, call) == (0, "")
 
 

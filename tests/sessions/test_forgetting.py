@@ -218,6 +218,18 @@ def test_a_damaged_chunk_may_hold_the_message(session: Session, client: redis.Re
     assert session.forget(["id-10"]).messages == (10,)
 
 
+@pytest.mark.parametrize("field", ['"role":["q"]', '"role":"tool","tool_call_id":{}'])
+def test_damaged_messages_do_not_keep_others_from_being_forgotten(
+    session: Session, client: redis.Redis, field: str
+) -> None:
+    """A message whose fields have the wrong types can be forgotten, and so can those around it."""
+    client.lset(session._keys.messages, 1, f'{{{field},"content":"damaged"}}')
+    damaged = session.load().total - client.llen(session._keys.messages) + 1
+    assert session.forget(["id-11"]).messages == (11,)
+    assert session.forget([damaged]).messages == (damaged,)
+    assert "damaged" not in str(client.lrange(session._keys.messages, 0, -1))
+
+
 def test_an_edit_replaces_a_message_at_its_place(session: Session) -> None:
     """The new text is in the transcript, the summary and the list, under the id and the time of the old one."""
     time = session.transcript(2, 3)[0].time

@@ -85,7 +85,8 @@ FACTS_BROKEN = {
         ),
     ),
     "quotes that are not compared": Broken(
-        "learning_badly", ((verification.Verifier._sources, "if not occurs(quote, said.text):", "if False:"),)
+        "learning_badly",
+        ((verification.Verifier._sources, "if not stands_in(quote, self._as_quoted(said)):", "if False:"),),
     ),
     "invented messages that are cited": Broken(
         "learning_badly",

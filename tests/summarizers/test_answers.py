@@ -156,12 +156,15 @@ def test_refusals_have_fields_of_their_own() -> None:
         ("<|START_THINKING|>Bob lives", Reason.CUT_OFF),
         ("```\n<think>Bob lives in Oslo", Reason.CUT_OFF),
         ("Bob lives in Oslo.\n<think>\nWait, is it Bergen?", Reason.CUT_OFF),
+        ('{"summary": "Bob lives in Oslo and flies to', Reason.CUT_OFF),
+        ('```json\n{"summary": "Bob lives in Oslo"', Reason.CUT_OFF),
+        ('{"summary": "Bob says "hi" to Ann."}', Reason.CUT_OFF),
         ("NONE, but Bob now lives in Oslo and flies on 14 May.", Reason.EMPTY),
         ("NONE\n\nUpdated summary: " + SUMMARY * 5, Reason.EMPTY),
     ],
 )
 def test_answers_without_a_summary_fail(text: str, reason: Reason) -> None:
-    """Nothing, thoughts alone, thoughts without an end, and a NONE that goes on are failures."""
+    """Nothing, thoughts alone, thoughts or JSON without an end, and a NONE that goes on are failures."""
     assert _reason(text) is reason
 
 

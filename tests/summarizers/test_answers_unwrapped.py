@@ -1,7 +1,10 @@
 """What models put around a summary is removed, and a summary that only looks like it stays."""
 
+from contextlib import suppress
+
 import pytest
 
+from langchain_motorhead.exceptions import UnusableAnswerError
 from langchain_motorhead.summarizers.answers import read_answer
 
 SUMMARY = "Bob lives in Oslo and flies to Bergen on 14 May at 9:30."
@@ -156,3 +159,30 @@ def test_what_surrounds_a_summary_is_removed(answer: str) -> None:
 def test_a_summary_is_not_damaged(text: str) -> None:
     """A summary that mentions tags, labels, NONE or apologies is returned unchanged."""
     assert read_answer(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + " " * 30 + ("[" + " " * 39) * 2_000,
+        "`" * 100_000,
+        "``` a\n" * 16_000,
+        "```\n```\n" * 6_000 + "<think>\n</think>\n" * 2_500,
+        "Reasoning:\n" + "***\n" * 20_000,
+        "<|channel|>final " * 5_800,
+        "<think" + (" " * 39 + "a") * 2_000,
+    ],
+)
+def test_long_answers_take_linear_time(text: str) -> None:
+    """No answer of 100,000 characters, however odd, holds up what reads it."""
+    with suppress(UnusableAnswerError):
+        read_answer(text)
+
+
+def test_code_ends_at_the_fence_that_began_it() -> None:
+    """Tags between two equal fences stay, whatever other fences stand between these too. Another fence ends no code."""
+    code = "````\n```\n<think>\n~~~\n````"
+    answer = f"Bob wants this stored:\n{code}\nHe works in Oslo."
+    assert read_answer(answer) == answer
+    with pytest.raises(UnusableAnswerError, match="within its reasoning"):
+        read_answer("Bob wants this stored:\n````\n<think>\n```\nHe works in Oslo.")

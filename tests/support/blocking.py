@@ -15,7 +15,18 @@ from blockbuster import BlockBuster, BlockingError
 _UNSAFE = ("io.BufferedWriter.write", "io.TextIOWrapper.write")
 
 # Their import takes tens of milliseconds or more. BlockBuster does not look into imports.
-_SLOW = frozenset({"numpy", "redisvl", "Stemmer", "tiktoken", "tqdm"})
+_SLOW = frozenset(
+    {
+        "numpy",
+        "redisvl",
+        "Stemmer",
+        "tiktoken",
+        "tqdm",
+        "langchain_motorhead.facts.learning.dates",
+        "langchain_motorhead.recall.search.flow",
+        "langchain_motorhead.sessions.checks.wording",
+    }
+)
 
 
 class _Imports:

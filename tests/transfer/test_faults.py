@@ -80,6 +80,7 @@ def test_a_list_that_others_shorten(
         (b"{}", "no list of messages"),
         (b'{"messages":[]}', "no session id"),
         (b'{"session":"","messages":[]}', "no session id"),
+        (b'{"archive":true,"messages":[]}', "no session id"),
         (b'{"session":"x","messages":[1]}', "message"),
         (b'{"session":"x","messages":[{"$base64":"%"}]}', "base64"),
         (b'{"session":"x","messages":[],"rest":{"epoch":"1"}}', "unknown"),

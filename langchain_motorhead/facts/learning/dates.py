@@ -112,7 +112,8 @@ def _relative(plain: str, said_at: datetime) -> Iterator[Span]:
 
 def _absolute(plain: str, said_at: datetime) -> Iterator[Span]:
     for match in _ISO.finditer(plain):
-        yield _named(int(match[1]), int(match[2]), int(match[3]) if match[3] else None)
+        with suppress(ValueError):  # a number such as 1234-56
+            yield _named(int(match[1]), int(match[2]), int(match[3]) if match[3] else None)
     plain = _ISO.sub(" ; ", plain)  # what a longer form names is not named by its parts
     for pattern, (day, month) in ((_DAY_MONTH, (1, 2)), (_MONTH_DAY, (2, 1))):
         for match in pattern.finditer(plain):

@@ -20,9 +20,10 @@ from langchain_motorhead.facts.model import (
     MAX_TEXT_CHARS,
     Fact,
     Source,
+    as_quoted,
     name_key,
-    normal,
     one_line,
+    stands_in,
     text_key,
 )
 from langchain_motorhead.sessions.checks.wording import content_terms, folded
@@ -107,6 +108,7 @@ class Verifier:
         self._now = now
         self._new_id = new_id
         self._vectors = vectors or {}
+        self._quoted: dict[int, str] = {}  # texts of messages as `as_quoted` returns them, since that takes long
         self._stated: list[Fact | None] = []  # by the operations of the answer so far
 
     def apply(self, operations: Sequence[object]) -> Verdict:
@@ -215,7 +217,7 @@ class Verifier:
             said = self._batch.get(seq)
             if said is None:
                 return Rejection.MESSAGE
-            if not occurs(quote, said.text):
+            if not stands_in(quote, self._as_quoted(said)):
                 return Rejection.QUOTE
             if not self._batch.may_state(said, quote, subject):
                 return Rejection.SPEAKER
@@ -227,6 +229,11 @@ class Verifier:
         if given.op in ("same", "retract") and target is not None and not self._concerns(found, target):
             return Rejection.QUOTE
         return tuple(found[seq] for seq in sorted(found))
+
+    def _as_quoted(self, said: Said) -> str:
+        if said.seq not in self._quoted:
+            self._quoted[said.seq] = as_quoted(said.text)
+        return self._quoted[said.seq]
 
     def _source(self, said: Said, quote: str) -> Source:
         quote = one_line(quote)[:MAX_TEXT_CHARS]
@@ -248,23 +255,3 @@ class Verifier:
     def _said_at(self, sources: Sequence[Source]) -> datetime:
         times = [said.said_at for source in sources if (said := self._batch.get(source.seq)) is not None]
         return min((time for time in times if time is not None), default=self._now)
-
-
-def occurs(quote: str, text: str) -> bool:
-    """Return whether a quote occurs in a text, whatever its case, spaces and kinds of quotation marks are."""
-    # A model copies what its prompt shows, where line breaks and tags are escaped.
-    wanted, whole = (normal(each.replace("\\n", " ").replace("&lt;", "<")) for each in (quote, text))
-    if not text_key(quote):
-        return False
-    at = whole.find(wanted)
-    while at >= 0:
-        before, after = whole[at - 1 : at], whole[at + len(wanted) : at + len(wanted) + 1]
-        # Not a part of a word, except in a script without spaces.
-        if not (_joins(before, wanted[:1]) or _joins(wanted[-1:], after)):
-            return True
-        at = whole.find(wanted, at + 1)
-    return False
-
-
-def _joins(one: str, other: str) -> bool:
-    return one.isascii() and other.isascii() and one.isalnum() and other.isalnum()

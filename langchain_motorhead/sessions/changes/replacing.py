@@ -94,7 +94,8 @@ class Search:
         """Return whether a record is the result of a call that is forgotten."""
         if record.get("role") == "function":
             return self._function_called
-        return is_result(record) and record.get("tool_call_id") in self._calls
+        call_id = record.get("tool_call_id")
+        return is_result(record) and isinstance(call_id, str) and call_id in self._calls
 
     def _note_calls(self, record: Mapping[str, Any], *, forgotten: bool) -> None:
         """Note the calls of a message. An id that is used again is that of the newest call that has it."""

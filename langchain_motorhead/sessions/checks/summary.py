@@ -62,11 +62,10 @@ _LEADING_LABEL = re.compile(r"[\W_]{0,40}(?:new )?summary[*_ ]*:", re.IGNORECASE
 _SPEAKERS = "human|user|ai|assistant|system|tool|customer|agent|bot|chatbot"
 # A question to the reader at the end: of no one who reports.
 _ASKS = re.compile(
-    r"(?:^|[.!?]\s+|\n)[^.!?:\n\"“'‘„«]*\b(?:i|me|my|we|you|your|ich|mir|mich|du|dir|dich|je|moi|vous|te|usted|"
-    r"quieres|puedo|"
-    r"você|posso)\b[^.!?:\n]*\?\Z",
-    re.IGNORECASE,
+    r"\b(?:i|me|my|we|you|your|ich|mir|mich|du|dir|dich|je|moi|vous|te|usted|quieres|puedo|você|posso)\b", re.IGNORECASE
 )
+_SENTENCE_MARKS = ".!?:\n"
+_QUOTE_MARK = re.compile("[\"“'‘„«]")
 _QUOTED = re.compile(r"^(?:[^\W\d_][\w .()'-]{0,31}: |[\w.-]{1,64}\([\w.-]+=)", re.MULTILINE)
 
 
@@ -185,7 +184,20 @@ def _speakers(text: str, messages: Sequence[BaseMessage], previous: str) -> str:
     lines = [line for line in text.splitlines() if line not in known and labels.match(line.casefold())]
     if len(lines) > 1:
         return f"{Reason.CONTINUES}: {len(lines)} lines begin with a speaker"
-    return f"{Reason.CONTINUES}: it ends by asking something" if _ASKS.search(text.rstrip(" \n*\"”'")) else ""
+    return f"{Reason.CONTINUES}: it ends by asking something" if _asks(text.rstrip(" \n*\"”'")) else ""
+
+
+def _asks(text: str) -> bool:
+    """Whether the last sentence is a question to the reader, and not within quotation marks."""
+    if not text.endswith("?"):
+        return False
+    at = max(text.rfind(mark, 0, -1) for mark in _SENTENCE_MARKS)
+    sentence = text[at + 1 :]
+    if at >= 0 and text[at] != "\n" and (text[at] == ":" or not sentence[0].isspace()):
+        return False
+    quoted = _QUOTE_MARK.search(sentence)
+    # The word may be followed by a quotation mark, and begins before the first one.
+    return (asks := _ASKS.search(sentence)) is not None and (quoted is None or asks.start() <= quoted.start())
 
 
 def _numbers(text: Text, source: Text) -> str:
