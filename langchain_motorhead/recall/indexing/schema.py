@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_motorhead.recall.config import Recall
 from langchain_motorhead.recall.words.terms import terms
-from langchain_motorhead.recall.words.times import Period
 from langchain_motorhead.search_index.queries import RETURNED, TO_THE_END, nearest
 from langchain_motorhead.storage.keys import recall_key, to_tag
 
 if TYPE_CHECKING:
     from redisvl.query.filter import FilterExpression
     from redisvl.schema import IndexSchema
+
+    from langchain_motorhead.recall.words.times import Period
 
 # An index allocates memory for this many vectors at once. The module's default is 1,024, even for a small index.
 _BLOCK_VECTORS = 64
