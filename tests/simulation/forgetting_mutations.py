@@ -68,7 +68,8 @@ FORGETTING_BROKEN = {
         "forgetting_documents", ((indexing._step, "seen.remake and seen.indexed >= seen.total", "False"),)
     ),
     "a call that is forgotten without its result": Broken(
-        "forgetting_tools", ((replacing.Search._answers, 'record.get("tool_call_id") in self._calls', "False"),)
+        "forgetting_tools",
+        ((replacing.Search._answers, "isinstance(call_id, str) and call_id in self._calls", "False"),),
     ),
     "a result that is forgotten with nothing in its place": Broken(
         "forgetting_tools",
