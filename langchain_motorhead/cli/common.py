@@ -5,6 +5,7 @@ Typer reads the annotations of commands at run time, so they are not postponed.
 
 import json
 import os
+import sys
 import unicodedata
 from collections.abc import Collection
 from datetime import datetime
@@ -204,3 +205,10 @@ def shown(text: str, *, lines: bool = False) -> str:
         else char.encode("unicode_escape").decode("ascii")
         for char in text
     )  # fmt: skip
+
+
+def drop_output() -> None:
+    """Discard what could not be written, so that the interpreter does not fail to write it when it ends."""
+    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -3,11 +3,9 @@
 Typer reads the annotations of commands at run time, so they are not postponed.
 """
 
-import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from langchain_motorhead.exceptions import MotorheadError
@@ -46,9 +44,11 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(_EXIT_INTERRUPTED) from None
     except OSError as error:  # a disk that is full, or a folder that cannot be made
+        from langchain_motorhead.cli.common import drop_output
+
         what = error.strerror or str(error)
         _complain(f"{error.filename} cannot be used: {what}" if error.filename else what)
-        _drop_output()
+        drop_output()
         raise SystemExit(1) from None
 
 
@@ -117,13 +117,6 @@ def _version() -> str:
         return f"motorhead {version('langchain-motorhead')}"
     except PackageNotFoundError:  # not installed, but run from a checkout
         return "motorhead (not installed)"
-
-
-def _drop_output() -> None:
-    """Discard what could not be written, so that the interpreter does not fail to write it when it ends."""
-    if sys.stdout is sys.__stdout__ and sys.stdout is not None:
-        with Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def _complain(message: str) -> None:

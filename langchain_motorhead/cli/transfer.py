@@ -19,6 +19,7 @@ from langchain_motorhead.cli.common import (
     Namespace,
     Url,
     User,
+    drop_output,
     open_motorhead,
     shown,
     stderr,
@@ -180,7 +181,7 @@ def _writing(name: str) -> Iterator[BinaryIO]:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         except BrokenPipeError:  # the reader has closed the pipe
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
             raise typer.Exit(1) from None
         return
     path = Path(name).resolve()  # a link, such as /dev/stdout, must not be replaced
