@@ -16,7 +16,6 @@ from langchain_motorhead.facts.reading import FactQuery
 from langchain_motorhead.facts.vectors import Embedding
 from langchain_motorhead.flows.gather import gather
 from langchain_motorhead.flows.protocol import Flow
-from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.recall.query import FactSource, FoundFact, Hit, Query
 from langchain_motorhead.runtime import watched
@@ -95,17 +94,14 @@ class RedisFacts:
 
 
 def search_with_facts(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
-    """Search messages and facts, and rank them together. See `recall.search.together`. An empty query finds nothing."""
-    from langchain_motorhead.recall.search import flow as searching  # with large patterns
+    """Search messages and facts, and rank them together. See `recall.search.together`."""
+    from langchain_motorhead.recall.search import flow as searching  # imports large patterns
     from langchain_motorhead.recall.search.together import together
 
-    text = without_surrogates(query.text).strip()
-    if not text:
-        return []
     owner = Owner(query.user_id, None if query.user_id is not None else query.session_id)
     hits = yield from searching.search(replace(query, score_threshold=None), indexer)
     embedding = Embedding(indexer.model, indexer.count)
-    found = yield from reading.search_facts(keys_of(indexer.namespace, owner), text, embedding, _FACTS)
+    found = yield from reading.search_facts(keys_of(indexer.namespace, owner), query.text, embedding, _FACTS)
     facts = [each for fact, score in found if (each := _in_scope(fact, score, query)) is not None]
     ranked = together(hits, facts, query.k)
     return [hit for hit in ranked if query.score_threshold is None or hit.score >= query.score_threshold]

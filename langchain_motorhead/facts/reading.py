@@ -16,6 +16,7 @@ from langchain_motorhead.facts.operations import FactsRead, read_facts
 from langchain_motorhead.facts.vectors import Embedding, know, query_vector
 from langchain_motorhead.flows.protocol import Flow
 from langchain_motorhead.messages.quoting import one_line
+from langchain_motorhead.messages.text import without_surrogates
 from langchain_motorhead.messages.tokens import TokenCounter
 from langchain_motorhead.storage.keys import FactKeys
 from langchain_motorhead.storage.operation import Operation
@@ -87,10 +88,13 @@ def search_facts(facts: FactKeys, query: str, embedding: Embedding | None, most:
 
     Args:
         facts: Keys of the facts.
-        query: The query.
+        query: The query. Nothing matches an empty one.
         embedding: How facts are embedded, or None without a model.
         most: How many facts to return at most.
     """
+    query = without_surrogates(query).strip()
+    if not query:
+        return []
     read: FactsRead = yield read_facts(facts)
     current = [fact for fact in read.current if fact.holds_at(read.now) or _is_expected(fact, read.now)]
     return (yield from _matching(facts, current, query, embedding))[:most]

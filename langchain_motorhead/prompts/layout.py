@@ -97,7 +97,12 @@ class PromptBuilder:
 
         The first count of a process loads an encoding, and the results of tools can be long.
         """
-        return self.measured or any(each is not None for each in (self.limit, self.run_limit, self.memory.gap))
+        return self._measures or self.memory.gap is not None
+
+    @property
+    def _measures(self) -> bool:
+        """Whether the tokens of each part are counted."""
+        return self.measured or self.limit is not None or self.run_limit is not None
 
     def build(
         self,
@@ -144,7 +149,7 @@ class PromptBuilder:
         fill = self._fill(held, own_ids, fitted, share)
         profile = fit_profile(memory.profile, None if room is None else int(room * FACTS_SHARE), self.count)
         notes = _left_out(fill.note, fitted.dropped)
-        if self.measured or self.limit is not None or self.run_limit is not None:
+        if self._measures:
             parts = self._parts(fill, fitted, notes, asked) | {"facts": profile_tokens(profile, self.count)}
             own = self._shortened(own, None if room is None else room - sum(parts.values()))
             parts |= {"summary": self._tokens(memory.summary, []), "run": self.count(own)}

@@ -80,7 +80,7 @@ def search(query: Query, indexer: Indexer) -> Flow[list[Hit]]:
         note_unsearchable(indexer, error)
         return (yield from search_words(query, by_words, question, indexer, error))
     indexer.unsearchable = False
-    if hits is None:  # what is stored by its words becomes an index once the model has answered
+    if hits is None:  # the index is made when the model answers for the first time
         can = query.search_type == "hybrid" and not has_filter(query)
         return (yield from read_words(query, by_words, question, indexer)) if can else []
     return hits
@@ -249,9 +249,13 @@ def _diverse(hits: Sequence[tuple[Hit, Any]], vector: Any, query: Query, indexer
     if not any(vector):  # it has no direction, so nothing is more or less like it
         return [hit for hit, data in hits if data][: query.k]
     with_vectors = [(hit, from_bytes(data, indexer.recall.datatype)) for hit, data in hits if data]
-    compared = [each for each in with_vectors if any(each[1])]
+    compared, others = list[tuple[Hit, list[float]]](), list[Hit]()
+    for hit, each in with_vectors:
+        if any(each):
+            compared.append((hit, each))
+        else:
+            others.append(hit)
     chosen = maximal_marginal_relevance(
         vector, [each for _, each in compared], lambda_mult=query.lambda_mult, k=query.k
     )
-    others = [hit for hit, each in with_vectors if not any(each)]
     return [*(compared[at][0] for at in chosen), *others][: query.k]
