@@ -57,7 +57,7 @@ class SummaryStatistics:
             )
 
     def apply(self, compactor: Compactor) -> Compactor:
-        """Return a compactor whose requests are as short as refusals demand, and as few as rejected answers suggest."""
+        """Return a compactor that makes shorter requests after refusals, and fewer after many rejected answers."""
         given = compactor.writing
         budget, corrects = min(given.budget, self._budget or given.budget), self._in_a_row < _UNSUITED_AFTER
         if (budget, corrects) == (given.budget, given.corrects):

@@ -27,7 +27,7 @@ except ImportError:  # no httptools. h11 ignores what asks for another protocol
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     _Base = H11Protocol
-# Bytes of headers, beyond what is received at once.
+# Limit for the headers of a request. The bytes that were received together with its first byte do not count.
 _MAX_HEAD_BYTES = 1 << 16
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 26\r\n"

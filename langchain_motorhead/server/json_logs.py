@@ -19,7 +19,7 @@ from langchain_motorhead.exceptions import MotorheadError, StoreUnavailableError
 from langchain_motorhead.server.monitoring.tracing import current_trace_id
 
 _PACKAGE = "langchain_motorhead"
-# Loggers whose lines are about settings, not about sessions.
+# Loggers whose messages are shown as they are, since operators need what they name.
 _OPERATORS = (f"{_PACKAGE}.server.", f"{_PACKAGE}.cli.serve")
 # An error, its cause, the cause of that, and so on.
 _MAX_CHAIN_ERRORS = 4

@@ -142,7 +142,7 @@ def text_of_data(data: Any) -> str | None:
 
 
 def is_broken_data(text: str) -> bool:
-    """Whether an unwrapped text begins as an object with a summary: it is JSON without an end, or with faults."""
+    """Whether a text that could not be parsed begins as a JSON object with a summary: it is cut off, or has faults."""
     key = _FIRST_KEY.match(text)
     return key is not None and (_KEYS.search(key[1]) is not None or key[1].lower() in _TEXT_KEYS)
 

@@ -85,7 +85,7 @@ def test_a_graceful_stop(url: str, namespace: str) -> None:
 async def test_a_request_that_is_cut_off(
     make: MakeMotorhead, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A request that is cancelled is told to come again if the server stops, and the log names it with that code."""
+    """A request that is cancelled because the server stops gets 503 with the code `stopping`, which the log has too."""
 
     async def hang(*_: object) -> None:
         waits.set()

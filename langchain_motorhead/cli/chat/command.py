@@ -79,7 +79,7 @@ def chat(
         for line in typed_lines(keeps=history) if is_interactive else _piped():
             if not talk.take(line):
                 break
-            if talk.was_interrupted and not is_interactive:  # the lines that follow are not for Ctrl-C, one by one
+            if talk.was_interrupted and not is_interactive:  # Ctrl-C ends the command, not only one line of it
                 raise KeyboardInterrupt
     if talk.failures and not is_interactive:
         raise typer.Exit(1)

@@ -137,7 +137,7 @@ class Repl:
             except KeyboardInterrupt:
                 self.was_interrupted = True
                 typer.echo(" …", nl=False)
-            finally:  # nobody may read the output any more
+            finally:  # an answer is also stored if it cannot be printed
                 if has_text := self._said is not None and bool(str(self._said.text).strip()):
                     # Some models give all their messages the same id.
                     self._session.append(message_chunk_to_message(self._said), unless_known=False)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from langchain_motorhead.client import Motorhead
 
 _LOOK, _CORRECT = "Look", "Correct"
-# Redis cannot count without a limit.
+# Largest page and number of messages. Redis refuses numbers of more than 64 bits.
 _MOST = 1_000_000
 
 app = typer.Typer(cls=Group, help="List, show, search and correct sessions.", no_args_is_help=True)

@@ -108,7 +108,7 @@ class Verifier:
         self._now = now
         self._new_id = new_id
         self._vectors = vectors or {}
-        self._quoted: dict[int, str] = {}  # texts of messages as `as_quoted` returns them, since that takes long
+        self._quoted: dict[int, str] = {}  # what `as_quoted` returned for each message, since it is slow
         self._stated: list[Fact | None] = []  # by the operations of the answer so far
 
     def apply(self, operations: Sequence[object]) -> Verdict:

@@ -47,15 +47,15 @@ def of_run(
     """
 
     def call(runtime: ToolRuntime, **given: Any) -> str:
-        return run(_scope(motorhead, runtime, zone_of(*_of(runtime))), given)
+        return run(_scope(motorhead, runtime, zone_of(*_context_and_config(runtime))), given)
 
     async def acall(runtime: ToolRuntime, **given: Any) -> str:
-        return await arun(_scope(motorhead, runtime, await azone_of(*_of(runtime))), given)
+        return await arun(_scope(motorhead, runtime, await azone_of(*_context_and_config(runtime))), given)
 
     return call, acall
 
 
-def _of(runtime: ToolRuntime) -> tuple[Any, RunnableConfig]:
+def _context_and_config(runtime: ToolRuntime) -> tuple[Any, RunnableConfig]:
     """Return the context and the config of the run."""
     if not isinstance(runtime, ToolRuntime):  # a model or a caller made it up
         raise ToolException("this tool takes its ids from the run of an agent")

@@ -38,7 +38,7 @@ MONTHS = MONTHS_OF_DATES | {
     )
     for word in words.split()
 }
-"""Number of a month by its names, also in the cases that dates do not have."""
+"""Number of a month by its names. Russian ones are also in the form that follows "в"."""
 PERIODS = {
     ("day", 0): _either(
         "today|tonight|this (?:morning|afternoon|evening)|heute|aujourd'hui|hoy|hoje|oggi|vandaag|сегодня|اليوم|आज"
@@ -113,7 +113,7 @@ WEEKDAY = (
 )
 """The latest such day."""
 LAST = ("last ", "letzten ", "vergangenen ", "lo scorso ")
-"""Those of the words before a weekday that do not mean today."""
+"""Words before the name of today's weekday that mean the one a week ago."""
 _YEAR = r"(?:(?:,| of| de| del|) (?P<year>(?:19|20)\d\d))?"
 DATES = (
     r"\b(?P<year>(?:19|20)\d\d)-(?P<month>\d\d)(?:-(?P<day>\d\d))?\b",
@@ -127,7 +127,7 @@ DATES = (
     r"(?<!\d)(?P<month>\d{1,2})[月월](?:\s?(?P<day>\d{1,2})[日号號일])?(?!間)",
     r"(?P<year>(?:19|20)\d\d)[年년]",
 )
-"""Days, months and years by their names. `named` is the name without the word before it, if that has to be there."""
+"""Days, months and years by their names. Where a word has to stand before the name, the group `named` leaves it out."""
 BESIDE_MONTH = r"\b(?:in|last|since|during|until|im|letzten|seit|en|em|depuis|desde) $"
 """Words before the name of a month that could also be another word."""
 _THE = r"\s*(?:the |den |dem |der |le |la |el |il |lo |l'|de |het )?$"

@@ -63,7 +63,7 @@ class _Parser(httptools.HttpRequestParser):
 
 
 def _is_skipped(parser: Any) -> bool:
-    """Return whether httptools skips the body of a request, which is not a CONNECT: that has another kind of path."""
+    """Return whether httptools skips the body of a request. CONNECT is left alone: its path is an address."""
     return bool(parser.should_upgrade()) and parser.get_method() != b"CONNECT"
 
 
